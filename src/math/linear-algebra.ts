@@ -1,0 +1,48 @@
+/** Eigen-decomposition of a real symmetric matrix, largest eigenvalue first. */
+export interface SymmetricEigen {
+  /** Eigenvalues (n), non-increasing. */
+  readonly values: Float64Array;
+  /** Eigenvectors as rows (n, n), row-major: row i belongs to `values[i]` and has length 1. */
+  readonly vectors: Float64Array;
+}
+
+/**
+ * The heavy linear algebra that pure code needs, behind a port.
+ *
+ * Pure folders (`math/`, `directions/`, `trajectory/`, `embedding/`) take an object of this
+ * interface; `src/backend/` implements it for native TensorFlow, WASM, worker threads and plain
+ * JavaScript. All matrices are flat and row-major. Implementations may compute products in float32
+ * but sum blocks in float64.
+ */
+export interface LinearAlgebra {
+  /** What does the work, for provenance: "native", "wasm", "js", … */
+  readonly name: string;
+
+  /**
+   * Adds X·Xᵀ into `gram`.
+   *
+   * @param gram - (rows, rows) float64, updated in place.
+   * @param block - X (rows, columns) float32.
+   */
+  addGramInto(gram: Float64Array, block: Float32Array, rows: number, columns: number): Promise<void>;
+
+  /**
+   * Returns A·B as float64 (rows, columns).
+   *
+   * @param a - A (rows, inner) float64.
+   * @param b - B (inner, columns) float32.
+   */
+  multiply(
+    a: Float64Array,
+    b: Float32Array,
+    rows: number,
+    inner: number,
+    columns: number,
+  ): Promise<Float64Array>;
+
+  /** Returns all eigenpairs of a symmetric float64 matrix (n, n). */
+  symmetricEigen(matrix: Float64Array, n: number): Promise<SymmetricEigen>;
+
+  /** Returns the singular values (min(rows, columns)) of a float64 matrix, non-increasing. */
+  singularValues(matrix: Float64Array, rows: number, columns: number): Promise<Float64Array>;
+}

@@ -1,0 +1,50 @@
+/** Which loss is computed: the compiled one with TF.js's clipping, or the exact log-softmax form. */
+export type LossMode = "model" | "logits";
+
+/** What computes losses, for provenance: the same engine gives bit-identical values. */
+export interface EngineInfo {
+  /** "tfjs" (the model's own ops), "tensorflow", "onnx", "function", … */
+  readonly name: string;
+  /** TF.js backend or library that does the work: "native", "wasm", "js", … */
+  readonly backend: string;
+  /** Samples per batch; 0 where the notion does not apply. */
+  readonly batchSize: number;
+  /** Threads per worker; 0 where the engine decides and does not say. */
+  readonly threads: number;
+}
+
+/** Loss and metrics at one point θ, over the whole evaluation set. */
+export interface LossValue {
+  /** Sample-weighted mean loss; may be NaN or infinite, and is then kept so. */
+  readonly loss: number;
+  /** Metrics by name, averaged over the whole set. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Share of samples whose probability the compiled loss clips, or null where it does not clip. */
+  readonly clippedShare: number | null;
+}
+
+/**
+ * Computes the loss at any θ. The seam between what a loss is (a TF.js model and its data, a worker
+ * pool, a closed form in a test) and what is made of it (surfaces, fidelity, curvature).
+ */
+export interface LossEvaluator {
+  readonly engine: EngineInfo;
+  readonly lossMode: LossMode;
+  /** Length of θ. */
+  readonly parameterCount: number;
+  /** Names of the metrics that `evaluate` returns. */
+  readonly metricNames: readonly string[];
+  /** Number of samples in the evaluation set. */
+  readonly samples: number;
+  /** sha-256 (hex) over the evaluation data, or the user's `dataId`. */
+  readonly dataDigest: string;
+
+  /**
+   * Evaluates loss and metrics at `theta` (parameterCount, layout order).
+   * `theta` may be reused by the caller as soon as the promise settles.
+   */
+  evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue>;
+
+  /** Puts the model's own weights back bit for bit and frees what the evaluator holds. Idempotent. */
+  dispose(): void;
+}

@@ -1,0 +1,38 @@
+import type { Parameter } from "../params/layout.js";
+import type { JsonValue } from "./provenance.js";
+
+/** Contents of run.json. */
+export interface RunManifest {
+  /** Always "tfjs-landscape-run". */
+  readonly format: "tfjs-landscape-run";
+  /** Version of the format, an integer; readers refuse newer ones. */
+  readonly formatVersion: number;
+  /** Human-readable name of the run, used in titles. */
+  readonly name: string;
+  /** Creation time, ISO 8601 UTC. */
+  readonly createdAt: string;
+  /** Versions by package: tfjs-landscape, @tensorflow/tfjs, the backend's package, node. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** The model's class and topology as `model.toJSON` gives it, or null for custom loops. */
+  readonly model: JsonValue;
+  readonly layout: {
+    readonly parameters: readonly Parameter[];
+    readonly parameterCount: number;
+    readonly trainableCount: number;
+    readonly digest: string;
+  };
+  /** Element type of θ on disk. */
+  readonly dtype: "float32" | "float16";
+  /** Optimizer class name and its settings, or null if unknown. */
+  readonly optimizer: { readonly className: string; readonly config: JsonValue } | null;
+  /** Compiled loss: names (a string, a list, a map by output), "custom" for functions, or null. */
+  readonly loss: JsonValue;
+  /** Compiled metric names in the order of the compile call; "custom" for functions. */
+  readonly metrics: JsonValue;
+  /** What `fit` was called with: epochs, batchSize, samples, steps, initialEpoch, … */
+  readonly fit: { readonly [key: string]: JsonValue };
+  /** Backend that trained, and why it was chosen. */
+  readonly backend: { readonly name: string; readonly package: string; readonly reason: string };
+  /** Seed that the user declared, or null. */
+  readonly seed: number | null;
+}

@@ -1,0 +1,55 @@
+// What `npm run demo`, `npm test` and the benches share: a fresh clone needs no other command first.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The checkout's root folder. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Runs a command in the checkout, its output on stderr; ends this process if it fails. */
+export function runOrExit(command, args, title) {
+  process.stderr.write(`${title}: ${command} ${args.join(" ")}\n`);
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["inherit", 2, 2] });
+  if (status !== 0) {
+    process.stderr.write(`${title} failed${error ? ` (${error.message})` : ""}\n`);
+    process.exit(status ?? 1);
+  }
+}
+
+/** Installs the dependencies where they are missing or older than the lockfile. */
+export function ensureInstalled() {
+  const installed = join(root, "node_modules/.package-lock.json");
+  const lock = join(root, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  if (existsSync(installed) && process.env.CI !== "true" && !lockDiffers(installed, lock)) return;
+  runOrExit("npm", ["ci"], "installing dependencies");
+}
+
+function lockDiffers(installed, lock) {
+  const { status } = spawnSync(process.execPath, ["-e", compareLocks, installed, lock]);
+  return status !== 0;
+}
+
+// Every package of the lockfile is installed in the same version (optional ones may be absent).
+const compareLocks = `
+const [a, b] = process.argv.slice(1).map((f) => JSON.parse(require("node:fs").readFileSync(f)).packages);
+for (const [path, entry] of Object.entries(b)) {
+  if (!path.startsWith("node_modules/") || entry.optional || entry.link) continue;
+  if (a[path]?.version !== entry.version) process.exit(1);
+}`;
+
+/** Builds `dist/` where it is missing or older than a source file. */
+export function ensureBuilt() {
+  const built = join(root, "dist/src/index.js");
+  const newest = Math.max(...["src", "callbacks", "bench"].map((folder) => newestIn(join(root, folder))));
+  if (existsSync(built) && statSync(built).mtimeMs >= newest) return;
+  runOrExit(process.execPath, ["scripts/build.mjs"], "building");
+}
+
+function newestIn(folder) {
+  const times = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+  return Math.max(0, ...times);
+}

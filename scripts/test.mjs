@@ -1,0 +1,109 @@
+/**
+ * `npm test`: lint, types, build, the test suite once on each backend, documentation, package.
+ *
+ * What this machine lacks (the native backend, Chromium) is left out and named, with how to have it;
+ * with CI=true leaving anything out is a failure. The closing line adds up the test runner's own
+ * reports; a failed check counts as one failure.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ensureInstalled, root } from "./prepare-checkout.mjs";
+import { packageFolder } from "./setup-native/package.mjs";
+import { verify } from "./setup-native/verify.mjs";
+
+const strict = process.env.CI === "true";
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+const leftOut = [];
+
+function say(line) {
+  process.stdout.write(`${line}\n`);
+}
+
+function run(command, args, env = {}) {
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, ...env },
+  });
+  return status === 0;
+}
+
+/** One check that either holds or does not: a failure counts as one. */
+function check(title, command, args) {
+  say(`\n== ${title}: ${[command, ...args].join(" ")}`);
+  if (run(command, args)) return;
+  failures.push(title);
+  totals.failed += 1;
+}
+
+/** The test suite on one backend; counts come from the runner's report. */
+function testOn(backend, filters) {
+  const title = `tests on the ${backend} backend`;
+  const reports = join(root, "coverage");
+  const report = join(reports, `tests-${backend}.json`);
+  mkdirSync(reports, { recursive: true });
+  rmSync(report, { force: true });
+  say(`\n== ${title}`);
+  const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
+  const ok = run("npx", ["--no", "vitest", "run", ...reporters, ...filters], {
+    TFJS_LANDSCAPE_BACKEND: backend,
+  });
+  if (!ok) failures.push(title);
+  if (!existsSync(report)) {
+    totals.failed += 1;
+    return;
+  }
+  const result = JSON.parse(readFileSync(report, "utf8"));
+  totals.passed += result.numPassedTests;
+  totals.failed += result.numFailedTests;
+  totals.skipped += result.numPendingTests + result.numTodoTests;
+  if (!ok && result.numFailedTests === 0) totals.failed += 1;
+  nameSkipped(result, backend);
+}
+
+function nameSkipped(result, backend) {
+  const skipped = result.testResults
+    .flatMap((file) => file.assertionResults)
+    .filter((test) => test.status !== "passed" && test.status !== "failed");
+  for (const test of skipped) leftOut.push(`${backend}: ${test.fullName}`);
+}
+
+async function nativeProblem() {
+  for (const name of ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]) {
+    if (packageFolder(name) === undefined) continue;
+    const result = await verify(name);
+    return result.ok ? undefined : `${name} is present but does not work: ${result.reason}`;
+  }
+  return "no native TensorFlow package is installed";
+}
+
+ensureInstalled();
+const filters = process.argv.slice(2);
+const problem = await nativeProblem();
+const node = process.execPath;
+check("build", node, ["scripts/build.mjs", "--clean"]);
+check("lint", "npx", ["--no", "biome", "ci", "."]);
+check("types", "npx", ["--no", "tsc", "-p", "tsconfig.json", "--noEmit"]);
+check("types of the report page", "npx", ["--no", "tsc", "-p", "src/report/page/tsconfig.json", "--noEmit"]);
+testOn("wasm", filters);
+if (problem === undefined) testOn("native", filters);
+else leftOut.push(`native: the whole suite (${problem}); run \`npm run setup:native\``);
+check("documentation", "npx", ["--no", "typedoc", "--emit", "none"]);
+check("unused code", "npx", ["--no", "knip"]);
+check("package", "npx", ["--no", "publint", "--strict"]);
+check("package types", "npx", ["--no", "attw", "--pack", ".", "--profile", "node16"]);
+
+if (leftOut.length > 0) {
+  say("\nLeft out on this machine:");
+  for (const line of leftOut) say(`  ${line}`);
+  if (strict) {
+    say("With CI=true leaving anything out is a failure.");
+    failures.push("something was left out");
+  }
+}
+if (failures.length > 0) say(`\nFailed: ${failures.join(", ")}`);
+const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : "";
+say(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);
+process.exitCode = failures.length > 0 || totals.failed > 0 ? 1 : 0;

@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as tf from "@tensorflow/tfjs";
+import { createJiti } from "jiti";
+import { InvalidDataError, InvalidOptionError } from "../errors.js";
+import type { EvaluationData } from "../model/evaluation-data.js";
+
+/** What a user's data module gives: the evaluation set and, where run.json cannot say it, the model. */
+export interface DataModule {
+  /** The evaluation set: `{ xs, ys }` or a `tf.data.Dataset`. */
+  readonly loadData: () => EvaluationData | Promise<EvaluationData>;
+  /** The compiled model, for models with custom layers, losses or metrics. Optional. */
+  readonly loadModel?: () => tf.LayersModel | Promise<tf.LayersModel>;
+  /** A short name of the evaluation set for captions, e.g. "2,000 training images of MNIST". Optional. */
+  readonly dataName?: string;
+}
+
+/**
+ * Loads a user's JavaScript or TypeScript module by path.
+ *
+ * @throws {InvalidOptionError} if there is no such file, it cannot be loaded, or has no `loadData`.
+ */
+export async function loadDataModule(path: string): Promise<DataModule> {
+  const where = `--data ${path}`;
+  const file = resolve(path);
+  if (!existsSync(file))
+    throw new InvalidOptionError(where, "a JavaScript or TypeScript module", "no such file");
+  const loaded = await importModule(file, where);
+  if (typeof loaded.loadData !== "function") {
+    const names = Object.keys(loaded).join(", ") || "nothing";
+    throw new InvalidOptionError(where, "an exported function loadData()", `exports ${names}`);
+  }
+  if (loaded.loadModel !== undefined && typeof loaded.loadModel !== "function") {
+    throw new InvalidOptionError(where, "loadModel to be a function", `a ${typeof loaded.loadModel}`);
+  }
+  return loaded as unknown as DataModule;
+}
+
+/** Calls a module's `loadData` and says where an error came from. */
+export async function loadEvaluationData(module: DataModule, path: string): Promise<EvaluationData> {
+  const where = `--data ${path}: loadData()`;
+  try {
+    return await module.loadData();
+  } catch (cause) {
+    throw new InvalidDataError(where, "data", `an error: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function importModule(file: string, where: string): Promise<Record<string, unknown>> {
+  try {
+    if (!/\.[cm]?tsx?$/.test(file)) return unwrap(await import(pathToFileURL(file).href));
+    return unwrap(await createJiti(import.meta.url).import(file));
+  } catch (cause) {
+    throw new InvalidOptionError(where, "a module that loads", `an error: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A CommonJS module's exports arrive as `default`. */
+function unwrap(loaded: unknown): Record<string, unknown> {
+  const module = loaded as Record<string, unknown>;
+  const inner = module.default;
+  const isCommonJs = module.loadData === undefined && typeof inner === "object" && inner !== null;
+  return isCommonJs ? (inner as Record<string, unknown>) : module;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

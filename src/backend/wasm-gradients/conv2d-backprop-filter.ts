@@ -1,51 +1,37 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
+import { type ConvolutionAttributes, convolutionGeometry } from "./convolution-geometry.js";
+import { correlate } from "./filter-gradient.js";
 import { type WasmBackend, withKernelScope } from "./kernel-scope.js";
 
-function kernelFunc({ inputs, attrs, backend }: any): tf.TensorInfo {
-  const { x, dy } = inputs;
-  const { strides, pad, dataFormat, dimRoundingMode, filterShape } = attrs;
-  const info = tf.backend_util.computeConv2DInfo(
-    x.shape,
-    filterShape,
-    strides,
-    1,
-    pad,
-    dimRoundingMode,
-    false,
-    tf.backend_util.convertConv2DDataFormat(dataFormat),
-  );
-  const { filterHeight: kh, filterWidth: kw, strideHeight: sh, strideWidth: sw, padInfo } = info;
-  return withKernelScope(backend as WasmBackend, (call) => {
-    const xt = call("Transpose", { x }, { perm: [3, 1, 2, 0] });
-    const dyt = call("Transpose", { x: dy }, { perm: [1, 2, 0, 3] });
-    const pb = Math.max(0, (info.outHeight - 1) * sh + kh - info.inHeight - padInfo.top);
-    const pr = Math.max(0, (info.outWidth - 1) * sw + kw - info.inWidth - padInfo.left);
-    let out = call(
-      "Conv2D",
-      { x: xt, filter: dyt },
-      {
-        strides: [1, 1],
-        dilations: [sh, sw],
-        dataFormat: "NHWC",
-        pad: [
-          [0, 0],
-          [padInfo.top, pb],
-          [padInfo.left, pr],
-          [0, 0],
-        ],
-      },
-    );
-    if (out.shape[1] !== kh || out.shape[2] !== kw)
-      out = call(
-        "Slice",
-        { x: out },
-        { begin: [0, 0, 0, 0], size: [out.shape[0], kh, kw, out.shape[3]] as number[] },
-      );
-    return call("Transpose", { x: out }, { perm: [1, 2, 0, 3] });
-  });
+/** Attributes of the kernel. */
+interface Attributes extends ConvolutionAttributes {
+  readonly filterShape: readonly number[];
 }
+
+/**
+ * Gradient of a two-dimensional convolution with respect to its filter, for the WebAssembly backend.
+ *
+ * One convolution does it: x as (C, H, W, N) with dy as the filter (H', W', N, F), so that the sum over the
+ * batch is the sum over the channels.
+ */
 export const conv2dBackpropFilter: tf.KernelConfig = {
   kernelName: "Conv2DBackpropFilter",
   backendName: "wasm",
-  kernelFunc,
+  kernelFunc: ({ inputs, attrs, backend }) => {
+    const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };
+    const attributes = attrs as unknown as Attributes;
+    const geometry = convolutionGeometry(
+      "Conv2DBackpropFilter",
+      x.shape,
+      attributes.filterShape,
+      attributes,
+      false,
+    );
+    return withKernelScope(backend as WasmBackend, (call) => {
+      const input = call("Transpose", { x }, { perm: [3, 1, 2, 0] });
+      const filter = call("Transpose", { x: dy }, { perm: [1, 2, 0, 3] });
+      const gradient = correlate(call, "Conv2D", input, filter, geometry);
+      return call("Transpose", { x: gradient }, { perm: [1, 2, 0, 3] });
+    });
+  },
 };

@@ -5,8 +5,6 @@ import { BackendError } from "../../errors.js";
 export interface WasmBackend {
   /** Drops one reference to the data; frees them with the last one. */
   disposeData(dataId: tf.DataId, force?: boolean): boolean;
-  /** Adds a reference to the data. */
-  incRef(dataId: tf.DataId): void;
   /** Allocates a tensor on the WebAssembly heap. */
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   /** A view of a tensor's values on the WebAssembly heap; any allocation may invalidate it. */
@@ -17,8 +15,11 @@ export interface WasmBackend {
 export type KernelCall = (
   kernelName: string,
   inputs: tf.NamedTensorInfoMap,
-  attrs?: tf.NamedAttrMap,
+  attrs?: KernelAttributes,
 ) => tf.TensorInfo;
+
+/** Attributes of a kernel; padding is a list of pairs, which TF.js's own type does not admit. */
+export type KernelAttributes = Readonly<Record<string, unknown>>;
 
 /**
  * Runs a computation made of other kernels and frees every intermediate result, also after a throw.
@@ -26,12 +27,13 @@ export type KernelCall = (
  * The kernels are called directly and not as operations, so that nothing is recorded for differentiation
  * and the engine sees one kernel with one result.
  *
- * @param body - Gets the function that runs a kernel; returns one of its results.
+ * @param body - Gets the function that runs a kernel and one that allocates a tensor to be filled by hand;
+ *   returns one of the results.
  * @returns What `body` returned, still alive.
  */
 export function withKernelScope(
   backend: WasmBackend,
-  body: (call: KernelCall) => tf.TensorInfo,
+  body: (call: KernelCall, allocate: WasmBackend["makeOutput"]) => tf.TensorInfo,
 ): tf.TensorInfo {
   const made: tf.TensorInfo[] = [];
   const call: KernelCall = (kernelName, inputs, attrs = {}) => {
@@ -39,13 +41,18 @@ export function withKernelScope(
     if (kernel === undefined) {
       throw new BackendError("the wasm backend", `a kernel "${kernelName}"`, "none registered");
     }
-    const result = kernel.kernelFunc({ inputs, attrs, backend }) as tf.TensorInfo;
+    const result = kernel.kernelFunc({ inputs, attrs: attrs as tf.NamedAttrMap, backend }) as tf.TensorInfo;
+    made.push(result);
+    return result;
+  };
+  const allocate: WasmBackend["makeOutput"] = (shape, dtype) => {
+    const result = backend.makeOutput(shape, dtype);
     made.push(result);
     return result;
   };
   let kept: tf.TensorInfo | undefined;
   try {
-    kept = body(call);
+    kept = body(call, allocate);
     return kept;
   } finally {
     for (const info of made) if (info !== kept) backend.disposeData(info.dataId);

@@ -1,17 +1,47 @@
 import * as tf from "@tensorflow/tfjs";
 import { conv2dBackpropFilter } from "./conv2d-backprop-filter.js";
+import { conv2dBackpropInput } from "./conv2d-backprop-input.js";
+import { depthwiseBackpropFilter } from "./depthwise-backprop-filter.js";
+import { depthwiseBackpropInput } from "./depthwise-backprop-input.js";
+import { maxPoolGrad } from "./max-pool-grad.js";
+import { transposedMatMul } from "./transposed-mat-mul.js";
+import { unsortedSegmentSum } from "./unsorted-segment-sum.js";
 
 /** The kernels that training needs and the WebAssembly backend 4.22 lacks. */
-const KERNELS: readonly tf.KernelConfig[] = [conv2dBackpropFilter];
+const MISSING: readonly tf.KernelConfig[] = [
+  conv2dBackpropFilter,
+  depthwiseBackpropFilter,
+  depthwiseBackpropInput,
+  unsortedSegmentSum,
+];
+
+/** Kernels that the backend has, but several times slower; each is made from the backend's own. */
+const FASTER: readonly (readonly [string, (original: tf.KernelConfig) => tf.KernelConfig])[] = [
+  ["Conv2DBackpropInput", () => conv2dBackpropInput],
+  ["MaxPoolGrad", () => maxPoolGrad],
+  ["BatchMatMul", transposedMatMul],
+];
+
+/** The backend objects that have been completed. */
+const completed = new WeakSet<object>();
 
 /**
- * Registers the missing gradient kernels with the WebAssembly backend.
+ * Completes the active WebAssembly backend: adds the gradient kernels it lacks and exchanges three slow ones.
  *
- * A kernel that is there already (a later version of the backend, the user's own) is left alone, so it can
- * be called any number of times.
+ * A missing kernel that somebody has added meanwhile (a later version, the program itself) is left alone.
+ * It can be called any number of times.
  */
 export function registerWasmGradients(): void {
-  for (const kernel of KERNELS) {
+  const backend = tf.backend();
+  if (completed.has(backend)) return;
+  completed.add(backend);
+  for (const kernel of MISSING) {
     if (tf.getKernel(kernel.kernelName, kernel.backendName) === undefined) tf.registerKernel(kernel);
+  }
+  for (const [kernelName, improve] of FASTER) {
+    const original = tf.getKernel(kernelName, "wasm");
+    if (original === undefined) continue;
+    tf.unregisterKernel(kernelName, "wasm");
+    tf.registerKernel(improve(original));
   }
 }

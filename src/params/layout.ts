@@ -5,6 +5,12 @@ export type ParameterRole = "kernel" | "bias" | "scale" | "offset" | "state" | "
 export interface Parameter {
   /** Name of the weight in the model, e.g. "conv2d_Conv2D1/kernel". */
   readonly name: string;
+  /**
+   * The weight's place in the architecture, "<ordinal of its layer>/<layer type>/<name within the
+   * layer>", e.g. "2/Dense/kernel". Unlike `name` it does not depend on TF.js's counters, nor on which
+   * layers are trainable. Absent in layouts made by hand.
+   */
+  readonly key?: string;
   /** Shape of the weight tensor. */
   readonly shape: readonly number[];
   /** Index of its first element in θ. */
@@ -18,7 +24,7 @@ export interface Parameter {
   /**
    * Axes of `shape` that number the filters: [3] for Conv2D, [1] for Dense, [2, 3] for
    * DepthwiseConv2D, [2] for Conv2DTranspose, [0] for Embedding. null where the weight has no
-   * filters (rank below 2: bias, scale, offset, state).
+   * filters (bias, scale, offset, state, and weights of layers that are not known).
    */
   readonly filterAxes: readonly number[] | null;
 }

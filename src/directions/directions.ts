@@ -30,8 +30,13 @@ export interface RowSource {
   readonly rows: number;
   /** D, the number of columns (parameters). */
   readonly columns: number;
+  /** Number of rows of each run stacked in this source, in order; absent for one run. */
+  readonly runLengths?: readonly number[];
+  /** The rows themselves (N arrays of length D), where they are in memory anyway: spares a copy. */
+  readonly views?: readonly Float32Array[];
   /**
    * Reads columns [start, start + count) of every row into `out` (rows, count), row-major.
+   * Several reads into different arrays may be under way at a time.
    */
   readBlockInto(start: number, count: number, out: Float32Array): Promise<void>;
 }

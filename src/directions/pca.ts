@@ -1,0 +1,203 @@
+import { InvalidDataError, InvalidOptionError } from "../errors.js";
+import { doubleCenter, type GramEigen, gramEigen } from "../math/gram-eigen.js";
+import type { LandscapeWarning } from "../warning.js";
+import { type DifferenceGram, differenceGram } from "./difference-gram.js";
+import type { Directions, RowSource } from "./directions.js";
+import { negateInto, orthonormalizeInto, signOfLargestEntry } from "./orthonormalize.js";
+import { type PcaOptions, type ResolvedPcaOptions, resolvePcaOptions } from "./pca-options.js";
+import { pcaWarnings } from "./pca-warnings.js";
+import { randomWalkBaseline } from "./random-walk.js";
+import { combineRows, type RowCombinations } from "./row-combinations.js";
+
+/** Principal components of a path, over the columns of its source. */
+export interface PcaDirections extends Directions {
+  readonly kind: "pca";
+  /** θ*, the row `finalRow` (D). */
+  readonly center: Float32Array;
+  /** Which components the vectors are, counted from 0 (k). */
+  readonly select: readonly number[];
+  readonly explainedVarianceRatio: Float64Array;
+  readonly randomWalkBaseline: Float64Array;
+  /** Share of every component (N), non-increasing, sum 1. */
+  readonly allExplainedVarianceRatio: Float64Array;
+  /** Singular values of the (centred) matrix of differences (N), non-increasing. */
+  readonly singularValues: Float64Array;
+  /**
+   * Coordinates (N, k) of the rows about θ*, row-major, from the Gram matrix: as precise as float32
+   * products, for a first look. `projectTrajectory` gives them in float64, with their fidelity.
+   */
+  readonly coordinates: Float64Array;
+  /** ‖θ_i − θ_{i−1}‖² (N), [0] = 0. */
+  readonly squaredSteps: Float64Array;
+  /** Row of θ*. */
+  readonly finalRow: number;
+  /** What the rows were centred about. */
+  readonly centering: "mean" | "final";
+  /** How the Gram matrix was multiplied: "float64", or the name of the linear algebra. */
+  readonly precision: string;
+}
+
+/** Shares below this are rounding noise of a path of lower rank. */
+const NO_SHARE = 1e-13;
+
+/**
+ * Returns the principal components of a path as unit directions through its final point.
+ *
+ * The rows M = θ_i − θ_f (the zero row of θ_f included) give the Gram matrix G = M·Mᵀ, double-centred for
+ * `center: "mean"`; with its eigenpairs (λ, u) the components are Mᵀu/√λ, made orthonormal once more against
+ * rounding. The entry of largest magnitude of each is positive (the first of equals). Neither M nor a D×D
+ * matrix is ever held: two passes over blocks of columns. A large share says little by itself: compare it with
+ * `randomWalkBaseline`.
+ * Cost: O(N²·D + N³) time, O(N² + block + k·D) memory.
+ *
+ * @param source - N rows of length D.
+ * @throws {@link InvalidOptionError} for bad options, or for a component beyond the rank of the path;
+ * {@link InvalidDataError} for fewer than two rows, rows that are all equal, weights that are not finite.
+ * @see Li et al. 2018, section 7.2. Reference values: scikit-learn PCA (up to sign).
+ * @example const { vectors, center } = await pcaDirections(memoryRowSource(thetas), { linearAlgebra });
+ */
+export async function pcaDirections(source: RowSource, options: PcaOptions): Promise<PcaDirections> {
+  const { linearAlgebra, signal, onProgress } = options;
+  const resolved = resolvePcaOptions(source, options);
+  const { center, select, finalRow, blockColumns } = resolved;
+  let done = 0;
+  const afterBlock = (columns: number) => {
+    done += columns;
+    onProgress?.(done, 2 * source.columns);
+  };
+  const shared = { row: finalRow, blockColumns, signal, afterBlock };
+  const path = await differenceGram(source, { ...shared, linearAlgebra, precision: resolved.precision });
+  assertMoves(path);
+  const n = source.rows;
+  const eigen = gramEigen(center === "mean" ? doubleCenter(path.gram, n) : path.gram, n);
+  const rank = eigen.shares.reduce((count, share) => count + (share > NO_SHARE ? 1 : 0), 0);
+  assertRank(select, rank);
+  const weights = select.map((index) => combinationWeights(eigen, index, n, center));
+  const raw = await combineRows(source, { ...shared, weights });
+  assertNotNoise(raw, select);
+  const transform = finishVectors(raw);
+  return {
+    kind: "pca",
+    center: raw.row,
+    vectors: raw.vectors,
+    labels: select.map((index) => `PC ${index + 1}`),
+    select,
+    explainedVarianceRatio: Float64Array.from(select, (index) => eigen.shares[index]),
+    randomWalkBaseline: selectBaseline(path, resolved),
+    allExplainedVarianceRatio: eigen.shares,
+    singularValues: eigen.values.map(Math.sqrt),
+    coordinates: coordinatesFromGram(path.gram, n, weights, transform),
+    squaredSteps: path.squaredSteps,
+    finalRow,
+    centering: center,
+    precision: path.precision,
+    warnings: warningsOf(path, eigen, resolved),
+  };
+}
+
+function assertMoves(path: DifferenceGram): void {
+  const moved = path.squaredSteps.some((square) => square > 0);
+  if (!moved)
+    throw new InvalidDataError("snapshots", "weights that change", "the same weights in all of them");
+  const n = path.squaredSteps.length;
+  let largest = 0;
+  for (let i = 0; i < n; i++) largest = Math.max(largest, path.gram[i * n + i]);
+  if (largest < 1e-30) {
+    throw new InvalidDataError("snapshots", "differences above 1e-15", `${Math.sqrt(largest)} at most`);
+  }
+}
+
+function assertRank(select: readonly number[], rank: number): void {
+  const beyond = select.find((index) => index >= rank);
+  if (beyond !== undefined) throw rankError(beyond, rank);
+}
+
+function rankError(index: number, rank: number): InvalidOptionError {
+  return new InvalidOptionError(
+    "components",
+    `components within the rank of the path (${rank})`,
+    `component ${index + 1}`,
+    { hint: rank === 1 ? "the snapshots lie on one line: ask for 1 component" : "ask for fewer components" },
+  );
+}
+
+/**
+ * A component made of rounding noise betrays itself: the vector that its coefficients give does not have
+ * the length that its eigenvalue promised.
+ */
+function assertNotNoise(raw: RowCombinations, select: readonly number[]): void {
+  const k = select.length;
+  const noise = select.findIndex((_, m) => !(Math.abs(raw.gram[m * k + m] - 1) < 0.5));
+  if (noise >= 0) throw rankError(select[noise], select[noise]);
+}
+
+/** u/√λ, for "mean" with the mean subtracted, so that a sum over rows about any row is one about the mean. */
+function combinationWeights(
+  eigen: GramEigen,
+  index: number,
+  n: number,
+  center: "mean" | "final",
+): Float64Array {
+  const scale = 1 / Math.sqrt(eigen.values[index]);
+  const weights = eigen.vectors.slice(index * n, (index + 1) * n).map((value) => value * scale);
+  if (center === "final") return weights;
+  const mean = weights.reduce((sum, weight) => sum + weight, 0) / n;
+  return weights.map((weight) => weight - mean);
+}
+
+/** Orthonormal vectors with their signs fixed, in place; returns the k×k matrix that did it. */
+function finishVectors(raw: RowCombinations): Float64Array {
+  const k = raw.vectors.length;
+  const transform = orthonormalizeInto(raw.vectors, raw.gram);
+  raw.vectors.forEach((vector, a) => {
+    if (signOfLargestEntry(vector) > 0) return;
+    negateInto(vector);
+    for (let b = 0; b < k; b++) transform[a * k + b] = -transform[a * k + b];
+  });
+  return transform;
+}
+
+/** M·v = M·Mᵀ·w = G·w for each vector's coefficients w. */
+function coordinatesFromGram(
+  gram: Float64Array,
+  n: number,
+  weights: readonly Float64Array[],
+  transform: Float64Array,
+): Float64Array {
+  const k = weights.length;
+  const coordinates = new Float64Array(n * k);
+  for (let a = 0; a < k; a++) {
+    for (let j = 0; j < n; j++) {
+      let weight = 0;
+      for (let b = 0; b < k; b++) weight += transform[a * k + b] * weights[b][j];
+      for (let i = 0; i < n; i++) coordinates[i * k + a] += gram[i * n + j] * weight;
+    }
+  }
+  return coordinates;
+}
+
+function selectBaseline(path: DifferenceGram, options: ResolvedPcaOptions): Float64Array {
+  const { center, finalRow, runLengths, select } = options;
+  const n = path.squaredSteps.length;
+  let first = 0;
+  const squaredStartDistances = runLengths.map((length) => {
+    const square = path.gram[0] + path.gram[first * n + first] - 2 * path.gram[first];
+    first += length;
+    return Math.max(0, square);
+  });
+  const shares = randomWalkBaseline(path.squaredSteps, {
+    center,
+    finalRow,
+    runLengths,
+    squaredStartDistances,
+  });
+  return Float64Array.from(select, (index) => shares[index]);
+}
+
+function warningsOf(
+  path: DifferenceGram,
+  eigen: GramEigen,
+  options: ResolvedPcaOptions,
+): readonly LandscapeWarning[] {
+  return pcaWarnings(eigen.shares, path.squaredSteps, options.select, options.runLengths);
+}

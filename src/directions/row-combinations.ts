@@ -1,0 +1,76 @@
+import { addCombinationInto } from "../math/row-kernels.js";
+import { readColumnBlocks } from "./column-blocks.js";
+import type { RowSource } from "./directions.js";
+
+/** Linear combinations of the rows of a source. */
+export interface RowCombinations {
+  /** k vectors of length D, float32. */
+  readonly vectors: Float32Array[];
+  /** Their inner products (k, k), float64, before rounding to float32. */
+  readonly gram: Float64Array;
+  /** A copy of one row (D), for the centre. */
+  readonly row: Float32Array;
+}
+
+/** What `combineRows` needs beside the rows. */
+export interface CombineRowsOptions {
+  /** k arrays of N coefficients. */
+  readonly weights: readonly Float64Array[];
+  /** Index f of the row subtracted and returned. */
+  readonly row: number;
+  readonly blockColumns: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each block with its number of columns. */
+  readonly afterBlock?: (columns: number) => void;
+}
+
+/** Columns per tile: the float64 sums of a tile stay in the processor's first cache. */
+const TILE = 2048;
+
+/**
+ * Returns Σ_i weights[m][i]·(θ_i − θ_f) for each of k sets of weights in one pass, summed in float64.
+ *
+ * In float64 the products of θ itself lose nothing that float32 weights ever held, so θ_f is subtracted as a
+ * row like the others, by its weight.
+ */
+export async function combineRows(source: RowSource, options: CombineRowsOptions): Promise<RowCombinations> {
+  const { weights, row, blockColumns, signal, afterBlock } = options;
+  const k = weights.length;
+  const aboutRow = weights.map((set) => aboutRowWeights(set, row));
+  const vectors = weights.map(() => new Float32Array(source.columns));
+  const center = new Float32Array(source.columns);
+  const gram = new Float64Array(k * k);
+  const sums = weights.map(() => new Float64Array(TILE));
+  for await (const block of readColumnBlocks(source, blockColumns, signal)) {
+    center.set(block.rows[row], block.start);
+    for (let at = 0; at < block.count; at += TILE) {
+      const rows = block.rows.map((theta) => theta.subarray(at, Math.min(at + TILE, block.count)));
+      const tiles = sums.map((tile) => tile.subarray(0, rows[0].length).fill(0));
+      tiles.forEach((tile, m) => {
+        addCombinationInto(tile, rows, aboutRow[m]);
+        vectors[m].set(tile, block.start + at);
+      });
+      addTileGramInto(gram, tiles);
+    }
+    afterBlock?.(block.count);
+  }
+  return { vectors, gram, row: center };
+}
+
+/** Σ w_i·(θ_i − θ_f) = Σ w_i·θ_i − (Σ w_i)·θ_f. */
+function aboutRowWeights(weights: Float64Array, row: number): Float64Array {
+  const out = Float64Array.from(weights);
+  out[row] -= weights.reduce((sum, weight) => sum + weight, 0);
+  return out;
+}
+
+function addTileGramInto(gram: Float64Array, tiles: readonly Float64Array[]): void {
+  const k = tiles.length;
+  for (let a = 0; a < k; a++) {
+    for (let b = 0; b < k; b++) {
+      let sum = 0;
+      for (let c = 0; c < tiles[a].length; c++) sum += tiles[a][c] * tiles[b][c];
+      gram[a * k + b] += sum;
+    }
+  }
+}

@@ -19,8 +19,16 @@ export interface LossValue {
   readonly loss: number;
   /** Metrics by name, averaged over the whole set. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Share of samples whose probability the compiled loss clips, or null where it does not clip. */
+  /**
+   * Share of samples whose probability the compiled loss clips, at either end (a perfect sample then counts
+   * 1.19e-7), or null where it does not clip.
+   */
   readonly clippedShare: number | null;
+  /**
+   * Share of samples whose loss is capped (at 16.118 by a crossentropy), which makes false plateaus, or null
+   * where the loss does not clip. Not given by every evaluator.
+   */
+  readonly cappedShare?: number | null;
 }
 
 /**
@@ -38,6 +46,8 @@ export interface LossEvaluator {
   readonly samples: number;
   /** sha-256 (hex) over the evaluation data, or the user's `dataId`. */
   readonly dataDigest: string;
+  /** sha-256 (hex) over the model's architecture, compiled loss and metrics (not its weights). */
+  readonly modelDigest: string;
 
   /**
    * Evaluates loss and metrics at `theta` (parameterCount, layout order).

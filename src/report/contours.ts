@@ -1,0 +1,205 @@
+import { contours as d3Contours } from "d3-contour";
+import type { ContourScale } from "./contour-scale.js";
+import { refineMonotone } from "./monotone-grid.js";
+
+/** A point in grid coordinates: (alpha, beta). */
+export type GridPoint = readonly [alpha: number, beta: number];
+
+/** The part of the plane at or above a level, and the line along which the surface has that level. */
+export interface Contour {
+  readonly level: number;
+  /** Closed rings bounding the region {loss ≥ level}; holes run the other way round (non-zero fill rule). */
+  readonly rings: readonly (readonly GridPoint[])[];
+  /** The level's lines: the rings without the stretches along the border of the grid. */
+  readonly lines: readonly (readonly GridPoint[])[];
+}
+
+/** A rectangle of grid cells in which the surface is not known. */
+export interface UnknownCells {
+  readonly alpha: readonly [number, number];
+  readonly beta: readonly [number, number];
+}
+
+/** Values over a grid, as a surface or a figure holds them. */
+export interface GridValues {
+  /** (W), increasing. */
+  readonly alpha: ArrayLike<number>;
+  /** (H), increasing. */
+  readonly beta: ArrayLike<number>;
+  /** (H, W), row-major: rows over beta. */
+  readonly loss: ArrayLike<number>;
+}
+
+/** How values between grid points are drawn. */
+export type Interpolation = "linear" | "monotone";
+
+/** Grid steps a side that monotone interpolation aims at. */
+const FINE_STEPS = 120;
+
+/**
+ * Returns the filled contours of a surface, one for each level, in grid coordinates.
+ *
+ * On a logarithmic scale interpolation is in log(loss). d3-contour places value (i, j) at the centre
+ * (i + ½, j + ½) of a pixel and lets regions run half a pixel over the edge; here grid point (i, j) is at
+ * (alpha[i], beta[j]) and regions end at the outermost points. Cells with a non-finite corner are bridged
+ * with their neighbours' values so that regions stay closed: draw {@link unknownCells} over them.
+ * Cost: O(levels · W · H · factor²).
+ */
+export function surfaceContours(
+  grid: GridValues,
+  scale: ContourScale,
+  interpolation: Interpolation = "linear",
+): readonly Contour[] {
+  const width = grid.alpha.length;
+  const height = grid.beta.length;
+  const heights = toHeights(grid.loss, scale);
+  const factor = interpolation === "linear" ? 1 : Math.ceil(FINE_STEPS / Math.max(width - 1, height - 1));
+  const fine =
+    factor > 1 ? refineMonotone(heights, width, height, factor) : { values: heights, width, height, factor };
+  const values = bridgeNonFinite(fine.values, fine.width, fine.height);
+  if (values === null) return [];
+  const tracer = d3Contours().size([fine.width, fine.height]);
+  const axis = { alpha: grid.alpha, beta: grid.beta, factor };
+  return scale.levels.map((level) => {
+    const threshold = scale.kind === "log" ? Math.log10(level) : level;
+    const rings = tracer
+      .contour(Array.from(values), threshold)
+      .coordinates.flat()
+      .map((ring) => ring.map((point) => toIndices(point, fine)));
+    return {
+      level,
+      rings: rings.map((ring) => dropRepeats(ring).map((point) => toGrid(point, axis))),
+      lines: rings
+        .flatMap((ring) => splitAtBorder(ring, fine))
+        .map((line) => line.map((p) => toGrid(p, axis))),
+    };
+  });
+}
+
+/** Returns the grid cells that have a non-finite corner, merged along rows. */
+export function unknownCells(grid: GridValues): readonly UnknownCells[] {
+  const width = grid.alpha.length;
+  const isKnown = (i: number, j: number): boolean => Number.isFinite(grid.loss[j * width + i]);
+  const cells: UnknownCells[] = [];
+  for (let j = 0; j + 1 < grid.beta.length; j++) {
+    let start = -1;
+    for (let i = 0; i < width; i++) {
+      const unknown =
+        i + 1 < width && !(isKnown(i, j) && isKnown(i + 1, j) && isKnown(i, j + 1) && isKnown(i + 1, j + 1));
+      if (unknown && start < 0) start = i;
+      if (!unknown && start >= 0) {
+        cells.push({
+          alpha: [grid.alpha[start] as number, grid.alpha[i] as number],
+          beta: [grid.beta[j] as number, grid.beta[j + 1] as number],
+        });
+        start = -1;
+      }
+    }
+  }
+  return cells;
+}
+
+/** What is contoured: the loss, or its logarithm with zeros put below the lowest level. */
+function toHeights(loss: ArrayLike<number>, scale: ContourScale): Float64Array {
+  const values = Float64Array.from(loss);
+  if (scale.kind === "linear") return values;
+  let least = scale.levels[0] ?? 1;
+  for (const value of values) if (value > 0 && value < least) least = value;
+  return values.map((value) => (value <= 0 ? Math.log10(least) : Math.log10(value)));
+}
+
+/** Copies values outwards into non-finite cells, ring by ring; null if there is no finite value. */
+function bridgeNonFinite(values: Float64Array, width: number, height: number): Float64Array | null {
+  const out = values.slice();
+  let missing: number[] = [];
+  out.forEach((value, index) => {
+    if (!Number.isFinite(value)) missing.push(index);
+  });
+  while (missing.length > 0) {
+    const found: [number, number][] = [];
+    for (const index of missing) {
+      const i = index % width;
+      const j = (index - i) / width;
+      const neighbours = [
+        i > 0 ? out[index - 1] : undefined,
+        i + 1 < width ? out[index + 1] : undefined,
+        j > 0 ? out[index - width] : undefined,
+        j + 1 < height ? out[index + width] : undefined,
+      ].filter((value): value is number => Number.isFinite(value));
+      if (neighbours.length > 0) found.push([index, Math.max(...neighbours)]);
+    }
+    if (found.length === 0) return null;
+    for (const [index, value] of found) out[index] = value;
+    missing = missing.filter((index) => !Number.isFinite(out[index]));
+  }
+  return out;
+}
+
+/** From d3's pixel coordinates to indices of grid points, clamped to the outermost points. */
+function toIndices(point: readonly number[], size: { width: number; height: number }): [number, number] {
+  const clamp = (value: number, max: number): number => Math.min(Math.max(value - 0.5, 0), max);
+  return [clamp(point[0] as number, size.width - 1), clamp(point[1] as number, size.height - 1)];
+}
+
+function toGrid(
+  [i, j]: readonly [number, number],
+  axis: { alpha: ArrayLike<number>; beta: ArrayLike<number>; factor: number },
+): GridPoint {
+  return [interpolateAt(axis.alpha, i / axis.factor), interpolateAt(axis.beta, j / axis.factor)];
+}
+
+function interpolateAt(axis: ArrayLike<number>, index: number): number {
+  const low = Math.min(Math.floor(index), axis.length - 2);
+  const a = axis[low] as number;
+  return a + (index - low) * ((axis[low + 1] as number) - a);
+}
+
+function dropRepeats(points: readonly [number, number][]): [number, number][] {
+  return points.filter(([x, y], index) => {
+    const previous = points[index - 1];
+    return previous === undefined || previous[0] !== x || previous[1] !== y;
+  });
+}
+
+/** Cuts a closed ring where it runs along the border, and joins the two ends of an uncut start. */
+function splitAtBorder(
+  ring: readonly [number, number][],
+  size: { width: number; height: number },
+): [number, number][][] {
+  const points = dropRepeats(ring);
+  const lines: [number, number][][] = [];
+  let current: [number, number][] = [];
+  for (let k = 0; k + 1 < points.length; k++) {
+    const a = points[k] as [number, number];
+    const b = points[k + 1] as [number, number];
+    if (isAlongBorder(a, b, size)) {
+      if (current.length > 1) lines.push(current);
+      current = [];
+    } else {
+      if (current.length === 0) current.push(a);
+      current.push(b);
+    }
+  }
+  if (current.length > 1) lines.push(current);
+  return joinEnds(lines);
+}
+
+/** A ring starts anywhere: its last line may go on in its first. */
+function joinEnds(lines: [number, number][][]): [number, number][][] {
+  const first = lines[0];
+  const last = lines[lines.length - 1];
+  if (first === undefined || last === undefined || first === last) return lines;
+  const end = last[last.length - 1] as [number, number];
+  const start = first[0] as [number, number];
+  if (end[0] !== start[0] || end[1] !== start[1]) return lines;
+  return [[...last, ...first.slice(1)], ...lines.slice(1, -1)];
+}
+
+function isAlongBorder(
+  a: readonly [number, number],
+  b: readonly [number, number],
+  size: { width: number; height: number },
+): boolean {
+  const isEdge = (value: number, max: number): boolean => value === 0 || value === max;
+  return (a[0] === b[0] && isEdge(a[0], size.width - 1)) || (a[1] === b[1] && isEdge(a[1], size.height - 1));
+}

@@ -1,0 +1,115 @@
+import { createContourScale } from "./contour-scale.js";
+import type { FigurePoint, Progress, TrajectoryFigure } from "./figure.js";
+import { formatNumber } from "./format-number.js";
+import { decodeNumber, type JsonNumber } from "./json-number.js";
+import { niceTicks } from "./nice-ticks.js";
+import type { Theme } from "./palette.js";
+import { runColor } from "./path-shapes.js";
+import type { Tick } from "./trajectory-layout.js";
+
+/** A curve over the snapshots of one run; null breaks the line. */
+export interface PanelCurve {
+  readonly name: string;
+  readonly color: string;
+  readonly isDashed: boolean;
+  readonly points: readonly (readonly [x: number, y: number | null])[];
+}
+
+/** One small panel: ranges and ticks of both axes, and its curves. */
+export interface Panel {
+  readonly x: { readonly min: number; readonly max: number; readonly ticks: readonly Tick[] };
+  readonly y: { readonly min: number; readonly max: number; readonly ticks: readonly Tick[] };
+  readonly curves: readonly PanelCurve[];
+}
+
+/**
+ * Returns the losses along the path: those of the snapshots solid, those of the plane dashed.
+ *
+ * The axis is logarithmic (positions are log10 of the loss) if all are ≥ 0 and the largest is ≥ 10 times
+ * the least positive one.
+ */
+export function lossPanel(figure: TrajectoryFigure, theme: Theme): Panel {
+  const values = figure.paths
+    .flatMap(({ points }) => points.flatMap((point) => [point.trueLoss, point.planeLoss]))
+    .map(decodeNumber)
+    .filter(Number.isFinite);
+  const { kind } = createContourScale([values]);
+  const least = Math.min(...values.filter((value) => value > 0));
+  const position = (loss: JsonNumber | null): number | null => {
+    const value = decodeNumber(loss);
+    if (!Number.isFinite(value)) return null;
+    return kind === "log" ? Math.log10(Math.max(value, least)) : value;
+  };
+  const curves = figure.paths.flatMap(({ name, points }, index) => {
+    const color = runColor(index, theme);
+    return [
+      curve(`${name}, true`, color, false, points, figure.progress, (point) => position(point.trueLoss)),
+      curve(`${name}, on the plane`, color, true, points, figure.progress, (point) =>
+        position(point.planeLoss),
+      ),
+    ].filter((c) => c.points.some(([, y]) => y !== null));
+  });
+  const positions = curves.flatMap(({ points }) => points.flatMap(([, y]) => (y === null ? [] : [y])));
+  return { x: progressAxis(figure), y: kind === "log" ? logAxis(positions) : linearAxis(positions), curves };
+}
+
+/** Returns the share of the squared distance to the centre that the plane holds, from 0 to 100 %. */
+export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
+  const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+  return {
+    x: progressAxis(figure),
+    y: {
+      min: 0,
+      max: 1,
+      ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${value * 100} %` })),
+    },
+    curves: figure.paths.map(({ name, points }, index) =>
+      curve(name, runColor(index, theme), false, points, figure.progress, (point) =>
+        finite(decodeNumber(point.inPlaneShare)),
+      ),
+    ),
+  };
+}
+
+function curve(
+  name: string,
+  color: string,
+  isDashed: boolean,
+  points: readonly FigurePoint[],
+  progress: Progress,
+  y: (point: FigurePoint) => number | null,
+): PanelCurve {
+  return { name, color, isDashed, points: points.map((point) => [point[progress], y(point)] as const) };
+}
+
+function progressAxis(figure: TrajectoryFigure): Panel["x"] {
+  const values = figure.paths.flatMap(({ points }) => points.map((point) => point[figure.progress]));
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const [min, max] = low === high ? [low - 0.5, high + 0.5] : [low, high];
+  const ticks = niceTicks(min, max, 5).filter(Number.isInteger);
+  return { min, max, ticks: ticks.map((value) => ({ value, label: formatNumber(value, 6) })) };
+}
+
+function linearAxis(positions: readonly number[]): Panel["y"] {
+  const low = Math.min(...positions, Number.POSITIVE_INFINITY);
+  const high = Math.max(...positions, Number.NEGATIVE_INFINITY);
+  if (low > high) return { min: 0, max: 1, ticks: [] };
+  const margin = low === high ? Math.max(Math.abs(low) * 0.1, 1e-12) : (high - low) * 0.06;
+  const [min, max] = [low - margin, high + margin];
+  const ticks = niceTicks(min, max, 4);
+  return { min, max, ticks: ticks.map((value) => ({ value, label: formatNumber(value, 3) })) };
+}
+
+function logAxis(positions: readonly number[]): Panel["y"] {
+  const low = Math.min(...positions);
+  const high = Math.max(...positions);
+  const margin = (high - low) * 0.06;
+  const [min, max] = [low - margin, high + margin];
+  const { levels } = createContourScale([[10 ** min, 10 ** max]], { kind: "log", count: 6 });
+  return {
+    min,
+    max,
+    ticks: levels.map((level) => ({ value: Math.log10(level), label: formatNumber(level, 2) })),
+  };
+}

@@ -1,0 +1,85 @@
+import type { FigureAxis, FigurePath, FigurePoint, Progress } from "./figure.js";
+import { formatNumber, formatPercent } from "./format-number.js";
+import { decodeNumber } from "./json-number.js";
+
+/** What the sentences are about. */
+export interface FidelityFacts {
+  readonly axes: readonly [FigureAxis, FigureAxis];
+  readonly paths: readonly FigurePath[];
+  readonly progress: Progress;
+  /** What distances are measured from, e.g. "the end". */
+  readonly centerName: string;
+}
+
+/** Returns how faithful the picture is, in plain words: variance, distance, loss; one path after the other. */
+export function fidelitySentences(facts: FidelityFacts): string[] {
+  const sentences = varianceSentence(facts.axes);
+  for (const path of facts.paths) {
+    const subject = facts.paths.length > 1 ? `${path.name}: the` : "The";
+    sentences.push(
+      ...distanceSentence(path, subject, facts),
+      ...lossSentences(path, subject, facts.progress),
+    );
+  }
+  return sentences;
+}
+
+function varianceSentence(axes: readonly [FigureAxis, FigureAxis]): string[] {
+  const share = axes.reduce((sum, axis) => sum + decodeNumber(axis.explainedVarianceRatio), 0);
+  const walk = axes.reduce((sum, axis) => sum + decodeNumber(axis.randomWalkBaseline), 0);
+  if (!Number.isFinite(share)) return [];
+  const observed = `The two axes explain ${formatPercent(share)} of the path's variance`;
+  if (!Number.isFinite(walk)) return [`${observed}.`];
+  return [
+    `${observed}; those of a random walk with the same step lengths would explain ${formatPercent(walk)}, so only the difference says something about training.`,
+  ];
+}
+
+function distanceSentence(path: FigurePath, subject: string, facts: FidelityFacts): string[] {
+  const known = path.points.filter((point) => Number.isFinite(decodeNumber(point.inPlaneShare)));
+  const first = known[0];
+  if (first === undefined) return [];
+  const share = (point: FigurePoint): number => decodeNumber(point.inPlaneShare);
+  const lowest = known.reduce((least, point) => (share(point) < share(least) ? point : least), first);
+  const start = `${subject} plane holds ${formatPercent(share(first))} of the start's squared distance from ${facts.centerName}`;
+  return lowest === first
+    ? [`${start}, and no less of any later snapshot's.`]
+    : [`${start}, and least at ${place(lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
+}
+
+function lossSentences(path: FigurePath, subject: string, progress: Progress): string[] {
+  const pairs = path.points
+    .filter((point) => point.trueLoss !== null && point.planeLoss !== null)
+    .map((point) => ({ point, own: decodeNumber(point.trueLoss), plane: decodeNumber(point.planeLoss) }));
+  const finite = pairs.filter(({ own, plane }) => Number.isFinite(own) && Number.isFinite(plane));
+  const sentences: string[] = [];
+  if (finite.length > 0) {
+    const gaps = finite.map(({ own, plane }) => Math.abs(plane - own));
+    const worst = finite[gaps.indexOf(Math.max(...gaps))] as (typeof finite)[number];
+    sentences.push(
+      `${subject} loss on the plane at the projected snapshots differs from their true loss by at most ` +
+        `${formatNumber(Math.max(...gaps), 2)} (at ${place(worst.point, progress)}: ${formatNumber(worst.plane, 3)} ` +
+        `on the plane, ${formatNumber(worst.own, 3)} in truth), in the median by ${formatNumber(median(gaps), 2)}.`,
+    );
+  }
+  const left = pairs.length - finite.length;
+  if (left > 0) {
+    const noun = left === 1 ? "1 snapshot has" : `${left} snapshots have`;
+    sentences.push(
+      `${subject.replace(/(T|t)he$/, "")}${noun} no finite loss, true or on the plane, and count for nothing here.`,
+    );
+  }
+  return sentences;
+}
+
+/** "epoch 3": where on the path a point is. */
+function place(point: FigurePoint, progress: Progress): string {
+  return `${progress} ${point[progress]}`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+}

@@ -1,0 +1,88 @@
+import type { ContourScale } from "./contour-scale.js";
+import type { Interpolation } from "./contours.js";
+import type { JsonNumber } from "./json-number.js";
+
+/** One axis of the plane. */
+export interface FigureAxis {
+  /** Short name: "PC 1". */
+  readonly label: string;
+  /** Name with the variance it explains, as it stands on the axis. */
+  readonly title: string;
+  readonly explainedVarianceRatio: JsonNumber | null;
+  readonly randomWalkBaseline: JsonNumber | null;
+}
+
+/** One snapshot on the plane. */
+export interface FigurePoint {
+  readonly step: number;
+  readonly epoch: number;
+  readonly iteration: number;
+  readonly learningRate: JsonNumber;
+  /** Coordinates on the plane. */
+  readonly alpha: JsonNumber;
+  readonly beta: JsonNumber;
+  /** Loss of the snapshot itself, and of the plane at its coordinates; null if not evaluated. */
+  readonly trueLoss: JsonNumber | null;
+  readonly planeLoss: JsonNumber | null;
+  /** Share of the squared distance to the centre that lies in the plane. */
+  readonly inPlaneShare: JsonNumber;
+  /** Distance to the plane. */
+  readonly distance: JsonNumber;
+  /** True where the learning rate is lower than at the snapshot before. */
+  readonly rateDropped: boolean;
+  /** What training logged, by name. */
+  readonly logs: readonly (readonly [name: string, value: JsonNumber])[];
+}
+
+/** The path of one run. */
+export interface FigurePath {
+  readonly name: string;
+  readonly points: readonly FigurePoint[];
+}
+
+/** The evaluated surface under the paths. */
+export interface FigureSurface {
+  /** (W), increasing. */
+  readonly alpha: readonly number[];
+  /** (H), increasing. */
+  readonly beta: readonly number[];
+  /** (H, W), row-major: rows over beta. */
+  readonly loss: readonly JsonNumber[];
+  readonly nonFinite: number;
+}
+
+/** What the horizontal axis of the fidelity panels counts. */
+export type Progress = "epoch" | "iteration" | "step";
+
+/**
+ * Everything that one picture of trajectories on a loss surface shows, as plain JSON data.
+ *
+ * Non-finite numbers are spelled out (`"NaN"`, `"Infinity"`, `"-Infinity"`). Every text is cleaned of
+ * control characters, but not escaped: it is data, never markup.
+ */
+export interface TrajectoryFigure {
+  readonly kind: "trajectory";
+  /** Version of this form; raised when it changes. */
+  readonly version: 1;
+  readonly title: string;
+  /** What the surface is: "training loss". */
+  readonly lossName: string;
+  readonly axes: readonly [FigureAxis, FigureAxis];
+  readonly surface: FigureSurface;
+  readonly scale: ContourScale;
+  readonly interpolation: Interpolation;
+  /** "equal": one unit is equally long on both axes; "fill": the map fills its place. */
+  readonly aspect: "equal" | "fill";
+  readonly progress: Progress;
+  readonly paths: readonly FigurePath[];
+  /** How faithful the picture is, in sentences. */
+  readonly fidelity: readonly string[];
+  /** What is drawn, in sentences. */
+  readonly caption: string;
+  /** Where the numbers come from, in one line. */
+  readonly provenance: string;
+  /** Warnings of the results that the picture is made of. */
+  readonly notes: readonly string[];
+  /** The picture in words, for those who do not see it. */
+  readonly description: string;
+}

@@ -1,0 +1,45 @@
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** Superscript form of an integer exponent. */
+function superscript(exponent: number): string {
+  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
+  return exponent < 0 ? `⁻${digits}` : digits;
+}
+
+/** Puts a true minus sign in front of negative numbers. */
+function withMinus(text: string): string {
+  return text.replace(/^-/, "−");
+}
+
+/**
+ * Formats a number for a reader: `digits` significant ones, powers of ten below 1e-4 and from 1e6 on.
+ *
+ * @param value - Any number; non-finite ones give "NaN", "∞" or "−∞".
+ * @param digits - Significant digits; default 4.
+ * @example formatNumber(0.00001234) // "1.234 × 10⁻⁵"
+ */
+export function formatNumber(value: number, digits = 4): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  if (value === 0) return "0";
+  const rounded = Number(value.toPrecision(digits));
+  const magnitude = Math.abs(rounded);
+  if (magnitude >= 1e-4 && magnitude < 1e6) return withMinus(String(rounded));
+  const [mantissa = "1", exponent = "0"] = rounded.toExponential().split("e");
+  const power = `10${superscript(Number(exponent))}`;
+  return withMinus(mantissa === "1" ? power : mantissa === "-1" ? `-${power}` : `${mantissa} × ${power}`);
+}
+
+/** Formats a share in [0, 1] as a percentage of three significant digits, never rounding to 100 or 0 what is not. */
+export function formatPercent(share: number): string {
+  if (!Number.isFinite(share)) return "unknown";
+  const percent = share * 100;
+  if (percent > 99.9 && percent < 100) return "> 99.9 %";
+  if (percent > 0 && percent < 0.01) return "< 0.01 %";
+  return `${Number(percent.toPrecision(3))} %`;
+}
+
+/** Formats a count with thousands separated by commas. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}

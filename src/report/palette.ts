@@ -1,0 +1,97 @@
+/** Light or dark surroundings of a picture. */
+export type ThemeName = "light" | "dark";
+
+/** Colours of everything but the surface. */
+export interface Theme {
+  readonly background: string;
+  readonly text: string;
+  /** Secondary text: captions, tick labels. */
+  readonly muted: string;
+  /** Axis lines and frames. */
+  readonly line: string;
+  /** Grid lines of the small panels. */
+  readonly faint: string;
+  /** Outline that lifts the path off the surface. */
+  readonly halo: string;
+  /** Cells without a finite loss, and the hatching over them. */
+  readonly unknown: string;
+  readonly hatch: string;
+  /** Snapshots of a single path, and those at which the learning rate had dropped. */
+  readonly point: string;
+  readonly drop: string;
+  /** Colour of each run where several share a picture (Okabe and Ito's palette). */
+  readonly runs: readonly string[];
+}
+
+const THEMES: Readonly<Record<ThemeName, Theme>> = {
+  light: {
+    background: "#ffffff",
+    text: "#1a1a1a",
+    muted: "#4d4d4d",
+    line: "#6b6b6b",
+    faint: "#e3e3e3",
+    halo: "#ffffff",
+    unknown: "#d0d0d0",
+    hatch: "#808080",
+    point: "#0072b2",
+    drop: "#d00000",
+    runs: ["#0072b2", "#e69f00", "#cc79a7", "#000000", "#56b4e9", "#009e73", "#f0e442"],
+  },
+  dark: {
+    background: "#16181d",
+    text: "#f0f0f0",
+    muted: "#b9bcc4",
+    line: "#8b8f99",
+    faint: "#2f333b",
+    halo: "#ffffff",
+    unknown: "#4a4d55",
+    hatch: "#9a9da6",
+    point: "#0072b2",
+    drop: "#d00000",
+    runs: ["#0072b2", "#e69f00", "#cc79a7", "#000000", "#56b4e9", "#009e73", "#f0e442"],
+  },
+};
+
+/** Returns the colours of a theme. */
+export function themeOf(name: ThemeName): Theme {
+  return THEMES[name];
+}
+
+/** Anchors of viridis, evenly spaced from low to high. */
+const VIRIDIS: readonly (readonly [number, number, number])[] = [
+  [68, 1, 84],
+  [72, 36, 117],
+  [65, 68, 135],
+  [53, 95, 141],
+  [42, 120, 142],
+  [33, 145, 140],
+  [34, 168, 132],
+  [68, 191, 112],
+  [122, 209, 81],
+  [189, 223, 38],
+  [253, 231, 37],
+];
+
+/** Share of white mixed into the surface, so that path and marks stand out from it. */
+const TINT = 0.3;
+
+/**
+ * Returns `count` colours of the surface from low to high loss, as "#rrggbb".
+ *
+ * Viridis is ordered in lightness, so that it reads in grey and with any colour vision.
+ */
+export function surfaceColors(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => surfaceColor(count === 1 ? 0.5 : index / (count - 1)));
+}
+
+function surfaceColor(position: number): string {
+  const scaled = position * (VIRIDIS.length - 1);
+  const low = Math.min(Math.floor(scaled), VIRIDIS.length - 2);
+  const a = VIRIDIS[low] as readonly [number, number, number];
+  const b = VIRIDIS[low + 1] as readonly [number, number, number];
+  const channels = a.map((value, channel) => {
+    const mixed = value + (scaled - low) * ((b[channel] as number) - value);
+    return Math.round(mixed + TINT * (255 - mixed));
+  });
+  return `#${channels.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}

@@ -1,0 +1,60 @@
+import type { EChartsOption } from "echarts";
+import { InvalidOptionError } from "../errors.js";
+import { init, setPlatformAPI } from "./echarts.js";
+import { fontFaceCss } from "./font-files.js";
+import { textWidth } from "./text-width.js";
+
+/** Size of a picture in px. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Draws an ECharts option as an SVG document that carries its own font.
+ *
+ * The same option gives the same text. ECharts measures text with the embedded font's advances from here
+ * on, in this process, wherever the font's family is asked for.
+ *
+ * @throws {@link InvalidOptionError} if the size is not positive and finite.
+ */
+export function renderSvg(option: EChartsOption, { width, height }: PictureSize): string {
+  checkSize("width", width);
+  checkSize("height", height);
+  setPlatformAPI({ measureText });
+  const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
+  try {
+    chart.setOption(option);
+    return embedFont(stableIds(chart.renderToSVGString()));
+  } finally {
+    chart.dispose();
+  }
+}
+
+function checkSize(where: string, value: number): void {
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new InvalidOptionError(where, "a positive number of px", String(value));
+  }
+}
+
+/** Width of text in a CSS font such as "600 12px Landscape Sans, sans-serif". */
+function measureText(text: string, font?: string): { width: number } {
+  const size = Number(/([\d.]+)px/.exec(font ?? "")?.[1] ?? 12);
+  const isBold = /(^|\s)(bold|[6-9]00)\s/.test(font ?? "");
+  return { width: textWidth(text ?? "", size, isBold ? "semibold" : "regular") };
+}
+
+/** zrender numbers its charts over the life of the process; the number must not reach the file. */
+function stableIds(svg: string): string {
+  return svg.replace(/(\s(?:id|class)="|url\(#|href="#|\.)zr\d+-/g, "$1zr-");
+}
+
+function embedFont(svg: string): string {
+  const text = svg.replace(/<[^>]*>/g, "");
+  const style = `<style>${fontFaceCss(decodeEntities(text))}</style>`;
+  return svg.replace(/^(<svg[^>]*>)/, (open) => `${open}\n${style}`);
+}
+
+function decodeEntities(text: string): string {
+  return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+}

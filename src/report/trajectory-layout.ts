@@ -1,0 +1,313 @@
+import type { FigureAxis, TrajectoryFigure } from "./figure.js";
+import { formatNumber, formatPercent } from "./format-number.js";
+import { decodeNumber } from "./json-number.js";
+import { type LegendRow, layoutLegend, legendEntries } from "./legend.js";
+import { niceTicks } from "./nice-ticks.js";
+import { type FontWeight, textWidth } from "./text-width.js";
+import { truncateText, wrapText } from "./wrap-text.js";
+
+/** A rectangle in px from the top left corner. */
+export interface Rect {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A line of text; x and y are where `align` and the middle of the line are. */
+export interface PlacedText {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly size: number;
+  readonly weight: FontWeight;
+  readonly tone: "text" | "muted";
+  readonly align: "left" | "center" | "right";
+  /** Turned a quarter to the left. */
+  readonly isVertical: boolean;
+}
+
+/** A tick: its position in data units and its label. */
+export interface Tick {
+  readonly value: number;
+  readonly label: string;
+}
+
+/** Where everything of a picture is. */
+export interface TrajectoryLayout {
+  readonly width: number;
+  readonly height: number;
+  readonly map: Rect;
+  readonly alphaTicks: readonly Tick[];
+  readonly betaTicks: readonly Tick[];
+  readonly colorBar: Rect;
+  /** Panel of losses along the path; null if no loss of a snapshot is known. */
+  readonly lossPanel: Rect | null;
+  readonly sharePanel: Rect;
+  readonly legend: readonly LegendRow[];
+  readonly texts: readonly PlacedText[];
+}
+
+/** Size and parts of a picture. */
+export interface TrajectoryLayoutOptions {
+  /** Width in px; default 1100. At least 280. */
+  readonly width?: number;
+  /** Height in px; default what the content needs. The map takes up or gives way to what is left. */
+  readonly height?: number;
+  /** "figure" (default): with title, fidelity and caption; "chart": without, where a page sets them itself. */
+  readonly parts?: "figure" | "chart";
+}
+
+const PADDING = 20;
+const TICK_SIZE = 12;
+const NAME_SIZE = 13;
+const BAR_WIDTH = 14;
+/** Below this width the panels go under the map. */
+const NARROW = 720;
+const PANEL_LABELS = 46;
+const LEAST_MAP_HEIGHT = 200;
+
+/** A block of wrapped lines with its style. */
+interface Block {
+  readonly lines: readonly string[];
+  readonly size: number;
+  readonly weight: FontWeight;
+  readonly tone: "text" | "muted";
+}
+
+/** Returns where everything of the picture is, so that nothing overlaps and nothing is cut. */
+export function layoutTrajectory(
+  figure: TrajectoryFigure,
+  options: TrajectoryLayoutOptions = {},
+): TrajectoryLayout {
+  const { parts = "figure" } = options;
+  const width = Math.max(280, options.width ?? 1100);
+  const isNarrow = width < NARROW;
+  const padding = isNarrow ? 12 : PADDING;
+  const inner = width - 2 * padding;
+  const isFigure = parts === "figure";
+  const head = isFigure ? [block(figure.title, 18, inner, "semibold", "text", 2)] : [];
+  const foot = isFigure
+    ? [
+        block(figure.fidelity.join(" "), 12.5, inner, "regular", "text"),
+        block(figure.caption, 12, inner, "regular", "muted"),
+        block(figure.provenance, 11, inner, "regular", "muted"),
+      ]
+    : [];
+  const headHeight = blocksHeight(head);
+  const footHeight = blocksHeight(foot);
+  const column = isNarrow ? inner : Math.round(inner * 0.62);
+  const alpha = figure.surface.alpha;
+  const beta = figure.surface.beta;
+  const hasLoss = figure.paths.some((p) => p.points.some((q) => q.trueLoss !== null || q.planeLoss !== null));
+
+  const mapTop = padding + headHeight + 6;
+  const betaTicks = ticksOf(beta, 7);
+  const left = Math.ceil(widest(betaTicks) + 8 + 24);
+  const barLabels = Math.max(
+    0,
+    ...figure.scale.levels.map((level) => textWidth(formatNumber(level), TICK_SIZE)),
+  );
+  const right = Math.ceil(12 + BAR_WIDTH + 6 + barLabels + 8 + 18);
+  const boxWidth = column - left - right;
+  const alphaTicks = ticksOf(alpha, Math.max(2, Math.min(8, Math.floor(boxWidth / 70))));
+  const legend = layoutLegend(legendEntries(figure), column);
+  const belowMap = 8 + 16 + 24 + legend.height;
+  const panelCount = hasLoss ? 2 : 1;
+  const panelsBelow = isNarrow ? narrowPanelsHeight(inner, panelCount) : 0;
+  const ratio = span(beta) / span(alpha);
+  const natural = figure.aspect === "equal" ? boxWidth * ratio : boxWidth * 0.88;
+  const wanted = Math.min(Math.max(natural, 260), 700);
+  const rest = belowMap + panelsBelow + footHeight + padding;
+  const boxHeight =
+    options.height === undefined ? wanted : Math.max(LEAST_MAP_HEIGHT, options.height - mapTop - rest);
+  const map = fitMap(
+    { x: padding + left, y: mapTop, width: boxWidth, height: boxHeight },
+    figure.aspect,
+    ratio,
+  );
+  const mapBottom = map.y + map.height;
+  const height = options.height ?? Math.ceil(mapTop + boxHeight + rest);
+
+  const colorBar = { x: map.x + map.width + 12, y: map.y, width: BAR_WIDTH, height: map.height };
+  const legendTop = mapBottom + 8 + 16 + 24;
+  const panelArea = isNarrow
+    ? { x: padding, y: legendTop + legend.height + 10, width: inner, height: panelsBelow - 10 }
+    : { x: padding + column + 28, y: map.y, width: inner - column - 28, height: map.height };
+  const panels = placePanels(panelArea, hasLoss, isNarrow);
+
+  const barTitle = `${figure.lossName}${figure.scale.kind === "log" ? " (log scale)" : ""}`;
+  const texts = [
+    ...placeBlocks(head, padding, padding),
+    ...placeBlocks(foot, padding, Math.max(height - padding - footHeight, 0)),
+    line(axisTitle(figure.axes[0], column - 8), map.x + map.width / 2, mapBottom + 8 + 16 + 11, {
+      align: "center",
+      x: [padding, padding + column],
+    }),
+    line(axisTitle(figure.axes[1], map.height + 40), padding + 9, map.y + map.height / 2, {
+      isVertical: true,
+    }),
+    line(
+      truncateText(barTitle, TICK_SIZE, map.height),
+      colorBar.x + BAR_WIDTH + 6 + barLabels + 8 + 9,
+      map.y + map.height / 2,
+      {
+        isVertical: true,
+        size: TICK_SIZE,
+      },
+    ),
+    ...panels.texts(figure),
+  ];
+  return {
+    width,
+    height,
+    map,
+    alphaTicks,
+    betaTicks,
+    colorBar,
+    lossPanel: panels.loss,
+    sharePanel: panels.share,
+    legend: legend.rows.map((row) => ({ ...row, x: padding, y: legendTop + row.y })),
+    texts,
+  };
+}
+
+function ticksOf(axis: readonly number[], count: number): Tick[] {
+  const min = axis[0] as number;
+  const max = axis[axis.length - 1] as number;
+  return niceTicks(min, max, count).map((value) => ({ value, label: formatNumber(value, 6) }));
+}
+
+function widest(ticks: readonly Tick[]): number {
+  return Math.max(0, ...ticks.map(({ label }) => textWidth(label, TICK_SIZE)));
+}
+
+function span(axis: readonly number[]): number {
+  return (axis[axis.length - 1] as number) - (axis[0] as number);
+}
+
+/** Shrinks the map inside its box until both axes have the same units per px. */
+function fitMap(box: Rect, aspect: "equal" | "fill", ratio: number): Rect {
+  if (aspect === "fill") return box;
+  const height = Math.min(box.height, box.width * ratio);
+  const width = Math.min(box.width, box.height / ratio);
+  return { x: box.x, y: box.y, width, height };
+}
+
+/** The longest form of an axis title that fits. */
+function axisTitle(axis: FigureAxis, available: number): string {
+  const ratio = decodeNumber(axis.explainedVarianceRatio);
+  const walk = decodeNumber(axis.randomWalkBaseline);
+  const short = Number.isFinite(ratio)
+    ? [
+        ...(Number.isFinite(walk)
+          ? [`${axis.label}: ${formatPercent(ratio)} (walk: ${formatPercent(walk)})`]
+          : []),
+        `${axis.label}: ${formatPercent(ratio)}`,
+      ]
+    : [];
+  const fits = [axis.title, ...short].find((title) => textWidth(title, NAME_SIZE) <= available);
+  return fits ?? truncateText(axis.label, NAME_SIZE, available);
+}
+
+function narrowPanelsHeight(inner: number, count: number): number {
+  return inner >= 520 || count === 1 ? 250 : 2 * 210 + 30;
+}
+
+/** The two panels, one above the other, or side by side where they lie below the map. */
+function placePanels(area: Rect, hasLoss: boolean, isNarrow: boolean) {
+  const heading = 44;
+  const below = 44;
+  const plot = (box: Rect): Rect => ({
+    x: box.x + PANEL_LABELS,
+    y: box.y + heading,
+    width: Math.max(40, box.width - PANEL_LABELS - 8),
+    height: Math.max(40, box.height - heading - below),
+  });
+  let first: Rect = area;
+  let second: Rect = area;
+  if (hasLoss && isNarrow && area.width >= 520) {
+    const half = (area.width - 20) / 2;
+    first = { ...area, width: half };
+    second = { ...area, x: area.x + half + 20, width: half };
+  } else if (hasLoss) {
+    // The axis name of the lower panel stands level with the map's, below the area's edge.
+    const extra = isNarrow ? 0 : below;
+    const usable = area.height + extra;
+    const top = Math.round(usable * (isNarrow ? 0.5 : 0.53));
+    first = { ...area, height: top };
+    second = { ...area, y: area.y + top, height: usable - top };
+  } else if (!isNarrow) {
+    second = { ...area, height: area.height + below };
+  }
+  // On top of a wide figure the first heading stands level with the top of the map.
+  const loss = hasLoss ? plot(first) : null;
+  const share = plot(second);
+  const texts = (figure: TrajectoryFigure): PlacedText[] => {
+    const heads: [Rect, Rect, string][] = [
+      ...(loss === null ? [] : [[first, loss, "Loss along the path"] as [Rect, Rect, string]]),
+      [second, share, "Squared distance held by the plane"],
+    ];
+    return heads.flatMap(([box, rect, text]) => [
+      line(truncateText(text, NAME_SIZE, box.width, "semibold"), box.x, box.y + 9, {
+        align: "left",
+        weight: "semibold",
+      }),
+      line(figure.progress, rect.x + rect.width / 2, rect.y + rect.height + 34, { size: TICK_SIZE }),
+    ]);
+  };
+  return { loss, share, texts };
+}
+
+function block(
+  text: string,
+  size: number,
+  width: number,
+  weight: FontWeight,
+  tone: "text" | "muted",
+  maxLines?: number,
+): Block {
+  const lines = wrapText(text, size, width, maxLines === undefined ? { weight } : { weight, maxLines });
+  return { lines, size, weight, tone };
+}
+
+function lineHeight(size: number): number {
+  return Math.round(size * 1.42);
+}
+
+function blocksHeight(blocks: readonly Block[]): number {
+  return blocks.reduce(
+    (sum, { lines, size }) => sum + (lines.length > 0 ? lines.length * lineHeight(size) + 8 : 0),
+    0,
+  );
+}
+
+function placeBlocks(blocks: readonly Block[], x: number, top: number): PlacedText[] {
+  const placed: PlacedText[] = [];
+  let y = top;
+  for (const { lines, size, weight, tone } of blocks) {
+    for (const text of lines) {
+      placed.push(line(text, x, y + lineHeight(size) / 2, { align: "left", size, weight, tone }));
+      y += lineHeight(size);
+    }
+    if (lines.length > 0) y += 8;
+  }
+  return placed;
+}
+
+interface LineStyle {
+  readonly align?: "left" | "center" | "right";
+  readonly size?: number;
+  readonly weight?: FontWeight;
+  readonly tone?: "text" | "muted";
+  readonly isVertical?: boolean;
+  /** Bounds that a centred line is shifted into. */
+  readonly x?: readonly [number, number];
+}
+
+function line(text: string, x: number, y: number, style: LineStyle = {}): PlacedText {
+  const { align = "center", size = NAME_SIZE, weight = "regular", tone = "text", isVertical = false } = style;
+  const half = textWidth(text, size, weight) / 2;
+  const shifted = style.x === undefined ? x : Math.min(Math.max(x, style.x[0] + half), style.x[1] - half);
+  return { text, x: shifted, y, size, weight, tone, align, isVertical };
+}

@@ -1,0 +1,246 @@
+import type { EChartsOption } from "echarts";
+import { lossPanel, type Panel, sharePanel } from "./fidelity-panels.js";
+import type { TrajectoryFigure } from "./figure.js";
+import { LEGEND_MARK_WIDTH, LEGEND_SIZE, type LegendMark, type LegendRow } from "./legend.js";
+import { dropMark, endMark, pointMark, type Shape, startMark } from "./marks.js";
+import { type Theme, type ThemeName, themeOf } from "./palette.js";
+import { pathShapes, runColor } from "./path-shapes.js";
+import { colorBarShapes, surfaceShapes, unknownShapes } from "./surface-shapes.js";
+import { FONT_STACK, textWidth } from "./text-width.js";
+import {
+  layoutTrajectory,
+  type PlacedText,
+  type Rect,
+  type Tick,
+  type TrajectoryLayoutOptions,
+} from "./trajectory-layout.js";
+
+/** Options of {@link trajectoryOption}. */
+export interface TrajectoryOptionOptions extends TrajectoryLayoutOptions {
+  /** Colours for light (default) or dark surroundings. */
+  readonly theme?: ThemeName;
+}
+
+/** Returns the size in px that a picture of this figure takes at a width (default 1100). */
+export function trajectorySize(
+  figure: TrajectoryFigure,
+  options: TrajectoryLayoutOptions = {},
+): { readonly width: number; readonly height: number } {
+  const { width, height } = layoutTrajectory(figure, options);
+  return { width, height };
+}
+
+/**
+ * Returns the ECharts option that draws a figure: the map with its path, and how faithful it is beside it.
+ *
+ * A pure function of its arguments; everything is placed in px for the given size, so a picture of another
+ * size is another option. The same code runs in Node and in the page.
+ */
+export function trajectoryOption(
+  figure: TrajectoryFigure,
+  options: TrajectoryOptionOptions = {},
+): EChartsOption {
+  const theme = themeOf(options.theme ?? "light");
+  const layout = layoutTrajectory(figure, options);
+  const { map } = layout;
+  const mapAxes = [
+    axis(0, layout.alphaTicks, edges(figure.surface.alpha), theme, false),
+    axis(0, layout.betaTicks, edges(figure.surface.beta), theme, false),
+  ] as const;
+  const frame: Shape = {
+    type: "rect",
+    shape: { x: map.x, y: map.y, width: map.width, height: map.height },
+    style: { fill: "none", stroke: theme.line, lineWidth: 1 },
+    silent: true,
+  };
+  const panels = [
+    ...(layout.lossPanel === null ? [] : [{ rect: layout.lossPanel, panel: lossPanel(figure, theme) }]),
+    { rect: layout.sharePanel, panel: sharePanel(figure, theme) },
+  ];
+  const furniture = [
+    ...colorBarShapes(figure, layout.colorBar, theme),
+    ...layout.legend.flatMap((row) => legendShapes(row, figure, theme)),
+    ...(layout.lossPanel === null ? [] : curveKey(layout.lossPanel, theme)),
+    ...layout.texts.map((text) => textShape(text, theme)),
+  ];
+  return {
+    animation: false,
+    backgroundColor: theme.background,
+    textStyle: { fontFamily: FONT_STACK },
+    grid: [grid(map), ...panels.map(({ rect }) => grid(rect))],
+    xAxis: [mapAxes[0], ...panels.map(({ panel }, i) => axis(i + 1, panel.x.ticks, panel.x, theme, true))],
+    yAxis: [mapAxes[1], ...panels.map(({ panel }, i) => axis(i + 1, panel.y.ticks, panel.y, theme, true))],
+    series: [
+      shapesSeries("surface", surfaceShapes(figure, map, theme), 1),
+      shapesSeries("paths", [frame, ...pathShapes(figure, map, theme)], 3),
+      ...panels.flatMap(({ panel }, index) => curveSeries(panel, index + 1)),
+      shapesSeries("furniture", furniture, 6, false),
+    ],
+  } as EChartsOption;
+}
+
+function grid({ x, y, width, height }: Rect): object {
+  return { left: x, top: y, width, height, containLabel: false, outerBoundsMode: "none" };
+}
+
+function edges(values: readonly number[]): { min: number; max: number } {
+  return { min: values[0] as number, max: values[values.length - 1] as number };
+}
+
+/** A value axis with ticks exactly where they are asked for. */
+function axis(
+  gridIndex: number,
+  ticks: readonly Tick[],
+  { min, max }: { min: number; max: number },
+  theme: Theme,
+  hasSplitLines: boolean,
+): object {
+  const values = ticks.map(({ value }) => value);
+  const labels = new Map(ticks.map(({ value, label }) => [value, label]));
+  return {
+    type: "value",
+    gridIndex,
+    min,
+    max,
+    axisLine: { show: true, onZero: false, lineStyle: { color: theme.line, width: 1 } },
+    axisTick: { show: true, length: 4, customValues: values, lineStyle: { color: theme.line } },
+    axisLabel: {
+      customValues: values,
+      formatter: (value: number) => labels.get(value) ?? "",
+      color: theme.muted,
+      fontSize: 12,
+      fontFamily: FONT_STACK,
+      hideOverlap: true,
+      margin: 8,
+    },
+    splitLine: { show: hasSplitLines, lineStyle: { color: theme.faint } },
+  };
+}
+
+/** A series that draws shapes placed in px, by default cut at the edge of the map. */
+function shapesSeries(name: string, shapes: readonly Shape[], z: number, clip = true): object {
+  return {
+    type: "custom",
+    name,
+    coordinateSystem: "cartesian2d",
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    clip,
+    silent: true,
+    z,
+    data: [[0, 0]],
+    renderItem: () => ({ type: "group", children: shapes }),
+  };
+}
+
+function curveSeries(panel: Panel, axisIndex: number): object[] {
+  const count = Math.max(...panel.curves.map(({ points }) => points.length));
+  return panel.curves.map(({ name, color, isDashed, points }) => ({
+    type: "line",
+    name,
+    xAxisIndex: axisIndex,
+    yAxisIndex: axisIndex,
+    data: points.map(([x, y]) => [x, y]),
+    symbol: isDashed ? "emptyCircle" : "circle",
+    symbolSize: count > 40 ? 0 : isDashed ? 5 : 4,
+    showSymbol: count <= 40,
+    showAllSymbol: true,
+    lineStyle: { color, width: 1.6, type: isDashed ? [5, 3] : "solid" },
+    itemStyle: { color },
+    silent: true,
+    clip: false,
+    z: isDashed ? 5 : 4,
+  }));
+}
+
+/** "— true  - - on the plane", above the loss panel. */
+function curveKey(panel: Rect, theme: Theme): Shape[] {
+  const y = panel.y - 13;
+  const text = (value: string, x: number): PlacedText => ({
+    text: value,
+    x,
+    y,
+    size: LEGEND_SIZE,
+    weight: "regular",
+    tone: "muted",
+    align: "left",
+    isVertical: false,
+  });
+  const line = (x: number, lineDash: number[] | null): Shape => ({
+    type: "line",
+    shape: { x1: x, y1: y, x2: x + 22, y2: y },
+    style: { stroke: theme.muted, lineWidth: 1.6, ...(lineDash === null ? {} : { lineDash }) },
+    silent: true,
+  });
+  const second = panel.x + 28 + textWidth("true loss", LEGEND_SIZE) + 18;
+  return [
+    line(panel.x, null),
+    textShape(text("true loss", panel.x + 28), theme),
+    line(second, [5, 3]),
+    textShape(text("loss on the plane", second + 28), theme),
+  ];
+}
+
+function legendShapes(row: LegendRow, figure: TrajectoryFigure, theme: Theme): Shape[] {
+  return row.entries.flatMap(({ mark, text, offset }) => {
+    const x = row.x + offset;
+    const label = textShape(
+      {
+        text,
+        x: x + LEGEND_MARK_WIDTH,
+        y: row.y,
+        size: LEGEND_SIZE,
+        weight: "regular",
+        tone: "text",
+        align: "left",
+        isVertical: false,
+      },
+      theme,
+    );
+    return [...markShapes(mark, x + 9, row.y, figure, theme), label];
+  });
+}
+
+function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFigure, theme: Theme): Shape[] {
+  const common = figure.paths.length === 1 ? runColor(0, theme) : theme.line;
+  switch (mark.kind) {
+    case "start":
+      return startMark(x, y, common, theme);
+    case "end":
+      return endMark(x, y, common, theme);
+    case "point":
+      return pointMark(x, y, 3.8, common, theme);
+    case "drop":
+      return dropMark(x, y, 3.2, common, theme);
+    case "unknown":
+      return unknownShapes({ x: x - 8, y: y - 6, width: 16, height: 12 }, theme);
+    case "run":
+      return [
+        {
+          type: "line",
+          shape: { x1: x - 9, y1: y, x2: x + 9, y2: y },
+          style: { stroke: runColor(mark.index, theme), lineWidth: 2.4 },
+          silent: true,
+        },
+        ...pointMark(x, y, 3.8, runColor(mark.index, theme), theme),
+      ];
+  }
+}
+
+function textShape(placed: PlacedText, theme: Theme): Shape {
+  const weight = placed.weight === "semibold" ? "600 " : "";
+  return {
+    type: "text",
+    x: placed.x,
+    y: placed.y,
+    rotation: placed.isVertical ? Math.PI / 2 : 0,
+    style: {
+      text: placed.text,
+      font: `${weight}${placed.size}px ${FONT_STACK}`,
+      fill: placed.tone === "text" ? theme.text : theme.muted,
+      align: placed.align,
+      verticalAlign: "middle",
+    },
+    silent: true,
+  };
+}

@@ -1,3 +1,4 @@
+import chunk from "lodash/chunk.js";
 import type { JsonValue } from "./store/provenance.js";
 
 /**
@@ -22,8 +23,5 @@ export function toJson(value: unknown): JsonValue {
 
 /** Splits a flat row-major array into `rows` arrays. */
 export function toRows(flat: ArrayLike<number>, rows: number): number[][] {
-  const columns = rows === 0 ? 0 : flat.length / rows;
-  return Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: columns }, (_, column) => flat[row * columns + column] as number),
-  );
+  return rows === 0 ? [] : chunk(Array.from(flat), flat.length / rows);
 }

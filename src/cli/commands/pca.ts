@@ -1,0 +1,54 @@
+import type { BackendChoice } from "../../backend/backend-info.js";
+import { createLinearAlgebra } from "../../backend/create-linear-algebra.js";
+import { toRows } from "../../json.js";
+import { analyzePlane } from "../../pipeline/analyze-plane.js";
+import { openRun } from "../../store/open-run.js";
+import type { Trajectory } from "../../trajectory/trajectory.js";
+import { analysisProgress } from "../analysis-progress.js";
+import { defined } from "../defined.js";
+import type { Output } from "../output.js";
+import { startBackend } from "../start-backend.js";
+
+/** Options of the commands that work on a PCA plane. */
+export interface PlaneCommandOptions {
+  readonly center?: "mean" | "final";
+  readonly components?: readonly [number, number];
+  readonly weights?: "trainable" | "all";
+  readonly force?: boolean;
+  readonly backend?: BackendChoice;
+}
+
+/** `pca RUN`: principal components of the trajectory and the path on them. */
+export async function pca(directory: string, options: PlaneCommandOptions, output: Output): Promise<void> {
+  const run = await openRun(directory);
+  await startBackend(options.backend, output);
+  const { center, components, weights, force } = options;
+  const { onProgress, stop } = analysisProgress(output);
+  const { directions, trajectories } = await analyzePlane(
+    [run],
+    createLinearAlgebra(),
+    defined({ center, components, weights, force, onProgress }),
+  ).finally(stop);
+  const [trajectory] = trajectories as [Trajectory];
+  output.warn([...run.warnings, ...directions.warnings, ...trajectory.warnings]);
+  output.result({
+    explainedVarianceRatio: directions.explainedVarianceRatio,
+    randomWalkBaseline: directions.randomWalkBaseline,
+    coordinates: toRows(trajectory.coordinates, run.snapshots.length),
+    inPlaneShare: trajectory.inPlaneShare,
+  });
+  for (const [index, label] of directions.labels.entries()) {
+    const observed = percent(directions.explainedVarianceRatio?.[index]);
+    const walk = percent(directions.randomWalkBaseline?.[index]);
+    output.print(`${label}: ${observed} of the variance (random walk: ${walk})`);
+  }
+  for (const [index, snapshot] of run.snapshots.entries()) {
+    const [x, y] = trajectory.coordinates.subarray(2 * index);
+    const share = percent(trajectory.inPlaneShare[index]);
+    output.print(`epoch ${snapshot.epoch}: (${x?.toFixed(4)}, ${y?.toFixed(4)}), in-plane share ${share}`);
+  }
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,89 @@
+import { createLinearAlgebra } from "../../backend/create-linear-algebra.js";
+import { toRows } from "../../json.js";
+import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
+import type { LossMode } from "../../model/loss-evaluator.js";
+import { modelFromManifest } from "../../model/model-from-manifest.js";
+import { analyzeRuns } from "../../pipeline/analyze-runs.js";
+import { openRun } from "../../store/open-run.js";
+import type { Surface } from "../../surface/surface.js";
+import { analysisProgress } from "../analysis-progress.js";
+import { defined } from "../defined.js";
+import { loadDataModule, loadEvaluationData } from "../load-module.js";
+import type { Output } from "../output.js";
+import { startBackend } from "../start-backend.js";
+import type { PlaneCommandOptions } from "./pca.js";
+
+/** Options of `surface`. */
+export interface SurfaceCommandOptions extends PlaneCommandOptions {
+  readonly data: string;
+  readonly points?: readonly [number, number];
+  readonly margin?: number;
+  readonly range?: string;
+  readonly loss?: LossMode;
+  readonly batchSize?: number;
+}
+
+/** `surface RUN --data MODULE`: the loss surface around the trajectory, stored in the run directory. */
+export async function surface(
+  directory: string,
+  options: SurfaceCommandOptions,
+  output: Output,
+): Promise<void> {
+  const run = await openRun(directory);
+  await startBackend(options.backend, output);
+  const module = await loadDataModule(options.data);
+  const model = (await module.loadModel?.()) ?? (await modelFromManifest(run.manifest));
+  const data = await loadEvaluationData(module, options.data);
+  const evaluator = await createLossEvaluator(
+    model,
+    data,
+    defined({ loss: options.loss, batchSize: options.batchSize, layout: run.layout }),
+  );
+  const { center, components, weights, force, points, margin, range } = options;
+  const { onProgress, stop } = analysisProgress(output);
+  try {
+    const analysis = await analyzeRuns(
+      [run],
+      { evaluator, linearAlgebra: createLinearAlgebra() },
+      defined({
+        center,
+        components,
+        weights,
+        force,
+        points,
+        margin,
+        range,
+        onProgress,
+        dataName: module.dataName,
+      }),
+    );
+    stop();
+    output.warn(analysis.warnings);
+    report(analysis.surface, output);
+    for (const sentence of analysis.figure.fidelity) output.print(sentence);
+    output.print(`draw it with: tfjs-landscape plot ${directory}`);
+  } finally {
+    stop();
+    evaluator.dispose();
+  }
+}
+
+function report(surface: Surface, output: Output): void {
+  const { alpha, beta, loss, metrics, center, engine, nonFinite } = surface;
+  const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
+  output.result({
+    alpha,
+    beta,
+    loss: rows(loss),
+    metrics: Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, rows(values)])),
+    center,
+    engine,
+    nonFinite,
+  });
+  const finite = loss.filter(Number.isFinite);
+  const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
+  output.print(
+    `${alpha.length} × ${beta.length} points over ${surface.samples} samples: ` +
+      `loss from ${least} to ${most}, ${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`,
+  );
+}

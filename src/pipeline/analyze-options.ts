@@ -1,0 +1,86 @@
+import { InvalidOptionError } from "../errors.js";
+
+/** Options of {@link analyzeRuns}. */
+export interface AnalyzeOptions {
+  /**
+   * What the snapshots are centred on before PCA: "mean" (default, the published reference code) or
+   * "final" (the final weights; the paper's text).
+   */
+  readonly center?: "mean" | "final";
+  /** The two principal components that span the plane, counted from 0; default [0, 1]. */
+  readonly components?: readonly [number, number];
+  /** Weights that count: "trainable" (default) or "all", moving statistics included. */
+  readonly weights?: "trainable" | "all";
+  /** Grid points along each axis, one number or [first axis, second axis]; default 21. */
+  readonly points?: number | readonly [number, number];
+  /** Margin around the path on each side as a share of its extent along the axis; default 0.2. */
+  readonly margin?: number;
+  /** A range taken literally, "x0:x1:nx,y0:y1:ny"; default none: the range that covers the path. */
+  readonly range?: string;
+  /**
+   * Folder for results and report. Default the run's own directory; required where several runs are
+   * analysed together.
+   */
+  readonly directory?: string;
+  /** Computes everything again, also where stored results are up to date; default false. */
+  readonly force?: boolean;
+  /** Title of the figure; default the names of the runs. */
+  readonly title?: string;
+  /** Name of the evaluation set for the caption, e.g. "2,000 training images of MNIST". */
+  readonly dataName?: string;
+  /** Stops the work at the next batch. */
+  readonly signal?: AbortSignal;
+  /** Called with what is done of each step: "directions" (blocks), "surface" and "fidelity" (points). */
+  readonly onProgress?: (step: AnalysisStep, done: number, total: number) => void;
+}
+
+/** The steps of an analysis that take time. */
+export type AnalysisStep = "directions" | "surface" | "fidelity";
+
+/** Options with defaults filled in and checked. */
+export interface ResolvedAnalyzeOptions extends AnalyzeOptions {
+  readonly center: "mean" | "final";
+  readonly components: readonly [number, number];
+  readonly weights: "trainable" | "all";
+  readonly points: readonly [number, number];
+  readonly margin: number;
+  readonly force: boolean;
+}
+
+/**
+ * Fills in the defaults and checks every option before the first expensive step.
+ *
+ * @throws {InvalidOptionError} naming the option that cannot be used.
+ */
+export function resolveAnalyzeOptions(options: AnalyzeOptions = {}): ResolvedAnalyzeOptions {
+  const { center = "mean", weights = "trainable", margin = 0.2, force = false } = options;
+  const components = options.components ?? [0, 1];
+  const points = typeof options.points === "object" ? options.points : both(options.points ?? 21);
+  checkOneOf("center", center, ["mean", "final"]);
+  checkOneOf("weights", weights, ["trainable", "all"]);
+  if (
+    !components.every((index) => Number.isInteger(index) && index >= 0) ||
+    components[0] === components[1]
+  ) {
+    throw new InvalidOptionError(
+      "components",
+      "two different integers from 0 on",
+      JSON.stringify(components),
+    );
+  }
+  if (!points.every((count) => Number.isInteger(count) && count >= 2)) {
+    throw new InvalidOptionError("points", "integers of at least 2", JSON.stringify(options.points));
+  }
+  if (!(Number.isFinite(margin) && margin >= 0)) {
+    throw new InvalidOptionError("margin", "a finite number of at least 0", String(margin));
+  }
+  return { ...options, center, components, weights, points, margin, force };
+}
+
+function both(count: number): readonly [number, number] {
+  return [count, count];
+}
+
+function checkOneOf(where: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw new InvalidOptionError(where, `one of ${allowed.join(", ")}`, value);
+}

@@ -1,0 +1,102 @@
+import {
+  type Data,
+  Field,
+  FixedSizeList,
+  Float16,
+  Float32,
+  Float64,
+  Int32,
+  Map_,
+  makeData,
+  RecordBatch,
+  RecordBatchFileWriter,
+  Schema,
+  Struct,
+  Utf8,
+} from "apache-arrow";
+import { Message } from "apache-arrow/ipc/metadata/message";
+
+/** A column to be written: its field's name and its data. */
+export interface NamedData {
+  readonly name: string;
+  readonly data: Data;
+}
+
+/** int32 column. */
+export function int32Data(values: Int32Array): Data<Int32> {
+  return makeData({ type: new Int32(), length: values.length, nullCount: 0, data: values });
+}
+
+/** float64 column. */
+export function float64Data(values: Float64Array): Data<Float64> {
+  return makeData({ type: new Float64(), length: values.length, nullCount: 0, data: values });
+}
+
+/** float32 column. */
+export function float32Data(values: Float32Array): Data<Float32> {
+  return makeData({ type: new Float32(), length: values.length, nullCount: 0, data: values });
+}
+
+/** float16 column from its bit patterns. */
+export function float16Data(bits: Uint16Array): Data<Float16> {
+  return makeData({ type: new Float16(), length: bits.length, nullCount: 0, data: bits });
+}
+
+/** utf8 column. */
+export function utf8Data(values: readonly string[]): Data<Utf8> {
+  const encoder = new TextEncoder();
+  const chunks = values.map((value) => encoder.encode(value));
+  const valueOffsets = new Int32Array(values.length + 1);
+  for (const [i, chunk] of chunks.entries()) valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + chunk.length;
+  const data = new Uint8Array(valueOffsets[values.length] ?? 0);
+  for (const [i, chunk] of chunks.entries()) data.set(chunk, valueOffsets[i]);
+  return makeData({ type: new Utf8(), length: values.length, nullCount: 0, valueOffsets, data });
+}
+
+/** Column of lists of `width` numbers each, its values flat and row-major. */
+export function fixedSizeListData(
+  child: Data<Float16> | Data<Float32> | Data<Float64>,
+  width: number,
+): Data<FixedSizeList> {
+  const type = new FixedSizeList(width, new Field("item", child.type, false));
+  return makeData({ type, length: child.length / width, nullCount: 0, child });
+}
+
+/** One row of map<utf8, float64>. */
+export function mapRowData(entries: Readonly<Record<string, number>>): Data<Map_<Utf8, Float64>> {
+  const children = [utf8Data(Object.keys(entries)), float64Data(Float64Array.from(Object.values(entries)))];
+  const length = children[0]?.length ?? 0;
+  const entryType = new Struct<{ key: Utf8; value: Float64 }>([
+    new Field("key", new Utf8(), false),
+    new Field("value", new Float64(), true),
+  ]);
+  const child = makeData({ type: entryType, length, nullCount: 0, children });
+  const type = new Map_<Utf8, Float64>(new Field("entries", entryType, false));
+  return makeData({ type, length: 1, nullCount: 0, valueOffsets: Int32Array.of(0, length), child });
+}
+
+/**
+ * Arrow's file format is its stream format between two marks, schema message included. apache-arrow
+ * leaves that message out, and readers that skip the mark and read the stream then fail.
+ */
+class CompleteFileWriter extends RecordBatchFileWriter {
+  protected override _writeSchema(schema: Schema): this {
+    return this._writeMagic()._writePadding(2)._writeMessage(Message.from(schema));
+  }
+}
+
+/** Encodes columns of equal length as an Arrow IPC file with one record batch. */
+export function encodeArrowFile(
+  columns: readonly NamedData[],
+  metadata: ReadonlyMap<string, string>,
+): Uint8Array {
+  const fields = columns.map(({ name, data }) => new Field(name, data.type, false));
+  const schema = new Schema(fields, new Map(metadata));
+  const length = columns[0]?.data.length ?? 0;
+  const children = columns.map(({ data }) => data);
+  const struct = makeData({ type: new Struct(fields), length, nullCount: 0, children });
+  const writer = new CompleteFileWriter();
+  writer.write(new RecordBatch(schema, struct));
+  writer.finish();
+  return writer.toUint8Array(true);
+}

@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+import type * as tf from "@tensorflow/tfjs";
+import type { ParameterLayout } from "../params/layout.js";
+import type { JsonValue } from "../store/provenance.js";
+import { compiledLosses } from "./compiled-losses.js";
+import type { LossPlan } from "./loss-plan.js";
+import { anonymousTopology, modelToJson } from "./topology.js";
+
+/**
+ * Returns the sha-256 (hex) of a model's architecture: layout of θ and topology without the names that
+ * TF.js makes up. The weights do not enter.
+ */
+export function modelDigest(layout: Pick<ParameterLayout, "digest">, topology: JsonValue): string {
+  return digestOf({ layout: layout.digest, topology: anonymousTopology(topology) });
+}
+
+/**
+ * Returns the sha-256 (hex) of what an evaluator computes from θ and the data: architecture, losses, metrics
+ * and whether penalties count. A function of the user's own enters with its source text.
+ */
+export function evaluationDigest(
+  model: tf.LayersModel,
+  layout: Pick<ParameterLayout, "digest">,
+  plan: LossPlan,
+): string {
+  const losses = plan.lossFunction === null ? (compiledLosses(model) ?? []) : [];
+  return digestOf({
+    model: modelDigest(layout, modelToJson(model)),
+    losses: losses.map(({ name, apply }) => (name === "custom" ? String(apply) : name)),
+    lossFunction: plan.lossFunction === null ? null : String(plan.lossFunction),
+    metrics: plan.scores.metrics.map(({ output, apply }) => [output, apply === null ? null : String(apply)]),
+    includeRegularization: plan.includeRegularization,
+  });
+}
+
+function digestOf(value: JsonValue): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

@@ -1,6 +1,6 @@
 import { contours as d3Contours } from "d3-contour";
 import type { ContourScale } from "./contour-scale.js";
-import { refineMonotone } from "./monotone-grid.js";
+import { refineGrid } from "./refine-grid.js";
 
 /** A point in grid coordinates: (alpha, beta). */
 export type GridPoint = readonly [alpha: number, beta: number];
@@ -31,9 +31,9 @@ export interface GridValues {
 }
 
 /** How values between grid points are drawn. */
-export type Interpolation = "linear" | "monotone";
+export type Interpolation = "linear" | "cubic";
 
-/** Grid steps a side that monotone interpolation aims at. */
+/** Grid steps a side that cubic interpolation aims at. */
 const FINE_STEPS = 120;
 
 /**
@@ -55,7 +55,7 @@ export function surfaceContours(
   const heights = toHeights(grid.loss, scale);
   const factor = interpolation === "linear" ? 1 : Math.ceil(FINE_STEPS / Math.max(width - 1, height - 1));
   const fine =
-    factor > 1 ? refineMonotone(heights, width, height, factor) : { values: heights, width, height, factor };
+    factor > 1 ? refineGrid(heights, width, height, factor) : { values: heights, width, height, factor };
   const values = bridgeNonFinite(fine.values, fine.width, fine.height);
   if (values === null) return [];
   const tracer = d3Contours().size([fine.width, fine.height]);

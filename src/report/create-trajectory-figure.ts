@@ -3,10 +3,11 @@ import type { Surface } from "../surface/surface.js";
 import { cleanText } from "./clean-text.js";
 import { type ContourScale, checkContourScale, createContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
-import { fidelitySentences } from "./fidelity-sentences.js";
+import { fidelityParagraphs } from "./fidelity-paragraphs.js";
 import type { FigureAxis, FigurePath, TrajectoryFigure } from "./figure.js";
-import { captionSentences, finiteRange, provenanceLine } from "./figure-caption.js";
+import { captionSentences, provenanceLine } from "./figure-caption.js";
 import { createFigurePath, type FigurePathInput, progressOf } from "./figure-path.js";
+import { finiteRange } from "./finite-range.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber, encodeNumber } from "./json-number.js";
 
@@ -34,7 +35,7 @@ export interface TrajectoryFigureInput {
   readonly dataName?: string;
   /** Kind and levels of the contours, to share them between figures; default made from the surface. */
   readonly scale?: ContourScale;
-  /** How values between grid points are drawn; default "monotone". */
+  /** How values between grid points are drawn; default "cubic". */
   readonly interpolation?: Interpolation;
   /** "equal" gives both axes the same units per length; default "fill". */
   readonly aspect?: "equal" | "fill";
@@ -51,7 +52,7 @@ export interface TrajectoryFigureInput {
  * @example createTrajectoryFigure({ title: run.manifest.name, surface, axes: directions, paths: [{ name: "SGD", snapshots: run.snapshots, trajectory }] })
  */
 export function createTrajectoryFigure(input: TrajectoryFigureInput): TrajectoryFigure {
-  const { surface, interpolation = "monotone", aspect = "fill" } = input;
+  const { surface, interpolation = "cubic", aspect = "fill" } = input;
   checkSurface(surface);
   if (input.paths.length === 0) throw new InvalidDataError("paths", "at least one path", "none");
   const axes = [createAxis(input.axes, 0), createAxis(input.axes, 1)] as const;
@@ -63,7 +64,7 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Trajectory
   const centerName = cleanText(input.centerName ?? defaultCenterName(paths));
   const dataName = input.dataName === undefined ? null : cleanText(input.dataName);
   const facts = { surface, scale, interpolation, paths, lossName, dataName };
-  const fidelity = fidelitySentences({ axes, paths, progress, centerName });
+  const fidelity = fidelityParagraphs({ axes, paths, progress, centerName });
   const caption = [cleanText(input.caption ?? ""), ...captionSentences(facts)]
     .filter((s) => s !== "")
     .join(" ");

@@ -1,6 +1,7 @@
 import { createContourScale } from "./contour-scale.js";
 import type { FigurePoint, Progress, TrajectoryFigure } from "./figure.js";
-import { formatNumber } from "./format-number.js";
+import { isCenter } from "./figure-path.js";
+import { formatLevels, formatNumber } from "./format-number.js";
 import { decodeNumber, type JsonNumber } from "./json-number.js";
 import { niceTicks } from "./nice-ticks.js";
 import type { Theme } from "./palette.js";
@@ -53,9 +54,13 @@ export function lossPanel(figure: TrajectoryFigure, theme: Theme): Panel {
   return { x: progressAxis(figure), y: kind === "log" ? logAxis(positions) : linearAxis(positions), curves };
 }
 
-/** Returns the share of the squared distance to the centre that the plane holds, from 0 to 100 %. */
+/**
+ * Returns the share of the squared distance to the centre that the plane holds, from 0 to 100 %.
+ *
+ * A snapshot that is the centre itself is left out: its share is 0/0, and the 1 that stands for it would
+ * look like a leap.
+ */
 export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
-  const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
   return {
     x: progressAxis(figure),
     y: {
@@ -64,11 +69,25 @@ export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
       ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${value * 100} %` })),
     },
     curves: figure.paths.map(({ name, points }, index) =>
-      curve(name, runColor(index, theme), false, points, figure.progress, (point) =>
-        finite(decodeNumber(point.inPlaneShare)),
+      curve(
+        name,
+        runColor(index, theme),
+        false,
+        points,
+        figure.progress,
+        points.length > 1 ? shareAt : shareOf,
       ),
     ),
   };
+}
+
+function shareOf(point: FigurePoint): number | null {
+  const share = decodeNumber(point.inPlaneShare);
+  return Number.isFinite(share) ? share : null;
+}
+
+function shareAt(point: FigurePoint): number | null {
+  return isCenter(point) ? null : shareOf(point);
 }
 
 function curve(
@@ -107,9 +126,7 @@ function logAxis(positions: readonly number[]): Panel["y"] {
   const margin = (high - low) * 0.06;
   const [min, max] = [low - margin, high + margin];
   const { levels } = createContourScale([[10 ** min, 10 ** max]], { kind: "log", count: 6 });
-  return {
-    min,
-    max,
-    ticks: levels.map((level) => ({ value: Math.log10(level), label: formatNumber(level, 2) })),
-  };
+  const labels = formatLevels(levels);
+  const ticks = levels.map((level, index) => ({ value: Math.log10(level), label: labels[index] as string }));
+  return { min, max, ticks };
 }

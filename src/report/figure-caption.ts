@@ -2,6 +2,7 @@ import type { Surface } from "../surface/surface.js";
 import type { ContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
 import type { FigurePath, FigurePoint } from "./figure.js";
+import { finiteRange } from "./finite-range.js";
 import { formatCount, formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
 
@@ -59,7 +60,7 @@ function contourSentence(facts: CaptionFacts): string {
     return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: too flat for contours.`;
   }
   const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
-  const between = facts.interpolation === "monotone" ? "monotone cubic" : "linear";
+  const between = facts.interpolation;
   return `Contours: ${facts.lossName} on the plane, ${levels}; ${between} interpolation between ${points}.`;
 }
 
@@ -101,17 +102,4 @@ function isInside(point: FigurePoint, { alpha, beta }: Surface): boolean {
   const within = (value: number, axis: Float64Array): boolean =>
     value >= (axis[0] as number) && value <= (axis[axis.length - 1] as number);
   return within(a, alpha) && within(b, beta);
-}
-
-/** Least and largest finite value, or null if there is none. */
-export function finiteRange(values: ArrayLike<number>): [number, number] | null {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    if (!Number.isFinite(value)) continue;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  return min <= max ? [min, max] : null;
 }

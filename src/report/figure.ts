@@ -75,7 +75,7 @@ export interface TrajectoryFigure {
   readonly aspect: "equal" | "fill";
   readonly progress: Progress;
   readonly paths: readonly FigurePath[];
-  /** How faithful the picture is, in sentences. */
+  /** How faithful the picture is, in words: a paragraph on the axes, one on each path. */
   readonly fidelity: readonly string[];
   /** What is drawn, in sentences. */
   readonly caption: string;

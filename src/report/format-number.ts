@@ -43,3 +43,14 @@ export function formatPercent(share: number): string {
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
+
+/** Formats the levels of a scale alike: if one needs a power of ten, every power of ten is written so. */
+export function formatLevels(levels: readonly number[]): string[] {
+  const labels = levels.map((level) => formatNumber(level));
+  if (!labels.some((label) => label.includes("10⁻") || /10[⁰¹²³⁴-⁹]/.test(label))) return labels;
+  return levels.map((level, index) => {
+    const exponent = Math.log10(level);
+    const isPower = level > 0 && Number(`1e${Math.round(exponent)}`) === level;
+    return isPower ? `10${superscript(Math.round(exponent))}` : (labels[index] as string);
+  });
+}

@@ -31,7 +31,7 @@ export function endMark(x: number, y: number, color: string, theme: Theme): Shap
 
 /** A snapshot. */
 export function pointMark(x: number, y: number, radius: number, color: string, theme: Theme): Shape[] {
-  return [ring(x, y, radius, color, theme.halo, radius > 2.5 ? 1 : 0.6)];
+  return [disc(x, y, radius + 1.1, theme.halo), disc(x, y, radius, color)];
 }
 
 /** A snapshot at which the learning rate had dropped: red, larger, with a rim in the path's colour. */
@@ -39,7 +39,8 @@ export function dropMark(x: number, y: number, radius: number, rim: string, them
   return [disc(x, y, radius + 3.2, rim), ring(x, y, radius + 1, theme.drop, theme.halo, 1.2)];
 }
 
-function disc(x: number, y: number, r: number, fill: string): Shape {
+/** A filled circle. */
+export function disc(x: number, y: number, r: number, fill: string): Shape {
   return { type: "circle", shape: { cx: x, cy: y, r }, style: { fill }, silent: true };
 }
 

@@ -16,8 +16,7 @@ export interface Theme {
   /** Cells without a finite loss, and the hatching over them. */
   readonly unknown: string;
   readonly hatch: string;
-  /** Snapshots of a single path, and those at which the learning rate had dropped. */
-  readonly point: string;
+  /** Snapshots at which the learning rate had dropped. */
   readonly drop: string;
   /** Colour of each run where several share a picture (Okabe and Ito's palette). */
   readonly runs: readonly string[];
@@ -33,7 +32,6 @@ const THEMES: Readonly<Record<ThemeName, Theme>> = {
     halo: "#ffffff",
     unknown: "#d0d0d0",
     hatch: "#808080",
-    point: "#0072b2",
     drop: "#d00000",
     runs: ["#0072b2", "#e69f00", "#cc79a7", "#000000", "#56b4e9", "#009e73", "#f0e442"],
   },
@@ -43,12 +41,11 @@ const THEMES: Readonly<Record<ThemeName, Theme>> = {
     muted: "#b9bcc4",
     line: "#8b8f99",
     faint: "#2f333b",
-    halo: "#ffffff",
+    halo: "#101216",
     unknown: "#4a4d55",
     hatch: "#9a9da6",
-    point: "#0072b2",
-    drop: "#d00000",
-    runs: ["#0072b2", "#e69f00", "#cc79a7", "#000000", "#56b4e9", "#009e73", "#f0e442"],
+    drop: "#e00000",
+    runs: ["#56b4e9", "#e69f00", "#cc79a7", "#ffffff", "#009e73", "#f0e442", "#0072b2"],
   },
 };
 

@@ -1,6 +1,6 @@
 import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { decodeNumber } from "./json-number.js";
-import { dropMark, endMark, pointMark, type Shape, startMark } from "./marks.js";
+import { disc, dropMark, endMark, type Shape, startMark } from "./marks.js";
 import type { Theme } from "./palette.js";
 import { planeToPixel, type ToPixel } from "./surface-shapes.js";
 import type { Rect } from "./trajectory-layout.js";
@@ -18,8 +18,8 @@ export function runColor(index: number, theme: Theme): string {
 }
 
 /**
- * Returns the paths with their marks: lines first, then snapshots, then drops of the learning rate, then
- * starts and ends, so that what is rare lies on top of what is common.
+ * Returns the paths with their marks: one white rim around everything, lines, snapshots, then drops of the
+ * learning rate, then starts and ends, so that what is rare lies on top of what is common.
  */
 export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): Shape[] {
   const toPixel = planeToPixel(figure, map);
@@ -35,10 +35,9 @@ export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): S
   );
   return [
     ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => polyline(piece, theme.halo, 3.6))),
+    ...runs.flatMap(({ pieces }) => pieces.flat().map(({ x, y }) => disc(x, y, radius + 1.1, theme.halo))),
     ...runs.flatMap(({ color, pieces }) => pieces.flatMap((piece) => polyline(piece, color, 1.5))),
-    ...runs.flatMap(({ color, pieces }) =>
-      pieces.flat().flatMap(({ x, y }) => pointMark(x, y, radius, color, theme)),
-    ),
+    ...runs.flatMap(({ color, pieces }) => pieces.flat().map(({ x, y }) => disc(x, y, radius, color))),
     ...drops,
     ...runs.flatMap(({ color, pieces }) => endShapes(pieces.flat(), color, theme)),
   ];

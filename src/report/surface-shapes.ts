@@ -1,6 +1,6 @@
 import { type Contour, type GridPoint, surfaceContours, unknownCells } from "./contours.js";
 import type { TrajectoryFigure } from "./figure.js";
-import { formatNumber } from "./format-number.js";
+import { formatLevels } from "./format-number.js";
 import { hatchPath, round } from "./hatching.js";
 import { decodeNumber } from "./json-number.js";
 import type { Shape } from "./marks.js";
@@ -59,7 +59,8 @@ export function colorBarShapes(figure: TrajectoryFigure, bar: Rect, theme: Theme
       color,
     ),
   );
-  const labels = levels.flatMap((level, index): Shape[] => {
+  const texts = formatLevels(levels);
+  const labels = texts.flatMap((text, index): Shape[] => {
     const y = bar.y + bar.height - (index + 1) * step;
     const tick = path(`M${round(bar.x + bar.width - 4)} ${round(y)}H${round(bar.x + bar.width + 3)}`, {
       fill: "none",
@@ -67,7 +68,7 @@ export function colorBarShapes(figure: TrajectoryFigure, bar: Rect, theme: Theme
       lineWidth: 1,
     });
     if (index % stride !== 0) return [];
-    return [tick, label(formatNumber(level), bar.x + bar.width + 6, y, theme)];
+    return [tick, label(text, bar.x + bar.width + 6, y, theme)];
   });
   const frame = rectangle(bar, "none", { stroke: theme.line, lineWidth: 1 });
   return [...bands, frame, ...labels];
@@ -107,7 +108,14 @@ function label(text: string, x: number, y: number, theme: Theme): Shape {
     type: "text",
     x,
     y,
-    style: { text, font: `12px ${FONT_STACK}`, fill: theme.muted, align: "left", verticalAlign: "middle" },
+    style: {
+      text,
+      fontFamily: FONT_STACK,
+      fontSize: 12,
+      fill: theme.muted,
+      align: "left",
+      verticalAlign: "middle",
+    },
     silent: true,
   };
 }

@@ -1,5 +1,5 @@
 import type { FigureAxis, TrajectoryFigure } from "./figure.js";
-import { formatNumber, formatPercent } from "./format-number.js";
+import { formatLevels, formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
 import { type LegendRow, layoutLegend, legendEntries } from "./legend.js";
 import { niceTicks } from "./nice-ticks.js";
@@ -89,7 +89,7 @@ export function layoutTrajectory(
   const head = isFigure ? [block(figure.title, 18, inner, "semibold", "text", 2)] : [];
   const foot = isFigure
     ? [
-        block(figure.fidelity.join(" "), 12.5, inner, "regular", "text"),
+        ...figure.fidelity.map((paragraph) => block(paragraph, 12.5, inner, "regular", "text")),
         block(figure.caption, 12, inner, "regular", "muted"),
         block(figure.provenance, 11, inner, "regular", "muted"),
       ]
@@ -106,11 +106,11 @@ export function layoutTrajectory(
   const left = Math.ceil(widest(betaTicks) + 8 + 24);
   const barLabels = Math.max(
     0,
-    ...figure.scale.levels.map((level) => textWidth(formatNumber(level), TICK_SIZE)),
+    ...formatLevels(figure.scale.levels).map((label) => textWidth(label, TICK_SIZE)),
   );
   const right = Math.ceil(12 + BAR_WIDTH + 6 + barLabels + 8 + 18);
   const boxWidth = column - left - right;
-  const alphaTicks = ticksOf(alpha, Math.max(2, Math.min(8, Math.floor(boxWidth / 70))));
+  const alphaTicks = ticksOf(alpha, Math.max(2, Math.min(8, Math.floor(boxWidth / 55))));
   const legend = layoutLegend(legendEntries(figure), column);
   const belowMap = 8 + 16 + 24 + legend.height;
   const panelCount = hasLoss ? 2 : 1;
@@ -132,7 +132,7 @@ export function layoutTrajectory(
   const colorBar = { x: map.x + map.width + 12, y: map.y, width: BAR_WIDTH, height: map.height };
   const legendTop = mapBottom + 8 + 16 + 24;
   const panelArea = isNarrow
-    ? { x: padding, y: legendTop + legend.height + 10, width: inner, height: panelsBelow - 10 }
+    ? { x: padding, y: legendTop + legend.height + 10, width: inner, height: panelsBelow - 24 }
     : { x: padding + column + 28, y: map.y, width: inner - column - 28, height: map.height };
   const panels = placePanels(panelArea, hasLoss, isNarrow);
 
@@ -144,7 +144,7 @@ export function layoutTrajectory(
       align: "center",
       x: [padding, padding + column],
     }),
-    line(axisTitle(figure.axes[1], map.height + 40), padding + 9, map.y + map.height / 2, {
+    line(axisTitle(figure.axes[1], map.height + 8), padding + 9, map.y + map.height / 2, {
       isVertical: true,
     }),
     line(
@@ -214,35 +214,38 @@ function narrowPanelsHeight(inner: number, count: number): number {
   return inner >= 520 || count === 1 ? 250 : 2 * 210 + 30;
 }
 
+/** Room above a panel for its heading, with and without a key; below for ticks and name, and a gap. */
+const HEADING = 26;
+const KEYED_HEADING = 46;
+const BELOW = 44;
+const PANEL_GAP = 14;
+
 /** The two panels, one above the other, or side by side where they lie below the map. */
 function placePanels(area: Rect, hasLoss: boolean, isNarrow: boolean) {
-  const heading = 44;
-  const below = 44;
-  const plot = (box: Rect): Rect => ({
+  const plot = (box: Rect, heading: number): Rect => ({
     x: box.x + PANEL_LABELS,
     y: box.y + heading,
     width: Math.max(40, box.width - PANEL_LABELS - 8),
-    height: Math.max(40, box.height - heading - below),
+    height: Math.max(30, box.height - heading - BELOW),
   });
-  let first: Rect = area;
-  let second: Rect = area;
+  // Beside the map, the name of the lower axis stands level with the map's, below the area's edge.
+  const full = isNarrow ? area : { ...area, height: area.height + BELOW };
+  let first = full;
+  let second = full;
+  let heading = HEADING;
   if (hasLoss && isNarrow && area.width >= 520) {
     const half = (area.width - 20) / 2;
-    first = { ...area, width: half };
-    second = { ...area, x: area.x + half + 20, width: half };
+    first = { ...full, width: half };
+    second = { ...full, x: area.x + half + 20, width: half };
+    heading = KEYED_HEADING;
   } else if (hasLoss) {
-    // The axis name of the lower panel stands level with the map's, below the area's edge.
-    const extra = isNarrow ? 0 : below;
-    const usable = area.height + extra;
-    const top = Math.round(usable * (isNarrow ? 0.5 : 0.53));
-    first = { ...area, height: top };
-    second = { ...area, y: area.y + top, height: usable - top };
-  } else if (!isNarrow) {
-    second = { ...area, height: area.height + below };
+    const free = full.height - KEYED_HEADING - HEADING - 2 * BELOW - PANEL_GAP;
+    const top = KEYED_HEADING + Math.round(free * 0.54) + BELOW;
+    first = { ...full, height: top };
+    second = { ...full, y: full.y + top + PANEL_GAP, height: full.height - top - PANEL_GAP };
   }
-  // On top of a wide figure the first heading stands level with the top of the map.
-  const loss = hasLoss ? plot(first) : null;
-  const share = plot(second);
+  const loss = hasLoss ? plot(first, KEYED_HEADING) : null;
+  const share = plot(second, heading);
   const texts = (figure: TrajectoryFigure): PlacedText[] => {
     const heads: [Rect, Rect, string][] = [
       ...(loss === null ? [] : [[first, loss, "Loss along the path"] as [Rect, Rect, string]]),
@@ -253,7 +256,7 @@ function placePanels(area: Rect, hasLoss: boolean, isNarrow: boolean) {
         align: "left",
         weight: "semibold",
       }),
-      line(figure.progress, rect.x + rect.width / 2, rect.y + rect.height + 34, { size: TICK_SIZE }),
+      line(figure.progress, rect.x + rect.width / 2, rect.y + rect.height + 33, { size: TICK_SIZE }),
     ]);
   };
   return { loss, share, texts };

@@ -73,7 +73,7 @@ export function trajectoryOption(
     series: [
       shapesSeries("surface", surfaceShapes(figure, map, theme), 1),
       shapesSeries("paths", [frame, ...pathShapes(figure, map, theme)], 3),
-      ...panels.flatMap(({ panel }, index) => curveSeries(panel, index + 1)),
+      ...panels.flatMap(({ panel }, index) => curveSeries(panel, index + 1, theme)),
       shapesSeries("furniture", furniture, 6, false),
     ],
   } as EChartsOption;
@@ -133,7 +133,7 @@ function shapesSeries(name: string, shapes: readonly Shape[], z: number, clip = 
   };
 }
 
-function curveSeries(panel: Panel, axisIndex: number): object[] {
+function curveSeries(panel: Panel, axisIndex: number, theme: Theme): object[] {
   const count = Math.max(...panel.curves.map(({ points }) => points.length));
   return panel.curves.map(({ name, color, isDashed, points }) => ({
     type: "line",
@@ -141,12 +141,12 @@ function curveSeries(panel: Panel, axisIndex: number): object[] {
     xAxisIndex: axisIndex,
     yAxisIndex: axisIndex,
     data: points.map(([x, y]) => [x, y]),
-    symbol: isDashed ? "emptyCircle" : "circle",
+    symbol: "circle",
     symbolSize: count > 40 ? 0 : isDashed ? 5 : 4,
     showSymbol: count <= 40,
     showAllSymbol: true,
     lineStyle: { color, width: 1.6, type: isDashed ? [5, 3] : "solid" },
-    itemStyle: { color },
+    itemStyle: isDashed ? { color: theme.background, borderColor: color, borderWidth: 1.4 } : { color },
     silent: true,
     clip: false,
     z: isDashed ? 5 : 4,
@@ -228,7 +228,6 @@ function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFi
 }
 
 function textShape(placed: PlacedText, theme: Theme): Shape {
-  const weight = placed.weight === "semibold" ? "600 " : "";
   return {
     type: "text",
     x: placed.x,
@@ -236,7 +235,9 @@ function textShape(placed: PlacedText, theme: Theme): Shape {
     rotation: placed.isVertical ? Math.PI / 2 : 0,
     style: {
       text: placed.text,
-      font: `${weight}${placed.size}px ${FONT_STACK}`,
+      fontFamily: FONT_STACK,
+      fontSize: placed.size,
+      fontWeight: placed.weight === "semibold" ? 600 : 400,
       fill: placed.tone === "text" ? theme.text : theme.muted,
       align: placed.align,
       verticalAlign: "middle",

@@ -1,5 +1,8 @@
 import { type FontWeight, textWidth } from "./text-width.js";
 
+/** Spaces at which a line may end: not before a percent sign, not around a multiplication sign. */
+const BREAKS = /(?<!×) (?![%×])/;
+
 /** Options of {@link wrapText}. */
 export interface WrapOptions {
   /** Most lines to return; the last one ends in "…" if text is left over. Default: no limit. */
@@ -17,7 +20,7 @@ export function wrapText(text: string, size: number, width: number, options: Wra
   const { maxLines = Number.POSITIVE_INFINITY, weight = "regular" } = options;
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ").filter((part) => part !== "")) {
+  for (const word of text.split(BREAKS).filter((part) => part !== "")) {
     const joined = line === "" ? word : `${line} ${word}`;
     if (textWidth(joined, size, weight) <= width) {
       line = joined;

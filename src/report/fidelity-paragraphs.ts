@@ -1,4 +1,5 @@
 import type { FigureAxis, FigurePath, FigurePoint, Progress } from "./figure.js";
+import { isCenter } from "./figure-path.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
 
@@ -11,17 +12,17 @@ export interface FidelityFacts {
   readonly centerName: string;
 }
 
-/** Returns how faithful the picture is, in plain words: variance, distance, loss; one path after the other. */
-export function fidelitySentences(facts: FidelityFacts): string[] {
-  const sentences = varianceSentence(facts.axes);
-  for (const path of facts.paths) {
-    const subject = facts.paths.length > 1 ? `${path.name}: the` : "The";
-    sentences.push(
-      ...distanceSentence(path, subject, facts),
-      ...lossSentences(path, subject, facts.progress),
-    );
-  }
-  return sentences;
+/**
+ * Returns how faithful the picture is, in plain words: a paragraph about the axes, and one for each path
+ * about distance and loss.
+ */
+export function fidelityParagraphs(facts: FidelityFacts): string[] {
+  const paths = facts.paths.map((path) => {
+    const sentences = [...distanceSentence(path, facts), ...lossSentences(path, facts.progress)].join(" ");
+    if (sentences === "" || facts.paths.length === 1) return sentences;
+    return `${path.name}: ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
+  });
+  return [...varianceSentence(facts.axes), ...paths].filter((paragraph) => paragraph !== "");
 }
 
 function varianceSentence(axes: readonly [FigureAxis, FigureAxis]): string[] {
@@ -35,19 +36,23 @@ function varianceSentence(axes: readonly [FigureAxis, FigureAxis]): string[] {
   ];
 }
 
-function distanceSentence(path: FigurePath, subject: string, facts: FidelityFacts): string[] {
-  const known = path.points.filter((point) => Number.isFinite(decodeNumber(point.inPlaneShare)));
+function distanceSentence(path: FigurePath, facts: FidelityFacts): string[] {
+  const known = path.points.filter(
+    (point) => Number.isFinite(decodeNumber(point.inPlaneShare)) && !isCenter(point),
+  );
   const first = known[0];
   if (first === undefined) return [];
   const share = (point: FigurePoint): number => decodeNumber(point.inPlaneShare);
   const lowest = known.reduce((least, point) => (share(point) < share(least) ? point : least), first);
-  const start = `${subject} plane holds ${formatPercent(share(first))} of the start's squared distance from ${facts.centerName}`;
+  const start = first === path.points[0] ? "the start's" : `${place(first, facts.progress)}'s`;
+  const held = `The plane holds ${formatPercent(share(first))} of ${start} squared distance from ${facts.centerName}`;
+  if (known.length === 1) return [`${held}.`];
   return lowest === first
-    ? [`${start}, and no less of any later snapshot's.`]
-    : [`${start}, and least at ${place(lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
+    ? [`${held}, and no less of any later snapshot's.`]
+    : [`${held}, and least at ${place(lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
 }
 
-function lossSentences(path: FigurePath, subject: string, progress: Progress): string[] {
+function lossSentences(path: FigurePath, progress: Progress): string[] {
   const pairs = path.points
     .filter((point) => point.trueLoss !== null && point.planeLoss !== null)
     .map((point) => ({ point, own: decodeNumber(point.trueLoss), plane: decodeNumber(point.planeLoss) }));
@@ -55,19 +60,20 @@ function lossSentences(path: FigurePath, subject: string, progress: Progress): s
   const sentences: string[] = [];
   if (finite.length > 0) {
     const gaps = finite.map(({ own, plane }) => Math.abs(plane - own));
-    const worst = finite[gaps.indexOf(Math.max(...gaps))] as (typeof finite)[number];
+    const largest = Math.max(...gaps);
+    const worst = finite[gaps.indexOf(largest)] as (typeof finite)[number];
     sentences.push(
-      `${subject} loss on the plane at the projected snapshots differs from their true loss by at most ` +
-        `${formatNumber(Math.max(...gaps), 2)} (at ${place(worst.point, progress)}: ${formatNumber(worst.plane, 3)} ` +
-        `on the plane, ${formatNumber(worst.own, 3)} in truth), in the median by ${formatNumber(median(gaps), 2)}.`,
+      largest === 0
+        ? "The loss on the plane at the projected snapshots equals their true loss."
+        : `The loss on the plane at the projected snapshots differs from their true loss by at most ` +
+            `${formatNumber(largest, 2)} (at ${place(worst.point, progress)}: ${formatNumber(worst.plane, 3)} ` +
+            `on the plane, ${formatNumber(worst.own, 3)} in truth), in the median by ${formatNumber(median(gaps), 2)}.`,
     );
   }
   const left = pairs.length - finite.length;
   if (left > 0) {
     const noun = left === 1 ? "1 snapshot has" : `${left} snapshots have`;
-    sentences.push(
-      `${subject.replace(/(T|t)he$/, "")}${noun} no finite loss, true or on the plane, and count for nothing here.`,
-    );
+    sentences.push(`${noun} no finite loss, true or on the plane, and count for nothing here.`);
   }
   return sentences;
 }

@@ -1,3 +1,5 @@
+import { finiteRange } from "./finite-range.js";
+
 /** A grid of values refined between its points. */
 export interface RefinedGrid {
   /** Values (height, width), row-major; NaN wherever a corner of the original cell is not finite. */
@@ -9,16 +11,17 @@ export interface RefinedGrid {
 }
 
 /**
- * Refines a grid `factor` times by monotone cubic interpolation, first along rows, then along columns.
+ * Refines a grid `factor` times by modified Akima interpolation, first along rows, then along columns.
  *
- * Every original value is kept, and no interpolated value leaves the range of its two neighbours in the
- * pass that makes it: no valley or ridge appears that was not evaluated. Cells with a non-finite corner
- * stay NaN.
+ * Every given value is kept, planes are reproduced, and the result is held inside the range of the given
+ * finite values: no loss is drawn that is lower or higher than all that were evaluated. Akima's slopes keep
+ * ripples away from plateaus and cliffs, which a plain cubic spline does not. Cells with a non-finite
+ * corner stay NaN.
  *
  * @param values - (height, width), row-major.
- * @see Fritsch and Carlson 1980; the slopes are the weighted harmonic means of Fritsch and Butland 1984.
+ * @see Akima 1970; the modified weights avoid the jump of the original where neighbouring slopes are equal.
  */
-export function refineMonotone(
+export function refineGrid(
   values: ArrayLike<number>,
   width: number,
   height: number,
@@ -39,10 +42,18 @@ export function refineMonotone(
     const refined = refineLine(column, factor);
     for (let j = 0; j < fineHeight; j++) fine[j * fineWidth + i] = refined[j] as number;
   }
+  clampInto(fine, values);
   return { values: fine, width: fineWidth, height: fineHeight, factor };
 }
 
-/** Monotone cubic interpolation of equally spaced values; NaN between neighbours that are not both finite. */
+/** Holds refined values inside the range of the given finite ones; NaN stays. */
+function clampInto(fine: Float64Array, values: ArrayLike<number>): void {
+  const range = finiteRange(values);
+  if (range === null) return;
+  for (let k = 0; k < fine.length; k++) fine[k] = Math.min(Math.max(fine[k] as number, range[0]), range[1]);
+}
+
+/** Piecewise cubic interpolation of equally spaced values; NaN between neighbours that are not both finite. */
 function refineLine(values: Float64Array, factor: number): Float64Array {
   const slopes = values.map((_, index) => slopeAt(values, index));
   const out = new Float64Array((values.length - 1) * factor + 1);
@@ -61,25 +72,30 @@ function refineLine(values: Float64Array, factor: number): Float64Array {
   return out;
 }
 
-/** Slope at a point from the two secants beside it: their harmonic mean, 0 at an extremum. */
+/** Slope at a point: the secants beside it, each weighted by how even the secants on the other side are. */
 function slopeAt(values: Float64Array, index: number): number {
-  const here = values[index] as number;
-  const left = here - (values[index - 1] ?? Number.NaN);
-  const right = (values[index + 1] ?? Number.NaN) - here;
+  const secant = (k: number): number => (values[k + 1] ?? Number.NaN) - (values[k] ?? Number.NaN);
+  let left = secant(index - 1);
+  let right = secant(index);
   if (!Number.isFinite(left) && !Number.isFinite(right)) return 0;
-  if (!Number.isFinite(left))
-    return endSlope(right, (values[index + 2] ?? Number.NaN) - (values[index + 1] ?? 0));
-  if (!Number.isFinite(right))
-    return endSlope(left, (values[index - 1] ?? 0) - (values[index - 2] ?? Number.NaN));
-  return left * right > 0 ? (2 * left * right) / (left + right) : 0;
+  // Where values end, secants go on as they changed last: a parabola.
+  if (!Number.isFinite(left)) left = extend(right, secant(index + 1));
+  if (!Number.isFinite(right)) right = extend(left, secant(index - 2));
+  const farLeft = extendIfMissing(secant(index - 2), left, right);
+  const farRight = extendIfMissing(secant(index + 1), right, left);
+  const leftWeight = Math.abs(farRight - right) + Math.abs(farRight + right) / 2;
+  const rightWeight = Math.abs(left - farLeft) + Math.abs(left + farLeft) / 2;
+  const total = leftWeight + rightWeight;
+  return total === 0 ? 0 : (leftWeight * left + rightWeight * right) / total;
 }
 
-/** One-sided three-point slope, limited so that the end segment stays monotone. */
-function endSlope(near: number, far: number): number {
-  if (!Number.isFinite(far)) return near;
-  const slope = (3 * near - far) / 2;
-  if (slope * near <= 0) return 0;
-  return near * far < 0 && Math.abs(slope) > 3 * Math.abs(near) ? 3 * near : slope;
+/** The secant before `near`, continuing the change from `far` to `near`. */
+function extend(near: number, far: number): number {
+  return Number.isFinite(far) ? 2 * near - far : near;
+}
+
+function extendIfMissing(secant: number, near: number, far: number): number {
+  return Number.isFinite(secant) ? secant : extend(near, far);
 }
 
 function hermite(a: number, b: number, slopeA: number, slopeB: number, t: number): number {

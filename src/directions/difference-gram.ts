@@ -1,6 +1,6 @@
 import { InvalidDataError } from "../errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import { addGramExactInto, squaredDistance, subtractInto } from "../math/row-kernels.js";
+import { addGramExactInto, subtractInto } from "../math/row-kernels.js";
 import { type ColumnBlock, readColumnBlocks } from "./column-blocks.js";
 import type { RowSource } from "./directions.js";
 
@@ -33,6 +33,9 @@ export interface DifferenceGramOptions {
 /** Products (rows²·columns/2) up to which float64 loops take about half a second. */
 const EXACT_PRODUCTS = 2e8;
 
+/** float32 values of a tile of columns: what is subtracted is multiplied while it is in the second cache. */
+const TILE_VALUES = 400_000;
+
 /**
  * Returns the Gram matrix of a path about one of its rows, and the squared lengths of its steps, in one
  * pass.
@@ -53,26 +56,39 @@ export async function differenceGram(
   const squaredSteps = new Float64Array(n);
   const isSmall = (n * n * columns) / 2 <= EXACT_PRODUCTS;
   const isExact = precision === "float64" || (precision === "auto" && isSmall);
-  const buffer = new Float32Array(n * blockColumns);
+  const tileColumns = Math.max(1, Math.min(blockColumns, Math.floor(TILE_VALUES / n)));
+  const buffer = new Float32Array(n * tileColumns);
   for await (const block of readColumnBlocks(source, blockColumns, signal)) {
-    addSquaredStepsInto(squaredSteps, block);
-    const differences = buffer.subarray(0, n * block.count);
-    block.rows.forEach((theta, i) => {
-      subtractInto(differences, i * block.count, theta, block.rows[row]);
-    });
-    if (isExact) addGramExactInto(gram, differences, n, block.count);
-    else await linearAlgebra.addGramInto(gram, differences, n, block.count);
+    for (let at = 0; at < block.count; at += tileColumns) {
+      const tile = sliceBlock(block, at, tileColumns);
+      const differences = buffer.subarray(0, n * tile.count);
+      subtractRowInto(differences, squaredSteps, tile, row);
+      if (isExact) addGramExactInto(gram, differences, n, tile.count);
+      else await linearAlgebra.addGramInto(gram, differences, n, tile.count);
+    }
     afterBlock?.(block.count);
   }
   assertInRange(gram, n);
   return { gram, squaredSteps, precision: isExact ? "float64" : linearAlgebra.name };
 }
 
+function sliceBlock(block: ColumnBlock, at: number, columns: number): ColumnBlock {
+  const count = Math.min(columns, block.count - at);
+  return { start: block.start + at, count, rows: block.rows.map((theta) => theta.subarray(at, at + count)) };
+}
+
 /** Every row enters a step, so that a step which is not finite finds any weight which is not. */
-function addSquaredStepsInto(squaredSteps: Float64Array, block: ColumnBlock): void {
-  for (let i = 0; i < block.rows.length; i++) {
-    const square = squaredDistance(block.rows[i], block.rows[Math.max(0, i - 1)]);
-    if (!Number.isFinite(square)) throw nonFiniteWeight(block);
+function subtractRowInto(
+  differences: Float32Array,
+  squaredSteps: Float64Array,
+  tile: ColumnBlock,
+  row: number,
+): void {
+  const { rows, count } = tile;
+  for (let i = 0; i < rows.length; i++) {
+    const out = differences.subarray(i * count, (i + 1) * count);
+    const square = subtractInto(out, rows[i], rows[row], rows[Math.max(0, i - 1)]);
+    if (!Number.isFinite(square)) throw nonFiniteWeight(tile);
     squaredSteps[i] += square;
   }
 }

@@ -1,4 +1,4 @@
-import { addCombinationInto } from "../math/row-kernels.js";
+import { addCombinationInto, addTwoCombinationsInto } from "../math/row-kernels.js";
 import { readColumnBlocks } from "./column-blocks.js";
 import type { RowSource } from "./directions.js";
 
@@ -46,8 +46,8 @@ export async function combineRows(source: RowSource, options: CombineRowsOptions
     for (let at = 0; at < block.count; at += TILE) {
       const rows = block.rows.map((theta) => theta.subarray(at, Math.min(at + TILE, block.count)));
       const tiles = sums.map((tile) => tile.subarray(0, rows[0].length).fill(0));
+      addCombinationsInto(tiles, rows, aboutRow);
       tiles.forEach((tile, m) => {
-        addCombinationInto(tile, rows, aboutRow[m]);
         vectors[m].set(tile, block.start + at);
       });
       addTileGramInto(gram, tiles);
@@ -62,6 +62,18 @@ function aboutRowWeights(weights: Float64Array, row: number): Float64Array {
   const out = Float64Array.from(weights);
   out[row] -= weights.reduce((sum, weight) => sum + weight, 0);
   return out;
+}
+
+function addCombinationsInto(
+  tiles: readonly Float64Array[],
+  rows: readonly Float32Array[],
+  weights: readonly Float64Array[],
+): void {
+  const paired = tiles.length - (tiles.length % 2);
+  for (let m = 0; m < paired; m += 2) {
+    addTwoCombinationsInto(tiles[m], tiles[m + 1], rows, weights[m], weights[m + 1]);
+  }
+  for (let m = paired; m < tiles.length; m++) addCombinationInto(tiles[m], rows, weights[m]);
 }
 
 function addTileGramInto(gram: Float64Array, tiles: readonly Float64Array[]): void {

@@ -67,35 +67,86 @@ export function differenceDot(a: Float32Array, b: Float32Array, d: Float32Array)
   return s0 + s1 + (s2 + s3);
 }
 
-/** Writes a − b, rounded to float32, into `out` from index `at` on. */
-export function subtractInto(out: Float32Array, at: number, a: Float32Array, b: Float32Array): void {
-  for (let c = 0; c < a.length; c++) out[at + c] = a[c] - b[c];
+/**
+ * Writes a − b, rounded to float32, into `out`, and returns ‖a − c‖² (float64, differences taken in float64).
+ * Both in one loop, which is bound by its reads.
+ */
+export function subtractInto(out: Float32Array, a: Float32Array, b: Float32Array, c: Float32Array): number {
+  const n = a.length;
+  const whole = n - (n % 4);
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  for (let i = 0; i < whole; i += 4) {
+    const a0 = a[i];
+    const a1 = a[i + 1];
+    const a2 = a[i + 2];
+    const a3 = a[i + 3];
+    const d0 = a0 - c[i];
+    const d1 = a1 - c[i + 1];
+    const d2 = a2 - c[i + 2];
+    const d3 = a3 - c[i + 3];
+    out[i] = a0 - b[i];
+    out[i + 1] = a1 - b[i + 1];
+    out[i + 2] = a2 - b[i + 2];
+    out[i + 3] = a3 - b[i + 3];
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+    s2 += d2 * d2;
+    s3 += d3 * d3;
+  }
+  for (let i = whole; i < n; i++) {
+    out[i] = a[i] - b[i];
+    const d = a[i] - c[i];
+    s0 += d * d;
+  }
+  return s0 + s1 + (s2 + s3);
 }
 
-/**
- * Adds Σ_i weights[i]·rows[i] into `out` (float64), four rows at a time so that `out` is read and
- * written once for every four products.
- */
+/** Adds Σ_i weights[i]·rows[i] into `out` (float64). */
 export function addCombinationInto(
   out: Float64Array,
   rows: readonly Float32Array[],
   weights: ArrayLike<number>,
 ): void {
-  const n = rows.length;
   const length = rows[0]?.length ?? 0;
-  let i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const [r0, r1, r2, r3] = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]];
-    const [w0, w1, w2, w3] = [weights[i], weights[i + 1], weights[i + 2], weights[i + 3]];
-    for (let c = 0; c < length; c++) {
-      out[c] = out[c] + (w0 * r0[c] + w1 * r1[c] + (w2 * r2[c] + w3 * r3[c]));
-    }
-  }
-  for (; i < n; i++) {
+  for (let i = 0; i < rows.length; i++) {
     const row = rows[i];
     const w = weights[i];
-    for (let c = 0; c < length; c++) out[c] = out[c] + w * row[c];
+    for (let c = 0; c < length; c++) out[c] += w * row[c];
   }
+}
+
+/**
+ * Adds two combinations of the same rows into `first` and `second` (float64), four rows at a time: each value
+ * read serves twice, and a sum is read and written once for four products.
+ */
+export function addTwoCombinationsInto(
+  first: Float64Array,
+  second: Float64Array,
+  rows: readonly Float32Array[],
+  weights: Float64Array,
+  weights2: Float64Array,
+): void {
+  const whole = rows.length - (rows.length % 4);
+  const length = rows[0]?.length ?? 0;
+  for (let i = 0; i < whole; i += 4) {
+    const [r0, r1, r2, r3] = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]];
+    const [u0, u1, u2, u3] = [weights[i], weights[i + 1], weights[i + 2], weights[i + 3]];
+    const [v0, v1, v2, v3] = [weights2[i], weights2[i + 1], weights2[i + 2], weights2[i + 3]];
+    for (let c = 0; c < length; c++) {
+      const x0 = r0[c];
+      const x1 = r1[c];
+      const x2 = r2[c];
+      const x3 = r3[c];
+      first[c] += u0 * x0 + u1 * x1 + (u2 * x2 + u3 * x3);
+      second[c] += v0 * x0 + v1 * x1 + (v2 * x2 + v3 * x3);
+    }
+  }
+  const rest = rows.slice(whole);
+  addCombinationInto(first, rest, weights.subarray(whole));
+  addCombinationInto(second, rest, weights2.subarray(whole));
 }
 
 /** Adds X·Xᵀ into `gram` (rows, rows) in float64; X (rows, columns) float32. Cost: O(rows²·columns). */

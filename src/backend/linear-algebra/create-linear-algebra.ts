@@ -1,0 +1,20 @@
+import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { currentBackend } from "../current-backend.js";
+import { jsLinearAlgebra } from "./js-linear-algebra.js";
+import { createTensorLinearAlgebra, type GramPlan } from "./tensor-linear-algebra.js";
+
+/** The plan for each backend that multiplies faster than plain loops, by its name. */
+const PLANS: Readonly<Record<string, GramPlan>> = {
+  native: { chunkValues: 409_600, panelRows: Number.POSITIVE_INFINITY },
+  wasm: { chunkValues: 409_600, panelRows: 34 },
+};
+
+/**
+ * Returns the linear algebra of the active TF.js backend: native TensorFlow, WebAssembly or, for any other,
+ * plain JavaScript. Call it after `selectBackend`.
+ */
+export function createLinearAlgebra(): LinearAlgebra {
+  const { name } = currentBackend();
+  const plan = PLANS[name];
+  return plan === undefined ? jsLinearAlgebra : createTensorLinearAlgebra(name, plan);
+}

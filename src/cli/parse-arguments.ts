@@ -13,8 +13,8 @@ export function parseCount(name: string, least = 1): (text: string) => number {
 export function parsePoints(text: string): readonly [number, number] {
   const match = /^(\d+)(?:x(\d+))?$/.exec(text.trim());
   const [x, y] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-  if (match !== null && x >= 2 && y >= 2) return [x, y];
-  throw new InvalidArgumentError(`--points: expected N or NxM with at least 2 a side, got "${text}".`);
+  if (match !== null && x >= 3 && y >= 3) return [x, y];
+  throw new InvalidArgumentError(`--points: expected N or NxM with at least 3 a side, got "${text}".`);
 }
 
 /** Parses a share of at least 0. */

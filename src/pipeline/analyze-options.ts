@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../errors.js";
+import { parseRange } from "../surface/range.js";
 
 /** Options of {@link analyzeRuns}. */
 export interface AnalyzeOptions {
@@ -68,11 +69,14 @@ export function resolveAnalyzeOptions(options: AnalyzeOptions = {}): ResolvedAna
       JSON.stringify(components),
     );
   }
-  if (!points.every((count) => Number.isInteger(count) && count >= 2)) {
-    throw new InvalidOptionError("points", "integers of at least 2", JSON.stringify(options.points));
+  if (!points.every((count) => Number.isInteger(count) && count >= 3)) {
+    throw new InvalidOptionError("points", "integers of at least 3", JSON.stringify(options.points));
   }
   if (!(Number.isFinite(margin) && margin >= 0)) {
     throw new InvalidOptionError("margin", "a finite number of at least 0", String(margin));
+  }
+  if (options.range !== undefined && parseRange(options.range).beta === null) {
+    throw new InvalidOptionError("range", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(options.range));
   }
   return { ...options, center, components, weights, points, margin, force };
 }

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { createLinearAlgebra } from "../src/backend/create-linear-algebra.js";
+import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError, RunStateError } from "../src/errors.js";
 import { createLossEvaluator } from "../src/model/create-loss-evaluator.js";
 import type { EvaluationData } from "../src/model/evaluation-data.js";

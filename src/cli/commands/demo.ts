@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../../backend/backend-info.js";
-import { createLinearAlgebra } from "../../backend/create-linear-algebra.js";
+import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
 import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../pipeline/analyze-runs.js";
 import { type NamedFigure, writeReport } from "../../pipeline/write-report.js";

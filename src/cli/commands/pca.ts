@@ -1,5 +1,5 @@
 import type { BackendChoice } from "../../backend/backend-info.js";
-import { createLinearAlgebra } from "../../backend/create-linear-algebra.js";
+import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { toRows } from "../../json.js";
 import { analyzePlane } from "../../pipeline/analyze-plane.js";
 import { openRun } from "../../store/open-run.js";

@@ -1,4 +1,4 @@
-import { createLinearAlgebra } from "../../backend/create-linear-algebra.js";
+import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { toRows } from "../../json.js";
 import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
 import type { LossMode } from "../../model/loss-evaluator.js";

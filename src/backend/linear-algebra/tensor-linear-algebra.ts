@@ -12,8 +12,8 @@ export interface GramPlan {
   readonly panelRows: number;
 }
 
-/** More columns than this are not summed in float32 (6e-10 in an explained variance ratio at 25,000). */
-const MAX_CHUNK_COLUMNS = 25_000;
+/** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
+const MAX_CHUNK_COLUMNS = 4096;
 
 /** Fewer rows than this are multiplied faster in place than after a copy to a tensor, and in float64. */
 const FEW_ROWS = 8;

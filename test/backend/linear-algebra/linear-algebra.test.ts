@@ -1,0 +1,200 @@
+import * as tf from "@tensorflow/tfjs";
+import fc from "fast-check";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createLinearAlgebra } from "../../../src/backend/create-linear-algebra.js";
+import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-algebra.js";
+import { createTensorLinearAlgebra } from "../../../src/backend/linear-algebra/tensor-linear-algebra.js";
+import type { LinearAlgebra } from "../../../src/math/linear-algebra.js";
+import { useTestBackend } from "../../support/backend.js";
+import { expectClose } from "../expect-close.js";
+
+let active: LinearAlgebra;
+let backend: string;
+beforeAll(async () => {
+  backend = await useTestBackend();
+  active = createLinearAlgebra();
+});
+
+let before = 0;
+beforeEach(() => {
+  before = tf.memory().numTensors;
+});
+afterEach(() => {
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+/** Deterministic values in [−1, 1). */
+function values(size: number, seed: number): Float32Array {
+  let state = (seed + 1) * 2654435761;
+  return Float32Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+/** X·Xᵀ by definition, in float64. */
+function naiveGram(x: Float32Array, rows: number, columns: number): Float64Array {
+  const gram = new Float64Array(rows * rows);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < rows; j++) {
+      for (let c = 0; c < columns; c++) gram[i * rows + j] += x[i * columns + c] * x[j * columns + c];
+    }
+  }
+  return gram;
+}
+
+/** A·B by definition, in float64. */
+function naiveProduct(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  rows: number,
+  inner: number,
+  columns: number,
+): Float64Array {
+  const out = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      for (let k = 0; k < inner; k++) out[i * columns + j] += a[i * inner + k] * b[k * columns + j];
+    }
+  }
+  return out;
+}
+
+const CASES = [
+  ["of the active backend", () => active, 1e-5],
+  ["in plain JavaScript", () => jsLinearAlgebra, 1e-12],
+  // Chunks of 3 columns and panels of 2 rows: every seam is met by small matrices.
+  [
+    "in small chunks and panels",
+    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 2 }),
+    1e-5,
+  ],
+] as const;
+
+describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
+  const size = fc.integer({ min: 1, max: 9 });
+
+  it("adds the Gram matrix to what is there, and leaves the block as it is", async () => {
+    await fc.assert(
+      fc.asyncProperty(size, fc.integer({ min: 1, max: 40 }), fc.nat(), async (rows, columns, seed) => {
+        const block = values(rows * columns, seed);
+        const copy = block.slice();
+        const gram = Float64Array.from(values(rows * rows, seed + 1));
+        const expected = naiveGram(block, rows, columns).map((value, i) => value + gram[i]);
+        await algebra().addGramInto(gram, block, rows, columns);
+        expectClose(gram, expected, { absolute: precision * columns, relative: 0 });
+        expect(block).toEqual(copy);
+      }),
+      { numRuns: 60, seed: 2 },
+    );
+  });
+
+  it("multiplies float64 by float32", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 12 }),
+        size,
+        size,
+        fc.nat(),
+        async (rows, inner, columns, seed) => {
+          const a = Float64Array.from(values(rows * inner, seed));
+          const b = values(inner * columns, seed + 1);
+          const product = await algebra().multiply(a, b, rows, inner, columns);
+          expect(product).toBeInstanceOf(Float64Array);
+          expectClose(product, naiveProduct(a, b, rows, inner, columns), {
+            absolute: precision * inner,
+            relative: 0,
+          });
+        },
+      ),
+      { numRuns: 60, seed: 3 },
+    );
+  });
+
+  it("gives eigenpairs: A·v = λ·v, orthonormal, largest first", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 12 }), fc.nat(), async (n, seed) => {
+        const half = values(n * n, seed);
+        const matrix = Float64Array.from(half, (_, at) => half[at] + half[(at % n) * n + Math.floor(at / n)]);
+        const { values: lambda, vectors } = await algebra().symmetricEigen(matrix, n);
+        expect([...lambda]).toEqual([...lambda].sort((a, b) => b - a));
+        for (let i = 0; i < n; i++) {
+          const vector = vectors.subarray(i * n, (i + 1) * n);
+          const image = naiveProduct(matrix, vector, n, n, 1);
+          expectClose(
+            image,
+            vector.map((x) => x * lambda[i]),
+            { absolute: 1e-11, relative: 0 },
+          );
+          const products = naiveProduct(vectors, vector, n, n, 1);
+          expectClose(
+            products,
+            Array.from({ length: n }, (_, j) => Number(i === j)),
+            { absolute: 1e-12, relative: 0 },
+          );
+        }
+      }),
+      { numRuns: 40, seed: 4 },
+    );
+  });
+
+  it("gives the singular values, whose squares are the eigenvalues of A·Aᵀ", async () => {
+    await fc.assert(
+      fc.asyncProperty(size, size, fc.nat(), async (rows, columns, seed) => {
+        const x = values(rows * columns, seed);
+        const singular = await algebra().singularValues(Float64Array.from(x), rows, columns);
+        expect(singular.length).toBe(Math.min(rows, columns));
+        expect([...singular]).toEqual([...singular].sort((a, b) => b - a));
+        const { values: lambda } = await algebra().symmetricEigen(naiveGram(x, rows, columns), rows);
+        const expected = lambda.subarray(0, singular.length);
+        expectClose(
+          singular.map((s) => s * s),
+          expected,
+          { absolute: 1e-11, relative: 1e-11 },
+        );
+      }),
+      { numRuns: 40, seed: 5 },
+    );
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])("refuses to decompose a matrix with %s", async (value) => {
+    const matrix = Float64Array.of(1, 2, value, 3);
+    await expect(algebra().symmetricEigen(matrix, 2)).rejects.toThrow(
+      `symmetricEigen: expected a matrix of finite numbers, got ${value} in row 1, column 0`,
+    );
+    await expect(algebra().singularValues(matrix, 2, 2)).rejects.toThrow(
+      "singularValues: expected a matrix of finite",
+    );
+  });
+});
+
+describe("the active backend's linear algebra", () => {
+  it("is named after the backend", () => {
+    expect(active.name).toBe(backend);
+  });
+
+  it("keeps float64 sums over many columns", async () => {
+    // 1 + 60,000 · 2⁻²⁴: a float32 sum would stay at 1; a chunk of 4,096 may.
+    const columns = 60_001;
+    const block = new Float32Array(columns).fill(2 ** -12);
+    block[0] = 1;
+    const gram = new Float64Array(1);
+    await active.addGramInto(gram, block, 1, columns);
+    expect(gram[0]).toBeCloseTo(1 + 60_000 * 2 ** -24, 3);
+  });
+
+  it("carries non-finite products along", async () => {
+    const gram = new Float64Array(4);
+    await active.addGramInto(gram, Float32Array.of(1, Number.NaN, 2, 3), 2, 2);
+    expect([...gram]).toEqual([Number.NaN, Number.NaN, Number.NaN, 13]);
+  });
+
+  it("refuses to work when another backend has become active", async () => {
+    const made = createTensorLinearAlgebra("x", { chunkValues: 100, panelRows: 2 });
+    await tf.setBackend("cpu");
+    await expect(made.addGramInto(new Float64Array(1), Float32Array.of(1), 1, 1)).rejects.toThrow(
+      `the x linear algebra: expected "${backend === "native" ? "tensorflow" : backend}" active, got "cpu"`,
+    );
+    await useTestBackend();
+  });
+});

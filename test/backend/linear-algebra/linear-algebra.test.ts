@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLinearAlgebra } from "../../../src/backend/create-linear-algebra.js";
+import { createLinearAlgebra } from "../../../src/backend/linear-algebra/create-linear-algebra.js";
 import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-algebra.js";
 import { createTensorLinearAlgebra } from "../../../src/backend/linear-algebra/tensor-linear-algebra.js";
+import { selectBackend } from "../../../src/backend/select-backend.js";
 import type { LinearAlgebra } from "../../../src/math/linear-algebra.js";
 import { useTestBackend } from "../../support/backend.js";
 import { expectClose } from "../expect-close.js";
@@ -191,9 +192,10 @@ describe("the active backend's linear algebra", () => {
 
   it("refuses to work when another backend has become active", async () => {
     const made = createTensorLinearAlgebra("x", { chunkValues: 100, panelRows: 2 });
-    await tf.setBackend("cpu");
+    const was = tf.getBackend();
+    const other = await selectBackend({ backend: backend === "js" ? "wasm" : "js" });
     await expect(made.addGramInto(new Float64Array(1), Float32Array.of(1), 1, 1)).rejects.toThrow(
-      `the x linear algebra: expected "${backend === "native" ? "tensorflow" : backend}" active, got "cpu"`,
+      `the x linear algebra: expected "${was}" active, got "${other.name === "js" ? "cpu" : other.name}"`,
     );
     await useTestBackend();
   });

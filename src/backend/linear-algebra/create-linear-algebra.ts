@@ -1,7 +1,7 @@
-import type { LinearAlgebra } from "../math/linear-algebra.js";
-import { currentBackend } from "./current-backend.js";
-import { jsLinearAlgebra } from "./linear-algebra/js-linear-algebra.js";
-import { createTensorLinearAlgebra, type GramPlan } from "./linear-algebra/tensor-linear-algebra.js";
+import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { currentBackend } from "../current-backend.js";
+import { jsLinearAlgebra } from "./js-linear-algebra.js";
+import { createTensorLinearAlgebra, type GramPlan } from "./tensor-linear-algebra.js";
 
 /** The plan for each backend that multiplies faster than plain loops, by its name. */
 const PLANS: Readonly<Record<string, GramPlan>> = {

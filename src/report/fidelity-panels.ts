@@ -1,7 +1,7 @@
 import { createContourScale } from "./contour-scale.js";
 import type { FigurePoint, Progress, TrajectoryFigure } from "./figure.js";
-import { isCenter } from "./figure-path.js";
 import { formatLevels, formatNumber } from "./format-number.js";
+import { isCenter } from "./is-center.js";
 import { decodeNumber, type JsonNumber } from "./json-number.js";
 import { niceTicks } from "./nice-ticks.js";
 import type { Theme } from "./palette.js";

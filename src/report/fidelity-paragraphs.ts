@@ -1,6 +1,6 @@
 import type { FigureAxis, FigurePath, FigurePoint, Progress } from "./figure.js";
-import { isCenter } from "./figure-path.js";
 import { formatNumber, formatPercent } from "./format-number.js";
+import { isCenter } from "./is-center.js";
 import { decodeNumber } from "./json-number.js";
 
 /** What the sentences are about. */
@@ -22,14 +22,14 @@ export function fidelityParagraphs(facts: FidelityFacts): string[] {
     if (sentences === "" || facts.paths.length === 1) return sentences;
     return `${path.name}: ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
   });
-  return [...varianceSentence(facts.axes), ...paths].filter((paragraph) => paragraph !== "");
+  return [...varianceSentence(facts), ...paths].filter((paragraph) => paragraph !== "");
 }
 
-function varianceSentence(axes: readonly [FigureAxis, FigureAxis]): string[] {
+function varianceSentence({ axes, paths }: FidelityFacts): string[] {
   const share = axes.reduce((sum, axis) => sum + decodeNumber(axis.explainedVarianceRatio), 0);
   const walk = axes.reduce((sum, axis) => sum + decodeNumber(axis.randomWalkBaseline), 0);
   if (!Number.isFinite(share)) return [];
-  const observed = `The two axes explain ${formatPercent(share)} of the path's variance`;
+  const observed = `The two axes explain ${formatPercent(share)} of the ${paths.length > 1 ? "paths'" : "path's"} variance`;
   if (!Number.isFinite(walk)) return [`${observed}.`];
   return [
     `${observed}; those of a random walk with the same step lengths would explain ${formatPercent(walk)}, so only the difference says something about training.`,

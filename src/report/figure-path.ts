@@ -51,11 +51,6 @@ export function progressOf(paths: readonly FigurePath[]): Progress {
   return increases("epoch") ? "epoch" : increases("iteration") ? "iteration" : "step";
 }
 
-/** True for the snapshot that is the centre of the plane: no distance to it, so no share of it. */
-export function isCenter(point: FigurePoint): boolean {
-  return point.alpha === 0 && point.beta === 0 && point.distance === 0;
-}
-
 function toPoint(
   snapshot: SnapshotInfo,
   previous: SnapshotInfo | undefined,

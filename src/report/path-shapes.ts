@@ -31,7 +31,9 @@ export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): S
   const drops = runs.flatMap(({ color, pieces }) =>
     pieces
       .flat()
-      .flatMap(({ point, x, y }) => (point.rateDropped ? dropMark(x, y, radius, color, theme) : [])),
+      .flatMap(({ point, x, y }) =>
+        point.rateDropped ? dropMark(x, y, Math.max(radius, 3.2), color, theme) : [],
+      ),
   );
   return [
     ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => polyline(piece, theme.halo, 3.6))),

@@ -2,7 +2,7 @@ import type { EChartsOption } from "echarts";
 import { InvalidOptionError } from "../errors.js";
 import { init, setPlatformAPI } from "./echarts.js";
 import { fontFaceCss } from "./font-files.js";
-import { textWidth } from "./text-width.js";
+import { measureText } from "./measure-text.js";
 
 /** Size of a picture in px. */
 export interface PictureSize {
@@ -35,13 +35,6 @@ function checkSize(where: string, value: number): void {
   if (!(value > 0 && Number.isFinite(value))) {
     throw new InvalidOptionError(where, "a positive number of px", String(value));
   }
-}
-
-/** Width of text in a CSS font such as "600 12px Landscape Sans, sans-serif". */
-function measureText(text: string, font?: string): { width: number } {
-  const size = Number(/([\d.]+)px/.exec(font ?? "")?.[1] ?? 12);
-  const isBold = /(^|\s)(bold|[6-9]00)\s/.test(font ?? "");
-  return { width: textWidth(text ?? "", size, isBold ? "semibold" : "regular") };
 }
 
 /** zrender numbers its charts over the life of the process; the number must not reach the file. */

@@ -215,7 +215,7 @@ function narrowPanelsHeight(inner: number, count: number): number {
 }
 
 /** Room above a panel for its heading, with and without a key; below for ticks and name, and a gap. */
-const HEADING = 26;
+const HEADING = 30;
 const KEYED_HEADING = 46;
 const BELOW = 44;
 const PANEL_GAP = 14;

@@ -1,0 +1,37 @@
+// Bundles the browser side of the HTML report into dist/, as one script that renderHtml puts into the page.
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const outfile = join(root, "dist/src/report/page/page.js");
+
+/** Builds the page's script and returns its size in bytes. */
+export async function buildPage() {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["src/report/page/main.ts"],
+    outfile,
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: ["es2022"],
+    charset: "utf8",
+    legalComments: "none",
+    define: { "process.env.NODE_ENV": '"production"' },
+    banner: {
+      js: "/* tfjs-landscape (Apache-2.0), with Apache ECharts (Apache-2.0), zrender (BSD-3-Clause), d3-contour and d3-array (ISC), tslib (0BSD) */",
+    },
+    logLevel: "warning",
+  });
+  const code = await readFile(outfile, "utf8");
+  // Either would end, or change the meaning of, the script element that the code is put into.
+  if (/<\/script|<!--/i.test(code)) throw new Error(`${outfile}: contains "</script" or "<!--"`);
+  return Buffer.byteLength(code);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const bytes = await buildPage();
+  console.log(`page: ${Math.round(bytes / 1024)} kB`);
+}

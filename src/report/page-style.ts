@@ -1,0 +1,37 @@
+import { FONT_STACK } from "./text-width.js";
+
+/** The page's own style sheet: light and dark by the reader's setting, one column that fits any width. */
+export const PAGE_STYLE = `
+:root{color-scheme:light dark;--background:#fff;--text:#1a1a1a;--muted:#4d4d4d;--line:#c8c8c8;--panel:#f5f5f5;--focus:#0072b2}
+@media (prefers-color-scheme:dark){:root{--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--background);color:var(--text);font:16px/1.55 ${FONT_STACK}}
+main{max-width:1160px;margin:0 auto;padding:24px 16px 64px}
+h1{font-size:26px;line-height:1.25;margin:8px 0 24px}
+h2{font-size:20px;line-height:1.3;margin:0 0 8px}
+h1,h2,p,li,td,th,dd,dt{overflow-wrap:anywhere}
+section{margin:0 0 48px;padding-top:24px;border-top:1px solid var(--line)}
+section:first-of-type{border-top:0;padding-top:0}
+figure{margin:0}
+figcaption p{margin:8px 0}
+.chart{position:relative;width:100%;touch-action:pan-y;outline-offset:4px}
+.chart:focus-visible{outline:2px solid var(--focus)}
+.canvas{width:100%}
+.caption{color:var(--muted);font-size:14px}
+.provenance,.hint,.notes{color:var(--muted);font-size:13px}
+.tooltip{position:absolute;z-index:2;pointer-events:none;max-width:min(320px,90%);padding:8px 10px;border:1px solid var(--line);border-radius:6px;background:var(--background);color:var(--text);font-size:13px;line-height:1.4;box-shadow:0 2px 10px rgba(0,0,0,.25)}
+.tooltip strong{display:block;margin-bottom:2px;overflow-wrap:anywhere}
+.tooltip dl{display:grid;grid-template-columns:auto auto;gap:0 12px;margin:0}
+.tooltip dt{color:var(--muted)}
+.tooltip dd{margin:0;text-align:right}
+.marker{position:absolute;z-index:1;pointer-events:none;width:20px;height:20px;margin:-10px 0 0 -10px;border:2px solid #000;border-radius:50%;box-shadow:0 0 0 2px #fff}
+[hidden]{display:none!important}
+details{margin:8px 0}
+summary{cursor:pointer;font-size:14px}
+.scroll{overflow-x:auto;max-height:420px}
+table{border-collapse:collapse;font-size:13px}
+th,td{padding:3px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}
+.out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+@media print{.tooltip,.marker,.hint,details{display:none}}
+`;

@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { type TrajectoryCallback, trajectoryCallback } from "../callbacks/trajectory-callback.js";
+
+/** A training to be timed, and how it is cut into blocks. */
+export interface InterleavedTraining {
+  readonly model: tf.LayersModel;
+  readonly xs: tf.Tensor;
+  readonly ys: tf.Tensor;
+  readonly batchSize: number;
+  /** Where the run is written. */
+  readonly directory: string;
+  /** Pairs of blocks, one with and one without the callback. */
+  readonly pairs: number;
+  /** Epochs a block. */
+  readonly epochs: number;
+}
+
+/** Seconds an epoch, by pair. */
+export interface InterleavedTimes {
+  readonly withCallback: number[];
+  readonly without: number[];
+  /** Seconds that the callback's onTrainBegin takes. */
+  readonly startup: number;
+}
+
+/**
+ * Trains once, through alternating blocks of epochs in which the callback gets its hooks or does not.
+ *
+ * Which of a pair comes first alternates too, so that a machine that slows down favours neither. At the
+ * end of its block the callback has everything on disk: no block pays for another one's writing. One pair
+ * is run before the clock starts to count.
+ */
+export async function measureInterleaved(
+  training: InterleavedTraining,
+  onPair: (done: number) => void,
+): Promise<InterleavedTimes> {
+  const { model, xs, ys, batchSize, epochs, pairs, directory } = training;
+  const callback = trajectoryCallback({ directory: join(directory, "run") });
+  const clock = new AlternatingBlocks(callback, epochs, onPair);
+  await model.fit(xs, ys, {
+    batchSize,
+    epochs: 2 * epochs * (pairs + 1),
+    verbose: 0,
+    callbacks: [clock],
+  });
+  const [withCallback, without] = [clock.times.on.slice(1), clock.times.off.slice(1)];
+  return { withCallback, without, startup: clock.startup };
+}
+
+/** Hands the hooks on in every other block, and takes the time of each block. */
+class AlternatingBlocks extends tf.CustomCallback {
+  readonly times: { readonly on: number[]; readonly off: number[] } = { on: [], off: [] };
+  startup = Number.NaN;
+  readonly #inner: TrajectoryCallback;
+  readonly #epochs: number;
+  readonly #onPair: (done: number) => void;
+  #isOn = false;
+  #blockStart = 0;
+
+  constructor(inner: TrajectoryCallback, epochs: number, onPair: (done: number) => void) {
+    super({});
+    this.#inner = inner;
+    this.#epochs = epochs;
+    this.#onPair = onPair;
+  }
+
+  override setParams(params: tf.CustomCallback["params"]): void {
+    super.setParams(params);
+    this.#inner.setParams(params);
+  }
+
+  override setModel(model: Parameters<tf.CustomCallback["setModel"]>[0]): void {
+    this.#inner.setModel(model);
+  }
+
+  override async onTrainBegin(): Promise<void> {
+    const start = performance.now();
+    await this.#inner.onTrainBegin();
+    this.startup = (performance.now() - start) / 1000;
+  }
+
+  override async onEpochBegin(epoch: number): Promise<void> {
+    if (epoch % this.#epochs === 0) {
+      const block = epoch / this.#epochs;
+      // off on, on off, off on, …
+      this.#isOn = block % 4 === 1 || block % 4 === 2;
+      this.#blockStart = performance.now();
+    }
+    if (this.#isOn) await this.#inner.onEpochBegin(epoch);
+  }
+
+  override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
+    if (this.#isOn) await this.#inner.onBatchBegin(batch, logs);
+  }
+
+  override async onBatchEnd(batch: number, logs?: tf.Logs): Promise<void> {
+    if (this.#isOn) await this.#inner.onBatchEnd(batch, logs);
+    else await super.onBatchEnd(batch, logs);
+  }
+
+  override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
+    if (this.#isOn) await this.#inner.onEpochEnd(epoch, logs);
+    if ((epoch + 1) % this.#epochs !== 0) return;
+    if (this.#isOn) await this.#inner.recorder?.flush();
+    const seconds = (performance.now() - this.#blockStart) / 1000 / this.#epochs;
+    (this.#isOn ? this.times.on : this.times.off).push(seconds);
+    const { on, off } = this.times;
+    if (on.length === off.length && on.length > 1) this.#onPair(on.length - 1);
+  }
+
+  override async onTrainEnd(): Promise<void> {
+    await this.#inner.onTrainEnd();
+  }
+}

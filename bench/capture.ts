@@ -1,0 +1,102 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import { selectBackend } from "../src/backend/select-backend.js";
+import { type CaptureCaseName, createCaptureCase } from "./capture-cases.js";
+import { measureInterleaved } from "./capture-interleaved.js";
+import { medianWithInterval } from "./capture-statistics.js";
+
+/** Options of every bench: what follows its name on the command line, and where progress is told. */
+export interface BenchOptions {
+  readonly args: readonly string[];
+  readonly log: (line: string) => void;
+}
+
+/** One line of the report: seconds an epoch with the callback (ours) and without (peer). */
+export interface CaptureBenchCase {
+  readonly case: CaptureCaseName;
+  readonly backend: string;
+  readonly ours: number;
+  readonly peer: number;
+  /** Median over pairs of with / without; the overhead is ratio − 1. */
+  readonly ratio: number;
+  /** 95 % interval of the median ratio. */
+  readonly interval: readonly [number, number];
+  readonly pairs: number;
+  readonly epochsPerBlock: number;
+  readonly parameterCount: number;
+  readonly snapshotBytes: number;
+  /** Seconds that `fit` takes longer to begin: the run directory and the writing thread. Once a run. */
+  readonly startup: number;
+}
+
+const CASES: readonly CaptureCaseName[] = ["lenet", "mlp10m"];
+
+/**
+ * Measures what recording every epoch costs: blocks of epochs with and without the callback alternate
+ * within one training, and the wait for the disk at the end of a block counts as the callback's.
+ *
+ * Arguments: `--case lenet|mlp10m` (default both), `--pairs n` (default 15), `--epochs n` a block (default
+ * 2), `--images n` (default 10,000).
+ */
+export async function runBench({ args, log }: BenchOptions): Promise<{
+  readonly bench: "capture";
+  readonly cases: readonly CaptureBenchCase[];
+}> {
+  const { values } = parseArgs({
+    args: args.filter((arg) => arg !== "--json"),
+    options: {
+      case: { type: "string", multiple: true, default: [...CASES] },
+      pairs: { type: "string", default: "15" },
+      epochs: { type: "string", default: "2" },
+      images: { type: "string", default: "10000" },
+    },
+  });
+  const backend = await selectBackend();
+  log(`capture: ${backend.name}, ${backend.reason}`);
+  const cases: CaptureBenchCase[] = [];
+  for (const name of CASES.filter((known) => values.case.includes(known))) {
+    const settings = { pairs: Number(values.pairs), epochs: Number(values.epochs) };
+    cases.push(await runCase(name, backend.name, Number(values.images), settings, log));
+  }
+  return { bench: "capture", cases };
+}
+
+async function runCase(
+  name: CaptureCaseName,
+  backend: string,
+  images: number,
+  settings: { readonly pairs: number; readonly epochs: number },
+  log: (line: string) => void,
+): Promise<CaptureBenchCase> {
+  const { model, xs, ys, batchSize, dispose } = await createCaptureCase(name, images);
+  const directory = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
+  try {
+    const training = { model, xs, ys, batchSize, directory, ...settings };
+    const { withCallback, without, startup } = await measureInterleaved(training, (done) => {
+      log(`capture ${name}: pair ${done} of ${settings.pairs}`);
+    });
+    const ratios = withCallback.map((seconds, pair) => seconds / (without[pair] as number));
+    const { median, low, high } = medianWithInterval(ratios);
+    const parameterCount = model.countParams();
+    return {
+      case: name,
+      backend,
+      ours: medianWithInterval(withCallback).median,
+      peer: medianWithInterval(without).median,
+      ratio: median,
+      interval: [low, high],
+      pairs: settings.pairs,
+      epochsPerBlock: settings.epochs,
+      parameterCount,
+      snapshotBytes: 4 * parameterCount,
+      startup,
+    };
+  } finally {
+    dispose();
+    await rm(directory, { recursive: true, force: true });
+    tf.disposeVariables();
+  }
+}

@@ -1,0 +1,213 @@
+import * as tf from "@tensorflow/tfjs";
+import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
+import { readLearningRate } from "../src/capture/optimizer.js";
+import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
+import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder-options.js";
+import { resolveSchedule } from "../src/capture/schedule.js";
+import { RunStateError } from "../src/errors.js";
+import type { LandscapeWarning } from "../src/warning.js";
+import { resolveLogs } from "./resolve-logs.js";
+import { FitSchedule } from "./schedule.js";
+
+/** Options of {@link TrajectoryCallback}: those of every capture. */
+export interface TrajectoryCallbackOptions extends CaptureOptions {}
+
+/** A snapshot that waits for the next hook, which tells whether its epoch is complete. */
+interface PendingSnapshot {
+  readonly captured: CapturedWeights;
+  /** Rate and logs of the update; null for the weights before the first one. */
+  readonly update: Pick<RecorderPosition, "learningRate" | "logs"> | null;
+}
+
+/** What one training needs; made when it begins, so that nothing of an earlier one is left over. */
+interface Session {
+  readonly recorder: TrajectoryRecorder;
+  readonly schedule: FitSchedule;
+  readonly optimizer: tf.Optimizer;
+  pending: PendingSnapshot | null;
+  learningRate: number;
+  logs: Readonly<Record<string, number>>;
+}
+
+/**
+ * Callback that records the weights of a model while `fit` or `fitDataset` trains it.
+ *
+ * The weights before training and after it are recorded always, others by the schedule. They are copied
+ * inside the hook, while `fit` waits, and written by a thread of their own. When training ends `fit` waits
+ * for the disk. An exception in training fires no hook: call {@link TrajectoryCallback.close} (in a
+ * `finally`) to wait for what was recorded, which otherwise still reaches the disk as long as the process
+ * is not made to exit.
+ *
+ * A disk that fails stops the training with a {@link RunStateError} at the next snapshot; the model keeps
+ * its weights. The rate recorded is the one in force at the end of the last batch: list this callback
+ * before others that change the rate in their own `onBatchEnd`.
+ *
+ * Must be used with the same copy of `@tensorflow/tfjs` as the model; every element of `callbacks` must
+ * then be such an instance.
+ */
+export class TrajectoryCallback extends tf.CustomCallback {
+  readonly #options: TrajectoryCallbackOptions;
+  #model: tf.LayersModel | null = null;
+  #session: Session | null = null;
+  #hasTrained = false;
+
+  /** @throws {@link InvalidOptionError} if an option cannot be used; nothing is written yet. */
+  constructor(options: TrajectoryCallbackOptions) {
+    super({});
+    checkCaptureOptions(options);
+    resolveSchedule(options.schedule);
+    this.#options = options;
+  }
+
+  /** The run directory as given in the options. */
+  get directory(): string {
+    return this.#options.directory;
+  }
+
+  /** The present or last recorder, or null before training. */
+  get recorder(): TrajectoryRecorder | null {
+    return this.#session?.recorder ?? null;
+  }
+
+  /** What the user should know of the capture; empty before training. */
+  get warnings(): readonly LandscapeWarning[] {
+    return this.recorder?.warnings ?? [];
+  }
+
+  override setModel(model: Parameters<tf.CustomCallback["setModel"]>[0]): void {
+    if (!(model instanceof tf.LayersModel)) {
+      throw new RunStateError("TrajectoryCallback", "a LayersModel", "another kind of model");
+    }
+    this.#model = model;
+  }
+
+  /** @throws {@link RunStateError} if the callback has recorded a training and `resume` is not set. */
+  override async onTrainBegin(logs?: tf.Logs): Promise<void> {
+    await super.onTrainBegin(logs);
+    const model = this.#model;
+    if (model === null) throw new RunStateError("TrajectoryCallback", "setModel before training", "none");
+    if (this.#hasTrained && this.#options.resume !== true) {
+      throw new RunStateError(this.directory, "one training a callback", "a second one", {
+        hint: "make a new callback with a directory of its own, or set resume: true to append",
+      });
+    }
+    await this.close();
+    const recorder = await createTrajectoryRecorder({ ...this.#options, model, fit: { ...this.params } });
+    this.#hasTrained = true;
+    const schedule = new FitSchedule(recorder.schedule, recorder.resumedFrom);
+    this.#session = {
+      recorder,
+      schedule,
+      optimizer: model.optimizer,
+      pending: { captured: recorder.capture(), update: null },
+      learningRate: Number.NaN,
+      logs: {},
+    };
+    // `fitDataset` does not say where it begins before its first epoch does.
+    const { initialEpoch } = this.params ?? {};
+    if (typeof initialEpoch === "number") await this.#beginEpoch(initialEpoch);
+  }
+
+  override async onEpochBegin(epoch: number, logs?: tf.Logs): Promise<void> {
+    await super.onEpochBegin(epoch, logs);
+    await this.#beginEpoch(epoch);
+  }
+
+  async #beginEpoch(epoch: number): Promise<void> {
+    try {
+      this.#session?.schedule.beginEpoch(epoch);
+    } catch (error) {
+      if (this.#session !== null) this.#session.pending = null;
+      await this.close();
+      throw error;
+    }
+  }
+
+  override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
+    await super.onBatchBegin(batch, logs);
+    await this.#flush();
+  }
+
+  override async onBatchEnd(batch: number, logs?: tf.Logs): Promise<void> {
+    const session = this.#session;
+    if (session !== null) {
+      session.learningRate = readLearningRate(session.optimizer);
+      if (session.schedule.endBatch()) {
+        const captured = session.recorder.capture();
+        const { learningRate } = session;
+        session.pending = { captured, update: { learningRate, logs: await resolveLogs(logs) } };
+      }
+    }
+    // Last, as it may give way to the event loop, in which the writing thread's answers arrive.
+    await super.onBatchEnd(batch, logs);
+  }
+
+  override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
+    const session = this.#session;
+    if (session !== null) {
+      const isDue = session.schedule.endEpoch(epoch);
+      const captured = isDue ? session.recorder.capture() : null;
+      session.logs = await resolveLogs(logs);
+      if (captured !== null) await session.recorder.write(captured, this.#position(session));
+      else await this.#flush(session.logs);
+    }
+    await super.onEpochEnd(epoch, logs);
+  }
+
+  override async onTrainEnd(logs?: tf.Logs): Promise<void> {
+    const session = this.#session;
+    if (session !== null) {
+      await this.#flush();
+      await session.recorder.close(this.#position(session));
+    }
+    await super.onTrainEnd(logs);
+  }
+
+  /**
+   * Waits until everything recorded is on disk. `fit` does so when training ends by itself; to be called
+   * where it may have thrown. Idempotent.
+   *
+   * @throws {@link RunStateError} if the disk failed and nobody has been told.
+   */
+  async close(): Promise<void> {
+    if (this.#session === null) return;
+    try {
+      await this.#flush();
+    } finally {
+      await this.#session.recorder.close();
+    }
+  }
+
+  /** Where training is now, with what is known of the last epoch. */
+  #position({ schedule, learningRate, logs }: Session): RecorderPosition {
+    return { epoch: schedule.epoch, iteration: schedule.iteration, learningRate, logs };
+  }
+
+  /** Writes the snapshot that waits; `epochLogs` replace its batch's where it completes an epoch. */
+  async #flush(epochLogs?: Readonly<Record<string, number>>): Promise<void> {
+    const session = this.#session;
+    const pending = session?.pending ?? null;
+    if (session === null || pending === null) return;
+    session.pending = null;
+    const { epoch, iteration } = session.schedule;
+    const { captured, update } = pending;
+    if (update === null) {
+      const learningRate = readLearningRate(session.optimizer);
+      await session.recorder.recordIfNew(captured, { epoch, iteration, learningRate, logs: {} });
+      return;
+    }
+    const logs = epochLogs ?? update.logs ?? {};
+    await session.recorder.write(captured, { ...update, epoch, iteration, logs });
+  }
+}
+
+/**
+ * Returns a callback that records a training's weights into a run directory.
+ *
+ * @throws {@link InvalidOptionError} if an option cannot be used.
+ * @example
+ * await model.fit(xs, ys, { epochs: 20, callbacks: [trajectoryCallback({ directory: "runs/sgd" })] });
+ */
+export function trajectoryCallback(options: TrajectoryCallbackOptions): TrajectoryCallback {
+  return new TrajectoryCallback(options);
+}

@@ -1,0 +1,143 @@
+import { readFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { InvalidOptionError } from "../errors.js";
+import { type BoundWeights, bindModel, bindVariables } from "../params/bound-weights.js";
+import { layoutOfModel } from "../params/layout-of-model.js";
+import { layoutOfVariables, type VariableCollection } from "../params/layout-of-variables.js";
+import { decodeSnapshot } from "../store/decode-snapshot.js";
+import type { JsonValue } from "../store/provenance.js";
+import { createRunWriter } from "../store/run-writer.js";
+import { snapshotPath } from "../store/snapshot-path.js";
+import { buildManifest } from "./build-manifest.js";
+import { createSink } from "./create-sink.js";
+import { describeOptimizer } from "./optimizer.js";
+import { TrajectoryRecorder } from "./recorder.js";
+import { type CaptureOptions, checkCaptureOptions, pendingLimit } from "./recorder-options.js";
+import { resolveSchedule } from "./schedule.js";
+import { describeFit, describeTraining, type FitParameters, type TrainingFacts } from "./training-facts.js";
+import { WriteQueue } from "./write-queue.js";
+
+/** Options of {@link createTrajectoryRecorder}; one of `model` and `variables` is required. */
+export interface TrajectoryRecorderOptions extends CaptureOptions {
+  /** The model whose weights to record. */
+  readonly model?: tf.LayersModel;
+  /** Variables of a custom loop instead of a model: a list, or a record whose keys name them. */
+  readonly variables?: VariableCollection;
+  /** Optimizer to read the learning rate from and to describe. Default: the model's. */
+  readonly optimizer?: tf.Optimizer;
+  /** What the loss is, for the manifest. Default: what the model was compiled with, or null. */
+  readonly loss?: JsonValue;
+  /** What the metrics are, for the manifest. Default: as for `loss`. */
+  readonly metrics?: JsonValue;
+  /** Settings of the training, for the manifest: epochs, batchSize, … Default none. */
+  readonly fit?: FitParameters;
+}
+
+/**
+ * Returns a recorder that writes the weights of a model or of variables into a run directory.
+ *
+ * @throws {@link InvalidOptionError} if an option cannot be used.
+ * @throws {@link RunStateError} if the directory holds a run and neither `overwrite` nor `resume` is set.
+ * @throws {@link LayoutError} if there are no weights, or `resume` finds a run of another layout.
+ * @example
+ * const recorder = await createTrajectoryRecorder({ directory: "runs/mine", variables: { w, b }, optimizer });
+ * await recorder.recordIfDue({ epoch: 0, iteration: 0 });
+ * for (let iteration = 1; iteration <= 100; iteration++) {
+ *   optimizer.minimize(loss);
+ *   await recorder.recordIfDue({ epoch: 0, iteration });
+ * }
+ * await recorder.close({ epoch: 1, iteration: 100 });
+ */
+export async function createTrajectoryRecorder(
+  options: TrajectoryRecorderOptions,
+): Promise<TrajectoryRecorder> {
+  checkCaptureOptions(options);
+  const rule = resolveSchedule(options.schedule);
+  const weights = bindWeights(options);
+  const { layout } = weights;
+  const optimizer = options.optimizer ?? options.model?.optimizer ?? null;
+  const facts = trainingFacts(options, optimizer);
+  const { dtype = "float32", overwrite = false, resume = false, seed = null } = options;
+  const path = resolve(options.directory);
+  const manifest = buildManifest({ name: options.name ?? basename(path), layout, dtype, seed, facts });
+  if (overwrite || resume) await closeOpenRecorder(path);
+  const writer = await createRunWriter(path, manifest, { overwrite, resume });
+  const { sink, warnings } = createSink(writer.target);
+  const recorder = new TrajectoryRecorder({
+    directory: path,
+    weights,
+    queue: new WriteQueue(
+      sink,
+      pendingLimit(options.maxPending, layout.parameterCount),
+      layout.parameterCount,
+    ),
+    rule,
+    dtype,
+    optimizer,
+    nextStep: writer.nextStep,
+    resumedFrom: writer.resumedFrom,
+    readBack: (step) => readTheta(path, step),
+    release: async () => {
+      if (openRecorders.get(path) === recorder) openRecorders.delete(path);
+      await writer.close();
+    },
+    warnings: [...facts.warnings, ...warnings],
+  });
+  openRecorders.set(path, recorder);
+  return recorder;
+}
+
+/** Recorders of this process that are not closed, by run directory. */
+const openRecorders = new Map<string, TrajectoryRecorder>();
+
+/**
+ * A training that threw has not closed its recorder, and may still be writing what the next one is about to
+ * number: it must be done before. Its failure, if any, is not that of the new recorder.
+ */
+async function closeOpenRecorder(directory: string): Promise<void> {
+  await openRecorders
+    .get(directory)
+    ?.close()
+    .catch(() => undefined);
+}
+
+async function readTheta(directory: string, step: number): Promise<Float32Array> {
+  const file = snapshotPath(directory, step);
+  return (await decodeSnapshot(await readFile(file), file)).theta;
+}
+
+function bindWeights(options: TrajectoryRecorderOptions): BoundWeights {
+  const { model, variables, select, describe } = options;
+  const layoutOptions = {
+    ...(select === undefined ? {} : { select }),
+    ...(describe === undefined ? {} : { describe }),
+  };
+  if (model !== undefined && variables === undefined) {
+    if (!(model instanceof tf.LayersModel)) {
+      const hint = "model and tfjs-landscape must use the same copy of @tensorflow/tfjs";
+      throw new InvalidOptionError("model", "a LayersModel", "another object", { hint });
+    }
+    return bindModel(model, layoutOfModel(model, layoutOptions));
+  }
+  if (variables !== undefined && model === undefined) {
+    return bindVariables(variables, layoutOfVariables(variables, layoutOptions));
+  }
+  const got = model === undefined ? "neither" : "both";
+  throw new InvalidOptionError("model, variables", "one of the two", got);
+}
+
+/** What is known from the model, and what the caller says instead. */
+function trainingFacts(options: TrajectoryRecorderOptions, optimizer: tf.Optimizer | null): TrainingFacts {
+  const { model, loss, metrics, fit } = options;
+  const known: TrainingFacts =
+    model === undefined
+      ? { model: null, optimizer: null, loss: null, metrics: null, fit: describeFit(fit), warnings: [] }
+      : describeTraining(model, fit);
+  return {
+    ...known,
+    optimizer: describeOptimizer(optimizer),
+    ...(loss === undefined ? {} : { loss }),
+    ...(metrics === undefined ? {} : { metrics }),
+  };
+}

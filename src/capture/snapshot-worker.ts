@@ -1,0 +1,24 @@
+// The writing thread: takes snapshots from the training thread, answers when each is on disk.
+import { parentPort, workerData } from "node:worker_threads";
+import type { Snapshot } from "../store/run.js";
+import type { SnapshotTarget } from "../store/write-snapshot-file.js";
+import { createSnapshotWriter } from "./snapshot-writer.js";
+import { encodeWriteError, type WireError } from "./write-error.js";
+
+/** Answer to one snapshot, in the order they came: θ's memory comes back, with the error if there was one. */
+export interface WorkerReply {
+  readonly theta: Float32Array;
+  readonly error: WireError | null;
+}
+
+const write = createSnapshotWriter(workerData as SnapshotTarget);
+
+async function answer(snapshot: Snapshot): Promise<void> {
+  const error = await write(snapshot).then(() => null, encodeWriteError);
+  const reply: WorkerReply = { theta: snapshot.theta, error };
+  parentPort?.postMessage(reply, [snapshot.theta.buffer as ArrayBuffer]);
+}
+
+parentPort?.on("message", (snapshot: Snapshot) => {
+  void answer(snapshot);
+});

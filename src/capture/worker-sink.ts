@@ -1,0 +1,73 @@
+import { Worker } from "node:worker_threads";
+import type { SnapshotTarget } from "../store/write-snapshot-file.js";
+import type { WorkerReply } from "./snapshot-worker.js";
+import { decodeWriteError, type WireError } from "./write-error.js";
+import type { SnapshotSink } from "./write-queue.js";
+
+interface Waiting {
+  readonly step: number;
+  readonly resolve: (theta: Float32Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Returns a sink that hashes, encodes and writes in a worker thread; θ's memory moves there and back
+ * without being copied.
+ *
+ * The thread keeps the process alive only while a snapshot is on its way: an exception in training lets
+ * what was recorded reach the disk and the process end.
+ *
+ * @param file - The compiled worker.
+ */
+export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSink {
+  // No flags of the parent: a loader meant for its sources must not run again here.
+  const worker = new Worker(file, { workerData: target, execArgv: [], name: "tfjs-landscape writer" });
+  const waiting: Waiting[] = [];
+  let closed = false;
+  let broken: WireError | null = null;
+  worker.unref();
+
+  const settle = (settleOne: (first: Waiting) => void) => {
+    const first = waiting.shift();
+    if (first !== undefined) settleOne(first);
+    if (waiting.length === 0) worker.unref();
+  };
+  const fail = (reason: WireError) => {
+    broken ??= reason;
+    while (waiting.length > 0) {
+      settle(({ step, reject }) => reject(decodeWriteError(target.directory, step, reason)));
+    }
+  };
+  worker.on("message", (reply: WorkerReply) => {
+    settle(({ step, resolve, reject }) => {
+      if (reply.error === null) resolve(reply.theta);
+      else reject(decodeWriteError(target.directory, step, reply.error));
+    });
+  });
+  worker.on("error", (error) => fail(workerFailure(`the writing thread failed: ${error.message}`)));
+  worker.on("exit", (code) => {
+    if (!closed) fail(workerFailure(`the writing thread ended with code ${code}`));
+  });
+
+  return {
+    write: (snapshot) =>
+      new Promise((resolve, reject) => {
+        const { step, theta } = snapshot;
+        if (broken !== null) {
+          reject(decodeWriteError(target.directory, step, broken));
+          return;
+        }
+        waiting.push({ step, resolve, reject });
+        worker.ref();
+        worker.postMessage(snapshot, [theta.buffer as ArrayBuffer]);
+      }),
+    close: async () => {
+      closed = true;
+      await worker.terminate();
+    },
+  };
+}
+
+function workerFailure(message: string): WireError {
+  return { parts: null, message, code: null };
+}

@@ -1,0 +1,70 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { openRun } from "../../src/store/open-run.js";
+import { temporaryFolders } from "../support/tiny-training.js";
+
+// The compiled package in a process of its own, as a user has it: `npm run build` first.
+const child = fileURLToPath(new URL("./endless-training.mjs", import.meta.url));
+const newFolder = temporaryFolders();
+
+function start(...args: string[]) {
+  const training = spawn(process.execPath, [child, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let errors = "";
+  training.stderr.on("data", (chunk) => {
+    errors += String(chunk);
+  });
+  return { training, ended: once(training, "exit"), errors: () => errors };
+}
+
+/** Trains until something is recorded and some milliseconds longer, then kills without warning. */
+async function killAfter(directory: string, milliseconds: number): Promise<void> {
+  const { training, ended, errors } = start(directory);
+  const [first] = await Promise.race([once(training.stdout, "data"), ended]);
+  if (!String(first).includes("trained")) throw new Error(errors());
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  training.kill("SIGKILL");
+  await ended;
+}
+
+/** Every snapshot that can be seen is whole: header, order and the sha-256 of θ. */
+async function readEverything(directory: string) {
+  const run = await openRun(directory);
+  for (const index of run.snapshots.keys()) await run.readTheta(index);
+  const steps = run.snapshots.map(({ step }) => step);
+  expect(steps).toEqual(steps.map((_, index) => index));
+  const visible = readdirSync(join(directory, "snapshots")).filter((name) => !name.startsWith("."));
+  expect(visible).toHaveLength(steps.length);
+  return run;
+}
+
+describe("kill -9 while training and writing", () => {
+  it("leaves complete snapshots and a readable run, which resume continues", {
+    timeout: 120_000,
+  }, async () => {
+    const directory = newFolder();
+    let recorded = 0;
+    for (let round = 0; round < 5; round++) {
+      await killAfter(directory, Math.random() * 400);
+      const run = await readEverything(directory);
+      expect(run.snapshots.length).toBeGreaterThan(recorded);
+      recorded = run.snapshots.length;
+    }
+    const { training, ended, errors } = start(directory, "2");
+    let output = "";
+    training.stdout.on("data", (chunk) => {
+      output += String(chunk);
+    });
+    expect(await ended, errors()).toEqual([0, null]);
+    // The writing thread was there: nothing fell back to the training thread.
+    expect(output).toBe("trained\n[]\n");
+    const { snapshots } = await readEverything(directory);
+    // New initial weights and 2 epochs of 4 updates.
+    expect(snapshots).toHaveLength(recorded + 1 + 8);
+    const leftovers = readdirSync(join(directory, "snapshots")).filter((name) => name.startsWith("."));
+    expect(leftovers).toEqual([]);
+  });
+});

@@ -1,0 +1,168 @@
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import type { LinearAlgebra, SymmetricEigen } from "../math/linear-algebra.js";
+
+/** Returns A·x for each of some vectors (n) and a symmetric A (n, n). */
+export type ApplyOperator = (vectors: readonly Float64Array[]) => readonly Float64Array[];
+
+/** Options of {@link topEigenpairs}. */
+export interface TopEigenOptions {
+  /** Vectors iterated together; more than `k` of them resolve close eigenvalues. Default k + 2. */
+  readonly blockSize?: number;
+  /** Blocks in a Krylov basis before it is restarted. Default 8. */
+  readonly depth?: number;
+  /** Restarts at most. Default 40. */
+  readonly restarts?: number;
+  /** Largest residual |A·x − λ·x|, relative to the largest |λ|. Default 1e-10. */
+  readonly tolerance?: number;
+  /** Seed of the first block. Default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * Returns the `k` eigenpairs of largest magnitude of a symmetric operator.
+ *
+ * Block Krylov subspaces with full reorthogonalisation and Rayleigh–Ritz restarts. If the tolerance is not
+ * reached within the restarts the best pairs found are returned.
+ *
+ * @param apply - returns A·x for each of some vectors (n).
+ * @returns `values` (k) by decreasing magnitude and `vectors` (k, n), rows of length 1.
+ * @see Golub & Van Loan, Matrix Computations, section 10.3.6.
+ */
+export async function topEigenpairs(
+  apply: ApplyOperator,
+  n: number,
+  k: number,
+  algebra: LinearAlgebra,
+  options: TopEigenOptions = {},
+): Promise<SymmetricEigen> {
+  const { blockSize = k + 2, depth = 8, restarts = 40, tolerance = 1e-10, seed = 0 } = options;
+  let block = randomBlock(n, Math.min(n, blockSize), seed);
+  for (let restart = 0; ; restart++) {
+    const { basis, images } = krylovBasis(apply, block, depth, n);
+    const { values, order, vectors } = await ritzPairs(basis, images, algebra);
+    const size = Math.min(blockSize, basis.length);
+    const ritz = Array.from({ length: size }, (_, r) => combine(basis, vectors, order[r]));
+    const isLast = restart + 1 >= restarts || basis.length === n;
+    if (
+      isLast ||
+      residual(images, vectors, order, values, ritz, k) <= tolerance * Math.abs(values[order[0]])
+    ) {
+      return {
+        values: Float64Array.from({ length: k }, (_, r) => values[order[r]]),
+        vectors: Float64Array.from(ritz.slice(0, k).flatMap((vector) => [...vector])),
+      };
+    }
+    block = ritz;
+  }
+}
+
+function randomBlock(n: number, size: number, seed: number): Float64Array[] {
+  const generator = xoroshiro128plus(seed);
+  return Array.from({ length: size }, () => new Float64Array(n).map(() => 2 * uniformFloat64(generator) - 1));
+}
+
+interface KrylovBasis {
+  readonly basis: readonly Float64Array[];
+  readonly images: readonly Float64Array[];
+}
+
+/** Orthonormal basis of span{X, A·X, …, A^(depth−1)·X} with the image A·q of each of its vectors. */
+function krylovBasis(
+  apply: ApplyOperator,
+  start: readonly Float64Array[],
+  depth: number,
+  n: number,
+): KrylovBasis {
+  const basis: Float64Array[] = [];
+  const images: Float64Array[] = [];
+  let block: readonly Float64Array[] = start;
+  for (let level = 0; level < depth; level++) {
+    const first = basis.length;
+    for (const x of block) {
+      const q = basis.length === n ? undefined : orthonormalized(x, basis);
+      if (q !== undefined) basis.push(q);
+    }
+    block = apply(basis.slice(first));
+    images.push(...block);
+  }
+  return { basis, images };
+}
+
+/** x made orthogonal to the basis (twice, for rounding) and of length 1; undefined if nothing is left. */
+function orthonormalized(x: Float64Array, basis: readonly Float64Array[]): Float64Array | undefined {
+  const q = x.slice();
+  const before = Math.sqrt(dot(q, q));
+  for (let pass = 0; pass < 2; pass++) for (const b of basis) addScaledInto(q, -dot(q, b), b);
+  const length = Math.sqrt(dot(q, q));
+  if (!(length > 1e-12 * before)) return undefined;
+  const factor = 1 / length;
+  for (let i = 0; i < q.length; i++) q[i] = q[i] * factor;
+  // A vector that lost most of its length is orthogonal to rounding of what was lost: once more.
+  if (length < 1e-4 * before) {
+    for (const b of basis) addScaledInto(q, -dot(q, b), b);
+    const again = 1 / Math.sqrt(dot(q, q));
+    for (let i = 0; i < q.length; i++) q[i] = q[i] * again;
+  }
+  return q;
+}
+
+async function ritzPairs(
+  basis: readonly Float64Array[],
+  images: readonly Float64Array[],
+  algebra: LinearAlgebra,
+): Promise<SymmetricEigen & { readonly order: readonly number[] }> {
+  const size = basis.length;
+  const projected = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      const value = (dot(basis[i], images[j]) + dot(basis[j], images[i])) / 2;
+      projected[i * size + j] = value;
+      projected[j * size + i] = value;
+    }
+  }
+  const { values, vectors } = await algebra.symmetricEigen(projected, size);
+  const order = Array.from(values.keys()).sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b);
+  return { values, vectors, order };
+}
+
+function combine(basis: readonly Float64Array[], coefficients: Float64Array, row: number): Float64Array {
+  const out = new Float64Array(basis[0].length);
+  basis.forEach((b, i) => {
+    addScaledInto(out, coefficients[row * basis.length + i], b);
+  });
+  return out;
+}
+
+function residual(
+  images: readonly Float64Array[],
+  vectors: Float64Array,
+  order: readonly number[],
+  values: Float64Array,
+  ritz: readonly Float64Array[],
+  k: number,
+): number {
+  let largest = 0;
+  for (let r = 0; r < k; r++) {
+    const image = combine(images, vectors, order[r]);
+    addScaledInto(image, -values[order[r]], ritz[r]);
+    largest = Math.max(largest, Math.sqrt(dot(image, image)));
+  }
+  return largest;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let even = 0;
+  let odd = 0;
+  let i = 0;
+  for (; i + 1 < a.length; i += 2) {
+    even += a[i] * b[i];
+    odd += a[i + 1] * b[i + 1];
+  }
+  if (i < a.length) even += a[i] * b[i];
+  return even + odd;
+}
+
+function addScaledInto(out: Float64Array, factor: number, x: Float64Array): void {
+  for (let i = 0; i < out.length; i++) out[i] = out[i] + factor * x[i];
+}

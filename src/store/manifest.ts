@@ -1,4 +1,4 @@
-import type { Parameter } from "../params/layout.js";
+import type { ParameterLayout } from "../params/layout.js";
 import type { JsonValue } from "./provenance.js";
 
 /** Contents of run.json. */
@@ -15,12 +15,7 @@ export interface RunManifest {
   readonly packages: Readonly<Record<string, string>>;
   /** The model's class and topology as `model.toJSON` gives it, or null for custom loops. */
   readonly model: JsonValue;
-  readonly layout: {
-    readonly parameters: readonly Parameter[];
-    readonly parameterCount: number;
-    readonly trainableCount: number;
-    readonly digest: string;
-  };
+  readonly layout: ParameterLayout;
   /** Element type of θ on disk. */
   readonly dtype: "float32" | "float16";
   /** Optimizer class name and its settings, or null if unknown. */
@@ -35,4 +30,21 @@ export interface RunManifest {
   readonly backend: { readonly name: string; readonly package: string; readonly reason: string };
   /** Seed that the user declared, or null. */
   readonly seed: number | null;
+  /** One entry for each time that the run was resumed. Absent if it never was. */
+  readonly resumes?: readonly RunResume[];
 }
+
+/** A continuation of a run: when, from where, and what was different then. */
+export interface RunResume {
+  /** Time, ISO 8601 UTC. */
+  readonly at: string;
+  /** Ordinal of the first snapshot after it. */
+  readonly step: number;
+  readonly optimizer: RunManifest["optimizer"];
+  readonly fit: RunManifest["fit"];
+  readonly backend: RunManifest["backend"];
+}
+
+/** What a caller says of a new run; format and version are filled in. */
+export type RunDescription = Omit<RunManifest, "format" | "formatVersion"> &
+  Partial<Pick<RunManifest, "format" | "formatVersion">>;

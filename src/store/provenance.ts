@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** A value that JSON can carry. */
 export type JsonValue =
   | null
@@ -22,4 +24,35 @@ export interface Provenance {
   readonly seed: number | null;
   /** sha-256 digests of the inputs by name: runs, layout, directions, data, model. */
   readonly inputs: { readonly [name: string]: string };
+}
+
+/**
+ * Returns the sha-256 (hex) of a provenance: equal for equal content, whatever the order of keys.
+ *
+ * Non-finite numbers count as the strings "NaN", "Infinity", "-Infinity".
+ */
+export function provenanceDigest({ kind, version, options, seed, inputs }: Provenance): string {
+  const canonical = canonicalJson({ kind, version, options, seed, inputs });
+  return createHash("sha256").update(canonical).digest("hex");
+}
+
+/** Says whether a stored result may not be reused for what is asked now. */
+export function isStale(stored: Provenance, expected: Provenance): boolean {
+  return provenanceDigest(stored) !== provenanceDigest(expected);
+}
+
+/** JSON with sorted keys and without spaces. */
+export function canonicalJson(value: JsonValue): string {
+  if (typeof value === "number" && !Number.isFinite(value)) return JSON.stringify(String(value));
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  const entries = Object.entries(value)
+    .filter(([, entry]) => entry !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`);
+  return `{${entries.join(",")}}`;
+}
+
+function isArray(value: object): value is readonly JsonValue[] {
+  return Array.isArray(value);
 }

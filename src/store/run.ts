@@ -44,4 +44,7 @@ export interface Run {
 
   /** sha-256 (hex) over the layout digest and every snapshot's θ digest: the identity of the data. */
   digest(): Promise<string>;
+
+  /** Closes the files that are open; reading opens them again. Only programs with many runs need it. */
+  close(): Promise<void>;
 }

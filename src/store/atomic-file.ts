@@ -1,0 +1,58 @@
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+let counter = 0;
+
+/**
+ * Writes a file so that it is either there in full or not at all: into a file beside it whose name
+ * begins with a dot, flushed to the disk, then renamed. Folders on the way are made.
+ *
+ * A reader never sees the unfinished file under its final name; a failed write takes its leftover away.
+ */
+export async function writeFileAtomic(file: string, bytes: Uint8Array): Promise<void> {
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true });
+  const temporary = join(folder, `.${basename(file)}.${process.pid}-${counter++}.tmp`);
+  try {
+    await writeFlushed(temporary, bytes);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await flushFolder(folder);
+}
+
+/** Says whether a file name is that of a write which did not finish. */
+export function isLeftover(name: string): boolean {
+  return name.startsWith(".") && name.endsWith(".tmp");
+}
+
+/** Removes what interrupted writes left in a folder. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  await Promise.all(
+    names.filter(isLeftover).map((name) => rm(join(folder, name), { recursive: true, force: true })),
+  );
+}
+
+async function writeFlushed(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, "w");
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A rename is on the disk only when its folder is; not every platform can flush a folder. */
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

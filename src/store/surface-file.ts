@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { FormatError, InvalidDataError } from "../errors.js";
+import type { LossValue } from "../model/loss-evaluator.js";
+import type { Surface } from "../surface/surface.js";
+import type { ArtifactColumn } from "./artifact.js";
+import { float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
+import { jsonNumber, numberSchema, warningsSchema } from "./json-schema.js";
+import type { JsonValue, Provenance } from "./provenance.js";
+
+const count = z.int().nonnegative();
+
+const detailsSchema = z.object({
+  width: z.int().positive(),
+  height: z.int().positive(),
+  metrics: z.array(z.string()),
+  center: z.object({
+    loss: numberSchema,
+    metrics: z.array(z.tuple([z.string(), numberSchema])),
+    clippedShare: numberSchema.nullable(),
+  }),
+  nonFinite: count,
+  clippedShare: numberSchema.nullable(),
+  lossMode: z.enum(["model", "logits"]),
+  samples: count,
+  engine: z.object({ name: z.string(), backend: z.string(), batchSize: z.number(), threads: z.number() }),
+  warnings: warningsSchema,
+});
+
+/**
+ * Writes a surface as an Arrow file in long form: columns alpha, beta, loss and one for each metric, one
+ * row for each grid point, alpha running fastest.
+ *
+ * @throws {@link InvalidDataError} if a value array does not have H·W entries.
+ */
+export async function writeSurface(file: string, surface: Surface, provenance: Provenance): Promise<void> {
+  const { alpha, beta, loss, metrics } = surface;
+  const width = alpha.length;
+  const size = width * beta.length;
+  const columns: Record<string, ArtifactColumn> = {
+    alpha: { values: Float64Array.from({ length: size }, (_, i) => alpha[i % width] ?? 0) },
+    beta: { values: Float64Array.from({ length: size }, (_, i) => beta[Math.floor(i / width)] ?? 0) },
+    loss: { values: loss },
+  };
+  for (const [name, values] of Object.entries(metrics)) columns[metricColumn(name)] = { values };
+  for (const [name, { values }] of Object.entries(columns)) {
+    if (values.length === size) continue;
+    const expected = `${beta.length} × ${width} values`;
+    throw new InvalidDataError(`${file}: ${name}`, expected, String(values.length));
+  }
+  await writeArtifact(file, { columns, details: detailsOf(surface), provenance });
+}
+
+/**
+ * Reads a surface back, bit for bit.
+ *
+ * @param expected - provenance that it must have. Default: any.
+ * @returns null if there is no file or it is stale.
+ * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ */
+export async function readSurface(file: string, expected?: Provenance): Promise<Surface | null> {
+  const artifact = await readArtifact(file, expected);
+  if (artifact === null) return null;
+  const { width, height, metrics, center, ...facts } = parseDetails(file, artifact, detailsSchema);
+  const values = (name: string) => float64Column(file, artifact, name);
+  const [alphas, betas] = [values("alpha"), values("beta")];
+  if (alphas.length !== width * height) {
+    throw new FormatError(file, `${height} × ${width} rows`, String(alphas.length));
+  }
+  return {
+    ...facts,
+    alpha: alphas.slice(0, width),
+    beta: Float64Array.from({ length: height }, (_, j) => betas[j * width] ?? 0),
+    loss: values("loss"),
+    metrics: Object.fromEntries(metrics.map((name) => [name, values(metricColumn(name))])),
+    center: { ...center, metrics: Object.fromEntries(center.metrics) },
+  };
+}
+
+function detailsOf(surface: Surface): JsonValue {
+  const { alpha, beta, metrics, center, clippedShare, engine, warnings } = surface;
+  const { nonFinite, lossMode, samples } = surface;
+  const { name, backend, batchSize, threads } = engine;
+  return {
+    width: alpha.length,
+    height: beta.length,
+    metrics: Object.keys(metrics),
+    center: centerDetails(center),
+    nonFinite,
+    clippedShare: clippedShare === null ? null : jsonNumber(clippedShare),
+    lossMode,
+    samples,
+    engine: { name, backend, batchSize, threads },
+    warnings: warnings.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+function centerDetails({ loss, metrics, clippedShare }: LossValue): JsonValue {
+  return {
+    loss: jsonNumber(loss),
+    metrics: Object.entries(metrics).map(([name, value]) => [name, jsonNumber(value)]),
+    clippedShare: clippedShare === null ? null : jsonNumber(clippedShare),
+  };
+}
+
+/** A metric's column has its name, unless a column of the grid is called so. */
+function metricColumn(name: string): string {
+  return ["alpha", "beta", "loss"].includes(name) ? `metric:${name}` : name;
+}

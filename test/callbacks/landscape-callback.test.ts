@@ -1,45 +1,29 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { landscapeCallback } from "../../callbacks/landscape-callback.js";
 import { InvalidOptionError } from "../../src/errors.js";
 import { openRun } from "../../src/store/open-run.js";
 import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
-let folder: string;
+const newFolder = temporaryFolders();
 let xs: tf.Tensor2D;
 let ys: tf.Tensor2D;
 
 beforeAll(async () => {
   await useTestBackend();
-  xs = tf.randomNormal([40, 4], 0, 1, "float32", 3);
-  ys = tf.tidy(() => tf.oneHot(xs.argMax(1).mod(3), 3).toFloat() as tf.Tensor2D);
+  ({ xs, ys } = tinyData());
 });
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "landscape-callback-"));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-function compiledModel(): tf.LayersModel {
-  const model = tf.sequential({
-    layers: [
-      tf.layers.dense({ units: 6, activation: "tanh", inputShape: [4] }),
-      tf.layers.batchNormalization(),
-      tf.layers.dense({ units: 3, activation: "softmax" }),
-    ],
-  });
-  model.compile({ optimizer: tf.train.adam(0.05), loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-  return model;
-}
 
 const small = { points: 5, report: { width: 700, height: 500, scale: 1 } } as const;
 
 describe("landscapeCallback", () => {
   test("records, analyses and draws; the trained weights stay as they are and nothing leaks", async () => {
-    const model = compiledModel();
-    const callback = landscapeCallback({ directory: join(folder, "run"), data: { xs, ys }, ...small });
+    const directory = newFolder();
+    const model = tinyModel(tf.train.adam(0.05));
+    const callback = landscapeCallback({ directory, data: { xs, ys }, ...small });
     await model.fit(xs, ys, { epochs: 1, verbose: 0 }); // optimizer slots exist from here on
     const before = tf.memory().numTensors;
     await model.fit(xs, ys, { epochs: 3, verbose: 0, callbacks: [callback] });
@@ -47,7 +31,7 @@ describe("landscapeCallback", () => {
     expect(tf.memory().numTensors).toBe(before);
     expect(callback.files.map((file) => basename(file))).toEqual(["plot.svg", "plot.png", "report.html"]);
     for (const file of callback.files) expect(existsSync(file)).toBe(true);
-    const run = await openRun(join(folder, "run"));
+    const run = await openRun(directory);
     const final = await run.readTheta(run.snapshots.length - 1);
     const kernel = model.getWeights()[0]?.dataSync() as Float32Array;
     expect(Array.from(final.subarray(0, kernel.length))).toEqual(Array.from(kernel));
@@ -59,11 +43,12 @@ describe("landscapeCallback", () => {
   });
 
   test("an analysis that fails costs neither the training nor the snapshots", async () => {
-    const model = compiledModel();
+    const directory = newFolder();
+    const model = tinyModel(tf.train.adam(0.05));
     const errors: unknown[] = [];
-    const wrong = tf.zeros([40, 7]);
+    const wrong = tf.zeros([12, 7]);
     const callback = landscapeCallback({
-      directory: join(folder, "run"),
+      directory,
       data: { xs: wrong, ys },
       onError: (error) => errors.push(error),
       ...small,
@@ -72,20 +57,21 @@ describe("landscapeCallback", () => {
     wrong.dispose();
     expect(history.epoch).toEqual([0, 1]);
     expect(errors).toEqual([callback.error]);
-    expect(String(callback.error)).toContain("shape [*, 4]");
+    expect(String(callback.error)).toContain("shape [*, 3]");
     expect(callback.files).toEqual([]);
-    expect((await openRun(join(folder, "run"))).snapshots.length).toBe(3);
+    expect((await openRun(directory)).snapshots.length).toBe(3);
   });
 
   test("without onError the failure becomes a process warning", async () => {
+    const directory = newFolder();
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-    const wrong = tf.zeros([40, 7]);
+    const wrong = tf.zeros([12, 7]);
     const callback = landscapeCallback({
-      directory: join(folder, "run"),
+      directory,
       data: { xs: wrong, ys },
       ...small,
     });
-    await compiledModel().fit(xs, ys, { epochs: 1, verbose: 0, callbacks: [callback] });
+    await tinyModel(tf.train.adam(0.05)).fit(xs, ys, { epochs: 1, verbose: 0, callbacks: [callback] });
     wrong.dispose();
     expect(warn).toHaveBeenCalledOnce();
     expect(String(warn.mock.calls[0]?.[0])).toContain("training is recorded, but its landscape is not");
@@ -93,7 +79,7 @@ describe("landscapeCallback", () => {
   });
 
   test("options are checked before training", () => {
-    const directory = join(folder, "run");
+    const directory = newFolder();
     expect(() => landscapeCallback({ directory, data: undefined as never })).toThrow(InvalidOptionError);
     expect(() => landscapeCallback({ directory, data: { xs, ys }, points: 1 })).toThrow("points: expected");
     expect(() => landscapeCallback({ directory: "", data: { xs, ys } })).toThrow("directory");
@@ -101,16 +87,17 @@ describe("landscapeCallback", () => {
   });
 
   test("the page names the run and carries its figure", async () => {
+    const directory = newFolder();
     const callback = landscapeCallback({
-      directory: join(folder, "run"),
+      directory,
       name: "a <run> & more",
       data: { xs, ys },
-      dataName: "40 toy points",
+      dataName: "12 toy points",
       ...small,
     });
-    await compiledModel().fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [callback] });
-    const page = readFileSync(join(folder, "run", "report.html"), "utf8");
-    expect(page).toContain("40 toy points");
+    await tinyModel(tf.train.adam(0.05)).fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [callback] });
+    const page = readFileSync(join(directory, "report.html"), "utf8");
+    expect(page).toContain("12 toy points");
     expect(page).not.toContain("<run>");
   });
 });

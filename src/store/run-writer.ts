@@ -14,7 +14,7 @@ import {
 } from "./prepare-run.js";
 import type { Snapshot, SnapshotInfo } from "./run.js";
 import { lockRun, type RunLock } from "./run-lock.js";
-import { writeSnapshotFile } from "./write-snapshot-file.js";
+import { type SnapshotTarget, writeSnapshotFile } from "./write-snapshot-file.js";
 
 /** Options of {@link createRunWriter}. */
 export interface RunWriterOptions {
@@ -29,6 +29,8 @@ export interface RunWriter {
   /** Absolute path of the run directory. */
   readonly directory: string;
   readonly layout: ParameterLayout;
+  /** What a thread that writes snapshots of this run by itself must be told. */
+  readonly target: SnapshotTarget;
   /** Contents of run.json as last written. */
   readonly manifest: RunManifest;
   /** Ordinal that the next snapshot must have. */
@@ -107,6 +109,7 @@ function prepare(
 
 class DirectoryRunWriter implements RunWriter {
   readonly directory: string;
+  readonly target: SnapshotTarget;
   readonly resumedFrom: SnapshotInfo | null;
   readonly #lock: RunLock;
   #manifest: RunManifest;
@@ -117,6 +120,7 @@ class DirectoryRunWriter implements RunWriter {
   constructor(directory: string, prepared: PreparedRun, lock: RunLock) {
     const { manifest, snapshots } = prepared;
     this.directory = directory;
+    this.target = { directory, layoutDigest: manifest.layout.digest, dtype: manifest.dtype };
     this.resumedFrom = snapshots.at(-1) ?? null;
     this.#lock = lock;
     this.#manifest = manifest;
@@ -138,8 +142,7 @@ class DirectoryRunWriter implements RunWriter {
   writeSnapshot(snapshot: Snapshot): Promise<void> {
     return this.#enqueue(async () => {
       this.#check(snapshot);
-      const { layout, dtype } = this.#manifest;
-      await writeSnapshotFile({ directory: this.directory, layoutDigest: layout.digest, dtype }, snapshot);
+      await writeSnapshotFile(this.target, snapshot);
       this.#nextStep++;
     });
   }

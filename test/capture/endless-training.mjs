@@ -1,7 +1,7 @@
 // Trains a small network and records every update: `node endless-training.mjs DIRECTORY [EPOCHS]`.
 // Without EPOCHS it goes on until it is killed. Prints a line once the first epoch has been trained.
 import * as tf from "@tensorflow/tfjs";
-import { trajectoryCallback } from "../../dist/callbacks/index.js";
+import { trajectoryCallback } from "../../dist/callbacks/trajectory-callback.js";
 
 const [directory, epochs = "1000000"] = process.argv.slice(2);
 console.warn = () => undefined;

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { openRun } from "../../src/store/open-run.js";
@@ -20,14 +21,21 @@ function start(...args: string[]) {
   return { training, ended: once(training, "exit"), errors: () => errors };
 }
 
-/** Trains until something is recorded and some milliseconds longer, then kills without warning. */
-async function killAfter(directory: string, milliseconds: number): Promise<void> {
+/** Trains until more than `recorded` snapshots can be seen and some time longer, then kills without warning. */
+async function killAfter(directory: string, recorded: number, milliseconds: number): Promise<void> {
   const { training, ended, errors } = start(directory);
-  const [first] = await Promise.race([once(training.stdout, "data"), ended]);
-  if (!String(first).includes("trained")) throw new Error(errors());
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  while (visibleSnapshots(directory).length <= recorded) {
+    if (training.exitCode !== null) throw new Error(errors());
+    await sleep(5);
+  }
+  await sleep(milliseconds);
   training.kill("SIGKILL");
   await ended;
+}
+
+function visibleSnapshots(directory: string): string[] {
+  const folder = join(directory, "snapshots");
+  return existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith(".")) : [];
 }
 
 /** Every snapshot that can be seen is whole: header, order and the sha-256 of θ. */
@@ -36,8 +44,7 @@ async function readEverything(directory: string) {
   for (const index of run.snapshots.keys()) await run.readTheta(index);
   const steps = run.snapshots.map(({ step }) => step);
   expect(steps).toEqual(steps.map((_, index) => index));
-  const visible = readdirSync(join(directory, "snapshots")).filter((name) => !name.startsWith("."));
-  expect(visible).toHaveLength(steps.length);
+  expect(visibleSnapshots(directory)).toHaveLength(steps.length);
   return run;
 }
 
@@ -48,7 +55,7 @@ describe("kill -9 while training and writing", () => {
     const directory = newFolder();
     let recorded = 0;
     for (let round = 0; round < 5; round++) {
-      await killAfter(directory, Math.random() * 400);
+      await killAfter(directory, recorded, Math.random() * 400);
       const run = await readEverything(directory);
       expect(run.snapshots.length).toBeGreaterThan(recorded);
       recorded = run.snapshots.length;

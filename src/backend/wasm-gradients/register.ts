@@ -4,6 +4,7 @@ import { conv2dBackpropInput } from "./conv2d-backprop-input.js";
 import { depthwiseBackpropFilter } from "./depthwise-backprop-filter.js";
 import { depthwiseBackpropInput } from "./depthwise-backprop-input.js";
 import { maxPoolGrad } from "./max-pool-grad.js";
+import { refuseMissingKernels } from "./refuse-missing.js";
 import { transposedMatMul } from "./transposed-mat-mul.js";
 import { unsortedSegmentSum } from "./unsorted-segment-sum.js";
 
@@ -26,7 +27,8 @@ const FASTER: readonly (readonly [string, (original: tf.KernelConfig) => tf.Kern
 const completed = new WeakSet<object>();
 
 /**
- * Completes the active WebAssembly backend: adds the gradient kernels it lacks and exchanges three slow ones.
+ * Completes the active WebAssembly backend: adds the gradient kernels it lacks, exchanges three slow ones, and
+ * has what is still missing refused with a way out.
  *
  * A missing kernel that somebody has added meanwhile (a later version, the program itself) is left alone.
  * It can be called any number of times.
@@ -44,4 +46,5 @@ export function registerWasmGradients(): void {
     tf.unregisterKernel(kernelName, "wasm");
     tf.registerKernel(improve(original));
   }
+  refuseMissingKernels();
 }

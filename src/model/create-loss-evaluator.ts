@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
-import { EvaluationError } from "../errors.js";
+import { EvaluationError, InvalidDataError } from "../errors.js";
 import { bindModel } from "../params/bound-weights.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
-import { evaluateAt } from "./evaluate-at.js";
+import { evaluateAt, undefinedValue } from "./evaluate-at.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import type { LossEvaluator, LossValue } from "./loss-evaluator.js";
 import { type LossEvaluatorOptions, resolveLossEvaluatorOptions } from "./loss-evaluator-options.js";
@@ -12,6 +12,7 @@ import { evaluationDigest } from "./model-digest.js";
 import { withModel } from "./model-lock.js";
 import { portsOf } from "./model-ports.js";
 import { openSamples } from "./open-samples.js";
+import { undefinedPoints } from "./undefined-points.js";
 
 /**
  * Creates what computes a model's exact loss and metrics at any θ: the sample-weighted mean over the whole
@@ -21,7 +22,8 @@ import { openSamples } from "./open-samples.js";
  * Every evaluation puts θ into the model's own variables and the model's weights back afterwards, bit for
  * bit, also when it fails or is aborted; evaluations on one model wait for each other. The model must not be
  * trained while an evaluation runs. Per-sample losses are read back and summed in float64. Values in the data
- * are taken as they are: NaN among them makes the loss NaN.
+ * are taken as they are: NaN among them makes the loss NaN. Where a weight is NaN,
+ * or a moving variance negative, loss and metrics are NaN.
  *
  * Cost: one forward pass over the data per evaluation; memory for one copy of the data on the backend.
  *
@@ -40,6 +42,7 @@ export async function createLossEvaluator(
   const resolved = resolveLossEvaluatorOptions(options, backend);
   const plan = planLoss(model, resolved);
   const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
+  const isUndefined = undefinedPoints(model, weights.layout);
   const source = await openSamples(portsOf(model), data, resolved);
   let pending = 0;
   let isDisposed = false;
@@ -54,6 +57,11 @@ export async function createLossEvaluator(
   const evaluateNow = async (theta: Float32Array, signal: AbortSignal | undefined): Promise<LossValue> => {
     signal?.throwIfAborted();
     if (isDisposed) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
+    if (theta.length !== weights.layout.parameterCount) {
+      const expected = `${weights.layout.parameterCount} weights`;
+      throw new InvalidDataError("theta", expected, String(theta.length));
+    }
+    if (isUndefined(theta)) return undefinedValue(plan);
     return evaluateAt(model, plan, source, () => weights.assign(theta), signal);
   };
 

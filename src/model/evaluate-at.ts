@@ -32,6 +32,12 @@ export async function evaluateAt(
   return value;
 }
 
+/** The value at a θ where the loss is not defined. */
+export function undefinedValue({ scores }: LossPlan): LossValue {
+  const metrics = Object.fromEntries(scores.metrics.map(({ name }) => [name, Number.NaN]));
+  return { loss: Number.NaN, metrics, clippedShare: null, cappedShare: null };
+}
+
 async function computeAt(
   model: tf.LayersModel,
   plan: LossPlan,

@@ -25,12 +25,21 @@ export function evaluationDigest(
 ): string {
   const losses = plan.lossFunction === null ? (compiledLosses(model) ?? []) : [];
   return digestOf({
-    model: modelDigest(layout, modelToJson(model)),
+    model: modelDigest(layout, topologyOf(model)),
     losses: losses.map(({ name, apply }) => (name === "custom" ? String(apply) : name)),
     lossFunction: plan.lossFunction === null ? null : String(plan.lossFunction),
     metrics: plan.scores.metrics.map(({ output, apply }) => [output, apply === null ? null : String(apply)]),
     includeRegularization: plan.includeRegularization,
   });
+}
+
+/** A layer of the user's own may have no configuration; the layout of θ then stands for the architecture. */
+function topologyOf(model: tf.LayersModel): JsonValue {
+  try {
+    return modelToJson(model);
+  } catch {
+    return null;
+  }
 }
 
 function digestOf(value: JsonValue): string {

@@ -42,13 +42,14 @@ export function scoreSamples(
     predictions.set(output, fresh);
     return fresh;
   };
+  const gaps = raws.map((raw) => perSample(tf.isNaN(raw), samples, "max"));
+  const score = (values: tf.Tensor, output: number): tf.Tensor =>
+    withGaps(perSample(values, samples, "mean"), gaps[output] as tf.Tensor);
   return {
     samples,
-    losses: plan.losses.map(({ loss }, i) =>
-      perSample(loss(ys[i] as tf.Tensor, raws[i] as tf.Tensor), samples, "mean"),
-    ),
+    losses: plan.losses.map(({ loss }, i) => score(loss(ys[i] as tf.Tensor, raws[i] as tf.Tensor), i)),
     metrics: plan.metrics.map(({ apply, output }) =>
-      apply === null ? null : perSample(apply(ys[output] as tf.Tensor, predict(output)), samples, "mean"),
+      apply === null ? null : score(apply(ys[output] as tf.Tensor, predict(output)), output),
     ),
     clipped: anyMark(
       marks.map(({ any }) => any),
@@ -69,6 +70,15 @@ export function perSample(values: tf.Tensor, samples: number, how: "mean" | "max
   if (numbers.rank === 1) return numbers;
   const rows = tf.reshape(numbers, [samples, -1]);
   return how === "mean" ? tf.mean(rows, 1) : tf.max(rows, 1);
+}
+
+/**
+ * Puts NaN where a sample's prediction has one: TF.js's clipping turns it into a plausible number (on
+ * WebAssembly), and its accuracies into a class.
+ */
+function withGaps(values: tf.Tensor, gaps: tf.Tensor): tf.Tensor {
+  const marks = values.rank === 0 ? tf.max(gaps) : gaps;
+  return tf.where(tf.cast(marks, "bool"), tf.fill(values.shape, Number.NaN), values);
 }
 
 function anyMark(marks: readonly tf.Tensor[], samples: number): tf.Tensor | null {

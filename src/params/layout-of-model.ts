@@ -15,7 +15,7 @@ export interface ModelWeight {
  * Returns the layout of θ for a model: its trainable weights, then the others, each in the order of
  * `model.weights`, a shared layer's weights once. `model.trainable` flags count as they are now.
  *
- * @throws {@link LayoutError} if the model is not built, has no weights, or holds strings or complex numbers.
+ * @throws {@link LayoutError} if the model has no weights or holds strings or complex numbers.
  */
 export function layoutOfModel(model: tf.LayersModel, options: LayoutOptions = {}): ParameterLayout {
   const weights = modelWeights(model).map(({ parameter }) => parameter);
@@ -25,10 +25,6 @@ export function layoutOfModel(model: tf.LayersModel, options: LayoutOptions = {}
 /** Lists a model's weights in its own order, trainable first, with roles and architecture keys. */
 export function modelWeights(model: tf.LayersModel): ModelWeight[] {
   const where = `model "${model.name}"`;
-  if (!model.built) {
-    const hint = "give the first layer an inputShape, or call model.build(inputShape)";
-    throw new LayoutError(where, "a model whose weights exist", "a model not built yet", { hint });
-  }
   const owners = ownersById(model);
   const trainable = new Set(model.trainableWeights.map((variable) => variable.id));
   const unique = new Map(

@@ -23,7 +23,7 @@ export async function surfaceStage(
   options: ResolvedAnalyzeOptions,
 ): Promise<SurfaceStage> {
   const grid = gridAround(plane, options);
-  const provenance = surfaceProvenance(plane, evaluator, grid);
+  const provenance = surfaceProvenance(plane, evaluator, grid, options.dataName);
   const digest = provenanceDigest(provenance);
   const stored = options.force ? null : await readSurface(files.surface, provenance);
   if (stored !== null) return { surface: stored, digest };
@@ -41,7 +41,12 @@ function gridAround(plane: PlaneStage, { range, points, margin }: ResolvedAnalyz
   return createGrid({ coordinates: Float64Array.from(coordinates), points, margin });
 }
 
-function surfaceProvenance(plane: PlaneStage, evaluator: LossEvaluator, grid: Grid): Provenance {
+function surfaceProvenance(
+  plane: PlaneStage,
+  evaluator: LossEvaluator,
+  grid: Grid,
+  dataName: string | undefined,
+): Provenance {
   const { lossMode, metricNames, samples, engine } = evaluator;
   return {
     kind: "surface",
@@ -53,6 +58,7 @@ function surfaceProvenance(plane: PlaneStage, evaluator: LossEvaluator, grid: Gr
       metrics: metricNames,
       samples,
       engine: { ...engine },
+      dataName: dataName ?? null,
     },
     seed: null,
     inputs: { directions: plane.digest, data: evaluator.dataDigest, model: evaluator.modelDigest },

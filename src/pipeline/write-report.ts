@@ -1,19 +1,20 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
+import pick from "lodash/pick.js";
 import { InvalidDataError } from "../errors.js";
 import type { TrajectoryFigure } from "../report/figure.js";
 import { renderHtml } from "../report/render-html.js";
 import { renderPng } from "../report/render-png.js";
 import { renderSvg } from "../report/render-svg.js";
-import { trajectoryOption } from "../report/trajectory-option.js";
+import { trajectoryOption, trajectorySize } from "../report/trajectory-option.js";
+import { writeFileAtomic } from "../store/atomic-file.js";
 
 /** Options of {@link writeReport}. */
 export interface WriteReportOptions {
   /** Which files to write; default all three. */
   readonly formats?: readonly ReportFormat[];
-  /** Width of the pictures in CSS pixels; default 1200. */
+  /** Width of the pictures in CSS pixels; default 1100. */
   readonly width?: number;
-  /** Height of the pictures in CSS pixels; default 760. */
+  /** Height of the pictures in CSS pixels; default as much as the figure needs. */
   readonly height?: number;
   /** Pixels of the PNG per CSS pixel; default 2. */
   readonly scale?: number;
@@ -43,34 +44,26 @@ export async function writeReport(
 ): Promise<string[]> {
   const [first] = figures;
   if (first === undefined) throw new InvalidDataError("figures", "at least one figure", "none");
-  const { formats = ["svg", "png", "html"], width = 1200, height = 760, scale = 2 } = options;
+  const { formats = ["svg", "png", "html"], scale = 2 } = options;
+  const asked = pick(options, ["width", "height"]);
   const written: string[] = [];
+  const write = async (name: string, content: string | Uint8Array): Promise<void> => {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    written.push(join(directory, name));
+    await writeFileAtomic(join(directory, name), bytes);
+  };
   for (const { name, figure } of figures) {
     if (!formats.includes("svg") && !formats.includes("png")) break;
-    const size = { width, height };
-    const svg = renderSvg(trajectoryOption(figure, size), size);
-    if (formats.includes("svg")) written.push(await replaceFile(join(directory, `${name}.svg`), svg));
+    const svg = renderSvg(trajectoryOption(figure, asked), trajectorySize(figure, asked));
+    if (formats.includes("svg")) await write(`${name}.svg`, svg);
     if (formats.includes("png")) {
-      written.push(await replaceFile(join(directory, `${name}.png`), renderPng(svg, { scale })));
+      await write(`${name}.png`, renderPng(svg, { scale }));
     }
   }
   if (formats.includes("html")) {
     const title = options.title ?? first.figure.title;
     const page = renderHtml({ title, figures: figures.map(({ figure }) => figure) });
-    written.push(await replaceFile(join(directory, "report.html"), page));
+    await write("report.html", page);
   }
   return written;
-}
-
-async function replaceFile(path: string, content: string | Uint8Array): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  return path;
 }

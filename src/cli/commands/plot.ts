@@ -1,0 +1,27 @@
+import { resolve } from "node:path";
+import { readAnalysis } from "../../pipeline/read-analysis.js";
+import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
+import { openRun } from "../../store/open-run.js";
+import { defined } from "../defined.js";
+import type { Output } from "../output.js";
+
+/** Options of `plot`. */
+export interface PlotCommandOptions {
+  readonly out?: string;
+  readonly format?: readonly ReportFormat[];
+  readonly title?: string;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** `plot RUN`: draws what `surface` stored. */
+export async function plot(directory: string, options: PlotCommandOptions, output: Output): Promise<void> {
+  const run = await openRun(directory);
+  const { figure, warnings } = await readAnalysis(run, options.title);
+  output.warn(warnings);
+  const out = options.out === undefined ? run.directory : resolve(options.out);
+  const { format: formats, width, height } = options;
+  const files = await writeReport(out, [{ name: "plot", figure }], defined({ formats, width, height }));
+  output.result({ files });
+  for (const file of files) output.print(file);
+}

@@ -1,0 +1,91 @@
+// Errors and warnings
+
+// Backend
+export {
+  type BackendChoice,
+  type BackendInfo,
+  type BackendName,
+  describeBackend,
+} from "./backend/backend-info.js";
+export { currentBackend } from "./backend/current-backend.js";
+export { createLinearAlgebra } from "./backend/linear-algebra/create-linear-algebra.js";
+export { type SelectBackendOptions, selectBackend } from "./backend/select-backend.js";
+// Capture (the callbacks are in "tfjs-landscape/callbacks")
+export { createTrajectoryRecorder } from "./capture/create-recorder.js";
+export type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "./capture/recorder.js";
+export type { CaptureOptions } from "./capture/recorder-options.js";
+export type { CaptureSchedule } from "./capture/schedule.js";
+// Directions and trajectories
+export type { Directions, RowSource } from "./directions/directions.js";
+export { memoryRowSource } from "./directions/memory-rows.js";
+export { type PcaDirections, pcaDirections } from "./directions/pca.js";
+export type { PcaOptions } from "./directions/pca-options.js";
+export { type RandomWalkOptions, randomWalkBaseline } from "./directions/random-walk.js";
+export {
+  BackendError,
+  EvaluationError,
+  FormatError,
+  InvalidDataError,
+  InvalidOptionError,
+  LandscapeError,
+  type LandscapeErrorCode,
+  type LandscapeErrorOptions,
+  LayoutError,
+  MissingDependencyError,
+  RunStateError,
+} from "./errors.js";
+export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
+// Loss and surface
+export { createLossEvaluator } from "./model/create-loss-evaluator.js";
+export type { BatchDataset, EvaluationData, NamedTensors, TensorData } from "./model/evaluation-data.js";
+export { type FunctionEvaluatorOptions, functionEvaluator } from "./model/function-evaluator.js";
+export type { EngineInfo, LossEvaluator, LossMode, LossValue } from "./model/loss-evaluator.js";
+export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
+export { modelFromManifest } from "./model/model-from-manifest.js";
+// Parameters
+export type { Parameter, ParameterLayout, ParameterRole } from "./params/layout.js";
+export { layoutOfModel } from "./params/layout-of-model.js";
+export { layoutOfVariables, type VariableCollection } from "./params/layout-of-variables.js";
+export { assertSameLayout, type MatchLayoutOptions, matchLayout } from "./params/match-layout.js";
+export { assignVariables, assignWeights, readVariables, readWeights } from "./params/model-weights.js";
+// The whole way
+export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js";
+export { analyzePlane } from "./pipeline/analyze-plane.js";
+export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
+export type { PlaneStage } from "./pipeline/pca-stage.js";
+export { readAnalysis } from "./pipeline/read-analysis.js";
+export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
+export {
+  type NamedFigure,
+  type ReportFormat,
+  type WriteReportOptions,
+  writeReport,
+} from "./pipeline/write-report.js";
+// Figures and reports
+export { createTrajectoryFigure, type TrajectoryFigureInput } from "./report/create-trajectory-figure.js";
+export type { TrajectoryFigure } from "./report/figure.js";
+export { type ReportData, renderHtml } from "./report/render-html.js";
+export { type RenderPngOptions, renderPng } from "./report/render-png.js";
+export { type PictureSize, renderSvg } from "./report/render-svg.js";
+export {
+  type TrajectoryOptionOptions,
+  trajectoryOption,
+  trajectorySize,
+} from "./report/trajectory-option.js";
+// Run directories and stored results
+export { readDirections, writeDirections } from "./store/directions-file.js";
+export type { RunManifest } from "./store/manifest.js";
+export { openRun } from "./store/open-run.js";
+export { type JsonValue, type Provenance, provenanceDigest } from "./store/provenance.js";
+export type { Run, Snapshot, SnapshotInfo } from "./store/run.js";
+export { createRunWriter, type RunWriter, type RunWriterOptions } from "./store/run-writer.js";
+export { readSurface, writeSurface } from "./store/surface-file.js";
+export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
+export { type EvaluateSurfaceOptions, evaluateSurface } from "./surface/evaluate-surface.js";
+export { createGrid, type GridOptions } from "./surface/grid.js";
+export { type GridRange, parseRange } from "./surface/range.js";
+export type { Grid, Surface } from "./surface/surface.js";
+export { evaluateFidelity, type FidelityOptions } from "./trajectory/fidelity.js";
+export { type ProjectOptions, projectTrajectory } from "./trajectory/project.js";
+export type { Trajectory } from "./trajectory/trajectory.js";
+export type { LandscapeWarning } from "./warning.js";

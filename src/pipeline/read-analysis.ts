@@ -1,0 +1,77 @@
+import { InvalidDataError, RunStateError } from "../errors.js";
+import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { readArtifact } from "../store/artifact-file.js";
+import { readDirections } from "../store/directions-file.js";
+import { type Provenance, provenanceDigest } from "../store/provenance.js";
+import type { Run } from "../store/run.js";
+import { readSurface } from "../store/surface-file.js";
+import { readTrajectory } from "../store/trajectory-file.js";
+import type { RunsAnalysis } from "./analyze-runs.js";
+import { resultFiles } from "./result-files.js";
+
+/**
+ * Reads what {@link analyzeRuns} stored for one run and makes its figure again; computes nothing.
+ *
+ * @param title - default the run's name.
+ * @throws {@link RunStateError} if there is no complete analysis, or one of other snapshots than the run
+ * holds now.
+ * @throws {@link FormatError} if a file is damaged.
+ */
+export async function readAnalysis(run: Run, title: string = run.manifest.name): Promise<RunsAnalysis> {
+  const files = resultFiles([run]);
+  const fidelityFile = files.fidelity[0] as string;
+  const made = {
+    directions: await provenanceOf(files.directions, run),
+    fidelity: await provenanceOf(fidelityFile, run),
+    surface: await provenanceOf(files.surface, run),
+  };
+  await assertCurrent(run, made);
+  const directions = await readDirections(files.directions);
+  const surface = await readSurface(files.surface);
+  const trajectory = await readTrajectory(fidelityFile);
+  if (directions === null || surface === null || trajectory === null) throw missing(run, "none");
+  const { dataName } = made.surface.options;
+  const figure = createTrajectoryFigure({
+    title,
+    surface,
+    axes: directions,
+    paths: [{ name: run.manifest.name, snapshots: run.snapshots, trajectory }],
+    ...(typeof dataName === "string" ? { dataName } : {}),
+  });
+  const warnings = [run, directions, surface, trajectory].flatMap((part) => part.warnings);
+  return { runs: [run], directions, trajectories: [trajectory], surface, figure, warnings };
+}
+
+async function provenanceOf(file: string, run: Run): Promise<Provenance> {
+  const artifact = await readArtifact(file);
+  if (artifact === null) throw missing(run, `no ${file}`);
+  return artifact.provenance;
+}
+
+/** Every part must come from the snapshots that the run holds now, and from the same plane. */
+async function assertCurrent(
+  run: Run,
+  { directions, fidelity, surface }: Readonly<Record<"directions" | "fidelity" | "surface", Provenance>>,
+): Promise<void> {
+  const digest = await run.digest();
+  const plane = provenanceDigest(directions);
+  if (directions.inputs.run0 !== digest || fidelity.inputs.run !== digest) {
+    throw missing(run, "one of other snapshots");
+  }
+  if (fidelity.inputs.directions !== plane || surface.inputs.directions !== plane) {
+    throw missing(run, "a surface of another plane");
+  }
+  if (fidelity.inputs.data !== surface.inputs.data) {
+    throw new InvalidDataError(
+      run.directory,
+      "surface and path evaluated on the same data",
+      "different data",
+    );
+  }
+}
+
+function missing(run: Run, got: string): RunStateError {
+  return new RunStateError(run.directory, "a stored analysis of the run as it is", got, {
+    hint: `compute it with: tfjs-landscape surface ${run.directory} --data MODULE`,
+  });
+}

@@ -75,9 +75,13 @@ describe("readColumnBlocks", () => {
 });
 
 describe("resolveBlockColumns", () => {
-  it("keeps a buffer within its budget, and blocks within what float32 sums bear", () => {
-    expect(resolveBlockColumns({ rows: 10, columns: 1e6 })).toBe(25_000);
-    expect(4 * 2000 * resolveBlockColumns({ rows: 2000, columns: 1e6 })).toBeLessThanOrEqual(32 * 2 ** 20);
+  it("keeps a buffer within its budget", () => {
+    expect(resolveBlockColumns({ rows: 10, columns: 1e6 })).toBe(2 ** 18);
+    for (const rows of [100, 300, 2000, 1e6, 1e9]) {
+      const blockColumns = resolveBlockColumns({ rows, columns: 1e7 });
+      expect(blockColumns).toBeGreaterThanOrEqual(1);
+      if (blockColumns > 1) expect(4 * rows * blockColumns).toBeLessThanOrEqual(64 * 2 ** 20);
+    }
     expect(resolveBlockColumns({ rows: 10, columns: 7 })).toBe(7);
     expect(resolveBlockColumns({ rows: 10, columns: 70 }, { blockColumns: 100 })).toBe(70);
   });

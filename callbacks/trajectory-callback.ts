@@ -193,7 +193,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     const { captured, update } = pending;
     if (update === null) {
       const learningRate = readLearningRate(session.optimizer);
-      await session.recorder.recordIfNew(captured, { epoch, iteration, learningRate, logs: {} });
+      await session.recorder.writeInitial(captured, { epoch, iteration, learningRate, logs: {} });
       return;
     }
     const logs = epochLogs ?? update.logs ?? {};

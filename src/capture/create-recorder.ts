@@ -77,6 +77,7 @@ export async function createTrajectoryRecorder(
     optimizer,
     nextStep: writer.nextStep,
     resumedFrom: writer.resumedFrom,
+    resumedTheta: writer.resumedFrom && (await readTheta(path, writer.resumedFrom.step)),
     readBack: (step) => readTheta(path, step),
     release: async () => {
       if (openRecorders.get(path) === recorder) openRecorders.delete(path);

@@ -41,6 +41,8 @@ export interface RecorderParts {
   readonly nextStep: number;
   /** The last snapshot of the run that is continued. */
   readonly resumedFrom: SnapshotInfo | null;
+  /** θ of that snapshot, or null. */
+  readonly resumedTheta: Float32Array | null;
   /** Reads θ of the snapshot of that ordinal back from disk. */
   readonly readBack: (step: number) => Promise<Float32Array>;
   /** Gives the run directory free. */
@@ -63,6 +65,7 @@ export class TrajectoryRecorder {
   readonly #parts: RecorderParts;
   #step: number;
   #last: RecorderPosition | null;
+  #resumedTheta: Float32Array | null;
   #asked = -1;
   #closing: Promise<void> | null = null;
 
@@ -70,6 +73,7 @@ export class TrajectoryRecorder {
     this.#parts = parts;
     this.#step = parts.nextStep;
     this.#last = parts.resumedFrom;
+    this.#resumedTheta = parts.resumedTheta;
   }
 
   /** Absolute path of the run directory. */
@@ -120,7 +124,7 @@ export class TrajectoryRecorder {
     const count = this.schedule.unit === "epoch" ? position.epoch : position.iteration;
     const isDue = count !== this.#asked && count > 0 && this.schedule.isDue(count);
     this.#asked = count;
-    if (isFirst) return this.recordIfNew(this.capture(), checked);
+    if (isFirst) return this.writeInitial(this.capture(), checked);
     if (isDue) await this.write(this.capture(), checked);
     return isDue;
   }
@@ -141,16 +145,11 @@ export class TrajectoryRecorder {
     return this.#closing;
   }
 
-  /** Copies the weights as they are now. To be handed to `write`, `recordIfNew` or `discard`. */
+  /** Copies the weights as they are now, to be handed to `write` or `writeInitial`. */
   capture(): CapturedWeights {
     this.#assertOpen();
     const theta = this.#parts.queue.acquire();
     return { theta: this.#parts.weights.readSync(theta), time: Date.now() };
-  }
-
-  /** Gives copied weights back unwritten. */
-  discard({ theta }: CapturedWeights): void {
-    this.#parts.queue.release(theta);
   }
 
   /** Writes copied weights as the next snapshot; resolves when there is room for another one. */
@@ -158,34 +157,42 @@ export class TrajectoryRecorder {
     const { epoch, iteration, logs = {} } = position;
     const learningRate = position.learningRate ?? readLearningRate(this.#parts.optimizer);
     this.#last = position;
+    this.#resumedTheta = null;
     const step = this.#step++;
     await this.#parts.queue.push({ step, epoch, iteration, time, learningRate, logs, theta });
   }
 
-  /** Writes copied weights unless the last snapshot is of the same update and has the same bits. */
-  async recordIfNew(captured: CapturedWeights, position: RecorderPosition): Promise<boolean> {
-    if (await this.#isRecorded(captured.theta, position)) {
-      this.discard(captured);
-      return false;
+  /**
+   * Writes copied weights as those that training begins with, unless a run that is continued ends with
+   * them; returns whether it did.
+   */
+  async writeInitial(captured: CapturedWeights, position: RecorderPosition): Promise<boolean> {
+    const last = this.#resumedTheta;
+    this.#resumedTheta = null;
+    if (last !== null && this.#last?.iteration === position.iteration) {
+      if (isSameTheta(captured.theta, last, this.#parts.dtype)) {
+        this.#parts.queue.release(captured.theta);
+        return false;
+      }
     }
     await this.write(captured, position);
     return true;
   }
 
-  async #isRecorded(theta: Float32Array, position: RecorderPosition): Promise<boolean> {
-    if (this.#step === 0 || this.#last?.iteration !== position.iteration) return false;
-    await this.#parts.queue.drain();
-    const last = await this.#parts.readBack(this.#step - 1);
-    return isSameTheta(theta, last, this.#parts.dtype);
+  /** Writes the final weights unless the last snapshot is of the same update and has the same bits. */
+  async #writeFinal(position: RecorderPosition): Promise<void> {
+    const { queue, weights, readBack, dtype } = this.#parts;
+    const captured = { theta: weights.readSync(queue.acquire()), time: Date.now() };
+    if (this.#step > 0 && this.#last?.iteration === position.iteration) {
+      await queue.drain();
+      if (isSameTheta(captured.theta, await readBack(this.#step - 1), dtype)) return;
+    }
+    await this.write(captured, position);
   }
 
   async #finish(final: RecorderPosition | undefined): Promise<void> {
     try {
-      if (final !== undefined) {
-        const checked = checkPosition(final);
-        const theta = this.#parts.weights.readSync(this.#parts.queue.acquire());
-        await this.recordIfNew({ theta, time: Date.now() }, checked);
-      }
+      if (final !== undefined) await this.#writeFinal(checkPosition(final));
     } finally {
       try {
         await this.#parts.queue.close();

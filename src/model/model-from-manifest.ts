@@ -3,7 +3,7 @@ import { EvaluationError } from "../errors.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
 import type { RunManifest } from "../store/manifest.js";
 import type { JsonValue } from "../store/provenance.js";
-import { optimizerFromManifest } from "./optimizer-from-config.js";
+import { disposeOptimizer, optimizerFromManifest } from "./optimizer-from-manifest.js";
 import { zeroInitialized } from "./topology.js";
 
 const HINT = "export a function loadModel() from the data module that returns the compiled model";
@@ -26,8 +26,8 @@ export async function modelFromManifest(
   }
   const model = await rebuilt(manifest.model);
   try {
-    compile(model, manifest);
     checkComplete(model, manifest);
+    compile(model, manifest);
     return model;
   } catch (error) {
     model.dispose();
@@ -45,13 +45,13 @@ async function rebuilt(topology: JsonValue): Promise<tf.LayersModel> {
 }
 
 function compile(model: tf.LayersModel, manifest: Pick<RunManifest, "optimizer" | "loss" | "metrics">): void {
-  const optimizer = optimizerFromManifest(manifest.optimizer);
   const loss = forOutputs(manifest.loss, model) as string | string[];
   const metrics = forOutputs(manifest.metrics, model) as string[] | null;
+  const optimizer = optimizerFromManifest(manifest.optimizer);
   try {
     model.compile(metrics === null ? { optimizer, loss } : { optimizer, loss, metrics });
   } catch (cause) {
-    optimizer.dispose();
+    disposeOptimizer(optimizer);
     throw cannot("loss and metrics", "names that TensorFlow.js knows", messageOf(cause), cause);
   }
 }

@@ -34,3 +34,9 @@ export function optimizerFromManifest(optimizer: RunManifest["optimizer"]): tf.O
     hint: "export a function loadModel() from the data module that returns the compiled model",
   });
 }
+
+/** Frees an optimizer's tensors, also those that TF.js's own `dispose` forgets (Momentum's rate). */
+export function disposeOptimizer(optimizer: tf.Optimizer): void {
+  optimizer.dispose();
+  for (const field of Object.values(optimizer)) if (field instanceof tf.Tensor) field.dispose();
+}

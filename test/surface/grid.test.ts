@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { InvalidOptionError } from "../../src/errors.js";
+import { createGrid } from "../../src/surface/grid.js";
+import { parseRange } from "../../src/surface/range.js";
+
+const coordinate = fc.double({ min: -1e6, max: 1e6, noNaN: true });
+
+/** Checks what holds of every automatic axis. */
+function expectAxis(axis: Float64Array, values: readonly number[], margin: number): void {
+  const origin = axis.indexOf(0);
+  expect(origin).toBeGreaterThanOrEqual(0);
+  expect(Object.is(axis[origin], 0)).toBe(true);
+  const step = (axis[1] as number) - (axis[0] as number);
+  for (const [i, value] of axis.entries()) {
+    expect(Math.abs(value - (i - origin) * step)).toBeLessThanOrEqual(1e-9 * Math.abs(step) * axis.length);
+  }
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
+  const room = margin * (high - low);
+  const slack = 1e-12 * (high - low);
+  expect(axis[0]).toBeLessThanOrEqual(low - room + slack);
+  expect(axis.at(-1)).toBeGreaterThanOrEqual(high + room - slack);
+}
+
+describe("createGrid around a path", () => {
+  it("covers path and margin with uniform steps and 0 exactly on the grid", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(coordinate, coordinate), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 3, max: 30 }),
+        fc.integer({ min: 3, max: 30 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (path, nx, ny, margin) => {
+          const { alpha, beta } = createGrid({ coordinates: path.flat(), points: [nx, ny], margin });
+          expect([alpha.length, beta.length]).toEqual([nx, ny]);
+          expectAxis(
+            alpha,
+            path.map(([x]) => x),
+            margin,
+          );
+          expectAxis(
+            beta,
+            path.map(([, y]) => y),
+            margin,
+          );
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("takes the smallest step that covers, whatever side the path is on", () => {
+    const { alpha, beta } = createGrid({ coordinates: [-8, 0, 0, 3], points: [7, 4], margin: 0.25 });
+    // −10 to 2: five steps of 2 down and one up; −0.75 to 3.75: one step down and two up.
+    expect(Array.from(alpha)).toEqual([-10, -8, -6, -4, -2, 0, 2]);
+    expect(Array.from(beta)).toEqual([-1.875, 0, 1.875, 3.75]);
+  });
+
+  it("has a margin of 0.2 and 21 points by default", () => {
+    const { alpha } = createGrid({ coordinates: [-1, -1, 1, 1] });
+    expect(alpha.length).toBe(21);
+    expect(alpha[0]).toBeCloseTo(-1.4, 12);
+    expect(alpha[20]).toBeCloseTo(1.4, 12);
+  });
+
+  it("gives a path that does not move along an axis, or along any, ground to stand on", () => {
+    const straight = createGrid({ coordinates: [-4, 1e-9, 0, 0], margin: 0, points: 5 });
+    expect(Array.from(straight.beta)).toEqual([-2, -1, 0, 1, 2]);
+    const constant = createGrid({ coordinates: [0, 0, 0, 0], margin: 0, points: 5 });
+    expect(Array.from(constant.alpha)).toEqual([-1, -0.5, 0, 0.5, 1]);
+    expect(constant.beta).toEqual(constant.alpha);
+  });
+
+  it("makes a line of one-dimensional coordinates", () => {
+    const { alpha, beta } = createGrid({ coordinates: [-2, 0, 2], dimensions: 1, margin: 0, points: 5 });
+    expect(Array.from(alpha)).toEqual([-2, -1, 0, 1, 2]);
+    expect(Array.from(beta)).toEqual([0]);
+  });
+
+  it("says what it cannot use", () => {
+    const wrong: readonly [Parameters<typeof createGrid>[0], string][] = [
+      [{}, "createGrid: expected coordinates of a path, or a range, got neither"],
+      [{ coordinates: [] }, "coordinates: expected N × 2 numbers, got 0 numbers"],
+      [{ coordinates: [1, 2, 3] }, "coordinates: expected N × 2 numbers, got 3 numbers"],
+      [{ coordinates: [1, 2, Number.NaN, 0] }, "expected finite numbers, got NaN for snapshot 1"],
+      [{ coordinates: [1, 2], margin: -0.1 }, "margin: expected a finite number of at least 0, got -0.1"],
+      [
+        { coordinates: [1, 2], points: 2 },
+        "points along alpha: expected a whole number of points, at least 3, got 2",
+      ],
+      [{ coordinates: [1, 2], points: [5, 4.5] }, "points along beta"],
+    ];
+    for (const [options, message] of wrong) {
+      expect(() => createGrid(options)).toThrow(InvalidOptionError);
+      expect(() => createGrid(options)).toThrow(message);
+    }
+  });
+});
+
+describe("parseRange", () => {
+  it("is taken literally, both ends exact, 0 exact where it is stepped on", () => {
+    const { alpha, beta } = createGrid({ range: parseRange("-0.3:0.3:7, 0.5:2:4") });
+    expect([alpha[0], alpha[3], alpha[6]]).toEqual([-0.3, 0, 0.3]);
+    expect(Array.from(beta)).toEqual([0.5, 1, 1.5, 2]);
+    expect(Array.from(createGrid({ range: parseRange("-1e-1:2:2") }).beta)).toEqual([0]);
+  });
+
+  it("refuses anything else with the form it expects", () => {
+    const malformed = ["", "1:2", "1:2:3,", "1:2:3,4:5:6,7:8:9", "a:b:c", "1:2:3:4", "-1::3"];
+    for (const text of malformed) {
+      expect(() => parseRange(text)).toThrow(/range: expected "x0:x1:nx,y0:y1:ny"/);
+    }
+    expect(() => parseRange("1:-1:5")).toThrow(
+      "range along alpha: expected two finite numbers, the smaller first",
+    );
+    expect(() => parseRange("-1:1:5,0:0:3")).toThrow("range along beta");
+    expect(() => parseRange("-1:Infinity:5")).toThrow("finite");
+    expect(() => parseRange("-1:1:1")).toThrow("at least 2, got 1");
+    expect(() => parseRange("-1:1:2.5")).toThrow(InvalidOptionError);
+  });
+});

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../errors.js";
 import type { DistanceSource } from "./distance-source.js";
+import { nthSmallest } from "./nth-smallest.js";
 import { type SparseMatrix, type SparseRow, sparseFromRows, transposeSparse } from "./sparse-matrix.js";
 
 /** Options of the α-decay kernel. */
@@ -115,27 +116,4 @@ function connectivityRow(distances: Float64Array, knn: number): SparseRow {
 function nearest(distances: Float64Array, columns: readonly number[], count: number): number[] {
   const sorted = [...columns].sort((a, b) => distances[a] - distances[b] || a - b);
   return sorted.slice(0, count).sort((a, b) => a - b);
-}
-
-/** The value that would stand at index `k` after sorting; reorders `values`. Hoare's selection. */
-export function nthSmallest(values: Float64Array, k: number): number {
-  let left = 0;
-  let right = values.length - 1;
-  while (left < right) {
-    const pivot = values[(left + right) >> 1];
-    let i = left;
-    let j = right;
-    while (i <= j) {
-      while (values[i] < pivot) i++;
-      while (values[j] > pivot) j--;
-      if (i > j) break;
-      const swap = values[i];
-      values[i++] = values[j];
-      values[j--] = swap;
-    }
-    if (k <= j) right = j;
-    else if (k >= i) left = i;
-    else break;
-  }
-  return values[k];
 }

@@ -154,16 +154,12 @@ export function emitElementwise(
   writer.put(id, order, result());
 }
 
-/** Adds an operation on two values; two images are taken channels first if one of them is. */
+/** Adds an operation on two values; images (and numbers) are taken channels first if one is. */
 export function emitBinary(writer: OnnxWriter, node: OpOf<"binary">, id: ValueId): void {
   const operands = [node.x, node.y];
-  const areImages = operands.every((value) => writer.shapeOf(value).length === 3);
-  const isFirst = areImages && operands.some((value) => writer.orderOf(value) === "channelsFirst");
-  const hasScalar = operands.some((value) => writer.shapeOf(value).length === 0);
-  const order: ImageOrder =
-    isFirst || (hasScalar && operands.some((value) => writer.orderOf(value) === "channelsFirst"))
-      ? "channelsFirst"
-      : "channelsLast";
+  const isEitherFirst = operands.some((value) => writer.orderOf(value) === "channelsFirst");
+  const canBeFirst = operands.every((value) => writer.isImage(value) || writer.shapeOf(value).length === 0);
+  const order: ImageOrder = isEitherFirst && canBeFirst ? "channelsFirst" : "channelsLast";
   const name = writer.emit(
     binaryTypes[node.kind],
     operands.map((value) => writer.get(value, order)),

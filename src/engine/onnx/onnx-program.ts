@@ -43,7 +43,9 @@ export function onnxProgram(graph: Graph): OnnxProgram {
   const [output] = graph.outputs;
   const name = writer.get(output as ValueId, "channelsLast");
   const nodes = [...writer.nodes, { type: "Identity", inputs: [name], output: ONNX_OUTPUT, attributes: {} }];
-  const outputs = [{ name: ONNX_OUTPUT, dims: writer.shapeOf(output as ValueId) }];
+  const node = graph.nodes[output as ValueId] as GraphNode;
+  const dims: (number | "N")[] = node.op === "pack" ? [...node.shape] : ["N", ...node.shape];
+  const outputs = [{ name: ONNX_OUTPUT, dims }];
   const model = encodeOnnxModel({ nodes, inputs: writer.inputs, outputs, initializers: writer.constants });
   return { model, slots: writer.slots, inputs };
 }
@@ -67,58 +69,77 @@ function emitNode(
   switch (node.op) {
     case "variable":
       writer.inputs.push({ name: node.name, dims: [1] });
-      return writer.put(id, "channelsLast", node.name);
+      writer.put(id, "channelsLast", node.name);
+      return;
     case "constant":
-      return writer.put(id, "channelsLast", writer.floats([node.value], []));
+      writer.put(id, "channelsLast", writer.floats([node.value], []));
+      return;
     case "weight":
-      return writer.put(id, "channelsLast", writer.weight(node.weight, weightShape(node.weight)));
+      writer.put(id, "channelsLast", writer.weight(node.weight, weightShape(node.weight)));
+      return;
     case "conv2d":
     case "depthwiseConv2d":
-      return emitConvolution(writer, node, id, weightShape);
+      emitConvolution(writer, node, id, weightShape);
+      return;
     case "dense":
-      return emitDense(writer, node, id, weightShape, flattened);
+      emitDense(writer, node, id, weightShape, flattened);
+      return;
     case "affine":
-      return emitAffine(writer, node, id, weightShape);
+      emitAffine(writer, node, id, weightShape);
+      return;
     case "pool":
-      return emitPool(writer, node, id);
+      emitPool(writer, node, id);
+      return;
     case "globalPool":
-      return emitGlobalPool(writer, node, id);
+      emitGlobalPool(writer, node, id);
+      return;
     case "pad":
-      return emitPad(writer, node, id);
+      emitPad(writer, node, id);
+      return;
     case "unary":
     case "leakyRelu":
     case "clip":
-      return emitElementwise(writer, node, id);
+      emitElementwise(writer, node, id);
+      return;
     case "binary":
-      return emitBinary(writer, node, id);
+      emitBinary(writer, node, id);
+      return;
     case "reduce":
-      return emitReduce(writer, node, id);
+      emitReduce(writer, node, id);
+      return;
     case "oneHot":
-      return emitOneHot(writer, node, id);
+      emitOneHot(writer, node, id);
+      return;
     case "concat":
-      return emitConcat(writer, node, id);
+      emitConcat(writer, node, id);
+      return;
     case "softmax":
     case "logSoftmax": {
       const type = node.op === "softmax" ? "Softmax" : "LogSoftmax";
       const x = writer.get(node.x, "channelsLast");
-      return writer.put(id, "channelsLast", writer.emit(type, [x], { axis: -1 }));
+      writer.put(id, "channelsLast", writer.emit(type, [x], { axis: -1 }));
+      return;
     }
     case "reshape": {
       const order = flattened.has(id) ? "channelsFirst" : "channelsLast";
       const lengths = writer.integers([-1, ...node.shape]);
-      return putLast(writer, id, writer.emit("Reshape", [writer.get(node.x, order), lengths]));
+      putLast(writer, id, writer.emit("Reshape", [writer.get(node.x, order), lengths]));
+      return;
     }
     case "permute": {
       const perm = [0, ...node.axes.map((axis) => axis + 1)];
-      return putLast(writer, id, writer.emit("Transpose", [writer.get(node.x, "channelsLast")], { perm }));
+      putLast(writer, id, writer.emit("Transpose", [writer.get(node.x, "channelsLast")], { perm }));
+      return;
     }
     case "total": {
       const sum = writer.emit("ReduceSum", [writer.get(node.x, writer.orderOf(node.x))], { keepdims: 0 });
-      return putLast(writer, id, writer.emit("Reshape", [sum, writer.integers([1])]));
+      putLast(writer, id, writer.emit("Reshape", [sum, writer.integers([1])]));
+      return;
     }
     case "pack": {
       const totals = node.xs.map((value) => writer.get(value, "channelsLast"));
-      return putLast(writer, id, writer.emit("Concat", totals, { axis: 0 }));
+      putLast(writer, id, writer.emit("Concat", totals, { axis: 0 }));
+      return;
     }
   }
 }

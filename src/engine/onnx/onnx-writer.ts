@@ -28,6 +28,8 @@ export interface OnnxWriter {
   /** The order in which a value is there; channels first if in both. */
   orderOf(value: ValueId): ImageOrder;
   shapeOf(value: ValueId): readonly number[];
+  /** Whether a value is an image of each sample (a weight of three axes is not). */
+  isImage(value: ValueId): boolean;
   floats(values: readonly number[], dims?: readonly number[]): string;
   integers(values: readonly number[]): string;
   weight(weight: WeightId, shape: readonly number[], layout?: WeightLayout): string;
@@ -67,12 +69,13 @@ export function createOnnxWriter(graphNodes: readonly GraphNode[]): OnnxWriter {
       if (name !== undefined) return name;
       const other = known[order === "channelsLast" ? "channelsFirst" : "channelsLast"] as string;
       const shape = writer.shapeOf(value);
-      const turned = shape.length === 3 ? turnImage(writer, other, shape, order) : other;
+      const turned = writer.isImage(value) ? turnImage(writer, other, shape, order) : other;
       writer.put(value, order, turned);
       return turned;
     },
     orderOf: (value) => (names.get(value)?.channelsFirst === undefined ? "channelsLast" : "channelsFirst"),
     shapeOf: (value) => (graphNodes[value] as GraphNode).shape,
+    isImage: (value) => writer.shapeOf(value).length === 3 && graphNodes[value]?.op !== "weight",
     floats: (values, dims = [values.length]) =>
       constant(`f${dims.join("x")}:${values.join()}`, { dims, data: Float32Array.from(values) }),
     integers: (values) =>

@@ -5,7 +5,7 @@ import { type LayerFields, pair } from "./layer-fields.js";
 import { lowerActivation } from "./lower-activation.js";
 import type { LayerUse, LoweringContext, LowerLayer } from "./lowering.js";
 import { requireSupported } from "./unsupported.js";
-import { type PaddingName, windowOver, windowResult } from "./windows.js";
+import { windowOver, windowResult } from "./windows.js";
 
 /** Returns a sequence [steps, channels] as an image of one row, or an image as it is. */
 export function asImage(builder: GraphBuilder, x: ValueId): ValueId {
@@ -30,11 +30,13 @@ function convolutionWindow(builder: GraphBuilder, layer: LayerFields, image: Val
   const isSequence = layer.kernelSize?.length === 1;
   const along = (value: LayerFields["strides"]): [number, number] =>
     isSequence ? [1, pair(value)[0]] : pair(value);
+  const { padding = "valid" } = layer;
+  requireSupported(padding === "same" || padding === "valid", `padding ${padding}`);
   return windowOver([height, width], {
     size: along(layer.kernelSize),
     strides: along(layer.strides),
     dilations: along(layer.dilationRate),
-    padding: (layer.padding ?? "valid") as PaddingName,
+    padding,
   });
 }
 
@@ -51,7 +53,9 @@ function convolve(context: LoweringContext, use: LayerUse): ValueId {
   const variable = layer.kernel as tf.LayerVariable;
   const [height, width] = builder.shapeOf(x) as readonly [number, number, number];
   const filters = variable.shape.at(-1) as number;
-  const kernel = context.weight(variable);
+  // A sequence's kernel [steps, in, out] is an image's [1, steps, in, out].
+  const channels = builder.shapeOf(x)[2] as number;
+  const kernel = context.weight(variable, [...window.size, channels, filters]);
   const result = builder.add({ op: "conv2d", x, kernel, bias: biasOf(context, layer), window }, [
     ...windowResult([height, width], window),
     filters,

@@ -6,8 +6,8 @@ import type { LayerFields } from "./layer-fields.js";
 /** What a layer is turned into operations with. */
 export interface LoweringContext {
   readonly builder: GraphBuilder;
-  /** Adds (once) a layer's weight as it is. */
-  weight(variable: tf.LayerVariable): WeightId;
+  /** Adds (once) a layer's weight as it is, or in another shape of as many numbers. */
+  weight(variable: tf.LayerVariable, shape?: readonly number[]): WeightId;
   /** Index of the parameter that a layer's weight is, for weights that are computed. */
   parameterOf(variable: tf.LayerVariable): number;
 }

@@ -8,8 +8,11 @@ import type { ParameterReader } from "./graph.js";
 export interface ParameterPlaces {
   /** Index of a layer's weight, for a {@link ParameterReader}. */
   indexOf(variable: tf.LayerVariable): number;
-  /** Reads weights out of θ; those that the layout leaves out keep the values they had at first. */
-  reader(theta: Float32Array): ParameterReader;
+  /**
+   * Reads weights out of θ. Those that the layout leaves out keep the values they had at first (or, where
+   * `theta` is a direction, are 0).
+   */
+  reader(theta: Float32Array, leftOut?: "kept" | "zero"): ParameterReader;
 }
 
 /**
@@ -33,9 +36,12 @@ export function parameterPlaces(model: tf.LayersModel, layout: ParameterLayout):
   });
   return {
     indexOf: (variable) => indices.get(variable.id) as number,
-    reader: (theta) => (parameter) => {
-      const { offset, size, fixed } = places[parameter] as (typeof places)[0];
-      return fixed ?? theta.subarray(offset, offset + size);
-    },
+    reader:
+      (theta, leftOut = "kept") =>
+      (parameter) => {
+        const { offset, size, fixed } = places[parameter] as (typeof places)[0];
+        if (fixed === null) return theta.subarray(offset, offset + size);
+        return leftOut === "kept" ? fixed : new Float32Array(size);
+      },
   };
 }

@@ -6,7 +6,7 @@ import { portsOf } from "../../model/model-ports.js";
 import type { ParameterLayout } from "../../params/layout.js";
 import { clipForm } from "./clip-forms.js";
 import { foldBatchNorm } from "./fold-batch-norm.js";
-import type { Graph, ParameterReader, ValueId, WeightId } from "./graph.js";
+import type { Graph, ValueId, WeightId } from "./graph.js";
 import { createGraphBuilder, type GraphBuilder } from "./graph-builder.js";
 import { type LossForm, logitsForms, lossForms, metricForms } from "./loss-forms.js";
 import { declareInputs, lowerModel, withoutActivations } from "./lower-model.js";
@@ -33,8 +33,8 @@ export interface ModelPlan {
   readonly totals: readonly PlannedTotal[];
   readonly xs: readonly (readonly number[])[];
   readonly ys: readonly (readonly number[])[];
-  /** For each metric of the loss plan, or null where it is an output's own loss. */
-  reader(theta: Float32Array): ParameterReader;
+  /** Reads the model's weights out of θ. */
+  readonly reader: ParameterPlaces["reader"];
 }
 
 /** Why a model has no plan. */
@@ -94,11 +94,13 @@ function plan(model: tf.LayersModel, loss: LossPlan, layout: ParameterLayout): M
 
 function weightsInto(builder: GraphBuilder, places: ParameterPlaces) {
   const known = new Map<number, WeightId>();
-  const weight = (variable: tf.LayerVariable): WeightId => {
+  const weight = (
+    variable: tf.LayerVariable,
+    shape: readonly number[] = variable.shape.map((length) => length ?? 1),
+  ): WeightId => {
     const parameter = places.indexOf(variable);
     const id = known.get(parameter);
     if (id !== undefined) return id;
-    const shape = variable.shape.map((length) => length ?? 1);
     const fresh = builder.weight({
       name: variable.name,
       shape,

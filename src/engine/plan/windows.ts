@@ -1,7 +1,7 @@
 import type { Padding, Window } from "./graph.js";
 
 /** How Keras names the padding of a window. */
-export type PaddingName = "same" | "valid" | "causal";
+export type PaddingName = "same" | "valid";
 
 /** No padding at all. */
 export const NO_PADDING: Padding = { kind: "valid", top: 0, bottom: 0, left: 0, right: 0 };
@@ -16,22 +16,20 @@ export interface WindowSettings {
 
 /**
  * Returns a window over an image (height, width), with the padding in pixels: TensorFlow's "same" puts the
- * odd pixel at the bottom and right; "causal" puts all of it before the first step.
+ * odd pixel at the bottom and right.
  */
 export function windowOver(image: readonly [number, number], settings: WindowSettings): Window {
   const { size, strides = [1, 1], dilations = [1, 1], padding } = settings;
   const around = (axis: 0 | 1): [number, number] => {
     const reach = (size[axis] - 1) * dilations[axis];
     if (padding === "valid") return [0, 0];
-    if (padding === "causal") return axis === 1 ? [reach, 0] : [0, 0];
     const steps = Math.ceil(image[axis] / strides[axis]);
     const total = Math.max((steps - 1) * strides[axis] + reach + 1 - image[axis], 0);
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   };
   const [top, bottom] = around(0);
   const [left, right] = around(1);
-  const kind = padding === "causal" ? "explicit" : padding;
-  return { size, strides, dilations, padding: { kind, top, bottom, left, right } };
+  return { size, strides, dilations, padding: { kind: padding, top, bottom, left, right } };
 }
 
 /** Returns height and width of what a window gives over an image. */

@@ -1,0 +1,48 @@
+import type { SampleSource } from "../model/sample-source.js";
+import type { DataColumns } from "./graph-program.js";
+
+/** Shapes of one sample, in the order of a model's inputs and of its targets. */
+export interface ColumnShapes {
+  readonly xs: readonly (readonly number[])[];
+  readonly ys: readonly (readonly number[])[];
+}
+
+/** An evaluation set in plain arrays with its digest. */
+export interface DataSet extends DataColumns {
+  /** sha-256 (hex) of the data, or the user's `dataId`. */
+  readonly digest: string;
+}
+
+/** Reads samples back from the TF.js backend into plain arrays: x0, x1, … and y0, y1, … */
+export async function readColumns(source: SampleSource, { xs, ys }: ColumnShapes): Promise<DataColumns> {
+  const columns = [
+    ...xs.map((shape, i) => createColumn(`x${i}`, shape, source.samples)),
+    ...ys.map((shape, i) => createColumn(`y${i}`, shape, source.samples)),
+  ];
+  let first = 0;
+  await source.forEachBatch(async (batch) => {
+    const tensors = [...batch.xs, ...batch.ys];
+    const values = await Promise.all(tensors.map((tensor) => tensor.data()));
+    values.forEach((part, i) => {
+      const column = columns[i] as (typeof columns)[0];
+      column.values.set(part, first * column.size);
+    });
+    first += batch.samples;
+  });
+  return { samples: source.samples, columns };
+}
+
+function createColumn(name: string, shape: readonly number[], samples: number) {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return { name, shape, size, values: new Float32Array(samples * size) };
+}
+
+/** Returns the first samples of data, without copying. */
+export function firstRows(data: DataColumns, samples: number): DataColumns {
+  if (samples >= data.samples) return data;
+  const columns = data.columns.map(({ name, shape, values }) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    return { name, shape, values: values.subarray(0, samples * size) };
+  });
+  return { samples, columns };
+}

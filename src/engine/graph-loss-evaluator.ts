@@ -1,0 +1,95 @@
+import type * as tf from "@tensorflow/tfjs";
+import { EvaluationError, InvalidDataError } from "../errors.js";
+import type { LossPlan } from "../model/loss-plan.js";
+import { evaluationDigest } from "../model/model-digest.js";
+import type { ParameterLayout } from "../params/layout.js";
+import type { LandscapeWarning } from "../warning.js";
+import type { DataSet } from "./data-columns.js";
+import type { EngineEvaluator, PlaneLoss } from "./engine-evaluator.js";
+import type { GraphEvaluator } from "./graph-evaluator.js";
+
+/** A graph evaluator with its data, and what it is of. */
+export interface GraphLossParts {
+  readonly model: tf.LayersModel;
+  readonly loss: LossPlan;
+  readonly layout: ParameterLayout;
+  readonly set: DataSet;
+  readonly evaluator: GraphEvaluator;
+  readonly batchSize: number;
+  readonly measured: Readonly<Record<string, number>>;
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/** Makes a loss evaluator of a graph evaluator; evaluations run one after another. */
+export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
+  const { model, loss, layout, set, evaluator, batchSize, measured, warnings } = parts;
+  const { name, backend, threads } = evaluator.engine;
+  const queue = createQueue(() => evaluator.dispose());
+  const check = (theta: Float32Array, signal: AbortSignal | undefined): void => {
+    signal?.throwIfAborted();
+    if (queue.isClosed()) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
+    if (theta.length !== layout.parameterCount) {
+      throw new InvalidDataError("theta", `${layout.parameterCount} weights`, String(theta.length));
+    }
+  };
+  return {
+    engine: { name, backend, batchSize, threads },
+    lossMode: loss.mode,
+    parameterCount: layout.parameterCount,
+    metricNames: loss.scores.metrics.map((metric) => metric.name),
+    samples: set.samples,
+    dataDigest: set.digest,
+    modelDigest: evaluationDigest(model, layout, loss),
+    warnings,
+    measured,
+    evaluate: (theta, signal) =>
+      queue.run(() => {
+        check(theta, signal);
+        return evaluator.evaluate(theta, signal);
+      }),
+    openPlane: (plane) =>
+      queue.run(async (): Promise<PlaneLoss> => {
+        check(plane.center, undefined);
+        for (const vector of plane.vectors) check(vector, undefined);
+        const kept = await evaluator.openPlane(plane);
+        const inner = createQueue(() => kept?.dispose());
+        return {
+          isCached: kept !== null,
+          evaluate: (theta, alpha, beta, signal) =>
+            inner.run(() =>
+              queue.run(() => {
+                check(theta, signal);
+                if (kept === null) return evaluator.evaluate(theta, signal);
+                return kept.evaluate(theta, alpha, beta, signal);
+              }),
+            ),
+          dispose: inner.close,
+        };
+      }),
+    dispose: queue.close,
+  };
+}
+
+/** Runs tasks one after another; after `close`, frees what they use as soon as none is under way. */
+function createQueue(free: () => void) {
+  let tail: Promise<unknown> = Promise.resolve();
+  let pending = 0;
+  let isClosed = false;
+  return {
+    isClosed: () => isClosed,
+    run<T>(task: () => Promise<T>): Promise<T> {
+      pending++;
+      const result = tail.then(task).finally(() => {
+        pending--;
+        if (isClosed && pending === 0) free();
+      });
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    close(): void {
+      if (isClosed) return;
+      isClosed = true;
+      if (pending === 0) free();
+    },
+  };
+}

@@ -24,6 +24,7 @@ export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
   setPlatformAPI({ measureText });
   const canvas = document.createElement("div");
   canvas.className = "canvas";
+  canvas.setAttribute("aria-hidden", "true");
   place.append(canvas);
   const tooltip = createTooltip(place);
   const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });

@@ -29,7 +29,7 @@ function createProgram(): Command {
   const program = new Command("tfjs-landscape")
     .description("Loss landscapes and optimizer trajectories for TensorFlow.js")
     .version(ownPackageVersion())
-    .showHelpAfterError("(see --help)")
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)} (see --help)\n`) })
     .exitOverride();
   addDemo(program);
   addInspect(program);
@@ -37,6 +37,14 @@ function createProgram(): Command {
   addSurface(program);
   addPlot(program);
   return program;
+}
+
+/** Commander's message, suggestions included, as one line. */
+function oneLine(text: string): string {
+  return `tfjs-landscape: ${text
+    .trim()
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")}`;
 }
 
 function addDemo(program: Command): void {

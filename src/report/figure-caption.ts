@@ -56,8 +56,11 @@ function contourSentence(facts: CaptionFacts): string {
   const points = `${surface.alpha.length} × ${surface.beta.length} evaluated points`;
   const range = finiteRange(surface.loss);
   if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;
+  if (range[0] === range[1]) {
+    return `The ${facts.lossName} is ${formatNumber(range[0])} at all ${points}: there is nothing to contour.`;
+  }
   if (scale.levels.length === 0) {
-    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: too flat for contours.`;
+    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: no level lies between.`;
   }
   const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
   const between = facts.interpolation;

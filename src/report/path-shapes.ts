@@ -2,8 +2,8 @@ import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { decodeNumber } from "./json-number.js";
 import { disc, dropMark, endMark, type Shape, startMark } from "./marks.js";
 import type { Theme } from "./palette.js";
+import type { Rect } from "./rect.js";
 import { planeToPixel, type ToPixel } from "./surface-shapes.js";
-import type { Rect } from "./trajectory-layout.js";
 
 /** A snapshot that can be drawn, at its place. */
 interface PlacedPoint {

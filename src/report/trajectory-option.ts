@@ -4,16 +4,13 @@ import type { TrajectoryFigure } from "./figure.js";
 import { LEGEND_MARK_WIDTH, LEGEND_SIZE, type LegendMark, type LegendRow } from "./legend.js";
 import { dropMark, endMark, pointMark, type Shape, startMark } from "./marks.js";
 import { type Theme, type ThemeName, themeOf } from "./palette.js";
+import { PANEL_LABELS } from "./panel-layout.js";
 import { pathShapes, runColor } from "./path-shapes.js";
+import type { PlacedText } from "./placed-text.js";
+import type { Rect } from "./rect.js";
 import { colorBarShapes, surfaceShapes, unknownShapes } from "./surface-shapes.js";
 import { FONT_STACK, textWidth } from "./text-width.js";
-import {
-  layoutTrajectory,
-  type PlacedText,
-  type Rect,
-  type Tick,
-  type TrajectoryLayoutOptions,
-} from "./trajectory-layout.js";
+import { layoutTrajectory, type Tick, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
 
 /** Options of {@link trajectoryOption}. */
 export interface TrajectoryOptionOptions extends TrajectoryLayoutOptions {
@@ -156,6 +153,7 @@ function curveSeries(panel: Panel, axisIndex: number, theme: Theme): object[] {
 /** "— true  - - on the plane", above the loss panel. */
 function curveKey(panel: Rect, theme: Theme): Shape[] {
   const y = panel.y - 13;
+  const left = panel.x - PANEL_LABELS;
   const text = (value: string, x: number): PlacedText => ({
     text: value,
     x,
@@ -172,10 +170,10 @@ function curveKey(panel: Rect, theme: Theme): Shape[] {
     style: { stroke: theme.muted, lineWidth: 1.6, ...(lineDash === null ? {} : { lineDash }) },
     silent: true,
   });
-  const second = panel.x + 28 + textWidth("true loss", LEGEND_SIZE) + 18;
+  const second = left + 28 + textWidth("true loss", LEGEND_SIZE) + 18;
   return [
-    line(panel.x, null),
-    textShape(text("true loss", panel.x + 28), theme),
+    line(left, null),
+    textShape(text("true loss", left + 28), theme),
     line(second, [5, 3]),
     textShape(text("loss on the plane", second + 28), theme),
   ];

@@ -3,6 +3,7 @@ import { surfaceColors } from "../../src/report/palette.js";
 import { renderPng } from "../../src/report/render-png.js";
 import { renderSvg } from "../../src/report/render-svg.js";
 import { planeToPixel } from "../../src/report/surface-shapes.js";
+import { textWidth } from "../../src/report/text-width.js";
 import { layoutTrajectory } from "../../src/report/trajectory-layout.js";
 import { trajectoryOption, trajectorySize } from "../../src/report/trajectory-option.js";
 import { decodePng } from "./png.js";
@@ -32,6 +33,22 @@ describe("renderSvg", () => {
     }
     for (const text of [...figure.fidelity, figure.caption, figure.provenance]) {
       expect(all.replaceAll("\n", " ")).toContain(text);
+    }
+  });
+
+  test.each([280, 390, 520, 719, 720, 760, 1100])("keeps every text inside a picture %i px wide", (width) => {
+    const options = { width };
+    const document = renderSvg(trajectoryOption(figure, options), trajectorySize(figure, options));
+    const level =
+      /<text[^>]*text-anchor="(\w+)" style="font-size:([\d.]+)px[^>]*translate\(([\d.]+) [\d.]+\)[^>]*>([^<]*)</g;
+    const found = [...document.matchAll(level)];
+    expect(found.length).toBeGreaterThan(30);
+    for (const [, anchor, fontSize, x, text = ""] of found) {
+      const wide = textWidth(text.replaceAll("&#39;", "'"), Number(fontSize), "semibold");
+      const start = Number(x) - (anchor === "start" ? 0 : anchor === "middle" ? wide / 2 : wide);
+      expect(start, text).toBeGreaterThan(-1);
+      // Regular text is up to 4 % narrower than the semibold that is reckoned with here.
+      expect(start + wide * 0.97, text).toBeLessThanOrEqual(width);
     }
   });
 

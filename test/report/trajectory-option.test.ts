@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { lossPanel, sharePanel } from "../../src/report/fidelity-panels.js";
 import { hatchPath } from "../../src/report/hatching.js";
 import { themeOf } from "../../src/report/palette.js";
+import type { PlacedText } from "../../src/report/placed-text.js";
 import { textWidth } from "../../src/report/text-width.js";
-import { layoutTrajectory, type PlacedText } from "../../src/report/trajectory-layout.js";
+import { layoutTrajectory } from "../../src/report/trajectory-layout.js";
 import { trajectoryOption } from "../../src/report/trajectory-option.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
 
@@ -89,6 +90,14 @@ describe("layoutTrajectory", () => {
     expect(last).toBeGreaterThan(850);
     expect(last).toBeLessThan(900);
   });
+});
+
+test("refuses a size into which the picture does not fit", () => {
+  const figure = sampleFigure(valley);
+  expect(() => layoutTrajectory(figure, { width: 200 })).toThrow(/width: expected at least 280 px, got 200/);
+  expect(() => layoutTrajectory(figure, { height: 300 })).toThrow(
+    /height: expected at least \d+ px for this figure, got 300/,
+  );
 });
 
 describe("trajectoryOption", () => {

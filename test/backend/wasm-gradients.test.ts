@@ -362,7 +362,7 @@ describe("other kernels", () => {
 
   it("Conv3DBackpropFilterV2 works where its results are right", () => {
     const gradient = tf.tidy(() => conv3dGradient("Filter", 1).dataSync<"float32">().slice());
-    expect([...gradient]).toEqual(new Array(8).fill(8));
+    expect([...gradient]).toEqual(new Array(8).fill(64));
   });
 
   it("matMul with transposed operands equals the plain JavaScript backend's", async () => {

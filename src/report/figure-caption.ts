@@ -43,7 +43,11 @@ export function provenanceLine(facts: CaptionFacts): string {
   const threads =
     engine.threads > 0 ? `, ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}` : "";
   return [
-    dataName === null ? samples : `${dataName}, ${samples}`,
+    dataName === null
+      ? samples
+      : dataName.includes(formatCount(surface.samples))
+        ? dataName
+        : `${dataName}, ${samples}`,
     mode,
     ...clipped,
     `engine ${engine.name} (${engine.backend}${batch}${threads})`,

@@ -71,6 +71,12 @@ export function trajectoryOption(
       shapesSeries("surface", surfaceShapes(figure, map, theme), 1),
       shapesSeries("paths", [frame, ...pathShapes(figure, map, theme)], 3),
       ...panels.flatMap(({ panel }, index) => curveSeries(panel, index + 1, theme)),
+      shapesSeries(
+        "drops",
+        panels.flatMap(({ rect, panel }) => dropLines(rect, panel, theme)),
+        3,
+        false,
+      ),
       shapesSeries("furniture", furniture, 6, false),
     ],
   } as EChartsOption;
@@ -150,6 +156,19 @@ function curveSeries(panel: Panel, axisIndex: number, theme: Theme): object[] {
   }));
 }
 
+/** Upright lines where the learning rate had dropped. */
+function dropLines(rect: Rect, { x: { min, max }, drops }: Panel, theme: Theme): Shape[] {
+  return drops.map((value) => {
+    const x = rect.x + ((value - min) / (max - min)) * rect.width;
+    return {
+      type: "line",
+      shape: { x1: x, y1: rect.y, x2: x, y2: rect.y + rect.height },
+      style: { stroke: theme.drop, lineWidth: 1, lineDash: [2, 3] },
+      silent: true,
+    };
+  });
+}
+
 /** "— true  - - on the plane", above the loss panel. */
 function curveKey(panel: Rect, theme: Theme): Shape[] {
   const y = panel.y - 13;
@@ -195,7 +214,7 @@ function legendShapes(row: LegendRow, figure: TrajectoryFigure, theme: Theme): S
       },
       theme,
     );
-    return [...markShapes(mark, x + 9, row.y, figure, theme), label];
+    return [...markShapes(mark, x + 12, row.y, figure, theme), label];
   });
 }
 
@@ -209,7 +228,7 @@ function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFi
     case "point":
       return pointMark(x, y, 3.8, common, theme);
     case "drop":
-      return dropMark(x, y, 3.2, common, theme);
+      return dropMark(x, y, figure.paths.length === 1 ? null : common, theme);
     case "unknown":
       return unknownShapes({ x: x - 8, y: y - 6, width: 16, height: 12 }, theme);
     case "run":

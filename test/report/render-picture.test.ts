@@ -113,6 +113,25 @@ describe("renderPng", () => {
     expect(points.filter((point) => point.rateDropped).length).toBe(2);
   });
 
+  test("shows a drop of the learning rate also where it lies on the end, with the star around it", () => {
+    const path = samplePath(
+      "SGD",
+      [
+        [9, 4],
+        [2, 1],
+        [0.01, 0],
+        [0, 0],
+      ],
+      valley,
+      (index) => ({ learningRate: index < 2 ? 0.1 : 0.01 }),
+    );
+    const near = sampleFigure(valley, { paths: [path] });
+    const drawn = decodePng(renderPng(renderSvg(trajectoryOption(near), trajectorySize(near)), { scale }));
+    const [x, y] = planeToPixel(near, layoutTrajectory(near).map)(0, 0);
+    expect(hex(drawn.at(x * scale, y * scale))).toBe("#d00000");
+    expect(hex(drawn.at(x * scale, (y - 7.5) * scale))).toBe("#0072b2");
+  });
+
   test("fills each place with the colour of its level, rows over beta", () => {
     const colors = surfaceColors(figure.scale.levels.length + 1);
     for (const [a, b] of [

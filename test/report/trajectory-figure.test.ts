@@ -160,6 +160,11 @@ describe("createTrajectoryFigure", () => {
     );
   });
 
+  test("says the number of samples once", () => {
+    const line = sampleFigure(bowl, { dataName: "the first 2,000 images of MNIST" }).provenance;
+    expect(line).toMatch(/^the first 2,000 images of MNIST · loss as compiled/);
+  });
+
   test("counts by epochs where they tell snapshots apart, else by iterations, else by steps", () => {
     const counted = (snapshot: (index: number) => Partial<SnapshotInfo>): string =>
       sampleFigure(bowl, { paths: [samplePath("run", arc(4, [5, 3]), bowl, snapshot)] }).progress;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { lossPanel, sharePanel } from "../../src/report/fidelity-panels.js";
 import { hatchPath } from "../../src/report/hatching.js";
+import { LEGEND_MARK_WIDTH } from "../../src/report/legend.js";
 import { themeOf } from "../../src/report/palette.js";
 import type { PlacedText } from "../../src/report/placed-text.js";
 import { textWidth } from "../../src/report/text-width.js";
@@ -66,7 +67,9 @@ describe("layoutTrajectory", () => {
           }
           for (const row of layout.legend) {
             for (const entry of row.entries) {
-              expect(row.x + entry.offset + 22 + textWidth(entry.text, 12)).toBeLessThanOrEqual(width);
+              expect(
+                row.x + entry.offset + LEGEND_MARK_WIDTH + textWidth(entry.text, 12),
+              ).toBeLessThanOrEqual(width);
             }
           }
         },
@@ -150,6 +153,14 @@ describe("fidelity panels", () => {
     path.trajectory.trueLoss?.set([Number.POSITIVE_INFINITY], 2);
     const panel = lossPanel(sampleFigure(bowl, { paths: [path] }), theme);
     expect(panel.curves[0]?.points.map(([, y]) => y === null)).toEqual([false, false, true, false, false]);
+  });
+
+  test("mark drops of the learning rate, unless it falls all the time", () => {
+    expect(lossPanel(sampleFigure(bowl), theme).drops).toEqual([7, 10]);
+    const falling = samplePath("SGD", arc(20, [5, 3]), bowl, (index) => ({
+      learningRate: 0.1 * 0.9 ** index,
+    }));
+    expect(sharePanel(sampleFigure(bowl, { paths: [falling] }), theme).drops).toEqual([]);
   });
 
   test("leave the centre out of the shares", () => {

@@ -37,7 +37,7 @@ export function provenanceLine(facts: CaptionFacts): string {
       : [
           surface.clippedShare === 0
             ? "no sample clipped"
-            : `up to ${formatPercent(surface.clippedShare)} of samples clipped`,
+            : `probabilities of up to ${formatPercent(surface.clippedShare)} of the samples clipped at 1e-7`,
         ];
   const batch = engine.batchSize > 0 ? `, batches of ${engine.batchSize}` : "";
   const threads =

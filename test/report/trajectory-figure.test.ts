@@ -156,7 +156,7 @@ describe("createTrajectoryFigure", () => {
         "1 of 4 snapshots has no finite weights and cannot be drawn. 1 of 4 snapshots lies outside the drawn range.",
     );
     expect(figure.provenance).toBe(
-      "MNIST, 2,000 samples · loss as compiled · up to 3.1 % of samples clipped · engine tfjs (wasm, batches of 250, 1 thread) · grid 17 × 15",
+      "MNIST, 2,000 samples · loss as compiled · probabilities of up to 3.1 % of the samples clipped at 1e-7 · engine tfjs (wasm, batches of 250, 1 thread) · grid 17 × 15",
     );
   });
 

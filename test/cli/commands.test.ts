@@ -115,7 +115,7 @@ describe("pca, surface and plot", () => {
     expect(statSync(file).mtimeMs).toBe(first);
     const forced = json("surface", run, "--data", dataModule, "--points", "5", "--force");
     expect(statSync(file).mtimeMs).toBeGreaterThan(first);
-    const typed = json("surface", run, "--data", join(fixtures, "tiny-data.ts"), "--points", "5");
+    const typed = json("surface", run, "--data", join(fixtures, "typed-data.ts"), "--points", "5");
     expect(typed.loss).toEqual(forced.loss);
   });
 

@@ -28,16 +28,15 @@ export interface PhateCase {
   readonly peer: number | null;
   /** Median over repetitions of ours / peer, measured in turn. */
   readonly ratio: number | null;
-  /** What the peer is: the PHATE package, or its steps in numpy, scipy and scikit-learn. */
+  /** The PHATE package, or its steps up to classic scaling in numpy, scipy and scikit-learn. */
   readonly peerEngine: "phate" | "steps" | null;
   readonly repetitions: number;
   /** Seconds of each of our stages, in the last repetition. */
   readonly stages: Readonly<Record<string, number>>;
   readonly t: number;
   readonly peerT: number | null;
-  /** √(stress / Σδ²) of both. */
+  /** √(stress / Σδ²). */
   readonly normalizedStress: number;
-  readonly peerStress: number | null;
   /** Of our embedding; null above 2000 points. */
   readonly trustworthiness: number | null;
 }
@@ -56,7 +55,7 @@ const DEFAULT_CASES = ["500x50", "1000x50", "2000x50", "5000x50", "500x100000"];
  *
  * Arguments: `--case NxD` (repeatable; default 500x50, 1000x50, 2000x50, 5000x50 and 500x100000),
  * `--repetitions n` (default 3), `--no-peer`. The PHATE package comes from the pip index; where that has
- * none the peer is the package's steps in numpy, scipy and scikit-learn, and says so.
+ * none the peer is its steps without metric scaling, in numpy, scipy and scikit-learn, and says so.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<PhateReport> {
   const { values } = parseArgs({
@@ -98,7 +97,8 @@ async function findEngine(
     spawnSync(python, pip, { stdio: "ignore" });
   }
   const { engine, versions } = await peer.ask({ path: folder });
-  if (engine === "steps") log("phate: the pip index has no PHATE package; the peer is its steps");
+  if (engine === "steps")
+    log("phate: the pip index has no PHATE package; the peer is its steps, without metric scaling");
   log(`phate peer: ${engine} ${JSON.stringify(versions)}`);
   return engine as "phate" | "steps";
 }
@@ -144,7 +144,6 @@ async function runCase(
     t: result.t,
     peerT: (answer.t as number | undefined) ?? null,
     normalizedStress: result.normalizedStress,
-    peerStress: (answer.stress as number | null | undefined) ?? null,
     trustworthiness: count > 2000 || dimension > 1000 ? null : trustOf(points, result),
   };
 }

@@ -8,6 +8,7 @@ export {
   describeBackend,
 } from "./backend/backend-info.js";
 export { currentBackend } from "./backend/current-backend.js";
+export { explainKernelError } from "./backend/explain-kernel-error.js";
 export { createLinearAlgebra } from "./backend/linear-algebra/create-linear-algebra.js";
 export { type SelectBackendOptions, selectBackend } from "./backend/select-backend.js";
 // Capture (the callbacks are in "tfjs-landscape/callbacks")

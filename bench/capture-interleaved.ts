@@ -16,10 +16,18 @@ export interface InterleavedTraining {
   readonly epochs: number;
 }
 
-/** Seconds an epoch, by pair. */
+/** Time of an epoch. */
+export interface EpochTime {
+  /** Seconds on the clock. */
+  readonly wall: number;
+  /** Seconds of all threads of the process: hardly moved by what else the machine does. */
+  readonly cpu: number;
+}
+
+/** Time an epoch, by pair. */
 export interface InterleavedTimes {
-  readonly withCallback: number[];
-  readonly without: number[];
+  readonly withCallback: readonly EpochTime[];
+  readonly without: readonly EpochTime[];
   /** Seconds that the callback's onTrainBegin takes. */
   readonly startup: number;
 }
@@ -50,13 +58,13 @@ export async function measureInterleaved(
 
 /** Hands the hooks on in every other block, and takes the time of each block. */
 class AlternatingBlocks extends tf.CustomCallback {
-  readonly times: { readonly on: number[]; readonly off: number[] } = { on: [], off: [] };
+  readonly times: { readonly on: EpochTime[]; readonly off: EpochTime[] } = { on: [], off: [] };
   startup = Number.NaN;
   readonly #inner: TrajectoryCallback;
   readonly #epochs: number;
   readonly #onPair: (done: number) => void;
   #isOn = false;
-  #blockStart = 0;
+  #blockStart: EpochTime = now();
 
   constructor(inner: TrajectoryCallback, epochs: number, onPair: (done: number) => void) {
     super({});
@@ -85,7 +93,7 @@ class AlternatingBlocks extends tf.CustomCallback {
       const block = epoch / this.#epochs;
       // off on, on off, off on, …
       this.#isOn = block % 4 === 1 || block % 4 === 2;
-      this.#blockStart = performance.now();
+      this.#blockStart = now();
     }
     if (this.#isOn) await this.#inner.onEpochBegin(epoch);
   }
@@ -103,8 +111,11 @@ class AlternatingBlocks extends tf.CustomCallback {
     if (this.#isOn) await this.#inner.onEpochEnd(epoch, logs);
     if ((epoch + 1) % this.#epochs !== 0) return;
     if (this.#isOn) await this.#inner.recorder?.flush();
-    const seconds = (performance.now() - this.#blockStart) / 1000 / this.#epochs;
-    (this.#isOn ? this.times.on : this.times.off).push(seconds);
+    const end = now();
+    (this.#isOn ? this.times.on : this.times.off).push({
+      wall: (end.wall - this.#blockStart.wall) / this.#epochs,
+      cpu: (end.cpu - this.#blockStart.cpu) / this.#epochs,
+    });
     const { on, off } = this.times;
     if (on.length === off.length && on.length > 1) this.#onPair(on.length - 1);
   }
@@ -112,4 +123,9 @@ class AlternatingBlocks extends tf.CustomCallback {
   override async onTrainEnd(): Promise<void> {
     await this.#inner.onTrainEnd();
   }
+}
+
+function now(): EpochTime {
+  const { user, system } = process.cpuUsage();
+  return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 };
 }

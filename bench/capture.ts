@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../src/backend/select-backend.js";
 import { type CaptureCaseName, createCaptureCase } from "./capture-cases.js";
-import { measureInterleaved } from "./capture-interleaved.js";
+import { type EpochTime, measureInterleaved } from "./capture-interleaved.js";
 import { medianWithInterval } from "./capture-statistics.js";
 
 /** Options of every bench: what follows its name on the command line, and where progress is told. */
@@ -24,6 +24,10 @@ export interface CaptureBenchCase {
   readonly ratio: number;
   /** 95 % interval of the median ratio. */
   readonly interval: readonly [number, number];
+  /** The same ratio of the CPU seconds of all threads: for a machine that does other things as well. */
+  readonly cpuRatio: number;
+  /** 95 % interval of the median CPU ratio. */
+  readonly cpuInterval: readonly [number, number];
   readonly pairs: number;
   readonly epochsPerBlock: number;
   readonly parameterCount: number;
@@ -78,16 +82,23 @@ async function runCase(
     const { withCallback, without, startup } = await measureInterleaved(training, (done) => {
       log(`capture ${name}: pair ${done} of ${settings.pairs}`);
     });
-    const ratios = withCallback.map((seconds, pair) => seconds / (without[pair] as number));
-    const { median, low, high } = medianWithInterval(ratios);
+    const ratioOf = (clock: "wall" | "cpu") =>
+      medianWithInterval(
+        withCallback.map((time, pair) => time[clock] / (without[pair]?.[clock] ?? Number.NaN)),
+      );
+    const [wall, cpu] = [ratioOf("wall"), ratioOf("cpu")];
+    const medianWall = (times: readonly EpochTime[]) =>
+      medianWithInterval(times.map((time) => time.wall)).median;
     const parameterCount = model.countParams();
     return {
       case: name,
       backend,
-      ours: medianWithInterval(withCallback).median,
-      peer: medianWithInterval(without).median,
-      ratio: median,
-      interval: [low, high],
+      ours: medianWall(withCallback),
+      peer: medianWall(without),
+      ratio: wall.median,
+      interval: [wall.low, wall.high],
+      cpuRatio: cpu.median,
+      cpuInterval: [cpu.low, cpu.high],
       pairs: settings.pairs,
       epochsPerBlock: settings.epochs,
       parameterCount,

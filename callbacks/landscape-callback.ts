@@ -104,6 +104,7 @@ export class LandscapeCallback extends TrajectoryCallback {
       this.#analysis = await analyzeRuns([run], tools, options);
     } finally {
       evaluator.dispose();
+      await run.close();
     }
     this.#files = await writeReport(run.directory, [{ name: "plot", figure: this.#analysis.figure }], report);
   }

@@ -6,7 +6,7 @@ import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorde
 import { resolveSchedule } from "../src/capture/schedule.js";
 import { RunStateError } from "../src/errors.js";
 import type { LandscapeWarning } from "../src/warning.js";
-import { resolveLogs } from "./resolve-logs.js";
+import { resolveLogsInto } from "./resolve-logs-into.js";
 import { FitSchedule } from "./schedule.js";
 
 /** Options of {@link TrajectoryCallback}: those of every capture. */
@@ -135,7 +135,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
       if (session.schedule.endBatch()) {
         const captured = session.recorder.capture();
         const { learningRate } = session;
-        session.pending = { captured, update: { learningRate, logs: await resolveLogs(logs) } };
+        session.pending = { captured, update: { learningRate, logs: await resolveLogsInto(logs) } };
       }
     }
     // Last, as it may give way to the event loop, in which the writing thread's answers arrive.
@@ -147,7 +147,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     if (session !== null) {
       const isDue = session.schedule.endEpoch(epoch);
       const captured = isDue ? session.recorder.capture() : null;
-      session.logs = await resolveLogs(logs);
+      session.logs = await resolveLogsInto(logs);
       if (captured !== null) await session.recorder.write(captured, this.#position(session));
       else await this.#flush(session.logs);
     }

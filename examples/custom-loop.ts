@@ -32,7 +32,7 @@ for (let epoch = 0; epoch < 5; epoch++) {
     const [loss = Number.NaN] = await cost.data();
     cost.dispose();
     iteration++;
-    await recorder.recordIfDue({ epoch, iteration, logs: { loss } });
+    await recorder.recordIfDue({ epoch: Math.floor(iteration / 20), iteration, logs: { loss } });
   }
 }
 await recorder.close({ epoch: 5, iteration });

@@ -1,5 +1,5 @@
 // Bundles the browser side of the HTML report into dist/, as one script that renderHtml puts into the page.
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -7,12 +7,13 @@ import { build } from "esbuild";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const outfile = join(root, "dist/src/report/page/page.js");
 
-/** Builds the page's script and returns its size in bytes. */
+/** Builds the page's script and returns its size in bytes. The file is replaced whole, and only if it changes. */
 export async function buildPage() {
-  await build({
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: ["src/report/page/main.ts"],
     outfile,
+    write: false,
     bundle: true,
     minify: true,
     format: "iife",
@@ -25,9 +26,16 @@ export async function buildPage() {
     },
     logLevel: "warning",
   });
-  const code = await readFile(outfile, "utf8");
+  const code = outputFiles[0].text;
   // Either would end, or change the meaning of, the script element that the code is put into.
   if (/<\/script|<!--/i.test(code)) throw new Error(`${outfile}: contains "</script" or "<!--"`);
+  const known = await readFile(outfile, "utf8").catch(() => null);
+  if (known !== code) {
+    await mkdir(dirname(outfile), { recursive: true });
+    const unfinished = `${outfile}.${process.pid}`;
+    await writeFile(unfinished, code);
+    await rename(unfinished, outfile);
+  }
   return Buffer.byteLength(code);
 }
 

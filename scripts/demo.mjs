@@ -6,7 +6,7 @@ import { ensureBuilt, ensureInstalled, root } from "./prepare-checkout.mjs";
 ensureInstalled();
 ensureBuilt();
 const args = process.argv.slice(2);
-if (!args.includes("--out")) args.push("--out", join(root, "demo-run"));
+if (!args.includes("--out")) args.push("--out", join(root, "demo-run"), "--overwrite");
 const { status } = spawnSync(process.execPath, [join(root, "bin/tfjs-landscape.js"), "demo", ...args], {
   stdio: "inherit",
 });

@@ -8,10 +8,11 @@ export {
   describeBackend,
 } from "./backend/backend-info.js";
 export { currentBackend } from "./backend/current-backend.js";
+export { explainKernelError } from "./backend/explain-kernel-error.js";
 export { createLinearAlgebra } from "./backend/linear-algebra/create-linear-algebra.js";
 export { type SelectBackendOptions, selectBackend } from "./backend/select-backend.js";
 // Capture (the callbacks are in "tfjs-landscape/callbacks")
-export { createTrajectoryRecorder } from "./capture/create-recorder.js";
+export { createTrajectoryRecorder, type TrajectoryRecorderOptions } from "./capture/create-recorder.js";
 export type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "./capture/recorder.js";
 export type { CaptureOptions } from "./capture/recorder-options.js";
 export type { CaptureSchedule } from "./capture/schedule.js";

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:https";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run, runOrThrow } from "./process.mjs";
+import { run, runOrThrow, SetupError } from "./process.mjs";
 
 /** The repository's root: packages are installed into its node_modules. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -19,8 +18,9 @@ export function packageFolder(name) {
 
 /** `name@version`, with the version of the installed @tensorflow/tfjs: both share one tfjs-core. */
 function specifier(name) {
-  const file = createRequire(join(root, "package.json")).resolve("@tensorflow/tfjs/package.json");
-  return `${name}@${JSON.parse(readFileSync(file, "utf8")).version}`;
+  const folder = packageFolder("@tensorflow/tfjs");
+  if (folder === undefined) throw new SetupError('@tensorflow/tfjs is not installed: run "npm ci" first');
+  return `${name}@${JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version}`;
 }
 
 /** Command and leading arguments that run npm (the one that runs this script, if any). */

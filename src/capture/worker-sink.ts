@@ -69,5 +69,5 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
 }
 
 function workerFailure(message: string): WireError {
-  return { parts: null, message, code: null };
+  return { message, code: null };
 }

@@ -1,15 +1,13 @@
-import { LandscapeError, RunStateError } from "../errors.js";
+import { RunStateError } from "../errors.js";
 
 /** A failed write in a form that crosses thread boundaries, which strip an Error's class and fields. */
 export interface WireError {
-  /** The three parts of a {@link LandscapeError}'s message, or null for any other error. */
-  readonly parts: { readonly where: string; readonly expected: string; readonly got: string } | null;
   readonly message: string;
-  /** The operating system's code ("ENOSPC"), where there is one. */
+  /** The operating system's code ("ENOSPC"), of the error or of its cause, where there is one. */
   readonly code: string | null;
 }
 
-const CAUSES: Readonly<Record<string, string>> = {
+const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
   EACCES: "no permission to write",
@@ -21,27 +19,27 @@ const CAUSES: Readonly<Record<string, string>> = {
 
 /** Returns an error as plain data. */
 export function encodeWriteError(error: unknown): WireError {
-  const parts =
-    error instanceof LandscapeError ? { where: error.where, expected: error.expected, got: error.got } : null;
-  const systemError = error instanceof LandscapeError && error.cause !== undefined ? error.cause : error;
-  const code = (systemError as { code?: unknown } | null)?.code;
-  return {
-    parts,
-    message: error instanceof Error ? error.message : String(error),
-    code: typeof code === "string" ? code : null,
-  };
+  if (!(error instanceof Error)) return { message: String(error), code: null };
+  const [own, inner] = [error, error.cause].map((one) => (one as { code?: unknown } | undefined)?.code);
+  // The codes of this package ("format") say nothing about the disk; the system's are capitals.
+  const code = [own, inner].find((one) => typeof one === "string" && /^E[A-Z0-9]+$/.test(one));
+  return { message: error.message, code: typeof code === "string" ? code : null };
 }
 
 /** Returns the error to throw for a snapshot that could not be written. */
-export function decodeWriteError(directory: string, step: number, wire: WireError): RunStateError {
-  const { parts, message, code } = wire;
-  const cause = Object.assign(new Error(message), code === null ? {} : { code });
-  const explained = code === null ? undefined : CAUSES[code];
-  const got = parts?.got ?? message;
+export function decodeWriteError(
+  directory: string,
+  step: number,
+  { message, code }: WireError,
+): RunStateError {
+  const explanation = code === null ? undefined : EXPLANATIONS[code];
   return new RunStateError(
     `snapshot ${step} of ${directory}`,
     "to be written",
-    explained === undefined ? got : `${explained} (${got})`,
-    { cause, hint: "earlier snapshots are complete; resume continues after them" },
+    explanation === undefined ? message : `${explanation} (${message})`,
+    {
+      cause: Object.assign(new Error(message), code === null ? {} : { code }),
+      hint: "earlier snapshots are complete; resume continues after them",
+    },
   );
 }

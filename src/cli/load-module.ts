@@ -6,6 +6,9 @@ import { createJiti } from "jiti";
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
 
+/** Left to Node.js when a TypeScript module is loaded: one copy of each, and no time lost on compiling them. */
+const TENSORFLOW = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
+
 /** What a user's data module gives: the evaluation set and, where run.json cannot say it, the model. */
 export interface DataModule {
   /** The evaluation set: `{ xs, ys }` or a `tf.data.Dataset`. */
@@ -50,7 +53,7 @@ export async function loadEvaluationData(module: DataModule, path: string): Prom
 async function importModule(file: string, where: string): Promise<Record<string, unknown>> {
   try {
     if (!/\.[cm]?tsx?$/.test(file)) return unwrap(await import(pathToFileURL(file).href));
-    return unwrap(await createJiti(import.meta.url).import(file));
+    return unwrap(await createJiti(import.meta.url, { nativeModules: TENSORFLOW }).import(file));
   } catch (cause) {
     throw new InvalidOptionError(where, "a module that loads", `an error: ${messageOf(cause)}`, { cause });
   }

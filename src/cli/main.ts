@@ -29,7 +29,7 @@ function createProgram(): Command {
   const program = new Command("tfjs-landscape")
     .description("Loss landscapes and optimizer trajectories for TensorFlow.js")
     .version(ownPackageVersion())
-    .showHelpAfterError("(see --help)")
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)} (see --help)\n`) })
     .exitOverride();
   addDemo(program);
   addInspect(program);
@@ -39,14 +39,22 @@ function createProgram(): Command {
   return program;
 }
 
+/** Commander's message, suggestions included, as one line. */
+function oneLine(text: string): string {
+  return `tfjs-landscape: ${text
+    .trim()
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")}`;
+}
+
 function addDemo(program: Command): void {
   subcommand(program, "demo")
     .description("train a LeNet on MNIST with SGD and with Adam, and draw where both went")
     .option("--out <dir>", "folder for the runs and the report", "landscape-demo")
     .option("--overwrite", "replace the runs and the report of an earlier demo in that folder")
     .option("--epochs <n>", "epochs of each training", parseCount("--epochs"), 12)
-    .option("--images <n>", "training images", parseCount("--images"), 4000)
-    .option("--points <n>", "grid points a side", parsePoints, [17, 17] as const)
+    .option("--images <n>", "training images", parseCount("--images"), 3000)
+    .option("--points <n>", "grid points a side", parsePoints, [15, 15] as const)
     .option("--seed <n>", "seed of weights and batches", parseCount("--seed", 0), 1)
     .addOption(backendOption())
     .action((options) => demo(options, createOutput(options.json)));

@@ -1,5 +1,5 @@
 import { InvalidDataError } from "../errors.js";
-import { doubleCenter, gramEigen } from "../math/gram-eigen.js";
+import { doubleCenter, gramShares } from "../math/gram-eigen.js";
 
 /** Options of {@link randomWalkBaseline}. */
 export interface RandomWalkOptions {
@@ -43,7 +43,7 @@ export function randomWalkBaseline(
   const { finalRow = runLengths[0] - 1 } = options;
   const aboutStart = walkGram(squaredSteps, runLengths, squaredStartDistances);
   const gram = center === "mean" ? doubleCenter(aboutStart, n) : centerAboutRow(aboutStart, n, finalRow);
-  return gramEigen(gram, n).shares;
+  return gramShares(gram, n);
 }
 
 function walkGram(

@@ -89,9 +89,9 @@ function definedOnly(options: PhateOptions): PhateOptions {
 
 function checkPhateOptions(options: ResolvedPhateOptions, count: number): void {
   integer("knn", options.knn, 1, count - 2);
+  if (options.nLandmark !== null) integer("nLandmark", options.nLandmark, 2);
   const points = Math.min(count, options.nLandmark ?? count);
   integer("nComponents", options.nComponents, 1, points - 1);
-  if (options.nLandmark !== null) integer("nLandmark", options.nLandmark, 2);
   if (options.nPca !== null) integer("nPca", options.nPca, 1);
   if (options.knnMax !== null) integer("knnMax", options.knnMax, options.knn);
   if (options.t !== "auto") integer("t", options.t, 1);

@@ -7,7 +7,7 @@ import { type MdsResult, stressOf } from "./stress.js";
 export interface SgdMdsOptions {
   /** Dimensions k of the embedding. Default 2. */
   readonly nComponents?: number;
-  /** Sweeps over all pairs. Default 40. */
+  /** Sweeps over all pairs. Default 30. */
   readonly sweeps?: number;
   /** Seed of the order of pairs. Default 0. */
   readonly seed?: number;
@@ -21,12 +21,12 @@ export interface SgdMdsOptions {
  * Each sweep visits every pair once and moves both points along their difference by μ/2 of the misfit; μ
  * falls geometrically from 1 to 0.01. Points are numbered
  * at random once, and a sweep takes the pairs (i, i + s mod n) for all s in an order drawn anew.
- * This is not the Python package's solver (batches of random pairs at a fixed small rate): compare stress.
+ * The steps are those of the Python package's solver, the order of pairs is another: compare stress.
  * Cost: O(n²·k) a sweep, n²/2 numbers of memory.
  *
  * @param distances - δ (n, n), symmetric, diagonal 0.
  * @param init - start (n, k), row-major; it is rescaled to fit the distances.
- * @see Zheng, Pawar & Goodman 2019, Graph drawing by stochastic gradient descent.
+ * @see Zheng, Pawar & Goodman 2019, Graph drawing by stochastic gradient descent (s_gd2).
  */
 export function sgdMds(
   distances: Float64Array,
@@ -34,7 +34,7 @@ export function sgdMds(
   init: Float64Array,
   options: SgdMdsOptions = {},
 ): MdsResult {
-  const { nComponents: k = 2, sweeps = 40, seed = 0, signal } = options;
+  const { nComponents: k = 2, sweeps = 30, seed = 0, signal } = options;
   const generator = xoroshiro128plus(seed);
   const order = shuffled(n, 0, generator);
   const start = rescaled(init, distances, n, k);

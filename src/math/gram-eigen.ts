@@ -1,5 +1,6 @@
 import { Matrix } from "ml-matrix";
 import { PCA } from "ml-pca";
+import { tridiagonalEigenvaluesInto, tridiagonalizeInto } from "./tridiagonal.js";
 
 /** Eigenpairs of a Gram matrix (n, n). */
 export interface GramEigen {
@@ -38,6 +39,20 @@ export function gramEigen(gram: Float64Array, n: number): GramEigen {
     for (let j = 0; j < n; j++) vectors[i * n + j] = columns.get(j, i);
   }
   return { values: shares.map((share) => share * trace), shares, vectors };
+}
+
+/**
+ * Returns the share of each eigenvalue of a Gram matrix in their sum (n), non-increasing, without the
+ * eigenvectors: some 20 times faster for large n. All 0 if the matrix is 0.
+ *
+ * @param gram - (n, n) float64, symmetric; not changed.
+ */
+export function gramShares(gram: Float64Array, n: number): Float64Array {
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += gram[i * n + i];
+  if (!(trace > 0)) return new Float64Array(n);
+  const scaled = gram.map((value) => value / trace);
+  return tridiagonalEigenvaluesInto(tridiagonalizeInto(scaled, n)).map((share) => Math.max(0, share));
 }
 
 function zeroEigen(n: number): GramEigen {

@@ -1,3 +1,5 @@
+import { InvalidDataError } from "../errors.js";
+
 /** A real symmetric tridiagonal matrix. */
 export interface Tridiagonal {
   /** Diagonal (n). */
@@ -122,17 +124,27 @@ function updateAndMultiplyInto(
  *
  * QL iteration with implicit shifts, without vectors; destroys its argument. Cost: O(n²).
  *
- * @throws {@link Error} if an eigenvalue needs more than 60 iterations (non-finite input).
+ * The error is of the order of ε times the largest entry (or 1e-150 where all are smaller).
+ *
+ * @throws {@link InvalidDataError} if an entry is not finite.
  * @see Golub & Van Loan, Matrix Computations, section 8.3.3.
  */
 export function tridiagonalEigenvaluesInto({ diagonal: d, subdiagonal }: Tridiagonal): Float64Array {
   const n = d.length;
   const e = new Float64Array(n);
   e.set(subdiagonal.subarray(1));
+  let largest = 0;
+  for (let i = 0; i < n; i++) largest += Math.abs(d[i]) + Math.abs(e[i]);
+  if (!Number.isFinite(largest)) {
+    throw new InvalidDataError("tridiagonal matrix", "finite numbers", String(largest));
+  }
+  // Couplings below this change no eigenvalue; squares of such numbers would underflow.
+  const floor = Math.max(1e-32 * largest, 1e-150);
   for (let l = 0; l < n; l++) {
     for (let iteration = 0; ; iteration++) {
       let m = l;
-      while (m < n - 1 && Math.abs(e[m]) > Number.EPSILON * (Math.abs(d[m]) + Math.abs(d[m + 1]))) m++;
+      while (m < n - 1 && Math.abs(e[m]) > floor + Number.EPSILON * (Math.abs(d[m]) + Math.abs(d[m + 1])))
+        m++;
       if (m === l) break;
       if (iteration === 60) throw new Error(`eigenvalue ${l}: no convergence in 60 iterations`);
       qlStep(d, e, l, m);

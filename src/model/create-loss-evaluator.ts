@@ -22,8 +22,8 @@ import { undefinedPoints } from "./undefined-points.js";
  * Every evaluation puts θ into the model's own variables and the model's weights back afterwards, bit for
  * bit, also when it fails or is aborted; evaluations on one model wait for each other. The model must not be
  * trained while an evaluation runs. Per-sample losses are read back and summed in float64. Values in the data
- * are taken as they are: NaN among them makes the loss NaN. Where a weight is NaN,
- * or a moving variance negative, loss and metrics are NaN.
+ * are taken as they are: NaN among them makes the loss NaN. Where a weight is NaN, or a moving variance
+ * negative, loss and metrics are NaN.
  *
  * Cost: one forward pass over the data per evaluation; memory for one copy of the data on the backend.
  *
@@ -39,7 +39,7 @@ export async function createLossEvaluator(
   options: LossEvaluatorOptions = {},
 ): Promise<LossEvaluator> {
   const backend = currentBackend().name;
-  const resolved = resolveLossEvaluatorOptions(options, backend);
+  const resolved = resolveLossEvaluatorOptions(options);
   const plan = planLoss(model, resolved);
   const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
   const isUndefined = undefinedPoints(model, weights.layout);

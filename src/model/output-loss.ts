@@ -32,7 +32,8 @@ export function outputLoss(
 ): OutputLoss {
   if (mode === "model") {
     const clips = clipMarks(compiled.name);
-    return { activation: null, loss: compiled.apply, clips, prediction: identity };
+    const loss = HIDES_NAN.has(compiled.name) ? keepingNaN(compiled.apply) : compiled.apply;
+    return { activation: null, loss, clips, prediction: identity };
   }
   const activation = finalActivation(model, output);
   if (compiled.name === "custom") return customFromLogits(compiled, output, activation);
@@ -40,6 +41,22 @@ export function outputLoss(
   if (loss === undefined) throw noLogitsError(compiled.name, output, activation);
   const prediction = activation?.kind === "softmax" ? tf.softmax : tf.sigmoid;
   return { activation, loss, clips: null, prediction: (raw) => prediction(raw) };
+}
+
+/** Losses in which WebAssembly's clipping and maximum turn a NaN among the targets into a number. */
+const HIDES_NAN: ReadonlySet<string> = new Set([
+  "meanSquaredLogarithmicError",
+  "hinge",
+  "squaredHinge",
+  "categoricalHinge",
+]);
+
+/** Adds 0 to each sample's loss, or NaN where its targets have one. */
+function keepingNaN(loss: LossFunction): LossFunction {
+  return (yTrue, yPred) => {
+    const zeros = tf.mul(tf.sum(tf.cast(yTrue, "float32"), -1), 0);
+    return tf.add(loss(yTrue, yPred), zeros);
+  };
 }
 
 /** A function on an output without softmax or sigmoid works on logits already (tf.losses.softmaxCrossEntropy). */

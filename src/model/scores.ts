@@ -45,9 +45,15 @@ export function scoreSamples(
   const gaps = raws.map((raw) => perSample(tf.isNaN(raw), samples, "max"));
   const score = (values: tf.Tensor, output: number): tf.Tensor =>
     withGaps(perSample(values, samples, "mean"), gaps[output] as tf.Tensor);
+  const losses = plan.losses.map(({ loss }, i) => {
+    const values = score(loss(ys[i] as tf.Tensor, raws[i] as tf.Tensor), i);
+    // Infinite logits are no NaN, but their softmax is: metrics have no value where the loss has none.
+    gaps[i] = tf.maximum(gaps[i] as tf.Tensor, tf.cast(tf.isNaN(values), "float32"));
+    return values;
+  });
   return {
     samples,
-    losses: plan.losses.map(({ loss }, i) => score(loss(ys[i] as tf.Tensor, raws[i] as tf.Tensor), i)),
+    losses,
     metrics: plan.metrics.map(({ apply, output }) =>
       apply === null ? null : score(apply(ys[output] as tf.Tensor, predict(output)), output),
     ),

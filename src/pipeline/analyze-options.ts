@@ -27,6 +27,8 @@ export interface AnalyzeOptions {
   readonly force?: boolean;
   /** Title of the figure; default the names of the runs. */
   readonly title?: string;
+  /** What the surface shows, for the colour bar, e.g. "training loss"; default "loss". */
+  readonly lossName?: string;
   /** Name of the evaluation set for the caption, e.g. "2,000 training images of MNIST". */
   readonly dataName?: string;
   /** Stops the work at the next batch. */

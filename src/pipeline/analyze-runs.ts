@@ -1,3 +1,4 @@
+import pick from "lodash/pick.js";
 import type { Directions } from "../directions/directions.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
@@ -64,7 +65,7 @@ export async function analyzeRuns(
       snapshots,
       trajectory: trajectories[index] as Trajectory,
     })),
-    ...(options.dataName === undefined ? {} : { dataName: options.dataName }),
+    ...pick(options, ["dataName", "lossName"]),
   });
   const warnings = [runs, [plane.directions], [surface], trajectories]
     .flat()

@@ -30,13 +30,14 @@ export async function readAnalysis(run: Run, title: string = run.manifest.name):
   const surface = await readSurface(files.surface);
   const trajectory = await readTrajectory(fidelityFile);
   if (directions === null || surface === null || trajectory === null) throw missing(run, "none");
-  const { dataName } = made.surface.options;
+  const { dataName, lossName } = made.surface.options;
   const figure = createTrajectoryFigure({
     title,
     surface,
     axes: directions,
     paths: [{ name: run.manifest.name, snapshots: run.snapshots, trajectory }],
     ...(typeof dataName === "string" ? { dataName } : {}),
+    ...(typeof lossName === "string" ? { lossName } : {}),
   });
   const warnings = [run, directions, surface, trajectory].flatMap((part) => part.warnings);
   return { runs: [run], directions, trajectories: [trajectory], surface, figure, warnings };

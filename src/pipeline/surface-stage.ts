@@ -23,7 +23,7 @@ export async function surfaceStage(
   options: ResolvedAnalyzeOptions,
 ): Promise<SurfaceStage> {
   const grid = gridAround(plane, options);
-  const provenance = surfaceProvenance(plane, evaluator, grid, options.dataName);
+  const provenance = surfaceProvenance(plane, evaluator, grid, options);
   const digest = provenanceDigest(provenance);
   const stored = options.force ? null : await readSurface(files.surface, provenance);
   if (stored !== null) return { surface: stored, digest };
@@ -45,7 +45,7 @@ function surfaceProvenance(
   plane: PlaneStage,
   evaluator: LossEvaluator,
   grid: Grid,
-  dataName: string | undefined,
+  { dataName, lossName }: ResolvedAnalyzeOptions,
 ): Provenance {
   const { lossMode, metricNames, samples, engine } = evaluator;
   return {
@@ -59,6 +59,7 @@ function surfaceProvenance(
       samples,
       engine: { ...engine },
       dataName: dataName ?? null,
+      lossName: lossName ?? null,
     },
     seed: null,
     inputs: { directions: plane.digest, data: evaluator.dataDigest, model: evaluator.modelDigest },

@@ -21,7 +21,12 @@ export interface Panel {
   readonly x: { readonly min: number; readonly max: number; readonly ticks: readonly Tick[] };
   readonly y: { readonly min: number; readonly max: number; readonly ticks: readonly Tick[] };
   readonly curves: readonly PanelCurve[];
+  /** Positions at which the learning rate had dropped; empty where it falls all the time. */
+  readonly drops: readonly number[];
 }
+
+/** More drops than this are a schedule, and no line each. */
+const MOST_DROPS = 8;
 
 /**
  * Returns the losses along the path: those of the snapshots solid, those of the plane dashed.
@@ -51,7 +56,12 @@ export function lossPanel(figure: TrajectoryFigure, theme: Theme): Panel {
     ].filter((c) => c.points.some(([, y]) => y !== null));
   });
   const positions = curves.flatMap(({ points }) => points.flatMap(([, y]) => (y === null ? [] : [y])));
-  return { x: progressAxis(figure), y: kind === "log" ? logAxis(positions) : linearAxis(positions), curves };
+  return {
+    x: progressAxis(figure),
+    y: kind === "log" ? logAxis(positions) : linearAxis(positions),
+    curves,
+    drops: dropsOf(figure),
+  };
 }
 
 /**
@@ -68,6 +78,7 @@ export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
       max: 1,
       ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${value * 100} %` })),
     },
+    drops: dropsOf(figure),
     curves: figure.paths.map(({ name, points }, index) =>
       curve(
         name,
@@ -79,6 +90,14 @@ export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
       ),
     ),
   };
+}
+
+function dropsOf({ paths, progress }: TrajectoryFigure): number[] {
+  const places = paths.flatMap(({ points }) =>
+    points.filter((point) => point.rateDropped).map((point) => point[progress]),
+  );
+  const drops = [...new Set(places)];
+  return drops.length > MOST_DROPS ? [] : drops;
 }
 
 function shareOf(point: FigurePoint): number | null {

@@ -37,13 +37,17 @@ export function provenanceLine(facts: CaptionFacts): string {
       : [
           surface.clippedShare === 0
             ? "no sample clipped"
-            : `up to ${formatPercent(surface.clippedShare)} of samples clipped`,
+            : `probabilities of up to ${formatPercent(surface.clippedShare)} of the samples clipped at 1e-7`,
         ];
   const batch = engine.batchSize > 0 ? `, batches of ${engine.batchSize}` : "";
   const threads =
     engine.threads > 0 ? `, ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}` : "";
   return [
-    dataName === null ? samples : `${dataName}, ${samples}`,
+    dataName === null
+      ? samples
+      : dataName.includes(formatCount(surface.samples))
+        ? dataName
+        : `${dataName}, ${samples}`,
     mode,
     ...clipped,
     `engine ${engine.name} (${engine.backend}${batch}${threads})`,
@@ -56,8 +60,11 @@ function contourSentence(facts: CaptionFacts): string {
   const points = `${surface.alpha.length} × ${surface.beta.length} evaluated points`;
   const range = finiteRange(surface.loss);
   if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;
+  if (range[0] === range[1]) {
+    return `The ${facts.lossName} is ${formatNumber(range[0])} at all ${points}: there is nothing to contour.`;
+  }
   if (scale.levels.length === 0) {
-    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: too flat for contours.`;
+    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: no level lies between.`;
   }
   const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
   const between = facts.interpolation;

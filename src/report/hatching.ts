@@ -1,4 +1,4 @@
-import type { Rect } from "./trajectory-layout.js";
+import type { Rect } from "./rect.js";
 
 /** Distance of hatching lines, measured along an axis, in px. */
 const SPACING = 7;

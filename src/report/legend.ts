@@ -29,7 +29,7 @@ export interface LegendRow {
 export const LEGEND_SIZE = 12;
 
 /** Room for the mark. */
-export const LEGEND_MARK_WIDTH = 22;
+export const LEGEND_MARK_WIDTH = 27;
 
 const GAP = 16;
 const ROW_HEIGHT = 22;

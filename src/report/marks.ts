@@ -12,9 +12,17 @@ export interface Shape {
   readonly z2?: number;
 }
 
-/** A white disc with a coloured rim: where a path starts. */
-export function startMark(x: number, y: number, color: string, theme: Theme): Shape[] {
-  return [disc(x, y, 7.5, theme.halo), ring(x, y, 5.2, "#ffffff", color, 2.4)];
+const END_RADIUS = 12;
+
+/**
+ * A white disc with a coloured rim: where a path starts.
+ *
+ * @param covered - Number of marks that will lie on the same spot on top of this one: it is wider by as many
+ *   rims, so that runs from one initialization show as rings around each other.
+ */
+export function startMark(x: number, y: number, color: string, theme: Theme, covered = 0): Shape[] {
+  const radius = 5.2 + 3.2 * covered;
+  return [disc(x, y, radius + 2.3, theme.halo), ring(x, y, radius, "#ffffff", color, 2.4)];
 }
 
 /** A star with a white rim: where a path ends. */
@@ -22,7 +30,7 @@ export function endMark(x: number, y: number, color: string, theme: Theme): Shap
   return [
     {
       type: "polygon",
-      shape: { points: starPoints(x, y, 9.5, 4.1) },
+      shape: { points: starPoints(x, y, END_RADIUS, 5.2) },
       style: { fill: color, stroke: theme.halo, lineWidth: 1.6, lineJoin: "round" },
       silent: true,
     },
@@ -34,9 +42,13 @@ export function pointMark(x: number, y: number, radius: number, color: string, t
   return [disc(x, y, radius + 1.1, theme.halo), disc(x, y, radius, color)];
 }
 
-/** A snapshot at which the learning rate had dropped: red, larger, with a rim in the path's colour. */
-export function dropMark(x: number, y: number, radius: number, rim: string, theme: Theme): Shape[] {
-  return [disc(x, y, radius + 3.2, rim), ring(x, y, radius + 1, theme.drop, theme.halo, 1.2)];
+/**
+ * A snapshot at which the learning rate had dropped: a red dot, with a rim in the run's colour if there are
+ * several runs. Smaller than the end's star, which it often lies on: after a drop the steps are short.
+ */
+export function dropMark(x: number, y: number, rim: string | null, theme: Theme): Shape[] {
+  if (rim === null) return [disc(x, y, 5.4, theme.halo), disc(x, y, 4.2, theme.drop)];
+  return [disc(x, y, 6.4, theme.halo), ring(x, y, 4.4, theme.drop, rim, 1.9)];
 }
 
 /** A filled circle. */

@@ -2,8 +2,8 @@ import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { decodeNumber } from "./json-number.js";
 import { disc, dropMark, endMark, type Shape, startMark } from "./marks.js";
 import type { Theme } from "./palette.js";
+import type { Rect } from "./rect.js";
 import { planeToPixel, type ToPixel } from "./surface-shapes.js";
-import type { Rect } from "./trajectory-layout.js";
 
 /** A snapshot that can be drawn, at its place. */
 interface PlacedPoint {
@@ -12,14 +12,20 @@ interface PlacedPoint {
   readonly y: number;
 }
 
+/** A run's colour, and its path in pieces. */
+interface Run {
+  readonly color: string;
+  readonly pieces: readonly (readonly PlacedPoint[])[];
+}
+
 /** Returns the colour of a run: blue if it is alone, else its place in Okabe and Ito's palette. */
 export function runColor(index: number, theme: Theme): string {
   return theme.runs[index % theme.runs.length] as string;
 }
 
 /**
- * Returns the paths with their marks: one white rim around everything, lines, snapshots, then drops of the
- * learning rate, then starts and ends, so that what is rare lies on top of what is common.
+ * Returns the paths with their marks: one rim around everything, lines, snapshots, starts and ends, and on
+ * top of all the drops of the learning rate, which are smaller than the star that they may lie on.
  */
 export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): Shape[] {
   const toPixel = planeToPixel(figure, map);
@@ -28,20 +34,20 @@ export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): S
     color: runColor(index, theme),
     pieces: placePoints(path, toPixel),
   }));
+  const isSingle = runs.length === 1;
   const drops = runs.flatMap(({ color, pieces }) =>
     pieces
       .flat()
-      .flatMap(({ point, x, y }) =>
-        point.rateDropped ? dropMark(x, y, Math.max(radius, 3.2), color, theme) : [],
-      ),
+      .filter(({ point }) => point.rateDropped)
+      .flatMap(({ x, y }) => dropMark(x, y, isSingle ? null : color, theme)),
   );
   return [
     ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => polyline(piece, theme.halo, 3.6))),
     ...runs.flatMap(({ pieces }) => pieces.flat().map(({ x, y }) => disc(x, y, radius + 1.1, theme.halo))),
     ...runs.flatMap(({ color, pieces }) => pieces.flatMap((piece) => polyline(piece, color, 1.5))),
     ...runs.flatMap(({ color, pieces }) => pieces.flat().map(({ x, y }) => disc(x, y, radius, color))),
+    ...endShapes(runs, theme),
     ...drops,
-    ...runs.flatMap(({ color, pieces }) => endShapes(pieces.flat(), color, theme)),
   ];
 }
 
@@ -50,12 +56,19 @@ export function pointRadius(count: number): number {
   return count <= 40 ? 3.8 : count <= 120 ? 3 : 2.3;
 }
 
-/** Start and end; where they fall together (a single snapshot) the end stands inside the start. */
-function endShapes(points: readonly PlacedPoint[], color: string, theme: Theme): Shape[] {
-  const first = points[0];
-  const last = points[points.length - 1];
-  if (first === undefined || last === undefined) return [];
-  return [...startMark(first.x, first.y, color, theme), ...endMark(last.x, last.y, color, theme)];
+/** Starts, then ends: where both fall together (a single snapshot) the end stands inside the start. */
+function endShapes(runs: readonly Run[], theme: Theme): Shape[] {
+  const ends = runs.flatMap(({ color, pieces }) => {
+    const points = pieces.flat();
+    const [first, last] = [points[0], points[points.length - 1]];
+    return first === undefined || last === undefined ? [] : [{ color, first, last }];
+  });
+  const starts = ends.flatMap(({ color, first }, index) => {
+    const isHere = ({ first: { x, y } }: { first: PlacedPoint }): boolean =>
+      Math.hypot(x - first.x, y - first.y) < 2;
+    return startMark(first.x, first.y, color, theme, ends.slice(index + 1).filter(isHere).length);
+  });
+  return [...starts, ...ends.flatMap(({ color, last }) => endMark(last.x, last.y, color, theme))];
 }
 
 /** Pieces of the path between snapshots without finite coordinates. */

@@ -32,7 +32,10 @@ export function refineGrid(
   const fine = new Float64Array(fineWidth * fineHeight);
   const row = new Float64Array(width);
   for (let j = 0; j < height; j++) {
-    for (let i = 0; i < width; i++) row[i] = values[j * width + i] as number;
+    for (let i = 0; i < width; i++) {
+      const value = values[j * width + i] as number;
+      row[i] = Number.isFinite(value) ? value : Number.NaN;
+    }
     const refined = refineLine(row, factor);
     fine.set(refined, j * factor * fineWidth);
   }

@@ -86,7 +86,7 @@ function sectionHtml(figure: TrajectoryFigure, index: number, pageTitle: string)
       : `<ul class="notes">${figure.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>\n`;
   return `<section>
 ${heading}<figure>
-<div class="chart" data-figure="${index}" role="img" tabindex="0" aria-label="${escapeHtml(figure.description)}"></div>
+<div class="chart" data-figure="${index}" role="application" aria-roledescription="contour map" tabindex="0" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
 <p class="hint">Point at the map for values; with the map in focus, the arrow keys walk along the path.</p>
 ${paragraphs}

@@ -25,7 +25,7 @@ export function renderSvg(option: EChartsOption, { width, height }: PictureSize)
   const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
   try {
     chart.setOption(option);
-    return embedFont(stableIds(chart.renderToSVGString()));
+    return embedFont(stripRuntime(chart.renderToSVGString()));
   } finally {
     chart.dispose();
   }
@@ -37,9 +37,15 @@ function checkSize(where: string, value: number): void {
   }
 }
 
-/** zrender numbers its charts over the life of the process; the number must not reach the file. */
-function stableIds(svg: string): string {
-  return svg.replace(/(\s(?:id|class)="|url\(#|href="#|\.)zr\d+-/g, "$1zr-");
+/**
+ * Takes out what zrender puts in for a page that would bring the picture to life: data attributes, and
+ * class names numbered over the life of the process. Quotes in texts are entities, so nothing else matches.
+ */
+function stripRuntime(svg: string): string {
+  return svg
+    .replace(/ (?:ecmeta_\w+|class)="[^"]*"/g, "")
+    .replace(/<style ?><!\[CDATA\[[^<]*\]\]>\s*<\/style>\n?/g, "")
+    .replace(/( id="|="url\(#)zr\d+-/g, "$1");
 }
 
 function embedFont(svg: string): string {

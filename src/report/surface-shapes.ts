@@ -5,8 +5,8 @@ import { hatchPath, round } from "./hatching.js";
 import { decodeNumber } from "./json-number.js";
 import type { Shape } from "./marks.js";
 import { surfaceColors, type Theme } from "./palette.js";
+import type { Rect } from "./rect.js";
 import { FONT_STACK } from "./text-width.js";
-import type { Rect } from "./trajectory-layout.js";
 
 /** From grid coordinates to px. */
 export type ToPixel = (alpha: number, beta: number) => readonly [x: number, y: number];

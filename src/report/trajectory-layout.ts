@@ -1,31 +1,22 @@
+import { InvalidOptionError } from "../errors.js";
 import type { FigureAxis, TrajectoryFigure } from "./figure.js";
 import { formatLevels, formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
 import { type LegendRow, layoutLegend, legendEntries } from "./legend.js";
 import { niceTicks } from "./nice-ticks.js";
-import { type FontWeight, textWidth } from "./text-width.js";
-import { truncateText, wrapText } from "./wrap-text.js";
-
-/** A rectangle in px from the top left corner. */
-export interface Rect {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** A line of text; x and y are where `align` and the middle of the line are. */
-export interface PlacedText {
-  readonly text: string;
-  readonly x: number;
-  readonly y: number;
-  readonly size: number;
-  readonly weight: FontWeight;
-  readonly tone: "text" | "muted";
-  readonly align: "left" | "center" | "right";
-  /** Turned a quarter to the left. */
-  readonly isVertical: boolean;
-}
+import { placePanels } from "./panel-layout.js";
+import {
+  block,
+  blocksHeight,
+  line,
+  NAME_SIZE,
+  type PlacedText,
+  placeBlocks,
+  TICK_SIZE,
+} from "./placed-text.js";
+import type { Rect } from "./rect.js";
+import { textWidth } from "./text-width.js";
+import { truncateText } from "./wrap-text.js";
 
 /** A tick: its position in data units and its label. */
 export interface Tick {
@@ -50,7 +41,7 @@ export interface TrajectoryLayout {
 
 /** Size and parts of a picture. */
 export interface TrajectoryLayoutOptions {
-  /** Width in px; default 1100. At least 280. */
+  /** Width in px, at least 280; default 1100. */
   readonly width?: number;
   /** Height in px; default what the content needs. The map takes up or gives way to what is left. */
   readonly height?: number;
@@ -59,29 +50,27 @@ export interface TrajectoryLayoutOptions {
 }
 
 const PADDING = 20;
-const TICK_SIZE = 12;
-const NAME_SIZE = 13;
 const BAR_WIDTH = 14;
 /** Below this width the panels go under the map. */
 const NARROW = 720;
-const PANEL_LABELS = 46;
 const LEAST_MAP_HEIGHT = 200;
+/** Least width of a picture in px. */
+export const LEAST_WIDTH = 280;
 
-/** A block of wrapped lines with its style. */
-interface Block {
-  readonly lines: readonly string[];
-  readonly size: number;
-  readonly weight: FontWeight;
-  readonly tone: "text" | "muted";
-}
-
-/** Returns where everything of the picture is, so that nothing overlaps and nothing is cut. */
+/**
+ * Returns where everything of the picture is, so that nothing overlaps and nothing is cut.
+ *
+ * @throws {@link InvalidOptionError} if the width, or the height for what there is to say, is too small.
+ */
 export function layoutTrajectory(
   figure: TrajectoryFigure,
   options: TrajectoryLayoutOptions = {},
 ): TrajectoryLayout {
   const { parts = "figure" } = options;
-  const width = Math.max(280, options.width ?? 1100);
+  const width = options.width ?? 1100;
+  if (!(width >= LEAST_WIDTH && Number.isFinite(width))) {
+    throw new InvalidOptionError("width", `at least ${LEAST_WIDTH} px`, String(width));
+  }
   const isNarrow = width < NARROW;
   const padding = isNarrow ? 12 : PADDING;
   const inner = width - 2 * padding;
@@ -119,8 +108,11 @@ export function layoutTrajectory(
   const natural = figure.aspect === "equal" ? boxWidth * ratio : boxWidth * 0.88;
   const wanted = Math.min(Math.max(natural, 260), 700);
   const rest = belowMap + panelsBelow + footHeight + padding;
-  const boxHeight =
-    options.height === undefined ? wanted : Math.max(LEAST_MAP_HEIGHT, options.height - mapTop - rest);
+  const least = Math.ceil(mapTop + LEAST_MAP_HEIGHT + rest);
+  if (options.height !== undefined && !(options.height >= least)) {
+    throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(options.height));
+  }
+  const boxHeight = options.height === undefined ? wanted : options.height - mapTop - rest;
   const map = fitMap(
     { x: padding + left, y: mapTop, width: boxWidth, height: boxHeight },
     figure.aspect,
@@ -212,105 +204,4 @@ function axisTitle(axis: FigureAxis, available: number): string {
 
 function narrowPanelsHeight(inner: number, count: number): number {
   return inner >= 520 || count === 1 ? 250 : 2 * 210 + 30;
-}
-
-/** Room above a panel for its heading, with and without a key; below for ticks and name, and a gap. */
-const HEADING = 30;
-const KEYED_HEADING = 46;
-const BELOW = 44;
-const PANEL_GAP = 14;
-
-/** The two panels, one above the other, or side by side where they lie below the map. */
-function placePanels(area: Rect, hasLoss: boolean, isNarrow: boolean) {
-  const plot = (box: Rect, heading: number): Rect => ({
-    x: box.x + PANEL_LABELS,
-    y: box.y + heading,
-    width: Math.max(40, box.width - PANEL_LABELS - 8),
-    height: Math.max(30, box.height - heading - BELOW),
-  });
-  // Beside the map, the name of the lower axis stands level with the map's, below the area's edge.
-  const full = isNarrow ? area : { ...area, height: area.height + BELOW };
-  let first = full;
-  let second = full;
-  let heading = HEADING;
-  if (hasLoss && isNarrow && area.width >= 520) {
-    const half = (area.width - 20) / 2;
-    first = { ...full, width: half };
-    second = { ...full, x: area.x + half + 20, width: half };
-    heading = KEYED_HEADING;
-  } else if (hasLoss) {
-    const free = full.height - KEYED_HEADING - HEADING - 2 * BELOW - PANEL_GAP;
-    const top = KEYED_HEADING + Math.round(free * 0.54) + BELOW;
-    first = { ...full, height: top };
-    second = { ...full, y: full.y + top + PANEL_GAP, height: full.height - top - PANEL_GAP };
-  }
-  const loss = hasLoss ? plot(first, KEYED_HEADING) : null;
-  const share = plot(second, heading);
-  const texts = (figure: TrajectoryFigure): PlacedText[] => {
-    const heads: [Rect, Rect, string][] = [
-      ...(loss === null ? [] : [[first, loss, "Loss along the path"] as [Rect, Rect, string]]),
-      [second, share, "Squared distance held by the plane"],
-    ];
-    return heads.flatMap(([box, rect, text]) => [
-      line(truncateText(text, NAME_SIZE, box.width, "semibold"), box.x, box.y + 9, {
-        align: "left",
-        weight: "semibold",
-      }),
-      line(figure.progress, rect.x + rect.width / 2, rect.y + rect.height + 33, { size: TICK_SIZE }),
-    ]);
-  };
-  return { loss, share, texts };
-}
-
-function block(
-  text: string,
-  size: number,
-  width: number,
-  weight: FontWeight,
-  tone: "text" | "muted",
-  maxLines?: number,
-): Block {
-  const lines = wrapText(text, size, width, maxLines === undefined ? { weight } : { weight, maxLines });
-  return { lines, size, weight, tone };
-}
-
-function lineHeight(size: number): number {
-  return Math.round(size * 1.42);
-}
-
-function blocksHeight(blocks: readonly Block[]): number {
-  return blocks.reduce(
-    (sum, { lines, size }) => sum + (lines.length > 0 ? lines.length * lineHeight(size) + 8 : 0),
-    0,
-  );
-}
-
-function placeBlocks(blocks: readonly Block[], x: number, top: number): PlacedText[] {
-  const placed: PlacedText[] = [];
-  let y = top;
-  for (const { lines, size, weight, tone } of blocks) {
-    for (const text of lines) {
-      placed.push(line(text, x, y + lineHeight(size) / 2, { align: "left", size, weight, tone }));
-      y += lineHeight(size);
-    }
-    if (lines.length > 0) y += 8;
-  }
-  return placed;
-}
-
-interface LineStyle {
-  readonly align?: "left" | "center" | "right";
-  readonly size?: number;
-  readonly weight?: FontWeight;
-  readonly tone?: "text" | "muted";
-  readonly isVertical?: boolean;
-  /** Bounds that a centred line is shifted into. */
-  readonly x?: readonly [number, number];
-}
-
-function line(text: string, x: number, y: number, style: LineStyle = {}): PlacedText {
-  const { align = "center", size = NAME_SIZE, weight = "regular", tone = "text", isVertical = false } = style;
-  const half = textWidth(text, size, weight) / 2;
-  const shifted = style.x === undefined ? x : Math.min(Math.max(x, style.x[0] + half), style.x[1] - half);
-  return { text, x: shifted, y, size, weight, tone, align, isVertical };
 }

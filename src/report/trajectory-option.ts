@@ -4,16 +4,13 @@ import type { TrajectoryFigure } from "./figure.js";
 import { LEGEND_MARK_WIDTH, LEGEND_SIZE, type LegendMark, type LegendRow } from "./legend.js";
 import { dropMark, endMark, pointMark, type Shape, startMark } from "./marks.js";
 import { type Theme, type ThemeName, themeOf } from "./palette.js";
+import { PANEL_LABELS } from "./panel-layout.js";
 import { pathShapes, runColor } from "./path-shapes.js";
+import type { PlacedText } from "./placed-text.js";
+import type { Rect } from "./rect.js";
 import { colorBarShapes, surfaceShapes, unknownShapes } from "./surface-shapes.js";
 import { FONT_STACK, textWidth } from "./text-width.js";
-import {
-  layoutTrajectory,
-  type PlacedText,
-  type Rect,
-  type Tick,
-  type TrajectoryLayoutOptions,
-} from "./trajectory-layout.js";
+import { layoutTrajectory, type Tick, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
 
 /** Options of {@link trajectoryOption}. */
 export interface TrajectoryOptionOptions extends TrajectoryLayoutOptions {
@@ -74,6 +71,12 @@ export function trajectoryOption(
       shapesSeries("surface", surfaceShapes(figure, map, theme), 1),
       shapesSeries("paths", [frame, ...pathShapes(figure, map, theme)], 3),
       ...panels.flatMap(({ panel }, index) => curveSeries(panel, index + 1, theme)),
+      shapesSeries(
+        "drops",
+        panels.flatMap(({ rect, panel }) => dropLines(rect, panel, theme)),
+        3,
+        false,
+      ),
       shapesSeries("furniture", furniture, 6, false),
     ],
   } as EChartsOption;
@@ -153,9 +156,23 @@ function curveSeries(panel: Panel, axisIndex: number, theme: Theme): object[] {
   }));
 }
 
+/** Upright lines where the learning rate had dropped. */
+function dropLines(rect: Rect, { x: { min, max }, drops }: Panel, theme: Theme): Shape[] {
+  return drops.map((value) => {
+    const x = rect.x + ((value - min) / (max - min)) * rect.width;
+    return {
+      type: "line",
+      shape: { x1: x, y1: rect.y, x2: x, y2: rect.y + rect.height },
+      style: { stroke: theme.drop, lineWidth: 1, lineDash: [2, 3] },
+      silent: true,
+    };
+  });
+}
+
 /** "— true  - - on the plane", above the loss panel. */
 function curveKey(panel: Rect, theme: Theme): Shape[] {
   const y = panel.y - 13;
+  const left = panel.x - PANEL_LABELS;
   const text = (value: string, x: number): PlacedText => ({
     text: value,
     x,
@@ -172,10 +189,10 @@ function curveKey(panel: Rect, theme: Theme): Shape[] {
     style: { stroke: theme.muted, lineWidth: 1.6, ...(lineDash === null ? {} : { lineDash }) },
     silent: true,
   });
-  const second = panel.x + 28 + textWidth("true loss", LEGEND_SIZE) + 18;
+  const second = left + 28 + textWidth("true loss", LEGEND_SIZE) + 18;
   return [
-    line(panel.x, null),
-    textShape(text("true loss", panel.x + 28), theme),
+    line(left, null),
+    textShape(text("true loss", left + 28), theme),
     line(second, [5, 3]),
     textShape(text("loss on the plane", second + 28), theme),
   ];
@@ -197,7 +214,7 @@ function legendShapes(row: LegendRow, figure: TrajectoryFigure, theme: Theme): S
       },
       theme,
     );
-    return [...markShapes(mark, x + 9, row.y, figure, theme), label];
+    return [...markShapes(mark, x + 12, row.y, figure, theme), label];
   });
 }
 
@@ -211,7 +228,7 @@ function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFi
     case "point":
       return pointMark(x, y, 3.8, common, theme);
     case "drop":
-      return dropMark(x, y, 3.2, common, theme);
+      return dropMark(x, y, figure.paths.length === 1 ? null : common, theme);
     case "unknown":
       return unknownShapes({ x: x - 8, y: y - 6, width: 16, height: 12 }, theme);
     case "run":

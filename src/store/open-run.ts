@@ -66,8 +66,8 @@ async function readHeader(directory: string, step: number, manifest: RunManifest
   return header;
 }
 
-function digestOf({ layout, dtype }: RunManifest, headers: readonly SnapshotHeader[]): string {
-  const hash = createHash("sha256").update(`${layout.digest}\n${dtype}\n`);
+function digestOf({ layout }: RunManifest, headers: readonly SnapshotHeader[]): string {
+  const hash = createHash("sha256").update(`${layout.digest}\n`);
   for (const { thetaSha256 } of headers) hash.update(`${thetaSha256}\n`);
   return hash.digest("hex");
 }

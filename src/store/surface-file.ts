@@ -36,12 +36,13 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
   const { alpha, beta, loss, metrics } = surface;
   const width = alpha.length;
   const size = width * beta.length;
-  const columns: Record<string, ArtifactColumn> = {
+  const grid: Record<string, ArtifactColumn> = {
     alpha: { values: Float64Array.from({ length: size }, (_, i) => alpha[i % width] ?? 0) },
     beta: { values: Float64Array.from({ length: size }, (_, i) => beta[Math.floor(i / width)] ?? 0) },
     loss: { values: loss },
   };
-  for (const [name, values] of Object.entries(metrics)) columns[metricColumn(name)] = { values };
+  const measured = Object.entries(metrics).map(([name, values]) => [metricColumn(name), { values }]);
+  const columns: Record<string, ArtifactColumn> = { ...grid, ...Object.fromEntries(measured) };
   for (const [name, { values }] of Object.entries(columns)) {
     if (values.length === size) continue;
     const expected = `${beta.length} × ${width} values`;
@@ -102,7 +103,7 @@ function centerDetails({ loss, metrics, clippedShare }: LossValue): JsonValue {
   };
 }
 
-/** A metric's column has its name, unless a column of the grid is called so. */
+/** A metric's column has its name, unless a column of the grid (or another metric's) is called so. */
 function metricColumn(name: string): string {
-  return ["alpha", "beta", "loss"].includes(name) ? `metric:${name}` : name;
+  return /^(alpha|beta|loss|metric:.*)$/s.test(name) ? `metric:${name}` : name;
 }

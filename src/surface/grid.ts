@@ -23,6 +23,9 @@ export interface GridOptions {
 /** An extent below this share of the other axis's is rounding noise of a straight path. */
 const STRAIGHT = 1e-6;
 
+/** An extent below this is none: coordinates that come from float32 weights do not reach it. */
+const NONE = 1e-30;
+
 /**
  * Returns a uniform grid around a path: alpha[i] = (i − i₀)·h with alpha[i₀] = 0 exactly, per axis, covering
  * the path and its margin with the smallest step that does. Where the path does not move along an axis, the
@@ -87,7 +90,7 @@ function pathExtents(coordinates: ArrayLike<number>, dimensions: number): Extent
 function widened(extent: Extent, other: Extent | undefined): Extent {
   const width = extent.high - extent.low;
   const otherWidth = other === undefined ? 0 : other.high - other.low;
-  if (width > STRAIGHT * otherWidth) return extent;
-  const half = otherWidth > 0 ? otherWidth / 2 : 1;
+  if (width > Math.max(STRAIGHT * otherWidth, NONE)) return extent;
+  const half = otherWidth > NONE ? otherWidth / 2 : 1;
   return { low: -half, high: half };
 }

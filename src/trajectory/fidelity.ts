@@ -16,7 +16,8 @@ export interface FidelityOptions {
  * Returns the trajectory with, for each snapshot, its own loss and the loss of the plane at its coordinates.
  *
  * Both are means over the same data in evaluation mode. Where they differ, the contour drawn under a
- * snapshot is not the loss it had. Losses that are not finite are kept so, with a warning.
+ * snapshot is not the loss it had. A snapshot is evaluated with all its own weights, batch-norm statistics
+ * included; a point of the plane has those of θ*, unless the directions move them. Losses that are not finite are kept so, with a warning.
  * Cost: 2·N evaluations (less one for a snapshot at θ*); two vectors of D numbers.
  *
  * @param trajectory - coordinates of N snapshots about `directions.center`.

@@ -309,6 +309,62 @@ describe("other kernels", () => {
     );
   });
 
+  it.each([
+    ["same", 3, 2],
+    ["same", [2, 3], 1],
+    [1, 3, 2],
+    ["valid", 2, 2],
+  ] as const)(
+    "the gradient of average pooling equals finite differences, pad %s, window %s, stride %s",
+    (...pool) => {
+      const [pad, window, stride] = pool as unknown as ["same" | number, number | [number, number], number];
+      const shape = [2, 5, 7, 3];
+      checkGradient(shape, (x) => tf.avgPool(x as tf.Tensor4D, window, stride, pad));
+    },
+  );
+
+  it.each(["same", "valid"] as const)("the gradient of average pooling over volumes, pad %s", (pad) => {
+    checkGradient([1, 3, 4, 5, 2], (x) => tf.avgPool3d(x as tf.Tensor5D, [2, 3, 2], [1, 2, 1], pad));
+  });
+
+  /** Compares the gradient of a weighted sum of `forward` with finite differences. */
+  function checkGradient(shape: number[], forward: (x: tf.Tensor) => tf.Tensor) {
+    const x = values(tf.util.sizeFromShape(shape), 4);
+    const loss = (a: tf.Tensor) => {
+      const y = forward(a);
+      return y.mul(tf.tensor(values(y.size, 5), y.shape)).sum();
+    };
+    const gradient = tf.tidy(() => tf.grad(loss)(tf.tensor(x, shape)).dataSync<"float32">().slice());
+    expectClose(gradient, finiteDifferences(loss, x, shape), { absolute: 1e-3, relative: 1e-3 });
+  }
+
+  it.each<[string, () => tf.Tensor]>([
+    ["MaxPool3D", () => tf.maxPool3d(tf.ones([1, 2, 2, 2, 2]) as tf.Tensor5D, 2, 1, "valid")],
+    ["Conv3DBackpropInputV2", () => conv3dGradient("Input", 1)],
+    ["Conv3DBackpropFilterV2", () => conv3dGradient("Filter", 2)],
+    ["GatherV2", () => tf.gather(tf.ones([2, 3]), tf.tensor2d([[1], [0]], [2, 1], "int32"), 1, 1)],
+  ])("%s, which gives wrong results, is refused by name", (kernelName, compute) => {
+    expect(() => tf.tidy(compute)).toThrow(
+      `${kernelName} on the "wasm" backend of TensorFlow.js: expected right results, got wrong ones; use @tensorflow`,
+    );
+  });
+
+  /** Runs the gradient kernel of a convolution of volumes with respect to its input or its filter. */
+  function conv3dGradient(to: "Input" | "Filter", stride: number): tf.Tensor {
+    const shape = to === "Input" ? { inputShape: [1, 3, 3, 3, 1] } : { filterShape: [2, 2, 2, 1, 1] };
+    const x = tf.ones([1, 3, 3, 3, 1]);
+    const filter = tf.ones([2, 2, 2, 1, 1]);
+    const dy = tf.conv3d(x as tf.Tensor5D, filter as tf.Tensor5D, stride, "valid");
+    const inputs = to === "Input" ? { dy, filter } : { x, dy };
+    const strides = [stride, stride, stride];
+    return run(`Conv3DBackprop${to}V2`, inputs, { ...shape, strides, pad: "valid" });
+  }
+
+  it("Conv3DBackpropFilterV2 works where its results are right", () => {
+    const gradient = tf.tidy(() => conv3dGradient("Filter", 1).dataSync<"float32">().slice());
+    expect([...gradient]).toEqual(new Array(8).fill(64));
+  });
+
   it("matMul with transposed operands equals the plain JavaScript backend's", async () => {
     const size = fc.integer({ min: 1, max: 6 });
     const product = fc.record({ m: size, k: size, n: size, batch: fc.array(size, { maxLength: 2 }) });

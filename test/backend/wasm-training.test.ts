@@ -71,7 +71,6 @@ const MODELS: readonly (readonly [string, number[], Layers])[] = [
       layers.conv2dTranspose({ filters: 3, kernelSize: 2, padding: "same" }),
     ],
   ],
-  ["Conv3D", [4, 5, 4, 2], () => [layers.conv3d({ filters: 3, kernelSize: 2, strides: 2, padding: "same" })]],
   [
     "BatchNormalization",
     IMAGE,
@@ -92,7 +91,7 @@ const MODELS: readonly (readonly [string, number[], Layers])[] = [
     IMAGE,
     () => [
       layers.conv2d({ filters: 4, kernelSize: 2 }),
-      layers.averagePooling2d({ poolSize: 3, strides: 2, padding: "same" }),
+      layers.averagePooling2d({ poolSize: 3, strides: 2 }),
     ],
   ],
   [
@@ -131,7 +130,7 @@ const MODELS: readonly (readonly [string, number[], Layers])[] = [
     "UpSampling2D",
     IMAGE,
     () => [
-      layers.conv2d({ filters: 4, kernelSize: 2 }),
+      layers.conv2d({ filters: 4, kernelSize: [3, 2] }),
       layers.upSampling2d({ size: [2, 2], interpolation: "bilinear" }),
     ],
   ],

@@ -152,11 +152,11 @@ describe("pcaDirections, identities", () => {
   });
 
   it("does not depend on the block, nor on whether rows are in memory", async () => {
-    const rows = scatteredRows(6, 101);
+    const rows = scatteredRows(6, 5003);
     const source = memoryRowSource(rows);
-    const streamed: RowSource = { rows: 6, columns: 101, readBlockInto: source.readBlockInto };
+    const streamed: RowSource = { rows: 6, columns: 5003, readBlockInto: source.readBlockInto };
     const whole = await pcaDirections(source, options);
-    for (const blockColumns of [1, 7, 100, 101, 1000]) {
+    for (const blockColumns of [97, 1000, 2048, 5003, 10_000]) {
       const parts = await pcaDirections(streamed, { ...options, blockColumns });
       expectAllClose(parts.allExplainedVarianceRatio, whole.allExplainedVarianceRatio, { absolute: 1e-12 });
       parts.vectors.forEach((vector, a) => {

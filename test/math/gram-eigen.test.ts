@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cholesky, solveCholesky } from "../../src/math/cholesky.js";
-import { doubleCenter, gramEigen } from "../../src/math/gram-eigen.js";
+import { doubleCenter, gramEigen, gramShares } from "../../src/math/gram-eigen.js";
 import { createNormal } from "../../src/math/random.js";
 import { addGramExactInto } from "../../src/math/row-kernels.js";
 import { expectAllClose } from "../support/allclose.js";
@@ -43,6 +43,17 @@ describe("gramEigen", () => {
       );
     }
     expect([...gramEigen(new Float64Array(4), 2).shares]).toEqual([0, 0]);
+  });
+});
+
+describe("gramShares", () => {
+  it("are those of the eigenpairs, of singular matrices too", () => {
+    for (const matrix of [gram, doubleCenter(gram, n), new Float64Array(n * n).fill(2)]) {
+      const before = matrix.slice();
+      expectAllClose(gramShares(matrix, n), gramEigen(matrix, n).shares, { absolute: 1e-13 });
+      expect(matrix).toEqual(before);
+    }
+    expect([...gramShares(new Float64Array(9), 3)]).toEqual([0, 0, 0]);
   });
 });
 

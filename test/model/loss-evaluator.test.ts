@@ -348,6 +348,12 @@ describe("createLossEvaluator, what it leaves behind", () => {
     const withNaN = tf.tidy(() => data.xs.concat(tf.fill([1, 4], Number.NaN)));
     const holes = await createLossEvaluator(model, { xs: withNaN, ys: oneHot(SAMPLES + 1) });
     expect((await holes.evaluate(theta)).loss).toBeNaN();
+    const targets = tf.tidy(() => data.ys.slice(1).concat(tf.fill([1, 3], Number.NaN)));
+    for (const loss of ["hinge", "categoricalHinge", "meanSquaredLogarithmicError", "meanSquaredError"]) {
+      model.compile({ optimizer: "sgd", loss });
+      const unknown = await createLossEvaluator(model, { xs: data.xs, ys: targets });
+      expect((await unknown.evaluate(theta)).loss, loss).toBeNaN();
+    }
   });
 });
 

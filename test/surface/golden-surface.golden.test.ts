@@ -88,7 +88,10 @@ describe.each(["tanh", "relu"] as const)("d_mlp.json, %s", (activation) => {
       alpha: Float64Array.from(results.grid2d.alphas),
       beta: Float64Array.from(results.grid2d.betas),
     };
+    const tensors = tf.memory().numTensors;
     const surface = await evaluateSurface(evaluator, { center, vectors: random }, grid);
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(surface.center).toEqual(await evaluator.evaluate(center));
     expectGolden(surface, results.grid2d.float32, 1e-6);
     expectGolden(surface, results.grid2d.float64, 1e-6);
   });

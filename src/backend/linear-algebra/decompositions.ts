@@ -1,6 +1,7 @@
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import { InvalidDataError } from "../../errors.js";
 import type { SymmetricEigen } from "../../math/linear-algebra.js";
+import { singularValues } from "../../math/singular-values.js";
 
 /**
  * Returns all eigenpairs of a symmetric matrix, largest eigenvalue first, in float64 JavaScript (ml-matrix:
@@ -47,6 +48,25 @@ export function singularValuesByGolubKahan(
   return Float64Array.from(decomposition.diagonal.slice(0, Math.min(rows, columns)))
     .sort()
     .reverse();
+}
+
+/** From this size on the values-only method is worth its accuracy (below it a decomposition takes some 30 ms). */
+const VALUES_ONLY_FROM = 200;
+
+/**
+ * Returns the singular values of a matrix, non-increasing, in float64 JavaScript.
+ *
+ * Below 200 rows or columns to full accuracy; from there on by tridiagonalization of A·Aᵀ, without vectors,
+ * in which values below 6e-8 of the largest come out as 0.
+ * Cost: some 0.06 s for (500, 500), 0.35 s for (1000, 1000), 2.7 s for (2000, 2000).
+ *
+ * @param matrix - (rows, columns), row-major.
+ * @throws {@link InvalidDataError} if an entry is not finite.
+ */
+export function singularValuesInJs(matrix: Float64Array, rows: number, columns: number): Float64Array {
+  if (Math.min(rows, columns) < VALUES_ONLY_FROM) return singularValuesByGolubKahan(matrix, rows, columns);
+  checkFinite("singularValues", matrix, columns);
+  return singularValues(matrix, rows, columns);
 }
 
 /** Names the first entry that is not finite: a decomposition of it would not end, or mean nothing. */

@@ -1,5 +1,5 @@
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
-import { singularValuesByGolubKahan, symmetricEigenByQl } from "./decompositions.js";
+import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
 /** Columns per tile: two rows of float32 and their partners stay in the processor's first cache. */
 const TILE = 1024;
@@ -23,7 +23,7 @@ export const jsLinearAlgebra: LinearAlgebra = {
     return symmetricEigenByQl(matrix, n);
   },
   async singularValues(matrix, rows, columns) {
-    return singularValuesByGolubKahan(matrix, rows, columns);
+    return singularValuesInJs(matrix, rows, columns);
   },
 };
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../errors.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
-import { singularValuesByGolubKahan, symmetricEigenByQl } from "./decompositions.js";
+import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
 
 /** How to cut up a Gram product for a backend; measured at (100, 1,000,000). */
@@ -47,7 +47,7 @@ export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearA
       return symmetricEigenByQl(matrix, n);
     },
     async singularValues(matrix, rows, columns) {
-      return singularValuesByGolubKahan(matrix, rows, columns);
+      return singularValuesInJs(matrix, rows, columns);
     },
   };
 }

@@ -38,9 +38,19 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0].layout });
   const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
   const planes = [
-    { name: "sgd", title: "SGD with momentum", runs: [runs[0]], directory: runs[0].directory },
-    { name: "adam", title: "Adam", runs: [runs[1]], directory: runs[1].directory },
-    { name: "joint", title: "SGD and Adam on one plane", runs, directory: join(out, "joint") },
+    {
+      name: "sgd",
+      title: "LeNet on MNIST, SGD with momentum",
+      runs: [runs[0]],
+      directory: runs[0].directory,
+    },
+    { name: "adam", title: "LeNet on MNIST, Adam", runs: [runs[1]], directory: runs[1].directory },
+    {
+      name: "joint",
+      title: "LeNet on MNIST, SGD and Adam on one plane",
+      runs,
+      directory: join(out, "joint"),
+    },
   ];
   const figures: NamedFigure[] = [];
   for (const { name, title, runs: shown, directory } of planes) {
@@ -89,7 +99,8 @@ async function analyzeOne(
 ): Promise<RunsAnalysis> {
   const { onProgress, stop } = analysisProgress(output, `${options.title}: `);
   const dataName = `the first ${EVALUATION_IMAGES.toLocaleString("en")} training images of MNIST`;
-  const analysis = await analyzeRuns(runs, tools, { ...options, dataName, onProgress }).finally(stop);
+  const names = { dataName, lossName: "training loss" };
+  const analysis = await analyzeRuns(runs, tools, { ...options, ...names, onProgress }).finally(stop);
   output.warn(analysis.warnings);
   return analysis;
 }

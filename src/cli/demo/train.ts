@@ -20,7 +20,7 @@ export interface DemoTraining {
 const BATCH_SIZE = 64;
 
 /**
- * Trains the demo's network and records it; the rate drops tenfold after two thirds of the epochs.
+ * Trains the demo's network and records it; the rate drops to a fifth after half of the epochs.
  *
  * @returns the trained model.
  */
@@ -32,7 +32,7 @@ export async function trainDemo(
   const { name, directory, optimizer, epochs, seed, overwrite } = training;
   const model = createLeNet(seed);
   model.compile({ optimizer, loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-  const dropAfter = Math.max(1, Math.round((2 * epochs) / 3));
+  const dropAfter = Math.max(1, Math.round(epochs / 2));
   const report = new tf.CustomCallback({
     onEpochBegin: async (epoch) => progress.update(epoch, epochs),
     onTrainEnd: async () => progress.update(epochs, epochs),
@@ -42,7 +42,7 @@ export async function trainDemo(
     verbose: 0,
     callbacks: [
       trajectoryCallback({ directory, name, seed, overwrite }),
-      learningRateScheduler({ kind: "step", factor: 0.1, every: dropAfter }),
+      learningRateScheduler({ kind: "step", factor: 0.2, every: dropAfter }),
       report,
     ],
   });

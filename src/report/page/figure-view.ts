@@ -4,7 +4,7 @@ import { decodeNumber } from "../json-number.js";
 import { measureText } from "../measure-text.js";
 import { pointReadout, surfaceReadout } from "../readout.js";
 import { planeToPixel } from "../surface-shapes.js";
-import { layoutTrajectory, type TrajectoryLayout } from "../trajectory-layout.js";
+import { LEAST_WIDTH, layoutTrajectory, type TrajectoryLayout } from "../trajectory-layout.js";
 import { trajectoryOption } from "../trajectory-option.js";
 import { createTooltip } from "./tooltip.js";
 
@@ -24,6 +24,7 @@ export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
   setPlatformAPI({ measureText });
   const canvas = document.createElement("div");
   canvas.className = "canvas";
+  canvas.setAttribute("aria-hidden", "true");
   place.append(canvas);
   const tooltip = createTooltip(place);
   const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });
@@ -33,8 +34,9 @@ export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
   let current: Target | null = null;
 
   const draw = (): void => {
-    const width = Math.floor(place.clientWidth);
-    if (width === 0) return;
+    // Hidden places have no width; below the least one the chart is cut rather than unreadable.
+    if (place.clientWidth === 0) return;
+    const width = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
     const options = { width, parts: "chart", theme: dark.matches ? "dark" : "light" } as const;
     layout = layoutTrajectory(figure, options);
     targets = findTargets(figure, layout);
@@ -81,7 +83,7 @@ export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
   place.addEventListener("keydown", walk);
   dark.addEventListener("change", draw);
   new ResizeObserver(() => {
-    if (layout === null || Math.floor(place.clientWidth) !== layout.width) draw();
+    if (layout === null || Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== layout.width) draw();
   }).observe(place);
   draw();
 }

@@ -17,11 +17,13 @@ export interface Tooltip {
 /** Distance of the box from its place, in px. */
 const OFFSET = 16;
 
-/** Creates the box inside `place`. Texts go in as text nodes only: no string becomes markup. */
+/** Creates the box inside `place`, and after it the text for assistive technology. Texts go in as text nodes only: no string becomes markup. */
 export function createTooltip(place: HTMLElement): Tooltip {
   const box = add(place, "div", "tooltip");
   const marker = add(place, "div", "marker");
-  const spoken = add(place, "div", "out");
+  const spoken = document.createElement("div");
+  spoken.className = "out";
+  place.after(spoken);
   spoken.setAttribute("aria-live", "polite");
   box.hidden = true;
   marker.hidden = true;
@@ -31,9 +33,8 @@ export function createTooltip(place: HTMLElement): Tooltip {
       box.hidden = false;
       marker.hidden = !isMarked;
       moveTo(marker, at.x, at.y);
-      const right = at.x + OFFSET + box.offsetWidth <= place.clientWidth;
-      const x = right ? at.x + OFFSET : Math.max(0, at.x - OFFSET - box.offsetWidth);
-      moveTo(box, x, Math.max(0, Math.min(at.y - OFFSET, place.clientHeight - box.offsetHeight)));
+      const { x, y } = boxPlace(place, box, at);
+      moveTo(box, x, y);
       if (isSpoken) spoken.textContent = toSentence(readout);
     },
     hide() {
@@ -42,6 +43,16 @@ export function createTooltip(place: HTMLElement): Tooltip {
       spoken.textContent = "";
     },
   };
+}
+
+/** Right of the place, left of it where there is more room, or below where neither side has enough. */
+function boxPlace(place: HTMLElement, box: HTMLElement, at: { readonly x: number; readonly y: number }) {
+  const beside = Math.max(0, Math.min(at.y - OFFSET, place.clientHeight - box.offsetHeight));
+  const right = at.x + OFFSET;
+  const left = at.x - OFFSET - box.offsetWidth;
+  if (right + box.offsetWidth <= place.clientWidth) return { x: right, y: beside };
+  if (left >= 0) return { x: left, y: beside };
+  return { x: Math.max(0, (place.clientWidth - box.offsetWidth) / 2), y: at.y + OFFSET };
 }
 
 function fill(box: HTMLElement, { heading, rows }: Readout): void {

@@ -1,0 +1,214 @@
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
+import { loadData } from "./fixtures/tiny-data.js";
+
+const newFolder = temporaryFolders();
+const run = newFolder();
+const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
+const fixtures = fileURLToPath(new URL("./fixtures/", import.meta.url));
+const dataModule = join(fixtures, "tiny-data.js");
+
+function cli(...args: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+}
+
+/** The lines on stderr that are the program's own: TensorFlow's library greets there by itself. */
+function ownLines(stderr: string): string[] {
+  const isOwn = (line: string) =>
+    line !== "" && !/^(WARNING: All log messages before absl|I0000 )/.test(line);
+  return stderr.split("\n").filter(isOwn);
+}
+
+/** Runs a command with --json and returns its object; stdout must hold nothing else. */
+function json(...args: string[]): Record<string, unknown> {
+  const { status, stdout, stderr } = cli(...args, "--json");
+  expect(stderr).not.toContain("Error");
+  expect(status).toBe(0);
+  expect(stdout.trim().split("\n").length).toBe(1);
+  return JSON.parse(stdout);
+}
+
+beforeAll(async () => {
+  await useTestBackend();
+  const { xs, ys } = loadData();
+  const model = tinyModel(tf.train.momentum(0.1, 0.9));
+  await model.fit(xs, ys, {
+    epochs: 5,
+    batchSize: 6,
+    verbose: 0,
+    callbacks: [trajectoryCallback({ directory: run, name: "tiny" })],
+  });
+});
+
+describe("inspect", () => {
+  test("--json gives snapshots and parameters", () => {
+    const result = json("inspect", run);
+    const snapshots = result.snapshots as { epoch: number; iteration: number; logs: object }[];
+    expect(snapshots.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(snapshots.map(({ iteration }) => iteration)).toEqual([0, 4, 8, 12, 16, 20]);
+    expect(Object.keys(snapshots[0]?.logs ?? {})).toEqual([]);
+    expect(Object.keys(snapshots[1]?.logs ?? {}).sort()).toEqual(["acc", "loss"]);
+    const parameters = result.parameters as { role: string; trainable: boolean; size: number }[];
+    expect(parameters.map(({ role }) => role)).toEqual([
+      "kernel",
+      "bias",
+      "scale",
+      "offset",
+      "kernel",
+      "bias",
+      "state",
+      "state",
+    ]);
+    const sizes = parameters.map(({ size }) => size);
+    expect(result.parameterCount).toBe(sizes.reduce((sum, size) => sum + size, 0));
+    expect(result.trainableCount).toBe((result.parameterCount as number) - 8);
+  });
+
+  test("for a person: the run's name, its weights and snapshots", () => {
+    const { stdout, status } = cli("inspect", run);
+    expect(status).toBe(0);
+    expect(stdout).toContain("tiny");
+    expect(stdout).toContain("snapshot 5: epoch 5, iteration 20, learning rate 0.1");
+  });
+});
+
+describe("pca, surface and plot", () => {
+  test("pca --json: shares, baseline, coordinates that end at the centre", () => {
+    const result = json("pca", run);
+    const shares = result.explainedVarianceRatio as number[];
+    expect(shares.length).toBe(2);
+    expect(shares[0]).toBeGreaterThan(shares[1] as number);
+    expect((result.randomWalkBaseline as number[]).length).toBe(2);
+    const coordinates = result.coordinates as number[][];
+    expect(coordinates.length).toBe(6);
+    expect(coordinates[5]).toEqual([0, 0]);
+    expect((result.inPlaneShare as number[])[5]).toBe(1);
+    const other = json("pca", run, "--components", "1,3", "--center", "final");
+    expect(other.explainedVarianceRatio).not.toEqual(shares);
+  });
+
+  test("surface --json: rows over beta, the centre on the grid, the model's own loss there", () => {
+    const result = json("surface", run, "--data", dataModule, "--points", "7x5");
+    const [alpha, beta] = [result.alpha as number[], result.beta as number[]];
+    const loss = result.loss as number[][];
+    expect([alpha.length, beta.length, loss.length, loss[0]?.length]).toEqual([7, 5, 5, 7]);
+    const center = result.center as { loss: number; metrics: Record<string, number> };
+    expect(loss[beta.indexOf(0)]?.[alpha.indexOf(0)]).toBe(center.loss);
+    const metrics = result.metrics as Record<string, number[][]>;
+    expect(metrics.acc?.[beta.indexOf(0)]?.[alpha.indexOf(0)]).toBe(center.metrics.acc);
+    expect(result.nonFinite).toBe(0);
+    expect(result.engine).toMatchObject({ name: "tfjs" });
+  });
+
+  test("surface again is read, not computed; --force computes; a TypeScript module gives the same", () => {
+    const file = join(run, "surfaces/pca.arrow");
+    json("surface", run, "--data", dataModule, "--points", "5");
+    const first = statSync(file).mtimeMs;
+    json("surface", run, "--data", dataModule, "--points", "5");
+    expect(statSync(file).mtimeMs).toBe(first);
+    const forced = json("surface", run, "--data", dataModule, "--points", "5", "--force");
+    expect(statSync(file).mtimeMs).toBeGreaterThan(first);
+    const typed = json("surface", run, "--data", join(fixtures, "typed-data.ts"), "--points", "5");
+    expect(typed.loss).toEqual(forced.loss);
+  });
+
+  test("surface takes a range literally and keeps the centre beside it", () => {
+    const result = json("surface", run, "--data", dataModule, "--range", "0.5:1.5:3,-1:0:4");
+    expect(result.alpha).toEqual([0.5, 1, 1.5]);
+    expect((result.beta as number[]).length).toBe(4);
+    expect(typeof (result.center as { loss: unknown }).loss).toBe("number");
+  });
+
+  test("plot writes SVG, PNG and HTML that name the run and the data", () => {
+    json("surface", run, "--data", dataModule, "--points", "5");
+    const out = newFolder();
+    const { files } = json("plot", run, "--out", out) as { files: string[] };
+    expect(files.map((file) => file.slice(out.length + 1))).toEqual(["plot.svg", "plot.png", "report.html"]);
+    expect(readFileSync(files[0] as string, "utf8")).toContain("tiny");
+    expect(readFileSync(files[2] as string, "utf8")).toContain("24 points on a ring");
+    const only = json("plot", run, "--out", newFolder(), "--format", "svg", "--title", "A & B");
+    expect((only.files as string[]).length).toBe(1);
+    expect(readFileSync((only.files as string[])[0] as string, "utf8")).toContain("A &amp; B");
+  });
+
+  test("stderr begins with the backend", () => {
+    const { stderr } = cli("pca", run);
+    expect(ownLines(stderr)[0]).toMatch(/^backend \w+ \(@tensorflow\//);
+  });
+});
+
+describe("bad input: exit code 2, one line that says what was expected", () => {
+  const cases: [string, string[], RegExp][] = [
+    ["no such run", ["inspect", "nowhere"], /nowhere.*expected/],
+    ["no such command", ["inspct", run], /unknown command 'inspct'/],
+    ["no data module", ["surface", run], /required option '--data <module>'/],
+    ["a module that is not there", ["surface", run, "--data", "nope.js"], /no such file/],
+    ["a module without loadData", ["surface", run, "--data", join(fixtures, "no-data.js")], /loadData\(\)/],
+    ["data that throw", ["surface", run, "--data", join(fixtures, "throwing-data.js")], /disk is on fire/],
+    ["a range of one axis", ["surface", run, "--data", dataModule, "--range", "0:1:5"], /two axes/],
+    ["a range upside down", ["surface", run, "--data", dataModule, "--range", "1:0:5,0:1:5"], /range/],
+    ["too few points", ["surface", run, "--data", dataModule, "--points", "1"], /--points/],
+    ["an unknown backend", ["pca", run, "--backend", "abacus"], /abacus/],
+    ["an unknown option", ["pca", run, "--colour"], /unknown option '--colour'/],
+    ["a component beyond the path", ["pca", run, "--components", "1,9"], /components/],
+    ["an unknown loss mode", ["surface", run, "--data", dataModule, "--loss", "best"], /--loss/],
+  ];
+  test.each(cases)("%s", (_title, args, pattern) => {
+    const { status, stdout, stderr } = cli(...args);
+    expect(status).toBe(2);
+    expect(stdout).toBe("");
+    const lines = ownLines(stderr).filter((line) => !/^(backend |warning )/.test(line));
+    expect(lines.length).toBe(1);
+    expect(lines[0]).toMatch(pattern);
+  });
+
+  test("a damaged snapshot is named, with what was expected", () => {
+    const copy = newFolder();
+    mkdirSync(join(copy, "snapshots"), { recursive: true });
+    writeFileSync(join(copy, "run.json"), readFileSync(join(run, "run.json")));
+    for (const name of readdirSync(join(run, "snapshots"))) {
+      const bytes = readFileSync(join(run, "snapshots", name));
+      writeFileSync(join(copy, "snapshots", name), name === "000002.arrow" ? bytes.subarray(0, 300) : bytes);
+    }
+    const { status, stderr } = cli("inspect", copy);
+    expect(status).toBe(2);
+    expect(stderr).toContain("000002.arrow");
+  });
+
+  test("plot before surface says how to compute it, and writes nothing", () => {
+    const copy = newFolder();
+    mkdirSync(join(copy, "snapshots"), { recursive: true });
+    writeFileSync(join(copy, "run.json"), readFileSync(join(run, "run.json")));
+    for (const name of readdirSync(join(run, "snapshots"))) {
+      writeFileSync(join(copy, "snapshots", name), readFileSync(join(run, "snapshots", name)));
+    }
+    const { status, stderr } = cli("plot", copy);
+    expect(status).toBe(2);
+    expect(stderr).toContain("tfjs-landscape surface");
+    expect(existsSync(join(copy, "plot.svg"))).toBe(false);
+  });
+
+  test("a demo never replaces an earlier one unasked", () => {
+    const out = newFolder();
+    mkdirSync(join(out, "sgd", "snapshots"), { recursive: true });
+    writeFileSync(join(out, "sgd", "run.json"), readFileSync(join(run, "run.json")));
+    const { status, stderr } = cli("demo", "--out", out);
+    expect(status).toBe(2);
+    expect(stderr).toContain(join(out, "sgd"));
+    expect(stderr).toContain("overwrite");
+  });
+});
+
+test("--help and --version end with exit code 0", () => {
+  expect(cli("--help").status).toBe(0);
+  const { status, stdout } = cli("--version");
+  expect(status).toBe(0);
+  expect(stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+});

@@ -1,0 +1,55 @@
+import { inflateSync } from "node:zlib";
+
+/** A decoded picture: 8-bit RGBA. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** Colour of a pixel as [r, g, b, a]. */
+  at(x: number, y: number): readonly number[];
+}
+
+/** Decodes an 8-bit, non-interlaced RGB(A) PNG: a second implementation to read what is written. */
+export function decodePng(bytes: Uint8Array): Picture {
+  const file = Buffer.from(bytes);
+  if (file.toString("latin1", 1, 4) !== "PNG") throw new Error("not a PNG file");
+  const [width, height] = [file.readUInt32BE(16), file.readUInt32BE(20)];
+  const [depth, colorType, , , interlace] = file.subarray(24, 29);
+  const channels = colorType === 6 ? 4 : 3;
+  if (depth !== 8 || interlace !== 0 || (colorType !== 6 && colorType !== 2))
+    throw new Error("unexpected PNG form");
+  const parts: Buffer[] = [];
+  for (let at = 8; at < file.length; at += 12 + file.readUInt32BE(at)) {
+    if (file.toString("latin1", at + 4, at + 8) === "IDAT")
+      parts.push(file.subarray(at + 8, at + 8 + file.readUInt32BE(at)));
+  }
+  const raw = inflateSync(Buffer.concat(parts));
+  const stride = width * channels;
+  const pixels = new Uint8Array(stride * height);
+  for (let y = 0; y < height; y++) {
+    const filter = raw[y * (stride + 1)] as number;
+    for (let x = 0; x < stride; x++) {
+      const left = x >= channels ? (pixels[y * stride + x - channels] as number) : 0;
+      const up = y > 0 ? (pixels[(y - 1) * stride + x] as number) : 0;
+      const corner = x >= channels && y > 0 ? (pixels[(y - 1) * stride + x - channels] as number) : 0;
+      pixels[y * stride + x] = (raw[y * (stride + 1) + 1 + x] as number) + predict(filter, left, up, corner);
+    }
+  }
+  return {
+    width,
+    height,
+    at: (x, y) => {
+      const start = Math.round(y) * stride + Math.round(x) * channels;
+      return [...pixels.subarray(start, start + channels), 255].slice(0, 4);
+    },
+  };
+}
+
+function predict(filter: number, left: number, up: number, corner: number): number {
+  if (filter === 1) return left;
+  if (filter === 2) return up;
+  if (filter === 3) return (left + up) >> 1;
+  if (filter !== 4) return 0;
+  const estimate = left + up - corner;
+  const [a, b, c] = [Math.abs(estimate - left), Math.abs(estimate - up), Math.abs(estimate - corner)];
+  return a <= b && a <= c ? left : b <= c ? up : corner;
+}

@@ -1,0 +1,163 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { tableFromIPC } from "@uwdata/flechette";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FormatError, InvalidDataError } from "../../src/errors.js";
+import { type Artifact, decodeArtifact, encodeArtifact } from "../../src/store/artifact.js";
+import { readArtifact, writeArtifact } from "../../src/store/artifact-file.js";
+import { memoryReader } from "../../src/store/byte-reader.js";
+import { bitsOf, sampleProvenance, temporaryFolder } from "./sample-run.js";
+
+const sample: Artifact = {
+  columns: {
+    name: { values: ["a", "", "çé𝄞"] },
+    count: { values: Int32Array.of(-1, 0, 2 ** 31 - 1) },
+    value: { values: Float64Array.of(Number.NaN, -0, Number.NEGATIVE_INFINITY) },
+    small: { values: Float32Array.of(1.5, 2.5, 3.5) },
+    vectors: { values: Float32Array.of(1, 2, 3, 4, 5, 6), width: 2 },
+    points: { values: Float64Array.of(1, 2, 3), width: 1 },
+  },
+  details: { text: "x", list: [1, null, true] },
+  provenance: sampleProvenance(),
+};
+
+const anyArtifact: fc.Arbitrary<Artifact> = fc
+  .record({ rows: fc.integer({ min: 0, max: 6 }), width: fc.integer({ min: 1, max: 5 }) })
+  .chain(({ rows, width }) => {
+    const exactly = (length: number) => ({ minLength: length, maxLength: length });
+    return fc.record({
+      columns: fc.record({
+        text: fc.record({ values: fc.array(fc.string({ unit: "grapheme" }), exactly(rows)) }),
+        int: fc.array(fc.integer(), exactly(rows)).map((v) => ({ values: Int32Array.from(v) })),
+        real: fc.array(fc.double(), exactly(rows)).map((v) => ({ values: Float64Array.from(v) })),
+        wide: fc
+          .array(fc.float(), exactly(rows * width))
+          .map((v) => ({ values: Float32Array.from(v), width })),
+      }),
+      details: fc.jsonValue() as fc.Arbitrary<null>,
+      provenance: fc.integer().map(sampleProvenance),
+    });
+  });
+
+function bits({ columns, details, provenance }: Artifact) {
+  const parts = Object.entries(columns).map(([name, { values, width }]) => [
+    name,
+    width,
+    values instanceof Float32Array || values instanceof Float64Array ? bitsOf(values) : [...values],
+  ]);
+  return { parts, details: JSON.stringify(details), provenance };
+}
+
+/** JSON of a value with sorted keys, as it is stored. */
+const sorted = (artifact: Artifact): Artifact => ({
+  ...artifact,
+  details: JSON.parse(JSON.stringify(sortKeys(artifact.details))) as null,
+});
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, entry]) => [key, sortKeys(entry)]));
+}
+
+describe("stored results", () => {
+  test("come back bit for bit", async () => {
+    const file = join(await temporaryFolder(), "deep", "er", "result.arrow");
+    await fc.assert(
+      fc.asyncProperty(anyArtifact, async (artifact) => {
+        await writeArtifact(file, artifact);
+        const read = await readArtifact(file, artifact.provenance);
+        expect(read && bits(read)).toEqual(bits(sorted(artifact)));
+      }),
+    );
+    expect(await readdir(join(file, ".."))).toEqual(["result.arrow"]);
+  });
+
+  test("another implementation reads the same", () => {
+    const table = tableFromIPC(encodeArtifact(sample, "sample"));
+    expect(table.toColumns()).toMatchObject({
+      name: ["a", "", "çé𝄞"],
+      count: sample.columns.count?.values,
+      value: sample.columns.value?.values,
+      small: sample.columns.small?.values,
+    });
+    expect([...(table.getChild("vectors").at(1) as Iterable<number>)]).toEqual([3, 4]);
+    expect(table.schema.metadata?.get("format")).toBe("tfjs-landscape-artifact");
+    expect(JSON.parse(table.schema.metadata?.get("provenance") ?? "")).toEqual(sample.provenance);
+  });
+
+  test("missing or stale: null; without an expectation: whatever is there", async () => {
+    const file = join(await temporaryFolder(), "result.arrow");
+    expect(await readArtifact(file, sampleProvenance())).toBeNull();
+    expect(await readArtifact(join(file, "below", "a-file"), sampleProvenance())).toBeNull();
+    await writeArtifact(file, sample);
+    expect(await readArtifact(file, sampleProvenance(2))).toBeNull();
+    expect(await readArtifact(file, sampleProvenance(1))).not.toBeNull();
+    expect(await readArtifact(file)).not.toBeNull();
+  });
+
+  test("cut off anywhere, or any byte changed: FormatError, or the same content", async () => {
+    const whole = encodeArtifact(sample, "sample");
+    const attempt = (bytes: Uint8Array) =>
+      decodeArtifact(memoryReader("sample", bytes), () => true).catch((reason: unknown) => reason);
+    for (let length = 0; length < whole.length; length++) {
+      expect(await attempt(whole.subarray(0, length))).toBeInstanceOf(FormatError);
+    }
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = whole.slice();
+      damaged[at] = (damaged[at] as number) ^ 0x41;
+      const result = await attempt(damaged);
+      if (result instanceof FormatError) continue;
+      if (result instanceof Error) expect.fail(`byte ${at}: ${result.stack}`);
+      expect(bits(result as Artifact)).toEqual(bits(sorted(sample)));
+    }
+  });
+
+  test("foreign and newer files are refused by name, stale or not", async () => {
+    const file = join(await temporaryFolder(), "result.arrow");
+    await writeFile(file, "not Arrow at all, but long enough");
+    await expect(readArtifact(file, sampleProvenance(2))).rejects.toThrow(
+      /result.arrow: expected a complete Arrow/,
+    );
+    const bytes = Buffer.from(encodeArtifact(sample, "sample"));
+    const version = bytes.lastIndexOf("formatVersion");
+    const at = bytes.indexOf("\x01\0\0\x001\0", version - 32, "latin1");
+    expect(at).toBeGreaterThan(0);
+    bytes[at + 4] = "2".charCodeAt(0);
+    await writeFile(file, bytes);
+    await expect(readArtifact(file, sampleProvenance(2))).rejects.toThrow(
+      /result.arrow: expected format version 1 or older, got 2/,
+    );
+  });
+
+  test.each([
+    ["no columns", {}, /x: expected at least one column, got none/],
+    [
+      "columns of different length",
+      { a: { values: ["1"] }, b: { values: Float64Array.of(1, 2) } },
+      /x: b: expected 1 rows, got 2/,
+    ],
+    [
+      "lists that do not come out even",
+      { a: { values: Float64Array.of(1, 2, 3), width: 2 } },
+      /x: a: expected lists of a positive length within 3, got 2/,
+    ],
+    [
+      "lists of integers",
+      { a: { values: Int32Array.of(1), width: 1 } },
+      /float32 or float64 values in a list/,
+    ],
+  ])("%s cannot be written and leave the old file alone", async (_, columns, message) => {
+    const encode = () => encodeArtifact({ ...sample, columns }, "x");
+    expect(encode).toThrow(InvalidDataError);
+    expect(encode).toThrow(message);
+    const file = join(await temporaryFolder(), "result.arrow");
+    await writeArtifact(file, sample);
+    const before = await readFile(file);
+    await expect(writeArtifact(file, { ...sample, columns })).rejects.toThrow(InvalidDataError);
+    expect(await readFile(file)).toEqual(before);
+    expect(await readdir(join(file, ".."))).toEqual(["result.arrow"]);
+  });
+});

@@ -1,5 +1,4 @@
 import type * as tf from "@tensorflow/tfjs";
-import { currentBackend } from "../backend/current-backend.js";
 import { EvaluationError } from "../errors.js";
 import { createLossEvaluator } from "../model/create-loss-evaluator.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
@@ -47,7 +46,7 @@ export async function createEngineEvaluator(
 ): Promise<EngineEvaluator> {
   const own = resolveEngineOptions(options);
   if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
-  const resolved = resolveLossEvaluatorOptions(options, currentBackend().name);
+  const resolved = resolveLossEvaluatorOptions(options);
   const loss = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
   const plan = planModel(model, loss, layout);

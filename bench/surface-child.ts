@@ -100,6 +100,7 @@ async function open({ engine, threads, plane: usesPlane }: NonNullable<Command["
 async function evaluate(points: NonNullable<Command["points"]>) {
   const { moveTo, theta } = point as PlanePoint;
   const losses: number[] = [];
+  const cpu = process.cpuUsage();
   const begin = performance.now();
   for (const [alpha, beta] of points) {
     moveTo(alpha, beta);
@@ -109,7 +110,9 @@ async function evaluate(points: NonNullable<Command["points"]>) {
         : await plane.evaluate(theta, alpha, beta);
     losses.push(value.loss);
   }
-  return { seconds: (performance.now() - begin) / 1000 / points.length, losses };
+  const seconds = (performance.now() - begin) / 1000 / points.length;
+  const { user, system } = process.cpuUsage(cpu);
+  return { seconds, cpuSeconds: (user + system) / 1e6 / points.length, losses };
 }
 
 async function answer(command: Command): Promise<unknown> {

@@ -21,6 +21,8 @@ export interface SurfaceCase {
   readonly peer: number | null;
   /** Median over repetitions of ours / peer, measured in turn. */
   readonly ratio: number | null;
+  /** The same ratio of processor time, which other processes disturb less; with one thread only. */
+  readonly cpuRatio: number | null;
   /** PyTorch as the published loss-landscape code runs it. */
   readonly reference: number | null;
   readonly parameters: number;
@@ -128,6 +130,7 @@ interface Runner {
   /** Points that it evaluates in each turn. */
   readonly points: number;
   readonly seconds: number[];
+  readonly cpuSeconds: number[];
   losses: readonly number[];
 }
 
@@ -144,11 +147,15 @@ async function runCase(name: string, settings: Settings): Promise<SurfaceCase[]>
         const answer = await runner.peer.ask({ points: points.slice(0, runner.points) });
         runner.losses = answer.losses as number[];
         // The first turn warms up and is not counted.
-        if (repetition > 0) runner.seconds.push(answer.seconds as number);
+        if (repetition === 0) continue;
+        runner.seconds.push(answer.seconds as number);
+        runner.cpuSeconds.push(answer.cpuSeconds as number);
       }
     }
-    for (const { label, seconds } of runners)
-      log(`surface ${name}: ${label} ${median(seconds).toFixed(4)} s`);
+    for (const { label, seconds, cpuSeconds } of runners) {
+      const cpu = median(cpuSeconds).toFixed(4);
+      log(`surface ${name}: ${label} ${median(seconds).toFixed(4)} s, processor ${cpu} s`);
+    }
     return runners
       .filter(({ label }) => !label.startsWith("torch"))
       .map((runner) => caseOf(name, runner, runners, machine, facts, settings));
@@ -167,11 +174,16 @@ async function startRunners(
   const child = join(dirname(fileURLToPath(import.meta.url)), "surface-child.js");
   const runner = (label: string, peer: PythonPeer, about: Record<string, unknown>, points: number) => {
     log(`surface ${name}: ${label} ${JSON.stringify(about)}`);
-    runners.push({ label, peer, about, points, seconds: [], losses: [] });
+    runners.push({ label, peer, about, points, seconds: [], cpuSeconds: [], losses: [] });
   };
   let facts: Record<string, unknown> = {};
   for (const { label, backend, engine } of contenders) {
-    const environment = { ...KEEP_MEMORY, TFJS_LANDSCAPE_BACKEND: backend, TF_CPP_MIN_LOG_LEVEL: "2" };
+    const environment = {
+      ...KEEP_MEMORY,
+      TFJS_LANDSCAPE_BACKEND: backend,
+      TF_CPP_MIN_LOG_LEVEL: "2",
+      TF_NUM_INTRAOP_THREADS: String(threads),
+    };
     const peer = startProcess(process.execPath, [child], environment);
     const write = runners.length === 0;
     const prepare = { case: name, folder, write, ...(samples === undefined ? {} : { samples }) };
@@ -214,7 +226,7 @@ function caseOf(
   runners: readonly Runner[],
   machineGflops: number | null,
   facts: Record<string, unknown>,
-  { repetitions }: Settings,
+  { repetitions, threads }: Settings,
 ): SurfaceCase {
   const tuned = runners.find(({ label }) => label === "torch-tuned");
   const reference = runners.find(({ label }) => label === "torch-reference");
@@ -231,7 +243,8 @@ function caseOf(
     isCached: runner.about.isCached as boolean,
     ours,
     peer,
-    ratio: tuned === undefined ? null : median(runner.seconds.map((own, i) => own / tuned.seconds[i])),
+    ratio: tuned === undefined ? null : medianRatio(runner.seconds, tuned.seconds),
+    cpuRatio: tuned === undefined || threads > 1 ? null : medianRatio(runner.cpuSeconds, tuned.cpuSeconds),
     reference: reference === undefined ? null : median(reference.seconds),
     parameters: facts.parameters as number,
     samples,
@@ -247,6 +260,10 @@ function largestDifference(losses: readonly number[], expected: readonly number[
   const count = Math.min(losses.length, expected.length);
   const differences = losses.slice(0, count).map((loss, i) => Math.abs(loss - expected[i]) / expected[i]);
   return Math.max(...differences);
+}
+
+function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
+  return median(ours.map((own, i) => own / theirs[i]));
 }
 
 function median(values: readonly number[]): number {

@@ -22,8 +22,14 @@ export type { ColumnRange, ColumnSelectionOptions } from "./directions/column-se
 export type { GramPrecision } from "./directions/difference-gram.js";
 export type { Directions, RowSource } from "./directions/directions.js";
 export { memoryRowSource } from "./directions/memory-rows.js";
+export { type Normalization, type NormalizeOptions, normalizeDirection } from "./directions/normalize.js";
 export { type PcaDirections, pcaDirections } from "./directions/pca.js";
 export type { PcaCenter, PcaOptions } from "./directions/pca-options.js";
+export {
+  type RandomDirections,
+  type RandomDirectionsOptions,
+  randomDirections,
+} from "./directions/random.js";
 export { type RandomWalkOptions, randomWalkBaseline } from "./directions/random-walk.js";
 export {
   BackendError,

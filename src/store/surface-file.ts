@@ -17,6 +17,7 @@ const detailsSchema = z.object({
     loss: numberSchema,
     metrics: z.array(z.tuple([z.string(), numberSchema])),
     clippedShare: numberSchema.nullable(),
+    cappedShare: numberSchema.nullable().optional(),
   }),
   nonFinite: count,
   clippedShare: numberSchema.nullable(),
@@ -73,8 +74,13 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
     beta: Float64Array.from({ length: height }, (_, j) => betas[j * width] ?? 0),
     loss: values("loss"),
     metrics: Object.fromEntries(metrics.map((name) => [name, values(metricColumn(name))])),
-    center: { ...center, metrics: Object.fromEntries(center.metrics) },
+    center: readCenter(center),
   };
+}
+
+function readCenter({ cappedShare, metrics, ...rest }: z.infer<typeof detailsSchema>["center"]): LossValue {
+  const value = { ...rest, metrics: Object.fromEntries(metrics) };
+  return cappedShare === undefined ? value : { ...value, cappedShare };
 }
 
 function detailsOf(surface: Surface): JsonValue {
@@ -87,7 +93,7 @@ function detailsOf(surface: Surface): JsonValue {
     metrics: Object.keys(metrics),
     center: centerDetails(center),
     nonFinite,
-    clippedShare: clippedShare === null ? null : jsonNumber(clippedShare),
+    clippedShare: shareDetails(clippedShare),
     lossMode,
     samples,
     engine: { name, backend, batchSize, threads },
@@ -95,12 +101,17 @@ function detailsOf(surface: Surface): JsonValue {
   };
 }
 
-function centerDetails({ loss, metrics, clippedShare }: LossValue): JsonValue {
+function centerDetails({ loss, metrics, clippedShare, cappedShare }: LossValue): JsonValue {
   return {
     loss: jsonNumber(loss),
     metrics: Object.entries(metrics).map(([name, value]) => [name, jsonNumber(value)]),
-    clippedShare: clippedShare === null ? null : jsonNumber(clippedShare),
+    clippedShare: shareDetails(clippedShare),
+    ...(cappedShare === undefined ? {} : { cappedShare: shareDetails(cappedShare) }),
   };
+}
+
+function shareDetails(share: number | null): JsonValue {
+  return share === null ? null : jsonNumber(share);
 }
 
 /** A metric's column has its name, unless a column of the grid (or another metric's) is called so. */

@@ -12,7 +12,7 @@ import { openSamples } from "../model/open-samples.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
 import type { LandscapeWarning } from "../warning.js";
 import { chooseEngine } from "./choose-engine.js";
-import { type DataSet, readColumns } from "./data-columns.js";
+import { type DataSet, hasNaN, readColumns } from "./data-columns.js";
 import type { EngineEvaluator } from "./engine-evaluator.js";
 import {
   type EngineEvaluatorOptions,
@@ -53,6 +53,8 @@ export async function createEngineEvaluator(
   if (!plan.supported) return passOver(model, data, options, own, plan.reason);
   const set = await readData(model, data, resolved, plan);
   if (set === null) return passOver(model, data, options, own, "data too large to keep");
+  // Engines' activations, pools and clipping may drop NaN on the way.
+  if (hasNaN(set)) return passOver(model, data, options, own, "NaN in the data");
   const choice = await chooseEngine(model, data, { plan, loss, layout, set, options, own });
   if (choice.evaluator === null)
     return modelEvaluator(model, data, options, choice.warnings, choice.measured);

@@ -46,3 +46,11 @@ export function firstRows(data: DataColumns, samples: number): DataColumns {
   });
   return { samples, columns };
 }
+
+/** Whether a number in the data is NaN. */
+export function hasNaN({ columns }: DataColumns): boolean {
+  return columns.some(({ values }) => {
+    for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return true;
+    return false;
+  });
+}

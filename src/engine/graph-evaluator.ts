@@ -1,18 +1,19 @@
 import type { LossValue } from "../model/loss-evaluator.js";
+import type { PlaneVectors } from "../model/plane-loss.js";
 import type { ScorePlan } from "../model/scores.js";
 import type { DataColumns, GraphEngine, ProgramBatches } from "./graph-program.js";
 import type { ModelPlan } from "./plan/plan-model.js";
-import { hasUndefinedWeight, weightsAt } from "./plan/weights-at.js";
-import { createPlaneEvaluation, type PlaneEvaluation, type PlaneVectors } from "./plane-evaluation.js";
+import { weightsAt } from "./plan/weights-at.js";
+import { createPlaneEvaluation, type PlaneEvaluation } from "./plane-evaluation.js";
 import { sumBatches } from "./run-batches.js";
-import { undefinedLoss, valueOfTotals } from "./score-totals.js";
+import { valueOfTotals } from "./score-totals.js";
 
 /** A model's plan compiled by an engine, with its data. */
 export interface GraphEvaluator {
   readonly engine: GraphEngine;
   evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue>;
   /** Prepares for many points of one plane, or returns null where that would not help. */
-  openPlane(plane: PlaneVectors): Promise<PlaneEvaluation | null>;
+  openPlane(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneEvaluation | null>;
   /** Cuts the data into batches of another size, or takes other data. */
   load(data: DataColumns, batchSize: number): void;
   dispose(): void;
@@ -30,13 +31,16 @@ export async function createGraphEvaluator(
   return {
     engine,
     async evaluate(theta, signal) {
-      const weights = weightsAt(plan.graph, plan.reader(theta));
-      if (hasUndefinedWeight(weights)) return undefinedLoss(scores);
-      await program.setWeights(weights);
+      await program.setWeights(weightsAt(plan.graph, plan.reader(theta)));
       const totals = await sumBatches(loaded.batches, plan.totals.length, undefined, signal);
       return valueOfTotals(scores, plan.totals, totals, loaded.data.samples);
     },
-    openPlane: (plane) => createPlaneEvaluation(engine, plan, scores, plane, loaded.data, loaded.size),
+    openPlane: (plane, signal) =>
+      createPlaneEvaluation(
+        { engine, plan, scores, data: loaded.data, batchSize: loaded.size },
+        plane,
+        signal,
+      ),
     load(data, batchSize) {
       if (isLoaded) loaded.batches.dispose();
       loaded = { data, batches: program.cut(data, batchSize), size: batchSize };

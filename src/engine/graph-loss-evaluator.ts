@@ -1,11 +1,15 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../errors.js";
+import { undefinedValue } from "../model/evaluate-at.js";
+import type { LossValue } from "../model/loss-evaluator.js";
 import type { LossPlan } from "../model/loss-plan.js";
 import { evaluationDigest } from "../model/model-digest.js";
+import type { PlaneLoss } from "../model/plane-loss.js";
+import { undefinedPoints } from "../model/undefined-points.js";
 import type { ParameterLayout } from "../params/layout.js";
 import type { LandscapeWarning } from "../warning.js";
 import type { DataSet } from "./data-columns.js";
-import type { EngineEvaluator, PlaneLoss } from "./engine-evaluator.js";
+import type { EngineEvaluator } from "./engine-evaluator.js";
 import type { GraphEvaluator } from "./graph-evaluator.js";
 
 /** A graph evaluator with its data, and what it is of. */
@@ -24,6 +28,7 @@ export interface GraphLossParts {
 export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
   const { model, loss, layout, set, evaluator, batchSize, measured, warnings } = parts;
   const { name, backend, threads } = evaluator.engine;
+  const isUndefined = undefinedPoints(model, layout);
   const queue = createQueue(() => evaluator.dispose());
   const check = (theta: Float32Array, signal: AbortSignal | undefined): void => {
     signal?.throwIfAborted();
@@ -45,22 +50,22 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
     evaluate: (theta, signal) =>
       queue.run(() => {
         check(theta, signal);
-        return evaluator.evaluate(theta, signal);
+        return isUndefined(theta) ? noValue(loss) : evaluator.evaluate(theta, signal);
       }),
-    openPlane: (plane) =>
+    openPlane: (plane, signal) =>
       queue.run(async (): Promise<PlaneLoss> => {
-        check(plane.center, undefined);
-        for (const vector of plane.vectors) check(vector, undefined);
-        const kept = await evaluator.openPlane(plane);
+        for (const vector of [plane.center, ...plane.vectors]) check(vector, signal);
+        const kept = await evaluator.openPlane(plane, signal);
         const inner = createQueue(() => kept?.dispose());
         return {
           isCached: kept !== null,
-          evaluate: (theta, alpha, beta, signal) =>
+          evaluate: (theta, alpha, beta, stop) =>
             inner.run(() =>
               queue.run(() => {
-                check(theta, signal);
-                if (kept === null) return evaluator.evaluate(theta, signal);
-                return kept.evaluate(theta, alpha, beta, signal);
+                check(theta, stop);
+                if (isUndefined(theta)) return noValue(loss);
+                if (kept === null) return evaluator.evaluate(theta, stop);
+                return kept.evaluate(theta, alpha, beta, stop);
               }),
             ),
           dispose: inner.close,
@@ -68,6 +73,11 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
       }),
     dispose: queue.close,
   };
+}
+
+/** The value where the loss is not defined. */
+async function noValue(loss: LossPlan): Promise<LossValue> {
+  return undefinedValue(loss);
 }
 
 /** Runs tasks one after another; after `close`, frees what they use as soon as none is under way. */

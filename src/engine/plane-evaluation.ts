@@ -1,25 +1,28 @@
 import type { LossValue } from "../model/loss-evaluator.js";
+import type { PlaneVectors } from "../model/plane-loss.js";
 import type { ScorePlan } from "../model/scores.js";
-import type { DataColumn, DataColumns, GraphEngine } from "./graph-program.js";
+import type { DataColumn, DataColumns, GraphEngine, ProgramBatches } from "./graph-program.js";
 import { cutFirstLinear, type FirstLinearCut } from "./plan/first-linear.js";
 import { foldBatchNorm } from "./plan/fold-batch-norm.js";
-import type { Graph } from "./plan/graph.js";
 import type { ModelPlan } from "./plan/plan-model.js";
-import { hasUndefinedWeight, weightsAt } from "./plan/weights-at.js";
+import { weightsAt } from "./plan/weights-at.js";
 import { sumBatches } from "./run-batches.js";
-import { undefinedLoss, valueOfTotals } from "./score-totals.js";
-
-/** θ* and one or two directions, all of θ's length. */
-export interface PlaneVectors {
-  readonly center: Float32Array;
-  readonly vectors: readonly Float32Array[];
-}
+import { valueOfTotals } from "./score-totals.js";
 
 /** Computes losses on one plane. */
 export interface PlaneEvaluation {
   /** `theta` is θ* + alpha·dx + beta·dy, for the weights behind the first layer. */
   evaluate(theta: Float32Array, alpha: number, beta: number, signal?: AbortSignal): Promise<LossValue>;
   dispose(): void;
+}
+
+/** What a plane is evaluated with. */
+export interface PlaneParts {
+  readonly engine: GraphEngine;
+  readonly plan: ModelPlan;
+  readonly scores: ScorePlan;
+  readonly data: DataColumns;
+  readonly batchSize: number;
 }
 
 /** Most bytes of first-layer outputs that are kept (512 MiB). */
@@ -32,17 +35,15 @@ const LEAST_GAIN = 64;
  * the graph has no such layer, or would be read from memory more slowly than it is computed.
  */
 export async function createPlaneEvaluation(
-  engine: GraphEngine,
-  plan: ModelPlan,
-  scores: ScorePlan,
+  parts: PlaneParts,
   plane: PlaneVectors,
-  data: DataColumns,
-  batchSize: number,
+  signal: AbortSignal | undefined,
 ): Promise<PlaneEvaluation | null> {
+  const { engine, plan, scores, data, batchSize } = parts;
   const cut = cutFirstLinear(plan.raw);
   if (cut === null || !isWorthwhile(cut, data.samples)) return null;
   if (hasNaN(plane.center) || plane.vectors.some(hasNaN)) return null;
-  const outputs = await firstOutputs(engine, plan, cut, plane, data, batchSize);
+  const outputs = await firstOutputs(parts, cut, plane, signal);
   const rest: DataColumns = {
     samples: data.samples,
     columns: [...outputs, ...data.columns.filter(({ name }) => name.startsWith("y"))],
@@ -52,9 +53,7 @@ export async function createPlaneEvaluation(
   const batches = program.cut(rest, largerBatch(batchSize, data.samples));
   return {
     async evaluate(theta, alpha, beta, signal) {
-      const weights = weightsAt(graph, plan.reader(theta));
-      if (hasUndefinedWeight(weights)) return undefinedLoss(scores);
-      await program.setWeights(weights);
+      await program.setWeights(weightsAt(graph, plan.reader(theta)));
       const totals = await sumBatches(batches, plan.totals.length, { alpha, beta }, signal);
       return valueOfTotals(scores, plan.totals, totals, data.samples);
     },
@@ -76,16 +75,14 @@ function isWorthwhile({ shape, saved }: FirstLinearCut, samples: number): boolea
 }
 
 function hasNaN(values: Float32Array): boolean {
-  return hasUndefinedWeight([values]);
+  return values.some((value) => Number.isNaN(value));
 }
 
 async function firstOutputs(
-  engine: GraphEngine,
-  plan: ModelPlan,
+  { engine, plan, data, batchSize }: PlaneParts,
   { before, shape }: FirstLinearCut,
   { center, vectors }: PlaneVectors,
-  data: DataColumns,
-  batchSize: number,
+  signal: AbortSignal | undefined,
 ): Promise<DataColumn[]> {
   const program = await engine.compile(before);
   const batches = program.cut(data, batchSize);
@@ -98,7 +95,7 @@ async function firstOutputs(
       ["hy", plan.reader(vectors[1] ?? zero, "zero")],
     ] as const) {
       await program.setWeights(weightsAt(before, read));
-      columns.push({ name, shape, values: await allOutputs(batches, data.samples, shape) });
+      columns.push({ name, shape, values: await allOutputs(batches, data.samples, shape, signal) });
     }
     return columns;
   } finally {
@@ -108,14 +105,16 @@ async function firstOutputs(
 }
 
 async function allOutputs(
-  batches: ReturnType<Awaited<ReturnType<GraphEngine["compile"]>>["cut"]>,
+  batches: ProgramBatches,
   samples: number,
-  shape: Graph["nodes"][0]["shape"],
+  shape: readonly number[],
+  signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
   const size = shape.reduce((product, length) => product * length, 1);
   const values = new Float32Array(samples * size);
   let offset = 0;
   for (let batch = 0; batch < batches.count; batch++) {
+    signal?.throwIfAborted();
     const output = await batches.run(batch);
     values.set(output, offset);
     offset += output.length;

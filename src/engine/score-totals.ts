@@ -2,12 +2,6 @@ import type { LossValue } from "../model/loss-evaluator.js";
 import type { ScorePlan } from "../model/scores.js";
 import type { PlannedTotal } from "./plan/plan-model.js";
 
-/** The value at a θ where the loss is not defined. */
-export function undefinedLoss(scores: ScorePlan): LossValue {
-  const metrics = Object.fromEntries(scores.metrics.map(({ name }) => [name, Number.NaN]));
-  return { loss: Number.NaN, metrics, clippedShare: null, cappedShare: null };
-}
-
 /** Means over an evaluation set from totals over all of its samples. */
 export function valueOfTotals(
   scores: ScorePlan,
@@ -22,10 +16,12 @@ export function valueOfTotals(
   };
   // A prediction that is NaN makes the sample's loss and metrics NaN, whatever the formulas make of it.
   const withGap = (mean: number, output: number) => (find("gap", output) === 0 ? mean : Number.NaN);
+  // Nor has a metric a value where the loss has none.
   const losses = scores.losses.map((_, output) => withGap(find("loss", output) as number, output));
   const metrics = scores.metrics.map(({ name, apply, output }, i) => {
-    const own = apply === null ? losses[output] : withGap(find("metric", i) as number, output);
-    return [name, own as number] as const;
+    const loss = losses[output] as number;
+    const own = apply === null || Number.isNaN(loss) ? loss : (find("metric", i) as number);
+    return [name, own] as const;
   });
   return {
     loss: losses.reduce((a, b) => a + b, 0),

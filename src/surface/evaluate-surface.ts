@@ -1,6 +1,7 @@
 import type { Directions } from "../directions/directions.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LossEvaluator, LossValue } from "../model/loss-evaluator.js";
+import type { PlaneLoss } from "../model/plane-loss.js";
 import { checkDirections, checkGrid } from "./check-surface.js";
 import { createPlanePoint } from "./plane-point.js";
 import type { Grid, Surface } from "./surface.js";
@@ -47,16 +48,23 @@ export async function evaluateSurface(
   const total = indices.length + (origin === -1 ? 1 : 0);
   const report = progressReporter(total, options.onProgress);
 
-  const center = await evaluator.evaluate(point.theta, options.signal);
+  const plane = await openPlane(evaluator, directions, total, options.signal);
   const values = createValues(evaluator, indices.length);
-  report();
-  if (origin !== -1) values.put(origin, center);
-  for (const index of indices) {
-    if (index === origin) continue;
-    options.signal?.throwIfAborted();
-    point.moveTo(alpha[index % width] as number, beta[Math.floor(index / width)] as number);
-    values.put(index, await evaluator.evaluate(point.theta, options.signal));
+  let center: LossValue;
+  try {
+    center = await plane.evaluate(point.theta, 0, 0, options.signal);
     report();
+    if (origin !== -1) values.put(origin, center);
+    for (const index of indices) {
+      if (index === origin) continue;
+      options.signal?.throwIfAborted();
+      const [x, y] = [alpha[index % width] as number, beta[Math.floor(index / width)] as number];
+      point.moveTo(x, y);
+      values.put(index, await plane.evaluate(point.theta, x, y, options.signal));
+      report();
+    }
+  } finally {
+    plane.dispose();
   }
   const { loss, metrics } = values;
   const nonFinite = loss.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
@@ -64,6 +72,26 @@ export async function evaluateSurface(
   const clippedShare = values.clippedShare();
   const warnings = surfaceWarnings({ nonFinite, points: loss.length, cappedShare: values.cappedShare() });
   return { alpha, beta, loss, metrics, center, nonFinite, clippedShare, lossMode, samples, engine, warnings };
+}
+
+/** Fewest points for which preparing a plane, which costs about three, is worthwhile. */
+const POINTS_FOR_PLANE = 16;
+
+/** Returns what evaluates the points: the evaluator's own plane where it has one, else the evaluator. */
+async function openPlane(
+  evaluator: LossEvaluator,
+  { center, vectors }: Pick<Directions, "center" | "vectors">,
+  points: number,
+  signal: AbortSignal | undefined,
+): Promise<PlaneLoss> {
+  if (evaluator.openPlane !== undefined && points >= POINTS_FOR_PLANE) {
+    return evaluator.openPlane({ center, vectors: vectors.slice(0, 2) }, signal);
+  }
+  return {
+    isCached: false,
+    evaluate: (theta, _alpha, _beta, stop) => evaluator.evaluate(theta, stop),
+    dispose() {},
+  };
 }
 
 /**

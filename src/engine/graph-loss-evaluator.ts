@@ -85,21 +85,26 @@ function createQueue(free: () => void) {
   let tail: Promise<unknown> = Promise.resolve();
   let pending = 0;
   let isClosed = false;
+  let isFreed = false;
+  const freeIfIdle = () => {
+    if (!isClosed || isFreed || pending > 0) return;
+    isFreed = true;
+    free();
+  };
   return {
     isClosed: () => isClosed,
     run<T>(task: () => Promise<T>): Promise<T> {
       pending++;
       const result = tail.then(task).finally(() => {
         pending--;
-        if (isClosed && pending === 0) free();
+        freeIfIdle();
       });
       tail = result.catch(() => undefined);
       return result;
     },
     close(): void {
-      if (isClosed) return;
       isClosed = true;
-      if (pending === 0) free();
+      freeIfIdle();
     },
   };
 }

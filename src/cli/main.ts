@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { BACKEND_CHOICES } from "../backend/backend-info.js";
 import { ownPackageVersion } from "../capture/package-version.js";
+import { ENGINE_CHOICES } from "../engine/engine-options.js";
 import { demo } from "./commands/demo.js";
 import { inspect } from "./commands/inspect.js";
 import { pca } from "./commands/pca.js";
@@ -85,6 +86,9 @@ function addSurface(program: Command): void {
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
+    .addOption(
+      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
+    )
     .addOption(backendOption())
     .action((run, options) => surface(run, options, createOutput(options.json)));
 }

@@ -1,3 +1,4 @@
+import type { LandscapeWarning } from "../warning.js";
 import type { PlaneLoss, PlaneVectors } from "./plane-loss.js";
 
 /** Which loss is computed: the compiled one with TF.js's clipping, or the exact log-softmax form. */
@@ -42,6 +43,8 @@ export interface LossEvaluator {
   readonly lossMode: LossMode;
   /** Length of θ. */
   readonly parameterCount: number;
+  /** What the user should know of the choice of engine. Not given by every evaluator. */
+  readonly warnings?: readonly LandscapeWarning[];
   /** Names of the metrics that `evaluate` returns. */
   readonly metricNames: readonly string[];
   /** Number of samples in the evaluation set. */

@@ -104,7 +104,12 @@ describe("pca, surface and plot", () => {
     const metrics = result.metrics as Record<string, number[][]>;
     expect(metrics.acc?.[beta.indexOf(0)]?.[alpha.indexOf(0)]).toBe(center.metrics.acc);
     expect(result.nonFinite).toBe(0);
-    expect(result.engine).toMatchObject({ name: "tfjs" });
+    expect((result.engine as { name: string }).name).toMatch(/^(tfjs|tensorflow|onnx)$/);
+    const own = json("surface", run, "--data", dataModule, "--points", "7x5", "--engine", "tfjs", "--force");
+    expect(own.engine).toMatchObject({ name: "tfjs" });
+    for (const [j, row] of (own.loss as number[][]).entries()) {
+      for (const [i, value] of row.entries()) expect(loss[j]?.[i]).toBeCloseTo(value, 5);
+    }
   });
 
   test("surface again is read, not computed; --force computes; a TypeScript module gives the same", () => {

@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
+import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
 import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../pipeline/analyze-runs.js";
 import { type NamedFigure, writeReport } from "../../pipeline/write-report.js";
 import { openRun } from "../../store/open-run.js";
@@ -35,7 +35,7 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   const images = await loadMnist("train", Math.max(options.images, EVALUATION_IMAGES));
   const { runs, model } = await trainBoth(out, images, options, output);
   const evaluation = takeFirst(images, EVALUATION_IMAGES);
-  const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0].layout });
+  const evaluator = await createEngineEvaluator(model, evaluation, { layout: runs[0].layout });
   const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
   const planes = [
     {

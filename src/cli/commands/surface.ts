@@ -1,6 +1,7 @@
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
+import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
+import type { EngineChoice } from "../../engine/engine-options.js";
 import { toRows } from "../../json.js";
-import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
 import type { LossMode } from "../../model/loss-evaluator.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
 import { analyzeRuns } from "../../pipeline/analyze-runs.js";
@@ -21,6 +22,7 @@ export interface SurfaceCommandOptions extends PlaneCommandOptions {
   readonly range?: string;
   readonly loss?: LossMode;
   readonly batchSize?: number;
+  readonly engine?: EngineChoice;
 }
 
 /** `surface RUN --data MODULE`: the loss surface around the trajectory, stored in the run directory. */
@@ -34,10 +36,10 @@ export async function surface(
   const module = await loadDataModule(options.data);
   const model = (await module.loadModel?.()) ?? (await modelFromManifest(run.manifest));
   const data = await loadEvaluationData(module, options.data);
-  const evaluator = await createLossEvaluator(
+  const evaluator = await createEngineEvaluator(
     model,
     data,
-    defined({ loss: options.loss, batchSize: options.batchSize, layout: run.layout }),
+    defined({ loss: options.loss, batchSize: options.batchSize, engine: options.engine, layout: run.layout }),
   );
   const { center, components, weights, force, points, margin, range } = options;
   const { onProgress, stop } = analysisProgress(output);

@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { createEngineEvaluator } from "../src/engine/create-engine-evaluator.js";
@@ -31,6 +33,8 @@ export interface LandscapeCallbackOptions
    */
   readonly onError?: (error: unknown) => void;
 }
+
+const REPORT_FILES = ["plot.svg", "plot.png", "report.html"];
 
 /**
  * Callback that records a training like {@link TrajectoryCallback} and draws it when it ends: PCA plane,
@@ -83,6 +87,8 @@ export class LandscapeCallback extends TrajectoryCallback {
     this.#files = [];
     this.#error = null;
     await super.onTrainBegin(logs);
+    // A picture of other snapshots must not stand beside the new ones, also if this training fails.
+    await Promise.all(REPORT_FILES.map((name) => rm(join(this.directory, name), { force: true })));
   }
 
   /** Called by TensorFlow.js. @internal */

@@ -4,12 +4,13 @@ import type { EngineChoice } from "../../engine/engine-options.js";
 import { toRows } from "../../json.js";
 import type { LossMode } from "../../model/loss-evaluator.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
+import { resolveAnalyzeOptions } from "../../pipeline/analyze-options.js";
 import { analyzeRuns } from "../../pipeline/analyze-runs.js";
 import { openRun } from "../../store/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
-import { loadDataModule, loadEvaluationData } from "../load-module.js";
+import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
 import type { PlaneCommandOptions } from "./pca.js";
@@ -31,17 +32,19 @@ export async function surface(
   options: SurfaceCommandOptions,
   output: Output,
 ): Promise<void> {
+  const { center, components, weights, force, points, margin, range } = options;
+  const asked = defined({ center, components, weights, force, points, margin, range });
+  resolveAnalyzeOptions(asked);
   const run = await openRun(directory);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
-  const model = (await module.loadModel?.()) ?? (await modelFromManifest(run.manifest));
+  const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
   const data = await loadEvaluationData(module, options.data);
   const evaluator = await createEngineEvaluator(
     model,
     data,
     defined({ loss: options.loss, batchSize: options.batchSize, engine: options.engine, layout: run.layout }),
   );
-  const { center, components, weights, force, points, margin, range } = options;
   const { onProgress, stop } = analysisProgress(output);
   try {
     const analysis = await analyzeRuns(

@@ -62,18 +62,21 @@ function resnet(n: number): tf.LayersModel {
       gamma = 1,
     }: { kernelSize?: number; strides?: number; gamma?: number } = {},
   ): tf.SymbolicTensor => {
+    // PyTorch pads strided convolutions alike on all sides; "same" would pad the far sides only.
+    const isPadded = strides > 1 && kernelSize > 1;
+    const source = isPadded ? (tf.layers.zeroPadding2d({ padding: 1 }).apply(x) as tf.SymbolicTensor) : x;
     const conv = tf.layers.conv2d({
       name: `${name}_conv`,
       filters,
       kernelSize,
       strides,
-      padding: "same",
+      padding: isPadded ? "valid" : "same",
       useBias: false,
       kernelInitializer: kernelInitializer(),
     });
     const gammaInitializer = tf.initializers.constant({ value: gamma });
     const norm = tf.layers.batchNormalization({ name: `${name}_bn`, epsilon: 1e-5, gammaInitializer });
-    return norm.apply(conv.apply(x)) as tf.SymbolicTensor;
+    return norm.apply(conv.apply(source)) as tf.SymbolicTensor;
   };
   const relu = (x: tf.SymbolicTensor) => tf.layers.reLU().apply(x) as tf.SymbolicTensor;
   const input = tf.input({ shape: [32, 32, 3] });

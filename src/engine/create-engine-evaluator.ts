@@ -12,7 +12,7 @@ import { openSamples } from "../model/open-samples.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
 import type { LandscapeWarning } from "../warning.js";
 import { chooseEngine } from "./choose-engine.js";
-import { type DataSet, hasNaN, readColumns } from "./data-columns.js";
+import { cutColumns, type DataSet, hasNaN, readColumns } from "./data-columns.js";
 import type { EngineEvaluator } from "./engine-evaluator.js";
 import {
   type EngineEvaluatorOptions,
@@ -21,7 +21,7 @@ import {
 } from "./engine-options.js";
 import { passedOver } from "./engine-warnings.js";
 import { graphLossEvaluator } from "./graph-loss-evaluator.js";
-import { planModel } from "./plan/plan-model.js";
+import { type ModelPlan, planModel } from "./plan/plan-model.js";
 
 /**
  * Creates what computes a model's exact loss and metrics at any θ with the fastest engine that is installed
@@ -103,12 +103,13 @@ async function readData(
   model: tf.LayersModel,
   data: EvaluationData,
   options: ResolvedLossEvaluatorOptions,
-  shapes: Parameters<typeof readColumns>[1],
+  plan: ModelPlan,
 ): Promise<DataSet | null> {
   const source = await openSamples(portsOf(model), data, options);
   try {
     if (source.targets === null) return null;
-    return { ...(await readColumns(source, shapes)), digest: source.digest };
+    const columns = await readColumns(source, plan);
+    return { ...cutColumns(columns, plan.graph), digest: source.digest };
   } finally {
     source.dispose();
   }

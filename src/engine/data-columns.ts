@@ -1,5 +1,6 @@
 import type { SampleSource } from "../model/sample-source.js";
-import type { DataColumns } from "./graph-program.js";
+import type { DataColumn, DataColumns } from "./graph-program.js";
+import type { Graph } from "./plan/graph.js";
 
 /** Shapes of one sample, in the order of a model's inputs and of its targets. */
 export interface ColumnShapes {
@@ -53,4 +54,31 @@ export function hasNaN({ columns }: DataColumns): boolean {
     for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return true;
     return false;
   });
+}
+
+/** Cuts images to the size that a graph takes, from the top left corner. */
+export function cutColumns(data: DataColumns, { nodes }: Graph): DataColumns {
+  const columns = data.columns.map((column) => {
+    const input = nodes.find((node) => node.op === "input" && node.name === column.name);
+    return input === undefined ? column : cutImages(column, input.shape);
+  });
+  return { ...data, columns };
+}
+
+function cutImages(column: DataColumn, shape: readonly number[]): DataColumn {
+  const { shape: whole, values } = column;
+  if (whole.join() === shape.join()) return column;
+  const [fullHeight, fullWidth] = whole as readonly [number, number, number];
+  const [height, width, channels] = shape as readonly [number, number, number];
+  const images = values.length / (fullHeight * fullWidth * channels);
+  const cut = new Float32Array(images * height * width * channels);
+  let to = 0;
+  for (let image = 0; image < images; image++) {
+    for (let row = 0; row < height; row++) {
+      const from = (image * fullHeight + row) * fullWidth * channels;
+      cut.set(values.subarray(from, from + width * channels), to);
+      to += width * channels;
+    }
+  }
+  return { ...column, shape, values: cut };
 }

@@ -136,6 +136,22 @@ export function resnet(n: number, size: number, width: number): tf.LayersModel {
   return tf.model({ inputs: input, outputs: dense(10, "softmax").apply(x) as tf.SymbolicTensor });
 }
 
+/** Images of which some rows and columns reach no output; padding before strided convolutions; a branch. */
+function trimmed(): tf.LayersModel {
+  const input = tf.input({ shape: [23, 20, 2] });
+  const through = (layer: tf.layers.Layer, value: tf.SymbolicTensor) =>
+    layer.apply(value) as tf.SymbolicTensor;
+  const padded = through(tf.layers.zeroPadding2d({ padding: 1 }), input);
+  let x = through(conv(4, { strides: 2, activation: "relu" }), padded);
+  const left = through(batchNorm(), through(conv(3, { kernelSize: 2 }), x));
+  const right = through(conv(3, { kernelSize: 2, activation: "tanh" }), x);
+  x = tf.layers.add().apply([left, right]) as tf.SymbolicTensor;
+  x = through(tf.layers.maxPooling2d({ poolSize: 3, strides: 3 }), x);
+  x = through(conv(4, { kernelSize: [1, 2], strides: 2 }), x);
+  const output = through(dense(3, "softmax"), through(tf.layers.flatten(), x));
+  return tf.model({ inputs: input, outputs: output });
+}
+
 function separable(): tf.LayersModel {
   return tf.sequential({
     layers: [
@@ -271,6 +287,14 @@ export const zoo: readonly ZooCase[] = [
     make: () => ({
       model: compiled(resnet(1, 16, 4), "categoricalCrossentropy"),
       data: classData([16, 16, 3], 10),
+    }),
+  },
+  {
+    name: "padding, strides, cut images",
+    hasLogits: true,
+    make: () => ({
+      model: compiled(trimmed(), "categoricalCrossentropy"),
+      data: classData([23, 20, 2], 3),
     }),
   },
   {

@@ -6,11 +6,13 @@ import { portsOf } from "../../model/model-ports.js";
 import type { ParameterLayout } from "../../params/layout.js";
 import { clipForm } from "./clip-forms.js";
 import { foldBatchNorm } from "./fold-batch-norm.js";
+import { foldPadding } from "./fold-padding.js";
 import type { Graph, ValueId, WeightId } from "./graph.js";
 import { createGraphBuilder, type GraphBuilder } from "./graph-builder.js";
 import { type LossForm, logitsForms, lossForms, metricForms } from "./loss-forms.js";
 import { declareInputs, lowerModel, withoutActivations } from "./lower-model.js";
 import { type ParameterPlaces, parameterPlaces } from "./parameter-places.js";
+import { trimImages } from "./trim-images.js";
 import { requireSupported, UnsupportedError } from "./unsupported.js";
 
 /** What one entry of the packed totals is. */
@@ -31,6 +33,7 @@ export interface ModelPlan {
   /** What engines run; its single output packs the totals of a batch. */
   readonly graph: Graph;
   readonly totals: readonly PlannedTotal[];
+  /** Shapes of the model's inputs for one sample; those of `graph` may be cut to what reaches the outputs. */
   readonly xs: readonly (readonly number[])[];
   readonly ys: readonly (readonly number[])[];
   /** Reads the model's weights out of θ. */
@@ -80,7 +83,7 @@ function plan(model: tf.LayersModel, loss: LossPlan, layout: ParameterLayout): M
   const targets = ports.ys.map(({ shape }, i) => builder.input(`y${i}`, shape.slice(1) as number[]));
   const scored = score(builder, model, loss, raws, targets);
   const packed = builder.add({ op: "pack", xs: scored.map(({ value }) => value) }, [scored.length]);
-  const raw = builder.build([packed]);
+  const raw = trimImages(foldPadding(builder.build([packed])));
   return {
     supported: true,
     raw,

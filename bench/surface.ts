@@ -86,6 +86,7 @@ interface Settings {
   readonly repetitions: number;
   readonly threads: number;
   readonly python: string | null;
+  readonly compiles: boolean;
   readonly samples: number | undefined;
   readonly log: (line: string) => void;
 }
@@ -96,7 +97,8 @@ interface Settings {
  *
  * Arguments: `--case mlp|lenet|resnet20|resnet56` (default all), `--backend` of the contenders
  * native, tensorflow, onnx, native-tfjs, wasm (default native and onnx), `--repetitions n` (default 5),
- * `--threads n` (default 2), `--samples n` (default 10,000 and 5,000).
+ * `--threads n` (default 2), `--samples n` (default 10,000 and 5,000), `--eager-peer` (PyTorch without
+ * `torch.compile`, which takes minutes for the deep networks).
  */
 export async function runBench({ args, log }: BenchOptions): Promise<SurfaceReport> {
   const { values } = parseArgs({
@@ -107,6 +109,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<SurfaceRepo
       repetitions: { type: "string", default: "5" },
       threads: { type: "string", default: "2" },
       samples: { type: "string" },
+      "eager-peer": { type: "boolean", default: false },
     },
   });
   const settings: Settings = {
@@ -114,6 +117,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<SurfaceRepo
     repetitions: Number(values.repetitions),
     threads: Number(values.threads),
     python: preparePython(log, "requirements-torch.txt"),
+    compiles: !values["eager-peer"],
     samples: values.samples === undefined ? undefined : Number(values.samples),
     log,
   };
@@ -168,7 +172,7 @@ async function runCase(name: string, settings: Settings): Promise<SurfaceCase[]>
 async function startRunners(
   name: string,
   folder: string,
-  { contenders, threads, python, samples, log }: Settings,
+  { contenders, threads, python, compiles, samples, log }: Settings,
   runners: Runner[],
 ): Promise<Record<string, unknown>> {
   const child = join(dirname(fileURLToPath(import.meta.url)), "surface-child.js");
@@ -198,7 +202,7 @@ async function startRunners(
     runner(
       `torch-${mode}`,
       peer,
-      await peer.ask({ open: mode }),
+      await peer.ask({ open: mode, compile: compiles }),
       name === "mlp" && mode === "tuned" ? 20 : 1,
     );
   }

@@ -3,7 +3,9 @@
 {"prepare": folder}   reads network, weights, directions, images and labels as the surface bench wrote them
 {"open": "reference"} as the published loss-landscape code evaluates: a loader of batches of 128, loss read
                       back batch by batch
-{"open": "tuned"}     inference mode, batches cut once, the fastest of memory formats and batch sizes
+{"open": "tuned", "compile": true}
+                      inference mode, batches cut once, the fastest of memory formats and batch sizes, and of
+                      torch.compile if it may be tried
 {"points": [[a, b]]}  seconds per point, and the losses
 {"product": n}        seconds of one n × n × n matrix product
 """
@@ -145,14 +147,14 @@ class Plane:
         self.evaluate = evaluate
         return {"batch": 128}
 
-    def tuned(self, last, batch, compiled):
+    def tuned(self, last, batch, compiled, samples=None):
         form = torch.channels_last if last else torch.contiguous_format
         model = self.model.to(memory_format=form)
         if compiled:
             # Each shape is compiled for itself; parameters stay inputs, so that points can be changed.
             model = torch.compile(model, dynamic=False)
-        images = [part.contiguous(memory_format=form) for part in self.images.split(batch)]
-        labels = self.labels.split(batch)
+        images = [part.contiguous(memory_format=form) for part in self.images[:samples].split(batch)]
+        labels = self.labels[:samples].split(batch)
 
         def evaluate():
             with torch.inference_mode() if not compiled else torch.no_grad():
@@ -163,19 +165,26 @@ class Plane:
 
         return evaluate
 
-    def open_tuned(self):
+    def compiled_batches(self):
+        """Batch sizes that divide the images, since every shape is compiled anew; one for deep networks."""
+        count = len(self.labels)
+        largest = lambda limit: max(batch for batch in range(1, limit + 1) if count % batch == 0)
+        return {largest(128)} if len(list(self.model.modules())) > 50 else {largest(128), largest(256)}
+
+    def open_tuned(self, compiles):
         forms = (True, False) if isinstance(self.model[0], nn.Conv2d) else (False,)
         trials = [(last, batch, False) for last in forms for batch in (64, 128, 256, 512, 1000)]
-        trials += [(forms[0], batch, True) for batch in (64, 128, 256)]
+        trials += [(forms[0], batch, True) for batch in self.compiled_batches()] if compiles else []
         best = None
         for trial in trials:
             try:
-                evaluate = self.tuned(*trial)
+                samples = trial[1] * max(1, 1024 // trial[1])
+                evaluate = self.tuned(*trial, samples=samples)
                 evaluate()
             except Exception as error:  # Compiling needs a C++ compiler.
                 print(f"surface_peer: {trial} left out: {error}".splitlines()[0], file=sys.stderr)
                 continue
-            seconds = min(self.timed(evaluate) for _ in range(2))
+            seconds = min(self.timed(evaluate) for _ in range(3)) / samples
             if best is None or seconds < best[0]:
                 best = (seconds, evaluate, trial)
         # The last trial has moved the weights to its own memory format.
@@ -218,7 +227,9 @@ def main():
             plane = Plane(command["prepare"])
             answer = {"torch": torch.__version__}
         elif "open" in command:
-            answer = plane.open_reference() if command["open"] == "reference" else plane.open_tuned()
+            answer = (
+                plane.open_reference() if command["open"] == "reference" else plane.open_tuned(command["compile"])
+            )
         elif "points" in command:
             answer = plane.points(command["points"])
         else:

@@ -60,12 +60,16 @@ export function startProcess(
     env: { ...process.env, ...environment },
     stdio: ["pipe", "pipe", "inherit"],
   }) as unknown as ChildProcessWithoutNullStreams;
+  const ending = new Promise<string>((resolve) => {
+    child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.once("error", (error) => resolve(error.message));
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     async ask(command) {
       child.stdin.write(`${JSON.stringify(command)}\n`);
       const { value, done } = await lines.next();
-      if (done) throw new Error(`${args[0] ?? command}: expected an answer, it ended`);
+      if (done) throw new Error(`${args[0] ?? command}: expected an answer, it ended (${await ending})`);
       return JSON.parse(value) as Record<string, unknown>;
     },
     close() {

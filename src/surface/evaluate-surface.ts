@@ -1,8 +1,9 @@
-import type { Directions } from "../directions/directions.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LossEvaluator, LossValue } from "../model/loss-evaluator.js";
-import { checkDirections, checkGrid } from "./check-surface.js";
+import { checkCenter, checkDirections, checkGrid } from "./check-surface.js";
 import { createPlanePoint } from "./plane-point.js";
+import { createMappedPoint, isPointMap, type SlicePoints } from "./point-map.js";
+import { createUndefinedCount, type PointPolicy } from "./point-policy.js";
 import type { Grid, Surface } from "./surface.js";
 import { surfaceWarnings } from "./surface-warnings.js";
 
@@ -17,6 +18,8 @@ export interface EvaluateSurfaceOptions {
    * do not depend on it. Default row by row.
    */
   readonly order?: (width: number, height: number) => Iterable<number>;
+  /** What is done with θ at each point first, such as a batch-norm policy. Default nothing. */
+  readonly policy?: PointPolicy;
 }
 
 /**
@@ -26,28 +29,37 @@ export interface EvaluateSurfaceOptions {
  * are not finite are kept and counted.
  * Cost: one evaluation per point; memory for one θ and the values.
  *
- * @param directions - θ* and at least as many vectors as the grid has axes (a line needs one).
+ * @param directions - θ* and at least as many vectors as the grid has axes (a line needs one); or any other
+ * map from coordinates to θ.
  * @returns values (H, W), row-major: H rows over beta, W columns over alpha.
  * @throws {@link InvalidOptionError} if grid, directions and evaluator do not fit together.
  * @throws {@link InvalidDataError} if θ* or a direction is not finite.
  */
 export async function evaluateSurface(
   evaluator: LossEvaluator,
-  directions: Pick<Directions, "center" | "vectors">,
+  directions: SlicePoints,
   grid: Grid,
   options: EvaluateSurfaceOptions = {},
 ): Promise<Surface> {
   checkGrid(grid);
-  checkDirections(directions, grid, evaluator.parameterCount);
+  if (isPointMap(directions)) checkCenter(directions.center, evaluator.parameterCount);
+  else checkDirections(directions, grid, evaluator.parameterCount);
   const { alpha, beta } = grid;
   const width = alpha.length;
   const indices = pointOrder(grid, options.order);
   const origin = originIndex(grid);
-  const point = createPlanePoint(directions);
+  const point = isPointMap(directions) ? createMappedPoint(directions) : createPlanePoint(directions);
+  const undefinedCount = createUndefinedCount();
+  const evaluateHere = async (isCounted: boolean): Promise<LossValue> => {
+    const names = (await options.policy?.prepare(point.theta, options.signal)) ?? [];
+    if (names.length === 0) return evaluator.evaluate(point.theta, options.signal);
+    if (isCounted) undefinedCount.add(names);
+    return nanValue(evaluator);
+  };
   const total = indices.length + (origin === -1 ? 1 : 0);
   const report = progressReporter(total, options.onProgress);
 
-  const center = await evaluator.evaluate(point.theta, options.signal);
+  const center = await evaluateHere(origin !== -1);
   const values = createValues(evaluator, indices.length);
   report();
   if (origin !== -1) values.put(origin, center);
@@ -55,14 +67,17 @@ export async function evaluateSurface(
     if (index === origin) continue;
     options.signal?.throwIfAborted();
     point.moveTo(alpha[index % width] as number, beta[Math.floor(index / width)] as number);
-    values.put(index, await evaluator.evaluate(point.theta, options.signal));
+    values.put(index, await evaluateHere(true));
     report();
   }
   const { loss, metrics } = values;
   const nonFinite = loss.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
   const { lossMode, samples, engine } = evaluator;
   const clippedShare = values.clippedShare();
-  const warnings = surfaceWarnings({ nonFinite, points: loss.length, cappedShare: values.cappedShare() });
+  const warnings = [
+    ...surfaceWarnings({ nonFinite, points: loss.length, cappedShare: values.cappedShare() }),
+    ...undefinedCount.warnings(loss.length),
+  ];
   return { alpha, beta, loss, metrics, center, nonFinite, clippedShare, lossMode, samples, engine, warnings };
 }
 
@@ -74,7 +89,7 @@ export async function evaluateSurface(
  */
 export async function evaluateLine(
   evaluator: LossEvaluator,
-  directions: Pick<Directions, "center" | "vectors">,
+  directions: SlicePoints,
   alpha: Float64Array,
   options: EvaluateSurfaceOptions = {},
 ): Promise<Surface> {
@@ -111,6 +126,12 @@ function createValues({ metricNames }: LossEvaluator, points: number): SurfaceVa
     clippedShare: () => clipped,
     cappedShare: () => capped,
   };
+}
+
+/** The value where there is none. */
+function nanValue({ metricNames }: LossEvaluator): LossValue {
+  const metrics = Object.fromEntries(metricNames.map((name) => [name, Number.NaN]));
+  return { loss: Number.NaN, metrics, clippedShare: null };
 }
 
 function larger(a: number | null, b: number | null): number | null {

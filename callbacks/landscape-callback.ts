@@ -46,7 +46,7 @@ export class LandscapeCallback extends TrajectoryCallback {
   #files: readonly string[] = [];
   #error: unknown = null;
 
-  /** @throws {@link InvalidOptionError} if an option cannot be used; nothing is written yet. */
+  /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: LandscapeCallbackOptions) {
     super(options);
     if (typeof options.data !== "object" || options.data === null) {
@@ -71,11 +71,13 @@ export class LandscapeCallback extends TrajectoryCallback {
     return this.#error;
   }
 
+  /** Called by TensorFlow.js. @internal */
   override setModel(model: Parameters<tf.CustomCallback["setModel"]>[0]): void {
     super.setModel(model);
     this.#model = model as tf.LayersModel;
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onTrainBegin(logs?: tf.Logs): Promise<void> {
     this.#analysis = null;
     this.#files = [];
@@ -83,6 +85,7 @@ export class LandscapeCallback extends TrajectoryCallback {
     await super.onTrainBegin(logs);
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onTrainEnd(logs?: tf.Logs): Promise<void> {
     await super.onTrainEnd(logs);
     try {
@@ -125,7 +128,7 @@ export class LandscapeCallback extends TrajectoryCallback {
 /**
  * Returns a callback that records a training and draws its trajectory on the loss surface when it ends.
  *
- * @throws {@link InvalidOptionError} if an option cannot be used.
+ * @throws `InvalidOptionError` if an option cannot be used.
  * @example
  * await model.fit(xs, ys, {
  *   epochs: 20,

@@ -33,7 +33,7 @@ export interface LearningRateRule {
 /**
  * Returns the rule of a learning-rate schedule, after checking its settings.
  *
- * @throws {@link InvalidOptionError} if the kind is unknown or a setting out of range.
+ * @throws `InvalidOptionError` if the kind is unknown or a setting out of range.
  */
 export function resolveLearningRateSchedule(schedule: LearningRateSchedule): LearningRateRule {
   if (typeof schedule === "function") {

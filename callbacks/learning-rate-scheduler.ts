@@ -25,7 +25,7 @@ export class LearningRateScheduler extends tf.CustomCallback {
   #lastSet = Number.NaN;
   #updates = 0;
 
-  /** @throws {@link InvalidOptionError} if the schedule or an option cannot be used. */
+  /** @throws `InvalidOptionError` if the schedule or an option cannot be used. */
   constructor(schedule: LearningRateSchedule, options: LearningRateSchedulerOptions = {}) {
     super({});
     this.#rule = resolveLearningRateSchedule(schedule);
@@ -36,6 +36,7 @@ export class LearningRateScheduler extends tf.CustomCallback {
     this.#per = per;
   }
 
+  /** Called by TensorFlow.js. @internal */
   override setModel(model: unknown): void {
     const { optimizer } = model as tf.LayersModel;
     const current = readLearningRate(optimizer);
@@ -53,11 +54,13 @@ export class LearningRateScheduler extends tf.CustomCallback {
     this.#updates = 0;
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onEpochBegin(epoch: number, logs?: tf.Logs): Promise<void> {
     await super.onEpochBegin(epoch, logs);
     if (this.#per === "epoch") this.#apply(epoch);
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
     await super.onBatchBegin(batch, logs);
     if (this.#per === "batch") this.#apply(this.#updates++);
@@ -74,7 +77,7 @@ export class LearningRateScheduler extends tf.CustomCallback {
 /**
  * Returns a callback that changes the learning rate by a schedule.
  *
- * @throws {@link InvalidOptionError} if the schedule or an option cannot be used.
+ * @throws `InvalidOptionError` if the schedule or an option cannot be used.
  * @example
  * await model.fit(xs, ys, {
  *   epochs: 90,

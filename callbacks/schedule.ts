@@ -38,7 +38,7 @@ export class FitSchedule {
   /**
    * Takes `fit`'s number of the epoch that begins.
    *
-   * @throws {@link RunStateError} if that is before the end of the run that is continued.
+   * @throws `RunStateError` if that is before the end of the run that is continued.
    */
   beginEpoch(fitEpoch: number): void {
     if (this.#shift === null && fitEpoch > 0 && fitEpoch < this.#resumedEpoch) {

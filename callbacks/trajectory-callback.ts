@@ -38,7 +38,7 @@ interface Session {
  * `finally`) to wait for what was recorded, which otherwise still reaches the disk as long as the process
  * is not made to exit.
  *
- * A disk that fails stops the training with a {@link RunStateError} at the next snapshot; the model keeps
+ * A disk that fails stops the training with a `RunStateError` at the next snapshot; the model keeps
  * its weights. The rate recorded is the one in force at the end of the last batch: list this callback
  * before others that change the rate in their own `onBatchEnd`.
  *
@@ -51,7 +51,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
   #session: Session | null = null;
   #hasTrained = false;
 
-  /** @throws {@link InvalidOptionError} if an option cannot be used; nothing is written yet. */
+  /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: TrajectoryCallbackOptions) {
     super({});
     checkCaptureOptions(options);
@@ -74,6 +74,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     return this.recorder?.warnings ?? [];
   }
 
+  /** Called by TensorFlow.js. @internal */
   override setModel(model: Parameters<tf.CustomCallback["setModel"]>[0]): void {
     if (!(model instanceof tf.LayersModel)) {
       throw new RunStateError("TrajectoryCallback", "a LayersModel", "another kind of model");
@@ -81,7 +82,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     this.#model = model;
   }
 
-  /** @throws {@link RunStateError} if the callback has recorded a training and `resume` is not set. */
+  /** @throws `RunStateError` if the callback has recorded a training and `resume` is not set. */
   override async onTrainBegin(logs?: tf.Logs): Promise<void> {
     await super.onTrainBegin(logs);
     const model = this.#model;
@@ -108,6 +109,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     if (typeof initialEpoch === "number") await this.#beginEpoch(initialEpoch);
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onEpochBegin(epoch: number, logs?: tf.Logs): Promise<void> {
     await super.onEpochBegin(epoch, logs);
     await this.#beginEpoch(epoch);
@@ -123,11 +125,13 @@ export class TrajectoryCallback extends tf.CustomCallback {
     }
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
     await super.onBatchBegin(batch, logs);
     await this.#flush();
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onBatchEnd(batch: number, logs?: tf.Logs): Promise<void> {
     const session = this.#session;
     if (session !== null) {
@@ -142,6 +146,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     await super.onBatchEnd(batch, logs);
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
     const session = this.#session;
     if (session !== null) {
@@ -154,6 +159,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
     await super.onEpochEnd(epoch, logs);
   }
 
+  /** Called by TensorFlow.js. @internal */
   override async onTrainEnd(logs?: tf.Logs): Promise<void> {
     const session = this.#session;
     if (session !== null) {
@@ -167,7 +173,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
    * Waits until everything recorded is on disk. `fit` does so when training ends by itself; to be called
    * where it may have thrown. Idempotent.
    *
-   * @throws {@link RunStateError} if the disk failed and nobody has been told.
+   * @throws `RunStateError` if the disk failed and nobody has been told.
    */
   async close(): Promise<void> {
     if (this.#session === null) return;
@@ -204,7 +210,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
 /**
  * Returns a callback that records a training's weights into a run directory.
  *
- * @throws {@link InvalidOptionError} if an option cannot be used.
+ * @throws `InvalidOptionError` if an option cannot be used.
  * @example
  * await model.fit(xs, ys, { epochs: 20, callbacks: [trajectoryCallback({ directory: "runs/sgd" })] });
  */

@@ -7,7 +7,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ensureInstalled, root } from "./prepare-checkout.mjs";
 import { packageFolder } from "./setup-native/package.mjs";
 import { verify } from "./setup-native/verify.mjs";
@@ -16,6 +16,11 @@ const strict = process.env.CI === "true";
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const leftOut = [];
+
+/** A tool that the dependencies install. */
+function tool(name) {
+  return join(root, "node_modules/.bin", name);
+}
 
 function say(line) {
   process.stdout.write(`${line}\n`);
@@ -32,7 +37,7 @@ function run(command, args, env = {}) {
 
 /** One check that either holds or does not: a failure counts as one. */
 function check(title, command, args) {
-  say(`\n== ${title}: ${[command, ...args].join(" ")}`);
+  say(`\n== ${title}: ${[basename(command), ...args].join(" ")}`);
   if (run(command, args)) return;
   failures.push(title);
   totals.failed += 1;
@@ -47,7 +52,7 @@ function testOn(backend, filters) {
   rmSync(report, { force: true });
   say(`\n== ${title}`);
   const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
-  const ok = run("npx", ["--no", "vitest", "run", ...reporters, ...filters], {
+  const ok = run(tool("vitest"), ["run", ...reporters, ...filters], {
     TFJS_LANDSCAPE_BACKEND: backend,
   });
   if (!ok) failures.push(title);
@@ -84,16 +89,18 @@ const filters = process.argv.slice(2);
 const problem = await nativeProblem();
 const node = process.execPath;
 check("build", node, ["scripts/build.mjs", "--clean"]);
-check("lint", "npx", ["--no", "biome", "ci", "."]);
-check("types", "npx", ["--no", "tsc", "-p", "tsconfig.json", "--noEmit"]);
-check("types of the report page", "npx", ["--no", "tsc", "-p", "src/report/page/tsconfig.json", "--noEmit"]);
+check("lint", tool("biome"), ["ci", "."]);
+check("types", tool("tsc"), ["-p", "tsconfig.json", "--noEmit"]);
+check("types of the report page", tool("tsc"), ["-p", "src/report/page/tsconfig.json", "--noEmit"]);
 testOn("wasm", filters);
 if (problem === undefined) testOn("native", filters);
 else leftOut.push(`native: the whole suite (${problem}); run \`npm run setup:native\``);
-check("documentation", "npx", ["--no", "typedoc", "--emit", "none"]);
-check("unused code", "npx", ["--no", "knip"]);
-check("package", "npx", ["--no", "publint", "--strict"]);
-check("package types", "npx", ["--no", "attw", "--pack", ".", "--profile", "node16"]);
+check("documentation", tool("typedoc"), ["--emit", "none"]);
+check("unused code", tool("knip"), []);
+check("package", tool("publint"), ["--strict"]);
+// Node.js >= 20.19 requires ES modules; the check knows only that older versions do not.
+const esmOnly = ["--ignore-rules", "cjs-resolves-to-esm"];
+check("package types", tool("attw"), ["--pack", ".", "--profile", "node16", ...esmOnly]);
 
 if (leftOut.length > 0) {
   say("\nLeft out on this machine:");

@@ -15,12 +15,21 @@ export { type SelectBackendOptions, selectBackend } from "./backend/select-backe
 export { createTrajectoryRecorder, type TrajectoryRecorderOptions } from "./capture/create-recorder.js";
 export type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "./capture/recorder.js";
 export type { CaptureOptions } from "./capture/recorder-options.js";
-export type { CaptureSchedule } from "./capture/schedule.js";
+export type { CaptureSchedule, ScheduleRule } from "./capture/schedule.js";
+export type { FitParameters } from "./capture/training-facts.js";
 // Directions and trajectories
+export type { ColumnRange, ColumnSelectionOptions } from "./directions/column-selection.js";
+export type { GramPrecision } from "./directions/difference-gram.js";
 export type { Directions, RowSource } from "./directions/directions.js";
 export { memoryRowSource } from "./directions/memory-rows.js";
+export { type Normalization, type NormalizeOptions, normalizeDirection } from "./directions/normalize.js";
 export { type PcaDirections, pcaDirections } from "./directions/pca.js";
-export type { PcaOptions } from "./directions/pca-options.js";
+export type { PcaCenter, PcaOptions } from "./directions/pca-options.js";
+export {
+  type RandomDirections,
+  type RandomDirectionsOptions,
+  randomDirections,
+} from "./directions/random.js";
 export { type RandomWalkOptions, randomWalkBaseline } from "./directions/random-walk.js";
 export {
   BackendError,
@@ -38,12 +47,24 @@ export {
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
 // Loss and surface
 export { createLossEvaluator } from "./model/create-loss-evaluator.js";
-export type { BatchDataset, EvaluationData, NamedTensors, TensorData } from "./model/evaluation-data.js";
-export { type FunctionEvaluatorOptions, functionEvaluator } from "./model/function-evaluator.js";
+export type {
+  BatchDataset,
+  BatchIterator,
+  EvaluationData,
+  NamedTensors,
+  TensorData,
+} from "./model/evaluation-data.js";
+export {
+  type FunctionEvaluatorOptions,
+  functionEvaluator,
+  type LossOfTheta,
+} from "./model/function-evaluator.js";
 export type { EngineInfo, LossEvaluator, LossMode, LossValue } from "./model/loss-evaluator.js";
 export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
 export { modelFromManifest } from "./model/model-from-manifest.js";
 // Parameters
+export { type BoundWeights, bindModel, bindVariables } from "./params/bound-weights.js";
+export type { LayoutOptions, ParameterDescription } from "./params/build-layout.js";
 export type { Parameter, ParameterLayout, ParameterRole } from "./params/layout.js";
 export { layoutOfModel } from "./params/layout-of-model.js";
 export { layoutOfVariables, type VariableCollection } from "./params/layout-of-variables.js";
@@ -63,11 +84,28 @@ export {
   writeReport,
 } from "./pipeline/write-report.js";
 // Figures and reports
-export { createTrajectoryFigure, type TrajectoryFigureInput } from "./report/create-trajectory-figure.js";
-export type { TrajectoryFigure } from "./report/figure.js";
+export { type ContourScale, type ContourScaleOptions, createContourScale } from "./report/contour-scale.js";
+export type { Interpolation } from "./report/contours.js";
+export {
+  createTrajectoryFigure,
+  type FigureAxesInput,
+  type TrajectoryFigureInput,
+} from "./report/create-trajectory-figure.js";
+export type {
+  FigureAxis,
+  FigurePath,
+  FigurePoint,
+  FigureSurface,
+  Progress,
+  TrajectoryFigure,
+} from "./report/figure.js";
+export type { FigurePathInput } from "./report/figure-path.js";
+export type { JsonNumber } from "./report/json-number.js";
+export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
 export { type RenderPngOptions, renderPng } from "./report/render-png.js";
 export { type PictureSize, renderSvg } from "./report/render-svg.js";
+export type { TrajectoryLayoutOptions } from "./report/trajectory-layout.js";
 export {
   type TrajectoryOptionOptions,
   trajectoryOption,
@@ -75,14 +113,22 @@ export {
 } from "./report/trajectory-option.js";
 // Run directories and stored results
 export { readDirections, writeDirections } from "./store/directions-file.js";
-export type { RunManifest } from "./store/manifest.js";
+export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
 export { openRun } from "./store/open-run.js";
 export { type JsonValue, type Provenance, provenanceDigest } from "./store/provenance.js";
 export type { Run, Snapshot, SnapshotInfo } from "./store/run.js";
-export { createRunWriter, type RunWriter, type RunWriterOptions } from "./store/run-writer.js";
+export {
+  createRunWriter,
+  type ManifestPatch,
+  type RunWriter,
+  type RunWriterOptions,
+} from "./store/run-writer.js";
+export type { ThetaDtype } from "./store/snapshot-schema.js";
 export { readSurface, writeSurface } from "./store/surface-file.js";
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
-export { type EvaluateSurfaceOptions, evaluateSurface } from "./surface/evaluate-surface.js";
+export type { SnapshotTarget } from "./store/write-snapshot-file.js";
+export type { AxisRange } from "./surface/axis.js";
+export { type EvaluateSurfaceOptions, evaluateLine, evaluateSurface } from "./surface/evaluate-surface.js";
 export { createGrid, type GridOptions } from "./surface/grid.js";
 export { type GridRange, parseRange } from "./surface/range.js";
 export type { Grid, Surface } from "./surface/surface.js";

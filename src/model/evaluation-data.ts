@@ -11,9 +11,16 @@ export interface TensorData {
   readonly ys: NamedTensors;
 }
 
+/** One pass over a data set. */
+export interface BatchIterator {
+  /** Returns the next batch, or `done`. */
+  next(): Promise<{ readonly value: unknown; readonly done?: boolean }>;
+}
+
 /** A `tf.data.Dataset` of batches `{ xs, ys }`. */
 export interface BatchDataset {
-  iterator(): Promise<{ next(): Promise<{ readonly value: unknown; readonly done?: boolean }> }>;
+  /** Starts a pass over the data. */
+  iterator(): Promise<BatchIterator>;
 }
 
 /** What a loss can be evaluated on. */

@@ -4,7 +4,7 @@ import type { LineCurve, LineSlice } from "../slices/line-slice.js";
 import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
 import { warningsSchema } from "./json-schema.js";
 import type { Provenance } from "./provenance.js";
-import { metricColumn, surfaceDetails, surfaceDetailsSchema } from "./surface-file.js";
+import { metricColumn, readCenter, surfaceDetails, surfaceDetailsSchema } from "./surface-file.js";
 
 const detailsSchema = z.object({
   kind: z.string(),
@@ -92,7 +92,7 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
           beta: Float64Array.of(0),
           loss: part("loss", c),
           metrics: Object.fromEntries(metrics.map((name) => [name, part(metricColumn(name), c)])),
-          center: { ...center, metrics: Object.fromEntries(center.metrics) },
+          center: readCenter(center),
         },
       };
     }),

@@ -18,6 +18,7 @@ export const surfaceDetailsSchema = z.object({
     loss: numberSchema,
     metrics: z.array(z.tuple([z.string(), numberSchema])),
     clippedShare: numberSchema.nullable(),
+    cappedShare: numberSchema.nullable().optional(),
   }),
   nonFinite: count,
   clippedShare: numberSchema.nullable(),
@@ -74,8 +75,18 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
     beta: Float64Array.from({ length: height }, (_, j) => betas[j * width] ?? 0),
     loss: values("loss"),
     metrics: Object.fromEntries(metrics.map((name) => [name, values(metricColumn(name))])),
-    center: { ...center, metrics: Object.fromEntries(center.metrics) },
+    center: readCenter(center),
   };
+}
+
+/** The value at the centre. */
+export function readCenter({
+  cappedShare,
+  metrics,
+  ...rest
+}: z.infer<typeof surfaceDetailsSchema>["center"]): LossValue {
+  const value = { ...rest, metrics: Object.fromEntries(metrics) };
+  return cappedShare === undefined ? value : { ...value, cappedShare };
 }
 
 /** The facts of a surface beside its values, as JSON. */
@@ -89,7 +100,7 @@ export function surfaceDetails(surface: Surface): JsonValue {
     metrics: Object.keys(metrics),
     center: centerDetails(center),
     nonFinite,
-    clippedShare: clippedShare === null ? null : jsonNumber(clippedShare),
+    clippedShare: shareDetails(clippedShare),
     lossMode,
     samples,
     engine: { name, backend, batchSize, threads },
@@ -97,12 +108,17 @@ export function surfaceDetails(surface: Surface): JsonValue {
   };
 }
 
-function centerDetails({ loss, metrics, clippedShare }: LossValue): JsonValue {
+function centerDetails({ loss, metrics, clippedShare, cappedShare }: LossValue): JsonValue {
   return {
     loss: jsonNumber(loss),
     metrics: Object.entries(metrics).map(([name, value]) => [name, jsonNumber(value)]),
-    clippedShare: clippedShare === null ? null : jsonNumber(clippedShare),
+    clippedShare: shareDetails(clippedShare),
+    ...(cappedShare === undefined ? {} : { cappedShare: shareDetails(cappedShare) }),
   };
+}
+
+function shareDetails(share: number | null): JsonValue {
+  return share === null ? null : jsonNumber(share);
 }
 
 /** Name of a metric's column: its own, unless a column of coordinates (or another metric's) is called so. */

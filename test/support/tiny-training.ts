@@ -15,7 +15,9 @@ export function temporaryFolders(): () => string {
 /** Twelve samples of three features and two classes. */
 export function tinyData(): { readonly xs: tf.Tensor2D; readonly ys: tf.Tensor2D } {
   const xs = tf.randomNormal([12, 3], 0, 1, "float32", 7) as tf.Tensor2D;
-  const ys = tf.tidy(() => tf.oneHot(tf.tensor1d([0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0], "int32"), 2).toFloat());
+  const ys = tf.tidy(() =>
+    tf.oneHot(tf.tensor1d([0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0], "int32"), 2).toFloat(),
+  );
   return { xs, ys: ys as tf.Tensor2D };
 }
 

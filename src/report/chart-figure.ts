@@ -8,6 +8,8 @@ export interface ChartAxis {
   /** Range; default what the curves need. */
   readonly min?: number;
   readonly max?: number;
+  /** Ticks; default round values. */
+  readonly ticks?: readonly number[];
 }
 
 /** One curve of a panel. */

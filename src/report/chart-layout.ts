@@ -82,7 +82,7 @@ export function layoutChart(figure: ChartFigure, options: TrajectoryLayoutOption
   const heading = figure.panels.some(({ title }) => title !== "") ? 26 : 6;
   const below = 8 + 16 + 24;
   const perRow = heading + below;
-  const rest = top + footHeight + padding + rows * perRow + (rows - 1) * 10;
+  const rest = top + (footHeight > 0 ? footHeight + 8 : 0) + padding + rows * perRow + (rows - 1) * 10;
   const natural = columns === 1 && rows === 1 ? 340 : 230;
   const least = Math.ceil(rest + rows * LEAST_PLOT);
   if (options.height !== undefined && !(options.height >= least)) {

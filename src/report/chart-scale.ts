@@ -63,10 +63,10 @@ function isFloor({ scale }: ChartAxis, values: readonly number[], low: number): 
   return low === 0 && (scale === "percent" || values.filter((value) => value === 0).length > 1);
 }
 
-function linearTicks({ scale }: ChartAxis, min: number, max: number, count: number): Tick[] {
+function linearTicks({ scale, ticks }: ChartAxis, min: number, max: number, count: number): Tick[] {
   const label = (value: number): string =>
     scale === "percent" ? `${formatNumber(value * 100, 4)} %` : formatNumber(value, 6);
-  return niceTicks(min, max, count).map((value) => ({ value, label: label(value) }));
+  return (ticks ?? niceTicks(min, max, count)).map((value) => ({ value, label: label(value) }));
 }
 
 function logTicks(min: number, max: number, count: number): Tick[] {

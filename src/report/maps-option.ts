@@ -1,0 +1,111 @@
+import type { EChartsOption } from "echarts";
+import { decodeNumber } from "./json-number.js";
+import type { MapsFigure } from "./maps-figure.js";
+import { layoutMaps, type PlacedMap } from "./maps-layout.js";
+import { endMark, pointMark, type Shape } from "./marks.js";
+import { axis, grid, shapesSeries, textShape } from "./option-parts.js";
+import { differenceColors, surfaceColors, type Theme, themeOf } from "./palette.js";
+import { runColor } from "./path-shapes.js";
+import { colorBarShapes, planeToPixel, surfaceShapes } from "./surface-shapes.js";
+import { FONT_STACK, textWidth } from "./text-width.js";
+import type { TrajectoryLayoutOptions } from "./trajectory-layout.js";
+import type { TrajectoryOptionOptions } from "./trajectory-option.js";
+
+/** Returns the size in px that a picture of these maps takes. */
+export function mapsSize(
+  figure: MapsFigure,
+  options: TrajectoryLayoutOptions = {},
+): { readonly width: number; readonly height: number } {
+  const { width, height } = layoutMaps(figure, options);
+  return { width, height };
+}
+
+/**
+ * Returns the ECharts option that draws maps side by side.
+ *
+ * A pure function of its arguments; everything is placed in px for the given size.
+ */
+export function mapsOption(figure: MapsFigure, options: TrajectoryOptionOptions = {}): EChartsOption {
+  const theme = themeOf(options.theme ?? "light");
+  const { maps, texts } = layoutMaps(figure, options);
+  const edges = (values: readonly number[]) => ({
+    min: values[0] as number,
+    max: values[values.length - 1] as number,
+  });
+  return {
+    animation: false,
+    backgroundColor: theme.background,
+    textStyle: { fontFamily: FONT_STACK },
+    grid: maps.map(({ rect }) => grid(rect)),
+    xAxis: maps.map(({ panel, alphaTicks }, i) =>
+      axis(i, alphaTicks, edges(panel.surface.alpha), theme, false),
+    ),
+    yAxis: maps.map(({ panel, betaTicks }, i) => axis(i, betaTicks, edges(panel.surface.beta), theme, false)),
+    series: [
+      shapesSeries(
+        "maps",
+        maps.flatMap((map) => mapShapes(figure, map, theme)),
+        1,
+        false,
+      ),
+      shapesSeries(
+        "furniture",
+        texts.map((text) => textShape(text, theme)),
+        6,
+        false,
+      ),
+    ],
+  } as EChartsOption;
+}
+
+function mapShapes(figure: MapsFigure, { panel, rect, bar }: PlacedMap, theme: Theme): Shape[] {
+  const count = panel.scale.levels.length + 1;
+  const colors = panel.palette === "value" ? surfaceColors(count) : differenceColors(count);
+  const frame: Shape = {
+    type: "rect",
+    shape: { ...rect },
+    style: { fill: "none", stroke: theme.line, lineWidth: 1 },
+    silent: true,
+  };
+  return [
+    ...surfaceShapes({ ...panel, interpolation: figure.interpolation }, rect, theme, colors),
+    frame,
+    ...markShapes(figure, { panel, rect }, theme),
+    ...colorBarShapes(panel, bar, theme, colors),
+  ];
+}
+
+function markShapes(
+  { marks }: MapsFigure,
+  { panel, rect }: Pick<PlacedMap, "panel" | "rect">,
+  theme: Theme,
+): Shape[] {
+  const toPixel = planeToPixel(panel, rect);
+  const color = runColor(0, theme);
+  return marks.flatMap(({ alpha, beta, label, isCenter }) => {
+    const [x, y] = toPixel(decodeNumber(alpha), decodeNumber(beta));
+    if (!(x >= rect.x && x <= rect.x + rect.width && y >= rect.y && y <= rect.y + rect.height)) return [];
+    const width = textWidth(label, 12, "semibold");
+    const isOnLeft = x + 10 + width > rect.x + rect.width;
+    const isBelow = y - 14 < rect.y;
+    const text: Shape = {
+      type: "text",
+      x: isOnLeft ? x - 10 : x + 10,
+      y: isBelow ? y + 12 : y - 12,
+      style: {
+        text: label,
+        fontFamily: FONT_STACK,
+        fontSize: 12,
+        fontWeight: 600,
+        fill: theme.text,
+        stroke: theme.halo,
+        lineWidth: 3,
+        align: isOnLeft ? "right" : "left",
+        verticalAlign: "middle",
+      },
+      silent: true,
+    };
+    const mark = isCenter ? endMark(x, y, color, theme) : pointMark(x, y, 4.6, color, theme);
+    return label === "" ? mark : [...mark, text];
+  });
+}

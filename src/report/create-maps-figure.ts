@@ -1,7 +1,7 @@
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import { type SetSurface, surfaceDifference } from "../slices/evaluate-sets.js";
 import type { Surface } from "../surface/surface.js";
-import { type AccuracyForm, quantityOf } from "./chart-parts.js";
+import { type AccuracyForm, isAccuracy, quantityOf } from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
 import { type ContourScale, createContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
@@ -54,7 +54,7 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
   const values = surfaces.map(({ surface }) => valuesOf(surface, quantity).map(shown.of));
   // Surfaces on other grids are refused here, whether the difference is drawn or not.
   for (const { surface } of surfaces.slice(1)) surfaceDifference(first.surface, surface);
-  const scale = createContourScale(values);
+  const scale = createContourScale(values, { kind: isAccuracy(quantity) ? "linear" : "auto" });
   const maps = surfaces.map(({ set, surface }, i) =>
     mapOf(surfaces.length === 1 ? "" : set, shown.title, surface, values[i] as Float64Array, scale),
   );
@@ -151,7 +151,7 @@ function captionOf(
   const range = finiteRange(
     maps.filter(({ palette }) => palette === "value").flatMap(({ surface }) => surface.loss.map(Number)),
   );
-  const gaps = maps.filter(({ surface }) => surface.nonFinite > 0);
+  const gaps = maps.filter(({ surface, palette }) => palette === "value" && surface.nonFinite > 0);
   return [
     cleanText(input.caption ?? ""),
     `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.surface.alpha.length} × ${map.surface.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
@@ -159,7 +159,7 @@ function captionOf(
     isDifference ? "The difference has levels of its own, symmetric about zero." : "",
     gaps.length === 0
       ? ""
-      : `Not finite at ${gaps.map(({ title, surface }) => `${surface.nonFinite} points${title === "" ? "" : ` (${title})`}`).join(", ")}: cells that touch them are hatched.`,
+      : `Not finite at ${gaps.map(({ title, surface }) => `${surface.nonFinite} ${surface.nonFinite === 1 ? "point" : "points"}${title === "" ? "" : ` (${title})`}`).join(", ")}: cells that touch them are hatched.`,
   ]
     .filter((sentence) => sentence !== "")
     .join(" ");

@@ -27,9 +27,9 @@ export interface WriteReportOptions {
 export type ReportFormat = "svg" | "png" | "html";
 
 /** One figure and the name of its picture files, without extension. */
-export interface NamedFigure {
+export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
   readonly name: string;
-  readonly figure: AnyFigure;
+  readonly figure: Figure;
 }
 
 /**

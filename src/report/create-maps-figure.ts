@@ -26,6 +26,8 @@ export interface MapsFigureInput {
   readonly difference?: boolean;
   /** Places with names; default the centre alone. */
   readonly marks?: readonly { readonly alpha: number; readonly beta: number; readonly label: string }[];
+  /** Coordinates of a path (N, 2) drawn over every map. Default none. */
+  readonly path?: Float64Array;
   readonly interpolation?: Interpolation;
   /** Sentences put before the caption that is made. */
   readonly caption?: string;
@@ -74,6 +76,10 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
       label: cleanText(mark.label),
       isCenter: mark.alpha === 0 && mark.beta === 0,
     })),
+    path: Array.from({ length: (input.path?.length ?? 0) / 2 }, (_, i) => [
+      encodeNumber(input.path?.[2 * i] as number),
+      encodeNumber(input.path?.[2 * i + 1] as number),
+    ]),
     interpolation,
     caption: captionOf(input, maps, scale, isDifference),
     provenance: provenanceOf(surfaces, input.dataName),

@@ -37,6 +37,8 @@ export interface MapsFigure {
   readonly axes: readonly [string, string];
   readonly maps: readonly MapPanel[];
   readonly marks: readonly MapMark[];
+  /** A path drawn over every map; may be empty. */
+  readonly path: readonly (readonly [alpha: JsonNumber, beta: JsonNumber])[];
   readonly interpolation: Interpolation;
   readonly caption: string;
   readonly provenance: string;

@@ -70,8 +70,34 @@ function mapShapes(figure: MapsFigure, { panel, rect, bar }: PlacedMap, theme: T
   return [
     ...surfaceShapes({ ...panel, interpolation: figure.interpolation }, rect, theme, colors),
     frame,
+    ...pathOver(figure, { panel, rect }, theme),
     ...markShapes(figure, { panel, rect }, theme),
     ...colorBarShapes(panel, bar, theme, colors),
+  ];
+}
+
+/** The path with its snapshots, as far as it lies on the map. */
+function pathOver(
+  { path }: MapsFigure,
+  { panel, rect }: Pick<PlacedMap, "panel" | "rect">,
+  theme: Theme,
+): Shape[] {
+  const toPixel = planeToPixel(panel, rect);
+  const points = path
+    .map(([alpha, beta]) => toPixel(decodeNumber(alpha), decodeNumber(beta)))
+    .filter(([x, y]) => x >= rect.x && x <= rect.x + rect.width && y >= rect.y && y <= rect.y + rect.height);
+  if (points.length === 0) return [];
+  const color = runColor(0, theme);
+  const stroke = (width: number, ink: string): Shape => ({
+    type: "polyline",
+    shape: { points },
+    style: { stroke: ink, lineWidth: width, fill: "none", lineJoin: "round" },
+    silent: true,
+  });
+  return [
+    stroke(3.6, theme.halo),
+    stroke(1.5, color),
+    ...points.flatMap(([x, y]) => pointMark(x, y, 2.6, color, theme)),
   ];
 }
 

@@ -5,6 +5,7 @@ import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-
 import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
 import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../pipeline/analyze-runs.js";
 import { type NamedFigure, writeReport } from "../../pipeline/write-report.js";
+import type { TrajectoryFigure } from "../../report/figure.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import { analysisProgress } from "../analysis-progress.js";
@@ -52,7 +53,7 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
       directory: join(out, "joint"),
     },
   ];
-  const figures: NamedFigure[] = [];
+  const figures: NamedFigure<TrajectoryFigure>[] = [];
   for (const { name, title, runs: shown, directory } of planes) {
     const analysis = await analyzeOne(shown, tools, { directory, title, points: options.points }, output);
     figures.push({ name, figure: analysis.figure });

@@ -95,11 +95,7 @@ function addSurface(program: Command): void {
   const command = planeOptions(subcommand(program, "surface"))
     .description("loss surface on a plane: of a run's principal components, or another one with --plane")
     .argument("<runs...>", "run directories; RUN@STEP is a snapshot of a run (with --plane)")
-    .addOption(
-      new Option("--plane <plane>", "where the surface lies")
-        .choices(["pca", ...SLICE_PLANES])
-        .default("pca"),
-    )
+    .addOption(new Option("--plane <plane>", "where the surface lies").choices(SLICE_PLANES).default("pca"))
     .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
     .option("--margin <share>", "margin around the path as a share of its extent", parseMargin)
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')

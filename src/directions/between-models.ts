@@ -19,7 +19,8 @@ export interface BetweenModelsOptions {
  * float32; `mixtureMap` gives points that are exact at the models themselves.
  *
  * @param models - two or three weight vectors (parameterCount).
- * @throws as {@link checkModels}, and {@link InvalidOptionError} for three models on one line.
+ * @throws {@link InvalidOptionError} for another number or length, a model given twice, or three on one line;
+ * {@link InvalidDataError} for weights that are not finite.
  * @see Goodfellow et al. 2015; Li et al. 2018, section 3.
  */
 export function betweenModels(

@@ -5,7 +5,7 @@ import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/no
 import { randomDirections } from "../directions/random.js";
 import { InvalidOptionError } from "../errors.js";
 import { type MixtureForm, mixtureMap, modelsOf } from "../surface/mixture.js";
-import type { SlicePoints } from "../surface/point-map.js";
+import type { SlicePoints } from "../surface/slice-map.js";
 import { type ModelPoint, namesOfModels } from "./model-point.js";
 
 /**

@@ -1,6 +1,6 @@
 import { InvalidOptionError, LayoutError } from "../errors.js";
 import { type EvaluateSurfaceOptions, evaluateSurface } from "../surface/evaluate-surface.js";
-import type { SlicePoints } from "../surface/point-map.js";
+import type { SlicePoints } from "../surface/slice-map.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import type { EvaluationSet } from "./line-slice.js";
 

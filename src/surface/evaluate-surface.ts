@@ -2,8 +2,8 @@ import { InvalidOptionError } from "../errors.js";
 import type { LossEvaluator, LossValue } from "../model/loss-evaluator.js";
 import { checkCenter, checkDirections, checkGrid } from "./check-surface.js";
 import { createPlanePoint } from "./plane-point.js";
-import { createMappedPoint, isPointMap, type SlicePoints } from "./point-map.js";
 import { createUndefinedCount, type PointPolicy } from "./point-policy.js";
+import { createMappedPoint, isSliceMap, type SlicePoints } from "./slice-map.js";
 import type { Grid, Surface } from "./surface.js";
 import { surfaceWarnings } from "./surface-warnings.js";
 
@@ -42,13 +42,13 @@ export async function evaluateSurface(
   options: EvaluateSurfaceOptions = {},
 ): Promise<Surface> {
   checkGrid(grid);
-  if (isPointMap(directions)) checkCenter(directions.center, evaluator.parameterCount);
+  if (isSliceMap(directions)) checkCenter(directions.center, evaluator.parameterCount);
   else checkDirections(directions, grid, evaluator.parameterCount);
   const { alpha, beta } = grid;
   const width = alpha.length;
   const indices = pointOrder(grid, options.order);
   const origin = originIndex(grid);
-  const point = isPointMap(directions) ? createMappedPoint(directions) : createPlanePoint(directions);
+  const point = isSliceMap(directions) ? createMappedPoint(directions) : createPlanePoint(directions);
   const undefinedCount = createUndefinedCount();
   const evaluateHere = async (isCounted: boolean): Promise<LossValue> => {
     const names = (await options.policy?.prepare(point.theta, options.signal)) ?? [];

@@ -1,7 +1,7 @@
 import { checkModels } from "../directions/check-models.js";
 import { InvalidOptionError } from "../errors.js";
 import { createSpan } from "../trajectory/span.js";
-import type { PointMap } from "./point-map.js";
+import type { SliceMap } from "./slice-map.js";
 
 /**
  * How models are mixed at (α, β):
@@ -24,7 +24,7 @@ const FORMS: Readonly<Record<MixtureForm, { models: number; weights(a: number, b
 export const MIXTURE_FORMS = Object.keys(FORMS) as readonly MixtureForm[];
 
 /** A slice between models, with what made it. */
-export interface Mixture extends PointMap {
+export interface Mixture extends SliceMap {
   readonly form: MixtureForm;
   readonly models: readonly Float32Array[];
   /** The models' shares at a point, which sum to 1. */

@@ -7,7 +7,7 @@ import type { PlanePoint } from "./plane-point.js";
  * A plane through θ* is one (`Directions` are taken as that); a bilinear surface, which is not affine in
  * its coordinates, is another.
  */
-export interface PointMap {
+export interface SliceMap {
   /** θ at (0, 0) (parameterCount). */
   readonly center: Float32Array;
   /**
@@ -18,15 +18,15 @@ export interface PointMap {
 }
 
 /** What a slice can be taken of: directions through θ*, or any map of points. */
-export type SlicePoints = Pick<Directions, "center" | "vectors"> | PointMap;
+export type SlicePoints = Pick<Directions, "center" | "vectors"> | SliceMap;
 
 /** Whether points are given by a map rather than by directions. */
-export function isPointMap(points: SlicePoints): points is PointMap {
-  return typeof (points as Partial<PointMap>).writeInto === "function";
+export function isSliceMap(points: SlicePoints): points is SliceMap {
+  return typeof (points as Partial<SliceMap>).writeInto === "function";
 }
 
 /** Makes a reused buffer for the points of a map. */
-export function createMappedPoint(map: PointMap): PlanePoint {
+export function createMappedPoint(map: SliceMap): PlanePoint {
   const theta = Float32Array.from(map.center);
   return { theta, moveTo: (alpha, beta) => map.writeInto(theta, alpha, beta) };
 }

@@ -95,7 +95,7 @@ const dataName = "MNIST, 1,500 training and 1,000 test images";
 const shared = { directory: work };
 const draw = async (figures) => {
   const named = Object.entries(figures).map(([name, figure]) => ({ name, figure }));
-  const files = await writeReport(out, named, { formats: ["png"], scale: 1.25 });
+  const files = await writeReport(out, named, { formats: ["png"], scale: 1 });
   for (const file of files) say(file);
 };
 const line = (slice, title, options = {}) =>
@@ -140,8 +140,10 @@ for (const [i, point] of [a, c].entries()) {
 
 const planes = { random: [a], models: [a, b, c], bilinear: [a, b, c, d] };
 for (const [plane, models] of Object.entries(planes)) {
+  const policy = plane === "random" ? {} : { batchNorm: "recalibrate", recalibrator };
   const { figure } = await evaluatePlane(plane, models, sets, {
     ...shared,
+    ...policy,
     dataName,
     points: [21, 21],
     seed: 1,

@@ -174,13 +174,13 @@ async function storedSurfaces(
 
 const TITLES: Readonly<Record<SlicePlane, string>> = {
   pca: "the plane of its principal components",
-  random: "Two random directions",
-  "ineffective-random": "An ineffective plane: two random directions",
-  "ineffective-initial": "An ineffective plane: the way from the start and a random direction",
+  random: "two random directions",
+  "ineffective-random": "an ineffective plane: two random directions",
+  "ineffective-initial": "an ineffective plane: the way from the start and a random direction",
   models: "The plane through three models",
   "barycentric-im": "Between three models",
   bilinear: "Between four models",
-  custom: "A plane of given directions",
+  custom: "a plane of given directions",
 };
 
 function figureOf(

@@ -79,7 +79,8 @@ export function layoutChart(figure: ChartFigure, options: TrajectoryLayoutOption
   const columns = Math.max(1, Math.min(columnsWanted, Math.floor((inner + GAP) / (LEAST_PANEL + GAP))));
   const rows = Math.ceil(figure.panels.length / columns);
   const top = padding + headHeight + legend.height + 4;
-  const heading = figure.panels.some(({ title }) => title !== "") ? 26 : 6;
+  const hasNames = figure.panels.some(({ marks }) => marks.some(({ label }) => label !== ""));
+  const heading = (figure.panels.some(({ title }) => title !== "") ? 26 : 6) + (hasNames ? 15 : 0);
   const below = 8 + 16 + 24;
   const perRow = heading + below;
   const rest = top + (footHeight > 0 ? footHeight + 8 : 0) + padding + rows * perRow + (rows - 1) * 10;
@@ -162,7 +163,7 @@ function placePanel(
   return { place: { panel, rect, x, left, right }, texts };
 }
 
-/** Names of the marks, above the plot where there is no heading in the way, each only where it fits. */
+/** Names of the marks, above the plot, each only where it fits. */
 function markLabels({ marks }: ChartPanel, rect: Rect, scale: AxisScale): PlacedText[] {
   let free = Number.NEGATIVE_INFINITY;
   return marks
@@ -176,7 +177,7 @@ function markLabels({ marks }: ChartPanel, rect: Rect, scale: AxisScale): Placed
       if (start < free) return [];
       free = start + width + 6;
       return [
-        line(label, isOnLeft ? at - 8 : at, rect.y + 9, {
+        line(label, isOnLeft ? at - 8 : at - 4, rect.y - 9, {
           align: isOnLeft ? "right" : "left",
           size: TICK_SIZE - 1,
           tone: "muted",

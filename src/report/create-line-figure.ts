@@ -76,6 +76,9 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
         ? `Median over ${seeds} seeds; band from the ${percent(quantiles[0])} to the ${percent(quantiles[1])} quantile.`
         : "",
       BATCH_NORM[slice.batchNorm] ?? "",
+      slice.warnings.some(({ code }) => code === "negative-variance")
+        ? "Where an interpolated moving variance is negative there is no loss."
+        : "",
     ],
     provenance: provenanceOf(slice, sets, options.dataName),
     notes: slice.warnings.map(({ message }) => message),

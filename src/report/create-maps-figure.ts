@@ -162,6 +162,9 @@ function captionOf(
     cleanText(input.caption ?? ""),
     `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.surface.alpha.length} × ${map.surface.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
     range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
+    input.surfaces.some(({ surface }) => surface.warnings.some(({ code }) => code === "negative-variance"))
+      ? "Where an interpolated moving variance is negative there is no loss."
+      : "",
     isDifference ? "The difference has levels of its own, symmetric about zero." : "",
     gaps.length === 0
       ? ""

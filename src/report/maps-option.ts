@@ -6,6 +6,7 @@ import { endMark, pointMark, type Shape } from "./marks.js";
 import { axis, grid, shapesSeries, textShape } from "./option-parts.js";
 import { differenceColors, surfaceColors, type Theme, themeOf } from "./palette.js";
 import { runColor } from "./path-shapes.js";
+import type { Rect } from "./rect.js";
 import { colorBarShapes, planeToPixel, surfaceShapes } from "./surface-shapes.js";
 import { FONT_STACK, textWidth } from "./text-width.js";
 import type { TrajectoryLayoutOptions } from "./trajectory-layout.js";
@@ -85,7 +86,7 @@ function pathOver(
   const toPixel = planeToPixel(panel, rect);
   const points = path
     .map(([alpha, beta]) => toPixel(decodeNumber(alpha), decodeNumber(beta)))
-    .filter(([x, y]) => x >= rect.x && x <= rect.x + rect.width && y >= rect.y && y <= rect.y + rect.height);
+    .filter(([x, y]) => isInside(x, y, rect));
   if (points.length === 0) return [];
   const color = runColor(0, theme);
   const stroke = (width: number, ink: string): Shape => ({
@@ -108,30 +109,56 @@ function markShapes(
 ): Shape[] {
   const toPixel = planeToPixel(panel, rect);
   const color = runColor(0, theme);
+  const taken: Rect[] = [];
   return marks.flatMap(({ alpha, beta, label, isCenter }) => {
     const [x, y] = toPixel(decodeNumber(alpha), decodeNumber(beta));
-    if (!(x >= rect.x && x <= rect.x + rect.width && y >= rect.y && y <= rect.y + rect.height)) return [];
-    const width = textWidth(label, 12, "semibold");
-    const isOnLeft = x + 10 + width > rect.x + rect.width;
-    const isBelow = y - 14 < rect.y;
-    const text: Shape = {
-      type: "text",
-      x: isOnLeft ? x - 10 : x + 10,
-      y: isBelow ? y + 12 : y - 12,
-      style: {
-        text: label,
-        fontFamily: FONT_STACK,
-        fontSize: 12,
-        fontWeight: 600,
-        fill: theme.text,
-        stroke: theme.halo,
-        lineWidth: 3,
-        align: isOnLeft ? "right" : "left",
-        verticalAlign: "middle",
-      },
-      silent: true,
-    };
+    if (!isInside(x, y, rect)) return [];
     const mark = isCenter ? endMark(x, y, color, theme) : pointMark(x, y, 4.6, color, theme);
-    return label === "" ? mark : [...mark, text];
+    const place = label === "" ? undefined : freePlace(x, y, textWidth(label, 12, "semibold"), rect, taken);
+    if (place === undefined) return mark;
+    taken.push(place);
+    return [...mark, nameShape(label, place, theme)];
   });
+}
+
+function isInside(x: number, y: number, rect: Rect): boolean {
+  return x >= rect.x && x <= rect.x + rect.width && y >= rect.y && y <= rect.y + rect.height;
+}
+
+/** Where a name goes: above or below its mark, to the right or the left, inside the map and off other names. */
+function freePlace(x: number, y: number, width: number, map: Rect, taken: readonly Rect[]): Rect | undefined {
+  const places = [y - 20, y + 4].flatMap((top) =>
+    [x + 10, x - 10 - width, x - width / 2].map((left) => ({ x: left, y: top, width, height: 16 })),
+  );
+  const isFree = (place: Rect): boolean =>
+    isInside(place.x, place.y, map) &&
+    isInside(place.x + place.width, place.y + place.height, map) &&
+    taken.every(
+      (other) =>
+        place.x + place.width + 4 < other.x ||
+        other.x + other.width + 4 < place.x ||
+        place.y + place.height < other.y ||
+        other.y + other.height < place.y,
+    );
+  return places.find(isFree);
+}
+
+function nameShape(text: string, { x, y, height }: Rect, theme: Theme): Shape {
+  return {
+    type: "text",
+    x,
+    y: y + height / 2,
+    style: {
+      text,
+      fontFamily: FONT_STACK,
+      fontSize: 12,
+      fontWeight: 600,
+      fill: theme.text,
+      stroke: theme.halo,
+      lineWidth: 3,
+      align: "left",
+      verticalAlign: "middle",
+    },
+    silent: true,
+  };
 }

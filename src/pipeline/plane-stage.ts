@@ -10,7 +10,7 @@ import { checkSets, evaluateOnSets, type SetSurface } from "../slices/evaluate-s
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { writeDirections } from "../store/directions-file.js";
 import { readSurface, writeSurface } from "../store/surface-file.js";
-import { createBatchNormPolicy } from "../surface/batch-norm-policy.js";
+import { type BatchNormPolicyName, createBatchNormPolicy } from "../surface/batch-norm-policy.js";
 import { createGrid } from "../surface/grid.js";
 import { parseRange } from "../surface/range.js";
 import type { Grid } from "../surface/surface.js";
@@ -132,7 +132,7 @@ async function storedSurfaces(
   sets: readonly EvaluationSet[],
   options: EvaluatePlaneOptions & { readonly directory: string },
 ): Promise<SetSurface[]> {
-  const { batchNorm = place.isBetween ? "interpolate" : "keep", recalibrator, signal } = options;
+  const { batchNorm = defaultPolicy(place), recalibrator, signal } = options;
   const policy = createBatchNormPolicy(batchNorm, {
     layout: (models[0] as ModelPoint).run.layout,
     center: place.points.center,
@@ -172,11 +172,15 @@ async function storedSurfaces(
   return surfaces;
 }
 
+function defaultPolicy({ isBetween }: PlanePoints): BatchNormPolicyName {
+  return isBetween ? "interpolate" : "keep";
+}
+
 const TITLES: Readonly<Record<SlicePlane, string>> = {
   pca: "the plane of its principal components",
   random: "two random directions",
-  "ineffective-random": "an ineffective plane: two random directions",
-  "ineffective-initial": "an ineffective plane: the way from the start and a random direction",
+  "ineffective-random": "an ineffective plane of two random directions",
+  "ineffective-initial": "an ineffective plane of the way from the start and a random direction",
   models: "The plane through three models",
   "barycentric-im": "Between three models",
   bilinear: "Between four models",
@@ -210,6 +214,7 @@ function figureOf(
     surfaces,
     labels: place.labels,
     marks: place.marks,
+    batchNorm: options.batchNorm ?? defaultPolicy(place),
     ...(options.path === undefined ? {} : { path: options.path.coordinates }),
     ...named,
     ...(place.directions === null ? {} : { warnings: place.directions.warnings }),

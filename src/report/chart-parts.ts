@@ -120,3 +120,14 @@ export function chartOf(
     description: `${clean}. ${panels.length === 1 ? "A plot" : `${panels.length} plots`}: ${names.join("; ")}.`,
   };
 }
+
+const BATCH_NORM: Readonly<Record<string, string>> = {
+  keep: "Moving statistics of batch norm, if any, are those of the centre.",
+  interpolate: "Moving statistics of batch norm, if any, are interpolated with the weights.",
+  recalibrate: "Moving statistics of batch norm are computed anew at each point.",
+};
+
+/** What was done with batch norm's moving statistics, in a sentence. */
+export function batchNormSentence(policy: string): string {
+  return BATCH_NORM[policy] ?? "";
+}

@@ -2,7 +2,15 @@ import { InvalidOptionError } from "../errors.js";
 import type { LineCurve, LineSlice } from "../slices/line-slice.js";
 import { curveValues, seedBand } from "../slices/seed-band.js";
 import type { ChartFigure, ChartSeries } from "./chart-figure.js";
-import { type AccuracyForm, autoAxis, bandOf, chartOf, quantityOf, seriesOf } from "./chart-parts.js";
+import {
+  type AccuracyForm,
+  autoAxis,
+  bandOf,
+  batchNormSentence,
+  chartOf,
+  quantityOf,
+  seriesOf,
+} from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
 import { formatCount } from "./format-number.js";
 
@@ -75,7 +83,7 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
       seeds > 1
         ? `Median over ${seeds} seeds; band from the ${percent(quantiles[0])} to the ${percent(quantiles[1])} quantile.`
         : "",
-      BATCH_NORM[slice.batchNorm] ?? "",
+      batchNormSentence(slice.batchNorm),
       slice.warnings.some(({ code }) => code === "negative-variance")
         ? "Where an interpolated moving variance is negative there is no loss."
         : "",
@@ -84,12 +92,6 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
     notes: slice.warnings.map(({ message }) => message),
   });
 }
-
-const BATCH_NORM: Readonly<Record<string, string>> = {
-  keep: "Moving statistics of batch norm, if any, are those of the model at α = 0.",
-  interpolate: "Moving statistics of batch norm, if any, are interpolated with the weights.",
-  recalibrate: "Moving statistics of batch norm are computed anew at each point.",
-};
 
 function firstMetric(curves: readonly LineCurve[]): string | undefined {
   return curves.flatMap(({ surface }) => Object.keys(surface.metrics))[0];

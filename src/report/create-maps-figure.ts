@@ -1,7 +1,7 @@
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import { type SetSurface, surfaceDifference } from "../slices/evaluate-sets.js";
 import type { Surface } from "../surface/surface.js";
-import { type AccuracyForm, isAccuracy, quantityOf } from "./chart-parts.js";
+import { type AccuracyForm, batchNormSentence, isAccuracy, quantityOf } from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
 import { type ContourScale, createContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
@@ -29,6 +29,8 @@ export interface MapsFigureInput {
   /** Coordinates of a path (N, 2) drawn over every map. Default none. */
   readonly path?: Float64Array;
   readonly interpolation?: Interpolation;
+  /** What was done with batch norm's moving statistics, for the caption. */
+  readonly batchNorm?: string;
   /** Sentences put before the caption that is made. */
   readonly caption?: string;
   readonly dataName?: string;
@@ -162,6 +164,7 @@ function captionOf(
     cleanText(input.caption ?? ""),
     `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.surface.alpha.length} × ${map.surface.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
     range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
+    batchNormSentence(input.batchNorm ?? ""),
     input.surfaces.some(({ surface }) => surface.warnings.some(({ code }) => code === "negative-variance"))
       ? "Where an interpolated moving variance is negative there is no loss."
       : "",

@@ -22,9 +22,13 @@ function pythonFolder(): string {
   return join(folder, "bench/python");
 }
 
-/** Returns the path of the Python interpreter with the peers' packages, or null where it cannot be had. */
-export function preparePython(log: (line: string) => void): string | null {
-  const setup = spawnSync(process.execPath, [join(pythonFolder(), "setup.mjs")], {
+/**
+ * Returns the path of the Python interpreter with the peers' packages, or null where it cannot be had.
+ *
+ * @param requirements - list of packages in bench/python.
+ */
+export function preparePython(log: (line: string) => void, requirements = "requirements.txt"): string | null {
+  const setup = spawnSync(process.execPath, [join(pythonFolder(), "setup.mjs"), requirements], {
     stdio: ["ignore", "pipe", "pipe"],
     encoding: "utf8",
   });
@@ -34,11 +38,26 @@ export function preparePython(log: (line: string) => void): string | null {
   return null;
 }
 
-/** Starts a program of bench/python with so many threads. */
-export function startPeer(python: string, program: string, threads: number): PythonPeer {
+/** Starts a program of bench/python with so many threads, and further variables in its environment. */
+export function startPeer(
+  python: string,
+  program: string,
+  threads: number,
+  environment: Readonly<Record<string, string>> = {},
+): PythonPeer {
   const count = String(threads);
-  const child = spawn(python, [join(pythonFolder(), program)], {
-    env: { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, MKL_NUM_THREADS: count },
+  const own = { OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, MKL_NUM_THREADS: count };
+  return startProcess(python, [join(pythonFolder(), program)], { ...own, ...environment });
+}
+
+/** Starts a program that answers each line of JSON with a line of JSON. */
+export function startProcess(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): PythonPeer {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...environment },
     stdio: ["pipe", "pipe", "inherit"],
   }) as unknown as ChildProcessWithoutNullStreams;
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -46,7 +65,7 @@ export function startPeer(python: string, program: string, threads: number): Pyt
     async ask(command) {
       child.stdin.write(`${JSON.stringify(command)}\n`);
       const { value, done } = await lines.next();
-      if (done) throw new Error(`${program}: expected an answer, it ended`);
+      if (done) throw new Error(`${args[0] ?? command}: expected an answer, it ended`);
       return JSON.parse(value) as Record<string, unknown>;
     },
     close() {

@@ -1,9 +1,11 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
+import { createEngineEvaluator } from "../src/engine/create-engine-evaluator.js";
+import type { EngineEvaluatorOptions } from "../src/engine/engine-options.js";
 import { InvalidOptionError, RunStateError } from "../src/errors.js";
-import { createLossEvaluator } from "../src/model/create-loss-evaluator.js";
 import type { EvaluationData } from "../src/model/evaluation-data.js";
-import type { LossEvaluatorOptions } from "../src/model/loss-evaluator-options.js";
 import { type AnalyzeOptions, resolveAnalyzeOptions } from "../src/pipeline/analyze-options.js";
 import { analyzeRuns, type RunsAnalysis } from "../src/pipeline/analyze-runs.js";
 import { type WriteReportOptions, writeReport } from "../src/pipeline/write-report.js";
@@ -19,8 +21,8 @@ export interface LandscapeCallbackOptions
    * caller's and must live until training ends. Required.
    */
   readonly data: EvaluationData;
-  /** How the loss is evaluated: mode, batch size, a function of your own. */
-  readonly evaluation?: Omit<LossEvaluatorOptions, "layout">;
+  /** How the loss is evaluated: mode, engine, batch size, a function of your own. */
+  readonly evaluation?: Omit<EngineEvaluatorOptions, "layout">;
   /** Pictures and page; default SVG, PNG and HTML in the run directory. */
   readonly report?: WriteReportOptions;
   /** Weights that span the plane: "trainable" (default) or "all". */
@@ -31,6 +33,8 @@ export interface LandscapeCallbackOptions
    */
   readonly onError?: (error: unknown) => void;
 }
+
+const REPORT_FILES = ["plot.svg", "plot.png", "report.html"];
 
 /**
  * Callback that records a training like {@link TrajectoryCallback} and draws it when it ends: PCA plane,
@@ -83,6 +87,8 @@ export class LandscapeCallback extends TrajectoryCallback {
     this.#files = [];
     this.#error = null;
     await super.onTrainBegin(logs);
+    // A picture of other snapshots must not stand beside the new ones, also if this training fails.
+    await Promise.all(REPORT_FILES.map((name) => rm(join(this.directory, name), { force: true })));
   }
 
   /** Called by TensorFlow.js. @internal */
@@ -101,7 +107,7 @@ export class LandscapeCallback extends TrajectoryCallback {
       throw new RunStateError("LandscapeCallback", "setModel before training", "none");
     const { data, evaluation, report, directory: _directory, ...options } = this.#options;
     const run = await openRun(this.directory);
-    const evaluator = await createLossEvaluator(this.#model, data, { ...evaluation, layout: run.layout });
+    const evaluator = await createEngineEvaluator(this.#model, data, { ...evaluation, layout: run.layout });
     try {
       const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
       this.#analysis = await analyzeRuns([run], tools, options);

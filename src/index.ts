@@ -123,6 +123,10 @@ export {
   trustworthiness,
   vonNeumannEntropy,
 } from "./embedding/index.js";
+// Loss and surface
+export { createEngineEvaluator } from "./engine/create-engine-evaluator.js";
+export type { EngineEvaluator } from "./engine/engine-evaluator.js";
+export type { EngineChoice, EngineEvaluatorOptions } from "./engine/engine-options.js";
 export {
   BackendError,
   EvaluationError,
@@ -137,7 +141,6 @@ export {
   RunStateError,
 } from "./errors.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
-// Loss and surface
 export { createLossEvaluator } from "./model/create-loss-evaluator.js";
 export {
   createRecalibrator,
@@ -159,6 +162,7 @@ export {
 export type { EngineInfo, LossEvaluator, LossMode, LossValue } from "./model/loss-evaluator.js";
 export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
 export { modelFromManifest } from "./model/model-from-manifest.js";
+export type { PlaneLoss, PlaneVectors } from "./model/plane-loss.js";
 // Parameters
 export { type BoundWeights, bindModel, bindVariables } from "./params/bound-weights.js";
 export type { LayoutOptions, ParameterDescription } from "./params/build-layout.js";

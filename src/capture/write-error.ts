@@ -1,4 +1,5 @@
 import { RunStateError } from "../errors.js";
+import { explainWriteCode } from "../store/system-error.js";
 
 /** A failed write in a form that crosses thread boundaries, which strip an Error's class and fields. */
 export interface WireError {
@@ -6,16 +7,6 @@ export interface WireError {
   /** The operating system's code ("ENOSPC"), of the error or of its cause, where there is one. */
   readonly code: string | null;
 }
-
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EACCES: "no permission to write",
-  EPERM: "no permission to write",
-  EROFS: "the file system is read-only",
-  ENOENT: "the run directory is gone",
-  EMFILE: "too many open files",
-};
 
 /** Returns an error as plain data. */
 export function encodeWriteError(error: unknown): WireError {
@@ -32,7 +23,7 @@ export function decodeWriteError(
   step: number,
   { message, code }: WireError,
 ): RunStateError {
-  const explanation = code === null ? undefined : EXPLANATIONS[code];
+  const explanation = explainWriteCode(code);
   return new RunStateError(
     `snapshot ${step} of ${directory}`,
     "to be written",

@@ -11,7 +11,7 @@ export const EXIT = { ok: 0, failure: 1, badInput: 2 } as const;
 export function reportError(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
   if (error instanceof LandscapeError) {
-    process.stderr.write(`tfjs-landscape: ${error.message}\n`);
+    process.stderr.write(`tfjs-landscape: ${error.message.replace(/\s*\n\s*/g, " ")}\n`);
     return EXIT.badInput;
   }
   process.stderr.write(`tfjs-landscape: ${error instanceof Error ? error.stack : String(error)}\n`);

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { createJiti } from "jiti";
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
@@ -29,8 +29,11 @@ export interface DataModule {
 export async function loadDataModule(path: string): Promise<DataModule> {
   const where = `--data ${path}`;
   const file = resolve(path);
-  if (!existsSync(file))
-    throw new InvalidOptionError(where, "a JavaScript or TypeScript module", "no such file");
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found?.isFile()) {
+    const got = found === undefined ? "no such file" : "a folder";
+    throw new InvalidOptionError(where, "a JavaScript or TypeScript module", got);
+  }
   const loaded = await importModule(file, where);
   if (typeof loaded.loadData !== "function") {
     const names = Object.keys(loaded).join(", ") || "nothing";
@@ -57,6 +60,27 @@ export async function loadEvaluationData(
   } catch (cause) {
     throw new InvalidDataError(where, "data", `an error: ${messageOf(cause)}`, { cause });
   }
+}
+
+/**
+ * Returns the model that a module's `loadModel` gives, or null if it exports none.
+ *
+ * @throws {InvalidDataError} if it throws or gives something else than a model.
+ */
+export async function loadUserModel(module: DataModule, path: string): Promise<tf.LayersModel | null> {
+  if (module.loadModel === undefined) return null;
+  const where = `--data ${path}: loadModel()`;
+  let model: unknown;
+  try {
+    model = await module.loadModel();
+  } catch (cause) {
+    throw new InvalidDataError(where, "a compiled tf.LayersModel", `an error: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  if (model instanceof tf.LayersModel) return model;
+  const got = model === null || model === undefined ? String(model) : `a ${typeof model}`;
+  throw new InvalidDataError(where, "a compiled tf.LayersModel of the same copy of @tensorflow/tfjs", got);
 }
 
 async function importModule(file: string, where: string): Promise<Record<string, unknown>> {

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { BACKEND_CHOICES } from "../backend/backend-info.js";
 import { ownPackageVersion } from "../capture/package-version.js";
 import { NORMALIZATIONS } from "../directions/normalize.js";
+import { ENGINE_CHOICES } from "../engine/engine-options.js";
 import { SLICE_PLANES } from "../pipeline/plane-points.js";
 import { BATCH_NORM_POLICIES } from "../surface/batch-norm-policy.js";
 import { demo } from "./commands/demo.js";
@@ -151,6 +152,9 @@ function sliceOptions(command: Command): Command {
     )
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
+    .addOption(
+      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
+    )
     .addOption(backendOption());
 }
 

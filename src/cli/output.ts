@@ -21,6 +21,9 @@ export interface Output {
 /** Creates the output of one command, and keeps what libraries print to the console off stdout. */
 export function createOutput(json: boolean): Output {
   globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr });
+  const writeOut = process.stdout.write.bind(process.stdout);
+  // A user's module may write to stdout by itself: with --json that line is for machines alone.
+  if (json) process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
   const seen = new Set<string>();
   const note = (line: string): void => {
     process.stderr.write(`${line}\n`);
@@ -36,10 +39,10 @@ export function createOutput(json: boolean): Output {
       }
     },
     print(line) {
-      if (!json) process.stdout.write(`${line}\n`);
+      if (!json) writeOut(`${line}\n`);
     },
     result(value) {
-      if (json) process.stdout.write(`${JSON.stringify(toJson(value))}\n`);
+      if (json) writeOut(`${JSON.stringify(toJson(value))}\n`);
     },
     progress: (title) => createProgress(title, note),
   };

@@ -1,6 +1,7 @@
 import type { BackendChoice } from "../backend/backend-info.js";
+import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
+import type { EngineChoice } from "../engine/engine-options.js";
 import { InvalidOptionError } from "../errors.js";
-import { createLossEvaluator } from "../model/create-loss-evaluator.js";
 import { createRecalibrator, type ModelRecalibrator } from "../model/create-recalibrator.js";
 import type { LossMode } from "../model/loss-evaluator.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
@@ -10,7 +11,7 @@ import type { EvaluationSet } from "../slices/line-slice.js";
 import type { Run } from "../store/run.js";
 import type { BatchNormPolicyName } from "../surface/batch-norm-policy.js";
 import { defined } from "./defined.js";
-import { loadDataModule, loadEvaluationData } from "./load-module.js";
+import { loadDataModule, loadEvaluationData, loadUserModel } from "./load-module.js";
 import type { Output } from "./output.js";
 import { startBackend } from "./start-backend.js";
 
@@ -20,6 +21,7 @@ export interface SliceCommandOptions {
   readonly test?: boolean;
   readonly loss?: LossMode;
   readonly batchSize?: number;
+  readonly engine?: EngineChoice;
   readonly batchNorm?: BatchNormPolicyName;
   readonly force?: boolean;
   readonly backend?: BackendChoice;
@@ -54,20 +56,20 @@ export async function openSliceTools(
   if (options.test === true && module.loadTestData === undefined) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
-  const model = (await module.loadModel?.()) ?? (await modelFromManifest(run.manifest));
-  const { loss, batchSize } = options;
-  const settings = defined({ loss, batchSize, layout: run.layout });
+  const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
+  const { loss, batchSize, engine } = options;
+  const settings = defined({ loss, batchSize, engine, layout: run.layout });
   const open: { dispose(): void }[] = [];
   const dispose = (): void => {
     for (const part of open) part.dispose();
   };
   try {
     const data = await loadEvaluationData(module, options.data);
-    const sets = [{ name: "train", evaluator: await createLossEvaluator(model, data, settings) }];
+    const sets = [{ name: "train", evaluator: await createEngineEvaluator(model, data, settings) }];
     open.push(...sets.map(({ evaluator }) => evaluator));
     if (options.test === true) {
       const held = await loadEvaluationData(module, options.data, "loadTestData");
-      const evaluator = await createLossEvaluator(model, held, settings);
+      const evaluator = await createEngineEvaluator(model, held, settings);
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }

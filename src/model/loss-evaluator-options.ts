@@ -23,7 +23,10 @@ export interface LossEvaluatorOptions {
    * the log-softmax form used. With `lossFunction` it only says what that computes. Default "model".
    */
   readonly loss?: LossMode;
-  /** Replaces the compiled loss. Default none. */
+  /**
+   * Replaces the compiled loss. Default none. Stored surfaces know it by its source text: after a change of
+   * values that it only refers to, compute with `force`.
+   */
   readonly lossFunction?: BatchLossFunction;
   /** Adds the model's regularization penalties to the loss, as `fit` does. Default false. */
   readonly includeRegularization?: boolean;

@@ -1,3 +1,6 @@
+import type { LandscapeWarning } from "../warning.js";
+import type { PlaneLoss, PlaneVectors } from "./plane-loss.js";
+
 /** Which loss is computed: the compiled one with TF.js's clipping, or the exact log-softmax form. */
 export type LossMode = "model" | "logits";
 
@@ -40,6 +43,8 @@ export interface LossEvaluator {
   readonly lossMode: LossMode;
   /** Length of θ. */
   readonly parameterCount: number;
+  /** What the user should know of the choice of engine. Not given by every evaluator. */
+  readonly warnings?: readonly LandscapeWarning[];
   /** Names of the metrics that `evaluate` returns. */
   readonly metricNames: readonly string[];
   /** Number of samples in the evaluation set. */
@@ -54,6 +59,12 @@ export interface LossEvaluator {
    * `theta` may be reused by the caller as soon as the promise settles.
    */
   evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue>;
+
+  /**
+   * Prepares for many points of one plane; the evaluator must outlive it. Values differ from those of
+   * `evaluate` by rounding only, and are bit-identical for the same plane. Not offered by every evaluator.
+   */
+  openPlane?(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneLoss>;
 
   /** Puts the model's own weights back bit for bit and frees what the evaluator holds. Idempotent. */
   dispose(): void;

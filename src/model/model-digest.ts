@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type * as tf from "@tensorflow/tfjs";
 import type { ParameterLayout } from "../params/layout.js";
+import { layoutOfModel, modelWeights } from "../params/layout-of-model.js";
+import { matchLayout } from "../params/match-layout.js";
 import type { JsonValue } from "../store/provenance.js";
 import { compiledLosses } from "./compiled-losses.js";
 import type { LossPlan } from "./loss-plan.js";
@@ -15,14 +17,11 @@ export function modelDigest(layout: Pick<ParameterLayout, "digest">, topology: J
 }
 
 /**
- * Returns the sha-256 (hex) of what an evaluator computes from θ and the data: architecture, losses, metrics
- * and whether penalties count. A function of the user's own enters with its source text.
+ * Returns the sha-256 (hex) of what an evaluator computes from θ and the data: architecture, losses, metrics,
+ * whether penalties count, and the values of weights that θ does not hold. A function of the user's own enters
+ * with its source text.
  */
-export function evaluationDigest(
-  model: tf.LayersModel,
-  layout: Pick<ParameterLayout, "digest">,
-  plan: LossPlan,
-): string {
+export function evaluationDigest(model: tf.LayersModel, layout: ParameterLayout, plan: LossPlan): string {
   const losses = plan.lossFunction === null ? (compiledLosses(model) ?? []) : [];
   return digestOf({
     model: modelDigest(layout, topologyOf(model)),
@@ -30,7 +29,25 @@ export function evaluationDigest(
     lossFunction: plan.lossFunction === null ? null : String(plan.lossFunction),
     metrics: plan.scores.metrics.map(({ output, apply }) => [output, apply === null ? null : String(apply)]),
     includeRegularization: plan.includeRegularization,
+    outsideTheta: weightsOutside(model, layout),
   });
+}
+
+/** sha-256 by name of the weights of the model that a layout leaves out. */
+function weightsOutside(model: tf.LayersModel, layout: ParameterLayout): JsonValue {
+  const all = layoutOfModel(model);
+  if (all.parameterCount === layout.parameterCount) return [];
+  const held = new Set(matchLayout(layout, all, `model "${model.name}"`, { partial: true }));
+  const names = new Set(all.parameters.filter((_, index) => !held.has(index)).map(({ name }) => name));
+  return modelWeights(model)
+    .filter(({ parameter }) => names.has(parameter.name))
+    .map(({ parameter, variable }) => {
+      const values = variable.read().dataSync();
+      return [
+        parameter.name,
+        createHash("sha256").update(new Uint8Array(values.slice().buffer)).digest("hex"),
+      ];
+    });
 }
 
 /** A layer of the user's own may have no configuration; the layout of θ then stands for the architecture. */

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../errors.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
+import { matchLayout } from "../params/match-layout.js";
 import type { RunManifest } from "../store/manifest.js";
 import type { JsonValue } from "../store/provenance.js";
 import { disposeOptimizer, optimizerFromManifest } from "./optimizer-from-manifest.js";
@@ -67,8 +68,10 @@ function forOutputs(value: JsonValue, model: tf.LayersModel): JsonValue {
 /** A run captured with a selection of weights lacks the values of the others. */
 function checkComplete(model: tf.LayersModel, { layout }: Pick<RunManifest, "layout">): void {
   const all = layoutOfModel(model).parameterCount;
-  if (all === layout.parameterCount) return;
-  throw cannot("layout", `all ${all} weights of the model`, String(layout.parameterCount));
+  if (all !== layout.parameterCount) {
+    throw cannot("layout", `all ${all} weights of the model`, String(layout.parameterCount));
+  }
+  matchLayout(layout, layoutOfModel(model), "run.json: layout");
 }
 
 function hasCustom(value: JsonValue): boolean {

@@ -77,6 +77,10 @@ export function resolveAnalyzeOptions(options: AnalyzeOptions = {}): ResolvedAna
   if (!(Number.isFinite(margin) && margin >= 0)) {
     throw new InvalidOptionError("margin", "a finite number of at least 0", String(margin));
   }
+  if (options.range !== undefined && (options.points !== undefined || options.margin !== undefined)) {
+    const other = options.points !== undefined ? "points" : "margin";
+    throw new InvalidOptionError("range", `no ${other} beside it: it says both itself`, "both");
+  }
   if (options.range !== undefined && parseRange(options.range).beta === null) {
     throw new InvalidOptionError("range", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(options.range));
   }

@@ -67,9 +67,9 @@ export async function analyzeRuns(
     })),
     ...pick(options, ["dataName", "lossName"]),
   });
-  const warnings = [runs, [plane.directions], [surface], trajectories]
+  const warnings = [runs, [tools.evaluator], [plane.directions], [surface], trajectories]
     .flat()
-    .flatMap((part) => part.warnings);
+    .flatMap((part) => part.warnings ?? []);
   return { runs, directions: plane.directions, trajectories, surface, figure, warnings };
 }
 

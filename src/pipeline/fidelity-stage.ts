@@ -46,13 +46,13 @@ export async function fidelityStage(
 function fidelityProvenance(
   run: string,
   plane: PlaneStage,
-  { lossMode, samples, engine, dataDigest, modelDigest }: LossEvaluator,
+  { lossMode, samples, dataDigest, modelDigest }: LossEvaluator,
   { weights }: ResolvedAnalyzeOptions,
 ): Provenance {
   return {
     kind: "fidelity",
     version: 1,
-    options: { weights, loss: lossMode, samples, engine: { ...engine } },
+    options: { weights, loss: lossMode, samples },
     seed: null,
     inputs: { run, directions: plane.digest, data: dataDigest, model: modelDigest },
   };

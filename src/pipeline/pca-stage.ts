@@ -1,6 +1,7 @@
 import { embedDirections, restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { pcaDirections } from "../directions/pca.js";
+import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readDirections, writeDirections } from "../store/directions-file.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
@@ -65,6 +66,7 @@ async function computePca(
   { center, components, weights, signal, onProgress }: ResolvedAnalyzeOptions,
 ): Promise<Directions> {
   const source = rowSourceOfRuns(runs, weights);
+  checkComponents(runs, source.rows, components);
   const found = await pcaDirections(source, {
     center,
     select: components,
@@ -74,6 +76,23 @@ async function computePca(
   });
   const final = await runs[0].readTheta(runs[0].snapshots.length - 1);
   return embedDirections<Directions>(found, source.ranges, final);
+}
+
+/** N snapshots have N − 1 components. */
+function checkComponents(runs: readonly Run[], rows: number, components: readonly [number, number]): void {
+  const where = runs.map(({ directory }) => directory).join(", ");
+  if (rows < 3) {
+    throw new InvalidDataError(where, "at least 3 snapshots for a plane", String(rows), {
+      hint: "train at least 2 epochs, or record more often",
+    });
+  }
+  const largest = Math.max(...components) + 1;
+  if (largest < rows) return;
+  throw new InvalidOptionError(
+    "components",
+    `numbers up to ${rows - 1}, one less than snapshots`,
+    String(largest),
+  );
 }
 
 async function projectRun(

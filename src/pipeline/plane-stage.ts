@@ -136,6 +136,7 @@ async function storedSurfaces(
   const policy = createBatchNormPolicy(batchNorm, {
     layout: (models[0] as ModelPoint).run.layout,
     center: place.points.center,
+    ...(place.isBetween || place.directions === null ? {} : { vectors: place.directions.vectors }),
     ...(recalibrator === undefined ? {} : { recalibrator }),
   });
   const surfaces: SetSurface[] = [];

@@ -1,4 +1,6 @@
-import { InvalidDataError, RunStateError } from "../errors.js";
+import isEqual from "lodash/isEqual.js";
+import pick from "lodash/pick.js";
+import { RunStateError } from "../errors.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
 import { readArtifact } from "../store/artifact-file.js";
 import { readDirections } from "../store/directions-file.js";
@@ -49,6 +51,9 @@ async function provenanceOf(file: string, run: Run): Promise<Provenance> {
   return artifact.provenance;
 }
 
+/** What makes two losses the same: mode, number of samples, data and model. */
+const LOSS_FACTS = ["loss", "samples", "data", "model"];
+
 /** Every part must come from the snapshots that the run holds now, and from the same plane. */
 async function assertCurrent(
   run: Run,
@@ -62,13 +67,11 @@ async function assertCurrent(
   if (fidelity.inputs.directions !== plane || surface.inputs.directions !== plane) {
     throw missing(run, "a surface of another plane");
   }
-  if (fidelity.inputs.data !== surface.inputs.data) {
-    throw new InvalidDataError(
-      run.directory,
-      "surface and path evaluated on the same data",
-      "different data",
-    );
-  }
+  const sameLoss = isEqual(
+    pick({ ...fidelity.options, ...fidelity.inputs }, LOSS_FACTS),
+    pick({ ...surface.options, ...surface.inputs }, LOSS_FACTS),
+  );
+  if (!sameLoss) throw missing(run, "a surface and a path of different losses or data");
 }
 
 function missing(run: Run, got: string): RunStateError {

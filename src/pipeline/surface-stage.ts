@@ -41,13 +41,17 @@ function gridAround(plane: PlaneStage, { range, points, margin }: ResolvedAnalyz
   return createGrid({ coordinates: Float64Array.from(coordinates), points, margin });
 }
 
+/**
+ * The engine does not enter: all engines give the same loss to rounding, the surface says which one gave
+ * its values, and a choice by measuring must not make a stored surface stale.
+ */
 function surfaceProvenance(
   plane: PlaneStage,
   evaluator: LossEvaluator,
   grid: Grid,
   { dataName, lossName }: ResolvedAnalyzeOptions,
 ): Provenance {
-  const { lossMode, metricNames, samples, engine } = evaluator;
+  const { lossMode, metricNames, samples } = evaluator;
   return {
     kind: "surface",
     version: 1,
@@ -57,7 +61,6 @@ function surfaceProvenance(
       loss: lossMode,
       metrics: metricNames,
       samples,
-      engine: { ...engine },
       dataName: dataName ?? null,
       lossName: lossName ?? null,
     },

@@ -57,6 +57,7 @@ export async function randomLines(
   const policy = createBatchNormPolicy(batchNorm, {
     layout,
     center: theta,
+    vectors: [], // Random directions never move statistics.
     ...(recalibrator === undefined ? {} : { recalibrator }),
   });
   const bySeed: { curves: LineCurve[]; warnings: LineSlice["warnings"] }[] = [];

@@ -1,5 +1,7 @@
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { RunStateError } from "../errors.js";
+import { explainWriteCode } from "./system-error.js";
 
 let counter = 0;
 
@@ -8,8 +10,20 @@ let counter = 0;
  * begins with a dot, flushed to the disk, then renamed. Folders on the way are made.
  *
  * A reader never sees the unfinished file under its final name; a failed write takes its leftover away.
+ *
+ * @throws {@link RunStateError} if the place cannot be written to: no permission, no space, no folder.
  */
 export async function writeFileAtomic(file: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeThroughTemporary(file, bytes);
+  } catch (cause) {
+    const explanation = explainWriteCode((cause as NodeJS.ErrnoException).code);
+    if (explanation === undefined) throw cause;
+    throw new RunStateError(file, "a place that can be written to", explanation, { cause });
+  }
+}
+
+async function writeThroughTemporary(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   const temporary = join(folder, `.${basename(file)}.${process.pid}-${counter++}.tmp`);

@@ -30,6 +30,8 @@ export interface BatchNormPolicyOptions {
   readonly center: Float32Array;
   /** Needed by "recalibrate" where the layout has statistics. */
   readonly recalibrator?: Recalibrator;
+  /** The slice's directions, where it has them: if they move no statistics, "keep" has nothing to do. */
+  readonly vectors?: readonly Float32Array[];
 }
 
 /**
@@ -43,22 +45,26 @@ export interface BatchNormPolicyOptions {
  */
 export function createBatchNormPolicy(
   name: BatchNormPolicyName,
-  { layout, center, recalibrator }: BatchNormPolicyOptions,
+  { layout, center, recalibrator, vectors }: BatchNormPolicyOptions,
 ): PointPolicy {
   const states = layout.parameters.filter(({ role }) => role === "state");
   switch (name) {
-    case "keep":
+    case "keep": {
+      const moved = vectors === undefined ? states : states.filter((state) => isMovedBy(vectors, state));
       return {
         name,
+        isReadOnly: moved.length === 0,
         prepare: async (theta) => {
-          for (const { offset, size } of states) theta.set(center.subarray(offset, offset + size), offset);
+          for (const { offset, size } of moved) theta.set(center.subarray(offset, offset + size), offset);
           return [];
         },
       };
+    }
     case "interpolate": {
       const variances = states.filter(isVariance);
       return {
         name,
+        isReadOnly: true,
         prepare: async (theta) => variances.filter((parameter) => isNegative(theta, parameter)).map(nameOf),
       };
     }
@@ -68,6 +74,7 @@ export function createBatchNormPolicy(
       }
       return {
         name,
+        isReadOnly: false,
         prepare: async (theta, signal) => {
           if (states.length > 0) await recalibrator.recalibrateInto(theta, signal);
           return [];
@@ -89,6 +96,10 @@ export function isVariance({ layerType, key, name }: Parameter): boolean {
 
 function nameOf({ name }: Parameter): string {
   return name;
+}
+
+function isMovedBy(vectors: readonly Float32Array[], { offset, size }: Parameter): boolean {
+  return vectors.some((vector) => vector.subarray(offset, offset + size).some((value) => value !== 0));
 }
 
 function isNegative(theta: Float32Array, { offset, size }: Parameter): boolean {

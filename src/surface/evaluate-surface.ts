@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../errors.js";
 import type { LossEvaluator, LossValue } from "../model/loss-evaluator.js";
+import type { PlaneLoss } from "../model/plane-loss.js";
 import { checkCenter, checkDirections, checkGrid } from "./check-surface.js";
 import { createPlanePoint } from "./plane-point.js";
 import { createUndefinedCount, type PointPolicy } from "./point-policy.js";
@@ -50,25 +51,32 @@ export async function evaluateSurface(
   const origin = originIndex(grid);
   const point = isSliceMap(directions) ? createMappedPoint(directions) : createPlanePoint(directions);
   const undefinedCount = createUndefinedCount();
-  const evaluateHere = async (isCounted: boolean): Promise<LossValue> => {
-    const names = (await options.policy?.prepare(point.theta, options.signal)) ?? [];
-    if (names.length === 0) return evaluator.evaluate(point.theta, options.signal);
-    if (isCounted) undefinedCount.add(names);
-    return nanValue(evaluator);
-  };
   const total = indices.length + (origin === -1 ? 1 : 0);
   const report = progressReporter(total, options.onProgress);
 
-  const center = await evaluateHere(origin !== -1);
+  const plane = await openPlane(evaluator, directions, total, options);
+  const evaluateAt = async (x: number, y: number, isOnGrid: boolean): Promise<LossValue> => {
+    const names = (await options.policy?.prepare(point.theta, options.signal)) ?? [];
+    if (names.length === 0) return plane.evaluate(point.theta, x, y, options.signal);
+    if (isOnGrid) undefinedCount.add(names);
+    return nanValue(evaluator);
+  };
   const values = createValues(evaluator, indices.length);
-  report();
-  if (origin !== -1) values.put(origin, center);
-  for (const index of indices) {
-    if (index === origin) continue;
-    options.signal?.throwIfAborted();
-    point.moveTo(alpha[index % width] as number, beta[Math.floor(index / width)] as number);
-    values.put(index, await evaluateHere(true));
+  let center: LossValue;
+  try {
+    center = await evaluateAt(0, 0, origin !== -1);
     report();
+    if (origin !== -1) values.put(origin, center);
+    for (const index of indices) {
+      if (index === origin) continue;
+      options.signal?.throwIfAborted();
+      const [x, y] = [alpha[index % width] as number, beta[Math.floor(index / width)] as number];
+      point.moveTo(x, y);
+      values.put(index, await evaluateAt(x, y, true));
+      report();
+    }
+  } finally {
+    plane.dispose();
   }
   const { loss, metrics } = values;
   const nonFinite = loss.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
@@ -79,6 +87,28 @@ export async function evaluateSurface(
     ...undefinedCount.warnings(loss.length),
   ];
   return { alpha, beta, loss, metrics, center, nonFinite, clippedShare, lossMode, samples, engine, warnings };
+}
+
+/** Fewest points for which preparing a plane, which costs about three, is worthwhile. */
+const POINTS_FOR_PLANE = 16;
+
+/** Returns what evaluates the points: the evaluator's own plane where it has one, else the evaluator. */
+async function openPlane(
+  evaluator: LossEvaluator,
+  slice: SlicePoints,
+  points: number,
+  { policy, signal }: EvaluateSurfaceOptions,
+): Promise<PlaneLoss> {
+  // Only θ that are exactly where the directions say can share work.
+  const isPlain = !isSliceMap(slice) && (policy?.isReadOnly ?? true);
+  if (isPlain && evaluator.openPlane !== undefined && points >= POINTS_FOR_PLANE) {
+    return evaluator.openPlane({ center: slice.center, vectors: slice.vectors.slice(0, 2) }, signal);
+  }
+  return {
+    isCached: false,
+    evaluate: (theta, _alpha, _beta, stop) => evaluator.evaluate(theta, stop),
+    dispose() {},
+  };
 }
 
 /**

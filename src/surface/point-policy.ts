@@ -4,6 +4,8 @@ import type { LandscapeWarning } from "../warning.js";
 export interface PointPolicy {
   /** What it is called in provenance and captions. */
   readonly name: string;
+  /** Whether `prepare` never changes θ, so that an evaluator may share work between points of a plane. */
+  readonly isReadOnly: boolean;
   /**
    * Changes θ in place.
    *

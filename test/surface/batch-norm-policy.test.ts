@@ -158,3 +158,37 @@ describe("createRecalibrator", () => {
     await expect(createRecalibrator(model, set, { batchSize: 0 })).rejects.toThrow("batchSize");
   });
 });
+
+describe("evaluators that share work over a plane", () => {
+  const grid = Float64Array.from({ length: 21 }, (_, i) => -1 + i / 10);
+  const vectors = [Float32Array.of(1, 0, 0)];
+  const opened = async (vectors: Float32Array[], name: BatchNormPolicyName, given?: Float32Array[]) => {
+    let planes = 0;
+    const sharing = {
+      ...sum,
+      openPlane: async () => {
+        planes++;
+        return {
+          isCached: true,
+          evaluate: (theta: Float32Array) => sum.evaluate(theta),
+          dispose() {},
+        };
+      },
+    };
+    const policy = createBatchNormPolicy(name, {
+      layout,
+      center: models[0],
+      ...(given === undefined ? {} : { vectors: given }),
+    });
+    await evaluateLine(sharing, { center: models[0], vectors }, grid, { policy });
+    return planes;
+  };
+
+  it("are asked for one only where θ is where the directions say", async () => {
+    expect(await opened(vectors, "interpolate")).toBe(1);
+    expect(await opened(vectors, "keep", vectors)).toBe(1);
+    expect(await opened(vectors, "keep")).toBe(0);
+    const moving = [Float32Array.of(1, 1, 0)];
+    expect(await opened(moving, "keep", moving)).toBe(0);
+  });
+});

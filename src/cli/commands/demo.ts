@@ -1,12 +1,15 @@
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
+import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
+import { RunStateError } from "../../errors.js";
 import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../pipeline/analyze-runs.js";
 import { type NamedFigure, writeReport } from "../../pipeline/write-report.js";
 import type { TrajectoryFigure } from "../../report/figure.js";
 import { openRun } from "../../store/open-run.js";
+import { inspectDirectory } from "../../store/prepare-run.js";
 import type { Run } from "../../store/run.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { type Images, loadMnist } from "../demo/mnist.js";
@@ -32,11 +35,12 @@ const EVALUATION_IMAGES = 2000;
 export async function demo(options: DemoCommandOptions, output: Output): Promise<void> {
   const started = Date.now();
   const out = resolve(options.out);
+  if (options.overwrite !== true) await checkUnused(out);
   await startBackend(options.backend, output);
   const images = await loadMnist("train", Math.max(options.images, EVALUATION_IMAGES));
   const { runs, model } = await trainBoth(out, images, options, output);
   const evaluation = takeFirst(images, EVALUATION_IMAGES);
-  const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0].layout });
+  const evaluator = await createEngineEvaluator(model, evaluation, { layout: runs[0].layout });
   const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
   const planes = [
     {
@@ -64,6 +68,20 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   output.result({ out, runs: runs.map((run) => run.directory), files, seconds });
   for (const { figure } of figures) output.print(`${figure.title}: ${figure.fidelity.join(" ")}`);
   output.print(`report: ${join(out, "report.html")} (${seconds.toFixed(0)} s)`);
+}
+
+/** Nothing of an earlier demo is replaced unasked; found out before the first training, not after it. */
+async function checkUnused(out: string): Promise<void> {
+  for (const name of ["sgd", "adam"]) {
+    if ((await inspectDirectory(join(out, name))) === "run") throw inUse(join(out, name));
+  }
+  if (existsSync(join(out, "report.html"))) throw inUse(join(out, "report.html"));
+}
+
+function inUse(path: string): RunStateError {
+  return new RunStateError(path, "nothing there yet", "the result of an earlier demo", {
+    hint: "choose another folder with --out, or replace it with --overwrite",
+  });
 }
 
 async function trainBoth(

@@ -1,16 +1,18 @@
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
+import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
+import type { EngineChoice } from "../../engine/engine-options.js";
 import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
-import { createLossEvaluator } from "../../model/create-loss-evaluator.js";
 import type { LossMode } from "../../model/loss-evaluator.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
+import { resolveAnalyzeOptions } from "../../pipeline/analyze-options.js";
 import { analyzeRuns } from "../../pipeline/analyze-runs.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { openRun } from "../../store/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
-import { loadDataModule, loadEvaluationData } from "../load-module.js";
+import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
 import type { PlaneCommandOptions } from "./pca.js";
@@ -24,6 +26,7 @@ export interface SurfaceCommandOptions extends PlaneCommandOptions {
   readonly range?: string;
   readonly loss?: LossMode;
   readonly batchSize?: number;
+  readonly engine?: EngineChoice;
 }
 
 /** `surface RUN… --data MODULE`: a loss surface, by default around a run's trajectory on its PCA plane. */
@@ -51,17 +54,19 @@ async function surfaceOnPca(
   options: SurfaceCommandOptions,
   output: Output,
 ): Promise<void> {
+  const { center, components, weights, force, points, margin, range } = options;
+  const asked = defined({ center, components, weights, force, points, margin, range });
+  resolveAnalyzeOptions(asked);
   const run = await openRun(directory);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
-  const model = (await module.loadModel?.()) ?? (await modelFromManifest(run.manifest));
+  const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
   const data = await loadEvaluationData(module, options.data);
-  const evaluator = await createLossEvaluator(
+  const evaluator = await createEngineEvaluator(
     model,
     data,
-    defined({ loss: options.loss, batchSize: options.batchSize, layout: run.layout }),
+    defined({ loss: options.loss, batchSize: options.batchSize, engine: options.engine, layout: run.layout }),
   );
-  const { center, components, weights, force, points, margin, range } = options;
   const { onProgress, stop } = analysisProgress(output);
   try {
     const analysis = await analyzeRuns(

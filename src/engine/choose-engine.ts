@@ -1,0 +1,157 @@
+import type * as tf from "@tensorflow/tfjs";
+import { EvaluationError } from "../errors.js";
+import { createLossEvaluator } from "../model/create-loss-evaluator.js";
+import type { EvaluationData } from "../model/evaluation-data.js";
+import type { LossValue } from "../model/loss-evaluator.js";
+import type { LossPlan } from "../model/loss-plan.js";
+import { bindModel } from "../params/bound-weights.js";
+import type { ParameterLayout } from "../params/layout.js";
+import type { LandscapeWarning } from "../warning.js";
+import { type DataSet, firstRows } from "./data-columns.js";
+import type { EngineEvaluatorOptions, ResolvedEngineOptions } from "./engine-options.js";
+import { passedOver } from "./engine-warnings.js";
+import { createGraphEvaluator, type GraphEvaluator } from "./graph-evaluator.js";
+import type { GraphEngine } from "./graph-program.js";
+import { measureBatchSize } from "./measure-batch-size.js";
+import { createOnnxEngine } from "./onnx/onnx-engine.js";
+import { loadOnnxRuntime, requireOnnxRuntime } from "./onnx/onnx-package.js";
+import type { ModelPlan } from "./plan/plan-model.js";
+import { UnsupportedError } from "./plan/unsupported.js";
+import { createTfEngine, isTensorFlowActive } from "./tensorflow/tf-engine.js";
+
+/** Samples on which an engine is compared with the model's own ops. */
+const CHECK_SAMPLES = 64;
+
+/** What an engine is chosen for. */
+export interface EngineTask {
+  readonly plan: ModelPlan;
+  readonly loss: LossPlan;
+  readonly layout: ParameterLayout;
+  readonly set: DataSet;
+  readonly options: EngineEvaluatorOptions;
+  readonly own: ResolvedEngineOptions;
+}
+
+/** The fastest engine, with the data loaded; null where the model's own ops are to be used. */
+export interface EngineChoiceResult {
+  readonly evaluator: GraphEvaluator | null;
+  readonly batchSize: number;
+  readonly measured: Readonly<Record<string, number>>;
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/** An engine that agrees with the model, and its speed. */
+interface Candidate {
+  readonly evaluator: GraphEvaluator;
+  readonly batchSize: number;
+  readonly secondsPerSample: number;
+}
+
+/**
+ * Chooses between the engines that are installed by measuring each once, after comparing it with the model's
+ * own ops.
+ *
+ * @throws {@link EvaluationError} if an engine that was asked for does not agree.
+ */
+export async function chooseEngine(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  task: EngineTask,
+): Promise<EngineChoiceResult> {
+  const { own } = task;
+  const warnings: LandscapeWarning[] = [];
+  const engines = availableEngines(own, warnings);
+  const theta = bindModel(model, task.layout).readSync();
+  const expected = engines.length === 0 ? null : await ownValue(model, data, task.options, theta);
+  const candidates: Candidate[] = [];
+  for (const engine of engines) {
+    const outcome = await tryEngine(engine, task, theta, expected as LossValue);
+    if ("evaluator" in outcome) candidates.push(outcome);
+    else if (own.engine === "auto") warnings.push(passedOver(engine.name, outcome.reason));
+    else throw refusal(engine, outcome);
+  }
+  const measured = Object.fromEntries(
+    candidates.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
+  );
+  const [best, ...others] = candidates.sort((a, b) => a.secondsPerSample - b.secondsPerSample);
+  for (const { evaluator } of others) evaluator.dispose();
+  if (best === undefined) return { evaluator: null, batchSize: 0, measured, warnings };
+  best.evaluator.load(task.set, best.batchSize);
+  return { evaluator: best.evaluator, batchSize: best.batchSize, measured, warnings };
+}
+
+function availableEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning[]): readonly GraphEngine[] {
+  if (own.engine === "tensorflow") return [createTfEngine()];
+  if (own.engine === "onnx") return [createOnnxEngine(requireOnnxRuntime(), own.threads)];
+  const engines = isTensorFlowActive() ? [createTfEngine()] : [];
+  const onnx = loadOnnxRuntime();
+  if (onnx.state === "loaded") engines.push(createOnnxEngine(onnx.runtime, own.threads));
+  if (onnx.state === "broken") warnings.push(passedOver("onnx", `it does not load: ${onnx.reason}`));
+  return engines;
+}
+
+/** What the model's own ops give for the first samples. */
+async function ownValue(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: EngineEvaluatorOptions,
+  theta: Float32Array,
+): Promise<LossValue> {
+  const sampleLimit = Math.min(CHECK_SAMPLES, options.sampleLimit ?? CHECK_SAMPLES);
+  const evaluator = await createLossEvaluator(model, data, { ...options, sampleLimit, dataId: "check" });
+  try {
+    return await evaluator.evaluate(theta, options.signal);
+  } finally {
+    evaluator.dispose();
+  }
+}
+
+type Outcome = Candidate | { readonly reason: string; readonly cause?: unknown };
+
+async function tryEngine(
+  engine: GraphEngine,
+  { plan, loss, set, options }: EngineTask,
+  theta: Float32Array,
+  expected: LossValue,
+): Promise<Outcome> {
+  let evaluator: GraphEvaluator | undefined;
+  try {
+    evaluator = await createGraphEvaluator(engine, plan, loss.scores);
+    evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
+    const difference = differenceOf(await evaluator.evaluate(theta), expected);
+    if (difference !== null) {
+      evaluator.dispose();
+      return { reason: `it does not agree with the model's own ops: ${difference}` };
+    }
+    return { evaluator, ...(await measureBatchSize(evaluator, set, theta, options.batchSize)) };
+  } catch (cause) {
+    evaluator?.dispose();
+    const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+    return cause instanceof UnsupportedError
+      ? { reason: message }
+      : { reason: `it fails: ${message}`, cause };
+  }
+}
+
+/** Says what differs by more than rounding can explain, or null. */
+function differenceOf(value: LossValue, expected: LossValue): string | null {
+  const differs = (a: number, b: number, slack: number) =>
+    Number.isFinite(a) && Number.isFinite(b)
+      ? Math.abs(a - b) > 1e-4 * Math.abs(b) + slack
+      : !Object.is(a, b);
+  if (differs(value.loss, expected.loss, 1e-5)) return `loss ${value.loss}, not ${expected.loss}`;
+  // One sample on the edge between two classes may fall to either side.
+  const slack = 1.5 / CHECK_SAMPLES;
+  const name = Object.keys(expected.metrics).find((metric) =>
+    differs(value.metrics[metric] as number, expected.metrics[metric] as number, slack),
+  );
+  return name === undefined ? null : `${name} ${value.metrics[name]}, not ${expected.metrics[name]}`;
+}
+
+function refusal(
+  engine: GraphEngine,
+  { reason, cause }: { reason: string; cause?: unknown },
+): EvaluationError {
+  const options = { hint: 'use engine: "auto" or "tfjs"', ...(cause === undefined ? {} : { cause }) };
+  return new EvaluationError(`engine "${engine.name}"`, "a model that it can run", reason, options);
+}

@@ -1,0 +1,110 @@
+import type * as tf from "@tensorflow/tfjs";
+import { EvaluationError, InvalidDataError } from "../errors.js";
+import { undefinedValue } from "../model/evaluate-at.js";
+import type { LossValue } from "../model/loss-evaluator.js";
+import type { LossPlan } from "../model/loss-plan.js";
+import { evaluationDigest } from "../model/model-digest.js";
+import type { PlaneLoss } from "../model/plane-loss.js";
+import { undefinedPoints } from "../model/undefined-points.js";
+import type { ParameterLayout } from "../params/layout.js";
+import type { LandscapeWarning } from "../warning.js";
+import type { DataSet } from "./data-columns.js";
+import type { EngineEvaluator } from "./engine-evaluator.js";
+import type { GraphEvaluator } from "./graph-evaluator.js";
+
+/** A graph evaluator with its data, and what it is of. */
+export interface GraphLossParts {
+  readonly model: tf.LayersModel;
+  readonly loss: LossPlan;
+  readonly layout: ParameterLayout;
+  readonly set: DataSet;
+  readonly evaluator: GraphEvaluator;
+  readonly batchSize: number;
+  readonly measured: Readonly<Record<string, number>>;
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/** Makes a loss evaluator of a graph evaluator; evaluations run one after another. */
+export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
+  const { model, loss, layout, set, evaluator, batchSize, measured, warnings } = parts;
+  const { name, backend, threads } = evaluator.engine;
+  const isUndefined = undefinedPoints(model, layout);
+  const queue = createQueue(() => evaluator.dispose());
+  const check = (theta: Float32Array, signal: AbortSignal | undefined): void => {
+    signal?.throwIfAborted();
+    if (queue.isClosed()) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
+    if (theta.length !== layout.parameterCount) {
+      throw new InvalidDataError("theta", `${layout.parameterCount} weights`, String(theta.length));
+    }
+  };
+  return {
+    engine: { name, backend, batchSize, threads },
+    lossMode: loss.mode,
+    parameterCount: layout.parameterCount,
+    metricNames: loss.scores.metrics.map((metric) => metric.name),
+    samples: set.samples,
+    dataDigest: set.digest,
+    modelDigest: evaluationDigest(model, layout, loss),
+    warnings,
+    measured,
+    evaluate: (theta, signal) =>
+      queue.run(() => {
+        check(theta, signal);
+        return isUndefined(theta) ? noValue(loss) : evaluator.evaluate(theta, signal);
+      }),
+    openPlane: (plane, signal) =>
+      queue.run(async (): Promise<PlaneLoss> => {
+        for (const vector of [plane.center, ...plane.vectors]) check(vector, signal);
+        const kept = await evaluator.openPlane(plane, signal);
+        const inner = createQueue(() => kept?.dispose());
+        return {
+          isCached: kept !== null,
+          evaluate: (theta, alpha, beta, stop) =>
+            inner.run(() =>
+              queue.run(() => {
+                check(theta, stop);
+                if (isUndefined(theta)) return noValue(loss);
+                if (kept === null) return evaluator.evaluate(theta, stop);
+                return kept.evaluate(theta, alpha, beta, stop);
+              }),
+            ),
+          dispose: inner.close,
+        };
+      }),
+    dispose: queue.close,
+  };
+}
+
+/** The value where the loss is not defined. */
+async function noValue(loss: LossPlan): Promise<LossValue> {
+  return undefinedValue(loss);
+}
+
+/** Runs tasks one after another; after `close`, frees what they use as soon as none is under way. */
+function createQueue(free: () => void) {
+  let tail: Promise<unknown> = Promise.resolve();
+  let pending = 0;
+  let isClosed = false;
+  let isFreed = false;
+  const freeIfIdle = () => {
+    if (!isClosed || isFreed || pending > 0) return;
+    isFreed = true;
+    free();
+  };
+  return {
+    isClosed: () => isClosed,
+    run<T>(task: () => Promise<T>): Promise<T> {
+      pending++;
+      const result = tail.then(task).finally(() => {
+        pending--;
+        freeIfIdle();
+      });
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    close(): void {
+      isClosed = true;
+      freeIfIdle();
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
+import type { Graph } from "../plan/graph.js";
+import { encodeOnnxInitializers } from "./onnx-messages.js";
+import type { OnnxRuntime, OrtSession, OrtTensor } from "./onnx-package.js";
+import { ONNX_OUTPUT, type OnnxProgram, onnxProgram } from "./onnx-program.js";
+import type { ImageOrder } from "./onnx-writer.js";
+import { inLayout } from "./weight-layouts.js";
+
+/**
+ * Creates the engine that runs graphs in ONNX Runtime on the CPU.
+ *
+ * The weights are initializers, and every point gets a session of its own: ONNX Runtime then lays them out
+ * for its blocked convolutions, which takes a few milliseconds and makes a point about twice as fast as
+ * weights that are inputs.
+ */
+export function createOnnxEngine(runtime: OnnxRuntime, threads: number): GraphEngine {
+  const version = runtime.env.versions?.node ?? runtime.env.versions?.common ?? "unknown";
+  return {
+    name: "onnx",
+    backend: `onnxruntime-node ${version}`,
+    threads,
+    compile: async (graph) => createProgram(runtime, threads, graph),
+  };
+}
+
+function createProgram(runtime: OnnxRuntime, threads: number, graph: Graph): GraphProgram {
+  const program = onnxProgram(graph);
+  const options = {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "all",
+    executionMode: "sequential",
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  };
+  let session: OrtSession | undefined;
+  const turned = new WeakMap<Float32Array, Float32Array>();
+  const run = async (feeds: Readonly<Record<string, OrtTensor>>): Promise<Float32Array> => {
+    const outputs = await (session as OrtSession).run(feeds);
+    return (outputs[ONNX_OUTPUT] as OrtTensor).data;
+  };
+  return {
+    cut: (data, batchSize) => cutFeeds(runtime, program, data, batchSize, turned, run),
+    async setWeights(weights) {
+      const model = modelWithWeights(graph, program, weights);
+      const fresh = await runtime.InferenceSession.create(model, options);
+      await session?.release();
+      session = fresh;
+    },
+    dispose() {
+      // Releasing runs at once; its promise tells nothing more.
+      void session?.release();
+      session = undefined;
+    },
+  };
+}
+
+function modelWithWeights(
+  graph: Graph,
+  { model, slots }: OnnxProgram,
+  values: readonly Float32Array[],
+): Uint8Array {
+  const tensors = slots.map(({ name, weight, layout, dims }) => {
+    const { shape } = graph.weights[weight] as Graph["weights"][0];
+    return { name, dims, data: inLayout(values[weight] as Float32Array, shape, layout) };
+  });
+  const weights = encodeOnnxInitializers(tensors);
+  const whole = new Uint8Array(model.length + weights.length);
+  whole.set(model);
+  whole.set(weights, model.length);
+  return whole;
+}
+
+function cutFeeds(
+  { Tensor }: OnnxRuntime,
+  program: OnnxProgram,
+  data: DataColumns,
+  batchSize: number,
+  turned: WeakMap<Float32Array, Float32Array>,
+  run: (feeds: Readonly<Record<string, OrtTensor>>) => Promise<Float32Array>,
+): ProgramBatches {
+  const columns = program.inputs.flatMap(({ name, order }) => {
+    const column = data.columns.find((candidate) => candidate.name === name);
+    return column === undefined ? [] : [inOrder(column, order, turned)];
+  });
+  const count = Math.ceil(data.samples / batchSize);
+  const samplesOf = (batch: number) => Math.min(batchSize, data.samples - batch * batchSize);
+  let feeds = Array.from({ length: count }, (_, batch) => {
+    const samples = samplesOf(batch);
+    const tensors = columns.map(({ name, shape, values }) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      const start = batch * batchSize * size;
+      return [
+        name,
+        new Tensor("float32", values.subarray(start, start + samples * size), [samples, ...shape]),
+      ];
+    });
+    return Object.fromEntries(tensors) as Record<string, OrtTensor>;
+  });
+  return {
+    count,
+    samplesOf,
+    run(batch, variables = {}) {
+      const numbers = Object.entries(variables).map(([name, value]) => [
+        name,
+        new Tensor("float32", Float32Array.of(value), [1]),
+      ]);
+      return run({ ...feeds[batch], ...Object.fromEntries(numbers) });
+    },
+    dispose() {
+      feeds = [];
+    },
+  };
+}
+
+/** Images channels first; the copy is shared by all cuts of the same data. */
+function inOrder(
+  column: DataColumn,
+  order: ImageOrder,
+  turned: WeakMap<Float32Array, Float32Array>,
+): DataColumn {
+  if (order === "channelsLast") return column;
+  const [height, width, channels] = column.shape as readonly [number, number, number];
+  const shape = [channels, height, width];
+  if (channels === 1) return { ...column, shape };
+  const known = turned.get(column.values) ?? channelsFirst(column.values, height * width, channels);
+  turned.set(column.values, known);
+  return { ...column, shape, values: known };
+}
+
+function channelsFirst(values: Float32Array, pixels: number, channels: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let image = 0; image < values.length; image += pixels * channels) {
+    for (let c = 0; c < channels; c++) {
+      const to = image + c * pixels;
+      for (let p = 0; p < pixels; p++) result[to + p] = values[image + p * channels + c] as number;
+    }
+  }
+  return result;
+}

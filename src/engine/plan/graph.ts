@@ -1,0 +1,170 @@
+/** Index of a node in {@link Graph.nodes}, and so of the value that it gives. */
+export type ValueId = number;
+
+/** Index of a tensor in {@link Graph.weights}. */
+export type WeightId = number;
+
+/** How a window is padded: as TensorFlow says it, and in numbers of pixels. */
+export interface Padding {
+  readonly kind: "same" | "valid" | "explicit";
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** A convolution's or a pool's window. */
+export interface Window {
+  /** Height and width. */
+  readonly size: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly padding: Padding;
+}
+
+/** Element by element, from one value. `isNaN` gives 0 and 1. */
+export type UnaryKind =
+  | "relu"
+  | "relu6"
+  | "elu"
+  | "selu"
+  | "sigmoid"
+  | "tanh"
+  | "softplus"
+  | "softsign"
+  | "erf"
+  | "exp"
+  | "log"
+  | "abs"
+  | "neg"
+  | "sqrt"
+  | "isNaN";
+
+/** Element by element, from two values that broadcast; comparisons give 0 and 1. */
+export type BinaryKind = "add" | "sub" | "mul" | "div" | "maximum" | "minimum" | "greater" | "less" | "equal";
+
+/** Along the last axis, which stays with length 1. */
+export type ReduceKind = "sum" | "mean" | "max" | "argMax";
+
+/**
+ * One operation. Values have a batch axis first, which shapes leave out; images are channels-last, as
+ * Keras has them; every value is float32. Kernels have Keras's layouts.
+ */
+export type GraphOp =
+  /** A tensor that changes from batch to batch. */
+  | { readonly op: "input"; readonly name: string }
+  /** One number that changes from point to point (no batch axis, shape []). */
+  | { readonly op: "variable"; readonly name: string }
+  /** One number that never changes (shape []). */
+  | { readonly op: "constant"; readonly value: number }
+  /** A weight as a value (no batch axis), to broadcast over the last axes. */
+  | { readonly op: "weight"; readonly weight: WeightId }
+  | {
+      readonly op: "conv2d" | "depthwiseConv2d";
+      readonly x: ValueId;
+      readonly kernel: WeightId;
+      readonly bias: WeightId | null;
+      readonly window: Window;
+    }
+  /** Product over the last axis. */
+  | { readonly op: "dense"; readonly x: ValueId; readonly kernel: WeightId; readonly bias: WeightId | null }
+  /** x·scale + shift, both along the last axis: batch normalization that could not be folded. */
+  | { readonly op: "affine"; readonly x: ValueId; readonly scale: WeightId; readonly shift: WeightId }
+  | { readonly op: "pool"; readonly x: ValueId; readonly kind: "max" | "mean"; readonly window: Window }
+  | { readonly op: "globalPool"; readonly x: ValueId; readonly kind: "max" | "mean" }
+  | { readonly op: "pad"; readonly x: ValueId; readonly padding: Padding }
+  | { readonly op: "unary"; readonly x: ValueId; readonly kind: UnaryKind }
+  | { readonly op: "leakyRelu"; readonly x: ValueId; readonly slope: number }
+  | { readonly op: "clip"; readonly x: ValueId; readonly min: number; readonly max: number }
+  | { readonly op: "binary"; readonly x: ValueId; readonly y: ValueId; readonly kind: BinaryKind }
+  | { readonly op: "softmax" | "logSoftmax"; readonly x: ValueId }
+  | { readonly op: "reduce"; readonly x: ValueId; readonly kind: ReduceKind }
+  /** Class numbers to rows of 0 and 1 along a new last axis. */
+  | { readonly op: "oneHot"; readonly x: ValueId; readonly classes: number }
+  | { readonly op: "concat"; readonly xs: readonly ValueId[]; readonly axis: number }
+  | { readonly op: "reshape"; readonly x: ValueId }
+  | { readonly op: "permute"; readonly x: ValueId; readonly axes: readonly number[] }
+  /** Sum over everything, the batch axis too (no batch axis, shape [1]). */
+  | { readonly op: "total"; readonly x: ValueId }
+  /** The totals of a batch in one vector (no batch axis, shape [n]). */
+  | { readonly op: "pack"; readonly xs: readonly ValueId[] };
+
+/** An operation with the shape of its value, without the batch axis. */
+export type GraphNode = GraphOp & { readonly shape: readonly number[] };
+
+/** Reads the weights of a point by name of the parameter. */
+export type ParameterReader = (parameter: number) => Float32Array;
+
+/** A tensor of the graph that is computed from the parameters of a point. */
+export interface GraphWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Computes it; the result may be a view of what `read` gives. */
+  readonly compute: (read: ParameterReader) => Float32Array;
+  /** The parameter that it is, unchanged, or null where it is computed from several. */
+  readonly parameter: number | null;
+}
+
+/**
+ * A forward-only program: nodes in an order in which each comes after those that it uses, and the values
+ * that are handed out.
+ */
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  readonly weights: readonly GraphWeight[];
+  readonly outputs: readonly ValueId[];
+}
+
+/** Returns the values that an operation uses. */
+export function inputsOf(node: GraphOp): readonly ValueId[] {
+  if ("xs" in node) return node.xs;
+  if (node.op === "binary") return [node.x, node.y];
+  return "x" in node ? [node.x] : [];
+}
+
+/** Returns the weights that an operation uses. */
+export function weightsOf(node: GraphOp): readonly WeightId[] {
+  switch (node.op) {
+    case "conv2d":
+    case "depthwiseConv2d":
+    case "dense":
+      return node.bias === null ? [node.kernel] : [node.kernel, node.bias];
+    case "affine":
+      return [node.scale, node.shift];
+    case "weight":
+      return [node.weight];
+    default:
+      return [];
+  }
+}
+
+/** Returns an operation with other values and weights in the place of its own. */
+export function withInputs(
+  node: GraphNode,
+  value: (id: ValueId) => ValueId,
+  weight: (id: WeightId) => WeightId,
+): GraphNode {
+  switch (node.op) {
+    case "input":
+    case "variable":
+    case "constant":
+      return node;
+    case "weight":
+      return { ...node, weight: weight(node.weight) };
+    case "conv2d":
+    case "depthwiseConv2d":
+    case "dense": {
+      const bias = node.bias === null ? null : weight(node.bias);
+      return { ...node, x: value(node.x), kernel: weight(node.kernel), bias };
+    }
+    case "affine":
+      return { ...node, x: value(node.x), scale: weight(node.scale), shift: weight(node.shift) };
+    case "binary":
+      return { ...node, x: value(node.x), y: value(node.y) };
+    case "concat":
+    case "pack":
+      return { ...node, xs: node.xs.map(value) };
+    default:
+      return { ...node, x: value(node.x) };
+  }
+}

@@ -1,0 +1,26 @@
+import { setImmediate } from "node:timers/promises";
+import type { ProgramBatches } from "./graph-program.js";
+
+/**
+ * Runs a program on every batch and adds up its outputs in float64.
+ *
+ * @throws the signal's reason once it is aborted, after at most one more batch.
+ */
+export async function sumBatches(
+  batches: ProgramBatches,
+  length: number,
+  variables: Readonly<Record<string, number>> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
+  const sums = new Float64Array(length);
+  for (let batch = 0; batch < batches.count; batch++) {
+    signal?.throwIfAborted();
+    const totals = await batches.run(batch, variables);
+    for (let i = 0; i < length; i++) sums[i] = (sums[i] as number) + (totals[i] as number);
+    // An engine may compute within the call: without this, timers and signals would starve.
+    if (signal !== undefined) await setImmediate();
+  }
+  signal?.throwIfAborted();
+  await setImmediate();
+  return sums;
+}

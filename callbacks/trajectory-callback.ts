@@ -139,7 +139,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
       if (session.schedule.endBatch()) {
         const captured = session.recorder.capture();
         const { learningRate } = session;
-        session.pending = { captured, update: { learningRate, logs: await resolveLogsInto(logs) } };
+        session.pending = { captured, update: { learningRate, logs: await batchLogs(logs) } };
       }
     }
     // Last, as it may give way to the event loop, in which the writing thread's answers arrive.
@@ -205,6 +205,12 @@ export class TrajectoryCallback extends tf.CustomCallback {
     const logs = epochLogs ?? update.logs ?? {};
     await session.recorder.write(captured, { ...update, epoch, iteration, logs });
   }
+}
+
+/** Returns what a mini-batch logged, without its number and size, with which `fit` mixes it. */
+async function batchLogs(logs: tf.Logs | undefined): Promise<Record<string, number>> {
+  const { batch: _batch, size: _size, ...results } = await resolveLogsInto(logs);
+  return results;
 }
 
 /**

@@ -111,7 +111,7 @@ describe("schedules", () => {
     ]);
     expect(thetas.slice(1)).toEqual(witness.batches.map(({ theta }) => theta));
     expect(run.snapshots[1]?.logs.loss).toBe(witness.batches[0]?.loss);
-    expect(run.snapshots[1]?.logs).toMatchObject({ batch: 0, size: 4 });
+    expect(Object.keys(run.snapshots[1]?.logs ?? {}).sort()).toEqual(["acc", "loss"]);
     expect(run.snapshots[3]?.logs).toEqual(witness.epochs[0]?.logs);
     expect(run.snapshots[6]?.logs).toEqual(witness.epochs[1]?.logs);
   });
@@ -468,7 +468,7 @@ describe("when something fails", () => {
     const training = tinyModel().fit(xs, ys, { epochs: 50, verbose: 0, callbacks });
     await expect(training).rejects.toThrow(RunStateError);
     await expect(training).rejects.toThrow(
-      /^snapshot \d+ of .*: expected to be written, got the run directory is gone/,
+      /^snapshot \d+ of .*: expected to be written, got a folder on the way is gone/,
     );
     expect(existsSync(join(directory, "run.json"))).toBe(false);
   });

@@ -26,6 +26,17 @@ const xs = tf.randomNormal([32, 256]);
 const before = tf.memory().numTensors;
 
 const cases = {
+  "failed-in-first-batch": async () => {
+    const callbacks = [trajectoryCallback({ directory })];
+    const ys = tf.ones([32, 256]);
+    model.compile({
+      optimizer: "sgd",
+      loss: () => {
+        throw new Error("bad luck");
+      },
+    });
+    return model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks }).catch((error) => error.message);
+  },
   "nothing-recorded": async () => {
     const recorder = await createTrajectoryRecorder({ directory, model });
     return recorder.warnings;

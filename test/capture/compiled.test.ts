@@ -40,10 +40,19 @@ describe("the writing thread", () => {
     expect((await readAll(directory)).map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
   });
 
+  it.each(["failed-before-first-batch", "failed-in-first-batch"])(
+    "has the initial weights before the process ends, though nobody closed the callback (%s)",
+    async (name) => {
+      const directory = newFolder();
+      expect(await run(name, directory)).toMatchObject({ result: "bad luck" });
+      expect((await readAll(directory)).map(({ iteration }) => iteration)).toEqual([0]);
+      expect(existsSync(join(directory, ".writer.lock"))).toBe(false);
+    },
+  );
+
   it.each([
     ["nothing-recorded", []],
     ["same-directory", "RunStateError"],
-    ["failed-before-first-batch", "bad luck"],
   ])("does not keep a process alive that wrote nothing (%s)", async (name, result) => {
     const directory = newFolder();
     expect(await run(name, directory)).toMatchObject({ result });

@@ -49,7 +49,9 @@ async function compare({ make }: ZooCase, loss: LossMode): Promise<void> {
   own.dispose();
 }
 
-describe.each(zoo)("$name", (zooCase) => {
-  it("has the model's own loss and metrics", () => compare(zooCase, "model"));
-  it.runIf(zooCase.hasLogits)("has them from logits", () => compare(zooCase, "logits"));
+describe("engines agree with the model's own ops", () => {
+  it.each(zoo)("$name", (zooCase) => compare(zooCase, "model"));
+  it.each(zoo.filter(({ hasLogits }) => hasLogits))("$name, from logits", (zooCase) =>
+    compare(zooCase, "logits"),
+  );
 });

@@ -122,22 +122,6 @@ export function inputsOf(node: GraphOp): readonly ValueId[] {
   return "x" in node ? [node.x] : [];
 }
 
-/** Returns the weights that an operation uses. */
-export function weightsOf(node: GraphOp): readonly WeightId[] {
-  switch (node.op) {
-    case "conv2d":
-    case "depthwiseConv2d":
-    case "dense":
-      return node.bias === null ? [node.kernel] : [node.kernel, node.bias];
-    case "affine":
-      return [node.scale, node.shift];
-    case "weight":
-      return [node.weight];
-    default:
-      return [];
-  }
-}
-
 /** Returns an operation with other values and weights in the place of its own. */
 export function withInputs(
   node: GraphNode,

@@ -1,10 +1,7 @@
-import type { Padding, Window } from "./graph.js";
+import type { Window } from "./graph.js";
 
 /** How Keras names the padding of a window. */
 export type PaddingName = "same" | "valid";
-
-/** No padding at all. */
-export const NO_PADDING: Padding = { kind: "valid", top: 0, bottom: 0, left: 0, right: 0 };
 
 /** What determines a window's padding and the shape of its result. */
 export interface WindowSettings {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { beforeExit } from "../src/capture/before-exit.js";
 import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
 import { readLearningRate } from "../src/capture/optimizer.js";
 import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
@@ -12,7 +13,10 @@ import { FitSchedule } from "./schedule.js";
 /** Options of {@link TrajectoryCallback}: those of every capture. */
 export interface TrajectoryCallbackOptions extends CaptureOptions {}
 
-/** A snapshot that waits for the next hook, which tells whether its epoch is complete. */
+/**
+ * A snapshot that waits: the initial weights for the end of the first batch, which tells the rate in use,
+ * those of a batch for the next hook, which tells whether their epoch is complete.
+ */
 interface PendingSnapshot {
   readonly captured: CapturedWeights;
   /** Rate and logs of the update; null for the weights before the first one. */
@@ -24,6 +28,8 @@ interface Session {
   readonly recorder: TrajectoryRecorder;
   readonly schedule: FitSchedule;
   readonly optimizer: tf.Optimizer;
+  /** Calls off what happens when the process ends and nobody has closed the callback. */
+  readonly callOffExit: () => void;
   pending: PendingSnapshot | null;
   learningRate: number;
   logs: Readonly<Record<string, number>>;
@@ -35,12 +41,12 @@ interface Session {
  * The weights before training and after it are recorded always, others by the schedule. They are copied
  * inside the hook, while `fit` waits, and written by a thread of their own. When training ends `fit` waits
  * for the disk. An exception in training fires no hook: call {@link TrajectoryCallback.close} (in a
- * `finally`) to wait for what was recorded, which otherwise still reaches the disk as long as the process
- * is not made to exit.
+ * `finally`) to wait for what was recorded, which otherwise reaches the disk before the process ends, as
+ * long as it is not made to exit.
  *
  * A disk that fails stops the training with a `RunStateError` at the next snapshot; the model keeps
- * its weights. The rate recorded is the one in force at the end of the last batch: list this callback
- * before others that change the rate in their own `onBatchEnd`.
+ * its weights. The rate recorded is the one in force at the end of the last batch, for the initial weights
+ * at the end of the first: list this callback before others that change the rate in their own `onBatchEnd`.
  *
  * Must be used with the same copy of `@tensorflow/tfjs` as the model; every element of `callbacks` must
  * then be such an instance.
@@ -101,6 +107,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
       schedule,
       optimizer: model.optimizer,
       pending: { captured: recorder.capture(), update: null },
+      callOffExit: beforeExit(() => this.close()),
       learningRate: Number.NaN,
       logs: {},
     };
@@ -128,7 +135,8 @@ export class TrajectoryCallback extends tf.CustomCallback {
   /** Called by TensorFlow.js. @internal */
   override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
     await super.onBatchBegin(batch, logs);
-    await this.#flush();
+    // The rate of the initial weights may still be changed by callbacks after this one.
+    if (this.#session?.pending?.update !== null) await this.#flush();
   }
 
   /** Called by TensorFlow.js. @internal */
@@ -136,10 +144,11 @@ export class TrajectoryCallback extends tf.CustomCallback {
     const session = this.#session;
     if (session !== null) {
       session.learningRate = readLearningRate(session.optimizer);
+      await this.#flush();
       if (session.schedule.endBatch()) {
         const captured = session.recorder.capture();
         const { learningRate } = session;
-        session.pending = { captured, update: { learningRate, logs: await resolveLogsInto(logs) } };
+        session.pending = { captured, update: { learningRate, logs: await batchLogs(logs) } };
       }
     }
     // Last, as it may give way to the event loop, in which the writing thread's answers arrive.
@@ -150,6 +159,8 @@ export class TrajectoryCallback extends tf.CustomCallback {
   override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
     const session = this.#session;
     if (session !== null) {
+      // An epoch without a batch: the initial weights come first all the same.
+      if (session.pending?.update === null) await this.#flush();
       const isDue = session.schedule.endEpoch(epoch);
       const captured = isDue ? session.recorder.capture() : null;
       session.logs = await resolveLogsInto(logs);
@@ -163,6 +174,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
   override async onTrainEnd(logs?: tf.Logs): Promise<void> {
     const session = this.#session;
     if (session !== null) {
+      session.callOffExit();
       await this.#flush();
       await session.recorder.close(this.#position(session));
     }
@@ -177,6 +189,9 @@ export class TrajectoryCallback extends tf.CustomCallback {
    */
   async close(): Promise<void> {
     if (this.#session === null) return;
+    this.#session.callOffExit();
+    // A newer training that took the directory over has closed the recorder.
+    if (this.#session.recorder.isClosed) this.#session.pending = null;
     try {
       await this.#flush();
     } finally {
@@ -205,6 +220,12 @@ export class TrajectoryCallback extends tf.CustomCallback {
     const logs = epochLogs ?? update.logs ?? {};
     await session.recorder.write(captured, { ...update, epoch, iteration, logs });
   }
+}
+
+/** Returns what a mini-batch logged, without its number and size, with which `fit` mixes it. */
+async function batchLogs(logs: tf.Logs | undefined): Promise<Record<string, number>> {
+  const { batch: _batch, size: _size, ...results } = await resolveLogsInto(logs);
+  return results;
 }
 
 /**

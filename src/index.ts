@@ -17,10 +17,18 @@ export type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "./ca
 export type { CaptureOptions } from "./capture/recorder-options.js";
 export type { CaptureSchedule, ScheduleRule } from "./capture/schedule.js";
 export type { FitParameters } from "./capture/training-facts.js";
+// Slices: lines, planes between models, weights, sharpness
+export { type BetweenModelsOptions, betweenModels } from "./directions/between-models.js";
 // Directions and trajectories
 export type { ColumnRange, ColumnSelectionOptions } from "./directions/column-selection.js";
+export { type CustomDirectionsOptions, customDirections } from "./directions/custom.js";
 export type { GramPrecision } from "./directions/difference-gram.js";
 export type { Directions, RowSource } from "./directions/directions.js";
+export {
+  type IneffectiveOptions,
+  type IneffectivePlane,
+  ineffectiveDirections,
+} from "./directions/ineffective.js";
 export { memoryRowSource } from "./directions/memory-rows.js";
 export { type Normalization, type NormalizeOptions, normalizeDirection } from "./directions/normalize.js";
 export { type PcaDirections, pcaDirections } from "./directions/pca.js";
@@ -134,6 +142,11 @@ export {
 } from "./errors.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
 export { createLossEvaluator } from "./model/create-loss-evaluator.js";
+export {
+  createRecalibrator,
+  type ModelRecalibrator,
+  type RecalibratorOptions,
+} from "./model/create-recalibrator.js";
 export type {
   BatchDataset,
   BatchIterator,
@@ -158,28 +171,60 @@ export { layoutOfModel } from "./params/layout-of-model.js";
 export { layoutOfVariables, type VariableCollection } from "./params/layout-of-variables.js";
 export { assertSameLayout, type MatchLayoutOptions, matchLayout } from "./params/match-layout.js";
 export { assignVariables, assignWeights, readVariables, readWeights } from "./params/model-weights.js";
-
 // The whole way
 export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js";
 export { analyzePlane } from "./pipeline/analyze-plane.js";
 export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
+export {
+  type InterpolateModelsOptions,
+  interpolateModels,
+  type SliceRandomLinesOptions,
+  sliceRandomLines,
+} from "./pipeline/line-stage.js";
+export { type ModelPoint, modelPoint, openModelPoint } from "./pipeline/model-point.js";
 export type { PlaneStage } from "./pipeline/pca-stage.js";
+export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js";
+export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
 export { readAnalysis } from "./pipeline/read-analysis.js";
 export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
+export type { SliceOptions } from "./pipeline/slice-options.js";
+export {
+  type AnalyzeWeightsOptions,
+  analyzeWeights,
+  type WeightsAnalysis,
+} from "./pipeline/weights-stage.js";
 export {
   type NamedFigure,
   type ReportFormat,
   type WriteReportOptions,
   writeReport,
 } from "./pipeline/write-report.js";
+export { type AnyFigure, figureOption, figureSize } from "./report/any-figure.js";
+export type { ChartAxis, ChartFigure, ChartMark, ChartPanel, ChartSeries } from "./report/chart-figure.js";
+export { chartOption, chartSize } from "./report/chart-option.js";
+export type { AccuracyForm } from "./report/chart-parts.js";
 // Figures and reports
 export { type ContourScale, type ContourScaleOptions, createContourScale } from "./report/contour-scale.js";
 export type { Interpolation } from "./report/contours.js";
+export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
+export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
+export {
+  createTrainingFigure,
+  type RunCurves,
+  type TrainingFigureOptions,
+} from "./report/create-training-figure.js";
 export {
   createTrajectoryFigure,
   type FigureAxesInput,
   type TrajectoryFigureInput,
 } from "./report/create-trajectory-figure.js";
+export {
+  createAngleFigure,
+  createHistogramFigure,
+  createNormsFigure,
+  type RunAngles,
+  type RunNorms,
+} from "./report/create-weights-figures.js";
 export type {
   FigureAxis,
   FigurePath,
@@ -190,6 +235,8 @@ export type {
 } from "./report/figure.js";
 export type { FigurePathInput } from "./report/figure-path.js";
 export type { JsonNumber } from "./report/json-number.js";
+export type { MapMark, MapPanel, MapsFigure } from "./report/maps-figure.js";
+export { mapsOption, mapsSize } from "./report/maps-option.js";
 export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
 export { type RenderPngOptions, renderPng } from "./report/render-png.js";
@@ -200,8 +247,21 @@ export {
   trajectoryOption,
   trajectorySize,
 } from "./report/trajectory-option.js";
+export {
+  type EpsilonSharpness,
+  type EpsilonSharpnessOptions,
+  epsilonSharpness,
+} from "./slices/epsilon-sharpness.js";
+export { evaluateOnSets, type SetSurface, surfaceDifference } from "./slices/evaluate-sets.js";
+export { type InterpolateLineOptions, interpolateLine } from "./slices/interpolate-line.js";
+export { type LevelSetWidth, levelSetWidth } from "./slices/level-set-width.js";
+export type { EvaluationSet, LineCurve, LineMark, LineSlice } from "./slices/line-slice.js";
+export { type MeanLossRise, meanLossRise } from "./slices/mean-loss-rise.js";
+export { type RandomLinesOptions, randomLines } from "./slices/random-lines.js";
+export { type SeedBand, type SeedBandOptions, seedBand } from "./slices/seed-band.js";
 // Run directories and stored results
 export { readDirections, writeDirections } from "./store/directions-file.js";
+export { readLineSlice, writeLineSlice } from "./store/line-file.js";
 export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
 export { openRun } from "./store/open-run.js";
 export { type JsonValue, type Provenance, provenanceDigest } from "./store/provenance.js";
@@ -215,13 +275,39 @@ export {
 export type { ThetaDtype } from "./store/snapshot-schema.js";
 export { readSurface, writeSurface } from "./store/surface-file.js";
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
+export { readWeightStatistics, writeWeightStatistics } from "./store/weights-file.js";
 export type { SnapshotTarget } from "./store/write-snapshot-file.js";
 export type { AxisRange } from "./surface/axis.js";
+export {
+  type BatchNormPolicyName,
+  type BatchNormPolicyOptions,
+  createBatchNormPolicy,
+  type Recalibrator,
+} from "./surface/batch-norm-policy.js";
 export { type EvaluateSurfaceOptions, evaluateLine, evaluateSurface } from "./surface/evaluate-surface.js";
 export { createGrid, type GridOptions } from "./surface/grid.js";
+export { type Mixture, type MixtureForm, mixtureMap } from "./surface/mixture.js";
+export type { PointPolicy } from "./surface/point-policy.js";
 export { type GridRange, parseRange } from "./surface/range.js";
+export type { SliceMap, SlicePoints } from "./surface/slice-map.js";
 export type { Grid, Surface } from "./surface/surface.js";
 export { evaluateFidelity, type FidelityOptions } from "./trajectory/fidelity.js";
 export { type ProjectOptions, projectTrajectory } from "./trajectory/project.js";
+export { type StepAngles, stepAngles } from "./trajectory/step-angles.js";
+export { type SampledSurface, surfaceGradient } from "./trajectory/surface-gradient.js";
 export type { Trajectory } from "./trajectory/trajectory.js";
 export type { LandscapeWarning } from "./warning.js";
+export {
+  type WeightHistogram,
+  type WeightHistogramOptions,
+  type WeightHistograms,
+  weightHistograms,
+} from "./weights/weight-histogram.js";
+export {
+  type FilterNorms,
+  type LayerNorms,
+  type ThetaSource,
+  type WeightStatistics,
+  type WeightStatisticsOptions,
+  weightStatistics,
+} from "./weights/weight-statistics.js";

@@ -42,6 +42,11 @@ export function loadData() {
   return loadMnist({ split: "train", count: 2000 });
 }
 
+/** The held-out set of the examples: the first 2,000 test images. */
+export function loadTestData() {
+  return loadMnist({ split: "test", count: 2000 });
+}
+
 function findData() {
   for (const base of [import.meta.url, join(process.cwd(), "package.json")]) {
     try {

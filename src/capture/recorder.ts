@@ -91,6 +91,11 @@ export class TrajectoryRecorder {
     return this.#parts.resumedFrom;
   }
 
+  /** Whether `close` has been called, by whom ever: nothing can be recorded any more. */
+  get isClosed(): boolean {
+    return this.#closing !== null;
+  }
+
   /** When snapshots are due. */
   get schedule(): ScheduleRule {
     return this.#parts.rule;

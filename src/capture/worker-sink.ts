@@ -25,7 +25,6 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
   const waiting: Waiting[] = [];
   let closed = false;
   let broken: WireError | null = null;
-  worker.unref();
 
   const settle = (settleOne: (first: Waiting) => void) => {
     const first = waiting.shift();
@@ -48,6 +47,8 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
   worker.on("exit", (code) => {
     if (!closed) fail(workerFailure(`the writing thread ended with code ${code}`));
   });
+  // After the listeners: one for messages makes the thread keep the process alive again.
+  worker.unref();
 
   return {
     write: (snapshot) =>

@@ -15,6 +15,8 @@ export interface DataModule {
   readonly loadData: () => EvaluationData | Promise<EvaluationData>;
   /** The compiled model, for models with custom layers, losses or metrics. Optional. */
   readonly loadModel?: () => tf.LayersModel | Promise<tf.LayersModel>;
+  /** A held-out set, for commands with `--test`. Optional. */
+  readonly loadTestData?: () => EvaluationData | Promise<EvaluationData>;
   /** A short name of the evaluation set for captions, e.g. "2,000 training images of MNIST". Optional. */
   readonly dataName?: string;
 }
@@ -43,11 +45,18 @@ export async function loadDataModule(path: string): Promise<DataModule> {
   return loaded as unknown as DataModule;
 }
 
-/** Calls a module's `loadData` and says where an error came from. */
-export async function loadEvaluationData(module: DataModule, path: string): Promise<EvaluationData> {
-  const where = `--data ${path}: loadData()`;
+/** Calls a module's `loadData` (or `loadTestData`) and says where an error came from. */
+export async function loadEvaluationData(
+  module: DataModule,
+  path: string,
+  name: "loadData" | "loadTestData" = "loadData",
+): Promise<EvaluationData> {
+  const where = `--data ${path}: ${name}()`;
+  const load = module[name];
+  if (load === undefined)
+    throw new InvalidOptionError(`--data ${path}`, `an exported function ${name}()`, "none");
   try {
-    return await module.loadData();
+    return await load();
   } catch (cause) {
     throw new InvalidDataError(where, "data", `an error: ${messageOf(cause)}`, { cause });
   }

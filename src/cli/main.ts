@@ -1,15 +1,28 @@
 import { Command, Option } from "commander";
 import { BACKEND_CHOICES } from "../backend/backend-info.js";
 import { ownPackageVersion } from "../capture/package-version.js";
+import { NORMALIZATIONS } from "../directions/normalize.js";
 import { ENGINE_CHOICES } from "../engine/engine-options.js";
+import { SLICE_PLANES } from "../pipeline/plane-points.js";
+import { BATCH_NORM_POLICIES } from "../surface/batch-norm-policy.js";
 import { demo } from "./commands/demo.js";
 import { inspect } from "./commands/inspect.js";
+import { interpolate, line } from "./commands/interpolate.js";
 import { pca } from "./commands/pca.js";
 import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
+import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
-import { parseComponents, parseCount, parseMargin, parsePoints } from "./parse-arguments.js";
+import {
+  parseComponents,
+  parseCount,
+  parseLineRange,
+  parseMargin,
+  parsePoints,
+  parseRoles,
+  parseSeeds,
+} from "./parse-arguments.js";
 
 /**
  * Runs the command line and returns its exit code: 0 done, 2 bad input (one line on stderr says what),
@@ -37,6 +50,9 @@ function createProgram(): Command {
   addPca(program);
   addSurface(program);
   addPlot(program);
+  addInterpolate(program);
+  addLine(program);
+  addWeights(program);
   return program;
 }
 
@@ -77,20 +93,90 @@ function addPca(program: Command): void {
 }
 
 function addSurface(program: Command): void {
-  planeOptions(subcommand(program, "surface"))
-    .description("loss surface around a run's trajectory, on the plane of its principal components")
-    .argument("<run>", "run directory")
-    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
+  const command = planeOptions(subcommand(program, "surface"))
+    .description("loss surface on a plane: of a run's principal components, or another one with --plane")
+    .argument("<runs...>", "run directories; RUN@STEP is a snapshot of a run (with --plane)")
+    .addOption(new Option("--plane <plane>", "where the surface lies").choices(SLICE_PLANES).default("pca"))
     .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
     .option("--margin <share>", "margin around the path as a share of its extent", parseMargin)
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
+    .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
+    .option("--directions <file>", "Arrow file of directions for --plane custom");
+  pictureOptions(normalizationOptions(sliceOptions(command))).action((runs, options) =>
+    surface(runs, options, createOutput(options.json)),
+  );
+}
+
+function addInterpolate(program: Command): void {
+  const command = subcommand(program, "interpolate")
+    .description("loss and metric on the line between two models or snapshots")
+    .argument("<a>", "run directory, or RUN@STEP for a snapshot of it")
+    .argument("<b>", "run directory, or RUN@STEP");
+  lineOptions(command).action((a, b, options) => interpolate(a, b, options, createOutput(options.json)));
+}
+
+function addLine(program: Command): void {
+  const command = subcommand(program, "line")
+    .description("loss and metric along random directions from a model, with a band over seeds")
+    .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
+    .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0)", parseSeeds);
+  normalizationOptions(lineOptions(command)).action((run, options) =>
+    line(run, options, createOutput(options.json)),
+  );
+}
+
+function addWeights(program: Command): void {
+  const command = subcommand(program, "weights")
+    .description("training curves, weight norms, distances and histograms of runs, and angles of their steps")
+    .argument("<runs...>", "run directories")
+    .option("--accuracy", "show accuracy instead of error")
+    .option("--force", "compute again, also where stored results are up to date");
+  pictureOptions(command).action((runs, options) => weights(runs, options, createOutput(options.json)));
+}
+
+function lineOptions(command: Command): Command {
+  const line = command
+    .option("--range <range>", 'literal range "x0:x1:n", such as -0.5:1.5:41', parseLineRange)
+    .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
+    .option("--error", "show error instead of accuracy")
+    .option("--force", "compute again, also where stored results are up to date");
+  return pictureOptions(sliceOptions(line));
+}
+
+function sliceOptions(command: Command): Command {
+  return command
+    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
+    .option("--test", "evaluate on the module's loadTestData() as well")
+    .addOption(
+      new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
+    )
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .addOption(
       new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
     )
-    .addOption(backendOption())
-    .action((run, options) => surface(run, options, createOutput(options.json)));
+    .addOption(backendOption());
+}
+
+function normalizationOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--normalize <rule>", "normalization of random directions").choices(NORMALIZATIONS))
+    .option("--ignore <roles>", "roles that do not move (default: bias,scale,offset)", parseRoles)
+    .addOption(
+      new Option("--one-dimensional <rule>", "weights of one axis that are not ignored").choices([
+        "vector",
+        "reference",
+      ]),
+    );
+}
+
+function pictureOptions(command: Command): Command {
+  return command
+    .option("--out <dir>", "folder for results and pictures (default: the first run's directory)")
+    .addOption(new Option("--format <formats...>", "pictures to write").choices(["svg", "png", "html"]))
+    .option("--title <text>", "title of the figure")
+    .option("--width <px>", "width of the pictures", parseCount("--width", 200))
+    .option("--height <px>", "height of the pictures", parseCount("--height", 200));
 }
 
 function addPlot(program: Command): void {

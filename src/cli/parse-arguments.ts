@@ -1,4 +1,8 @@
 import { InvalidArgumentError } from "commander";
+import { LandscapeError } from "../errors.js";
+import type { ParameterRole } from "../params/layout.js";
+import type { AxisRange } from "../surface/axis.js";
+import { parseRange } from "../surface/range.js";
 
 /** Returns a parser of integers of at least `least` for commander. */
 export function parseCount(name: string, least = 1): (text: string) => number {
@@ -30,4 +34,37 @@ export function parseComponents(text: string): readonly [number, number] {
   const [first, second] = [Number(match?.[1]), Number(match?.[2])];
   if (match !== null && first !== second) return [first - 1, second - 1];
   throw new InvalidArgumentError(`--components: expected two different numbers such as 1,2, got "${text}".`);
+}
+
+/** Parses "0,3,7" or "0..9" into seeds. */
+export function parseSeeds(text: string): readonly number[] {
+  const range = /^(-?\d+)\.\.(-?\d+)$/.exec(text.trim());
+  if (range !== null) {
+    const [from, to] = [Number(range[1]), Number(range[2])];
+    if (to >= from && to - from < 10_000) return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  }
+  const seeds = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (range === null && seeds.every(Number.isSafeInteger)) return seeds;
+  throw new InvalidArgumentError(`--seeds: expected integers such as 0,1,2 or 0..9, got "${text}".`);
+}
+
+/** Parses roles of weights, "bias,scale,offset", or "none". */
+export function parseRoles(text: string): readonly ParameterRole[] {
+  const parts = text.split(",").map((part) => part.trim());
+  if (text.trim() === "none") return [];
+  const known: readonly string[] = ["kernel", "bias", "scale", "offset", "state", "other"];
+  if (parts.every((part) => known.includes(part))) return parts as ParameterRole[];
+  throw new InvalidArgumentError(`--ignore: expected some of ${known.join(", ")}, or none, got "${text}".`);
+}
+
+/** Parses the range of a line, "x0:x1:n". */
+export function parseLineRange(text: string): AxisRange {
+  try {
+    const { alpha, beta } = parseRange(text);
+    if (beta === null) return alpha;
+  } catch (error) {
+    if (!(error instanceof LandscapeError)) throw error;
+    throw new InvalidArgumentError(`${error.message}.`);
+  }
+  throw new InvalidArgumentError(`--range: expected one axis, such as -0.5:1.5:41, got "${text}".`);
 }

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { InvalidDataError } from "../errors.js";
-import type { TrajectoryFigure } from "../report/figure.js";
+import { type AnyFigure, figureOption, figureSize } from "../report/any-figure.js";
 import { renderHtml } from "../report/render-html.js";
 import { renderPng } from "../report/render-png.js";
 import { renderSvg } from "../report/render-svg.js";
-import { trajectoryOption, trajectorySize } from "../report/trajectory-option.js";
 import { writeFileAtomic } from "../store/atomic-file.js";
 
 /** Options of {@link writeReport}. */
@@ -20,19 +19,21 @@ export interface WriteReportOptions {
   readonly scale?: number;
   /** Title of the page; default the first figure's title. */
   readonly title?: string;
+  /** File name of the page; default "report.html". */
+  readonly page?: string;
 }
 
 /** Kinds of files a report consists of. */
 export type ReportFormat = "svg" | "png" | "html";
 
 /** One figure and the name of its picture files, without extension. */
-export interface NamedFigure {
+export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
   readonly name: string;
-  readonly figure: TrajectoryFigure;
+  readonly figure: Figure;
 }
 
 /**
- * Writes `NAME.svg` and `NAME.png` for each figure and `report.html` with all of them into `directory`,
+ * Writes `NAME.svg` and `NAME.png` for each figure and one page with all of them into `directory`,
  * each complete or not at all.
  *
  * @returns the paths of the files, in the order written.
@@ -54,7 +55,7 @@ export async function writeReport(
   };
   for (const { name, figure } of figures) {
     if (!formats.includes("svg") && !formats.includes("png")) break;
-    const svg = renderSvg(trajectoryOption(figure, asked), trajectorySize(figure, asked));
+    const svg = renderSvg(figureOption(figure, asked), figureSize(figure, asked));
     if (formats.includes("svg")) await write(`${name}.svg`, svg);
     if (formats.includes("png")) {
       await write(`${name}.png`, renderPng(svg, { scale }));
@@ -63,7 +64,7 @@ export async function writeReport(
   if (formats.includes("html")) {
     const title = options.title ?? first.figure.title;
     const page = renderHtml({ title, figures: figures.map(({ figure }) => figure) });
-    await write("report.html", page);
+    await write(options.page ?? "report.html", page);
   }
   return written;
 }

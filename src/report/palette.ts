@@ -82,13 +82,37 @@ export function surfaceColors(count: number): string[] {
 }
 
 function surfaceColor(position: number): string {
-  const scaled = position * (VIRIDIS.length - 1);
-  const low = Math.min(Math.floor(scaled), VIRIDIS.length - 2);
-  const a = VIRIDIS[low] as readonly [number, number, number];
-  const b = VIRIDIS[low + 1] as readonly [number, number, number];
+  return colorAt(VIRIDIS, position, TINT);
+}
+
+/** Anchors from blue over white to red, told apart with any colour vision. */
+const DIVERGING: readonly (readonly [number, number, number])[] = [
+  [5, 48, 97],
+  [67, 147, 195],
+  [209, 229, 240],
+  [247, 247, 247],
+  [253, 219, 199],
+  [214, 96, 77],
+  [103, 0, 31],
+];
+
+/** Returns `count` colours of a difference, from below zero (blue) to above (red), as "#rrggbb". */
+export function differenceColors(count: number): string[] {
+  return Array.from({ length: count }, (_, index) =>
+    colorAt(DIVERGING, count === 1 ? 0.5 : index / (count - 1), 0.1),
+  );
+}
+
+type Anchor = readonly [number, number, number];
+
+function colorAt(anchors: readonly Anchor[], position: number, tint: number): string {
+  const scaled = position * (anchors.length - 1);
+  const low = Math.min(Math.floor(scaled), anchors.length - 2);
+  const a = anchors[low] as Anchor;
+  const b = anchors[low + 1] as Anchor;
   const channels = a.map((value, channel) => {
     const mixed = value + (scaled - low) * ((b[channel] as number) - value);
-    return Math.round(mixed + TINT * (255 - mixed));
+    return Math.round(mixed + tint * (255 - mixed));
   });
   return `#${channels.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }

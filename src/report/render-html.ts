@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { InvalidDataError } from "../errors.js";
+import type { AnyFigure } from "./any-figure.js";
+import type { ChartFigure } from "./chart-figure.js";
 import { cleanText } from "./clean-text.js";
 import { escapeHtml, scriptJson } from "./escape.js";
 import type { FigurePoint, TrajectoryFigure } from "./figure.js";
 import { fontFaceCss } from "./font-files.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
+import type { MapsFigure } from "./maps-figure.js";
 import { packageFile } from "./package-root.js";
 import { PAGE_STYLE } from "./page-style.js";
 
@@ -15,7 +18,7 @@ export interface ReportData {
   /** Heading of the page. */
   readonly title: string;
   /** Figures in order, each with its own caption and fidelity. */
-  readonly figures: readonly TrajectoryFigure[];
+  readonly figures: readonly AnyFigure[];
   /** A paragraph under the heading; default none. */
   readonly introduction?: string;
 }
@@ -77,25 +80,40 @@ function contentPolicy(script: string, style: string): string {
   ].join("; ");
 }
 
-function sectionHtml(figure: TrajectoryFigure, index: number, pageTitle: string): string {
+function sectionHtml(figure: AnyFigure, index: number, pageTitle: string): string {
   const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
-  const paragraphs = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>`).join("\n");
-  const notes =
-    figure.notes.length === 0
-      ? ""
-      : `<ul class="notes">${figure.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>\n`;
   return `<section>
 ${heading}<figure>
-<div class="chart" data-figure="${index}" role="application" aria-roledescription="contour map" tabindex="0" aria-label="${escapeHtml(figure.description)}"></div>
+${figure.kind === "trajectory" ? trajectoryHtml(figure, index) : staticHtml(figure, index)}</section>`;
+}
+
+function trajectoryHtml(figure: TrajectoryFigure, index: number): string {
+  const paragraphs = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>`).join("\n");
+  return `<div class="chart" data-figure="${index}" role="application" aria-roledescription="contour map" tabindex="0" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
 <p class="hint">Point at the map for values; with the map in focus, the arrow keys walk along the path.</p>
 ${paragraphs}
-<p class="caption">${escapeHtml(figure.caption)}</p>
-<p class="provenance">${escapeHtml(figure.provenance)}</p>
-${notes}</figcaption>
+${captionHtml(figure)}</figcaption>
 </figure>
 <details><summary>Snapshots as a table</summary><div class="scroll">${tableHtml(figure)}</div></details>
-</section>`;
+`;
+}
+
+function staticHtml(figure: ChartFigure | MapsFigure, index: number): string {
+  return `<div class="chart" data-figure="${index}" role="img" aria-label="${escapeHtml(figure.description)}"></div>
+<figcaption>
+${captionHtml(figure)}</figcaption>
+</figure>
+`;
+}
+
+function captionHtml({ caption, provenance, notes }: AnyFigure): string {
+  const list =
+    notes.length === 0
+      ? ""
+      : `<ul class="notes">${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>\n`;
+  const source = provenance === "" ? "" : `<p class="provenance">${escapeHtml(provenance)}</p>\n`;
+  return `<p class="caption">${escapeHtml(caption)}</p>\n${source}${list}`;
 }
 
 const COLUMNS: readonly (readonly [string, (point: FigurePoint) => string])[] = [

@@ -12,7 +12,7 @@ import { FONT_STACK } from "./text-width.js";
 export type ToPixel = (alpha: number, beta: number) => readonly [x: number, y: number];
 
 /** Returns the mapping of a figure's plane onto its map; beta grows upwards. */
-export function planeToPixel(figure: TrajectoryFigure, map: Rect): ToPixel {
+export function planeToPixel(figure: Pick<TrajectoryFigure, "surface">, map: Rect): ToPixel {
   const { alpha, beta } = figure.surface;
   const [a0, a1] = [alpha[0] as number, alpha[alpha.length - 1] as number];
   const [b0, b1] = [beta[0] as number, beta[beta.length - 1] as number];
@@ -23,10 +23,14 @@ export function planeToPixel(figure: TrajectoryFigure, map: Rect): ToPixel {
 }
 
 /** Returns the filled contours, their lines and the hatched cells of a surface. */
-export function surfaceShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): Shape[] {
+export function surfaceShapes(
+  figure: Pick<TrajectoryFigure, "surface" | "scale" | "interpolation">,
+  map: Rect,
+  theme: Theme,
+  colors: readonly string[] = surfaceColors(figure.scale.levels.length + 1),
+): Shape[] {
   const grid = { ...figure.surface, loss: figure.surface.loss.map(decodeNumber) };
   const contours = surfaceContours(grid, figure.scale, figure.interpolation);
-  const colors = surfaceColors(figure.scale.levels.length + 1);
   const toPixel = planeToPixel(figure, map);
   return [
     rectangle(map, colors[0] as string),
@@ -48,9 +52,13 @@ export function unknownShapes(rect: Rect, theme: Theme): Shape[] {
 }
 
 /** Returns the colour bar with a label at each level, thinned out where they would touch. */
-export function colorBarShapes(figure: TrajectoryFigure, bar: Rect, theme: Theme): Shape[] {
+export function colorBarShapes(
+  figure: Pick<TrajectoryFigure, "scale">,
+  bar: Rect,
+  theme: Theme,
+  colors: readonly string[] = surfaceColors(figure.scale.levels.length + 1),
+): Shape[] {
   const { levels } = figure.scale;
-  const colors = surfaceColors(levels.length + 1);
   const step = bar.height / colors.length;
   const stride = Math.max(1, Math.ceil(16 / step));
   const bands = colors.map((color, index) =>

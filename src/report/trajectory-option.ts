@@ -3,6 +3,7 @@ import { lossPanel, type Panel, sharePanel } from "./fidelity-panels.js";
 import type { TrajectoryFigure } from "./figure.js";
 import { LEGEND_MARK_WIDTH, LEGEND_SIZE, type LegendMark, type LegendRow } from "./legend.js";
 import { dropMark, endMark, pointMark, type Shape, startMark } from "./marks.js";
+import { axis, grid, shapesSeries, textShape } from "./option-parts.js";
 import { type Theme, type ThemeName, themeOf } from "./palette.js";
 import { PANEL_LABELS } from "./panel-layout.js";
 import { pathShapes, runColor } from "./path-shapes.js";
@@ -10,7 +11,7 @@ import type { PlacedText } from "./placed-text.js";
 import type { Rect } from "./rect.js";
 import { colorBarShapes, surfaceShapes, unknownShapes } from "./surface-shapes.js";
 import { FONT_STACK, textWidth } from "./text-width.js";
-import { layoutTrajectory, type Tick, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
+import { layoutTrajectory, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
 
 /** Options of {@link trajectoryOption}. */
 export interface TrajectoryOptionOptions extends TrajectoryLayoutOptions {
@@ -82,58 +83,8 @@ export function trajectoryOption(
   } as EChartsOption;
 }
 
-function grid({ x, y, width, height }: Rect): object {
-  return { left: x, top: y, width, height, containLabel: false, outerBoundsMode: "none" };
-}
-
 function edges(values: readonly number[]): { min: number; max: number } {
   return { min: values[0] as number, max: values[values.length - 1] as number };
-}
-
-/** A value axis with ticks exactly where they are asked for. */
-function axis(
-  gridIndex: number,
-  ticks: readonly Tick[],
-  { min, max }: { min: number; max: number },
-  theme: Theme,
-  hasSplitLines: boolean,
-): object {
-  const values = ticks.map(({ value }) => value);
-  const labels = new Map(ticks.map(({ value, label }) => [value, label]));
-  return {
-    type: "value",
-    gridIndex,
-    min,
-    max,
-    axisLine: { show: true, onZero: false, lineStyle: { color: theme.line, width: 1 } },
-    axisTick: { show: true, length: 4, customValues: values, lineStyle: { color: theme.line } },
-    axisLabel: {
-      customValues: values,
-      formatter: (value: number) => labels.get(value) ?? "",
-      color: theme.muted,
-      fontSize: 12,
-      fontFamily: FONT_STACK,
-      hideOverlap: true,
-      margin: 8,
-    },
-    splitLine: { show: hasSplitLines, lineStyle: { color: theme.faint } },
-  };
-}
-
-/** A series that draws shapes placed in px, by default cut at the edge of the map. */
-function shapesSeries(name: string, shapes: readonly Shape[], z: number, clip = true): object {
-  return {
-    type: "custom",
-    name,
-    coordinateSystem: "cartesian2d",
-    xAxisIndex: 0,
-    yAxisIndex: 0,
-    clip,
-    silent: true,
-    z,
-    data: [[0, 0]],
-    renderItem: () => ({ type: "group", children: shapes }),
-  };
 }
 
 function curveSeries(panel: Panel, axisIndex: number, theme: Theme): object[] {
@@ -242,23 +193,4 @@ function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFi
         ...pointMark(x, y, 3.8, runColor(mark.index, theme), theme),
       ];
   }
-}
-
-function textShape(placed: PlacedText, theme: Theme): Shape {
-  return {
-    type: "text",
-    x: placed.x,
-    y: placed.y,
-    rotation: placed.isVertical ? Math.PI / 2 : 0,
-    style: {
-      text: placed.text,
-      fontFamily: FONT_STACK,
-      fontSize: placed.size,
-      fontWeight: placed.weight === "semibold" ? 600 : 400,
-      fill: placed.tone === "text" ? theme.text : theme.muted,
-      align: placed.align,
-      verticalAlign: "middle",
-    },
-    silent: true,
-  };
 }

@@ -9,7 +9,8 @@ import type { JsonValue, Provenance } from "./provenance.js";
 
 const count = z.int().nonnegative();
 
-const detailsSchema = z.object({
+/** Facts of a surface beside its values. */
+export const surfaceDetailsSchema = z.object({
   width: z.int().positive(),
   height: z.int().positive(),
   metrics: z.array(z.string()),
@@ -49,7 +50,7 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
     const expected = `${beta.length} × ${width} values`;
     throw new InvalidDataError(`${file}: ${name}`, expected, String(values.length));
   }
-  await writeArtifact(file, { columns, details: detailsOf(surface), provenance });
+  await writeArtifact(file, { columns, details: surfaceDetails(surface), provenance });
 }
 
 /**
@@ -62,7 +63,7 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
 export async function readSurface(file: string, expected?: Provenance): Promise<Surface | null> {
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
-  const { width, height, metrics, center, ...facts } = parseDetails(file, artifact, detailsSchema);
+  const { width, height, metrics, center, ...facts } = parseDetails(file, artifact, surfaceDetailsSchema);
   const values = (name: string) => float64Column(file, artifact, name);
   const [alphas, betas] = [values("alpha"), values("beta")];
   if (alphas.length !== width * height) {
@@ -78,12 +79,18 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
   };
 }
 
-function readCenter({ cappedShare, metrics, ...rest }: z.infer<typeof detailsSchema>["center"]): LossValue {
+/** The value at the centre. */
+export function readCenter({
+  cappedShare,
+  metrics,
+  ...rest
+}: z.infer<typeof surfaceDetailsSchema>["center"]): LossValue {
   const value = { ...rest, metrics: Object.fromEntries(metrics) };
   return cappedShare === undefined ? value : { ...value, cappedShare };
 }
 
-function detailsOf(surface: Surface): JsonValue {
+/** The facts of a surface beside its values, as JSON. */
+export function surfaceDetails(surface: Surface): JsonValue {
   const { alpha, beta, metrics, center, clippedShare, engine, warnings } = surface;
   const { nonFinite, lossMode, samples } = surface;
   const { name, backend, batchSize, threads } = engine;
@@ -114,7 +121,7 @@ function shareDetails(share: number | null): JsonValue {
   return share === null ? null : jsonNumber(share);
 }
 
-/** A metric's column has its name, unless a column of the grid (or another metric's) is called so. */
-function metricColumn(name: string): string {
-  return /^(alpha|beta|loss|metric:.*)$/s.test(name) ? `metric:${name}` : name;
+/** Name of a metric's column: its own, unless a column of coordinates (or another metric's) is called so. */
+export function metricColumn(name: string): string {
+  return /^(alpha|beta|loss|curve|set|metric:.*)$/s.test(name) ? `metric:${name}` : name;
 }

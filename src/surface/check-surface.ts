@@ -43,6 +43,15 @@ export function checkDirections(
   }
 }
 
+/**
+ * Checks that θ* is finite and has the evaluator's length.
+ *
+ * @throws {@link InvalidOptionError} or {@link InvalidDataError}.
+ */
+export function checkCenter(center: Float32Array, parameterCount: number): void {
+  checkVector("center", center, parameterCount);
+}
+
 function checkVector(where: string, vector: Float32Array, parameterCount: number): void {
   if (vector.length !== parameterCount) {
     const expected = `${parameterCount} numbers, the whole of θ`;

@@ -1,9 +1,10 @@
-import type { Directions } from "../directions/directions.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LossEvaluator, LossValue } from "../model/loss-evaluator.js";
 import type { PlaneLoss } from "../model/plane-loss.js";
-import { checkDirections, checkGrid } from "./check-surface.js";
+import { checkCenter, checkDirections, checkGrid } from "./check-surface.js";
 import { createPlanePoint } from "./plane-point.js";
+import { createUndefinedCount, type PointPolicy } from "./point-policy.js";
+import { createMappedPoint, isSliceMap, type SlicePoints } from "./slice-map.js";
 import type { Grid, Surface } from "./surface.js";
 import { surfaceWarnings } from "./surface-warnings.js";
 
@@ -18,6 +19,8 @@ export interface EvaluateSurfaceOptions {
    * do not depend on it. Default row by row.
    */
   readonly order?: (width: number, height: number) => Iterable<number>;
+  /** What is done with θ at each point first, such as a batch-norm policy. Default nothing. */
+  readonly policy?: PointPolicy;
 }
 
 /**
@@ -27,32 +30,41 @@ export interface EvaluateSurfaceOptions {
  * are not finite are kept and counted.
  * Cost: one evaluation per point; memory for one θ and the values.
  *
- * @param directions - θ* and at least as many vectors as the grid has axes (a line needs one).
+ * @param directions - θ* and at least as many vectors as the grid has axes (a line needs one); or any other
+ * map from coordinates to θ.
  * @returns values (H, W), row-major: H rows over beta, W columns over alpha.
  * @throws {@link InvalidOptionError} if grid, directions and evaluator do not fit together.
  * @throws {@link InvalidDataError} if θ* or a direction is not finite.
  */
 export async function evaluateSurface(
   evaluator: LossEvaluator,
-  directions: Pick<Directions, "center" | "vectors">,
+  directions: SlicePoints,
   grid: Grid,
   options: EvaluateSurfaceOptions = {},
 ): Promise<Surface> {
   checkGrid(grid);
-  checkDirections(directions, grid, evaluator.parameterCount);
+  if (isSliceMap(directions)) checkCenter(directions.center, evaluator.parameterCount);
+  else checkDirections(directions, grid, evaluator.parameterCount);
   const { alpha, beta } = grid;
   const width = alpha.length;
   const indices = pointOrder(grid, options.order);
   const origin = originIndex(grid);
-  const point = createPlanePoint(directions);
+  const point = isSliceMap(directions) ? createMappedPoint(directions) : createPlanePoint(directions);
+  const undefinedCount = createUndefinedCount();
   const total = indices.length + (origin === -1 ? 1 : 0);
   const report = progressReporter(total, options.onProgress);
 
-  const plane = await openPlane(evaluator, directions, total, options.signal);
+  const plane = await openPlane(evaluator, directions, total, options);
+  const evaluateAt = async (x: number, y: number, isOnGrid: boolean): Promise<LossValue> => {
+    const names = (await options.policy?.prepare(point.theta, options.signal)) ?? [];
+    if (names.length === 0) return plane.evaluate(point.theta, x, y, options.signal);
+    if (isOnGrid) undefinedCount.add(names);
+    return nanValue(evaluator);
+  };
   const values = createValues(evaluator, indices.length);
   let center: LossValue;
   try {
-    center = await plane.evaluate(point.theta, 0, 0, options.signal);
+    center = await evaluateAt(0, 0, origin !== -1);
     report();
     if (origin !== -1) values.put(origin, center);
     for (const index of indices) {
@@ -60,7 +72,7 @@ export async function evaluateSurface(
       options.signal?.throwIfAborted();
       const [x, y] = [alpha[index % width] as number, beta[Math.floor(index / width)] as number];
       point.moveTo(x, y);
-      values.put(index, await plane.evaluate(point.theta, x, y, options.signal));
+      values.put(index, await evaluateAt(x, y, true));
       report();
     }
   } finally {
@@ -70,7 +82,10 @@ export async function evaluateSurface(
   const nonFinite = loss.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
   const { lossMode, samples, engine } = evaluator;
   const clippedShare = values.clippedShare();
-  const warnings = surfaceWarnings({ nonFinite, points: loss.length, cappedShare: values.cappedShare() });
+  const warnings = [
+    ...surfaceWarnings({ nonFinite, points: loss.length, cappedShare: values.cappedShare() }),
+    ...undefinedCount.warnings(loss.length),
+  ];
   return { alpha, beta, loss, metrics, center, nonFinite, clippedShare, lossMode, samples, engine, warnings };
 }
 
@@ -80,12 +95,14 @@ const POINTS_FOR_PLANE = 16;
 /** Returns what evaluates the points: the evaluator's own plane where it has one, else the evaluator. */
 async function openPlane(
   evaluator: LossEvaluator,
-  { center, vectors }: Pick<Directions, "center" | "vectors">,
+  slice: SlicePoints,
   points: number,
-  signal: AbortSignal | undefined,
+  { policy, signal }: EvaluateSurfaceOptions,
 ): Promise<PlaneLoss> {
-  if (evaluator.openPlane !== undefined && points >= POINTS_FOR_PLANE) {
-    return evaluator.openPlane({ center, vectors: vectors.slice(0, 2) }, signal);
+  // Only θ that are exactly where the directions say can share work.
+  const isPlain = !isSliceMap(slice) && (policy?.isReadOnly ?? true);
+  if (isPlain && evaluator.openPlane !== undefined && points >= POINTS_FOR_PLANE) {
+    return evaluator.openPlane({ center: slice.center, vectors: slice.vectors.slice(0, 2) }, signal);
   }
   return {
     isCached: false,
@@ -102,7 +119,7 @@ async function openPlane(
  */
 export async function evaluateLine(
   evaluator: LossEvaluator,
-  directions: Pick<Directions, "center" | "vectors">,
+  directions: SlicePoints,
   alpha: Float64Array,
   options: EvaluateSurfaceOptions = {},
 ): Promise<Surface> {
@@ -139,6 +156,12 @@ function createValues({ metricNames }: LossEvaluator, points: number): SurfaceVa
     clippedShare: () => clipped,
     cappedShare: () => capped,
   };
+}
+
+/** The value where there is none. */
+function nanValue({ metricNames }: LossEvaluator): LossValue {
+  const metrics = Object.fromEntries(metricNames.map((name) => [name, Number.NaN]));
+  return { loss: Number.NaN, metrics, clippedShare: null };
 }
 
 function larger(a: number | null, b: number | null): number | null {

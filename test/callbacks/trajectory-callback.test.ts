@@ -111,7 +111,7 @@ describe("schedules", () => {
     ]);
     expect(thetas.slice(1)).toEqual(witness.batches.map(({ theta }) => theta));
     expect(run.snapshots[1]?.logs.loss).toBe(witness.batches[0]?.loss);
-    expect(run.snapshots[1]?.logs).toMatchObject({ batch: 0, size: 4 });
+    expect(Object.keys(run.snapshots[1]?.logs ?? {}).sort()).toEqual(["acc", "loss"]);
     expect(run.snapshots[3]?.logs).toEqual(witness.epochs[0]?.logs);
     expect(run.snapshots[6]?.logs).toEqual(witness.epochs[1]?.logs);
   });
@@ -194,6 +194,22 @@ describe("learning rate", () => {
     expect(column((await openRun(directory)).snapshots, "learningRate")).toEqual([0.1, 0.1, 0.05, 0.025]);
   });
 
+  it("of the initial weights is the one that the first update used, in either order", async () => {
+    const schedule = { kind: "step", every: 100, initial: 0.05 } as const;
+    for (const isFirst of [true, false]) {
+      const directory = newFolder();
+      const { xs, ys } = tinyData();
+      const record = trajectoryCallback({ directory, schedule: { everyBatches: 1 } });
+      const scheduler = learningRateScheduler(schedule, { per: "batch" });
+      const callbacks = isFirst ? [record, scheduler] : [scheduler, record];
+      await tinyModel().fit(xs, ys, { epochs: 1, batchSize: 4, verbose: 0, callbacks });
+      const { snapshots } = await openRun(directory);
+      expect(column(snapshots, "learningRate")).toEqual([0.05, 0.05, 0.05, 0.05]);
+      expect(column(snapshots, "iteration")).toEqual([0, 1, 2, 3]);
+      expect(snapshots[0]).toMatchObject({ epoch: 0, logs: {} });
+    }
+  });
+
   it("is the one the updates used, though onEpochEnd has changed it already", async () => {
     const optimizer = tf.train.adam(0.1);
     class Decay extends tf.CustomCallback {
@@ -231,6 +247,25 @@ describe("kinds of models and of training", () => {
     ]);
     expect(Array.from(await run.readTheta(0))).toEqual(witness.initial[0]);
     expect(Array.from(await run.readTheta(2))).toEqual(flatWeights(model));
+  });
+
+  it("fitDataset without a batch: the initial weights come first", async () => {
+    const empty = tf.data.generator(function* (): Generator<tf.TensorContainer> {});
+    const directory = newFolder();
+    await tinyModel().fitDataset(
+      empty as tf.data.Dataset<tf.TensorContainer>,
+      {
+        epochs: 1,
+        verbose: 0,
+        callbacks: [trajectoryCallback({ directory })],
+      } as tf.ModelFitDatasetArgs<tf.TensorContainer>,
+    );
+    const { snapshots } = await openRun(directory);
+    expect(snapshots.map(({ epoch, iteration }) => [epoch, iteration])).toEqual([
+      [0, 0],
+      [1, 0],
+    ]);
+    expect(snapshots[0]?.learningRate).toBe(0.1);
   });
 
   it("functional models with several inputs and outputs and a shared layer", async () => {
@@ -440,6 +475,44 @@ describe("a second training", () => {
 });
 
 describe("when something fails", () => {
+  it("an exception in the first batch leaves the initial weights, with the rate it would have used", async () => {
+    class Fail extends tf.CustomCallback {
+      override async onBatchBegin() {
+        throw new Error("bad luck");
+      }
+    }
+    const directory = newFolder();
+    const callback = trajectoryCallback({ directory });
+    const scheduler = learningRateScheduler({ kind: "step", every: 1, initial: 0.05 }, { per: "batch" });
+    const { xs, ys } = tinyData();
+    const callbacks = [callback, scheduler, new Fail({})];
+    const listeners = process.listenerCount("beforeExit");
+    await expect(tinyModel().fit(xs, ys, { epochs: 1, verbose: 0, callbacks })).rejects.toThrow("bad luck");
+    expect(process.listenerCount("beforeExit")).toBe(listeners + 1);
+    await callback.close();
+    expect(process.listenerCount("beforeExit")).toBe(listeners);
+    const { snapshots } = await openRun(directory);
+    expect(snapshots).toMatchObject([{ step: 0, epoch: 0, iteration: 0, learningRate: 0.05 }]);
+  });
+
+  it("a training that failed adds nothing once a newer one has its directory", async () => {
+    class Fail extends tf.CustomCallback {
+      override async onBatchBegin() {
+        throw new Error("bad luck");
+      }
+    }
+    const directory = newFolder();
+    const older = trajectoryCallback({ directory, maxPending: 1 });
+    const { xs, ys } = tinyData();
+    const failing = tinyModel().fit(xs, ys, { epochs: 1, verbose: 0, callbacks: [older, new Fail({})] });
+    await expect(failing).rejects.toThrow("bad luck");
+    const { thetas } = await train({ directory, overwrite: true, epochs: 1 });
+    await older.close();
+    const run = await openRun(directory);
+    expect(run.snapshots).toHaveLength(2);
+    expect(Array.from(await run.readTheta(0))).toEqual(thetas[0]);
+  });
+
   it("an exception in training loses nothing that was recorded", async () => {
     class Fail extends tf.CustomCallback {
       override async onEpochBegin(epoch: number) {
@@ -468,7 +541,7 @@ describe("when something fails", () => {
     const training = tinyModel().fit(xs, ys, { epochs: 50, verbose: 0, callbacks });
     await expect(training).rejects.toThrow(RunStateError);
     await expect(training).rejects.toThrow(
-      /^snapshot \d+ of .*: expected to be written, got the run directory is gone/,
+      /^snapshot \d+ of .*: expected to be written, got a folder on the way is gone/,
     );
     expect(existsSync(join(directory, "run.json"))).toBe(false);
   });

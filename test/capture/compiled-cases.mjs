@@ -2,10 +2,17 @@
 // Prints what happened as one line of JSON.
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../../dist/callbacks/trajectory-callback.js";
+import { createTrajectoryRecorder } from "../../dist/src/capture/create-recorder.js";
 
 const [name, directory] = process.argv.slice(2);
 console.warn = () => undefined;
 console.log = () => undefined;
+
+class FailFirst extends tf.CustomCallback {
+  async onEpochBegin() {
+    throw new Error("bad luck");
+  }
+}
 
 class FailAfter extends tf.CustomCallback {
   async onEpochEnd(epoch) {
@@ -19,6 +26,29 @@ const xs = tf.randomNormal([32, 256]);
 const before = tf.memory().numTensors;
 
 const cases = {
+  "failed-in-first-batch": async () => {
+    const callbacks = [trajectoryCallback({ directory })];
+    const ys = tf.ones([32, 256]);
+    model.compile({
+      optimizer: "sgd",
+      loss: () => {
+        throw new Error("bad luck");
+      },
+    });
+    return model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks }).catch((error) => error.message);
+  },
+  "nothing-recorded": async () => {
+    const recorder = await createTrajectoryRecorder({ directory, model });
+    return recorder.warnings;
+  },
+  "failed-before-first-batch": async () => {
+    const callbacks = [trajectoryCallback({ directory }), new FailFirst({})];
+    return model.fit(xs, xs, { epochs: 2, verbose: 0, callbacks }).catch((error) => error.message);
+  },
+  "same-directory": async () => {
+    const callbacks = [trajectoryCallback({ directory }), trajectoryCallback({ directory })];
+    return model.fit(xs, xs, { epochs: 2, verbose: 0, callbacks }).catch((error) => error.name);
+  },
   // Nothing waits for the disk and nothing is closed: the process must not end before all is written.
   "not-closed": async () => {
     const callback = trajectoryCallback({ directory });

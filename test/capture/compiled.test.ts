@@ -14,7 +14,8 @@ const execute = promisify(execFile);
 
 async function run(name: string, directory: string, prefix = ""): Promise<unknown> {
   const command = `${prefix} exec "$0" "$1" "$2" "$3"`;
-  const { stdout } = await execute("sh", ["-c", command, process.execPath, script, name, directory]);
+  const args = ["-c", command, process.execPath, script, name, directory];
+  const { stdout } = await execute("sh", args, { timeout: 30_000 });
   return JSON.parse(stdout);
 }
 
@@ -37,6 +38,25 @@ describe("the writing thread", () => {
     const directory = newFolder();
     expect(await run("not-closed", directory)).toMatchObject({ result: "bad luck" });
     expect((await readAll(directory)).map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
+  });
+
+  it.each(["failed-before-first-batch", "failed-in-first-batch"])(
+    "has the initial weights before the process ends, though nobody closed the callback (%s)",
+    async (name) => {
+      const directory = newFolder();
+      expect(await run(name, directory)).toMatchObject({ result: "bad luck" });
+      expect((await readAll(directory)).map(({ iteration }) => iteration)).toEqual([0]);
+      expect(existsSync(join(directory, ".writer.lock"))).toBe(false);
+    },
+  );
+
+  it.each([
+    ["nothing-recorded", []],
+    ["same-directory", "RunStateError"],
+  ])("does not keep a process alive that wrote nothing (%s)", async (name, result) => {
+    const directory = newFolder();
+    expect(await run(name, directory)).toMatchObject({ result });
+    await readAll(directory);
   });
 
   it.skipIf(process.platform === "win32")(

@@ -200,6 +200,109 @@ describe("pca, surface and plot", () => {
   });
 });
 
+describe("interpolate, line, surface --plane and weights", () => {
+  const out = () => newFolder();
+
+  test("interpolate --json: the ends are the models' own losses, on both sets; pictures lie in --out", () => {
+    const folder = out();
+    const range = ["--range=-0.5:1.5:5", "--test", "--out", folder];
+    const result = json("interpolate", `${run}@0`, run, "--data", dataModule, ...range);
+    expect(result.alpha).toEqual([-0.5, 0, 0.5, 1, 1.5]);
+    const curves = result.curves as { set: string; loss: number[]; center: { loss: number } }[];
+    expect(curves.map(({ set }) => set)).toEqual(["train", "test"]);
+    expect(curves[0]?.loss[1]).toBe(curves[0]?.center.loss);
+    const plane = json("surface", run, "--data", dataModule, "--points", "3");
+    expect(curves[0]?.loss[3]).toBeCloseTo((plane.center as { loss: number }).loss, 6);
+    expect((result.files as string[]).map((file) => file.slice(folder.length + 1))).toEqual([
+      "interpolate.svg",
+      "interpolate.png",
+      "interpolate.html",
+    ]);
+    expect(readdirSync(join(folder, "lines")).length).toBe(1);
+  });
+
+  test("line --json has a curve for each seed", () => {
+    const args = [
+      "--data",
+      dataModule,
+      "--seeds",
+      "3..5",
+      "--range=-1:1:3",
+      "--out",
+      out(),
+      "--format",
+      "svg",
+    ];
+    const { curves } = json("line", run, ...args) as { curves: { seed: number }[] };
+    expect(curves.map(({ seed }) => seed)).toEqual([3, 4, 5]);
+  });
+
+  test("surface --plane random, ineffective, and pca on two sets", () => {
+    const args = ["--data", dataModule, "--points", "4x3", "--format", "svg"];
+    const random = json("surface", run, "--plane", "random", "--seed", "4", "--out", out(), ...args);
+    expect((random.loss as number[][]).map((row) => row.length)).toEqual([4, 4, 4]);
+    const folder = out();
+    const { status, stderr } = cli(
+      "surface",
+      run,
+      "--plane",
+      "ineffective-initial",
+      "--out",
+      folder,
+      ...args,
+    );
+    expect([status, stderr]).toEqual([0, expect.stringContaining("warning (ineffective-plane)")]);
+    expect(existsSync(join(folder, "ineffective-initial.svg"))).toBe(true);
+    const both = json("surface", run, "--test", "--out", out(), ...args);
+    expect(Object.keys(both.sets as object)).toEqual(["train", "test"]);
+  });
+
+  test("weights --json has norms, distances and figures", () => {
+    const { runs } = json("weights", run, "--out", out(), "--format", "svg") as {
+      runs: { norm: number[]; distance: number[] }[];
+    };
+    expect(runs[0]?.norm.length).toBe(6);
+    expect(runs[0]?.distance[0]).toBe(0);
+  });
+
+  test.each([
+    [
+      "a range upside down",
+      ["interpolate", `${run}@0`, run, "--data", dataModule, "--range=1:0:5"],
+      "the smaller first",
+    ],
+    ["one model twice", ["interpolate", run, run, "--data", dataModule], "expected weights of its own"],
+    [
+      "no such step",
+      ["interpolate", `${run}@77`, run, "--data", dataModule],
+      "expected a step from 0 to 5, got 77",
+    ],
+    [
+      "too few models",
+      ["surface", run, "--plane", "models", "--data", dataModule],
+      'expected 3 models for plane "models", got 1',
+    ],
+    [
+      "two runs on one PCA plane",
+      ["surface", run, run, "--data", dataModule],
+      "expected one run for --plane pca",
+    ],
+    ["seeds", ["line", run, "--data", dataModule, "--seeds", "a"], "expected integers such as 0,1,2 or 0..9"],
+    ["no held-out set", ["line", run, "--data", join(fixtures, "typed-data.ts"), "--test"], "loadTestData()"],
+    [
+      "a plane of no directions",
+      ["surface", run, "--plane", "custom", "--data", dataModule],
+      "expected --directions FILE",
+    ],
+  ])("%s: exit code 2 and one line", (_, args, message) => {
+    const folder = out();
+    const { status, stderr } = cli(...args, "--out", folder);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+    expect(existsSync(folder)).toBe(false);
+  });
+});
+
 describe("bad input: exit code 2, one line that says what was expected", () => {
   const cases: [string, string[], RegExp][] = [
     ["no such run", ["inspect", "nowhere"], /nowhere.*expected/],

@@ -6,13 +6,24 @@ import fc from "fast-check";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPage } from "../../scripts/build-page.mjs";
+import { createMapsFigure } from "../../src/report/create-maps-figure.js";
+import { createTrainingFigure } from "../../src/report/create-training-figure.js";
 import { escapeHtml, scriptJson } from "../../src/report/escape.js";
 import type { TrajectoryFigure } from "../../src/report/figure.js";
 import { renderHtml } from "../../src/report/render-html.js";
 import { planeToPixel } from "../../src/report/surface-shapes.js";
 import { layoutTrajectory } from "../../src/report/trajectory-layout.js";
 import { chromiumPath, launchChromium, needChromium } from "./chromium.js";
-import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
+import {
+  arc,
+  bowl,
+  sampleFigure,
+  samplePath,
+  sampleSurface,
+  stepped,
+  uniform,
+  valley,
+} from "./sample-figures.js";
 
 const HOSTILE = `</script><script>window.hacked=1</script><img src="http://127.0.0.1:9/x" onerror="window.hacked=1">"'\u2028<!--{{x}}&lt;`;
 const SGD = sampleFigure(valley, { title: "SGD on its own plane" });
@@ -155,6 +166,31 @@ describe("the page in Chromium", () => {
     expect(await page.locator("section").first().locator("tbody tr").count()).toBe(13);
     expect(heard).toEqual([]);
     await page.context().close();
+  });
+
+  test("draws charts and maps beside trajectories, in light and dark, and says what they are", async (context) => {
+    needChromium(context);
+    const surface = sampleSurface(uniform(-1, 1, 5), uniform(-1, 1, 4), (a, b) => 1 + a * a + b * b);
+    const maps = createMapsFigure({
+      title: HOSTILE,
+      surfaces: [
+        { set: "train", surface },
+        { set: "test", surface },
+      ],
+      labels: ["α", "β"],
+    });
+    const chart = createTrainingFigure([
+      { name: HOSTILE, snapshots: samplePath("SGD", arc(4, [9, 4]), valley).snapshots },
+    ]);
+    const html = renderHtml({ title: "Report", figures: [SGD, chart, maps] });
+    for (const isDark of [false, true]) {
+      const { page, heard } = await open(html, { isDark, width: isDark ? 400 : 1200 });
+      await page.waitForFunction("document.querySelectorAll('.canvas svg').length === 3");
+      expect(await page.locator("[role=img]").nth(0).getAttribute("aria-label")).toBe(chart.description);
+      expect(await page.locator("figcaption .caption").nth(2).textContent()).toBe(maps.caption);
+      expect(heard).toEqual([]);
+      await page.context().close();
+    }
   });
 
   test("says the right numbers of a snapshot and of the surface", async (context) => {

@@ -7,6 +7,7 @@ import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
 import { RunStateError } from "../../errors.js";
 import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../pipeline/analyze-runs.js";
 import { type NamedFigure, writeReport } from "../../pipeline/write-report.js";
+import type { TrajectoryFigure } from "../../report/figure.js";
 import { openRun } from "../../store/open-run.js";
 import { inspectDirectory } from "../../store/prepare-run.js";
 import type { Run } from "../../store/run.js";
@@ -56,7 +57,7 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
       directory: join(out, "joint"),
     },
   ];
-  const figures: NamedFigure[] = [];
+  const figures: NamedFigure<TrajectoryFigure>[] = [];
   for (const { name, title, runs: shown, directory } of planes) {
     const analysis = await analyzeOne(shown, tools, { directory, title, points: options.points }, output);
     figures.push({ name, figure: analysis.figure });

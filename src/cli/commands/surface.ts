@@ -1,11 +1,13 @@
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
 import type { EngineChoice } from "../../engine/engine-options.js";
+import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
 import type { LossMode } from "../../model/loss-evaluator.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
 import { resolveAnalyzeOptions } from "../../pipeline/analyze-options.js";
 import { analyzeRuns } from "../../pipeline/analyze-runs.js";
+import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { openRun } from "../../store/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import { analysisProgress } from "../analysis-progress.js";
@@ -14,6 +16,7 @@ import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-modul
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
 import type { PlaneCommandOptions } from "./pca.js";
+import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
 
 /** Options of `surface`. */
 export interface SurfaceCommandOptions extends PlaneCommandOptions {
@@ -26,8 +29,27 @@ export interface SurfaceCommandOptions extends PlaneCommandOptions {
   readonly engine?: EngineChoice;
 }
 
-/** `surface RUN --data MODULE`: the loss surface around the trajectory, stored in the run directory. */
+/** `surface RUN… --data MODULE`: a loss surface, by default around a run's trajectory on its PCA plane. */
 export async function surface(
+  references: readonly string[],
+  {
+    plane = "pca",
+    ...options
+  }: SurfaceCommandOptions & Omit<SurfacePlaneOptions, "plane"> & { readonly plane?: SlicePlane },
+  output: Output,
+): Promise<void> {
+  if (plane !== "pca" || options.test === true || options.batchNorm !== undefined) {
+    return surfacePlane(references, { ...options, plane }, output);
+  }
+  const [directory, ...others] = references;
+  if (directory === undefined || others.length > 0) {
+    throw new InvalidOptionError("runs", "one run for --plane pca", String(references.length));
+  }
+  return surfaceOnPca(directory, options, output);
+}
+
+/** The loss surface around the trajectory, stored in the run directory. */
+async function surfaceOnPca(
   directory: string,
   options: SurfaceCommandOptions,
   output: Output,

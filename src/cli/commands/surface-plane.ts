@@ -1,0 +1,135 @@
+import { resolve } from "node:path";
+import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
+import type { Normalization } from "../../directions/normalize.js";
+import { FormatError, InvalidOptionError } from "../../errors.js";
+import { toRows } from "../../json.js";
+import type { ParameterRole } from "../../params/layout.js";
+import { analyzePlane } from "../../pipeline/analyze-plane.js";
+import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
+import type { SlicePlane } from "../../pipeline/plane-points.js";
+import { evaluatePlane } from "../../pipeline/plane-stage.js";
+import { readDirections } from "../../store/directions-file.js";
+import type { Surface } from "../../surface/surface.js";
+import { defined } from "../defined.js";
+import type { Output } from "../output.js";
+import {
+  openSliceTools,
+  type PictureCommandOptions,
+  type SliceCommandOptions,
+  writePictures,
+} from "../slice-tools.js";
+import type { PlaneCommandOptions } from "./pca.js";
+
+/** Options of random directions. */
+export interface NormalizationCommandOptions {
+  readonly normalize?: Normalization;
+  readonly ignore?: readonly ParameterRole[];
+  readonly oneDimensional?: "vector" | "reference";
+}
+
+/** Options of `surface` with a plane other than that of principal components. */
+export interface SurfacePlaneOptions
+  extends SliceCommandOptions,
+    PlaneCommandOptions,
+    PictureCommandOptions,
+    NormalizationCommandOptions {
+  readonly plane: SlicePlane;
+  readonly seed?: number;
+  readonly points?: readonly [number, number];
+  readonly range?: string;
+  readonly directions?: string;
+}
+
+/** `surface RUN… --plane PLANE --data MODULE`: a slice through models, stored and drawn. */
+export async function surfacePlane(
+  references: readonly string[],
+  options: SurfacePlaneOptions,
+  output: Output,
+): Promise<void> {
+  const models: ModelPoint[] = [];
+  for (const reference of references) models.push(await openModelPoint(reference));
+  const [first] = models;
+  if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
+  const given = await readGiven(options);
+  const tools = await openSliceTools(first.run, options, output);
+  const folder = options.out === undefined ? first.run.directory : resolve(options.out);
+  const bar = output.progress("loss surface");
+  try {
+    const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title } =
+      options;
+    const { recalibrator, dataName } = tools;
+    const { directions, path } =
+      plane === "pca" ? await principalPlane(models, options) : { directions: given, path: undefined };
+    const chosen = { seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title };
+    const result = await evaluatePlane(
+      plane,
+      models,
+      tools.sets,
+      defined({
+        ...chosen,
+        directions,
+        path,
+        recalibrator,
+        dataName,
+        directory: folder,
+        onProgress: (done: number, total: number) => bar.update(done, total),
+      }),
+    );
+    bar.stop();
+    output.warn(result.warnings);
+    const files = await writePictures(
+      plane,
+      folder,
+      [{ name: plane, figure: result.figure }],
+      options,
+      output,
+    );
+    const sets = Object.fromEntries(result.surfaces.map(({ set, surface }) => [set, facts(surface)]));
+    output.result({ plane, ...sets[tools.sets[0]?.name ?? ""], sets, files });
+    for (const { set, surface } of result.surfaces) output.print(`${set}: ${summary(surface)}`);
+  } finally {
+    bar.stop();
+    tools.dispose();
+  }
+}
+
+/** The PCA plane of the one run, and its path. */
+async function principalPlane([model, ...others]: readonly ModelPoint[], options: SurfacePlaneOptions) {
+  if (model === undefined || others.length > 0 || model.index !== model.run.snapshots.length - 1) {
+    throw new InvalidOptionError("runs", "one run for --plane pca", "several, or a snapshot");
+  }
+  const { center, components, weights, force } = options;
+  const { directions, trajectories } = await analyzePlane(
+    [model.run],
+    createLinearAlgebra(),
+    defined({ center, components, weights, force }),
+  );
+  return { directions, path: trajectories[0] };
+}
+
+async function readGiven({ plane, directions: file }: SurfacePlaneOptions) {
+  if (plane !== "custom") {
+    if (file === undefined) return undefined;
+    throw new InvalidOptionError("--directions", "--plane custom", `--plane ${plane}`);
+  }
+  if (file === undefined) throw new InvalidOptionError("--plane custom", "--directions FILE", "none");
+  const directions = await readDirections(resolve(file));
+  if (directions === null) throw new FormatError(file, "a file of directions", "no such file");
+  return directions;
+}
+
+function facts({ alpha, beta, loss, metrics, center, engine, nonFinite }: Surface) {
+  const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
+  const named = Object.entries(metrics).map(([name, values]) => [name, rows(values)]);
+  return { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named), center, engine, nonFinite };
+}
+
+/** One line about a surface. */
+function summary({ alpha, beta, loss, samples, center, nonFinite }: Surface): string {
+  const finite = loss.filter(Number.isFinite);
+  const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
+  return (
+    `${alpha.length} × ${beta.length} points over ${samples} samples: loss from ${least} to ${most}, ` +
+    `${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`
+  );
+}

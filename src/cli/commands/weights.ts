@@ -1,0 +1,64 @@
+import { resolve } from "node:path";
+import { InvalidOptionError } from "../../errors.js";
+import { analyzeWeights } from "../../pipeline/weights-stage.js";
+import { openRun } from "../../store/open-run.js";
+import type { Run } from "../../store/run.js";
+import { defined } from "../defined.js";
+import type { Output } from "../output.js";
+import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
+
+/** Options of `weights`. */
+export interface WeightsCommandOptions extends PictureCommandOptions {
+  readonly accuracy?: boolean;
+  readonly force?: boolean;
+}
+
+/** `weights RUN…`: training curves, weight norms, distances, histograms, and what the path does. */
+export async function weights(
+  directories: readonly string[],
+  options: WeightsCommandOptions,
+  output: Output,
+): Promise<void> {
+  const runs: Run[] = [];
+  for (const directory of directories) runs.push(await openRun(directory));
+  const [first] = runs;
+  if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
+  const bar = output.progress("weights");
+  const accuracyAs = options.accuracy === true ? "accuracy" : "error";
+  const { statistics, angles, figures } = await analyzeWeights(
+    runs,
+    defined({
+      accuracyAs,
+      force: options.force,
+      onProgress: (done: number, total: number) => bar.update(done, total),
+    }),
+  ).finally(() => bar.stop());
+  output.warn(runs.flatMap((run) => run.warnings));
+  const folder = options.out === undefined ? first.directory : resolve(options.out);
+  const named = figures.map(({ name, figure }) => ({ name: `weights-${name}`, figure }));
+  const title = options.title ?? runs.map(({ manifest }) => manifest.name).join(" and ");
+  const files = await writePictures("weights", folder, named, { ...options, title }, output);
+  output.result({
+    runs: runs.map(({ manifest, snapshots }, i) => ({
+      name: manifest.name,
+      epochs: snapshots.map(({ epoch }) => epoch),
+      iterations: snapshots.map(({ iteration }) => iteration),
+      ...statistics[i],
+      angles: angles[i] ?? null,
+    })),
+    files,
+  });
+  for (const [i, { manifest }] of runs.entries()) {
+    const last = (statistics[i]?.norm.length ?? 1) - 1;
+    const at = (values: Float64Array | undefined) => (values?.[last] ?? Number.NaN).toPrecision(4);
+    const { norm, distance, pathLength } = statistics[i] ?? {};
+    output.print(
+      `${manifest.name}: final norm ${at(norm)}, ${at(distance)} from the start, path of length ${at(pathLength)}`,
+    );
+    if (angles[i] === null) {
+      output.note(
+        `${manifest.name}: no stored PCA surface, so no angles; compute it with: tfjs-landscape surface`,
+      );
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import type { BackendChoice } from "../backend/backend-info.js";
+import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
+import type { EngineChoice } from "../engine/engine-options.js";
+import { InvalidOptionError } from "../errors.js";
+import { createRecalibrator, type ModelRecalibrator } from "../model/create-recalibrator.js";
+import type { LossMode } from "../model/loss-evaluator.js";
+import { modelFromManifest } from "../model/model-from-manifest.js";
+import type { NamedFigure } from "../pipeline/write-report.js";
+import { type ReportFormat, writeReport } from "../pipeline/write-report.js";
+import type { EvaluationSet } from "../slices/line-slice.js";
+import type { Run } from "../store/run.js";
+import type { BatchNormPolicyName } from "../surface/batch-norm-policy.js";
+import { defined } from "./defined.js";
+import { loadDataModule, loadEvaluationData, loadUserModel } from "./load-module.js";
+import type { Output } from "./output.js";
+import { startBackend } from "./start-backend.js";
+
+/** Options of the commands that slice a loss. */
+export interface SliceCommandOptions {
+  readonly data: string;
+  readonly test?: boolean;
+  readonly loss?: LossMode;
+  readonly batchSize?: number;
+  readonly engine?: EngineChoice;
+  readonly batchNorm?: BatchNormPolicyName;
+  readonly force?: boolean;
+  readonly backend?: BackendChoice;
+}
+
+/** Options of the commands that write pictures. */
+export interface PictureCommandOptions {
+  readonly out?: string;
+  readonly format?: readonly ReportFormat[];
+  readonly title?: string;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** What a slice is computed with. */
+export interface SliceTools {
+  /** "train", and "test" where it is asked for. */
+  readonly sets: readonly EvaluationSet[];
+  readonly recalibrator: ModelRecalibrator | undefined;
+  readonly dataName: string | undefined;
+  dispose(): void;
+}
+
+/** Loads data and model of a run, and opens evaluators on each set. */
+export async function openSliceTools(
+  run: Run,
+  options: SliceCommandOptions,
+  output: Output,
+): Promise<SliceTools> {
+  await startBackend(options.backend, output);
+  const module = await loadDataModule(options.data);
+  if (options.test === true && module.loadTestData === undefined) {
+    throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
+  }
+  const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
+  const { loss, batchSize, engine } = options;
+  const settings = defined({ loss, batchSize, engine, layout: run.layout });
+  const open: { dispose(): void }[] = [];
+  const dispose = (): void => {
+    for (const part of open) part.dispose();
+  };
+  try {
+    const data = await loadEvaluationData(module, options.data);
+    const sets = [{ name: "train", evaluator: await createEngineEvaluator(model, data, settings) }];
+    open.push(...sets.map(({ evaluator }) => evaluator));
+    if (options.test === true) {
+      const held = await loadEvaluationData(module, options.data, "loadTestData");
+      const evaluator = await createEngineEvaluator(model, held, settings);
+      sets.push({ name: "test", evaluator });
+      open.push(evaluator);
+    }
+    const recalibrator =
+      options.batchNorm === "recalibrate"
+        ? await createRecalibrator(model, data, { layout: run.layout })
+        : undefined;
+    if (recalibrator !== undefined) open.push(recalibrator);
+    return { sets, recalibrator, dataName: module.dataName, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Writes pictures of a command's figures, and one page with all, named after the command. */
+export async function writePictures(
+  name: string,
+  directory: string,
+  figures: readonly NamedFigure[],
+  { format: formats, width, height, title }: PictureCommandOptions,
+  output: Output,
+): Promise<string[]> {
+  const options = defined({ formats, width, height, title, page: `${name}.html` });
+  const files = await writeReport(directory, figures, options);
+  for (const file of files) output.print(file);
+  return files;
+}

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import pick from "lodash/pick.js";
+import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
+import { DEFAULT_INTERPOLATION, interpolateLine } from "../slices/interpolate-line.js";
+import type { EvaluationSet, LineSlice } from "../slices/line-slice.js";
+import { DEFAULT_RANDOM_RANGE, randomLines } from "../slices/random-lines.js";
+import { readLineSlice, writeLineSlice } from "../store/line-file.js";
+import type { JsonValue, Provenance } from "../store/provenance.js";
+import type { AxisRange } from "../surface/axis.js";
+import { type ModelPoint, namesOfModels } from "./model-point.js";
+import { fileName, type SliceOptions, sliceProvenance } from "./slice-options.js";
+
+/** Options of {@link interpolateModels}. */
+export interface InterpolateModelsOptions extends SliceOptions {
+  /** α from, to and the number of points. Default −0.5 to 1.5 with 41 points. */
+  readonly range?: AxisRange;
+}
+
+/** Options of {@link sliceRandomLines}. */
+export interface SliceRandomLinesOptions extends SliceOptions, NormalizeOptions {
+  /** One seed, or several. Default [0]. */
+  readonly seeds?: readonly number[];
+  /** α from, to and the number of points. Default −1 to 1 with 51 points. */
+  readonly range?: AxisRange;
+}
+
+/**
+ * Computes, or reads where it is up to date, the line between two models or snapshots on each evaluation
+ * set, and stores it as `lines/interpolate-….arrow`.
+ *
+ * @throws as `interpolateLine`; `LayoutError` if the models differ in their parameters.
+ */
+export async function interpolateModels(
+  points: readonly [ModelPoint, ModelPoint],
+  sets: readonly EvaluationSet[],
+  options: InterpolateModelsOptions = {},
+): Promise<LineSlice> {
+  const [a, b] = points;
+  const [first = "", second = ""] = namesOfModels(points);
+  const { range = DEFAULT_INTERPOLATION, batchNorm = "interpolate" } = options;
+  const given = { range: { ...range }, batchNorm, names: [first, second] };
+  const name = `interpolate-${a.digest.slice(0, 8)}-${b.digest.slice(0, 8)}`;
+  return stored(name, "line-between-models", given, null, points, sets, options, () =>
+    interpolateLine(sets, a.run.layout, [a.theta, b.theta], {
+      ...common(options),
+      range,
+      batchNorm,
+      names: [first, second],
+    }),
+  );
+}
+
+/**
+ * Computes, or reads where they are up to date, lines along random directions from a model on each
+ * evaluation set, and stores them as `lines/random-….arrow`.
+ *
+ * @throws as `randomLines`.
+ */
+export async function sliceRandomLines(
+  point: ModelPoint,
+  sets: readonly EvaluationSet[],
+  options: SliceRandomLinesOptions = {},
+): Promise<LineSlice> {
+  const { seeds = [0], range = DEFAULT_RANDOM_RANGE, batchNorm = "keep" } = options;
+  const normalization = resolveNormalizeOptions(options);
+  const given = { ...normalization, seeds, range: { ...range }, batchNorm, name: point.name };
+  const name = `random-${point.digest.slice(0, 8)}`;
+  const seed = seeds[0] ?? null;
+  return stored(name, "random-lines", given, seed, [point], sets, options, () =>
+    randomLines(sets, point.run.layout, point.theta, {
+      ...common(options),
+      ...normalization,
+      seeds,
+      range,
+      batchNorm,
+      name: point.name,
+    }),
+  );
+}
+
+function common(options: SliceOptions) {
+  return pick(options, ["recalibrator", "signal", "onProgress"]);
+}
+
+async function stored(
+  name: string,
+  kind: string,
+  given: { readonly [key: string]: JsonValue },
+  seed: number | null,
+  points: readonly ModelPoint[],
+  sets: readonly EvaluationSet[],
+  options: SliceOptions,
+  compute: () => Promise<LineSlice>,
+): Promise<LineSlice> {
+  const directory = options.directory ?? (points[0] as ModelPoint).run.directory;
+  const file = join(directory, "lines", `${fileName(name)}.arrow`);
+  const provenance: Provenance = sliceProvenance(kind, given, seed, points, sets, options.recalibrator);
+  const known = options.force ? null : await readLineSlice(file, provenance);
+  if (known !== null) return known;
+  const slice = await compute();
+  await writeLineSlice(file, slice, provenance);
+  return slice;
+}

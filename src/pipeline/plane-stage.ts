@@ -1,0 +1,223 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { restrictDirections } from "../directions/column-selection.js";
+import type { Directions } from "../directions/directions.js";
+import { resolveNormalizeOptions } from "../directions/normalize.js";
+import type { AnyFigure } from "../report/any-figure.js";
+import { createMapsFigure } from "../report/create-maps-figure.js";
+import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { checkSets, evaluateOnSets, type SetSurface } from "../slices/evaluate-sets.js";
+import type { EvaluationSet } from "../slices/line-slice.js";
+import { writeDirections } from "../store/directions-file.js";
+import { readSurface, writeSurface } from "../store/surface-file.js";
+import { type BatchNormPolicyName, createBatchNormPolicy } from "../surface/batch-norm-policy.js";
+import { createGrid } from "../surface/grid.js";
+import { parseRange } from "../surface/range.js";
+import type { Grid } from "../surface/surface.js";
+import { evaluateFidelity } from "../trajectory/fidelity.js";
+import { projectTrajectory } from "../trajectory/project.js";
+import type { Trajectory } from "../trajectory/trajectory.js";
+import type { LandscapeWarning } from "../warning.js";
+import type { ModelPoint } from "./model-point.js";
+import { type PlanePoints, type PlanePointsOptions, planePoints, type SlicePlane } from "./plane-points.js";
+import { rowSourceOfRuns } from "./row-source.js";
+import { fileName, type SliceOptions, sliceProvenance } from "./slice-options.js";
+
+/** Options of {@link evaluatePlane}. */
+export interface EvaluatePlaneOptions extends SliceOptions, PlanePointsOptions {
+  /** Range taken literally, "x0:x1:nx,y0:y1:ny". Default −1 to 1, −0.5 to 1.5 between models, or the path. */
+  readonly range?: string;
+  /** Points along each axis where no range is given. Default 21. */
+  readonly points?: readonly [number, number];
+  /** A path on the given directions, to be shown and covered by the grid. Default none. */
+  readonly path?: Trajectory;
+  /** Title of the figure. Default what the plane is. */
+  readonly title?: string;
+  /** Name of the data for the caption. */
+  readonly dataName?: string;
+}
+
+/** A two-dimensional slice, stored and drawn. */
+export interface EvaluatedPlane {
+  readonly plane: SlicePlane;
+  /** One surface for each evaluation set, on identical grids. */
+  readonly surfaces: readonly SetSurface[];
+  readonly directions: Directions | null;
+  /** The run's path on the plane; only on the ineffective planes. */
+  readonly trajectory: Trajectory | null;
+  readonly figure: AnyFigure;
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/**
+ * Evaluates a plane that is not that of principal components on each evaluation set, stores surfaces
+ * (`surfaces/PLANE-SET.arrow`) and directions (`directions/PLANE.arrow`) with their provenance, and makes the
+ * figure. Stored surfaces of equal provenance are read instead.
+ *
+ * @throws {@link InvalidOptionError} for options that cannot be used; as `planePoints` and `evaluateSurface`.
+ */
+export async function evaluatePlane(
+  plane: SlicePlane,
+  models: readonly ModelPoint[],
+  sets: readonly EvaluationSet[],
+  options: EvaluatePlaneOptions = {},
+): Promise<EvaluatedPlane> {
+  checkSets(sets);
+  const place = await planePoints(plane, models, options);
+  const [model] = models as [ModelPoint];
+  const isPath = plane === "ineffective-random" || plane === "ineffective-initial";
+  const projected = isPath && place.directions !== null ? await projectRun(model, place.directions) : null;
+  const grid = gridOf(place, projected ?? options.path ?? null, options);
+  const directory = options.directory ?? model.run.directory;
+  const surfaces = await storedSurfaces(plane, place, grid, models, sets, { ...options, directory });
+  const given = sliceProvenance(
+    "slice-directions",
+    directionFacts(plane, options),
+    options.seed ?? 0,
+    models,
+    [],
+  );
+  if (place.directions !== null && plane !== "pca") {
+    await writeDirections(join(directory, "directions", `${plane}.arrow`), place.directions, given);
+  }
+  const [first] = sets as [EvaluationSet];
+  const trajectory =
+    projected === null || place.directions === null
+      ? null
+      : await evaluateFidelity(projected, place.directions, first.evaluator, (i) => model.run.readTheta(i));
+  const warnings = [
+    ...models.flatMap(({ run }) => run.warnings),
+    ...(place.directions?.warnings ?? []),
+    ...surfaces.flatMap(({ surface }) => surface.warnings),
+  ];
+  const figure = figureOf(plane, place, surfaces, model, trajectory, options);
+  return { plane, surfaces, directions: place.directions, trajectory, figure, warnings };
+}
+
+function directionFacts(plane: SlicePlane, options: EvaluatePlaneOptions) {
+  const { normalize, ignore, oneDimensional } = resolveNormalizeOptions(options);
+  const given = plane === "custom" || plane === "pca" ? options.directions : undefined;
+  const directions = given === undefined ? null : vectorsDigest(given);
+  return { plane, normalize, ignore: [...ignore], oneDimensional, directions };
+}
+
+/** sha-256 (hex) of θ* and the vectors. */
+function vectorsDigest({ center, vectors }: Directions): string {
+  const hash = createHash("sha256");
+  for (const vector of [center, ...vectors]) {
+    hash.update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+async function projectRun({ run }: ModelPoint, directions: Directions): Promise<Trajectory> {
+  const source = rowSourceOfRuns([run]);
+  return projectTrajectory(source, restrictDirections(directions, source.ranges));
+}
+
+function gridOf(place: PlanePoints, path: Trajectory | null, options: EvaluatePlaneOptions): Grid {
+  const { range, points = [21, 21] } = options;
+  if (range !== undefined) return createGrid({ range: parseRange(range) });
+  if (path !== null) return createGrid({ coordinates: path.coordinates, points });
+  const [from, to] = place.isBetween ? [-0.5, 1.5] : [-1, 1];
+  const axis = (count: number) => ({ from, to, points: count });
+  return createGrid({ range: { alpha: axis(points[0]), beta: axis(points[1]) } });
+}
+
+async function storedSurfaces(
+  plane: SlicePlane,
+  place: PlanePoints,
+  grid: Grid,
+  models: readonly ModelPoint[],
+  sets: readonly EvaluationSet[],
+  options: EvaluatePlaneOptions & { readonly directory: string },
+): Promise<SetSurface[]> {
+  const { batchNorm = defaultPolicy(place), recalibrator, signal } = options;
+  const policy = createBatchNormPolicy(batchNorm, {
+    layout: (models[0] as ModelPoint).run.layout,
+    center: place.points.center,
+    ...(place.isBetween || place.directions === null ? {} : { vectors: place.directions.vectors }),
+    ...(recalibrator === undefined ? {} : { recalibrator }),
+  });
+  const surfaces: SetSurface[] = [];
+  for (const [i, set] of sets.entries()) {
+    const file = join(options.directory, "surfaces", `${plane}-${fileName(set.name)}.arrow`);
+    const facts = {
+      ...directionFacts(plane, options),
+      batchNorm,
+      alpha: Array.from(grid.alpha),
+      beta: Array.from(grid.beta),
+    };
+    const provenance = sliceProvenance(
+      "slice-surface",
+      facts,
+      options.seed ?? 0,
+      models,
+      [set],
+      recalibrator,
+    );
+    const known = options.force ? null : await readSurface(file, provenance);
+    if (known !== null) {
+      surfaces.push({ set: set.name, surface: known });
+      continue;
+    }
+    const [made] = await evaluateOnSets([set], place.points, grid, {
+      policy,
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),
+    });
+    if (made === undefined) continue;
+    await writeSurface(file, made.surface, provenance);
+    surfaces.push(made);
+  }
+  return surfaces;
+}
+
+function defaultPolicy({ isBetween }: PlanePoints): BatchNormPolicyName {
+  return isBetween ? "interpolate" : "keep";
+}
+
+const TITLES: Readonly<Record<SlicePlane, string>> = {
+  pca: "the plane of its principal components",
+  random: "two random directions",
+  "ineffective-random": "an ineffective plane of two random directions",
+  "ineffective-initial": "an ineffective plane of the way from the start and a random direction",
+  models: "The plane through three models",
+  "barycentric-im": "Between three models",
+  bilinear: "Between four models",
+  custom: "a plane of given directions",
+};
+
+function figureOf(
+  plane: SlicePlane,
+  place: PlanePoints,
+  surfaces: readonly SetSurface[],
+  { run }: ModelPoint,
+  trajectory: Trajectory | null,
+  options: EvaluatePlaneOptions,
+): AnyFigure {
+  const title = options.title ?? `${run.manifest.name}: ${TITLES[plane]}`;
+  const { dataName } = options;
+  const named = dataName === undefined ? {} : { dataName };
+  const [first] = surfaces as [SetSurface];
+  if (trajectory !== null && place.directions !== null) {
+    return createTrajectoryFigure({
+      title,
+      surface: first.surface,
+      axes: place.directions,
+      paths: [{ name: run.manifest.name, snapshots: run.snapshots, trajectory }],
+      caption: "Shown for comparison only: such a plane holds almost nothing of the path's shape.",
+      ...named,
+    });
+  }
+  return createMapsFigure({
+    title: options.title ?? (place.isBetween ? TITLES[plane] : title),
+    surfaces,
+    labels: place.labels,
+    marks: place.marks,
+    batchNorm: options.batchNorm ?? defaultPolicy(place),
+    ...(options.path === undefined ? {} : { path: options.path.coordinates }),
+    ...named,
+    ...(place.directions === null ? {} : { warnings: place.directions.warnings }),
+  });
+}

@@ -1,0 +1,57 @@
+import type { EvaluationSet } from "../slices/line-slice.js";
+import type { JsonValue, Provenance } from "../store/provenance.js";
+import type { BatchNormPolicyName, Recalibrator } from "../surface/batch-norm-policy.js";
+import type { ModelPoint } from "./model-point.js";
+
+/** What every slice is computed with beside its models. */
+export interface SliceOptions {
+  /** What becomes of batch norm's moving statistics; the default depends on the slice. */
+  readonly batchNorm?: BatchNormPolicyName;
+  /** Needed by "recalibrate"; see `createRecalibrator`. */
+  readonly recalibrator?: Recalibrator;
+  /** Folder for results. Default the first model's run directory. */
+  readonly directory?: string;
+  /** Computes everything again, also where stored results are up to date. Default false. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called after each point with the points done and all to do. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Everything that a slice's values depend on. */
+export function sliceProvenance(
+  kind: string,
+  options: { readonly [key: string]: JsonValue },
+  seed: number | null,
+  points: readonly ModelPoint[],
+  sets: readonly EvaluationSet[],
+  recalibrator?: Recalibrator,
+): Provenance {
+  return {
+    kind,
+    version: 1,
+    options: {
+      ...options,
+      sets: sets.map(({ name, evaluator: { lossMode, metricNames, samples, engine } }) => ({
+        name,
+        loss: lossMode,
+        metrics: metricNames,
+        samples,
+        engine: { ...engine },
+      })),
+      calibrationSamples: recalibrator?.samples ?? null,
+    },
+    seed,
+    inputs: {
+      ...Object.fromEntries(points.map(({ digest }, i) => [`model${i}`, digest])),
+      ...Object.fromEntries(sets.map(({ name, evaluator }) => [`data:${name}`, evaluator.dataDigest])),
+      ...Object.fromEntries(sets.map(({ name, evaluator }) => [`network:${name}`, evaluator.modelDigest])),
+      ...(recalibrator === undefined ? {} : { calibration: recalibrator.dataDigest }),
+    },
+  };
+}
+
+/** A file name out of any text. */
+export function fileName(text: string): string {
+  return text.replace(/[^\w.-]+/g, "-").slice(0, 80);
+}

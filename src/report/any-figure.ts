@@ -1,0 +1,38 @@
+import type { EChartsOption } from "echarts";
+import type { ChartFigure } from "./chart-figure.js";
+import { chartOption, chartSize } from "./chart-option.js";
+import type { TrajectoryFigure } from "./figure.js";
+import type { MapsFigure } from "./maps-figure.js";
+import { mapsOption, mapsSize } from "./maps-option.js";
+import type { TrajectoryLayoutOptions } from "./trajectory-layout.js";
+import { type TrajectoryOptionOptions, trajectoryOption, trajectorySize } from "./trajectory-option.js";
+
+/** Every kind of figure that can be drawn. */
+export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure;
+
+/** Returns the ECharts option that draws a figure of any kind. */
+export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions = {}): EChartsOption {
+  switch (figure.kind) {
+    case "trajectory":
+      return trajectoryOption(figure, options);
+    case "chart":
+      return chartOption(figure, options);
+    case "maps":
+      return mapsOption(figure, options);
+  }
+}
+
+/** Returns the size in px that a picture of a figure of any kind takes. */
+export function figureSize(
+  figure: AnyFigure,
+  options: TrajectoryLayoutOptions = {},
+): { readonly width: number; readonly height: number } {
+  switch (figure.kind) {
+    case "trajectory":
+      return trajectorySize(figure, options);
+    case "chart":
+      return chartSize(figure, options);
+    case "maps":
+      return mapsSize(figure, options);
+  }
+}

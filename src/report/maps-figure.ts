@@ -1,0 +1,47 @@
+import type { ContourScale } from "./contour-scale.js";
+import type { Interpolation } from "./contours.js";
+import type { FigureSurface } from "./figure.js";
+import type { JsonNumber } from "./json-number.js";
+
+/** A place on a map that has a name: a model. */
+export interface MapMark {
+  readonly alpha: JsonNumber;
+  readonly beta: JsonNumber;
+  readonly label: string;
+  /** The centre θ* is a star, others are dots. */
+  readonly isCenter: boolean;
+}
+
+/** One map of a slice. */
+export interface MapPanel {
+  readonly title: string;
+  /** What the colours show. */
+  readonly quantity: string;
+  readonly surface: FigureSurface;
+  readonly scale: ContourScale;
+  /** "value": from low to high; "difference": below and above zero. */
+  readonly palette: "value" | "difference";
+}
+
+/**
+ * Two-dimensional slices side by side on one grid, as plain JSON data: the loss on the training set, on a
+ * held-out set, and their difference.
+ *
+ * Non-finite numbers are spelled out. Every text is cleaned of control characters, but not escaped.
+ */
+export interface MapsFigure {
+  readonly kind: "maps";
+  /** Version of this form; raised when it changes. */
+  readonly version: 1;
+  readonly title: string;
+  readonly axes: readonly [string, string];
+  readonly maps: readonly MapPanel[];
+  readonly marks: readonly MapMark[];
+  /** A path drawn over every map; may be empty. */
+  readonly path: readonly (readonly [alpha: JsonNumber, beta: JsonNumber])[];
+  readonly interpolation: Interpolation;
+  readonly caption: string;
+  readonly provenance: string;
+  readonly notes: readonly string[];
+  readonly description: string;
+}

@@ -1,0 +1,201 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
+import { customDirections } from "../../src/directions/custom.js";
+import { createLossEvaluator } from "../../src/model/create-loss-evaluator.js";
+import { createRecalibrator } from "../../src/model/create-recalibrator.js";
+import { analyzeRuns } from "../../src/pipeline/analyze-runs.js";
+import { interpolateModels, sliceRandomLines } from "../../src/pipeline/line-stage.js";
+import { modelPoint, namesOfModels, openModelPoint } from "../../src/pipeline/model-point.js";
+import type { SlicePlane } from "../../src/pipeline/plane-points.js";
+import { evaluatePlane } from "../../src/pipeline/plane-stage.js";
+import { analyzeWeights } from "../../src/pipeline/weights-stage.js";
+import type { EvaluationSet } from "../../src/slices/line-slice.js";
+import { readDirections } from "../../src/store/directions-file.js";
+import { openRun } from "../../src/store/open-run.js";
+import type { Run } from "../../src/store/run.js";
+import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
+
+const newFolder = temporaryFolders();
+const runs: Run[] = [];
+const sets: EvaluationSet[] = [];
+let model: tf.Sequential;
+let data: ReturnType<typeof tinyData>;
+
+beforeAll(async () => {
+  await useTestBackend();
+  data = tinyData();
+  const other = { xs: tf.randomNormal([10, 3], 0, 1, "float32", 9), ys: data.ys.slice([0, 0], [10, 2]) };
+  for (const name of ["first", "second", "third", "fourth"]) {
+    model = tinyModel();
+    const directory = newFolder();
+    await model.fit(data.xs, data.ys, {
+      epochs: 3,
+      verbose: 0,
+      callbacks: [trajectoryCallback({ directory, name })],
+    });
+    runs.push(await openRun(directory));
+  }
+  const layout = runs[0].layout;
+  sets.push({ name: "train", evaluator: await createLossEvaluator(model, data, { layout }) });
+  sets.push({ name: "test", evaluator: await createLossEvaluator(model, other, { layout }) });
+});
+afterAll(() => {
+  for (const { evaluator } of sets) evaluator.dispose();
+});
+
+describe("openModelPoint", () => {
+  it("is the last snapshot, or that of a step", async () => {
+    const { directory } = runs[0];
+    const last = await openModelPoint(directory);
+    expect([last.index, last.name]).toEqual([3, "first"]);
+    const first = await openModelPoint(`${directory}@0`);
+    expect([first.index, first.name]).toEqual([0, "first at step 0"]);
+    expect(first.theta).toEqual(await runs[0].readTheta(0));
+    await expect(openModelPoint(`${directory}@9`)).rejects.toThrow("expected a step from 0 to 3, got 9");
+    expect(namesOfModels([last, last])).toEqual(["first (1)", "first (2)"]);
+  });
+});
+
+describe("interpolateModels", () => {
+  it("ends at the models' own losses, is stored, and read where it is up to date", async () => {
+    const points = [await modelPoint(runs[0]), await modelPoint(runs[1])] as const;
+    const directory = newFolder();
+    const options = { directory, range: { from: 0, to: 1, points: 5 } };
+    const slice = await interpolateModels(points, sets, options);
+    for (const [s, { evaluator }] of sets.entries()) {
+      const { loss, metrics } = slice.curves[s].surface;
+      const own = [await evaluator.evaluate(points[0].theta), await evaluator.evaluate(points[1].theta)];
+      expect([loss[0], loss[4]]).toEqual(own.map((value) => value.loss));
+      expect([metrics.acc[0], metrics.acc[4]]).toEqual(own.map((value) => value.metrics.acc));
+    }
+    const [file] = readdirSync(join(directory, "lines"));
+    const written = () => statSync(join(directory, "lines", file)).mtimeMs;
+    const before = written();
+    expect(await interpolateModels(points, sets, options)).toEqual(slice);
+    expect(written()).toBe(before);
+    const recalibrator = await createRecalibrator(model, data, { layout: runs[0].layout });
+    const recalibrated = await interpolateModels(points, sets, {
+      ...options,
+      batchNorm: "recalibrate",
+      recalibrator,
+    });
+    recalibrator.dispose();
+    expect(written()).toBeGreaterThan(before);
+    expect(recalibrated.curves[0].surface.loss[2]).not.toBe(slice.curves[0].surface.loss[2]);
+  });
+
+  it("refuses one model twice and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const directory = newFolder();
+    await expect(interpolateModels([point, point], sets, { directory })).rejects.toThrow(
+      "first (2): expected weights of its own, got those of first (1)",
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+});
+
+describe("sliceRandomLines", () => {
+  it("is stored, and computed again for other seeds", async () => {
+    const point = await modelPoint(runs[0]);
+    const options = { directory: newFolder(), range: { from: -1, to: 1, points: 3 } };
+    const slice = await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] });
+    const own = await sets[0].evaluator.evaluate(point.theta);
+    expect(slice.curves.slice(0, 2).map(({ surface }) => surface.loss[1])).toEqual([own.loss, own.loss]);
+    expect(await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] })).toEqual(slice);
+    const other = await sliceRandomLines(point, sets, { ...options, seeds: [2, 3] });
+    expect(other.curves[0].surface.loss).toEqual(slice.curves[1].surface.loss);
+  });
+});
+
+describe("evaluatePlane", () => {
+  it.each<[SlicePlane, number, string]>([
+    ["random", 1, "maps"],
+    ["ineffective-random", 1, "trajectory"],
+    ["ineffective-initial", 1, "trajectory"],
+    ["models", 3, "maps"],
+    ["barycentric-im", 3, "maps"],
+    ["bilinear", 4, "maps"],
+  ])(
+    "%s through %i models: the centre is the first model's loss on every set",
+    async (plane, count, kind) => {
+      const models = await Promise.all(runs.slice(0, count).map((run) => modelPoint(run)));
+      const directory = newFolder();
+      const options = { directory, points: [5, 4] as const, seed: 2 };
+      const result = await evaluatePlane(plane, models, sets, options);
+      expect(result.figure.kind).toBe(kind);
+      for (const [s, { evaluator }] of sets.entries()) {
+        const { surface } = result.surfaces[s];
+        const own = await evaluator.evaluate(models[0].theta);
+        expect(surface.center.loss).toBe(own.loss);
+        expect([surface.alpha.length, surface.beta.length]).toEqual([5, 4]);
+        expect(surface.alpha).toEqual(result.surfaces[0].surface.alpha);
+      }
+      expect(existsSync(join(directory, "surfaces", `${plane}-test.arrow`))).toBe(true);
+      const stored = await readDirections(join(directory, "directions", `${plane}.arrow`));
+      expect(stored?.vectors ?? null).toEqual(result.directions?.vectors ?? null);
+      const again = await evaluatePlane(plane, models, sets, options);
+      expect(again.surfaces).toEqual(result.surfaces);
+      const isIneffective = plane.startsWith("ineffective");
+      expect(result.warnings.some(({ code }) => code === "ineffective-plane")).toBe(isIneffective);
+      expect(result.trajectory === null).toBe(!isIneffective);
+    },
+  );
+
+  it("takes the user's own directions, and computes again when they differ", async () => {
+    const point = await modelPoint(runs[0]);
+    const vector = (shift: number) => point.theta.map((_, i) => Math.sin(i + shift));
+    const directory = newFolder();
+    const evaluate = (shift: number) =>
+      evaluatePlane("custom", [point], sets.slice(0, 1), {
+        directory,
+        directions: customDirections(point.theta, [vector(shift), vector(2)]),
+        range: "0:1:2,0:1:2",
+      });
+    const [{ surface }] = (await evaluate(0)).surfaces;
+    const [{ surface: other }] = (await evaluate(1)).surfaces;
+    expect(other.loss[0]).toBe(surface.loss[0]);
+    expect(other.loss[1]).not.toBe(surface.loss[1]);
+  });
+
+  it("refuses a wrong number of models, an unknown plane, and missing directions", async () => {
+    const point = await modelPoint(runs[0]);
+    const evaluate = (plane: string) => evaluatePlane(plane as SlicePlane, [point], sets);
+    await expect(evaluate("bilinear")).rejects.toThrow(
+      'models: expected 4 models for plane "bilinear", got 1',
+    );
+    await expect(evaluate("cubic")).rejects.toThrow('got "cubic"');
+    await expect(evaluate("custom")).rejects.toThrow(
+      'directions: expected directions for plane "custom", got none',
+    );
+  });
+});
+
+describe("analyzeWeights", () => {
+  it("has statistics of each run, and angles once a PCA surface is stored", async () => {
+    const before = await analyzeWeights(runs.slice(0, 2));
+    expect(before.figures.map(({ name }) => name)).toEqual(["training", "norms", "histogram"]);
+    expect(before.angles).toEqual([null, null]);
+    const [first] = before.statistics;
+    const [start, end] = [await runs[0].readTheta(0), await runs[0].readTheta(3)];
+    const { trainableCount } = runs[0].layout;
+    const distance = Math.hypot(
+      ...Array.from(end.subarray(0, trainableCount), (value, i) => value - start[i]),
+    );
+    expect(first.distance[3]).toBeCloseTo(distance, 9);
+    expect(first.pathLength[3]).toBeGreaterThanOrEqual(distance);
+    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
+    await analyzeRuns(runs.slice(0, 1), tools, { points: 7 });
+    const after = await analyzeWeights(runs.slice(0, 2));
+    expect(after.statistics).toEqual(before.statistics);
+    expect(after.figures.map(({ name }) => name)).toContain("angles");
+    expect(Array.from(after.angles[0]?.degrees ?? []).every((angle) => angle >= 0 && angle <= 180)).toBe(
+      true,
+    );
+    await expect(analyzeWeights([])).rejects.toThrow("runs: expected at least one run, got none");
+  });
+});

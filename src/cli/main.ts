@@ -1,10 +1,15 @@
 import { Command, Option } from "commander";
-import { BACKEND_CHOICES } from "../backend/backend-info.js";
 import { ownPackageVersion } from "../capture/package-version.js";
-import { NORMALIZATIONS } from "../directions/normalize.js";
-import { ENGINE_CHOICES } from "../engine/engine-options.js";
 import { SLICE_PLANES } from "../pipeline/plane-points.js";
-import { BATCH_NORM_POLICIES } from "../surface/batch-norm-policy.js";
+import {
+  backendOption,
+  lineOptions,
+  normalizationOptions,
+  pictureOptions,
+  planeOptions,
+  sliceOptions,
+  subcommand,
+} from "./command-options.js";
 import { demo } from "./commands/demo.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
@@ -14,15 +19,7 @@ import { surface } from "./commands/surface.js";
 import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
-import {
-  parseComponents,
-  parseCount,
-  parseLineRange,
-  parseMargin,
-  parsePoints,
-  parseRoles,
-  parseSeeds,
-} from "./parse-arguments.js";
+import { parseCount, parseMargin, parsePoints, parseSeeds } from "./parse-arguments.js";
 
 /**
  * Runs the command line and returns its exit code: 0 done, 2 bad input (one line on stderr says what),
@@ -134,51 +131,6 @@ function addWeights(program: Command): void {
   pictureOptions(command).action((runs, options) => weights(runs, options, createOutput(options.json)));
 }
 
-function lineOptions(command: Command): Command {
-  const line = command
-    .option("--range <range>", 'literal range "x0:x1:n", such as -0.5:1.5:41', parseLineRange)
-    .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
-    .option("--error", "show error instead of accuracy")
-    .option("--force", "compute again, also where stored results are up to date");
-  return pictureOptions(sliceOptions(line));
-}
-
-function sliceOptions(command: Command): Command {
-  return command
-    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
-    .option("--test", "evaluate on the module's loadTestData() as well")
-    .addOption(
-      new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
-    )
-    .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
-    .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
-    .addOption(
-      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
-    )
-    .addOption(backendOption());
-}
-
-function normalizationOptions(command: Command): Command {
-  return command
-    .addOption(new Option("--normalize <rule>", "normalization of random directions").choices(NORMALIZATIONS))
-    .option("--ignore <roles>", "roles that do not move (default: bias,scale,offset)", parseRoles)
-    .addOption(
-      new Option("--one-dimensional <rule>", "weights of one axis that are not ignored").choices([
-        "vector",
-        "reference",
-      ]),
-    );
-}
-
-function pictureOptions(command: Command): Command {
-  return command
-    .option("--out <dir>", "folder for results and pictures (default: the first run's directory)")
-    .addOption(new Option("--format <formats...>", "pictures to write").choices(["svg", "png", "html"]))
-    .option("--title <text>", "title of the figure")
-    .option("--width <px>", "width of the pictures", parseCount("--width", 200))
-    .option("--height <px>", "height of the pictures", parseCount("--height", 200));
-}
-
 function addPlot(program: Command): void {
   subcommand(program, "plot")
     .description("draw a run's surface and path as SVG, PNG and one HTML page")
@@ -189,27 +141,4 @@ function addPlot(program: Command): void {
     .option("--width <px>", "width of the pictures", parseCount("--width", 200))
     .option("--height <px>", "height of the pictures", parseCount("--height", 200))
     .action((run, options) => plot(run, options, createOutput(options.json)));
-}
-
-function subcommand(program: Command, name: string): Command {
-  return program
-    .command(name)
-    .option("--json", "print one JSON object on stdout and nothing else", false)
-    .exitOverride();
-}
-
-function planeOptions(command: Command): Command {
-  return command
-    .addOption(new Option("--center <how>", "centring of the snapshots").choices(["mean", "final"]))
-    .option(
-      "--components <i,j>",
-      "the two components of the plane, from 1 on (default: 1,2)",
-      parseComponents,
-    )
-    .addOption(new Option("--weights <which>", "weights that count").choices(["trainable", "all"]))
-    .option("--force", "compute again, also where stored results are up to date");
-}
-
-function backendOption(): Option {
-  return new Option("--backend <name>", "TensorFlow.js backend").choices(BACKEND_CHOICES);
 }

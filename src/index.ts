@@ -311,3 +311,9 @@ export {
   type WeightStatisticsOptions,
   weightStatistics,
 } from "./weights/weight-statistics.js";
+// Worker processes
+export {
+  createWorkerEvaluator,
+  type WorkerEvaluator,
+  type WorkerEvaluatorOptions,
+} from "./workers/create-worker-evaluator.js";

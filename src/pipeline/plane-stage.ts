@@ -19,8 +19,9 @@ import type { Trajectory } from "../trajectory/trajectory.js";
 import type { LandscapeWarning } from "../warning.js";
 import type { ModelPoint } from "./model-point.js";
 import { type PlanePoints, type PlanePointsOptions, planePoints, type SlicePlane } from "./plane-points.js";
+import { surfaceFile } from "./result-files.js";
 import { rowSourceOfRuns } from "./row-source.js";
-import { fileName, type SliceOptions, sliceProvenance } from "./slice-options.js";
+import { type SliceOptions, sliceProvenance } from "./slice-options.js";
 import { storedSurface } from "./stored-surface.js";
 
 /** Options of {@link evaluatePlane}. */
@@ -141,7 +142,7 @@ async function storedSurfaces(
   });
   const surfaces: SetSurface[] = [];
   for (const [i, set] of sets.entries()) {
-    const file = join(options.directory, "surfaces", `${plane}-${fileName(set.name)}.arrow`);
+    const file = surfaceFile(options.directory, plane, set.name);
     const facts = {
       ...directionFacts(plane, options),
       batchNorm,

@@ -67,13 +67,11 @@ async function dataOf(
   return (await load()) as EvaluationData;
 }
 
-function factsOf(made: EngineEvaluator, threads: number): WorkerFacts {
+function factsOf(made: EngineEvaluator): WorkerFacts {
   const { engine, lossMode, parameterCount, metricNames, samples, dataDigest, modelDigest } = made;
   const { warnings, measured } = made;
-  return {
-    engine: { ...engine, threads: engine.threads === 0 ? threads : engine.threads },
-    ...{ lossMode, parameterCount, metricNames, samples, dataDigest, modelDigest, warnings, measured },
-  };
+  const facts = { engine, lossMode, parameterCount, metricNames, samples, dataDigest, modelDigest };
+  return { ...facts, warnings, measured };
 }
 
 function openPlane(made: EngineEvaluator, { id, file, vectors: count }: PlaneFile): Promise<OpenPlane> {
@@ -119,7 +117,7 @@ process.on("message", (message: WorkerRequest) => {
     const { order } = message;
     evaluator = start(order);
     evaluator.then(
-      (made) => send({ type: "ready", facts: factsOf(made, order.threads) }),
+      (made) => send({ type: "ready", facts: factsOf(made) }),
       (error: unknown) => send({ type: "failed", error: encodeError(error) }),
     );
   } else if (message.type === "work") {

@@ -101,7 +101,7 @@ describe("values of worker processes", () => {
     const evaluator = await workers({ workers: 2 });
     const { loss } = await evaluateSurface(evaluator, plane, grid);
     const { name, batchSize, threads } = evaluator.engine;
-    expect(threads).toBe(1);
+    expect(threads).toBeLessThanOrEqual(1);
     const again = await workers({ workers: 1, reuse: { name, batchSize, threads } });
     expect(again.request).toEqual({ engine: "auto", batchSize: null, threads: null });
     expect(bitsOf((await evaluateSurface(again, plane, grid)).loss)).toBe(bitsOf(loss));

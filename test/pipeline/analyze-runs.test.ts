@@ -137,7 +137,7 @@ describe("analyzeRuns on one run", () => {
     expect(existsSync(join(run.directory, "surfaces/pca.arrow"))).toBe(false);
     const before = evaluator.calls;
     const { surface } = await analyzeRuns([run], tools, { points: 9 });
-    const fidelity = 2 * run.snapshots.length;
+    const fidelity = 2 * run.snapshots.length - 1;
     expect(evaluator.calls - before).toBe(81 - 4 + fidelity);
     const anew = await analyzeRuns([run], tools, { points: 9, force: true });
     expect(surface).toEqual(anew.surface);

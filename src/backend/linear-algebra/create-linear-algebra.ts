@@ -5,8 +5,8 @@ import { createTensorLinearAlgebra, type GramPlan } from "./tensor-linear-algebr
 
 /** The plan for each backend that multiplies faster than plain loops, by its name. */
 const PLANS: Readonly<Record<string, GramPlan>> = {
-  native: { chunkValues: 409_600, panelRows: Number.POSITIVE_INFINITY },
-  wasm: { chunkValues: 409_600, panelRows: 34 },
+  native: { chunkValues: 409_600, panelRows: Number.POSITIVE_INFINITY, batch: 4 },
+  wasm: { chunkValues: 409_600, panelRows: 34, batch: 1 },
 };
 
 /**

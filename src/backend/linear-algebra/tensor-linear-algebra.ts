@@ -10,6 +10,8 @@ export interface GramPlan {
   readonly chunkValues: number;
   /** Rows per panel: panels save the mirrored half of the work, at the price of smaller products. */
   readonly panelRows: number;
+  /** Chunks multiplied in one call: native TensorFlow shares them among its threads. */
+  readonly batch: number;
 }
 
 /** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
@@ -34,9 +36,9 @@ export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearA
   };
   return {
     name,
-    async addGramInto(gram, block, rows, columns) {
+    async addGramInto(gram, blocks, rows, columns, count = 1) {
       checkBackend();
-      addGramInto(gram, block, rows, columns, plan);
+      addGramInto(gram, blocks, rows, columns, count, plan);
     },
     async multiply(a, b, rows, inner, columns) {
       checkBackend();
@@ -54,23 +56,62 @@ export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearA
 
 function addGramInto(
   gram: Float64Array,
-  block: Float32Array,
+  blocks: Float32Array,
   rows: number,
   columns: number,
+  count: number,
   plan: GramPlan,
 ): void {
   if (rows === 0) return;
+  const size = rows * columns;
   const affordable = Math.max(1, Math.floor(plan.chunkValues / rows));
   const width = Math.min(affordable, MAX_CHUNK_COLUMNS, columns);
-  const scratch = new Float32Array(width < columns ? rows * width : 0);
-  for (let from = 0; from < columns; from += width) {
-    const count = Math.min(width, columns - from);
-    const chunk = count === columns ? block : copyColumnsInto(scratch, block, rows, columns, from, count);
-    addChunkGramInto(gram, chunk, rows, count, plan.panelRows);
+  if (width === columns) {
+    for (let b = 0; b < count; b += plan.batch) {
+      const last = Math.min(count, b + plan.batch);
+      addChunksGramInto(
+        gram,
+        blocks.subarray(b * size, last * size),
+        rows,
+        columns,
+        last - b,
+        plan.panelRows,
+      );
+    }
+    return;
+  }
+  for (let b = 0; b < count; b++) {
+    addWideGramInto(gram, blocks.subarray(b * size, (b + 1) * size), rows, columns, width, plan);
   }
 }
 
-/** Copies columns [from, from + count) to the start of `scratch`, densely; returns that part. */
+/** Cuts one wide block into chunks of `width` columns, as many at a time as the plan says. */
+function addWideGramInto(
+  gram: Float64Array,
+  block: Float32Array,
+  rows: number,
+  columns: number,
+  width: number,
+  plan: GramPlan,
+): void {
+  const scratch = new Float32Array(rows * width * plan.batch);
+  let held = 0;
+  const flush = (columnsOfChunk: number) => {
+    const chunks = scratch.subarray(0, held * rows * columnsOfChunk);
+    if (held > 0) addChunksGramInto(gram, chunks, rows, columnsOfChunk, held, plan.panelRows);
+    held = 0;
+  };
+  for (let from = 0; from < columns; from += width) {
+    const count = Math.min(width, columns - from);
+    if (count < width) flush(width);
+    copyColumnsInto(scratch.subarray(held * rows * count), block, rows, columns, from, count);
+    held++;
+    if (held === plan.batch || count < width) flush(count);
+  }
+  flush(width);
+}
+
+/** Copies columns [from, from + count) to the start of `scratch`, densely. */
 function copyColumnsInto(
   scratch: Float32Array,
   block: Float32Array,
@@ -78,16 +119,42 @@ function copyColumnsInto(
   columns: number,
   from: number,
   count: number,
-): Float32Array {
+): void {
   for (let i = 0; i < rows; i++) {
     const start = i * columns + from;
     scratch.set(block.subarray(start, start + count), i * count);
   }
-  return scratch.subarray(0, rows * count);
 }
 
-/** Multiplies each panel of rows with the rows up to its end; the rest is the mirror image. */
-function addChunkGramInto(
+/**
+ * Multiplies `count` chunks (rows, columns), each with itself; where there are panels, each panel of rows with
+ * the rows up to its end: the rest is the mirror image.
+ */
+function addChunksGramInto(
+  gram: Float64Array,
+  chunks: Float32Array,
+  rows: number,
+  columns: number,
+  count: number,
+  panelRows: number,
+): void {
+  if (panelRows >= rows) {
+    const product = readAndDispose(() => {
+      const x = tf.tensor3d(chunks, [count, rows, columns]);
+      return tf.matMul(x, x, false, true);
+    });
+    for (let b = 0; b < count; b++) {
+      for (let i = 0, at = b * rows * rows; i < rows * rows; i++, at++) gram[i] += product[at];
+    }
+    return;
+  }
+  for (let b = 0; b < count; b++) {
+    const chunk = chunks.subarray(b * rows * columns, (b + 1) * rows * columns);
+    addPanelsGramInto(gram, chunk, rows, columns, panelRows);
+  }
+}
+
+function addPanelsGramInto(
   gram: Float64Array,
   chunk: Float32Array,
   rows: number,

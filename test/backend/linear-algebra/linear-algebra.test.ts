@@ -67,7 +67,12 @@ const CASES = [
   // Chunks of 3 columns and panels of 2 rows: every seam is met by small matrices.
   [
     "in small chunks and panels",
-    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 2 }),
+    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 2, batch: 1 }),
+    1e-5,
+  ],
+  [
+    "in small chunks, three at a time",
+    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 100, batch: 3 }),
     1e-5,
   ],
 ] as const;
@@ -87,6 +92,31 @@ describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
         expect(block).toEqual(copy);
       }),
       { numRuns: 60, seed: 2 },
+    );
+  });
+
+  it("adds the products of several blocks", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        size,
+        size,
+        fc.integer({ min: 1, max: 8 }),
+        fc.nat(),
+        async (rows, columns, count, seed) => {
+          const blocks = values(count * rows * columns, seed);
+          const gram = new Float64Array(rows * rows);
+          await algebra().addGramInto(gram, blocks, rows, columns, count);
+          const expected = new Float64Array(rows * rows);
+          for (let b = 0; b < count; b++) {
+            const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
+            naiveGram(block, rows, columns).forEach((value, i) => {
+              expected[i] += value;
+            });
+          }
+          expectClose(gram, expected, { absolute: precision * columns * count, relative: 0 });
+        },
+      ),
+      { numRuns: 60, seed: 3 },
     );
   });
 
@@ -191,7 +221,7 @@ describe("the active backend's linear algebra", () => {
   });
 
   it("refuses to work when another backend has become active", async () => {
-    const made = createTensorLinearAlgebra("x", { chunkValues: 100, panelRows: 2 });
+    const made = createTensorLinearAlgebra("x", { chunkValues: 100, panelRows: 2, batch: 1 });
     const was = tf.getBackend();
     const other = await selectBackend({ backend: backend === "js" ? "wasm" : "js" });
     await expect(made.addGramInto(new Float64Array(1), Float32Array.of(1), 1, 1)).rejects.toThrow(

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../errors.js";
-import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
 
@@ -14,6 +14,14 @@ export interface GramPlan {
   readonly batch: number;
 }
 
+/** What decomposes float64 matrices. */
+export interface Decompositions {
+  symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen;
+  singularValues(matrix: Float64Array, rows: number, columns: number): Float64Array;
+}
+
+const IN_JS: Decompositions = { symmetricEigen: symmetricEigenByQl, singularValues: singularValuesInJs };
+
 /** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
 const MAX_CHUNK_COLUMNS = 4096;
 
@@ -23,12 +31,15 @@ const FEW_ROWS = 8;
 /**
  * Linear algebra through the TF.js backend that is active now: products in float32, sums of chunks in float64.
  *
- * Decompositions are computed in float64 JavaScript: TF.js has none.
- *
  * @param name - Name of the result.
+ * @param decompositions - Default float64 JavaScript: TF.js has none.
  * @throws {@link BackendError}, when called, if another backend has become the active one.
  */
-export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearAlgebra {
+export function createTensorLinearAlgebra(
+  name: string,
+  plan: GramPlan,
+  decompositions: Decompositions = IN_JS,
+): LinearAlgebra {
   const backend = tf.getBackend();
   const checkBackend = () => {
     if (tf.getBackend() === backend) return;
@@ -46,10 +57,12 @@ export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearA
       return multiplyInTensors(a, b, rows, inner, columns);
     },
     async symmetricEigen(matrix, n) {
-      return symmetricEigenByQl(matrix, n);
+      checkBackend();
+      return decompositions.symmetricEigen(matrix, n);
     },
     async singularValues(matrix, rows, columns) {
-      return singularValuesInJs(matrix, rows, columns);
+      checkBackend();
+      return decompositions.singularValues(matrix, rows, columns);
     },
   };
 }

@@ -2,6 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLinearAlgebra } from "../../../src/backend/linear-algebra/create-linear-algebra.js";
+import {
+  singularValuesByGolubKahan,
+  symmetricEigenByQl,
+} from "../../../src/backend/linear-algebra/decompositions.js";
 import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-algebra.js";
 import { createTensorLinearAlgebra } from "../../../src/backend/linear-algebra/tensor-linear-algebra.js";
 import { selectBackend } from "../../../src/backend/select-backend.js";
@@ -93,6 +97,39 @@ describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
       }),
       { numRuns: 60, seed: 2 },
     );
+  });
+
+  it("decomposes matrices of a few hundred rows as small ones, and leaves no tensor", async () => {
+    const n = 230;
+    const half = values(n * n, 5);
+    const matrix = Float64Array.from(half, (_, at) => half[at] + half[(at % n) * n + Math.floor(at / n)]);
+    const before = tf.memory().numTensors;
+    const { values: lambda, vectors } = await algebra().symmetricEigen(matrix, n);
+    const expected = symmetricEigenByQl(matrix, n).values;
+    expectClose(lambda, expected, { absolute: 1e-11, relative: 0 });
+    for (const i of [0, 1, 100, n - 1]) {
+      const vector = vectors.subarray(i * n, (i + 1) * n);
+      const image = naiveProduct(matrix, vector, n, n, 1);
+      expectClose(
+        image,
+        vector.map((x) => x * lambda[i]),
+        { absolute: 1e-11, relative: 0 },
+      );
+    }
+    const tall = Float64Array.from(values((n + 20) * n, 6));
+    const wide = new Float64Array(tall.length);
+    for (let i = 0; i < n + 20; i++) for (let j = 0; j < n; j++) wide[j * (n + 20) + i] = tall[i * n + j];
+    const singular = singularValuesByGolubKahan(tall, n + 20, n);
+    for (const [x, rows, columns] of [
+      [tall, n + 20, n],
+      [wide, n, n + 20],
+    ] as const) {
+      expectClose(await algebra().singularValues(x, rows, columns), singular, {
+        absolute: 1e-10,
+        relative: 0,
+      });
+    }
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it("adds the products of several blocks", async () => {

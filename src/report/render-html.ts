@@ -2,14 +2,12 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { InvalidDataError } from "../errors.js";
 import type { AnyFigure } from "./any-figure.js";
-import type { ChartFigure } from "./chart-figure.js";
 import { cleanText } from "./clean-text.js";
 import { escapeHtml, scriptJson } from "./escape.js";
 import type { FigurePoint, TrajectoryFigure } from "./figure.js";
 import { fontFaceCss } from "./font-files.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
-import type { MapsFigure } from "./maps-figure.js";
 import { packageFile } from "./package-root.js";
 import { PAGE_STYLE } from "./page-style.js";
 
@@ -99,7 +97,7 @@ ${captionHtml(figure)}</figcaption>
 `;
 }
 
-function staticHtml(figure: ChartFigure | MapsFigure, index: number): string {
+function staticHtml(figure: Exclude<AnyFigure, TrajectoryFigure>, index: number): string {
   return `<div class="chart" data-figure="${index}" role="img" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
 ${captionHtml(figure)}</figcaption>

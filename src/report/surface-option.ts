@@ -1,12 +1,14 @@
 import type { EChartsOption } from "echarts";
 import type { TrajectoryFigure } from "./figure.js";
 import { round } from "./hatching.js";
-import { legendShapes, OWN_DASH } from "./legend-shapes.js";
+import { legendShapes } from "./legend-shapes.js";
 import { disc, dropMark, endMark, type Shape, startMark } from "./marks.js";
-import { grid, textShape } from "./option-parts.js";
+import { grid, shapesSeries, textShape } from "./option-parts.js";
 import { surfaceColorAt, type Theme, type ThemeName, themeOf } from "./palette.js";
 import { pointRadius, runColor } from "./path-shapes.js";
-import { type SceneLine, sceneFurniture } from "./scene-furniture.js";
+import type { Rect } from "./rect.js";
+import { type SceneFurniture, type SceneLine, sceneFurniture } from "./scene-furniture.js";
+import { lightOf } from "./scene-light.js";
 import type { Projection, ScenePoint } from "./scene-view.js";
 import { layoutSurface, type SurfaceLayout, type SurfaceLayoutOptions } from "./surface-layout.js";
 import { createSurfaceScene, type ScenePath, type SurfaceScene } from "./surface-scene.js";
@@ -40,36 +42,70 @@ export function surfaceOption(figure: TrajectoryFigure, options: SurfaceOptionOp
   const scene = createSurfaceScene(figure);
   const layout = layoutSurface(figure, scene, options);
   const { area, projection } = layout;
-  const furniture = sceneFurniture(scene, projection, layout.names, [area.x, area.x + area.width]);
+  const furniture = furnitureOf(scene, layout);
+  return overlaidOption(theme, theme.background, area, [
+    ...furniture.lines.map((line) => lineShape(line, theme)),
+    ...sceneShapes(figure, scene, projection, theme),
+    ...surroundings(figure, layout, theme),
+    ...furniture.texts.map((text) => textShape(text, theme)),
+  ]);
+}
+
+/** Returns the option of what lies behind the surface: floor and walls. */
+export function surfaceBackOption(
+  scene: SurfaceScene,
+  layout: SurfaceLayout,
+  themeName: ThemeName,
+): EChartsOption {
+  const theme = themeOf(themeName);
+  const { lines } = furnitureOf(scene, layout);
+  return overlaidOption(
+    theme,
+    theme.background,
+    layout.area,
+    lines.map((line) => lineShape(line, theme)),
+  );
+}
+
+/** Returns the option of what lies over the surface: labels, marks, legend and colour bar. */
+export function surfaceFrontOption(
+  figure: TrajectoryFigure,
+  scene: SurfaceScene,
+  layout: SurfaceLayout,
+  themeName: ThemeName,
+): EChartsOption {
+  const theme = themeOf(themeName);
+  return overlaidOption(theme, "transparent", layout.area, [
+    ...scene.paths.flatMap((path, index) => endShapes(figure, path, index, layout.projection, theme)),
+    ...surroundings(figure, layout, theme),
+    ...furnitureOf(scene, layout).texts.map((text) => textShape(text, theme)),
+  ]);
+}
+
+function furnitureOf(scene: SurfaceScene, { projection, names, area }: SurfaceLayout): SceneFurniture {
+  return sceneFurniture(scene, projection, names, [area.x, area.x + area.width]);
+}
+
+/** An option that draws shapes placed in px and nothing else. */
+function overlaidOption(
+  theme: Theme,
+  backgroundColor: string,
+  area: Rect,
+  shapes: readonly Shape[],
+): EChartsOption {
   return {
     animation: false,
-    backgroundColor: theme.background,
-    textStyle: { fontFamily: FONT_STACK },
+    backgroundColor,
+    textStyle: { fontFamily: FONT_STACK, color: theme.text },
     grid: [grid(area)],
     xAxis: [{ type: "value", show: false, min: 0, max: 1 }],
     yAxis: [{ type: "value", show: false, min: 0, max: 1 }],
-    series: [
-      {
-        type: "custom",
-        coordinateSystem: "cartesian2d",
-        silent: true,
-        data: [[0, 0]],
-        renderItem: () => ({
-          type: "group",
-          children: [
-            ...furniture.lines.map((line) => lineShape(line, theme)),
-            ...sceneShapes(figure, scene, projection, theme),
-            ...surroundings(figure, layout, theme),
-            ...furniture.texts.map((text) => textShape(text, theme)),
-          ],
-        }),
-      },
-    ],
+    series: [shapesSeries("surface", shapes, 1, false)],
   } as EChartsOption;
 }
 
-/** Returns what stands around the surface in space: colour bar, legend, title and caption. */
-export function surroundings(figure: TrajectoryFigure, layout: SurfaceLayout, theme: Theme): Shape[] {
+/** What stands around the surface in space: colour bar, legend, title and caption. */
+function surroundings(figure: TrajectoryFigure, layout: SurfaceLayout, theme: Theme): Shape[] {
   return [
     ...colorBarShapes(figure, layout.colorBar, theme),
     ...layout.legend.flatMap((row) => legendShapes(row, figure, theme)),
@@ -110,15 +146,6 @@ function sceneShapes(
     ...ghosts,
     ...scene.paths.flatMap((path, index) => endShapes(figure, path, index, projection, theme)),
   ];
-}
-
-/** Direction of the light in the box: from the left, the front and above. */
-const LIGHT = [-0.42, -0.38, 0.82] as const;
-
-/** Brightness of a cell by its slope: 1 where it faces the light. */
-function lightOf(dzdx: number, dzdy: number): number {
-  const facing = (-dzdx * LIGHT[0] - dzdy * LIGHT[1] + LIGHT[2]) / Math.hypot(dzdx, dzdy, 1);
-  return 0.66 + 0.34 * Math.max(0, facing);
 }
 
 function cellPieces({ x, y, z, shade }: SurfaceScene, projection: Projection): Piece[] {
@@ -170,15 +197,15 @@ function pathPieces(
     shapes: strokes.map((style) => ({
       type: "path",
       shape: { pathData: trace([from, to], projection) },
-      style: { fill: "none", lineCap: "round", ...style },
+      style: { fill: "none", ...style },
       silent: true,
     })),
   });
   const solid = [
-    { stroke: theme.halo, lineWidth: 5 },
-    { stroke: color, lineWidth: 3 },
+    { stroke: theme.halo, lineWidth: 5.4 },
+    { stroke: color, lineWidth: 3.2, lineCap: "round" },
   ];
-  const dashed = [{ stroke: color, lineWidth: 1.6, lineDash: OWN_DASH, lineCap: "butt" }];
+  const thin = [{ stroke: color, lineWidth: 1.5, lineCap: "round" }];
   const radius = pointRadius(points.length) * 0.8;
   return [
     ...draped.flatMap((line) => line.slice(1).map((to, k) => piece(line[k] as ScenePoint, to, solid))),
@@ -192,7 +219,7 @@ function pathPieces(
       };
       return [
         ...(plane === null ? [] : [piece(own, plane, [{ stroke: theme.muted, lineWidth: 1 }])]),
-        ...(before === null ? [] : [piece(before, own, dashed)]),
+        ...(before === null ? [] : [piece(before, own, thin)]),
         dot,
       ];
     }),

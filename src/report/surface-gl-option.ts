@@ -63,7 +63,8 @@ export function surfaceGlOption(
 }
 
 const HIDDEN = {
-  axisLine: { show: false },
+  // Not shown and yet there: the library fails without the line's coordinates.
+  axisLine: { show: true, lineStyle: { opacity: 0 } },
   axisTick: { show: false },
   axisLabel: { show: false },
   splitLine: { show: false },

@@ -208,6 +208,7 @@ export { type ContourScale, type ContourScaleOptions, createContourScale } from 
 export type { Interpolation } from "./report/contours.js";
 export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
 export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
+export { createProgressFigure } from "./report/create-progress-figure.js";
 export {
   createTrainingFigure,
   type RunCurves,
@@ -225,6 +226,7 @@ export type {
   FigureAxis,
   FigurePath,
   FigurePoint,
+  Setting,
   FigureSurface,
   Progress,
   TrajectoryFigure,
@@ -238,12 +240,16 @@ export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
 export { type RenderPngOptions, renderPng } from "./report/render-png.js";
 export { type PictureSize, renderSvg } from "./report/render-svg.js";
+export { runSettings } from "./report/run-settings.js";
+export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
+export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
 export type { TrajectoryLayoutOptions } from "./report/trajectory-layout.js";
 export {
   type TrajectoryOptionOptions,
   trajectoryOption,
   trajectorySize,
 } from "./report/trajectory-option.js";
+export { withScaleKind } from "./report/with-scale-kind.js";
 export {
   type EpsilonSharpness,
   type EpsilonSharpnessOptions,

@@ -226,9 +226,9 @@ export type {
   FigureAxis,
   FigurePath,
   FigurePoint,
-  Setting,
   FigureSurface,
   Progress,
+  Setting,
   TrajectoryFigure,
 } from "./report/figure.js";
 export type { FigureAxesInput } from "./report/figure-axis.js";

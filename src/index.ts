@@ -214,16 +214,13 @@ export { type ContourScale, type ContourScaleOptions, createContourScale } from 
 export type { Interpolation } from "./report/contours.js";
 export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
 export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
+export { createProgressFigure } from "./report/create-progress-figure.js";
 export {
   createTrainingFigure,
   type RunCurves,
   type TrainingFigureOptions,
 } from "./report/create-training-figure.js";
-export {
-  createTrajectoryFigure,
-  type FigureAxesInput,
-  type TrajectoryFigureInput,
-} from "./report/create-trajectory-figure.js";
+export { createTrajectoryFigure, type TrajectoryFigureInput } from "./report/create-trajectory-figure.js";
 export {
   createAngleFigure,
   createHistogramFigure,
@@ -237,8 +234,10 @@ export type {
   FigurePoint,
   FigureSurface,
   Progress,
+  Setting,
   TrajectoryFigure,
 } from "./report/figure.js";
+export type { FigureAxesInput } from "./report/figure-axis.js";
 export type { FigurePathInput } from "./report/figure-path.js";
 export type { JsonNumber } from "./report/json-number.js";
 export type { MapMark, MapPanel, MapsFigure } from "./report/maps-figure.js";
@@ -247,12 +246,16 @@ export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
 export { type RenderPngOptions, renderPng } from "./report/render-png.js";
 export { type PictureSize, renderSvg } from "./report/render-svg.js";
+export { runSettings } from "./report/run-settings.js";
+export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
+export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
 export type { TrajectoryLayoutOptions } from "./report/trajectory-layout.js";
 export {
   type TrajectoryOptionOptions,
   trajectoryOption,
   trajectorySize,
 } from "./report/trajectory-option.js";
+export { withScaleKind } from "./report/with-scale-kind.js";
 export {
   type EpsilonSharpness,
   type EpsilonSharpnessOptions,

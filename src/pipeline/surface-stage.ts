@@ -1,12 +1,13 @@
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
+import { readSurface } from "../store/surface-file.js";
 import { createGrid } from "../surface/grid.js";
 import { parseRange } from "../surface/range.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
 import { engineFact } from "./engine-fact.js";
 import type { PlaneStage } from "./pca-stage.js";
-import type { ResultFiles } from "./result-files.js";
+import { type ResultFiles, readFirst } from "./result-files.js";
 import { storedSurface } from "./stored-surface.js";
 
 /** A surface and its identity. */
@@ -15,17 +16,29 @@ export interface SurfaceStage {
   readonly digest: string;
 }
 
-/** Evaluates, goes on with, or reads where it is up to date, the loss surface around the paths of a plane. */
+/**
+ * Evaluates, goes on with, or reads where it is up to date, the loss surface of a plane.
+ *
+ * @param grid - default the range that was asked for, or what covers the paths.
+ */
 export async function surfaceStage(
   plane: PlaneStage,
   evaluator: LossEvaluator,
   files: ResultFiles,
   options: ResolvedAnalyzeOptions,
+  grid: Grid = gridAround(plane, options),
 ): Promise<SurfaceStage> {
-  const grid = gridAround(plane, options);
   const provenance = surfaceProvenance(plane, evaluator, grid, options);
   const digest = provenanceDigest(provenance);
   const { force, resume, budget, signal } = options;
+  const stored = force
+    ? null
+    : await readFirst(
+        files,
+        ({ surface }) => surface,
+        (file) => readSurface(file, provenance),
+      );
+  if (stored !== null && stored.partial === undefined) return { surface: stored, digest };
   const surface = await storedSurface(files.surface, provenance, evaluator, plane.directions, grid, {
     force,
     ...(resume === undefined ? {} : { resume }),

@@ -4,11 +4,13 @@ import { chartOption, chartSize } from "./chart-option.js";
 import type { TrajectoryFigure } from "./figure.js";
 import type { MapsFigure } from "./maps-figure.js";
 import { mapsOption, mapsSize } from "./maps-option.js";
+import type { TableFigure } from "./table-figure.js";
+import { tableOption, tableSize } from "./table-option.js";
 import type { TrajectoryLayoutOptions } from "./trajectory-layout.js";
 import { type TrajectoryOptionOptions, trajectoryOption, trajectorySize } from "./trajectory-option.js";
 
 /** Every kind of figure that can be drawn. */
-export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure;
+export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure | TableFigure;
 
 /** Returns the ECharts option that draws a figure of any kind. */
 export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions = {}): EChartsOption {
@@ -19,6 +21,8 @@ export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions
       return chartOption(figure, options);
     case "maps":
       return mapsOption(figure, options);
+    case "table":
+      return tableOption(figure, options);
   }
 }
 
@@ -34,5 +38,7 @@ export function figureSize(
       return chartSize(figure, options);
     case "maps":
       return mapsSize(figure, options);
+    case "table":
+      return tableSize(figure, options);
   }
 }

@@ -1,13 +1,26 @@
 import { FONT_STACK } from "./text-width.js";
 
+const DARK =
+  "color-scheme:dark;--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9";
+
 /** The page's own style sheet: light and dark by the reader's setting, one column that fits any width. */
 export const PAGE_STYLE = `
 :root{color-scheme:light dark;--background:#fff;--text:#1a1a1a;--muted:#4d4d4d;--line:#c8c8c8;--panel:#f5f5f5;--focus:#0072b2}
-@media (prefers-color-scheme:dark){:root{--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9}}
+@media (prefers-color-scheme:dark){:root:not([data-theme=light]){${DARK}}}
+:root[data-theme=dark]{${DARK}}
+:root[data-theme=light]{color-scheme:light}
 *{box-sizing:border-box}
 body{margin:0;background:var(--background);color:var(--text);font:16px/1.55 ${FONT_STACK}}
 main{max-width:1160px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:26px;line-height:1.25;margin:8px 0 24px}
+header{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;justify-content:space-between}
+button{font:inherit;font-size:14px;line-height:1.3;min-height:32px;padding:4px 12px;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--text);cursor:pointer}
+button[aria-pressed=true]{border-color:var(--focus);box-shadow:inset 0 -3px 0 var(--focus)}
+button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
+.player{display:flex;align-items:center;gap:12px;margin:8px 0}
+.player input{flex:1;min-width:80px;height:32px;accent-color:var(--focus)}
+.player .play{min-width:44px}
+.player output{min-width:8.5em;font-size:14px;font-variant-numeric:tabular-nums}
 h2{font-size:20px;line-height:1.3;margin:0 0 8px}
 h1,h2,p,li,td,th,dd,dt{overflow-wrap:anywhere}
 section{margin:0 0 48px;padding-top:24px;border-top:1px solid var(--line)}
@@ -19,6 +32,20 @@ figcaption p{margin:8px 0}
 .canvas{width:100%}
 .caption{color:var(--muted);font-size:14px}
 .provenance,.hint,.notes{color:var(--muted);font-size:13px}
+.toolbar{display:flex;flex-wrap:wrap;gap:8px;margin:0 0 8px}
+.choice{display:flex}
+.choice button{border-radius:0;margin-left:-1px}
+.choice button:first-child{border-radius:6px 0 0 6px}
+.choice button:last-child{border-radius:0 6px 6px 0}
+.space{position:relative}
+.layer{position:absolute;left:0;top:0}
+.front{pointer-events:none}
+.overlay{position:absolute;left:0;top:0;width:100%;height:100%;pointer-events:none;color:var(--text);overflow:visible}
+.cursor{stroke:var(--text);stroke-width:1.2;opacity:.7}
+.ring{fill:none;stroke-width:2.6}
+.ring-rim{fill:none;stroke:var(--background);stroke-width:6}
+.curves{margin:0 0 16px}
+.curves .ring,.curves .ring-rim{r:6px}
 .tooltip{position:absolute;z-index:2;pointer-events:none;max-width:min(320px,90%);padding:8px 10px;border:1px solid var(--line);border-radius:6px;background:var(--background);color:var(--text);font-size:13px;line-height:1.4;box-shadow:0 2px 10px rgba(0,0,0,.25)}
 .tooltip strong{display:block;margin-bottom:2px;overflow-wrap:anywhere}
 .tooltip dl{display:grid;grid-template-columns:auto auto;gap:0 12px;margin:0}
@@ -32,6 +59,8 @@ summary{cursor:pointer;font-size:14px}
 table{border-collapse:collapse;font-size:13px}
 th,td{padding:3px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
+.settings th,.settings td{white-space:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.settings th[scope=row]{min-width:9em;font-weight:400;color:var(--muted)}
 .out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-@media print{.tooltip,.marker,.hint,details{display:none}}
+@media print{.tooltip,.marker,.hint,.toolbar,.player,#theme,details{display:none}}
 `;

@@ -125,7 +125,7 @@ function describe(
     error: errors,
     metricErrors,
     method: Int32Array.from(state),
-    errorOn95: boundOfMost(errors),
+    errorOn95: boundOfMost(errors.filter(Number.isFinite)),
     range: rangeOf(values),
   };
 }

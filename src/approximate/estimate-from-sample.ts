@@ -9,6 +9,8 @@ import type { StratifiedSample } from "./stratified-sample.js";
 export interface SampledEstimate {
   readonly values: Float64Array;
   readonly errors: Float64Array;
+  /** The sampling error of what a stencil interpolates between such points. */
+  errorBetween(point: number, stencil: Stencil): number;
 }
 
 /** Standard errors that a bound takes at least: 95 % of a normal distribution. */
@@ -22,9 +24,10 @@ const AROUND = 6;
  * of an interpolation. That is the subsample's value plus the interpolated difference (exact − subsample).
  *
  * It is unbiased whatever the landscape, since the weights do not depend on the values, and its standard error
- * is that of the differences. To it is added what leaving out exact points shows, and the sum is multiplied by
- * the factor with which it bounds the errors at the exact points left out, since a rare huge loss may be
- * missing from the subsample.
+ * is that of the differences. What leaving out exact points shows enters beside it, and both are multiplied by
+ * the factor with which they bound the errors at the exact points left out, since a rare huge loss may be
+ * missing from the subsample. What is interpolated between such points is a mean of the subsample too, with a
+ * standard error of its own.
  *
  * @see Cochran, Sampling Techniques, section 7.9 (difference estimators).
  */
@@ -36,7 +39,7 @@ export function estimateFromSample(
   const { state } = points;
   const values = data.exact.slice();
   const errors = new Float64Array(state.length);
-  if (sample === null) return { values, errors };
+  if (sample === null) return { values, errors, errorBetween: () => 0 };
   const anchors = pointsOf(points, EXACT).filter(
     (point) => Number.isFinite(data.exact[point]) && data.samples[point]?.every(Number.isFinite),
   );
@@ -54,26 +57,50 @@ export function estimateFromSample(
   const held = heldOut(
     left.map(({ point, own }) => residual(point, own)),
     left.map(({ point }) => residual(point, estimateAt(point, stencils.coarse(point, anchors)))),
+    stencils,
   );
   const expected = (point: number, standardError: number, distance: number): number =>
-    STANDARD_ERRORS * standardError +
-    (held.points.length < 2 ? 0 : localError(point, distance, held, stencils));
+    Math.hypot(
+      STANDARD_ERRORS * standardError,
+      held.points.length < 2 ? 0 : localError(point, distance, held, stencils),
+    );
   const factor = calibrationFactor(
     left.map(({ point, own }, place) =>
       ratio(held.residuals[place], expected(point, own.standardError, own.distance), data.exact[point]),
     ),
   );
   const isDoubtful = finiteness(points, data, stencils);
+  const differences = new Map<number, Float64Array>();
   for (const point of pointsOf(points, SAMPLED)) {
-    const { mean, standardError, distance } = estimateAt(point, stencils.of(point, anchors));
-    values[point] = mean;
+    const own = estimateAt(point, stencils.of(point, anchors));
+    values[point] = own.mean;
     // A sample without a finite loss leaves the mean over all samples without one too.
-    if (!Number.isFinite(mean)) continue;
+    if (!Number.isFinite(own.mean)) continue;
+    differences.set(point, own.differences);
     errors[point] = isDoubtful(point)
       ? Number.POSITIVE_INFINITY
-      : factor * expected(point, standardError, distance) + rounding(mean);
+      : factor * expected(point, own.standardError, own.distance) + rounding(own.mean);
   }
-  return { values, errors };
+  const sum = new Float64Array(sample.rows.length);
+  const errorBetween = (point: number, stencil: Stencil): number => {
+    if (stencil.points.some((other) => errors[other] === Number.POSITIVE_INFINITY)) {
+      return Number.POSITIVE_INFINITY;
+    }
+    sum.fill(0);
+    stencil.points.forEach((other, i) => {
+      addInto(sum, stencil.weights[i], differences.get(other));
+    });
+    const [anchor] = stencils.nearest(point, anchors, 1);
+    const distance = anchor === undefined ? 0 : stencils.distance(point, anchor);
+    return factor * expected(point, stratifiedMean(sum, sample).standardError, distance);
+  };
+  return { values, errors, errorBetween };
+}
+
+/** Adds a multiple of values; exact points have none to add. */
+function addInto(sum: Float64Array, weight: number, values: Float64Array | undefined): void {
+  if (values === undefined) return;
+  for (let k = 0; k < sum.length; k++) sum[k] += weight * values[k];
 }
 
 interface Difference {
@@ -81,6 +108,8 @@ interface Difference {
   readonly standardError: number;
   /** Distance to the nearest exact point. */
   readonly distance: number;
+  /** Sample by sample, less what the exact points explain. */
+  readonly differences: Float64Array;
 }
 
 function differenceEstimate(
@@ -91,18 +120,16 @@ function differenceEstimate(
 ): Difference {
   const own = samples[point] as Float64Array;
   if (stencil === null || !own.every(Number.isFinite)) {
-    return { ...stratifiedMean(own, sample), distance: 0 };
+    return { ...stratifiedMean(own, sample), distance: 0, differences: own };
   }
   const differences = own.slice();
   let correction = 0;
   stencil.points.forEach((anchor, i) => {
-    const weight = stencil.weights[i];
-    const others = samples[anchor] as Float64Array;
-    correction += weight * exact[anchor];
-    for (let k = 0; k < differences.length; k++) differences[k] -= weight * others[k];
+    correction += stencil.weights[i] * exact[anchor];
+    addInto(differences, -stencil.weights[i], samples[anchor] as Float64Array);
   });
   const { mean, standardError } = stratifiedMean(differences, sample);
-  return { mean: mean + correction, standardError, distance: stencil.distance };
+  return { mean: mean + correction, standardError, distance: stencil.distance, differences };
 }
 
 /**

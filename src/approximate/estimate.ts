@@ -1,4 +1,4 @@
-import { estimateFromSample, type SampledEstimate } from "./estimate-from-sample.js";
+import { estimateFromSample } from "./estimate-from-sample.js";
 import { calibrationFactor, heldOut, localError, type Residual, ratio, rounding } from "./held-out.js";
 import { cornersOf, type PointData, type QuantityData, UNKNOWN } from "./point-data.js";
 import type { Stencil, Stencils } from "./stencils.js";
@@ -48,14 +48,15 @@ export function estimate(points: PointData, data: QuantityData, tools: EstimateT
   const isOpen = (point: number) => !corners.has(point);
   const residual = (point: number, stencil: Stencil | null): Residual[] => {
     if (stencil === null) return [];
-    const own = predict(stencil, values, sampled);
-    return [{ point, residual: Math.abs(values[point] - own.value), distance: stencil.distance }];
+    const off = values[point] - interpolate(stencil, values);
+    return [{ point, residual: Math.abs(off), distance: stencil.distance }];
   };
   const held = heldOut(
     finite.filter(isOpen).flatMap((point) => residual(point, stencils.of(point, finite))),
     drawn
       .filter((point) => Number.isFinite(values[point]))
       .flatMap((point) => residual(point, stencils.coarse(point, finite))),
+    stencils,
   );
   const ratios = drawn.flatMap((point) => {
     const place = held.places.get(point);
@@ -68,40 +69,22 @@ export function estimate(points: PointData, data: QuantityData, tools: EstimateT
   for (let point = 0; point < total; point++) {
     if (state[point] !== UNKNOWN) continue;
     const stencil = stencils.of(point, finite);
-    const own = stencil === null ? null : predict(stencil, values, sampled);
-    values[point] = own?.value ?? Number.NaN;
-    sampling[point] = own?.sampling ?? 0;
     const isBeside =
       isMixed && stencils.nearest(point, known, AROUND).some((other) => !Number.isFinite(values[other]));
-    if (own === null || isBeside) {
-      errors[point] = Number.POSITIVE_INFINITY;
-      continue;
-    }
-    const local = localError(point, own.distance, held, stencils);
-    errors[point] = own.sampling + factor * local + rounding(own.value);
+    errors[point] = Number.POSITIVE_INFINITY;
+    if (stencil !== null) values[point] = interpolate(stencil, values);
+    if (stencil === null || isBeside) continue;
+    const local = localError(point, stencil.distance, held, stencils);
+    sampling[point] = sampled.errorBetween(point, stencil);
+    errors[point] = sampling[point] + factor * local + rounding(values[point]);
   }
   return { values, errors, sampling };
 }
 
-interface Prediction {
-  readonly value: number;
-  /** Sampling errors of the neighbours, as they add up at worst. */
-  readonly sampling: number;
-  readonly distance: number;
-}
-
-function predict(
-  { points, weights, distance }: Stencil,
-  values: Float64Array,
-  { errors }: SampledEstimate,
-): Prediction {
+function interpolate({ points, weights }: Stencil, values: Float64Array): number {
   let value = 0;
-  let sampling = 0;
-  points.forEach((other, i) => {
-    value += weights[i] * values[other];
-    if (errors[other] > 0) sampling += Math.abs(weights[i]) * errors[other];
-  });
-  return { value, sampling, distance };
+  for (let i = 0; i < points.length; i++) value += weights[i] * values[points[i]];
+  return value;
 }
 
 function knownPoints(state: Uint8Array, values: Float64Array) {

@@ -11,14 +11,16 @@ export interface HeldOut {
   readonly overall: number;
   /** Power of the distance with which the residuals grow, from 0 (rough) to 2 (smooth). */
   readonly order: number;
+  /** Share of the error overall that is assumed everywhere, beside that of the neighbours. */
+  readonly common: number;
   /** Position of each point in the lists. */
   readonly places: ReadonlyMap<number, number>;
 }
 
 /** Held-out points that speak for a place. */
 const NEAREST = 6;
-/** Share of the error overall that is assumed everywhere, since a few neighbours may agree by chance. */
-const COMMON_SHARE = 0.05;
+/** Shares of the error overall among which the likeliest is taken: a few neighbours may agree by chance. */
+const COMMON_SHARES = [0.05, 0.2, 0.5, 1, 2];
 /** An error grows and falls with the distance, but no further than by these factors. */
 const [LEAST_FACTOR, LARGEST_FACTOR] = [0.25, 9];
 /** Largest power of the distance; that of a smooth function would be 3 and more. */
@@ -36,17 +38,37 @@ export interface Residual {
  *
  * @param coarse - those of some of the points when their nearest neighbours are left out too.
  */
-export function heldOut(entries: readonly Residual[], coarse: readonly Residual[]): HeldOut {
+export function heldOut(
+  entries: readonly Residual[],
+  coarse: readonly Residual[],
+  stencils: Stencils,
+): HeldOut {
   const residuals = entries.map(({ residual }) => residual);
   const places = new Map(entries.map(({ point }, place) => [point, place]));
-  return {
+  const held = {
     points: entries.map(({ point }) => point),
     residuals,
     distances: entries.map(({ distance }) => distance),
     overall: rootMeanSquare(residuals),
     order: orderOf(entries, coarse, places),
+    common: 0,
     places,
   };
+  return { ...held, common: likeliestShare(held, stencils) };
+}
+
+/** The share with which normal residuals of the sizes expected are likeliest to be those found. */
+function likeliestShare(held: HeldOut, stencils: Stencils): number {
+  const { points, residuals, distances, overall } = held;
+  if (overall === 0) return COMMON_SHARES[0];
+  const local = points.map((point, i) => localError(point, distances[i], held, stencils));
+  const surprise = COMMON_SHARES.map((share) =>
+    residuals.reduce((sum, residual, i) => {
+      const expected = Math.hypot(local[i], share * overall);
+      return sum + Math.log(expected) + (residual / expected) ** 2 / 2;
+    }, 0),
+  );
+  return COMMON_SHARES[surprise.indexOf(Math.min(...surprise))];
 }
 
 /** How fast residuals grow from fine to coarse neighbours. */
@@ -90,7 +112,7 @@ export function localError(point: number, distance: number, held: HeldOut, stenc
     const factor = Math.min(LARGEST_FACTOR, Math.max(LEAST_FACTOR, ratio));
     squares += (held.residuals[place] * factor) ** 2;
   }
-  return Math.hypot(Math.sqrt(squares / near.length), COMMON_SHARE * held.overall);
+  return Math.hypot(Math.sqrt(squares / near.length), held.common * held.overall);
 }
 
 /**

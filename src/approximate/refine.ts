@@ -34,8 +34,14 @@ export interface Refined {
 const LATTICE_SHARE = 0.4;
 /** Share of the budget for the exact points that check everything at the end. */
 const CHECK_SHARE = 0.15;
-/** Points drawn at random, of which the largest error bounds that of 95 % of the others, in 95 % of cases. */
-const DRAWN = 60;
+/** Points drawn at random before anything is refined. */
+const DRAWN_FIRST = 30;
+/** Points drawn at random at the end, of which the largest error bounds 95 % of the others in 95 % of cases. */
+const DRAWN_LAST = 60;
+/** Largest share of the budget for each of these. */
+const DRAWN_SHARE = 0.15;
+/** Refinement goes on to this share of the tolerance: the checks at the end may widen the bounds a little. */
+const AIM = 0.8;
 /** Each round evaluates this share of what is known more. */
 const GROWTH = 0.15;
 
@@ -58,19 +64,20 @@ export async function refine(parts: RefineParts): Promise<Refined> {
   for (const point of latticePoints(data, Math.max(3, Math.min(7, Math.floor(side))))) {
     await evaluate(point, EXACT);
   }
-  const checks = Math.max(3, Math.min(10, Math.round(CHECK_SHARE * affordable)));
-  const reserve = checks * samples;
   const own = sample === null ? EXACT : SAMPLED;
   const unit = sample === null ? samples : sample.rows.length;
-  const most = sample === null ? DRAWN / 3 : DRAWN;
-  const count = Math.max(sample === null ? 3 : 10, Math.min(most, Math.floor((0.3 * limit) / unit)));
-  const drawn = drawPoints(pointsOf(data, UNKNOWN), count, settings.seed, "interpolation");
+  const atMost = (most: number, share: number, cost: number) =>
+    Math.max(3, Math.min(most, Math.floor((share * limit) / cost)));
+  const plan = { last: atMost(DRAWN_LAST, DRAWN_SHARE, unit), checks: atMost(10, CHECK_SHARE, samples) };
+  const reserve = sample === null ? plan.last * samples : plan.last * unit + plan.checks * samples;
+  const first = atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
+  const drawn = drawPoints(pointsOf(data, UNKNOWN), first, settings.seed, "first");
   for (const point of drawn) await evaluate(point, own);
 
   const tools: EstimateTools = { sample, stencils, drawn };
   let current = estimate(data, data.loss, tools);
   for (;;) {
-    const tolerance = smallEnough(current, settings.tolerance);
+    const tolerance = smallEnough(current, AIM * settings.tolerance);
     if (boundOfMost(current.errors) <= tolerance) break;
     const known = data.state.reduce((sum, state) => sum + (state === UNKNOWN ? 0 : 1), 0);
     const hasSubsample = sample !== null;
@@ -89,7 +96,7 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     if (evaluated === 0) break;
     current = estimate(data, data.loss, tools);
   }
-  return checked(parts, current, tools, checks, evaluate);
+  return checked(parts, tools, plan, evaluate);
 }
 
 /** The error at which refinement stops: a share of the range, and no less than rounding. */
@@ -101,33 +108,40 @@ function smallEnough({ values }: Estimate, tolerance: number): number {
   return Math.max(tolerance * rangeOf(values), 10 * rounding(largest));
 }
 
-/** Compares bounds with exact values at points drawn at random, and widens them where they do not hold. */
+/**
+ * Compares bounds with values at fresh points drawn at random, on the subsample for interpolation and on all
+ * samples for everything, and widens them where they do not hold. Nothing was chosen by these points' errors.
+ */
 async function checked(
-  { data, settings }: RefineParts,
-  { values, errors }: Estimate,
+  { data, settings, sample }: RefineParts,
   tools: EstimateTools,
-  checks: number,
+  plan: { readonly last: number; readonly checks: number },
   evaluate: (point: number, state: number) => Promise<void>,
 ): Promise<Refined> {
+  const quantities = [data.loss, ...Object.values(data.metrics)];
+  const estimates = () => quantities.map((quantity) => estimate(data, quantity, tools));
+  const interpolated = estimates();
+  const last = drawPoints(pointsOf(data, UNKNOWN), plan.last, settings.seed, "last");
+  for (const point of last) await evaluate(point, sample === null ? EXACT : SAMPLED);
+  const sampled = estimates();
+  const between = interpolated.map((before, i) => widening(last, before, sampled[i].values));
+
   const open = [...pointsOf(data, UNKNOWN), ...pointsOf(data, SAMPLED)];
-  const drawn = drawPoints(open, checks, settings.seed, "check");
-  const metricNames = Object.keys(data.metrics);
-  const before = Object.fromEntries(
-    metricNames.map((name) => [name, estimate(data, data.metrics[name], tools)]),
-  );
-  for (const point of drawn) await evaluate(point, EXACT);
-  const finish = (name: string | null, predicted: Pick<Estimate, "values" | "errors">) => {
-    const quantity = name === null ? data.loss : data.metrics[name];
-    const final = estimate(data, quantity, tools);
-    const factor = widening(drawn, predicted, quantity.exact);
-    return { values: final.values, errors: final.errors.map((error) => (error === 0 ? 0 : factor * error)) };
-  };
-  const loss = finish(null, { values, errors });
-  const metrics = metricNames.map((name) => [name, finish(name, before[name])] as const);
+  const checks = sample === null ? [] : drawPoints(open, plan.checks, settings.seed, "check");
+  for (const point of checks) await evaluate(point, EXACT);
+  const final = estimates().map(({ values, errors }, i) => {
+    const everywhere = widening(checks, sampled[i], quantities[i].exact);
+    const factorOf = (state: number) => (state === UNKNOWN ? between[i] * everywhere : everywhere);
+    return {
+      values,
+      errors: errors.map((error, at) => (error === 0 ? 0 : error * factorOf(data.state[at]))),
+    };
+  });
+  const named = Object.keys(data.metrics).map((name, i) => [name, final[i + 1]] as const);
   return {
-    ...loss,
-    metrics: Object.fromEntries(metrics.map(([name, own]) => [name, own.values])),
-    metricErrors: Object.fromEntries(metrics.map(([name, own]) => [name, own.errors])),
+    ...final[0],
+    metrics: Object.fromEntries(named.map(([name, own]) => [name, own.values])),
+    metricErrors: Object.fromEntries(named.map(([name, own]) => [name, own.errors])),
   };
 }
 
@@ -135,14 +149,14 @@ async function checked(
 function widening(
   drawn: readonly number[],
   { values, errors }: Pick<Estimate, "values" | "errors">,
-  exact: Float64Array,
+  found: Float64Array,
 ): number {
   let factor = 1;
   for (const point of drawn) {
     if (errors[point] === Number.POSITIVE_INFINITY) continue;
-    if (Number.isFinite(values[point]) !== Number.isFinite(exact[point])) return Number.POSITIVE_INFINITY;
-    if (!Number.isFinite(exact[point])) continue;
-    factor = Math.max(factor, ratio(Math.abs(values[point] - exact[point]), errors[point], exact[point]));
+    if (Number.isFinite(values[point]) !== Number.isFinite(found[point])) return Number.POSITIVE_INFINITY;
+    if (!Number.isFinite(found[point])) continue;
+    factor = Math.max(factor, ratio(Math.abs(values[point] - found[point]), errors[point], found[point]));
   }
   return factor;
 }

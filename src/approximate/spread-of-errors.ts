@@ -15,5 +15,5 @@ export function rangeOf(values: Float64Array): number {
  */
 export function boundOfMost(errors: Float64Array): number {
   const sorted = errors.slice().sort();
-  return sorted[Math.max(0, Math.ceil(0.975 * sorted.length) - 1)];
+  return sorted.length === 0 ? Number.NaN : sorted[Math.max(0, Math.ceil(0.975 * sorted.length) - 1)];
 }

@@ -21,7 +21,10 @@ export interface Approximation extends ApproximationSettings {
   readonly metricErrors: Readonly<Record<string, Float64Array>>;
   /** How each point was found (H, W): 0 interpolated, 1 from the subsample, 2 exact. */
   readonly method: Int32Array;
-  /** The error is at most this on 95 % of the points: the bound that 97.5 % of the points keep. */
+  /**
+   * The error is at most this on 95 % of the points whose error is known: the bound that 97.5 % of them keep.
+   * NaN where none is.
+   */
   readonly errorOn95: number;
   /** Greatest minus least finite loss. */
   readonly range: number;

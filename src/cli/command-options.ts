@@ -3,7 +3,7 @@ import { BACKEND_CHOICES } from "../backend/backend-info.js";
 import { NORMALIZATIONS } from "../directions/normalize.js";
 import { ENGINE_CHOICES } from "../engine/engine-options.js";
 import { BATCH_NORM_POLICIES } from "../surface/batch-norm-policy.js";
-import { parseComponents, parseCount, parseLineRange, parseRoles } from "./parse-arguments.js";
+import { parseComponents, parseCount, parseLineRange, parseRoles, parseShare } from "./parse-arguments.js";
 
 /** Options of the commands that draw a line. */
 export function lineOptions(command: Command): Command {
@@ -29,6 +29,22 @@ export function sliceOptions(command: Command): Command {
       new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
     )
     .addOption(backendOption());
+}
+
+/** Options of an approximate surface. */
+export function approximateOptions(command: Command): Command {
+  return command
+    .option("--approximate", "approximate the surface, and say how far it may be off")
+    .option(
+      "--tolerance <share>",
+      "error to reach, as a share of the loss range, with --approximate (default: 0.01)",
+      parseShare("--tolerance"),
+    )
+    .option(
+      "--budget <share>",
+      "most sample evaluations, as a share of the exact surface's (default: 0.1)",
+      parseShare("--budget"),
+    );
 }
 
 /** Options of random directions. */

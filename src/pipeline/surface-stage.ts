@@ -6,6 +6,7 @@ import { createGrid } from "../surface/grid.js";
 import { parseRange } from "../surface/range.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
+import { approximateStage } from "./approximate-stage.js";
 import type { PlaneStage } from "./pca-stage.js";
 import type { ResultFiles } from "./result-files.js";
 
@@ -27,6 +28,20 @@ export async function surfaceStage(
   const digest = provenanceDigest(provenance);
   const stored = options.force ? null : await readSurface(files.surface, provenance);
   if (stored !== null) return { surface: stored, digest };
+  const { approximate, force, signal, onProgress } = options;
+  if (approximate !== undefined) {
+    return approximateStage({
+      evaluator,
+      points: plane.directions,
+      grid,
+      file: files.surface,
+      provenance,
+      approximate,
+      force,
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: (done, total) => onProgress?.("surface", done, total),
+    });
+  }
   const surface = await evaluateSurface(evaluator, plane.directions, grid, {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     onProgress: (done, total) => options.onProgress?.("surface", done, total),

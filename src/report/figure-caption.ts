@@ -1,4 +1,5 @@
 import type { Surface } from "../surface/surface.js";
+import { approximationSentences } from "./approximation-sentence.js";
 import type { ContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
 import type { FigurePath, FigurePoint } from "./figure.js";
@@ -20,6 +21,7 @@ export interface CaptionFacts {
 export function captionSentences(facts: CaptionFacts): string[] {
   return [
     contourSentence(facts),
+    ...approximationSentences(facts.surface),
     ...nonFiniteSentence(facts.surface),
     ...missingPointSentences(facts.paths, facts.surface),
   ];
@@ -57,7 +59,7 @@ export function provenanceLine(facts: CaptionFacts): string {
 
 function contourSentence(facts: CaptionFacts): string {
   const { surface, scale } = facts;
-  const points = `${surface.alpha.length} × ${surface.beta.length} evaluated points`;
+  const points = `${surface.alpha.length} × ${surface.beta.length} ${surface.approximation === undefined ? "evaluated" : "approximated"} points`;
   const range = finiteRange(surface.loss);
   if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;
   if (range[0] === range[1]) {

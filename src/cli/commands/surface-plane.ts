@@ -10,6 +10,12 @@ import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { evaluatePlane } from "../../pipeline/plane-stage.js";
 import { readDirections } from "../../store/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
+import {
+  type ApproximateCommandOptions,
+  approximateOf,
+  approximationFacts,
+  approximationLines,
+} from "../approximation-facts.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
 import {
@@ -32,7 +38,8 @@ export interface SurfacePlaneOptions
   extends SliceCommandOptions,
     PlaneCommandOptions,
     PictureCommandOptions,
-    NormalizationCommandOptions {
+    NormalizationCommandOptions,
+    ApproximateCommandOptions {
   readonly plane: SlicePlane;
   readonly seed?: number;
   readonly points?: readonly [number, number];
@@ -46,6 +53,7 @@ export async function surfacePlane(
   options: SurfacePlaneOptions,
   output: Output,
 ): Promise<void> {
+  const approximate = approximateOf(options);
   const models: ModelPoint[] = [];
   for (const reference of references) models.push(await openModelPoint(reference));
   const [first] = models;
@@ -67,6 +75,7 @@ export async function surfacePlane(
       tools.sets,
       defined({
         ...chosen,
+        approximate,
         directions,
         path,
         recalibrator,
@@ -86,7 +95,9 @@ export async function surfacePlane(
     );
     const sets = Object.fromEntries(result.surfaces.map(({ set, surface }) => [set, facts(surface)]));
     output.result({ plane, ...sets[tools.sets[0]?.name ?? ""], sets, files });
-    for (const { set, surface } of result.surfaces) output.print(`${set}: ${summary(surface)}`);
+    for (const { set, surface } of result.surfaces) {
+      for (const line of [summary(surface), ...approximationLines(surface)]) output.print(`${set}: ${line}`);
+    }
   } finally {
     bar.stop();
     tools.dispose();
@@ -118,10 +129,12 @@ async function readGiven({ plane, directions: file }: SurfacePlaneOptions) {
   return directions;
 }
 
-function facts({ alpha, beta, loss, metrics, center, engine, nonFinite }: Surface) {
+function facts(surface: Surface) {
+  const { alpha, beta, loss, metrics, center, engine, nonFinite } = surface;
   const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
   const named = Object.entries(metrics).map(([name, values]) => [name, rows(values)]);
-  return { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named), center, engine, nonFinite };
+  const values = { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named) };
+  return { ...values, center, engine, nonFinite, ...approximationFacts(surface) };
 }
 
 /** One line about a surface. */

@@ -11,6 +11,12 @@ import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { openRun } from "../../store/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import { analysisProgress } from "../analysis-progress.js";
+import {
+  type ApproximateCommandOptions,
+  approximateOf,
+  approximationFacts,
+  approximationLines,
+} from "../approximation-facts.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import type { Output } from "../output.js";
@@ -19,7 +25,7 @@ import type { PlaneCommandOptions } from "./pca.js";
 import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
 
 /** Options of `surface`. */
-export interface SurfaceCommandOptions extends PlaneCommandOptions {
+export interface SurfaceCommandOptions extends PlaneCommandOptions, ApproximateCommandOptions {
   readonly data: string;
   readonly points?: readonly [number, number];
   readonly margin?: number;
@@ -55,7 +61,8 @@ async function surfaceOnPca(
   output: Output,
 ): Promise<void> {
   const { center, components, weights, force, points, margin, range } = options;
-  const asked = defined({ center, components, weights, force, points, margin, range });
+  const approximate = approximateOf(options);
+  const asked = defined({ center, components, weights, force, points, margin, range, approximate });
   resolveAnalyzeOptions(asked);
   const run = await openRun(directory);
   await startBackend(options.backend, output);
@@ -80,6 +87,7 @@ async function surfaceOnPca(
         points,
         margin,
         range,
+        approximate,
         onProgress,
         dataName: module.dataName,
       }),
@@ -106,6 +114,7 @@ function report(surface: Surface, output: Output): void {
     center,
     engine,
     nonFinite,
+    ...approximationFacts(surface),
   });
   const finite = loss.filter(Number.isFinite);
   const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
@@ -113,4 +122,5 @@ function report(surface: Surface, output: Output): void {
     `${alpha.length} × ${beta.length} points over ${surface.samples} samples: ` +
       `loss from ${least} to ${most}, ${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`,
   );
+  for (const line of approximationLines(surface)) output.print(line);
 }

@@ -60,14 +60,21 @@ export function resolveApproximateOptions(
 /**
  * Checks what can be checked before the data are there.
  *
+ * @param other - a limit for exact surfaces, which goes with no approximate one.
  * @throws {@link InvalidOptionError} if a value cannot be used.
  */
-export function checkApproximateOptions(options: ApproximateOptions): {
+export function checkApproximateOptions(
+  options: ApproximateOptions,
+  other?: object,
+): {
   readonly tolerance: number;
   readonly budget: number;
 } {
   const { tolerance = 0.01, budget = 0.1, seed = 0 } = options;
   checkSeed(seed);
+  if (other !== undefined) {
+    throw new InvalidOptionError("approximate", "no other budget beside its own", "both");
+  }
   if (!(Number.isFinite(tolerance) && tolerance > 0)) {
     throw new InvalidOptionError("tolerance", "a finite share of the loss range above 0", String(tolerance));
   }

@@ -1,5 +1,6 @@
 import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
 import { InvalidOptionError } from "../errors.js";
+import type { SurfaceBudget } from "../surface/budget.js";
 import { parseRange } from "../surface/range.js";
 
 /** Options of {@link analyzeRuns}. */
@@ -27,8 +28,16 @@ export interface AnalyzeOptions {
   /** Computes everything again, also where stored results are up to date; default false. */
   readonly force?: boolean;
   /**
+   * Whether a surface that was interrupted, or stopped by its budget, goes on with the points it has: `true`
+   * (if it is of something else now, an error says of what), `false` (it starts anew). Default: it goes on if it
+   * is of the same model, data, directions, grid, loss and engine, and starts anew, with a warning, if not.
+   */
+  readonly resume?: boolean;
+  /** Ends the surface early, with the coarse picture that there is then. Default no limit. */
+  readonly budget?: SurfaceBudget;
+  /**
    * Approximates the surface instead of evaluating every point ({} for the defaults). An exact surface that is
-   * stored and up to date is taken instead. Default none: exact.
+   * stored and up to date is taken instead; no `budget` may stand beside it. Default none: exact.
    */
   readonly approximate?: ApproximateOptions;
   /** Title of the figure; default the names of the runs. */
@@ -40,7 +49,7 @@ export interface AnalyzeOptions {
   /** Stops the work at the next batch. */
   readonly signal?: AbortSignal;
   /** Called with what is done of each step: "directions" (blocks), "surface" and "fidelity" (points). */
-  readonly onProgress?: (step: AnalysisStep, done: number, total: number) => void;
+  readonly onProgress?: (step: AnalysisStep, done: number, total: number, etaSeconds?: number) => void;
 }
 
 /** The steps of an analysis that take time. */
@@ -90,7 +99,7 @@ export function resolveAnalyzeOptions(options: AnalyzeOptions = {}): ResolvedAna
   if (options.range !== undefined && parseRange(options.range).beta === null) {
     throw new InvalidOptionError("range", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(options.range));
   }
-  if (options.approximate !== undefined) checkApproximateOptions(options.approximate);
+  if (options.approximate !== undefined) checkApproximateOptions(options.approximate, options.budget);
   return { ...options, center, components, weights, points, margin, force };
 }
 

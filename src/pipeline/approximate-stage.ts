@@ -26,13 +26,18 @@ export interface ApproximateStageParts {
 
 /**
  * Approximates a surface, or reads it where it is up to date. It has a file of its own beside the exact one's,
- * and its settings are in its provenance, so that neither is ever taken for the other.
+ * and its settings are in its provenance, so that neither is ever taken for the other. An exact surface that is
+ * complete and up to date is returned instead.
  */
 export async function approximateStage(
   parts: ApproximateStageParts,
 ): Promise<{ readonly surface: Surface; readonly digest: string }> {
   const { evaluator, points, grid, file, approximate, force, policy, signal, onProgress } = parts;
   const provenance = approximateProvenance(parts);
+  const exact = force ? null : await readSurface(file, parts.provenance);
+  if (exact !== null && exact.partial === undefined) {
+    return { surface: exact, digest: provenanceDigest(parts.provenance) };
+  }
   const digest = provenanceDigest(provenance);
   const own = approximateFile(file);
   const stored = force ? null : await readSurface(own, provenance);

@@ -6,6 +6,7 @@ import type { FigurePath, FigurePoint } from "./figure.js";
 import { finiteRange } from "./finite-range.js";
 import { formatCount, formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
+import { partialSentence } from "./partial-sentence.js";
 
 /** What a caption is about. */
 export interface CaptionFacts {
@@ -20,6 +21,7 @@ export interface CaptionFacts {
 /** Returns what is drawn and what is missing from it, in sentences. */
 export function captionSentences(facts: CaptionFacts): string[] {
   return [
+    ...partialSentence(facts.surface),
     contourSentence(facts),
     ...approximationSentences(facts.surface),
     ...nonFiniteSentence(facts.surface),
@@ -59,7 +61,9 @@ export function provenanceLine(facts: CaptionFacts): string {
 
 function contourSentence(facts: CaptionFacts): string {
   const { surface, scale } = facts;
-  const points = `${surface.alpha.length} × ${surface.beta.length} ${surface.approximation === undefined ? "evaluated" : "approximated"} points`;
+  const isWhole = surface.partial === undefined && surface.approximation === undefined;
+  const kind = isWhole ? "evaluated points" : "grid points";
+  const points = `${surface.alpha.length} × ${surface.beta.length} ${kind}`;
   const range = finiteRange(surface.loss);
   if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;
   if (range[0] === range[1]) {
@@ -76,7 +80,8 @@ function contourSentence(facts: CaptionFacts): string {
 function nonFiniteSentence(surface: Surface): string[] {
   let nan = 0;
   let infinite = 0;
-  for (const value of surface.loss) {
+  for (const [i, value] of surface.loss.entries()) {
+    if (surface.partial?.evaluated[i] === 0) continue;
     if (Number.isNaN(value)) nan++;
     else if (!Number.isFinite(value)) infinite++;
   }

@@ -8,8 +8,8 @@ import {
   approximationSchema,
   readApproximation,
 } from "./approximation-columns.js";
-import type { ArtifactColumn } from "./artifact.js";
-import { float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
+import type { Artifact, ArtifactColumn } from "./artifact.js";
+import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
 import { jsonNumber, numberSchema, warningsSchema } from "./json-schema.js";
 import type { JsonValue, Provenance } from "./provenance.js";
 
@@ -31,6 +31,8 @@ export const surfaceDetailsSchema = z.object({
   lossMode: z.enum(["model", "logits"]),
   samples: count,
   engine: z.object({ name: z.string(), backend: z.string(), batchSize: z.number(), threads: z.number() }),
+  /** What was used up when it was stopped early. */
+  partial: z.string().optional(),
   warnings: warningsSchema,
 });
 
@@ -39,8 +41,9 @@ const fileSchema = surfaceDetailsSchema.extend({ approximation: approximationSch
 
 /**
  * Writes a surface as an Arrow file in long form: columns alpha, beta, loss and one for each metric, one
- * row for each grid point, alpha running fastest; of an approximate surface also the method of each point and
- * the bounds of the errors.
+ * row for each grid point, alpha running fastest. A surface that was stopped early has a column `evaluated`
+ * beside them, 1 where the values were computed and 0 where they are NaN because they were not; an approximate
+ * one has the method of each point and the bounds of the errors.
  *
  * @throws {@link InvalidDataError} if a value array does not have H·W entries.
  */
@@ -56,6 +59,9 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
   const measured = Object.entries(metrics).map(([name, values]) => [metricColumn(name), { values }]);
   const columns: Record<string, ArtifactColumn> = {
     ...grid,
+    ...(surface.partial === undefined
+      ? {}
+      : { evaluated: { values: Int32Array.from(surface.partial.evaluated) } }),
     ...Object.fromEntries(measured),
     ...approximationColumns(approximation),
   };
@@ -82,7 +88,7 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
   const details = parseDetails(file, artifact, fileSchema);
-  const { width, height, metrics, center, approximation, ...facts } = details;
+  const { width, height, metrics, center, partial, approximation, ...facts } = details;
   const values = (name: string) => float64Column(file, artifact, name);
   const [alphas, betas] = [values("alpha"), values("beta")];
   if (alphas.length !== width * height) {
@@ -98,7 +104,14 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
     ...(approximation === undefined
       ? {}
       : { approximation: readApproximation(file, artifact, metrics, approximation) }),
+    ...(partial === undefined
+      ? {}
+      : { partial: { evaluated: readEvaluated(file, artifact), budget: partial } }),
   };
+}
+
+function readEvaluated(file: string, artifact: Artifact): Uint8Array {
+  return Uint8Array.from(column(file, artifact, "evaluated").values as Int32Array);
 }
 
 /** The value at the centre. */
@@ -114,7 +127,7 @@ export function readCenter({
 /** The facts of a surface beside its values, as JSON. */
 export function surfaceDetails(surface: Surface): { readonly [key: string]: JsonValue } {
   const { alpha, beta, metrics, center, clippedShare, engine, warnings } = surface;
-  const { nonFinite, lossMode, samples } = surface;
+  const { nonFinite, lossMode, samples, partial } = surface;
   const { name, backend, batchSize, threads } = engine;
   return {
     width: alpha.length,
@@ -126,6 +139,7 @@ export function surfaceDetails(surface: Surface): { readonly [key: string]: Json
     lossMode,
     samples,
     engine: { name, backend, batchSize, threads },
+    ...(partial === undefined ? {} : { partial: partial.budget }),
     warnings: warnings.map(({ code, message }) => ({ code, message })),
   };
 }
@@ -145,5 +159,7 @@ function shareDetails(share: number | null): JsonValue {
 
 /** Name of a metric's column: its own, unless a column of coordinates (or another metric's) is called so. */
 export function metricColumn(name: string): string {
-  return /^(alpha|beta|loss|curve|set|metric:.*|approximation:.*)$/s.test(name) ? `metric:${name}` : name;
+  return /^(alpha|beta|loss|curve|set|index|evaluated|metric:.*|approximation:.*)$/s.test(name)
+    ? `metric:${name}`
+    : name;
 }

@@ -60,8 +60,6 @@ test("the caption says how large the error is", async () => {
     paths: [],
   } as const;
   const caption = captionSentences({ ...facts, lossName: "loss", dataName: null }).join(" ");
-  expect(caption).toMatch(
-    /Approximate, error of the loss at most .+ \(.+ of its range\) on 95 % of points/,
-  );
-  expect(caption).toContain("15 × 15 approximated points");
+  expect(caption).toMatch(/Approximate, error of the loss at most .+ \(.+ of its range\) on 95 % of points/);
+  expect(caption).toContain("between 15 × 15 grid points");
 });

@@ -1,5 +1,8 @@
 // Errors and warnings
 
+// Approximate surfaces
+export type { ApproximateOptions } from "./approximate/approximate-options.js";
+export { type ApproximateSurfaceOptions, approximateSurface } from "./approximate/approximate-surface.js";
 // Backend
 export {
   type BackendChoice,
@@ -169,6 +172,7 @@ export type {
 export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
 export { modelFromManifest } from "./model/model-from-manifest.js";
 export type { PlaneLoss, PlaneVectors } from "./model/plane-loss.js";
+export type { SampleAccess, SampleEvaluator, SampleValues } from "./model/sample-evaluator.js";
 // Parameters
 export { type BoundWeights, bindModel, bindVariables } from "./params/bound-weights.js";
 export type { LayoutOptions, ParameterDescription } from "./params/build-layout.js";
@@ -287,6 +291,7 @@ export { type InterruptedSurface, readInterruptedSurface } from "./store/surface
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
 export { readWeightStatistics, writeWeightStatistics } from "./store/weights-file.js";
 export type { SnapshotTarget } from "./store/write-snapshot-file.js";
+export type { Approximation, ApproximationSettings } from "./surface/approximation.js";
 export type { AxisRange } from "./surface/axis.js";
 export {
   type BatchNormPolicyName,

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { ownPackageVersion } from "../capture/package-version.js";
 import { SLICE_PLANES } from "../pipeline/plane-points.js";
 import {
+  approximateOptions,
   backendOption,
   interruptionOptions,
   lineOptions,
@@ -100,7 +101,8 @@ function addSurface(program: Command): void {
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
     .option("--directions <file>", "Arrow file of directions for --plane custom");
-  pictureOptions(interruptionOptions(normalizationOptions(sliceOptions(command)))).action((runs, options) =>
+  const slice = normalizationOptions(sliceOptions(command));
+  pictureOptions(approximateOptions(interruptionOptions(slice))).action((runs, options) =>
     surface(runs, options, createOutput(options.json)),
   );
 }

@@ -21,6 +21,15 @@ export function parsePoints(text: string): readonly [number, number] {
   throw new InvalidArgumentError(`--points: expected N or NxM with at least 3 a side, got "${text}".`);
 }
 
+/** Returns a parser of shares above 0 and at most 1. */
+export function parseShare(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value > 0 && value <= 1) return value;
+    throw new InvalidArgumentError(`${name}: expected a number above 0 and at most 1, got "${text}".`);
+  };
+}
+
 /** Parses a share of at least 0. */
 export function parseMargin(text: string): number {
   const value = Number(text);

@@ -7,7 +7,10 @@ import type { PhateResult } from "../embedding/phate.js";
 import type { EmbeddingTopology } from "../embedding/runs-embedding.js";
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 
-/** Neighbours in the diffusion potential that a snapshot is joined to, as Horoi et al. have it. */
+/**
+ * Neighbours in the diffusion potential that a snapshot is joined to, as Horoi et al. have it for 640 of them; a
+ * quarter of few snapshots, for on a complete graph nothing is a basin but the minimum.
+ */
 const NEIGHBOURS = 20;
 const LEVELS = 200;
 const LEAST_VERTICES = 4;
@@ -41,7 +44,7 @@ export function embeddingTopology(
       distances[i * n + j] = potentialDistances[row * count + column] as number;
     });
   });
-  const neighbours = Math.min(NEIGHBOURS, n - 1);
+  const neighbours = Math.min(NEIGHBOURS, Math.ceil(n / 4));
   const graph = neighbourGraph(distancesFromMatrix(distances, n, n), neighbours);
   const values = Float64Array.from(rows, (row) => loss[row] as number);
   const found = sublevelPersistence(graph, values, { complex: "clique" });

@@ -73,14 +73,21 @@ function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): C
         ];
   const dies = (dimension: 0 | 1) =>
     pairs.filter((pair) => pair.dimension === dimension && Number.isFinite(pair.death));
-  const axis = lossAxis("appears at", [bottom, top]);
+  const { scale, ...axis } = lossAxis("appears at", [bottom, top]);
+  const room = (top - bottom) * 0.04;
+  const [min, max] =
+    scale === "log"
+      ? [bottom * (bottom / top) ** 0.04, top * (top / bottom) ** 0.04]
+      : [bottom - room, top + room];
+  const range = { ...axis, scale, min: min as number, max: max as number };
+  const diagonal = Array.from({ length: 41 }, (_, i) => bottom + (i / 40) * (top - bottom));
   return {
     title: "Persistence diagram",
-    x: axis,
-    left: { ...axis, title: `disappears at (${lossName})` },
+    x: range,
+    left: { ...range, title: `disappears at (${lossName})` },
     right: null,
     series: [
-      seriesOf("birth = death", 6 + 1, [bottom, top], [bottom, top], { isDashed: true }),
+      seriesOf("birth = death", 3, diagonal, diagonal, { isDashed: true }),
       ...points("cycles", 1, dies(1)),
       ...points("basins", 0, dies(0)),
       ...points(

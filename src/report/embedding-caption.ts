@@ -24,12 +24,12 @@ export function embeddingCaption(embedding: RunsEmbedding, color: EmbeddingColor
     .join(" ");
 }
 
-/** Every parameter in one line. */
+/** Every parameter in one line; empty if there is none. */
 export function parameterLine({ method, parameters }: RunsEmbedding): string {
   const shown = Object.entries(parameters)
-    .filter(([name]) => name !== "components")
+    .filter(([name, value]) => name !== "components" && value !== null)
     .map(([name, value]) => `${name} ${valueText(value)}`);
-  return [METHOD_NAMES[method], ...shown].join(" · ");
+  return shown.length === 0 ? "" : [METHOD_NAMES[method], ...shown].join(" · ");
 }
 
 function valueText(value: EmbeddingValue): string {

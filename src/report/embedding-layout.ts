@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "../errors.js";
 import type { EmbeddingFigure } from "./embedding-figure.js";
-import { type EmbeddingView, sceneOf } from "./embedding-scene.js";
+import { BOX_NAMES, boxCorners, type EmbeddingView, sceneOf } from "./embedding-scene.js";
 import { formatLevels, formatNumber } from "./format-number.js";
 import { niceTicks } from "./nice-ticks.js";
 import {
@@ -95,7 +95,9 @@ export function layoutEmbedding(
   if (options.height !== undefined && !(options.height >= least)) {
     throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(options.height));
   }
-  const natural = Math.round(Math.min(620, Math.max(240, (inner - right - 40) * 0.72)));
+  const most = Math.round(Math.min(620, Math.max(240, (inner - right - 40) * 0.72)));
+  // A picture that cannot be turned needs no more room than its box takes.
+  const natural = isFlat || !isFigure ? most : boxHeight(figure, options, inner - right, most);
   const mapHeight = options.height === undefined ? natural : options.height - rest;
   const height = options.height ?? Math.ceil(rest + natural);
   // Labels of the upright axis need room that depends on the range, which hardly depends on that room.
@@ -139,6 +141,18 @@ export function layoutEmbedding(
   };
 }
 
+/** Height that the box of a three-dimensional embedding takes at a width, at most `most`. */
+function boxHeight(
+  figure: EmbeddingFigure,
+  { view }: EmbeddingLayoutOptions,
+  width: number,
+  most: number,
+): number {
+  const scene = sceneOf(figure, { x: 0, y: 0, width, height: most }, view);
+  const heights = boxCorners(scene.ranges).map((corner) => scene.place(corner).y);
+  return Math.max(LEAST_MAP, Math.ceil(Math.max(...heights) - Math.min(...heights)) + 2 * BOX_NAMES);
+}
+
 function ticksOf(figure: EmbeddingFigure, map: Rect): readonly [Tick[], Tick[]] {
   const [x, y] = sceneOf(figure, map).ranges as [readonly [number, number], readonly [number, number]];
   const of = ([min, max]: readonly [number, number], count: number): Tick[] =>
@@ -165,7 +179,9 @@ function layoutRows(
   const { paths, scale, color } = figure;
   const key = color === "loss" ? "loss" : "stepSize";
   const hasUnknown =
-    scale !== null && paths.some(({ points }) => points.some((point) => typeof point[key] !== "number"));
+    scale !== null &&
+    // Under the ring of a start no colour shows.
+    paths.some(({ points }) => points.slice(1).some((point) => typeof point[key] !== "number"));
   const wanted: { readonly mark: EmbeddingMark; readonly text: string }[] = [
     ...(paths.length > 1
       ? paths.map(({ name }, index) => ({ mark: { kind: "run" as const, index }, text: name }))

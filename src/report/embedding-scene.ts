@@ -31,7 +31,7 @@ export interface Scene {
 /** Room around the points as a share of the longest range. */
 const ROOM = 0.05;
 /** Room for names around the box, in px. */
-const NAMES = 26;
+export const BOX_NAMES = 26;
 /** Distance of the eye from the middle, in half diagonals of the box. */
 const EYE = 4;
 
@@ -69,10 +69,10 @@ function flatScene(figure: EmbeddingFigure, rect: Rect): Scene {
 
 function spaceScene(figure: EmbeddingFigure, whole: Rect, { azimuth, elevation }: EmbeddingView): Scene {
   const rect = {
-    x: whole.x + NAMES,
-    y: whole.y + NAMES,
-    width: whole.width - 2 * NAMES,
-    height: whole.height - 2 * NAMES,
+    x: whole.x + BOX_NAMES,
+    y: whole.y + BOX_NAMES,
+    width: whole.width - 2 * BOX_NAMES,
+    height: whole.height - 2 * BOX_NAMES,
   };
   const ranges = roomyRanges(figure);
   const middle = ranges.map(([min, max]) => (min + max) / 2);

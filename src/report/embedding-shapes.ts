@@ -126,7 +126,8 @@ function segments(
 ): Layer[] {
   return snapshots.slice(1).map((to, i) => {
     const from = snapshots[i] as PlacedSnapshot;
-    const depth = (from.depth + to.depth) / 2;
+    // No segment covers the points that it joins.
+    const depth = Math.min(from.depth, to.depth);
     const scale = (from.scale + to.scale) / 2;
     const shape = { x1: from.x, y1: from.y, x2: to.x, y2: to.y };
     const dashes = lineDash === null ? {} : { lineDash };

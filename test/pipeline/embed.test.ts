@@ -44,7 +44,7 @@ function embedIn(chosen: typeof runs, options: EmbedOptions = {}) {
 describe("readRunPoints", () => {
   test("gives inner products, steps and equal snapshots, whatever the blocks", async () => {
     const points = await readRunPoints(runs, plainLinearAlgebra);
-    const thetas = [];
+    const thetas: Float32Array[] = [];
     for (const run of runs) for (const { step } of run.snapshots) thetas.push(await run.readTheta(step));
     const exact = thetas.flatMap((a) =>
       thetas.map((b) => a.reduce((sum, value, c) => sum + value * b[c], 0)),

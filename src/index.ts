@@ -232,11 +232,7 @@ export {
   type RunCurves,
   type TrainingFigureOptions,
 } from "./report/create-training-figure.js";
-export {
-  createTrajectoryFigure,
-  type FigureAxesInput,
-  type TrajectoryFigureInput,
-} from "./report/create-trajectory-figure.js";
+export { createTrajectoryFigure, type TrajectoryFigureInput } from "./report/create-trajectory-figure.js";
 export {
   createAngleFigure,
   createHistogramFigure,
@@ -262,6 +258,7 @@ export type {
   Progress,
   TrajectoryFigure,
 } from "./report/figure.js";
+export type { FigureAxesInput } from "./report/figure-axis.js";
 export type { FigurePathInput } from "./report/figure-path.js";
 export type { JsonNumber } from "./report/json-number.js";
 export type { MapMark, MapPanel, MapsFigure } from "./report/maps-figure.js";

@@ -55,8 +55,9 @@ async function placeOf(page: Page, figure: EmbeddingFigure, path: number, point:
   return { x: (box?.x ?? 0) + (placed?.x ?? 0), y: (box?.y ?? 0) + (placed?.y ?? 0) };
 }
 
-/** What the first chart draws, as text that changes with every place. */
-function drawing(page: Page): Promise<string> {
+/** What the first chart draws once it is still, as text that changes with every place. */
+async function drawing(page: Page): Promise<string> {
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
   return page.locator(".chart").first().locator(".canvas svg").innerHTML();
 }
 
@@ -93,13 +94,13 @@ describe("the page of embeddings", () => {
     expect(await page.locator(".tooltip").isHidden()).toBe(true);
     const button = page.locator(".player button");
     await button.click();
-    expect(await button.textContent()).toBe("Pause");
+    expect(await button.getAttribute("aria-label")).toBe("Pause");
     await expect.poll(() => label.textContent(), { timeout: 20_000 }).toBe("epoch 4 of 4");
-    await expect.poll(() => button.textContent()).toBe("Play");
+    await expect.poll(() => button.getAttribute("aria-label")).toBe("Play");
     await button.click();
     expect(await label.textContent()).toBe("epoch 0 of 4");
     await button.click();
-    expect(await button.textContent()).toBe("Play");
+    expect(await button.getAttribute("aria-label")).toBe("Play");
     expect(heard).toEqual([]);
     await page.context().close();
   });

@@ -203,7 +203,7 @@ export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js"
 export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
 export { readAnalysis } from "./pipeline/read-analysis.js";
 export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
-export { type RunPoints, type RunPointsOptions, readRunPoints } from "./pipeline/run-points.js";
+export { type RunPoints, type RunPointsOptions, rawGram, readRunPoints } from "./pipeline/run-points.js";
 export type { SliceOptions } from "./pipeline/slice-options.js";
 export {
   type AnalyzeWeightsOptions,

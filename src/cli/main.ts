@@ -13,6 +13,7 @@ import {
   subcommand,
 } from "./command-options.js";
 import { demo } from "./commands/demo.js";
+import { addEmbed } from "./commands/embed-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
 import { pca } from "./commands/pca.js";
@@ -52,6 +53,7 @@ function createProgram(): Command {
   addInterpolate(program);
   addLine(program);
   addWeights(program);
+  addEmbed(program);
   return program;
 }
 

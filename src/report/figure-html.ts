@@ -1,4 +1,6 @@
 import type { AnyFigure } from "./any-figure.js";
+import type { EmbeddingFigure } from "./embedding-figure.js";
+import { embeddingHtml } from "./embedding-html.js";
 import { escapeHtml } from "./escape.js";
 import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { formatNumber, formatPercent } from "./format-number.js";
@@ -14,7 +16,18 @@ export function sectionHtml(figure: AnyFigure, index: number, pageTitle: string)
   const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
   return `<section>
 ${heading}<figure>
-${figure.kind === "trajectory" ? trajectoryHtml(figure, index) : staticHtml(figure, index)}</section>`;
+${bodyHtml(figure, index)}</section>`;
+}
+
+function bodyHtml(figure: AnyFigure, index: number): string {
+  switch (figure.kind) {
+    case "trajectory":
+      return trajectoryHtml(figure, index);
+    case "embedding":
+      return embeddingHtml(figure, index, captionHtml(figure));
+    default:
+      return staticHtml(figure, index);
+  }
 }
 
 function trajectoryHtml(figure: TrajectoryFigure, index: number): string {
@@ -45,7 +58,7 @@ function settingsHtml({ paths, provenance }: TrajectoryFigure): string {
 `;
 }
 
-function staticHtml(figure: Exclude<AnyFigure, TrajectoryFigure>, index: number): string {
+function staticHtml(figure: Exclude<AnyFigure, TrajectoryFigure | EmbeddingFigure>, index: number): string {
   return `<div class="chart" data-figure="${index}" role="img" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
 ${captionHtml(figure)}</figcaption>

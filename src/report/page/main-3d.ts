@@ -1,4 +1,5 @@
 import { showChart } from "./chart-view.js";
+import { showEmbedding } from "./embedding-view.js";
 import { showMaps } from "./maps-view.js";
 import { createPicture } from "./picture.js";
 import { startPage } from "./start-page.js";
@@ -10,4 +11,5 @@ startPage({
   chart: showChart,
   maps: showMaps,
   table: createPicture,
+  embedding: showEmbedding,
 });

@@ -11,6 +11,7 @@ import {
   subcommand,
 } from "./command-options.js";
 import { demo } from "./commands/demo.js";
+import { addExport } from "./commands/export-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
 import { pca } from "./commands/pca.js";
@@ -50,6 +51,7 @@ function createProgram(): Command {
   addInterpolate(program);
   addLine(program);
   addWeights(program);
+  addExport(program);
   return program;
 }
 

@@ -26,10 +26,16 @@ export function runColor(index: number, theme: Theme): string {
 /**
  * Returns the paths with their marks: one rim around everything, lines, snapshots, starts and ends, and on
  * top of all the drops of the learning rate, which are smaller than the star that they may lie on.
+ *
+ * @param radius - of a snapshot's dot; default by the number of snapshots.
  */
-export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): Shape[] {
+export function pathShapes(
+  figure: Pick<TrajectoryFigure, "surface" | "paths">,
+  map: Rect,
+  theme: Theme,
+  radius: number = pointRadius(Math.max(...figure.paths.map((path) => path.points.length))),
+): Shape[] {
   const toPixel = planeToPixel(figure, map);
-  const radius = pointRadius(Math.max(...figure.paths.map((path) => path.points.length)));
   const runs = figure.paths.map((path, index) => ({
     color: runColor(index, theme),
     pieces: placePoints(path, toPixel),

@@ -1,17 +1,24 @@
-// Bundles the browser side of the HTML report into dist/, as one script that renderHtml puts into the page.
+// Bundles the browser side of the HTML report and of the live view into dist/, each as one script that is put
+// into its page.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const outfile = join(root, "dist/src/report/page/page.js");
+const PAGES = ["report", "live"];
 
-/** Builds the page's script and returns its size in bytes. The file is replaced whole, and only if it changes. */
+/** Builds the pages' scripts and returns the first one's size in bytes. Files are replaced whole, and only if they change. */
 export async function buildPage() {
+  const [bytes] = await Promise.all(PAGES.map(buildOne));
+  return bytes;
+}
+
+async function buildOne(page) {
+  const outfile = join(root, `dist/src/${page}/page/page.js`);
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["src/report/page/main.ts"],
+    entryPoints: [`src/${page}/page/main.ts`],
     outfile,
     write: false,
     bundle: true,

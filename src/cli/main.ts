@@ -17,6 +17,7 @@ import { interpolate, line } from "./commands/interpolate.js";
 import { pca } from "./commands/pca.js";
 import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
+import { addWatch } from "./commands/watch-command.js";
 import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
@@ -52,6 +53,7 @@ function createProgram(): Command {
   addLine(program);
   addWeights(program);
   addExport(program);
+  addWatch(program);
   return program;
 }
 

@@ -5,26 +5,14 @@ import { readLearningRate } from "../src/capture/optimizer.js";
 import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
 import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder-options.js";
 import { resolveSchedule } from "../src/capture/schedule.js";
-import { InvalidOptionError, RunStateError } from "../src/errors.js";
-import { openLiveView } from "../src/live/open-live-view.js";
-import type { LiveView } from "../src/live/start-live-view.js";
+import { RunStateError } from "../src/errors.js";
 import type { LandscapeWarning } from "../src/warning.js";
+import { checkLivePageOptions, LivePage, type LivePageOptions } from "./live-page.js";
 import { resolveLogsInto } from "./resolve-logs-into.js";
 import { FitSchedule } from "./schedule.js";
 
-/** Options of {@link TrajectoryCallback}: those of every capture. */
-export interface TrajectoryCallbackOptions extends CaptureOptions {
-  /**
-   * Serves a page on 127.0.0.1 that grows with the training, on the given port or any that is free. A thread
-   * of its own does it, until the process ends, which it does not hold up, or `closeLive` is called. Default false.
-   */
-  readonly live?: boolean | { readonly port?: number };
-  /**
-   * Called with the live page's address when training begins. Default: it is said in a process warning
-   * (`process.emitWarning`, code "live-view"); it also stands in `liveUrl`.
-   */
-  readonly onLive?: (url: string) => void;
-}
+/** Options of {@link TrajectoryCallback}: those of every capture, and of the live page. */
+export interface TrajectoryCallbackOptions extends CaptureOptions, LivePageOptions {}
 
 /**
  * A snapshot that waits: the initial weights for the end of the first batch, which tells the rate in use,
@@ -66,10 +54,9 @@ interface Session {
  */
 export class TrajectoryCallback extends tf.CustomCallback {
   readonly #options: TrajectoryCallbackOptions;
+  readonly #live: LivePage;
   #model: tf.LayersModel | null = null;
   #session: Session | null = null;
-  #live: LiveView | null = null;
-  #liveWarnings: readonly LandscapeWarning[] = [];
   #hasTrained = false;
 
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
@@ -77,8 +64,9 @@ export class TrajectoryCallback extends tf.CustomCallback {
     super({});
     checkCaptureOptions(options);
     resolveSchedule(options.schedule);
-    checkLive(options);
+    checkLivePageOptions(options);
     this.#options = options;
+    this.#live = new LivePage(options.directory, options);
   }
 
   /** The run directory as given in the options. */
@@ -93,19 +81,17 @@ export class TrajectoryCallback extends tf.CustomCallback {
 
   /** What the user should know of the capture; empty before training. */
   get warnings(): readonly LandscapeWarning[] {
-    return [...(this.recorder?.warnings ?? []), ...this.#liveWarnings];
+    return [...(this.recorder?.warnings ?? []), ...this.#live.warnings];
   }
 
   /** Address of the live page, or null if there is none. */
   get liveUrl(): string | null {
-    return this.#live?.url ?? null;
+    return this.#live.url;
   }
 
   /** Ends the live page, which otherwise stays until the process ends. Idempotent. */
   async closeLive(): Promise<void> {
-    const live = this.#live;
-    this.#live = null;
-    await live?.close();
+    await this.#live.close();
   }
 
   /** Called by TensorFlow.js. @internal */
@@ -139,7 +125,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
       learningRate: Number.NaN,
       logs: {},
     };
-    await this.#openLive();
+    await this.#live.open();
     // `fitDataset` does not say where it begins before its first epoch does.
     const { initialEpoch } = this.params ?? {};
     if (typeof initialEpoch === "number") await this.#beginEpoch(initialEpoch);
@@ -228,29 +214,6 @@ export class TrajectoryCallback extends tf.CustomCallback {
     }
   }
 
-  /** The page follows the directory, so that one serves a run that is resumed as well. It never stops a training. */
-  async #openLive(): Promise<void> {
-    const { live = false, onLive } = this.#options;
-    if (live === false || this.#live !== null) return;
-    try {
-      const { view, warnings } = await openLiveView(this.directory, live === true ? {} : live);
-      this.#live = view;
-      this.#liveWarnings = warnings;
-    } catch (error) {
-      const message = `${this.directory}: training goes on without its live page: ${(error as Error).message}`;
-      this.#liveWarnings = [{ code: "live-failed", message }];
-      process.emitWarning(message, { type: "LandscapeWarning", code: "live-failed" });
-      return;
-    }
-    const { url } = this.#live;
-    if (onLive !== undefined) onLive(url);
-    else
-      process.emitWarning(`live page of ${this.directory}: ${url}`, {
-        type: "LandscapeNotice",
-        code: "live-view",
-      });
-  }
-
   /** Where training is now, with what is known of the last epoch. */
   #position({ schedule, learningRate, logs }: Session): RecorderPosition {
     return { epoch: schedule.epoch, iteration: schedule.iteration, learningRate, logs };
@@ -271,20 +234,6 @@ export class TrajectoryCallback extends tf.CustomCallback {
     }
     const logs = epochLogs ?? update.logs ?? {};
     await session.recorder.write(captured, { ...update, epoch, iteration, logs });
-  }
-}
-
-function checkLive({ live, onLive }: TrajectoryCallbackOptions): void {
-  const port = typeof live === "object" ? live?.port : undefined;
-  const isPort = port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535);
-  const isKnown =
-    live === undefined || typeof live === "boolean" || (typeof live === "object" && live !== null);
-  if (!isKnown || !isPort) {
-    const got = JSON.stringify(live) ?? String(live);
-    throw new InvalidOptionError("live", "true, false or { port } with a port from 0 to 65535", got);
-  }
-  if (onLive !== undefined && typeof onLive !== "function") {
-    throw new InvalidOptionError("onLive", "a function", String(onLive));
   }
 }
 

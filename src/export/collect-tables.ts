@@ -6,7 +6,7 @@ import { readArtifact } from "../store/artifact-file.js";
 import type { Run } from "../store/run.js";
 import type { LandscapeWarning } from "../warning.js";
 import { unitOf } from "./column-units.js";
-import { type ExportTable, rowCount, type TableColumn, type TableKind } from "./export-table.js";
+import { type ExportTable, rowCount, TABLE_KINDS, type TableColumn, type TableKind } from "./export-table.js";
 import { createFileNamer } from "./safe-name.js";
 import { snapshotTable } from "./snapshot-table.js";
 
@@ -34,19 +34,24 @@ export interface CollectedTables {
  * A result that was computed from other snapshots than the run holds now is read all the same, with a
  * warning: its provenance goes with it.
  *
+ * @param what - kinds of results that are read; default all.
  * @throws {@link FormatError} if a file of a known kind is damaged. Arrow files of other kinds that are no
  * results are left out, with a warning.
  */
-export async function collectTables(run: Run): Promise<CollectedTables> {
+export async function collectTables(
+  run: Run,
+  what: readonly TableKind[] = TABLE_KINDS,
+): Promise<CollectedTables> {
   const nameOf = createFileNamer();
   const snapshots = snapshotTable(run, nameOf("snapshots"));
   const digest = await run.digest();
   const tables: ExportTable[] = [];
   const warnings: LandscapeWarning[] = [];
   for (const folder of await resultFolders(run.directory)) {
+    const kind = Object.hasOwn(KINDS, folder) ? (KINDS[folder] as TableKind) : "other";
+    if (!what.includes(kind)) continue;
     for (const base of await arrowFiles(join(run.directory, folder))) {
       const source = `${folder}/${base}.arrow`;
-      const kind = Object.hasOwn(KINDS, folder) ? (KINDS[folder] as TableKind) : "other";
       const artifact = await readResult(join(run.directory, folder, `${base}.arrow`), kind, warnings);
       if (artifact === null) continue;
       tables.push(toTable(artifact, kind, nameOf(`${folder}-${base}`), source, snapshots));
@@ -55,7 +60,7 @@ export async function collectTables(run: Run): Promise<CollectedTables> {
       if (stale.length > 0) warnings.push(staleWarning(run, source));
     }
   }
-  return { tables: [...tables, snapshots], warnings };
+  return { tables: what.includes("snapshots") ? [...tables, snapshots] : tables, warnings };
 }
 
 function staleWarning(run: Run, source: string): LandscapeWarning {

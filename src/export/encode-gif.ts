@@ -1,5 +1,5 @@
-import gifenc from "gifenc";
 import { InvalidDataError } from "../errors.js";
+import { gifenc } from "./gifenc-package.js";
 
 /** A moving picture: frames of one size, opaque. */
 export interface GifFrames {

@@ -50,9 +50,8 @@ interface Planned {
 export async function exportRun(run: Run, options: ExportOptions): Promise<ExportResult> {
   checkExportOptions(options);
   const { formats, what = TABLE_KINDS, directory = join(run.directory, "export"), signal } = options;
-  const collected = await collectTables(run);
-  const tables = collected.tables.filter(({ kind }) => what.includes(kind));
-  const warnings = [...collected.warnings];
+  const { tables, warnings: found } = await collectTables(run, what);
+  const warnings = [...found];
   const planned: Planned[] = [];
   for (const format of ["csv", "npz"] as const) {
     if (!formats.includes(format)) continue;

@@ -2,11 +2,11 @@ import { InvalidOptionError } from "../errors.js";
 import type { ThemeName } from "../report/palette.js";
 import { TABLE_KINDS, type TableKind } from "./export-table.js";
 
-/** Formats that a run is exported to. */
-export const EXPORT_FORMATS = ["svg", "png", "gif", "csv", "npz", "vtk"] as const;
+/** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
+export type ExportFormat = "svg" | "png" | "gif" | "csv" | "npz" | "vtk";
 
-/** One of {@link EXPORT_FORMATS}; "vtk" writes `.vts` and `.vtp` files. */
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+/** Every format. */
+export const EXPORT_FORMATS: readonly ExportFormat[] = ["svg", "png", "gif", "csv", "npz", "vtk"];
 
 /** Options of {@link exportRun}. */
 export interface ExportOptions {

@@ -31,5 +31,7 @@ interface GifEncoder {
   applyPalette(rgba: Uint8Array, palette: readonly Color[]): Uint8Array;
 }
 
+const require = createRequire(import.meta.url);
+
 /** gifenc is CommonJS that calls itself a module: what a default import of it is depends on the loader. */
-export const gifenc = createRequire(import.meta.url)("gifenc") as GifEncoder;
+export const gifenc = require("gifenc") as GifEncoder;

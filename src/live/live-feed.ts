@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cleanText } from "../report/clean-text.js";
 import { encodeNumber } from "../report/json-number.js";
@@ -8,9 +9,12 @@ import { RunningGram } from "./running-gram.js";
 import { type RunningPlane, runningPlane } from "./running-plane.js";
 import { createThetaCache } from "./theta-cache.js";
 
-/** Options of {@link LiveFeed}. */
+/** How a run directory is followed. */
 export interface LiveFeedOptions {
-  /** Share of one core's time that may be spent while the run is being written; default 1, no limit. */
+  /**
+   * Share of this thread's time that may be spent while the run is being written, counted from the beginning;
+   * default 1, no limit.
+   */
   readonly share?: number;
   /** Milliseconds between looks at the directory; default 200. */
   readonly interval?: number;
@@ -20,19 +24,23 @@ export interface LiveFeedOptions {
 const MOST_POINTS = 2000;
 /** Milliseconds of work on the plane before what is known is published. */
 const PUBLISH_AFTER = 250;
+/** Milliseconds of work that are free: loading and compiling this code takes some before the first picture. */
+const FREE_WORK = 1000;
 
 /**
  * Follows a run directory and tells, again and again, what its live page shows.
  *
- * Curves come with every look; the plane follows at its own pace, snapshot by snapshot. After work that took
- * t the feed rests for t·(1/share − 1) as long as the run is being written, so that training beside it keeps
- * its processor.
+ * Curves come with every look; the plane follows at its own pace, snapshot by snapshot: where this thread has
+ * been busy for more than its share of the time it waits, as long as the run is being written, so that
+ * training beside it keeps its processor.
  */
 export class LiveFeed {
   readonly #follower: RunFollower;
   readonly #share: number;
   readonly #interval: number;
   readonly #stop = new AbortController();
+  #begun = 0;
+  #busyBefore = 0;
   #generation = 0;
   #gram: RunningGram;
   #cache: ReturnType<typeof createThetaCache>;
@@ -67,13 +75,11 @@ export class LiveFeed {
    */
   async follow(publish: (state: LiveState) => void): Promise<void> {
     publish(this.#state());
+    this.#begun = performance.now();
+    this.#busyBefore = performance.eventLoopUtilization().active;
     while (!this.#stop.signal.aborted) {
-      const start = performance.now();
       const didWork = await this.#workOnce(publish);
-      const worked = performance.now() - start;
-      const isLimited = this.#share < 1 && this.#follower.isInUse;
-      const rest = isLimited ? worked * (1 / this.#share - 1) : 0;
-      await this.#sleep(Math.max(rest, didWork ? 0 : this.#interval));
+      await this.#sleep(didWork ? 0 : this.#interval);
     }
   }
 
@@ -106,17 +112,23 @@ export class LiveFeed {
   async #addRows(): Promise<boolean> {
     const { snapshots } = this.#follower;
     const start = performance.now();
-    if (this.#added >= snapshots.length) return false;
+    if (this.#added >= snapshots.length || !this.#mayWork()) return false;
     while (this.#added < snapshots.length && !this.#stop.signal.aborted) {
       const step = this.#added;
       const theta = await this.#follower.readTheta(step);
       if (await this.#gram.add(step, theta)) this.#cache.keep(step, theta);
       else this.#leftOut++;
       this.#added++;
-      if (performance.now() - start > PUBLISH_AFTER) break;
+      if (performance.now() - start > PUBLISH_AFTER || !this.#mayWork()) break;
     }
     this.#plane = runningPlane(this.#gram.rows, this.#plane);
     return true;
+  }
+
+  #mayWork(): boolean {
+    if (this.#share >= 1 || !this.#follower.isInUse) return true;
+    const busy = performance.eventLoopUtilization().active - this.#busyBefore;
+    return busy <= FREE_WORK + this.#share * (performance.now() - this.#begun);
   }
 
   #startOver(): void {

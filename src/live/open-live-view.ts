@@ -6,7 +6,7 @@ import type { LandscapeWarning } from "../warning.js";
 import type { LiveWorkerData, LiveWorkerReply } from "./live-worker.js";
 import { type LiveView, type LiveViewOptions, startLiveView } from "./start-live-view.js";
 
-/** Share of one core that a live view may take from the training that it shows. */
+/** Share of one core that a live view's thread may take from the training that it shows. */
 const SHARE = 0.02;
 
 /** A live view beside a training, and what the user should know of it. */
@@ -28,10 +28,10 @@ export async function openLiveView(
   directory: string,
   options: Pick<LiveViewOptions, "port"> = {},
 ): Promise<OpenedLiveView> {
-  const settings = { ...options, share: SHARE };
   const file = new URL("./live-worker.js", import.meta.url);
-  if (existsSync(file)) return { view: await openWorker(file, directory, settings), warnings: [] };
-  const view = await startLiveView(directory, settings);
+  if (existsSync(file))
+    return { view: await openWorker(file, directory, { ...options, share: SHARE }), warnings: [] };
+  const view = await startLiveView(directory, options);
   view.unref();
   const message =
     "The live view is served by the training thread: its compiled thread is not beside the sources.";

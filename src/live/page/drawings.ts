@@ -13,7 +13,7 @@ export function drawPlane(state: LiveState): Drawing | null {
   element("plane-caption").textContent = caption.replaceAll(" %", "\u00a0%");
   if (plane === null) return null;
   return {
-    description: `Path of ${state.snapshots} snapshots. ${caption}`,
+    description: `Path of ${plane.steps.length} snapshots. ${caption}`,
     height: livePlaneHeight,
     option: (width, theme) => livePlaneOption(state, plane, { width, theme }),
   };

@@ -28,9 +28,10 @@ export function encodeNpz(table: ExportTable): Uint8Array {
 function shaped({ name, values, width }: TableColumn, table: ExportTable): ShapedArray {
   const { grid } = table;
   if (width !== undefined) return { values, shape: [rowCount(table), width] };
-  if (grid === null || !(values instanceof Float64Array)) return { values, shape: [values.length] };
-  if (name === "alpha") return { values: values.slice(0, grid.width), shape: [grid.width] };
-  if (name === "beta") {
+  if (grid === null) return { values, shape: [values.length] };
+  const isCoordinate = values instanceof Float64Array;
+  if (name === "alpha" && isCoordinate) return { values: values.slice(0, grid.width), shape: [grid.width] };
+  if (name === "beta" && isCoordinate) {
     const rows = Float64Array.from({ length: grid.height }, (_, j) => values[j * grid.width] as number);
     return { values: rows, shape: [grid.height] };
   }

@@ -9,11 +9,12 @@ const HIDDEN_POINT = 2;
  * Encodes a surface as a VTK structured grid (`.vts`) for ParaView.
  *
  * Points are (alpha, beta, height) in units of the plane, the height that of the clipped logarithm of the
- * loss. Point data: `loss` as it is, `logLoss` (log10, clipped), the metrics, `isFinite`, and `vtkGhostType`,
+ * loss. Point data: `loss` as it is, `logLoss` (log10, clipped), the metrics, `isFinite`, `evaluated` where not
+ * every point was, and `vtkGhostType`,
  * which blanks the points whose loss is not finite. The scale of the heights stands in the field data.
  */
 export function encodeVts(
-  { alpha, beta, loss, metrics }: Pick<Surface, "alpha" | "beta" | "loss" | "metrics">,
+  { alpha, beta, loss, metrics, partial }: Pick<Surface, "alpha" | "beta" | "loss" | "metrics" | "partial">,
   scale: HeightScale,
 ): string {
   const [width, height] = [alpha.length, beta.length];
@@ -30,6 +31,7 @@ export function encodeVts(
     { name: "logLoss", values: loss.map((value) => clippedLog(value, scale)) },
     ...Object.entries(metrics).map(([name, values]) => ({ name: `metric:${name}`, values })),
     { name: "isFinite", values: finite },
+    ...(partial === undefined ? [] : [{ name: "evaluated", values: Int32Array.from(partial.evaluated) }]),
     { name: "vtkGhostType", values: finite.map((is) => (is === 1 ? 0 : HIDDEN_POINT)) },
   ];
   const extent = `0 ${width - 1} 0 ${height - 1} 0 0`;

@@ -157,6 +157,17 @@ export {
   MissingDependencyError,
   RunStateError,
 } from "./errors.js";
+// Export and live view
+export type {
+  ExportFormat,
+  ExportOptions,
+} from "./export/export-options.js";
+export { type ExportedFile, type ExportResult, exportRun } from "./export/export-run.js";
+export type { TableKind } from "./export/export-table.js";
+export type { PathAnimationOptions } from "./export/path-animation.js";
+export { type RenderGifOptions, renderGif } from "./export/render-gif.js";
+export type { LiveFeedOptions } from "./live/live-feed.js";
+export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
 export { createLossEvaluator } from "./model/create-loss-evaluator.js";
 export {

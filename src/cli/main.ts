@@ -14,11 +14,13 @@ import {
 } from "./command-options.js";
 import { demo } from "./commands/demo.js";
 import { addEmbed } from "./commands/embed-command.js";
+import { addExport } from "./commands/export-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
 import { pca } from "./commands/pca.js";
 import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
+import { addWatch } from "./commands/watch-command.js";
 import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
@@ -54,6 +56,8 @@ function createProgram(): Command {
   addLine(program);
   addWeights(program);
   addEmbed(program);
+  addExport(program);
+  addWatch(program);
   return program;
 }
 

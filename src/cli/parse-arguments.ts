@@ -13,6 +13,15 @@ export function parseCount(name: string, least = 1): (text: string) => number {
   };
 }
 
+/** Returns a parser of positive numbers for commander. */
+export function parsePositive(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError(`${name}: expected a positive number, got "${text}".`);
+  };
+}
+
 /** Parses "21" or "21x15" into grid points along the first and second axis. */
 export function parsePoints(text: string): readonly [number, number] {
   const match = /^(\d+)(?:x(\d+))?$/.exec(text.trim());

@@ -10,6 +10,7 @@ import {
   sliceOptions,
   subcommand,
 } from "./command-options.js";
+import { addCompare } from "./commands/compare-command.js";
 import { demo } from "./commands/demo.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
@@ -50,6 +51,7 @@ function createProgram(): Command {
   addInterpolate(program);
   addLine(program);
   addWeights(program);
+  addCompare(program);
   return program;
 }
 

@@ -1,5 +1,6 @@
 import { escapeHtml } from "./escape.js";
 import type { TableFigure, TableRow } from "./table-figure.js";
+import { KEY_COLORS } from "./table-style.js";
 
 /**
  * Returns a table as HTML: caption, heads with scope, one body a group, definitions as a list that the rows
@@ -11,7 +12,7 @@ export function tableFigureHtml(figure: TableFigure, id: string): string {
   const span = figure.columns.length + 1;
   const head = figure.columns.map(
     ({ title, color }) =>
-      `<th scope="col">${color === null ? "" : `<span class="key key-${color % 7}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
+      `<th scope="col">${color === null ? "" : `<span class="key key-${color % KEY_COLORS}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
   );
   const bodies = figure.groups.map(
     ({ title, rows }) =>

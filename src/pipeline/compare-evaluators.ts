@@ -3,6 +3,7 @@ import pick from "lodash/pick.js";
 import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
 import type { EngineEvaluator } from "../engine/engine-evaluator.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
+import { disposeOptimizer } from "../model/optimizer-from-manifest.js";
 import { anonymousTopology } from "../model/topology.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { canonicalJson, type JsonValue } from "../store/provenance.js";
@@ -44,7 +45,10 @@ export async function openRunEvaluators(
   const models: tf.LayersModel[] = [];
   const dispose = (): void => {
     for (const evaluator of evaluators) evaluator.dispose();
-    for (const model of models) model.dispose();
+    for (const model of models) {
+      disposeOptimizer(model.optimizer);
+      model.dispose();
+    }
   };
   const known = new Map<unknown, Map<string, RunSets>>();
   try {

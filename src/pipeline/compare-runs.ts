@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
+import { condenseWarnings } from "../condense-warnings.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { cleanText } from "../report/clean-text.js";
 import type { Run } from "../store/run.js";
@@ -74,7 +75,7 @@ async function compareOpened(
   const planes = await comparedPlanes(opened, linearAlgebra, options);
   const lines = await linesAround(opened, options);
   const runs = await comparedFacts(opened, planes, lines, options);
-  const warnings = uniqueWarnings([
+  const warnings = condenseWarnings([
     ...opened.flatMap(({ run, sets }) => [
       ...run.warnings,
       ...sets.flatMap(({ evaluator }) => evaluator.warnings ?? []),
@@ -114,9 +115,4 @@ function differentLosses(opened: readonly [OpenedRun, ...OpenedRun[]]): Landscap
   if (other === undefined) return [];
   const message = `"${first.name}" was trained on ${lossOf(first)}, "${other.name}" on ${lossOf(other)}: their losses cannot be compared`;
   return [{ code: "different-losses", message }];
-}
-
-function uniqueWarnings(warnings: readonly LandscapeWarning[]): LandscapeWarning[] {
-  const messages = warnings.map(({ message }) => message);
-  return warnings.filter(({ message }, index) => messages.indexOf(message) === index);
 }

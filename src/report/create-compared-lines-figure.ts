@@ -1,3 +1,4 @@
+import { condenseWarnings } from "../condense-warnings.js";
 import { InvalidDataError } from "../errors.js";
 import type { LineSlice } from "../slices/line-slice.js";
 import { curveValues, seedBand } from "../slices/seed-band.js";
@@ -75,7 +76,7 @@ export function createComparedLinesFigure(
       batchNormSentence(first.slice.batchNorm),
     ],
     provenance: lineProvenance(first.slice, setsOf(first.slice), dataName),
-    notes: runs.flatMap(({ slice }) => slice.warnings.map(({ message }) => message)),
+    notes: condenseWarnings(runs.flatMap(({ slice }) => slice.warnings)).map(({ message }) => message),
   });
 }
 

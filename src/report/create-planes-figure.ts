@@ -1,3 +1,4 @@
+import { condenseWarnings } from "../condense-warnings.js";
 import { InvalidDataError } from "../errors.js";
 import type { Surface } from "../surface/surface.js";
 import { checkSurface } from "./check-figure-surface.js";
@@ -75,13 +76,9 @@ export function createPlanesFigure(input: PlanesFigureInput): MapsFigure {
     aspect: "equal",
     caption: captionOf(input, maps),
     provenance: evaluationLine([{ surface: first.surface }], input.dataName),
-    notes: [
-      ...new Set(
-        planes.flatMap(({ surface, trajectory }) =>
-          [...surface.warnings, ...trajectory.warnings].map(({ message }) => cleanText(message)),
-        ),
-      ),
-    ],
+    notes: condenseWarnings(
+      planes.flatMap(({ surface, trajectory }) => [...surface.warnings, ...trajectory.warnings]),
+    ).map(({ message }) => cleanText(message)),
     description: `${heading}. ${maps.length} contour maps of the ${lossName}: ${maps.map(describeMap).join(" ")}`,
   };
 }

@@ -18,7 +18,7 @@ export function tableFigureHtml(figure: TableFigure, id: string): string {
     ({ title, rows }) =>
       `<tbody><tr><th scope="rowgroup" colspan="${span}">${escapeHtml(title)}</th></tr>${rows.map((row) => rowHtml(row, id)).join("")}</tbody>`,
   );
-  return `<div class="scroll table"><table class="values"><caption class="out">${escapeHtml(figure.description)}</caption><thead><tr><th scope="col">${escapeHtml(figure.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
+  return `<div class="scroll table" role="region" tabindex="0" aria-label="${escapeHtml(figure.title)}"><table class="values"><caption class="out">${escapeHtml(figure.description)}</caption><thead><tr><th scope="col">${escapeHtml(figure.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
 ${definitionsHtml(figure.definitions, id)}`;
 }
 

@@ -190,6 +190,7 @@ export type { PlaneStage } from "./pipeline/pca-stage.js";
 export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js";
 export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
 export { readAnalysis } from "./pipeline/read-analysis.js";
+export { readStoredFigures, type StoredFigures } from "./pipeline/read-stored-figures.js";
 export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
 export type { SliceOptions } from "./pipeline/slice-options.js";
 export {

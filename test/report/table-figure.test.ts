@@ -159,7 +159,7 @@ describe("a table as a picture", () => {
     [4, undefined],
     [2, 360],
     [4, 600],
-    [9, 800],
+    [7, 700],
   ])("lets no text overlap another or leave it: %i runs, width %s", (count, width) => {
     const runs = Array.from({ length: count }, (_, i) => factsOf(`a run of a rather long name, number ${i}`));
     const layout = texts(runs, width);

@@ -229,6 +229,7 @@ export {
   type PlaneInput,
   type PlanesFigureInput,
 } from "./report/create-planes-figure.js";
+export { createProgressFigure } from "./report/create-progress-figure.js";
 export {
   createTrainingFigure,
   type RunCurves,
@@ -248,6 +249,7 @@ export type {
   FigurePoint,
   FigureSurface,
   Progress,
+  Setting,
   TrajectoryFigure,
 } from "./report/figure.js";
 export type { FigureAxesInput } from "./report/figure-axis.js";
@@ -259,6 +261,9 @@ export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
 export { type RenderPngOptions, renderPng } from "./report/render-png.js";
 export { type PictureSize, renderSvg } from "./report/render-svg.js";
+export { runSettings } from "./report/run-settings.js";
+export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
+export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
 export { tableCsv } from "./report/table-csv.js";
 export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "./report/table-figure.js";
 export { tableOption, tableSize } from "./report/table-option.js";
@@ -268,6 +273,7 @@ export {
   trajectoryOption,
   trajectorySize,
 } from "./report/trajectory-option.js";
+export { withScaleKind } from "./report/with-scale-kind.js";
 export {
   type EpsilonSharpness,
   type EpsilonSharpnessOptions,

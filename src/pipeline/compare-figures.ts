@@ -4,6 +4,7 @@ import { type ComparedFacts, createComparisonTable } from "../report/create-comp
 import { createPlanesFigure } from "../report/create-planes-figure.js";
 import { createTrainingFigure } from "../report/create-training-figure.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { runSettings } from "../report/run-settings.js";
 import type { LineSlice } from "../slices/line-slice.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
 import type { LandscapeWarning } from "../warning.js";
@@ -41,7 +42,11 @@ export function compareFigures(
   const title = options.title ?? opened.map(({ name }) => name).join(" and ");
   const data = pick(options, ["dataName"]);
   const texts = { lossName: "training loss", ...data };
-  const named = opened.map(({ name, run: { snapshots } }) => ({ name, snapshots }));
+  const named = opened.map(({ name, run }) => ({
+    name,
+    snapshots: run.snapshots,
+    settings: runSettings(run),
+  }));
   const paths = (trajectories: readonly (Trajectory | undefined)[]) =>
     named.map((run, index) => ({ ...run, trajectory: trajectories[index] as Trajectory }));
   const figures: NamedFigure[] = [];

@@ -2,6 +2,7 @@ import type { Directions } from "../directions/directions.js";
 import type { AnyFigure } from "../report/any-figure.js";
 import { createMapsFigure } from "../report/create-maps-figure.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { runSettings } from "../report/run-settings.js";
 import type { SetSurface } from "../slices/evaluate-sets.js";
 import type { Run } from "../store/run.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
@@ -33,10 +34,11 @@ export function planeFigure(
   plane: SlicePlane,
   place: Pick<PlanePoints, "labels" | "marks" | "isBetween"> & { readonly directions: Directions | null },
   surfaces: readonly SetSurface[],
-  { manifest: { name }, snapshots }: Run,
+  run: Run,
   trajectory: Trajectory | null,
   options: PlaneFigureOptions,
 ): AnyFigure {
+  const { name } = run.manifest;
   const title = options.title ?? (place.isBetween ? TITLES[plane] : `${name}: ${TITLES[plane]}`);
   const { dataName, batchNorm } = options;
   const named = dataName === undefined ? {} : { dataName };
@@ -46,7 +48,7 @@ export function planeFigure(
       title,
       surface: first.surface,
       axes: place.directions,
-      paths: [{ name, snapshots, trajectory }],
+      paths: [{ name, snapshots: run.snapshots, settings: runSettings(run), trajectory }],
       caption: "Shown for comparison only: such a plane holds almost nothing of the path's shape.",
       ...named,
     });

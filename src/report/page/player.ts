@@ -109,8 +109,12 @@ export function createPlayer(options: PlayerOptions): Player {
   }
 
   slider.addEventListener("input", () => {
+    const chosen = Number(slider.value);
     pause();
-    moveTo(Number(slider.value));
+    moveTo(chosen);
+  });
+  slider.addEventListener("keydown", (event) => {
+    if (event.key === " " && press(event.key)) event.preventDefault();
   });
   show();
   return {

@@ -50,7 +50,7 @@ describe("compare", () => {
     expect(result.cosine[1][1]).toBe(1);
     expect(result.joint.explainedVarianceRatio.length).toBe(2);
     expect(result.whyNoJoint).toBeNull();
-    const names = ["joint", "planes", "lines", "table", "training"];
+    const names = ["joint", "joint-3d", "planes", "lines", "table", "training"];
     const wanted = [
       ...names.flatMap((name) => [`${name}.svg`, `${name}.png`]),
       "table.csv",

@@ -15,14 +15,18 @@ export function lineOptions(command: Command): Command {
   return pictureOptions(sliceOptions(line));
 }
 
-/** Options of the commands that evaluate a model on a data module. */
+/** Options of the commands that slice a loss. */
 export function sliceOptions(command: Command): Command {
+  return evaluationOptions(command).addOption(
+    new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
+  );
+}
+
+/** Options of the commands that evaluate a model on a data module. */
+export function evaluationOptions(command: Command): Command {
   return command
     .requiredOption("--data <module>", "JS or TS module that exports loadData()")
     .option("--test", "evaluate on the module's loadTestData() as well")
-    .addOption(
-      new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
-    )
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .addOption(

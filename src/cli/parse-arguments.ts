@@ -28,6 +28,15 @@ export function parseMargin(text: string): number {
   throw new InvalidArgumentError(`--margin: expected a number of at least 0, got "${text}".`);
 }
 
+/** Returns a parser of finite numbers above 0 for commander. */
+export function parsePositive(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError(`${name}: expected a number above 0, got "${text}".`);
+  };
+}
+
 /** Parses "1,2" (counted from 1, as on the axes) into indices from 0. */
 export function parseComponents(text: string): readonly [number, number] {
   const match = /^\s*([1-9]\d*)\s*,\s*([1-9]\d*)\s*$/.exec(text);

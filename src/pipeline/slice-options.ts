@@ -18,7 +18,10 @@ export interface SliceOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Everything that a slice's values depend on. */
+/**
+ * Everything that a slice's values depend on. The engine does not enter: all engines give the same loss to
+ * rounding, the slice says which one gave its values, and a choice by measuring must not make it stale.
+ */
 export function sliceProvenance(
   kind: string,
   options: { readonly [key: string]: JsonValue },
@@ -32,12 +35,11 @@ export function sliceProvenance(
     version: 1,
     options: {
       ...options,
-      sets: sets.map(({ name, evaluator: { lossMode, metricNames, samples, engine } }) => ({
+      sets: sets.map(({ name, evaluator: { lossMode, metricNames, samples } }) => ({
         name,
         loss: lossMode,
         metrics: metricNames,
         samples,
-        engine: { ...engine },
       })),
       calibrationSamples: recalibrator?.samples ?? null,
     },

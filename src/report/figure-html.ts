@@ -1,8 +1,12 @@
 import type { AnyFigure } from "./any-figure.js";
+import type { ChartFigure } from "./chart-figure.js";
 import { escapeHtml } from "./escape.js";
 import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
+import type { MapsFigure } from "./maps-figure.js";
+import type { TableFigure } from "./table-figure.js";
+import { tableFigureHtml } from "./table-html.js";
 
 /** Whether the page needs its script for three dimensions to show a figure. */
 export function hasDepth(figure: AnyFigure): boolean {
@@ -14,7 +18,20 @@ export function sectionHtml(figure: AnyFigure, index: number, pageTitle: string)
   const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
   return `<section>
 ${heading}<figure>
-${figure.kind === "trajectory" ? trajectoryHtml(figure, index) : staticHtml(figure, index)}</section>`;
+${contentHtml(figure, index)}</section>`;
+}
+
+function contentHtml(figure: AnyFigure, index: number): string {
+  if (figure.kind === "trajectory") return trajectoryHtml(figure, index);
+  return figure.kind === "table" ? valuesHtml(figure, index) : staticHtml(figure, index);
+}
+
+/** A table is complete without script. */
+function valuesHtml(figure: TableFigure, index: number): string {
+  return `${tableFigureHtml(figure, `table-${index}`)}<figcaption>
+${captionHtml(figure)}</figcaption>
+</figure>
+`;
 }
 
 function trajectoryHtml(figure: TrajectoryFigure, index: number): string {
@@ -45,7 +62,7 @@ function settingsHtml({ paths, provenance }: TrajectoryFigure): string {
 `;
 }
 
-function staticHtml(figure: Exclude<AnyFigure, TrajectoryFigure>, index: number): string {
+function staticHtml(figure: ChartFigure | MapsFigure, index: number): string {
   return `<div class="chart" data-figure="${index}" role="img" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
 ${captionHtml(figure)}</figcaption>

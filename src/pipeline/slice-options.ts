@@ -1,6 +1,8 @@
 import type { EvaluationSet } from "../slices/line-slice.js";
 import type { JsonValue, Provenance } from "../store/provenance.js";
 import type { BatchNormPolicyName, Recalibrator } from "../surface/batch-norm-policy.js";
+import type { SurfaceBudget } from "../surface/budget.js";
+import { engineFact } from "./engine-fact.js";
 import type { ModelPoint } from "./model-point.js";
 
 /** What every slice is computed with beside its models. */
@@ -13,15 +15,16 @@ export interface SliceOptions {
   readonly directory?: string;
   /** Computes everything again, also where stored results are up to date. Default false. */
   readonly force?: boolean;
+  /** Where a surface interrupted earlier is to go on; as `AnalyzeOptions` has it. */
+  readonly resume?: boolean;
+  /** Ends a surface early. Default no limit. Lines are short, and always complete. */
+  readonly budget?: SurfaceBudget;
   readonly signal?: AbortSignal;
   /** Called after each point with the points done and all to do. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/**
- * Everything that a slice's values depend on. The engine does not enter: all engines give the same loss to
- * rounding, the slice says which one gave its values, and a choice by measuring must not make it stale.
- */
+/** Everything that a slice's values depend on. */
 export function sliceProvenance(
   kind: string,
   options: { readonly [key: string]: JsonValue },
@@ -35,11 +38,12 @@ export function sliceProvenance(
     version: 1,
     options: {
       ...options,
-      sets: sets.map(({ name, evaluator: { lossMode, metricNames, samples } }) => ({
+      sets: sets.map(({ name, evaluator }) => ({
         name,
-        loss: lossMode,
-        metrics: metricNames,
-        samples,
+        loss: evaluator.lossMode,
+        metrics: evaluator.metricNames,
+        samples: evaluator.samples,
+        engine: engineFact(evaluator),
       })),
       calibrationSamples: recalibrator?.samples ?? null,
     },
@@ -50,6 +54,7 @@ export function sliceProvenance(
       ...Object.fromEntries(sets.map(({ name, evaluator }) => [`network:${name}`, evaluator.modelDigest])),
       ...(recalibrator === undefined ? {} : { calibration: recalibrator.dataDigest }),
     },
+    chosen: { engines: sets.map(({ evaluator }) => ({ ...evaluator.engine })) },
   };
 }
 

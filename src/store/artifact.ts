@@ -37,12 +37,14 @@ export interface Artifact {
 const format = "tfjs-landscape-artifact";
 const formatVersion = 1;
 
+/** {@link Provenance} as JSON. */
 const provenanceSchema: z.ZodType<Provenance> = z.object({
   kind: z.string().min(1),
   version: z.number(),
   options: jsonObjectSchema,
   seed: z.number().nullable(),
   inputs: z.record(z.string(), z.string()),
+  chosen: z.exactOptional(jsonObjectSchema),
 });
 
 const metadataSchema = z.object({

@@ -19,7 +19,7 @@ import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `compare`. */
 export interface CompareCommandOptions
-  extends Omit<SliceCommandOptions, "batchNorm">,
+  extends Omit<SliceCommandOptions, "batchNorm" | "workers" | "threads">,
     PlaneCommandOptions,
     NormalizationCommandOptions {
   readonly points?: readonly [number, number];

@@ -210,6 +210,10 @@ export { assignVariables, assignWeights, readVariables, readWeights } from "./pa
 export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js";
 export { analyzePlane } from "./pipeline/analyze-plane.js";
 export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
+export type { ComparedResults } from "./pipeline/compare-figures.js";
+export type { CompareRunsOptions, CompareStep } from "./pipeline/compare-options.js";
+export type { RunPlane } from "./pipeline/compare-planes.js";
+export { compareRuns, type RunsComparison } from "./pipeline/compare-runs.js";
 export { embed } from "./pipeline/embed.js";
 export type { EmbedOptions, EmbedStep } from "./pipeline/embed-options.js";
 export {
@@ -223,6 +227,7 @@ export type { PlaneStage } from "./pipeline/pca-stage.js";
 export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js";
 export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
 export { readAnalysis } from "./pipeline/read-analysis.js";
+export { readStoredFigures, type StoredFigures } from "./pipeline/read-stored-figures.js";
 export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
 export { type RunPoints, type RunPointsOptions, rawGram, readRunPoints } from "./pipeline/run-points.js";
 export type { SliceOptions } from "./pipeline/slice-options.js";
@@ -244,9 +249,25 @@ export type { AccuracyForm } from "./report/chart-parts.js";
 // Figures and reports
 export { type ContourScale, type ContourScaleOptions, createContourScale } from "./report/contour-scale.js";
 export type { Interpolation } from "./report/contours.js";
+export {
+  type ComparedLinesOptions,
+  createComparedLinesFigure,
+  type RunLines,
+} from "./report/create-compared-lines-figure.js";
+export {
+  type ComparedFacts,
+  type ComparisonTableInput,
+  createComparisonTable,
+  type SetScores,
+} from "./report/create-comparison-table.js";
 export { createEmbeddingFigure, type EmbeddingFigureOptions } from "./report/create-embedding-figure.js";
 export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
 export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
+export {
+  createPlanesFigure,
+  type PlaneInput,
+  type PlanesFigureInput,
+} from "./report/create-planes-figure.js";
 export { createProgressFigure } from "./report/create-progress-figure.js";
 export { createTopologyFigure } from "./report/create-topology-figure.js";
 export {
@@ -284,7 +305,7 @@ export type {
 export type { FigureAxesInput } from "./report/figure-axis.js";
 export type { FigurePathInput } from "./report/figure-path.js";
 export type { JsonNumber } from "./report/json-number.js";
-export type { MapMark, MapPanel, MapsFigure } from "./report/maps-figure.js";
+export type { MapMark, MapPanel, MapRun, MapsFigure } from "./report/maps-figure.js";
 export { mapsOption, mapsSize } from "./report/maps-option.js";
 export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
@@ -293,6 +314,9 @@ export { type PictureSize, renderSvg } from "./report/render-svg.js";
 export { runSettings } from "./report/run-settings.js";
 export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
 export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
+export { tableCsv } from "./report/table-csv.js";
+export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "./report/table-figure.js";
+export { tableOption, tableSize } from "./report/table-option.js";
 export type { TrajectoryLayoutOptions } from "./report/trajectory-layout.js";
 export {
   type TrajectoryOptionOptions,
@@ -308,6 +332,7 @@ export {
 export { evaluateOnSets, type SetSurface, surfaceDifference } from "./slices/evaluate-sets.js";
 export { type InterpolateLineOptions, interpolateLine } from "./slices/interpolate-line.js";
 export { type LevelSetWidth, levelSetWidth } from "./slices/level-set-width.js";
+export { commonRise, type LevelSetWidths, levelSetWidths } from "./slices/level-set-widths.js";
 export type { EvaluationSet, LineCurve, LineMark, LineSlice } from "./slices/line-slice.js";
 export { type MeanLossRise, meanLossRise } from "./slices/mean-loss-rise.js";
 export { type RandomLinesOptions, randomLines } from "./slices/random-lines.js";
@@ -358,6 +383,7 @@ export { type StepAngles, stepAngles } from "./trajectory/step-angles.js";
 export { type SampledSurface, surfaceGradient } from "./trajectory/surface-gradient.js";
 export type { Trajectory } from "./trajectory/trajectory.js";
 export type { LandscapeWarning } from "./warning.js";
+export { type SolutionDistances, solutionDistances } from "./weights/solution-distances.js";
 export {
   type WeightHistogram,
   type WeightHistogramOptions,

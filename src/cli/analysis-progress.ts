@@ -1,19 +1,23 @@
-import type { AnalysisStep, AnalyzeOptions } from "../pipeline/analyze-options.js";
+import type { CompareStep } from "../pipeline/compare-options.js";
 import type { Output } from "./output.js";
 import type { Progress } from "./progress.js";
 
-const TITLES: Readonly<Record<AnalysisStep, string>> = {
+const TITLES: Readonly<Record<CompareStep, string>> = {
   directions: "principal components",
   surface: "loss surface",
   fidelity: "losses along the path",
+  planes: "loss on each run's plane",
+  lines: "random lines",
+  sharpness: "sharpness",
+  weights: "weights",
 };
 
-/** Shows each step of an analysis as a progress bar of its own; `stop` ends the last one. */
+/** Shows each step of an analysis or a comparison as a progress bar of its own; `stop` ends the last one. */
 export function analysisProgress(
   output: Output,
   prefix = "",
-): { readonly onProgress: NonNullable<AnalyzeOptions["onProgress"]>; stop(): void } {
-  let step: AnalysisStep | undefined;
+): { readonly onProgress: (step: CompareStep, done: number, total: number) => void; stop(): void } {
+  let step: CompareStep | undefined;
   let bar: Progress | undefined;
   return {
     onProgress(now, done, total) {

@@ -7,8 +7,8 @@ import {
   parseComponents,
   parseCount,
   parseLineRange,
+  parsePositive,
   parseRoles,
-  parseSeconds,
   parseShare,
   parseWorkers,
 } from "./parse-arguments.js";
@@ -23,21 +23,26 @@ export function lineOptions(command: Command): Command {
   return pictureOptions(sliceOptions(line));
 }
 
-/** Options of the commands that evaluate a model on a data module. */
+/** Options of the commands that slice a loss. */
 export function sliceOptions(command: Command): Command {
-  return command
-    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
-    .option("--test", "evaluate on the module's loadTestData() as well")
+  return evaluationOptions(command)
     .addOption(
       new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
     )
+    .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
+    .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"));
+}
+
+/** Options of the commands that evaluate a model on a data module. */
+export function evaluationOptions(command: Command): Command {
+  return command
+    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
+    .option("--test", "evaluate on the module's loadTestData() as well")
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .addOption(
       new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
     )
-    .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
-    .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"))
     .addOption(backendOption());
 }
 
@@ -62,7 +67,7 @@ export function interruptionOptions(command: Command): Command {
   return command
     .option("--resume", "go on with an interrupted surface, or say why that cannot be")
     .option("--no-resume", "start anew, whatever an interrupted surface has left")
-    .option("--max-seconds <n>", "stop after so long, with a coarser picture", parseSeconds)
+    .option("--max-seconds <n>", "stop after so long, with a coarser picture", parsePositive("--max-seconds"))
     .option("--max-points <n>", "stop after so many grid points", parseCount("--max-points"))
     .option(
       "--max-samples <n>",

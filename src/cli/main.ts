@@ -12,6 +12,7 @@ import {
   sliceOptions,
   subcommand,
 } from "./command-options.js";
+import { addCompare } from "./commands/compare-command.js";
 import { demo } from "./commands/demo.js";
 import { addEmbed } from "./commands/embed-command.js";
 import { addExport } from "./commands/export-command.js";
@@ -58,6 +59,7 @@ function createProgram(): Command {
   addEmbed(program);
   addExport(program);
   addWatch(program);
+  addCompare(program);
   return program;
 }
 
@@ -142,8 +144,8 @@ function addWeights(program: Command): void {
 
 function addPlot(program: Command): void {
   subcommand(program, "plot")
-    .description("draw a run's surface and path as SVG, PNG and one HTML page")
-    .argument("<run>", "run directory whose surface has been computed")
+    .description("draw all that a run directory holds as SVG, PNG and one HTML page")
+    .argument("<run>", "run directory with a surface, lines or weights that have been computed")
     .option("--out <dir>", "folder for the files (default: the run directory)")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html"]))
     .option("--title <text>", "title of the figure (default: the run's name)")

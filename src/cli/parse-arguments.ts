@@ -13,15 +13,6 @@ export function parseCount(name: string, least = 1): (text: string) => number {
   };
 }
 
-/** Returns a parser of positive numbers for commander. */
-export function parsePositive(name: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-    throw new InvalidArgumentError(`${name}: expected a positive number, got "${text}".`);
-  };
-}
-
 /** Parses "21" or "21x15" into grid points along the first and second axis. */
 export function parsePoints(text: string): readonly [number, number] {
   const match = /^(\d+)(?:x(\d+))?$/.exec(text.trim());
@@ -46,16 +37,18 @@ export function parseMargin(text: string): number {
   throw new InvalidArgumentError(`--margin: expected a number of at least 0, got "${text}".`);
 }
 
+/** Returns a parser of finite numbers above 0 for commander. */
+export function parsePositive(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError(`${name}: expected a number above 0, got "${text}".`);
+  };
+}
+
 /** Parses a number of worker processes, or "auto". */
 export function parseWorkers(text: string): number | "auto" {
   return text.trim() === "auto" ? "auto" : parseCount("--workers")(text);
-}
-
-/** Parses seconds, more than 0. */
-export function parseSeconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError(`--max-seconds: expected a number above 0, got "${text}".`);
 }
 
 /** Parses "1,2" (counted from 1, as on the axes) into indices from 0. */

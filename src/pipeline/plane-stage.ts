@@ -5,9 +5,6 @@ import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { resolveNormalizeOptions } from "../directions/normalize.js";
 import type { AnyFigure } from "../report/any-figure.js";
-import { createMapsFigure } from "../report/create-maps-figure.js";
-import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
-import { runSettings } from "../report/run-settings.js";
 import { checkSets, type SetSurface } from "../slices/evaluate-sets.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { writeDirections } from "../store/directions-file.js";
@@ -21,6 +18,7 @@ import type { Trajectory } from "../trajectory/trajectory.js";
 import type { LandscapeWarning } from "../warning.js";
 import { approximateStage } from "./approximate-stage.js";
 import type { ModelPoint } from "./model-point.js";
+import { planeFigure } from "./plane-figure.js";
 import { type PlanePoints, type PlanePointsOptions, planePoints, type SlicePlane } from "./plane-points.js";
 import { surfaceFile } from "./result-files.js";
 import { rowSourceOfRuns } from "./row-source.js";
@@ -97,7 +95,10 @@ export async function evaluatePlane(
     ...(place.directions?.warnings ?? []),
     ...surfaces.flatMap(({ surface }) => surface.warnings),
   ];
-  const figure = figureOf(plane, place, surfaces, model, trajectory, options);
+  const figure = planeFigure(plane, place, surfaces, model.run, trajectory, {
+    ...options,
+    batchNorm: options.batchNorm ?? defaultPolicy(place),
+  });
   return { plane, surfaces, directions: place.directions, trajectory, figure, warnings };
 }
 
@@ -117,7 +118,11 @@ function vectorsDigest({ center, vectors }: Directions): string {
   return hash.digest("hex");
 }
 
-async function projectRun({ run }: ModelPoint, directions: Directions): Promise<Trajectory> {
+/** Projects the path of a run on directions of the whole θ. */
+export async function projectRun(
+  { run }: Pick<ModelPoint, "run">,
+  directions: Directions,
+): Promise<Trajectory> {
   const source = rowSourceOfRuns([run]);
   return projectTrajectory(source, restrictDirections(directions, source.ranges));
 }
@@ -151,6 +156,10 @@ async function storedSurfaces(
     const file = surfaceFile(options.directory, plane, set.name);
     const facts = {
       ...directionFacts(plane, options),
+      // For who draws the surface again from its file.
+      labels: [...place.labels],
+      marks: place.marks.map(({ alpha, beta, label }) => ({ alpha, beta, label })),
+      dataName: options.dataName ?? null,
       batchNorm,
       alpha: Array.from(grid.alpha),
       beta: Array.from(grid.beta),
@@ -195,49 +204,4 @@ async function storedSurfaces(
 
 function defaultPolicy({ isBetween }: PlanePoints): BatchNormPolicyName {
   return isBetween ? "interpolate" : "keep";
-}
-
-const TITLES: Readonly<Record<SlicePlane, string>> = {
-  pca: "the plane of its principal components",
-  random: "two random directions",
-  "ineffective-random": "an ineffective plane of two random directions",
-  "ineffective-initial": "an ineffective plane of the way from the start and a random direction",
-  models: "The plane through three models",
-  "barycentric-im": "Between three models",
-  bilinear: "Between four models",
-  custom: "a plane of given directions",
-};
-
-function figureOf(
-  plane: SlicePlane,
-  place: PlanePoints,
-  surfaces: readonly SetSurface[],
-  { run }: ModelPoint,
-  trajectory: Trajectory | null,
-  options: EvaluatePlaneOptions,
-): AnyFigure {
-  const title = options.title ?? `${run.manifest.name}: ${TITLES[plane]}`;
-  const { dataName } = options;
-  const named = dataName === undefined ? {} : { dataName };
-  const [first] = surfaces as [SetSurface];
-  if (trajectory !== null && place.directions !== null) {
-    return createTrajectoryFigure({
-      title,
-      surface: first.surface,
-      axes: place.directions,
-      paths: [{ name: run.manifest.name, snapshots: run.snapshots, settings: runSettings(run), trajectory }],
-      caption: "Shown for comparison only: such a plane holds almost nothing of the path's shape.",
-      ...named,
-    });
-  }
-  return createMapsFigure({
-    title: options.title ?? (place.isBetween ? TITLES[plane] : title),
-    surfaces,
-    labels: place.labels,
-    marks: place.marks,
-    batchNorm: options.batchNorm ?? defaultPolicy(place),
-    ...(options.path === undefined ? {} : { path: options.path.coordinates }),
-    ...named,
-    ...(place.directions === null ? {} : { warnings: place.directions.warnings }),
-  });
 }

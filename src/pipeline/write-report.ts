@@ -6,11 +6,12 @@ import { renderHtml } from "../report/render-html.js";
 import { renderPng } from "../report/render-png.js";
 import { renderSvg } from "../report/render-svg.js";
 import { surfaceOption, surfaceSize } from "../report/surface-option.js";
+import { tableCsv } from "../report/table-csv.js";
 import { writeFileAtomic } from "../store/atomic-file.js";
 
 /** Options of {@link writeReport}. */
 export interface WriteReportOptions {
-  /** Which files to write; default all three. */
+  /** Which files to write; default all. "csv" is for tables only. */
   readonly formats?: readonly ReportFormat[];
   /** Width of the pictures in CSS pixels; default 1100. */
   readonly width?: number;
@@ -20,12 +21,14 @@ export interface WriteReportOptions {
   readonly scale?: number;
   /** Title of the page; default the first figure's title. */
   readonly title?: string;
+  /** A paragraph under the heading of the page; default none. */
+  readonly introduction?: string;
   /** File name of the page; default "report.html". */
   readonly page?: string;
 }
 
 /** Kinds of files a report consists of. */
-export type ReportFormat = "svg" | "png" | "html";
+export type ReportFormat = "svg" | "png" | "html" | "csv";
 
 /** One figure and the name of its picture files, without extension. */
 export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
@@ -35,8 +38,8 @@ export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
 
 /**
  * Writes `NAME.svg` and `NAME.png` for each figure, `NAME-3d.svg` and `NAME-3d.png` for the surface of each
- * trajectory in space, and one page with all of them into `directory`,
- * each complete or not at all.
+ * trajectory in space, `NAME.csv` for each table, and one page with all of them into `directory`, each complete or
+ * not at all.
  *
  * @returns the paths of the files, in the order written.
  */
@@ -47,7 +50,7 @@ export async function writeReport(
 ): Promise<string[]> {
   const [first] = figures;
   if (first === undefined) throw new InvalidDataError("figures", "at least one figure", "none");
-  const { formats = ["svg", "png", "html"], scale = 2 } = options;
+  const { formats = ["svg", "png", "html", "csv"], scale = 2 } = options;
   const asked = pick(options, ["width", "height"]);
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
@@ -56,7 +59,8 @@ export async function writeReport(
     await writeFileAtomic(join(directory, name), bytes);
   };
   for (const { name, figure } of figures) {
-    if (!formats.includes("svg") && !formats.includes("png")) break;
+    if (formats.includes("csv") && figure.kind === "table") await write(`${name}.csv`, tableCsv(figure));
+    if (!formats.includes("svg") && !formats.includes("png")) continue;
     const pictures = [{ name, svg: renderSvg(figureOption(figure, asked), figureSize(figure, asked)) }];
     if (figure.kind === "trajectory") {
       pictures.push({
@@ -71,7 +75,11 @@ export async function writeReport(
   }
   if (formats.includes("html")) {
     const title = options.title ?? first.figure.title;
-    const page = renderHtml({ title, figures: figures.map(({ figure }) => figure) });
+    const page = renderHtml({
+      title,
+      figures: figures.map(({ figure }) => figure),
+      ...pick(options, ["introduction"]),
+    });
     await write(options.page ?? "report.html", page);
   }
   return written;

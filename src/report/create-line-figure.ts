@@ -12,7 +12,7 @@ import {
   seriesOf,
 } from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
-import { formatCount } from "./format-number.js";
+import { evaluationLine } from "./evaluation-line.js";
 
 /** Options of {@link createLineFigure}. */
 export interface LineFigureOptions {
@@ -88,7 +88,7 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
         ? "Where an interpolated moving variance is negative there is no loss."
         : "",
     ],
-    provenance: provenanceOf(slice, sets, options.dataName),
+    provenance: lineProvenance(slice, sets, options.dataName),
     notes: slice.warnings.map(({ message }) => message),
   });
 }
@@ -102,20 +102,10 @@ function defaultTitle({ kind, marks }: LineSlice): string {
   return kind === "models" ? `From ${names.join(" to ")}` : `Random directions from ${names.join(", ")}`;
 }
 
-function provenanceOf(slice: LineSlice, sets: readonly string[], dataName: string | undefined): string {
-  const parts = sets.map((set) => {
-    const curve = slice.curves.find((candidate) => candidate.set === set) as LineCurve;
-    const { samples } = curve.surface;
-    return `${set}: ${formatCount(samples)} ${samples === 1 ? "sample" : "samples"}`;
-  });
-  const { lossMode, engine } = (slice.curves[0] as LineCurve).surface;
-  const mode = lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
-  return [
-    ...(dataName === undefined ? [] : [dataName]),
-    ...parts,
-    mode,
-    `engine ${engine.name} (${engine.backend})`,
-  ].join(" · ");
+/** Where the curves of each set come from. */
+export function lineProvenance({ curves }: LineSlice, sets: readonly string[], dataName?: string): string {
+  const evaluated = sets.map((set) => curves.find((candidate) => candidate.set === set) as LineCurve);
+  return evaluationLine(evaluated as [LineCurve, ...LineCurve[]], dataName);
 }
 
 function percent(share: number): string {

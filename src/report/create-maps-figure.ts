@@ -7,8 +7,9 @@ import { type AccuracyForm, batchNormSentence, isAccuracy, quantityOf } from "./
 import { cleanText } from "./clean-text.js";
 import { type ContourScale, createContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
+import { evaluationLine } from "./evaluation-line.js";
 import { finiteRange } from "./finite-range.js";
-import { formatCount, formatNumber } from "./format-number.js";
+import { formatNumber } from "./format-number.js";
 import { encodeNumber } from "./json-number.js";
 import type { MapPanel, MapsFigure } from "./maps-figure.js";
 import { niceTicks } from "./nice-ticks.js";
@@ -88,7 +89,7 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
     ]),
     interpolation,
     caption: captionOf(input, maps, scale, isDifference),
-    provenance: provenanceOf(surfaces, input.dataName),
+    provenance: evaluationLine(surfaces as [SetSurface, ...SetSurface[]], input.dataName),
     notes: [
       ...new Set(
         [...(input.warnings ?? []), ...surfaces.flatMap(({ surface }) => surface.warnings)].map(noteOf),
@@ -184,18 +185,4 @@ function captionOf(
   ]
     .filter((sentence) => sentence !== "")
     .join(" ");
-}
-
-function provenanceOf(surfaces: readonly SetSurface[], dataName: string | undefined): string {
-  const [{ surface }] = surfaces as [SetSurface];
-  const mode = surface.lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
-  return [
-    ...(dataName === undefined ? [] : [cleanText(dataName)]),
-    ...surfaces.map(
-      ({ set, surface: { samples } }) =>
-        `${cleanText(set)}: ${formatCount(samples)} ${samples === 1 ? "sample" : "samples"}`,
-    ),
-    mode,
-    `engine ${surface.engine.name} (${surface.engine.backend})`,
-  ].join(" · ");
 }

@@ -94,7 +94,8 @@ function nonFiniteSentence(surface: Surface): string[] {
   ];
 }
 
-function missingPointSentences(paths: readonly FigurePath[], surface: Surface): string[] {
+/** Returns which snapshots cannot be drawn, in sentences; none if all can. */
+export function missingPointSentences(paths: readonly FigurePath[], surface: Surface): string[] {
   const points = paths.flatMap((path) => path.points);
   const lost = points.filter((point) => !isFinitePoint(point)).length;
   const outside = points.filter((point) => isFinitePoint(point) && !isInside(point, surface)).length;

@@ -1,10 +1,13 @@
 import type { AnyFigure } from "./any-figure.js";
-import type { EmbeddingFigure } from "./embedding-figure.js";
+import type { ChartFigure } from "./chart-figure.js";
 import { embeddingHtml } from "./embedding-html.js";
 import { escapeHtml } from "./escape.js";
 import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
+import type { MapsFigure } from "./maps-figure.js";
+import type { TableFigure } from "./table-figure.js";
+import { tableFigureHtml } from "./table-html.js";
 
 /** Whether the page needs its script for three dimensions to show a figure. */
 export function hasDepth(figure: AnyFigure): boolean {
@@ -16,18 +19,28 @@ export function sectionHtml(figure: AnyFigure, index: number, pageTitle: string)
   const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
   return `<section>
 ${heading}<figure>
-${bodyHtml(figure, index)}</section>`;
+${contentHtml(figure, index)}</section>`;
 }
 
-function bodyHtml(figure: AnyFigure, index: number): string {
+function contentHtml(figure: AnyFigure, index: number): string {
   switch (figure.kind) {
     case "trajectory":
       return trajectoryHtml(figure, index);
     case "embedding":
       return embeddingHtml(figure, index, captionHtml(figure));
+    case "table":
+      return valuesHtml(figure, index);
     default:
       return staticHtml(figure, index);
   }
+}
+
+/** A table is complete without script. */
+function valuesHtml(figure: TableFigure, index: number): string {
+  return `${tableFigureHtml(figure, `table-${index}`)}<figcaption>
+${captionHtml(figure)}</figcaption>
+</figure>
+`;
 }
 
 function trajectoryHtml(figure: TrajectoryFigure, index: number): string {
@@ -58,7 +71,7 @@ function settingsHtml({ paths, provenance }: TrajectoryFigure): string {
 `;
 }
 
-function staticHtml(figure: Exclude<AnyFigure, TrajectoryFigure | EmbeddingFigure>, index: number): string {
+function staticHtml(figure: ChartFigure | MapsFigure, index: number): string {
   return `<div class="chart" data-figure="${index}" role="img" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
 ${captionHtml(figure)}</figcaption>

@@ -144,7 +144,7 @@ function placeMap(
     line(name(0, box.width), rect.x + rect.width / 2, rect.y + rect.height + 8 + 16 + 11, {
       x: [box.x, box.x + box.width],
     }),
-    line(name(1, rect.height + heading), box.x + 9, middle, { isVertical: true }),
+    line(name(1, rect.height + (panel.title === "" ? heading : 10)), box.x + 9, middle, { isVertical: true }),
     line(truncateText(quantity, TICK_SIZE, rect.height), bar.x + BAR_WIDTH + 6 + levels + 6 + 9, middle, {
       isVertical: true,
       size: TICK_SIZE,

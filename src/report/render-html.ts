@@ -9,6 +9,7 @@ import { fontFaceCss } from "./font-files.js";
 import { packNumbers } from "./pack-numbers.js";
 import { packageFile } from "./package-root.js";
 import { PAGE_STYLE } from "./page-style.js";
+import { TABLE_STYLE } from "./table-style.js";
 
 /** What a page shows. */
 export interface ReportData {
@@ -44,7 +45,7 @@ export function renderHtml(report: ReportData): string {
   const body = report.figures.map((figure, index) => sectionHtml(figure, index, title)).join("\n");
   const introduction =
     report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
-  const style = `${fontFaceCss(`${title}${report.introduction ?? ""}${data}`)}${PAGE_STYLE}`;
+  const style = `${fontFaceCss(`${title}${report.introduction ?? ""}${data}`)}${PAGE_STYLE}${TABLE_STYLE}`;
   return `<!doctype html>
 <html lang="en">
 <head>

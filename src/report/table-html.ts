@@ -1,5 +1,6 @@
 import { escapeHtml } from "./escape.js";
 import type { TableFigure, TableRow } from "./table-figure.js";
+import { KEY_COLORS } from "./table-style.js";
 
 /**
  * Returns a table as HTML: caption, heads with scope, one body a group, definitions as a list that the rows
@@ -11,13 +12,13 @@ export function tableFigureHtml(figure: TableFigure, id: string): string {
   const span = figure.columns.length + 1;
   const head = figure.columns.map(
     ({ title, color }) =>
-      `<th scope="col">${color === null ? "" : `<span class="key key-${color % 7}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
+      `<th scope="col">${color === null ? "" : `<span class="key key-${color % KEY_COLORS}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
   );
   const bodies = figure.groups.map(
     ({ title, rows }) =>
       `<tbody><tr><th scope="rowgroup" colspan="${span}">${escapeHtml(title)}</th></tr>${rows.map((row) => rowHtml(row, id)).join("")}</tbody>`,
   );
-  return `<div class="scroll table"><table class="values"><caption class="out">${escapeHtml(figure.description)}</caption><thead><tr><th scope="col">${escapeHtml(figure.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
+  return `<div class="scroll table" role="region" tabindex="0" aria-label="${escapeHtml(figure.title)}"><table class="values"><caption class="out">${escapeHtml(figure.description)}</caption><thead><tr><th scope="col">${escapeHtml(figure.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
 ${definitionsHtml(figure.definitions, id)}`;
 }
 

@@ -16,7 +16,7 @@ import type { Rect } from "./rect.js";
 import { textWidth } from "./text-width.js";
 import { truncateText } from "./wrap-text.js";
 
-export { LEAST_WIDTH, type Tick, type TrajectoryLayoutOptions } from "./figure-frame.js";
+export type { Tick, TrajectoryLayoutOptions } from "./figure-frame.js";
 
 /** Where everything of a picture is. */
 export interface TrajectoryLayout {

@@ -90,7 +90,14 @@ describe("the command lines of the README, on the demo's own runs", () => {
       .filter((line) => line.startsWith("npx tfjs-landscape") && !line.includes(" demo "));
     expect(commands.length).toBe(9);
     const [sgd, adam] = [join(out, "sgd"), join(out, "adam")];
-    const names = { RUN: sgd, A: sgd, B: adam, C: `${sgd}@0`, MODULE: "examples/data/mnist.js" };
+    const names = {
+      DIR: join(folder, "comparison"),
+      RUN: sgd,
+      A: sgd,
+      B: adam,
+      C: `${sgd}@0`,
+      MODULE: "examples/data/mnist.js",
+    };
     for (const line of commands) {
       const words = line.replace("RUN…", "A B").split(" ");
       const [command, ...args] = words.map((word) => names[word as keyof typeof names] ?? word);

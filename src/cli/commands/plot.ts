@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { readAnalysis } from "../../pipeline/read-analysis.js";
+import { readStoredFigures } from "../../pipeline/read-stored-figures.js";
 import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
 import { openRun } from "../../store/open-run.js";
 import { defined } from "../defined.js";
@@ -14,14 +14,14 @@ export interface PlotCommandOptions {
   readonly height?: number;
 }
 
-/** `plot RUN`: draws what `surface` stored. */
+/** `plot RUN`: draws again what `surface`, `line`, `interpolate` and `weights` stored in the run's directory. */
 export async function plot(directory: string, options: PlotCommandOptions, output: Output): Promise<void> {
   const run = await openRun(directory);
-  const { figure, warnings } = await readAnalysis(run, options.title);
+  const { figures, warnings } = await readStoredFigures(run, options.title);
   output.warn(warnings);
   const out = options.out === undefined ? run.directory : resolve(options.out);
   const { format: formats, width, height } = options;
-  const files = await writeReport(out, [{ name: "plot", figure }], defined({ formats, width, height }));
+  const files = await writeReport(out, figures, defined({ formats, width, height }));
   output.result({ files });
   for (const file of files) output.print(file);
 }

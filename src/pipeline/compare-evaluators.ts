@@ -1,0 +1,90 @@
+import type * as tf from "@tensorflow/tfjs";
+import pick from "lodash/pick.js";
+import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
+import type { EngineEvaluator } from "../engine/engine-evaluator.js";
+import { modelFromManifest } from "../model/model-from-manifest.js";
+import { disposeOptimizer } from "../model/optimizer-from-manifest.js";
+import { anonymousTopology } from "../model/topology.js";
+import type { EvaluationSet } from "../slices/line-slice.js";
+import { canonicalJson, type JsonValue } from "../store/provenance.js";
+import type { Run } from "../store/run.js";
+import type { CompareRunsOptions } from "./compare-options.js";
+import type { ModelPoint } from "./model-point.js";
+
+/** "train", and "test" where there is such a set. */
+export type RunSets = readonly [EvaluationSet, ...EvaluationSet[]];
+
+/** A run of a comparison, ready to be evaluated. */
+export interface OpenedRun {
+  readonly run: Run;
+  /** Name that no other run has. */
+  readonly name: string;
+  /** The final weights. */
+  readonly point: ModelPoint;
+  /** What computes its losses; runs of one network share them. */
+  readonly sets: RunSets;
+}
+
+/** What computes the losses of each run, in the order of the runs. */
+export interface RunEvaluators {
+  readonly sets: readonly RunSets[];
+  /** Puts weights back and frees what was opened. */
+  dispose(): void;
+}
+
+/**
+ * Opens an evaluator on each set for every network among the runs.
+ *
+ * @throws as `createEngineEvaluator` and `modelFromManifest`; nothing is left open then.
+ */
+export async function openRunEvaluators(
+  runs: readonly Run[],
+  options: CompareRunsOptions,
+): Promise<RunEvaluators> {
+  const evaluators: EngineEvaluator[] = [];
+  const models: tf.LayersModel[] = [];
+  const dispose = (): void => {
+    for (const evaluator of evaluators) evaluator.dispose();
+    for (const model of models) {
+      disposeOptimizer(model.optimizer);
+      model.dispose();
+    }
+  };
+  const known = new Map<unknown, Map<string, RunSets>>();
+  try {
+    const sets: RunSets[] = [];
+    for (const run of runs) {
+      const model = options.model === undefined ? null : await options.model(run);
+      const network = model ?? networkOf(run);
+      const byLayout = known.get(network) ?? new Map<string, RunSets>();
+      known.set(network, byLayout);
+      const opened = byLayout.get(run.layout.digest);
+      if (opened !== undefined) {
+        sets.push(opened);
+        continue;
+      }
+      const used = model ?? (await modelFromManifest(run.manifest));
+      if (model === null) models.push(used);
+      const settings = { ...pick(options, ["loss", "batchSize", "engine"]), layout: run.layout };
+      const open = async (name: string, data: CompareRunsOptions["data"]): Promise<EvaluationSet> => {
+        const evaluator = await createEngineEvaluator(used, data, settings);
+        evaluators.push(evaluator);
+        return { name, evaluator };
+      };
+      const train = await open("train", options.data);
+      const held = options.testData === undefined ? [] : [await open("test", options.testData)];
+      byLayout.set(run.layout.digest, [train, ...held]);
+      sets.push([train, ...held]);
+    }
+    return { sets, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Architecture, loss and metrics of a run, by which networks are told apart. */
+function networkOf({ manifest: { model, loss, metrics } }: Run): string {
+  const parts: JsonValue = { model: anonymousTopology(model), loss, metrics };
+  return canonicalJson(parts);
+}

@@ -1,0 +1,66 @@
+import type { Directions } from "../directions/directions.js";
+import type { AnyFigure } from "../report/any-figure.js";
+import { createMapsFigure } from "../report/create-maps-figure.js";
+import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { runSettings } from "../report/run-settings.js";
+import type { SetSurface } from "../slices/evaluate-sets.js";
+import type { Run } from "../store/run.js";
+import type { Trajectory } from "../trajectory/trajectory.js";
+import type { PlanePoints, SlicePlane } from "./plane-points.js";
+
+const TITLES: Readonly<Record<SlicePlane, string>> = {
+  pca: "the plane of its principal components",
+  random: "two random directions",
+  "ineffective-random": "an ineffective plane of two random directions",
+  "ineffective-initial": "an ineffective plane of the way from the start and a random direction",
+  models: "The plane through three models",
+  "barycentric-im": "Between three models",
+  bilinear: "Between four models",
+  custom: "a plane of given directions",
+};
+
+/** What the figure of a plane says beside its values. */
+export interface PlaneFigureOptions {
+  readonly title?: string;
+  readonly dataName?: string;
+  /** What was done with batch norm's moving statistics. */
+  readonly batchNorm: string;
+  /** A path drawn over the maps. Default none. */
+  readonly path?: Trajectory;
+}
+
+/** Returns the figure of a plane: the path on it where one is given, else a map for each evaluation set. */
+export function planeFigure(
+  plane: SlicePlane,
+  place: Pick<PlanePoints, "labels" | "marks" | "isBetween"> & { readonly directions: Directions | null },
+  surfaces: readonly SetSurface[],
+  run: Run,
+  trajectory: Trajectory | null,
+  options: PlaneFigureOptions,
+): AnyFigure {
+  const { name } = run.manifest;
+  const title = options.title ?? (place.isBetween ? TITLES[plane] : `${name}: ${TITLES[plane]}`);
+  const { dataName, batchNorm } = options;
+  const named = dataName === undefined ? {} : { dataName };
+  const [first] = surfaces as [SetSurface];
+  if (trajectory !== null && place.directions !== null) {
+    return createTrajectoryFigure({
+      title,
+      surface: first.surface,
+      axes: place.directions,
+      paths: [{ name, snapshots: run.snapshots, settings: runSettings(run), trajectory }],
+      caption: "Shown for comparison only: such a plane holds almost nothing of the path's shape.",
+      ...named,
+    });
+  }
+  return createMapsFigure({
+    title,
+    surfaces,
+    labels: place.labels,
+    marks: place.marks,
+    batchNorm,
+    ...(options.path === undefined ? {} : { path: options.path.coordinates }),
+    ...named,
+    ...(place.directions === null ? {} : { warnings: place.directions.warnings }),
+  });
+}

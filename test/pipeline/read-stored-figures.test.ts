@@ -1,0 +1,78 @@
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
+import { createLossEvaluator } from "../../src/model/create-loss-evaluator.js";
+import { analyzeRuns } from "../../src/pipeline/analyze-runs.js";
+import { interpolateModels, sliceRandomLines } from "../../src/pipeline/line-stage.js";
+import { modelPoint } from "../../src/pipeline/model-point.js";
+import { evaluatePlane } from "../../src/pipeline/plane-stage.js";
+import { readStoredFigures } from "../../src/pipeline/read-stored-figures.js";
+import { analyzeWeights } from "../../src/pipeline/weights-stage.js";
+import { openRun } from "../../src/store/open-run.js";
+import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
+
+beforeAll(useTestBackend);
+const newFolder = temporaryFolders();
+
+async function train(name: string) {
+  const [model, data, directory] = [tinyModel(), tinyData(), newFolder()];
+  const callbacks = [trajectoryCallback({ directory, name })];
+  await model.fit(data.xs, data.ys, { epochs: 3, verbose: 0, callbacks });
+  return { model, data, run: await openRun(directory) };
+}
+
+describe("readStoredFigures", () => {
+  it("makes every figure of a run's directory again, and none of other weights", async () => {
+    const { model, data, run } = await train("first");
+    const evaluator = await createLossEvaluator(model, data, { layout: run.layout });
+    const sets = [{ name: "train", evaluator }];
+    const [start, end] = [await modelPoint(run, 0), await modelPoint(run)];
+    const range = { from: -1, to: 1, points: 3 };
+    const dataName = "twelve points";
+    await interpolateModels([start, end], sets, { range });
+    await sliceRandomLines(end, sets, { range, seeds: [1, 2] });
+    const planes = { points: [3, 4], dataName } as const;
+    const random = await evaluatePlane("random", [end], sets, { ...planes, seed: 3 });
+    const ineffective = await evaluatePlane("ineffective-initial", [end], sets, planes);
+    await analyzeWeights([run]);
+    const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
+    const { figure: plot } = await analyzeRuns([run], tools, { points: 4, title: "mine" });
+    evaluator.dispose();
+
+    const { figures } = await readStoredFigures(run, "mine");
+    expect(figures.map(({ name }) => name.replace(/-[0-9a-f]{8}/g, "-*"))).toEqual([
+      "plot",
+      "plot-interpolate-*-*",
+      "plot-random-*",
+      "plot-ineffective-initial",
+      "plot-random",
+      "plot-weights-training",
+      "plot-weights-norms",
+      "plot-weights-histogram",
+      "plot-weights-angles",
+    ]);
+    const figureOf = (wanted: string) => figures.find(({ name }) => name === wanted)?.figure;
+    expect(figureOf("plot")).toEqual(plot);
+    expect(figureOf("plot-random")).toEqual(random.figure);
+    // The losses along that path are not stored; the surface under it is.
+    const again = figureOf("plot-ineffective-initial");
+    expect(again).toMatchObject({
+      kind: "trajectory",
+      surface: ineffective.figure.kind === "trajectory" ? ineffective.figure.surface : null,
+    });
+
+    const other = await train("second");
+    mkdirSync(join(other.run.directory, "lines"));
+    for (const name of readdirSync(join(run.directory, "lines"))) {
+      copyFileSync(join(run.directory, "lines", name), join(other.run.directory, "lines", name));
+    }
+    await expect(readStoredFigures(other.run)).rejects.toThrow("expected a stored analysis");
+    await analyzeWeights([other.run]);
+    const rest = await readStoredFigures(other.run);
+    expect(rest.figures.every(({ name }) => name.startsWith("plot-weights-"))).toBe(true);
+    expect(rest.warnings.map(({ code }) => code)).toEqual(["no-analysis"]);
+  });
+});

@@ -33,7 +33,8 @@ const withoutEval = {
     build.onLoad({ filter: /claygl[\\/]src[\\/]createCompositor\.js$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
       const compiled = /new Function\('width', 'height', 'dpr', 'return ' \+ exprRes\[1\]\)/;
-      if (!compiled.test(source)) throw new Error(`${path}: expected one use of new Function, got another text`);
+      if (!compiled.test(source))
+        throw new Error(`${path}: expected one use of new Function, got another text`);
       return { contents: `${EVALUATOR}\n${source.replace(compiled, "sizeFunction(exprRes[1])")}` };
     });
   },

@@ -146,10 +146,10 @@ async function inChromium(html: string, log: (line: string) => void): Promise<Be
       const page = await browser.newPage();
       const start = performance.now();
       await page.goto(pathToFileURL(file).href, { waitUntil: "commit" });
-      await page.waitForSelector(".canvas svg path");
+      await page.waitForSelector(".canvas svg path", { state: "attached" });
       const first = performance.now();
       await page.getByRole("button", { name: "Surface in 3-D" }).click();
-      await page.waitForSelector(".gl canvas");
+      await page.waitForSelector(".gl canvas", { state: "attached" });
       await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
       rounds.push([(first - start) / 1000, (performance.now() - first) / 1000]);
       await page.close();

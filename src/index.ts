@@ -313,6 +313,7 @@ export { type RenderPngOptions, renderPng } from "./report/render-png.js";
 export { type PictureSize, renderSvg } from "./report/render-svg.js";
 export { runSettings } from "./report/run-settings.js";
 export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
+export type { SurfaceLayoutOptions } from "./report/surface-layout.js";
 export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
 export { tableCsv } from "./report/table-csv.js";
 export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "./report/table-figure.js";

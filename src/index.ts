@@ -140,6 +140,11 @@ export {
   MissingDependencyError,
   RunStateError,
 } from "./errors.js";
+// Jumps
+export { type JumpStudy, jumpAndRetrain } from "./jump/jump-and-retrain.js";
+export type { JumpData, JumpOptions } from "./jump/jump-options.js";
+export type { Jump, JumpRun } from "./jump/jump-run.js";
+export type { RetrainOptimizerName } from "./jump/retrain-optimizer.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
 export { createLossEvaluator } from "./model/create-loss-evaluator.js";
 export {

@@ -13,6 +13,7 @@ import {
 import { demo } from "./commands/demo.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
+import { addJump } from "./commands/jump-command.js";
 import { pca } from "./commands/pca.js";
 import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
@@ -50,6 +51,7 @@ function createProgram(): Command {
   addInterpolate(program);
   addLine(program);
   addWeights(program);
+  addJump(program);
   return program;
 }
 

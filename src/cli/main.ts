@@ -11,6 +11,7 @@ import {
   subcommand,
 } from "./command-options.js";
 import { demo } from "./commands/demo.js";
+import { addEmbed } from "./commands/embed-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
 import { addJump } from "./commands/jump-command.js";
@@ -52,6 +53,7 @@ function createProgram(): Command {
   addLine(program);
   addWeights(program);
   addJump(program);
+  addEmbed(program);
   return program;
 }
 

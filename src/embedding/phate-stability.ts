@@ -1,8 +1,8 @@
 import type { LinearAlgebra } from "../math/linear-algebra.js";
+import { type PairwiseDisparities, pairwiseDisparities } from "./pairwise-disparities.js";
 import { phate } from "./phate.js";
 import type { PhateInput } from "./phate-input.js";
 import type { PhateOptions } from "./phate-options.js";
-import { procrustes } from "./procrustes.js";
 
 /** Options of {@link phateStability}. */
 export interface PhateStabilityOptions extends Omit<PhateOptions, "knn" | "randomState"> {
@@ -13,15 +13,9 @@ export interface PhateStabilityOptions extends Omit<PhateOptions, "knn" | "rando
 }
 
 /** How much an embedding changes with knn and the seed. */
-export interface PhateStability {
+export interface PhateStability extends PairwiseDisparities {
   /** The R settings compared, in the order of the matrix. */
   readonly settings: readonly { readonly knn: number; readonly randomState: number; readonly t: number }[];
-  /** Procrustes disparity of each pair (R, R), row-major: 0 same shape, 1 nothing in common. */
-  readonly disparities: Float64Array;
-  /** Mean over pairs; 0 for a single setting. */
-  readonly meanDisparity: number;
-  /** Largest over pairs; 0 for a single setting. */
-  readonly maxDisparity: number;
   /** Embedding of each setting (N, nComponents). */
   readonly embeddings: readonly Float64Array[];
 }
@@ -48,22 +42,6 @@ export async function phateStability(
       embeddings.push(embedding);
     }
   }
-  const count = settings.length;
-  const disparities = new Float64Array(count * count);
-  const pairs: number[] = [];
-  for (let a = 0; a < count; a++) {
-    for (let b = 0; b < a; b++) {
-      const { disparity } = procrustes(embeddings[a], embeddings[b], input.count, rest.nComponents ?? 2);
-      disparities[a * count + b] = disparity;
-      disparities[b * count + a] = disparity;
-      pairs.push(disparity);
-    }
-  }
-  return {
-    settings,
-    disparities,
-    meanDisparity: pairs.reduce((sum, value) => sum + value, 0) / Math.max(1, pairs.length),
-    maxDisparity: Math.max(0, ...pairs),
-    embeddings,
-  };
+  const nComponents = rest.nComponents ?? 2;
+  return { settings, ...pairwiseDisparities(embeddings, input.count, nComponents), embeddings };
 }

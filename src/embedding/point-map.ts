@@ -43,10 +43,13 @@ export type NewPoints =
       readonly count: number;
     };
 
+/** The options that distances between points depend on. */
+export type PointMapOptions = Pick<ResolvedPhateOptions, "nPca" | "knnDist" | "center">;
+
 /** Returns how distances are taken for an input: through which principal components, centred or not. */
 export async function createPointMap(
   input: PhateInput,
-  options: ResolvedPhateOptions,
+  options: PointMapOptions,
   algebra: LinearAlgebra,
 ): Promise<PointMap> {
   const { nPca, knnDist: metric } = options;

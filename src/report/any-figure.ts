@@ -1,6 +1,8 @@
 import type { EChartsOption } from "echarts";
 import type { ChartFigure } from "./chart-figure.js";
 import { chartOption, chartSize } from "./chart-option.js";
+import type { EmbeddingFigure } from "./embedding-figure.js";
+import { embeddingOption, embeddingSize } from "./embedding-option.js";
 import type { TrajectoryFigure } from "./figure.js";
 import type { MapsFigure } from "./maps-figure.js";
 import { mapsOption, mapsSize } from "./maps-option.js";
@@ -8,7 +10,7 @@ import type { TrajectoryLayoutOptions } from "./trajectory-layout.js";
 import { type TrajectoryOptionOptions, trajectoryOption, trajectorySize } from "./trajectory-option.js";
 
 /** Every kind of figure that can be drawn. */
-export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure;
+export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure | EmbeddingFigure;
 
 /** Returns the ECharts option that draws a figure of any kind. */
 export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions = {}): EChartsOption {
@@ -19,6 +21,8 @@ export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions
       return chartOption(figure, options);
     case "maps":
       return mapsOption(figure, options);
+    case "embedding":
+      return embeddingOption(figure, options);
   }
 }
 
@@ -34,5 +38,7 @@ export function figureSize(
       return chartSize(figure, options);
     case "maps":
       return mapsSize(figure, options);
+    case "embedding":
+      return embeddingSize(figure, options);
   }
 }

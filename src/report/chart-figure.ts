@@ -20,9 +20,9 @@ export interface ChartSeries {
   readonly color: number;
   readonly isDashed: boolean;
   readonly axis: "left" | "right";
-  /** "line" through the points, "area" with the ground below filled (histograms). */
-  readonly shape: "line" | "area";
-  /** Positions, increasing or equal. */
+  /** "line" through the points, "area" with the ground below filled (histograms), "points" by themselves. */
+  readonly shape: "line" | "area" | "points";
+  /** Positions, increasing or equal; of points, in any order. */
   readonly x: readonly number[];
   /** Values; those that are not finite break the line. */
   readonly y: readonly JsonNumber[];

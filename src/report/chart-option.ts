@@ -2,7 +2,7 @@ import type { EChartsOption } from "echarts";
 import type { ChartFigure, ChartSeries } from "./chart-figure.js";
 import { type ChartLegendEntry, layoutChart, type PlacedPanel, STROKE_ROOM } from "./chart-layout.js";
 import type { AxisScale } from "./chart-scale.js";
-import type { Shape } from "./marks.js";
+import { disc, type Shape } from "./marks.js";
 import { axis, grid, shapesSeries, textShape } from "./option-parts.js";
 import { type Theme, themeOf } from "./palette.js";
 import { line } from "./placed-text.js";
@@ -85,7 +85,8 @@ function colorOf({ color }: Pick<ChartSeries, "color">, theme: Theme): string {
 
 function curve(series: ChartSeries, { x, y }: Scales, axisIndex: number, theme: Theme): object {
   const color = colorOf(series, theme);
-  const hasDots = series.shape === "line" && series.x.length <= 30;
+  const isPoints = series.shape === "points";
+  const hasDots = isPoints || (series.shape === "line" && series.x.length <= 30);
   return {
     type: "line",
     name: series.name,
@@ -93,12 +94,12 @@ function curve(series: ChartSeries, { x, y }: Scales, axisIndex: number, theme: 
     yAxisIndex: axisIndex,
     data: series.x.map((value, i) => [x.position(value), y.position(series.y[i] as number)]),
     symbol: "circle",
-    symbolSize: hasDots ? 4 : 0,
+    symbolSize: isPoints ? 6 : hasDots ? 4 : 0,
     showSymbol: hasDots,
     showAllSymbol: true,
     lineStyle: {
       color,
-      width: series.shape === "area" ? 1.2 : 1.7,
+      width: isPoints ? 0 : series.shape === "area" ? 1.2 : 1.7,
       type: series.isDashed ? [5, 3] : "solid",
     },
     itemStyle: series.isDashed
@@ -164,12 +165,15 @@ function markShapes({ panel, rect, x: { min, max } }: PlacedPanel, theme: Theme)
 
 function legendShapes({ series, text, x, y }: ChartLegendEntry, theme: Theme): Shape[] {
   const color = colorOf(series, theme);
-  const stroke: Shape = {
-    type: "line",
-    shape: { x1: x, y1: y, x2: x + 24, y2: y },
-    style: { stroke: color, lineWidth: 2, ...(series.isDashed ? { lineDash: [5, 3] } : {}) },
-    silent: true,
-  };
+  const stroke: Shape =
+    series.shape === "points"
+      ? disc(x + 12, y, 3.4, color)
+      : {
+          type: "line",
+          shape: { x1: x, y1: y, x2: x + 24, y2: y },
+          style: { stroke: color, lineWidth: 2, ...(series.isDashed ? { lineDash: [5, 3] } : {}) },
+          silent: true,
+        };
   const ground: Shape[] =
     series.band === null && series.shape !== "area"
       ? []

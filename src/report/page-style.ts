@@ -25,6 +25,12 @@ figcaption p{margin:8px 0}
 .tooltip dt{color:var(--muted)}
 .tooltip dd{margin:0;text-align:right}
 .marker{position:absolute;z-index:1;pointer-events:none;width:20px;height:20px;margin:-10px 0 0 -10px;border:2px solid #000;border-radius:50%;box-shadow:0 0 0 2px #fff}
+.player{display:flex;align-items:center;gap:10px;margin:4px 0;font-size:14px}
+.player button{font:inherit;padding:4px 12px;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--text);cursor:pointer}
+.player button:focus-visible,.player input:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
+.player input{flex:1;min-width:80px;accent-color:var(--focus)}
+.player output{min-width:9em;color:var(--muted)}
+.turnable{cursor:grab}
 [hidden]{display:none!important}
 details{margin:8px 0}
 summary{cursor:pointer;font-size:14px}

@@ -81,6 +81,11 @@ export function surfaceColors(count: number): string[] {
   return Array.from({ length: count }, (_, index) => surfaceColor(count === 1 ? 0.5 : index / (count - 1)));
 }
 
+/** Returns the colour of a value on the scale from low (0) to high (1), as "#rrggbb": viridis as it is. */
+export function valueColor(position: number): string {
+  return colorAt(VIRIDIS, Math.min(1, Math.max(0, position)), 0);
+}
+
 function surfaceColor(position: number): string {
   return colorAt(VIRIDIS, position, TINT);
 }

@@ -4,6 +4,7 @@ import { InvalidDataError } from "../errors.js";
 import type { AnyFigure } from "./any-figure.js";
 import type { ChartFigure } from "./chart-figure.js";
 import { cleanText } from "./clean-text.js";
+import { embeddingHtml } from "./embedding-html.js";
 import { escapeHtml, scriptJson } from "./escape.js";
 import type { FigurePoint, TrajectoryFigure } from "./figure.js";
 import { fontFaceCss } from "./font-files.js";
@@ -84,7 +85,18 @@ function sectionHtml(figure: AnyFigure, index: number, pageTitle: string): strin
   const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
   return `<section>
 ${heading}<figure>
-${figure.kind === "trajectory" ? trajectoryHtml(figure, index) : staticHtml(figure, index)}</section>`;
+${bodyHtml(figure, index)}</section>`;
+}
+
+function bodyHtml(figure: AnyFigure, index: number): string {
+  switch (figure.kind) {
+    case "trajectory":
+      return trajectoryHtml(figure, index);
+    case "embedding":
+      return embeddingHtml(figure, index, captionHtml(figure));
+    default:
+      return staticHtml(figure, index);
+  }
 }
 
 function trajectoryHtml(figure: TrajectoryFigure, index: number): string {

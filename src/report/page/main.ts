@@ -1,4 +1,5 @@
 import type { AnyFigure } from "../any-figure.js";
+import { showEmbedding } from "./embedding-view.js";
 import { showFigure } from "./figure-view.js";
 import { showStatic } from "./static-view.js";
 
@@ -10,6 +11,7 @@ function main(): void {
     const figure = figures[Number(place.dataset.figure)];
     if (figure === undefined) continue;
     if (figure.kind === "trajectory") showFigure(place, figure);
+    else if (figure.kind === "embedding") showEmbedding(place, figure);
     else showStatic(place, figure);
   }
 }

@@ -1,0 +1,110 @@
+import { InvalidOptionError } from "../errors.js";
+import { createUniform } from "../math/random.js";
+import type { DistanceSource } from "./distance-source.js";
+import { nearestNeighbours } from "./nearest-neighbours.js";
+import { flatten } from "./point-lists.js";
+
+/** Options of {@link umapEmbedding}, under umap-js's own names. */
+export interface UmapOptions {
+  /** Dimensions of the embedding. Default 2. */
+  readonly nComponents?: number;
+  /** Size of a neighbourhood, the point itself included. Default 15, or all points where there are fewer. */
+  readonly nNeighbors?: number;
+  /** Least distance of points in the embedding. Default 0.1. */
+  readonly minDist?: number;
+  /** How widely the embedding spreads. Default 1. */
+  readonly spread?: number;
+  /** Sweeps of the optimization. Default 500. */
+  readonly nEpochs?: number;
+  /** Seed of start and sampling. Default 0. */
+  readonly seed?: number;
+  /** When it is aborted, its reason is thrown. Default none. */
+  readonly signal?: AbortSignal;
+  /** Called from time to time with the sweeps done and all to do. Default none. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Options of {@link umapEmbedding} with defaults filled in. */
+export type ResolvedUmapOptions = Required<Omit<UmapOptions, "signal" | "onProgress">>;
+
+/** Sweeps between two looks at the signal. */
+const STRIDE = 20;
+
+/**
+ * Returns the options with defaults filled in, checked against the number of points.
+ *
+ * @throws {@link InvalidOptionError} naming the first option that cannot be used.
+ */
+export function resolveUmapOptions(options: UmapOptions, count: number): ResolvedUmapOptions {
+  const {
+    nComponents = 2,
+    nNeighbors = Math.min(15, count - 1),
+    minDist = 0.1,
+    spread = 1,
+    nEpochs = 500,
+    seed = 0,
+  } = options;
+  const check = (name: string, ok: boolean, expected: string, got: number): void => {
+    if (!ok) throw new InvalidOptionError(name, expected, String(got));
+  };
+  const isCount = (value: number, least: number): boolean => Number.isInteger(value) && value >= least;
+  check("nComponents", isCount(nComponents, 1), "an integer ≥ 1", nComponents);
+  const range = `an integer from 2 to ${count - 1}`;
+  check("nNeighbors", isCount(nNeighbors, 2) && nNeighbors <= count - 1, range, nNeighbors);
+  check("spread", spread > 0 && Number.isFinite(spread), "a number > 0", spread);
+  check("minDist", minDist >= 0 && minDist <= spread, `a number from 0 to spread (${spread})`, minDist);
+  check("nEpochs", isCount(nEpochs, 1), "an integer ≥ 1", nEpochs);
+  return { nComponents, nNeighbors, minDist, spread, nEpochs, seed };
+}
+
+/**
+ * Embeds N points by UMAP, uniform manifold approximation and projection, from their distances.
+ *
+ * The layout is umap-js's; neighbours are exact and come from the distances given, so that points of any
+ * dimension and any metric can be embedded. It starts at random places, so where separate groups lie to each
+ * other depends on the seed. The same seed gives the same embedding.
+ *
+ * @param source - distances of N points to themselves.
+ * @returns coordinates (N, nComponents), row-major.
+ * @throws {@link InvalidOptionError} if an option is out of range.
+ * @see McInnes, Healy & Melville 2018; umap-js.
+ */
+export async function umapEmbedding(
+  source: DistanceSource,
+  options: UmapOptions = {},
+): Promise<Float64Array> {
+  const { signal, onProgress } = options;
+  const resolved = resolveUmapOptions(options, source.rows);
+  const random = createUniform(resolved.seed, "umap");
+  const { nComponents, nNeighbors, minDist, spread, nEpochs } = resolved;
+  const { UMAP } = await import("umap-js");
+  const umap = new UMAP({ nComponents, nNeighbors, minDist, spread, nEpochs, random });
+  const { indices, distances } = neighbourLists(source, nNeighbors);
+  umap.setPrecomputedKNN(indices, distances);
+  // The rows themselves are asked for their number only, once the neighbours are known.
+  umap.initializeFit(indices);
+  for (let epoch = 0; epoch < nEpochs; epoch++) {
+    if (epoch % STRIDE === 0) {
+      signal?.throwIfAborted();
+      onProgress?.(epoch, nEpochs);
+    }
+    umap.step();
+  }
+  return flatten(umap.getEmbedding(), nComponents);
+}
+
+/** Each point and its k − 1 nearest others, as UMAP counts neighbours. */
+function neighbourLists(source: DistanceSource, k: number) {
+  const n = source.rows;
+  const others = nearestNeighbours(source, k - 1);
+  const row = new Float64Array(n);
+  const indices: number[][] = [];
+  const distances: number[][] = [];
+  for (let i = 0; i < n; i++) {
+    source.readRowInto(row, i);
+    const near = [i, ...others.subarray(i * (k - 1), (i + 1) * (k - 1))];
+    indices.push(near);
+    distances.push(near.map((j) => (j === i ? 0 : (row[j] as number))));
+  }
+  return { indices, distances };
+}

@@ -1,2 +1,2 @@
-/** Bundles the page's script into dist/ and returns its size in bytes. */
-export declare function buildPage(): Promise<number>;
+/** Bundles the page's scripts into dist/ and returns their sizes in bytes. */
+export declare function buildPage(): Promise<{ readonly flat: number; readonly deep: number }>;

@@ -1,17 +1,41 @@
-// Bundles the browser side of the HTML report into dist/, as one script that renderHtml puts into the page.
+// Bundles the browser side of the HTML report into dist/: page.js draws in two dimensions, page-3d.js also in
+// three. renderHtml puts one of them into the page.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const outfile = join(root, "dist/src/report/page/page.js");
+const folder = join(root, "dist/src/report/page");
 
-/** Builds the page's script and returns its size in bytes. The file is replaced whole, and only if it changes. */
+const FLAT =
+  "tfjs-landscape (Apache-2.0), with Apache ECharts (Apache-2.0), zrender (BSD-3-Clause, Copyright (c) 2017 Baidu Inc.), d3-contour and d3-array (ISC), tslib (0BSD)";
+const DEEP = `${FLAT}, echarts-gl (BSD-3-Clause, Copyright (c) 2017 Baidu Inc.), claygl (BSD-2-Clause, Copyright (c) 2014 Yi Shen)`;
+
+/** echarts-gl imports files of ECharts and zrender without their extension, which their exports ask for. */
+const withExtension = {
+  name: "with-extension",
+  setup(build) {
+    build.onResolve({ filter: /^(echarts|zrender)\/lib\// }, ({ path, resolveDir, kind }) =>
+      path.endsWith(".js") ? undefined : build.resolve(`${path}.js`, { resolveDir, kind }),
+    );
+  },
+};
+
+/** Builds both scripts and returns their sizes in bytes. A file is replaced whole, and only if it changes. */
 export async function buildPage() {
+  const [flat, deep] = await Promise.all([
+    bundle("main.ts", "page.js", FLAT),
+    bundle("main-3d.ts", "page-3d.js", DEEP),
+  ]);
+  return { flat, deep };
+}
+
+async function bundle(entry, name, banner) {
+  const outfile = join(folder, name);
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["src/report/page/main.ts"],
+    entryPoints: [`src/report/page/${entry}`],
     outfile,
     write: false,
     bundle: true,
@@ -21,9 +45,8 @@ export async function buildPage() {
     charset: "utf8",
     legalComments: "none",
     define: { "process.env.NODE_ENV": '"production"' },
-    banner: {
-      js: "/* tfjs-landscape (Apache-2.0), with Apache ECharts (Apache-2.0), zrender (BSD-3-Clause), d3-contour and d3-array (ISC), tslib (0BSD) */",
-    },
+    banner: { js: `/* ${banner} */` },
+    plugins: [withExtension],
     logLevel: "warning",
   });
   const code = outputFiles[0].text;
@@ -31,7 +54,7 @@ export async function buildPage() {
   if (/<\/script|<!--/i.test(code)) throw new Error(`${outfile}: contains "</script" or "<!--"`);
   const known = await readFile(outfile, "utf8").catch(() => null);
   if (known !== code) {
-    await mkdir(dirname(outfile), { recursive: true });
+    await mkdir(folder, { recursive: true });
     const unfinished = `${outfile}.${process.pid}`;
     await writeFile(unfinished, code);
     await rename(unfinished, outfile);
@@ -40,6 +63,6 @@ export async function buildPage() {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const bytes = await buildPage();
-  console.log(`page: ${Math.round(bytes / 1024)} kB`);
+  const { flat, deep } = await buildPage();
+  console.log(`page: ${Math.round(flat / 1024)} kB, with three dimensions ${Math.round(deep / 1024)} kB`);
 }

@@ -60,6 +60,11 @@ export {
   distancesFromGram,
   distancesFromMatrix,
   distancesFromRows,
+  type EmbeddingMethod,
+  type EmbeddingQuality,
+  type EmbeddingStability,
+  type EmbeddingTopology,
+  type EmbeddingValue,
   embedDistances,
   type GramMeans,
   type Graph,
@@ -76,8 +81,10 @@ export {
   neighbourGraph,
   nonmetricMds,
   operatorEntropy,
+  type PairwiseDisparities,
   type PathContinuity,
   type PathContinuityOptions,
+  type PcaEmbedding,
   type PersistenceDiagram,
   type PersistenceNull,
   type PersistenceNullOptions,
@@ -93,7 +100,9 @@ export {
   type PointRows,
   type PrincipalScores,
   type ProcrustesResult,
+  pairwiseDisparities,
   pathContinuity,
+  pcaEmbedding,
   persistenceDiagram,
   persistenceNull,
   phate,
@@ -103,6 +112,7 @@ export {
   procrustes,
   type ResolvedPhateOptions,
   type RowDistanceOptions,
+  type RunsEmbedding,
   rowDistances,
   type ScalingOptions,
   type ScalingResult,
@@ -119,8 +129,12 @@ export {
   symmetricDiffusionOperator,
   symmetrizeKernel,
   type TrustworthinessOptions,
+  type TsneOptions,
   totalPersistence,
   trustworthiness,
+  tsneEmbedding,
+  type UmapOptions,
+  umapEmbedding,
   vonNeumannEntropy,
 } from "./embedding/index.js";
 // Loss and surface
@@ -180,6 +194,8 @@ export { assignVariables, assignWeights, readVariables, readWeights } from "./pa
 export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js";
 export { analyzePlane } from "./pipeline/analyze-plane.js";
 export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
+export { embed } from "./pipeline/embed.js";
+export type { EmbedOptions, EmbedStep } from "./pipeline/embed-options.js";
 export {
   type InterpolateModelsOptions,
   interpolateModels,
@@ -192,6 +208,7 @@ export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js"
 export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
 export { readAnalysis } from "./pipeline/read-analysis.js";
 export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
+export { type RunPoints, type RunPointsOptions, readRunPoints } from "./pipeline/run-points.js";
 export type { SliceOptions } from "./pipeline/slice-options.js";
 export {
   type AnalyzeWeightsOptions,
@@ -211,18 +228,16 @@ export type { AccuracyForm } from "./report/chart-parts.js";
 // Figures and reports
 export { type ContourScale, type ContourScaleOptions, createContourScale } from "./report/contour-scale.js";
 export type { Interpolation } from "./report/contours.js";
+export { createEmbeddingFigure, type EmbeddingFigureOptions } from "./report/create-embedding-figure.js";
 export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
 export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
+export { createTopologyFigure } from "./report/create-topology-figure.js";
 export {
   createTrainingFigure,
   type RunCurves,
   type TrainingFigureOptions,
 } from "./report/create-training-figure.js";
-export {
-  createTrajectoryFigure,
-  type FigureAxesInput,
-  type TrajectoryFigureInput,
-} from "./report/create-trajectory-figure.js";
+export { createTrajectoryFigure, type TrajectoryFigureInput } from "./report/create-trajectory-figure.js";
 export {
   createAngleFigure,
   createHistogramFigure,
@@ -231,6 +246,16 @@ export {
   type RunNorms,
 } from "./report/create-weights-figures.js";
 export type {
+  ColorScale,
+  EmbeddingColor,
+  EmbeddingFigure,
+  EmbeddingPath,
+  EmbeddingPoint,
+} from "./report/embedding-figure.js";
+export type { EmbeddingLayoutOptions } from "./report/embedding-layout.js";
+export { type EmbeddingOptionOptions, embeddingOption, embeddingSize } from "./report/embedding-option.js";
+export type { EmbeddingView } from "./report/embedding-scene.js";
+export type {
   FigureAxis,
   FigurePath,
   FigurePoint,
@@ -238,6 +263,7 @@ export type {
   Progress,
   TrajectoryFigure,
 } from "./report/figure.js";
+export type { FigureAxesInput } from "./report/figure-axis.js";
 export type { FigurePathInput } from "./report/figure-path.js";
 export type { JsonNumber } from "./report/json-number.js";
 export type { MapMark, MapPanel, MapsFigure } from "./report/maps-figure.js";
@@ -266,6 +292,7 @@ export { type RandomLinesOptions, randomLines } from "./slices/random-lines.js";
 export { type SeedBand, type SeedBandOptions, seedBand } from "./slices/seed-band.js";
 // Run directories and stored results
 export { readDirections, writeDirections } from "./store/directions-file.js";
+export { readEmbedding, writeEmbedding } from "./store/embedding-file.js";
 export { readLineSlice, writeLineSlice } from "./store/line-file.js";
 export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
 export { openRun } from "./store/open-run.js";

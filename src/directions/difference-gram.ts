@@ -1,6 +1,6 @@
 import { InvalidDataError } from "../errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import { addGramExactInto, subtractInto } from "../math/row-kernels.js";
+import { addGramExactInto, subtractFourInto, subtractInto } from "../math/row-kernels.js";
 import { type ColumnBlock, readColumnBlocks } from "./column-blocks.js";
 import type { RowSource } from "./directions.js";
 
@@ -37,6 +37,8 @@ const EXACT_PRODUCTS = 2e8;
 const TILE_VALUES = 400_000;
 /** Longer float32 sums lose accuracy (3e-7 in an explained variance ratio at 4,000 on WASM), shorter ones time. */
 const MAX_TILE_COLUMNS = 2048;
+/** Tiles multiplied in one call: fewer calls, and still within the third cache. */
+const TILES_PER_PRODUCT = 4;
 
 /**
  * Returns the Gram matrix of a path about one of its rows, and the squared lengths of its steps, in one
@@ -59,14 +61,16 @@ export async function differenceGram(
   const isSmall = (n * n * columns) / 2 <= EXACT_PRODUCTS;
   const isExact = precision === "float64" || (precision === "auto" && isSmall);
   const tileColumns = Math.max(1, Math.min(blockColumns, MAX_TILE_COLUMNS, Math.floor(TILE_VALUES / n)));
-  const buffer = new Float32Array(n * tileColumns);
+  const buffer = new Float32Array(TILES_PER_PRODUCT * n * tileColumns);
   for await (const block of readColumnBlocks(source, blockColumns, signal)) {
-    for (let at = 0; at < block.count; at += tileColumns) {
-      const tile = sliceBlock(block, at, tileColumns);
-      const differences = buffer.subarray(0, n * tile.count);
-      subtractRowInto(differences, squaredSteps, tile, row);
-      if (isExact) addGramExactInto(gram, differences, n, tile.count);
-      else await linearAlgebra.addGramInto(gram, differences, n, tile.count);
+    for (const { start, count, tiles } of tileGroups(block.count, tileColumns)) {
+      const differences = buffer.subarray(0, n * count * tiles);
+      for (let t = 0; t < tiles; t++) {
+        const out = differences.subarray(t * n * count, (t + 1) * n * count);
+        subtractRowInto(out, squaredSteps, sliceBlock(block, start + t * count, count), row);
+        if (isExact) addGramExactInto(gram, out, n, count);
+      }
+      if (!isExact) await linearAlgebra.addGramInto(gram, differences, n, count, tiles);
     }
     afterBlock?.(block.count);
   }
@@ -74,8 +78,26 @@ export async function differenceGram(
   return { gram, squaredSteps, precision: isExact ? "float64" : linearAlgebra.name };
 }
 
-function sliceBlock(block: ColumnBlock, at: number, columns: number): ColumnBlock {
-  const count = Math.min(columns, block.count - at);
+/** Tiles of one width that are multiplied together. */
+interface TileGroup {
+  readonly start: number;
+  /** Columns of each tile. */
+  readonly count: number;
+  readonly tiles: number;
+}
+
+/** Covers a block with groups of whole tiles, and one group for the narrower rest. */
+function* tileGroups(columns: number, tileColumns: number): Generator<TileGroup> {
+  const whole = Math.floor(columns / tileColumns);
+  for (let done = 0; done < whole; done += TILES_PER_PRODUCT) {
+    const tiles = Math.min(TILES_PER_PRODUCT, whole - done);
+    yield { start: done * tileColumns, count: tileColumns, tiles };
+  }
+  const rest = columns - whole * tileColumns;
+  if (rest > 0) yield { start: whole * tileColumns, count: rest, tiles: 1 };
+}
+
+function sliceBlock(block: ColumnBlock, at: number, count: number): ColumnBlock {
   return { start: block.start + at, count, rows: block.rows.map((theta) => theta.subarray(at, at + count)) };
 }
 
@@ -87,11 +109,20 @@ function subtractRowInto(
   row: number,
 ): void {
   const { rows, count } = tile;
-  for (let i = 0; i < rows.length; i++) {
+  const squares = new Float64Array(rows.length);
+  const whole = rows.length - (rows.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const out = differences.subarray(i * count, (i + 4) * count);
+    const four = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]] as const;
+    subtractFourInto(out, squares.subarray(i, i + 4), four, rows[row], rows[Math.max(0, i - 1)]);
+  }
+  for (let i = whole; i < rows.length; i++) {
     const out = differences.subarray(i * count, (i + 1) * count);
-    const square = subtractInto(out, rows[i], rows[row], rows[Math.max(0, i - 1)]);
-    if (!Number.isFinite(square)) throw nonFiniteWeight(tile);
-    squaredSteps[i] += square;
+    squares[i] = subtractInto(out, rows[i], rows[row], rows[Math.max(0, i - 1)]);
+  }
+  for (let i = 0; i < rows.length; i++) {
+    if (!Number.isFinite(squares[i])) throw nonFiniteWeight(tile);
+    squaredSteps[i] += squares[i];
   }
 }
 

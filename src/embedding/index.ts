@@ -24,11 +24,13 @@ export { type LandmarkOperator, type LandmarkOptions, landmarkOperator } from ".
 export { nearestNeighbours } from "./nearest-neighbours.js";
 export { type Graph, neighbourGraph } from "./neighbour-graph.js";
 export { type NonmetricMdsOptions, nonmetricMds } from "./nonmetric-mds.js";
+export { type PairwiseDisparities, pairwiseDisparities } from "./pairwise-disparities.js";
 export {
   type PathContinuity,
   type PathContinuityOptions,
   pathContinuity,
 } from "./path-continuity.js";
+export { type PcaEmbedding, pcaEmbedding } from "./pca-embedding.js";
 export {
   type PersistenceOptions,
   type PersistencePair,
@@ -51,9 +53,19 @@ export type { NewPoints, PointMap } from "./point-map.js";
 export { type PrincipalScores, scoresFromGram, scoresFromRows } from "./principal-scores.js";
 export { type ProcrustesResult, procrustes } from "./procrustes.js";
 export { type RowDistanceOptions, rowDistances } from "./row-distances.js";
+export type {
+  EmbeddingMethod,
+  EmbeddingQuality,
+  EmbeddingStability,
+  EmbeddingTopology,
+  EmbeddingValue,
+  RunsEmbedding,
+} from "./runs-embedding.js";
 export { type SgdMdsOptions, sgdMds } from "./sgd-mds.js";
 export { type SmacofOptions, smacof } from "./smacof.js";
 export { denseFromSparse, type SparseMatrix, sparseFromDense } from "./sparse-matrix.js";
 export { type MdsResult, stressOf } from "./stress.js";
 export { type TrustworthinessOptions, trustworthiness } from "./trustworthiness.js";
+export { type TsneOptions, tsneEmbedding } from "./tsne-embedding.js";
+export { type UmapOptions, umapEmbedding } from "./umap-embedding.js";
 export { operatorEntropy, vonNeumannEntropy } from "./von-neumann-entropy.js";

@@ -19,12 +19,20 @@ export interface LinearAlgebra {
   readonly name: string;
 
   /**
-   * Adds X·Xᵀ into `gram`.
+   * Adds Σ_b X_b·X_bᵀ into `gram`: the product of one wide matrix whose columns come in blocks, several at a time,
+   * since every call has its price.
    *
    * @param gram - (rows, rows) float64, updated in place.
-   * @param block - X (rows, columns) float32.
+   * @param blocks - X_b (rows, columns) float32, one block after another.
+   * @param count - number of blocks. Default 1.
    */
-  addGramInto(gram: Float64Array, block: Float32Array, rows: number, columns: number): Promise<void>;
+  addGramInto(
+    gram: Float64Array,
+    blocks: Float32Array,
+    rows: number,
+    columns: number,
+    count?: number,
+  ): Promise<void>;
 
   /**
    * Returns A·B as float64 (rows, columns).

@@ -104,6 +104,49 @@ export function subtractInto(out: Float32Array, a: Float32Array, b: Float32Array
   return s0 + s1 + (s2 + s3);
 }
 
+/**
+ * Writes four rows minus `b`, rounded to float32, into `out` (4, n), and the squared step that leads to each (from
+ * `previous` to the first, from there to the second, …; float64) into `squares`: each value is read once.
+ */
+export function subtractFourInto(
+  out: Float32Array,
+  squares: Float64Array,
+  rows: readonly [Float32Array, Float32Array, Float32Array, Float32Array],
+  b: Float32Array,
+  previous: Float32Array,
+): void {
+  const [r0, r1, r2, r3] = rows;
+  const n = b.length;
+  const [at1, at2, at3] = [n, 2 * n, 3 * n];
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  for (let c = 0; c < n; c++) {
+    const q = b[c];
+    const a0 = r0[c];
+    const a1 = r1[c];
+    const a2 = r2[c];
+    const a3 = r3[c];
+    const d0 = a0 - previous[c];
+    const d1 = a1 - a0;
+    const d2 = a2 - a1;
+    const d3 = a3 - a2;
+    out[c] = a0 - q;
+    out[at1 + c] = a1 - q;
+    out[at2 + c] = a2 - q;
+    out[at3 + c] = a3 - q;
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+    s2 += d2 * d2;
+    s3 += d3 * d3;
+  }
+  squares[0] = s0;
+  squares[1] = s1;
+  squares[2] = s2;
+  squares[3] = s3;
+}
+
 /** Adds Σ_i weights[i]·rows[i] into `out` (float64). */
 export function addCombinationInto(
   out: Float64Array,

@@ -4,6 +4,7 @@ import { InvalidOptionError } from "../errors.js";
 import { assertSameLayout } from "../params/match-layout.js";
 import { openRun } from "../store/open-run.js";
 import type { Run } from "../store/run.js";
+import { distinctNames } from "./distinct-names.js";
 
 /** One model of a slice: a snapshot of a run. */
 export interface ModelPoint {
@@ -64,10 +65,5 @@ export function namesOfModels(points: readonly ModelPoint[]): string[] {
   for (const { run } of points.slice(1)) {
     assertSameLayout((points[0] as ModelPoint).run.layout, run.layout, run.directory);
   }
-  const names = points.map(({ name }) => name);
-  return names.map((name, i) =>
-    names.indexOf(name) === i && names.lastIndexOf(name) === i
-      ? name
-      : `${name} (${names.slice(0, i + 1).filter((other) => other === name).length})`,
-  );
+  return distinctNames(points.map(({ name }) => name));
 }

@@ -10,7 +10,7 @@ import { readTrajectory, writeTrajectory } from "../store/trajectory-file.js";
 import { projectTrajectory } from "../trajectory/project.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
-import type { ResultFiles } from "./result-files.js";
+import { type ResultFiles, readFirst } from "./result-files.js";
 import { type RunRowSource, rowSourceOfRuns } from "./row-source.js";
 
 /** Directions of a plane and the paths on it. */
@@ -34,13 +34,18 @@ export async function pcaStage(
 ): Promise<PlaneStage> {
   const provenance = await pcaProvenance(runs, linearAlgebra, options);
   const digest = provenanceDigest(provenance);
-  const stored = options.force ? null : await readDirections(files.directions, provenance);
+  const stored = options.force
+    ? null
+    : await readFirst(
+        files,
+        (place) => place.directions,
+        (file) => readDirections(file, provenance),
+      );
   const directions = stored ?? (await computePca(runs, linearAlgebra, options));
   if (stored === null) await writeDirections(files.directions, directions, provenance);
   const trajectories: Trajectory[] = [];
   for (const [index, run] of runs.entries()) {
-    const file = files.trajectories[index] as string;
-    trajectories.push(await projectRun(run, directions, digest, file, options));
+    trajectories.push(await projectRun(run, index, directions, digest, files, options));
   }
   return { directions, trajectories, digest };
 }
@@ -97,18 +102,25 @@ function checkComponents(runs: readonly Run[], rows: number, components: readonl
 
 async function projectRun(
   run: Run,
+  index: number,
   directions: Directions,
   digest: string,
-  file: string,
+  files: ResultFiles,
   { weights, signal, force }: ResolvedAnalyzeOptions,
 ): Promise<Trajectory> {
   const inputs = { run: await run.digest(), directions: digest };
   const provenance: Provenance = { kind: "trajectory", version: 1, options: { weights }, seed: null, inputs };
-  const stored = force ? null : await readTrajectory(file, provenance);
+  const stored = force
+    ? null
+    : await readFirst(
+        files,
+        ({ trajectories }) => trajectories[index],
+        (file) => readTrajectory(file, provenance),
+      );
   if (stored !== null) return stored;
   const source: RunRowSource = rowSourceOfRuns([run], weights);
   const plane = restrictDirections(directions, source.ranges);
   const trajectory = await projectTrajectory(source, plane, signal === undefined ? {} : { signal });
-  await writeTrajectory(file, trajectory, provenance);
+  await writeTrajectory(files.trajectories[index] as string, trajectory, provenance);
   return trajectory;
 }

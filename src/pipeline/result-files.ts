@@ -10,6 +10,22 @@ export interface ResultFiles {
   /** The same with true and plane losses. */
   readonly fidelity: readonly string[];
   readonly surface: string;
+  /** A second place to read from, where the first has nothing up to date; nothing is written there. */
+  readonly elsewhere?: ResultFiles;
+}
+
+/** Reads a result from the first of its places that has it up to date. */
+export async function readFirst<T>(
+  files: ResultFiles,
+  place: (files: ResultFiles) => string | undefined,
+  read: (file: string) => Promise<T | null>,
+): Promise<T | null> {
+  for (const from of [files, files.elsewhere]) {
+    const file = from === undefined ? undefined : place(from);
+    const found = file === undefined ? null : await read(file);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /**

@@ -7,7 +7,7 @@ import { parseRange } from "../surface/range.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
 import type { PlaneStage } from "./pca-stage.js";
-import type { ResultFiles } from "./result-files.js";
+import { type ResultFiles, readFirst } from "./result-files.js";
 
 /** A surface and its identity. */
 export interface SurfaceStage {
@@ -15,17 +15,27 @@ export interface SurfaceStage {
   readonly digest: string;
 }
 
-/** Evaluates, or reads where it is up to date, the loss surface around the paths of a plane. */
+/**
+ * Evaluates, or reads where it is up to date, the loss surface of a plane.
+ *
+ * @param grid - default the range that was asked for, or what covers the paths.
+ */
 export async function surfaceStage(
   plane: PlaneStage,
   evaluator: LossEvaluator,
   files: ResultFiles,
   options: ResolvedAnalyzeOptions,
+  grid: Grid = gridAround(plane, options),
 ): Promise<SurfaceStage> {
-  const grid = gridAround(plane, options);
   const provenance = surfaceProvenance(plane, evaluator, grid, options);
   const digest = provenanceDigest(provenance);
-  const stored = options.force ? null : await readSurface(files.surface, provenance);
+  const stored = options.force
+    ? null
+    : await readFirst(
+        files,
+        ({ surface }) => surface,
+        (file) => readSurface(file, provenance),
+      );
   if (stored !== null) return { surface: stored, digest };
   const surface = await evaluateSurface(evaluator, plane.directions, grid, {
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { InvalidDataError, RunStateError } from "../errors.js";
 import type { AccuracyForm } from "../report/chart-parts.js";
 import { createTrainingFigure } from "../report/create-training-figure.js";
@@ -7,25 +6,19 @@ import {
   createHistogramFigure,
   createNormsFigure,
 } from "../report/create-weights-figures.js";
-import type { Provenance } from "../store/provenance.js";
 import type { Run } from "../store/run.js";
-import { readWeightStatistics, writeWeightStatistics } from "../store/weights-file.js";
 import { type StepAngles, stepAngles } from "../trajectory/step-angles.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
 import { weightHistograms } from "../weights/weight-histogram.js";
-import { type WeightStatistics, weightStatistics } from "../weights/weight-statistics.js";
+import type { WeightStatistics } from "../weights/weight-statistics.js";
 import { readAnalysis } from "./read-analysis.js";
+import { type StatisticsOptions, statisticsStage } from "./statistics-stage.js";
 import type { NamedFigure } from "./write-report.js";
 
 /** Options of {@link analyzeWeights}. */
-export interface AnalyzeWeightsOptions {
+export interface AnalyzeWeightsOptions extends StatisticsOptions {
   /** Whether an accuracy is shown as the error (default) or as such. */
   readonly accuracyAs?: AccuracyForm;
-  /** Computes everything again. Default false. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
-  /** Called after each snapshot with the snapshots done and all of its run. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Norms, distances, angles and figures of one run or several. */
@@ -55,7 +48,7 @@ export async function analyzeWeights(
   const statistics: WeightStatistics[] = [];
   const angles: (StepAngles | null)[] = [];
   for (const run of runs) {
-    statistics.push(await storedStatistics(run, options));
+    statistics.push(await statisticsStage(run, options));
     angles.push(await storedAngles(run));
   }
   const named = runs.map(({ manifest, snapshots }) => ({ name: manifest.name, snapshots }));
@@ -75,26 +68,6 @@ export async function analyzeWeights(
   });
   if (turned.length > 0) figures.push({ name: "angles", figure: createAngleFigure(turned) });
   return { statistics, angles, figures };
-}
-
-async function storedStatistics(run: Run, options: AnalyzeWeightsOptions): Promise<WeightStatistics> {
-  const file = join(run.directory, "weights", "statistics.arrow");
-  const provenance: Provenance = {
-    kind: "weight-statistics",
-    version: 1,
-    options: { snapshots: run.snapshots.map(({ step, epoch, iteration }) => [step, epoch, iteration]) },
-    seed: null,
-    inputs: { run: await run.digest() },
-  };
-  const known = options.force ? null : await readWeightStatistics(file, provenance);
-  if (known !== null) return known;
-  const { signal, onProgress } = options;
-  const found = await weightStatistics(
-    { layout: run.layout, count: run.snapshots.length, readTheta: (index) => run.readTheta(index) },
-    { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) },
-  );
-  await writeWeightStatistics(file, found, run.snapshots, provenance);
-  return found;
 }
 
 /** Angles on the run's own PCA plane, if an analysis of the run as it is now is stored. */

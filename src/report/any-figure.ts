@@ -6,11 +6,13 @@ import { embeddingOption, embeddingSize } from "./embedding-option.js";
 import type { TrajectoryFigure } from "./figure.js";
 import type { MapsFigure } from "./maps-figure.js";
 import { mapsOption, mapsSize } from "./maps-option.js";
+import type { TableFigure } from "./table-figure.js";
+import { tableOption, tableSize } from "./table-option.js";
 import type { TrajectoryLayoutOptions } from "./trajectory-layout.js";
 import { type TrajectoryOptionOptions, trajectoryOption, trajectorySize } from "./trajectory-option.js";
 
 /** Every kind of figure that can be drawn. */
-export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure | EmbeddingFigure;
+export type AnyFigure = TrajectoryFigure | ChartFigure | MapsFigure | TableFigure | EmbeddingFigure;
 
 /** Returns the ECharts option that draws a figure of any kind. */
 export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions = {}): EChartsOption {
@@ -23,6 +25,8 @@ export function figureOption(figure: AnyFigure, options: TrajectoryOptionOptions
       return mapsOption(figure, options);
     case "embedding":
       return embeddingOption(figure, options);
+    case "table":
+      return tableOption(figure, options);
   }
 }
 
@@ -40,5 +44,7 @@ export function figureSize(
       return mapsSize(figure, options);
     case "embedding":
       return embeddingSize(figure, options);
+    case "table":
+      return tableSize(figure, options);
   }
 }

@@ -1,18 +1,9 @@
-import { InvalidOptionError } from "../errors.js";
 import type { ChartFigure, ChartPanel, ChartSeries } from "./chart-figure.js";
 import { type AxisScale, horizontalScale, verticalScale } from "./chart-scale.js";
-import {
-  block,
-  blocksHeight,
-  line,
-  NAME_SIZE,
-  type PlacedText,
-  placeBlocks,
-  TICK_SIZE,
-} from "./placed-text.js";
+import { checkHeight, layoutFrame, type TrajectoryLayoutOptions } from "./figure-frame.js";
+import { line, NAME_SIZE, type PlacedText, TICK_SIZE } from "./placed-text.js";
 import type { Rect } from "./rect.js";
 import { textWidth } from "./text-width.js";
-import { LEAST_WIDTH, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
 import { truncateText } from "./wrap-text.js";
 
 /** Where a panel and its axes are. */
@@ -57,24 +48,10 @@ const LEAST_PLOT = 120;
  * @throws {@link InvalidOptionError} if the width, or the height for what there is to say, is too small.
  */
 export function layoutChart(figure: ChartFigure, options: TrajectoryLayoutOptions = {}): ChartLayout {
-  const { parts = "figure" } = options;
   const columnsWanted = Math.max(1, Math.min(figure.columns, figure.panels.length));
-  const width = options.width ?? [760, 1000, 1200][Math.min(columnsWanted, 3) - 1];
-  if (!(width >= LEAST_WIDTH && Number.isFinite(width))) {
-    throw new InvalidOptionError("width", `at least ${LEAST_WIDTH} px`, String(width));
-  }
-  const padding = width < 720 ? 12 : 20;
-  const inner = width - 2 * padding;
-  const isFigure = parts === "figure";
-  const head = isFigure ? [block(figure.title, 18, inner, "semibold", "text", 2)] : [];
-  const foot = isFigure
-    ? [
-        block(figure.caption, 12, inner, "regular", "muted"),
-        ...(figure.provenance === "" ? [] : [block(figure.provenance, 11, inner, "regular", "muted")]),
-      ]
-    : [];
-  const headHeight = blocksHeight(head);
-  const footHeight = blocksHeight(foot);
+  const natural = [760, 1000, 1200][Math.min(columnsWanted, 3) - 1] as number;
+  const frame = layoutFrame(figure, options.width ?? natural, options.parts);
+  const { width, padding, inner, headHeight, footHeight } = frame;
   const legend = layoutLegendRows(figure, inner);
   const columns = Math.max(1, Math.min(columnsWanted, Math.floor((inner + GAP) / (LEAST_PANEL + GAP))));
   const rows = Math.ceil(figure.panels.length / columns);
@@ -84,13 +61,11 @@ export function layoutChart(figure: ChartFigure, options: TrajectoryLayoutOption
   const below = 8 + 16 + 24;
   const perRow = heading + below;
   const rest = top + (footHeight > 0 ? footHeight + 8 : 0) + padding + rows * perRow + (rows - 1) * 10;
-  const natural = columns === 1 && rows === 1 ? 340 : 230;
+  const plot = columns === 1 && rows === 1 ? 340 : 230;
   const least = Math.ceil(rest + rows * LEAST_PLOT);
-  if (options.height !== undefined && !(options.height >= least)) {
-    throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(options.height));
-  }
-  const plotHeight = options.height === undefined ? natural : (options.height - rest) / rows;
-  const height = options.height ?? Math.ceil(rest + rows * natural);
+  checkHeight(options.height, least);
+  const plotHeight = options.height === undefined ? plot : (options.height - rest) / rows;
+  const height = options.height ?? Math.ceil(rest + rows * plot);
   const boxWidth = (inner - (columns - 1) * GAP) / columns;
   const placed = figure.panels.map((panel, index) => {
     const box = {
@@ -110,11 +85,7 @@ export function layoutChart(figure: ChartFigure, options: TrajectoryLayoutOption
       x: padding + entry.x,
       y: padding + headHeight + entry.y,
     })),
-    texts: [
-      ...placeBlocks(head, padding, padding),
-      ...placeBlocks(foot, padding, Math.max(height - padding - footHeight, 0)),
-      ...placed.flatMap(({ texts }) => texts),
-    ],
+    texts: [...frame.place(height), ...placed.flatMap(({ texts }) => texts)],
   };
 }
 

@@ -80,7 +80,13 @@ function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): C
       ? [bottom * (bottom / top) ** 0.04, top * (top / bottom) ** 0.04]
       : [bottom - room, top + room];
   const range = { ...axis, scale, min: min as number, max: max as number };
-  const diagonal = Array.from({ length: 41 }, (_, i) => bottom + (i / 40) * (top - bottom));
+  // The diagonal reaches beyond the pairs, so that none lies on the frame.
+  const diagonal = Array.from({ length: 41 }, (_, i) => {
+    const share = i / 40;
+    return scale === "log"
+      ? range.min * (range.max / range.min) ** share
+      : range.min + share * (range.max - range.min);
+  });
   return {
     title: "Persistence diagram",
     x: range,

@@ -1,22 +1,17 @@
 import { InvalidDataError } from "../errors.js";
 import type { Surface } from "../surface/surface.js";
+import { checkSurface } from "./check-figure-surface.js";
 import { cleanText } from "./clean-text.js";
 import { type ContourScale, checkContourScale, createContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
 import { fidelityParagraphs } from "./fidelity-paragraphs.js";
 import type { FigureAxis, FigurePath, TrajectoryFigure } from "./figure.js";
+import { createAxis, type FigureAxesInput } from "./figure-axis.js";
 import { captionSentences, provenanceLine } from "./figure-caption.js";
 import { createFigurePath, type FigurePathInput, progressOf } from "./figure-path.js";
 import { finiteRange } from "./finite-range.js";
-import { formatNumber, formatPercent } from "./format-number.js";
+import { formatNumber } from "./format-number.js";
 import { decodeNumber, encodeNumber } from "./json-number.js";
-
-/** The axes of a plane; `Directions` fits. */
-export interface FigureAxesInput {
-  readonly labels: readonly string[];
-  readonly explainedVarianceRatio: ArrayLike<number> | null;
-  readonly randomWalkBaseline: ArrayLike<number> | null;
-}
 
 /** What {@link createTrajectoryFigure} makes a figure of. */
 export interface TrajectoryFigureInput {
@@ -91,47 +86,6 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Trajectory
     provenance: provenanceLine(facts),
     notes: collectNotes(input),
     description: describe(title, lossName, axes, paths, surface),
-  };
-}
-
-function checkSurface(surface: Surface): void {
-  const [width, height] = [surface.alpha.length, surface.beta.length];
-  if (width < 2 || height < 2) {
-    throw new InvalidDataError("surface", "a grid of at least 2 × 2 points", `${width} × ${height}`);
-  }
-  if (surface.loss.length !== width * height) {
-    throw new InvalidDataError("surface.loss", `${width * height} values`, String(surface.loss.length));
-  }
-  for (const name of ["alpha", "beta"] as const) {
-    const axis = surface[name];
-    if (
-      !axis.every(
-        (value, index) => Number.isFinite(value) && (index === 0 || value > (axis[index - 1] as number)),
-      )
-    ) {
-      throw new InvalidDataError(
-        `surface.${name}`,
-        "finite, increasing coordinates",
-        Array.from(axis).join(", "),
-      );
-    }
-  }
-}
-
-/** "PC 1 – 83.2 % of variance (random walk: 61 %)" */
-function createAxis(axes: FigureAxesInput, index: number): FigureAxis {
-  const given = axes.labels[index];
-  if (given === undefined)
-    throw new InvalidDataError("axes.labels", "two labels", String(axes.labels.length));
-  const label = cleanText(given);
-  const ratio = axes.explainedVarianceRatio?.[index] ?? null;
-  const walk = axes.randomWalkBaseline?.[index] ?? null;
-  const baseline = walk === null ? "" : ` (random walk: ${formatPercent(walk)})`;
-  return {
-    label,
-    title: ratio === null ? label : `${label}: ${formatPercent(ratio)} of variance${baseline}`,
-    explainedVarianceRatio: ratio === null ? null : encodeNumber(ratio),
-    randomWalkBaseline: walk === null ? null : encodeNumber(walk),
   };
 }
 

@@ -1,20 +1,16 @@
-import { InvalidOptionError } from "../errors.js";
 import type { EmbeddingFigure } from "./embedding-figure.js";
 import { BOX_NAMES, boxCorners, type EmbeddingView, sceneOf } from "./embedding-scene.js";
-import { formatLevels, formatNumber } from "./format-number.js";
-import { niceTicks } from "./nice-ticks.js";
 import {
-  block,
-  blocksHeight,
-  line,
-  NAME_SIZE,
-  type PlacedText,
-  placeBlocks,
-  TICK_SIZE,
-} from "./placed-text.js";
+  checkHeight,
+  layoutFrame,
+  type Tick,
+  type TrajectoryLayoutOptions,
+  ticksOf,
+} from "./figure-frame.js";
+import { formatLevels } from "./format-number.js";
+import { line, NAME_SIZE, type PlacedText, TICK_SIZE } from "./placed-text.js";
 import type { Rect } from "./rect.js";
 import { textWidth } from "./text-width.js";
-import { LEAST_WIDTH, type Tick, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
 import { truncateText } from "./wrap-text.js";
 
 /** What an entry of the legend shows. */
@@ -59,29 +55,17 @@ const LEAST_MAP = 160;
 /**
  * Returns where everything of the picture is, so that nothing overlaps and nothing is cut.
  *
- * @throws {@link InvalidOptionError} if the width, or the height for what there is to say, is too small.
+ * @throws `InvalidOptionError` if the width, or the height for what there is to say, is too small.
  */
 export function layoutEmbedding(
   figure: EmbeddingFigure,
   options: EmbeddingLayoutOptions = {},
 ): EmbeddingLayout {
   const { parts = "figure", width = 900 } = options;
-  if (!(width >= LEAST_WIDTH && Number.isFinite(width))) {
-    throw new InvalidOptionError("width", `at least ${LEAST_WIDTH} px`, String(width));
-  }
-  const padding = width < 720 ? 12 : 20;
-  const inner = width - 2 * padding;
+  const frame = layoutFrame(figure, width, parts);
+  const { padding, inner, headHeight, footHeight } = frame;
   const isFigure = parts === "figure";
   const isFlat = figure.dimensions === 2;
-  const head = isFigure ? [block(figure.title, 18, inner, "semibold", "text", 2)] : [];
-  const foot = isFigure
-    ? [
-        block(figure.caption, 12, inner, "regular", "muted"),
-        block(figure.provenance, 11, inner, "regular", "muted"),
-      ]
-    : [];
-  const headHeight = blocksHeight(head);
-  const footHeight = blocksHeight(foot);
   const barLabels =
     figure.scale === null
       ? 0
@@ -92,9 +76,7 @@ export function layoutEmbedding(
   const below = (isFlat ? 8 + 16 + 24 : 6) + legend.height;
   const rest = top + below + (footHeight > 0 ? footHeight + 6 : 0) + padding;
   const least = Math.ceil(rest + LEAST_MAP);
-  if (options.height !== undefined && !(options.height >= least)) {
-    throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(options.height));
-  }
+  checkHeight(options.height, least);
   const most = Math.round(Math.min(620, Math.max(240, (inner - right - 40) * 0.72)));
   // A picture that cannot be turned needs no more room than its box takes.
   const natural = isFlat || !isFigure ? most : boxHeight(figure, options, inner - right, most);
@@ -102,12 +84,12 @@ export function layoutEmbedding(
   const height = options.height ?? Math.ceil(rest + natural);
   // Labels of the upright axis need room that depends on the range, which hardly depends on that room.
   const first: Rect = { x: padding, y: top, width: inner - right, height: mapHeight };
-  const labels = isFlat ? ticksOf(figure, first)[1] : [];
+  const labels = isFlat ? bothTicks(figure, first)[1] : [];
   const left = isFlat
     ? Math.ceil(Math.max(0, ...labels.map(({ label }) => textWidth(label, TICK_SIZE))) + 8 + 24)
     : 0;
   const map: Rect = { ...first, x: padding + left, width: Math.max(80, inner - right - left) };
-  const ticks = isFlat ? ticksOf(figure, map) : ([[], []] as const);
+  const ticks = isFlat ? bothTicks(figure, map) : ([[], []] as const);
   const colorBar =
     figure.scale === null
       ? null
@@ -116,8 +98,7 @@ export function layoutEmbedding(
   const barTitle =
     figure.scale === null ? "" : `${figure.scale.title}${figure.scale.kind === "log" ? " (log scale)" : ""}`;
   const texts = [
-    ...placeBlocks(head, padding, padding),
-    ...placeBlocks(foot, padding, Math.max(height - padding - footHeight, 0)),
+    ...frame.place(height),
     ...(isFlat ? axisNames(figure, map, padding) : []),
     ...(colorBar === null
       ? []
@@ -153,13 +134,11 @@ function boxHeight(
   return Math.max(LEAST_MAP, Math.ceil(Math.max(...heights) - Math.min(...heights)) + 2 * BOX_NAMES);
 }
 
-function ticksOf(figure: EmbeddingFigure, map: Rect): readonly [Tick[], Tick[]] {
+function bothTicks(figure: EmbeddingFigure, map: Rect): readonly [Tick[], Tick[]] {
   const [x, y] = sceneOf(figure, map).ranges as [readonly [number, number], readonly [number, number]];
-  const of = ([min, max]: readonly [number, number], count: number): Tick[] =>
-    niceTicks(min, max, count).map((value) => ({ value, label: formatNumber(value, 6) }));
   return [
-    of(x, Math.max(2, Math.min(8, Math.floor(map.width / 80)))),
-    of(y, Math.max(2, Math.min(7, Math.floor(map.height / 60)))),
+    ticksOf(x, Math.max(2, Math.min(8, Math.floor(map.width / 80)))),
+    ticksOf(y, Math.max(2, Math.min(7, Math.floor(map.height / 60)))),
   ];
 }
 

@@ -16,9 +16,11 @@ export function escapeHtml(text: string): string {
  *
  * `<`, `>` and `&` are written as \uXXXX, so that no `</script>`, `<!--` or entity can end or change the
  * element; U+2028 and U+2029 likewise, which old JavaScript takes for line ends.
+ *
+ * @param replacer - As for `JSON.stringify`.
  */
-export function scriptJson(value: unknown): string {
-  return JSON.stringify(value).replace(
+export function scriptJson(value: unknown, replacer?: (key: string, value: unknown) => unknown): string {
+  return JSON.stringify(value, replacer).replace(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

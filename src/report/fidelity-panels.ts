@@ -16,11 +16,19 @@ export interface PanelCurve {
   readonly points: readonly (readonly [x: number, y: number | null])[];
 }
 
+/** A stretch of the band between the true loss and the plane's. */
+export interface PanelGap {
+  readonly color: string;
+  readonly points: readonly (readonly [x: number, own: number, plane: number])[];
+}
+
 /** One small panel: ranges and ticks of both axes, and its curves. */
 export interface Panel {
   readonly x: { readonly min: number; readonly max: number; readonly ticks: readonly Tick[] };
   readonly y: { readonly min: number; readonly max: number; readonly ticks: readonly Tick[] };
   readonly curves: readonly PanelCurve[];
+  /** Bands between two curves, in pieces of at least two points. */
+  readonly gaps: readonly PanelGap[];
   /** Positions at which the learning rate had dropped; empty where it falls all the time. */
   readonly drops: readonly number[];
 }
@@ -60,6 +68,12 @@ export function lossPanel(figure: TrajectoryFigure, theme: Theme): Panel {
     x: progressAxis(figure),
     y: kind === "log" ? logAxis(positions) : linearAxis(positions),
     curves,
+    gaps: figure.paths.flatMap(({ points }, index) =>
+      gapPieces(points, figure.progress, position).map((piece) => ({
+        color: runColor(index, theme),
+        points: piece,
+      })),
+    ),
     drops: dropsOf(figure),
   };
 }
@@ -79,6 +93,7 @@ export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
       ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${value * 100} %` })),
     },
     drops: dropsOf(figure),
+    gaps: [],
     curves: figure.paths.map(({ name, points }, index) =>
       curve(
         name,
@@ -90,6 +105,20 @@ export function sharePanel(figure: TrajectoryFigure, theme: Theme): Panel {
       ),
     ),
   };
+}
+
+function gapPieces(
+  points: readonly FigurePoint[],
+  progress: Progress,
+  position: (loss: JsonNumber | null) => number | null,
+): (readonly [number, number, number])[][] {
+  const pieces: (readonly [number, number, number])[][] = [[]];
+  for (const point of points) {
+    const [own, plane] = [position(point.trueLoss), position(point.planeLoss)];
+    if (own === null || plane === null) pieces.push([]);
+    else pieces[pieces.length - 1]?.push([point[progress], own, plane]);
+  }
+  return pieces.filter((piece) => piece.length > 1);
 }
 
 function dropsOf({ paths, progress }: TrajectoryFigure): number[] {

@@ -1,7 +1,7 @@
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** Superscript form of an integer exponent. */
-function superscript(exponent: number): string {
+/** Returns an integer in superscript digits: an exponent, or the number of a note. */
+export function formatSuperscript(exponent: number): string {
   const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
   return exponent < 0 ? `⁻${digits}` : digits;
 }
@@ -26,7 +26,7 @@ export function formatNumber(value: number, digits = 4): string {
   const magnitude = Math.abs(rounded);
   if (magnitude >= 1e-4 && magnitude < 1e6) return withMinus(String(rounded));
   const [mantissa = "1", exponent = "0"] = rounded.toExponential().split("e");
-  const power = `10${superscript(Number(exponent))}`;
+  const power = `10${formatSuperscript(Number(exponent))}`;
   return withMinus(mantissa === "1" ? power : mantissa === "-1" ? `-${power}` : `${mantissa} × ${power}`);
 }
 
@@ -51,6 +51,6 @@ export function formatLevels(levels: readonly number[]): string[] {
   return levels.map((level, index) => {
     const exponent = Math.log10(level);
     const isPower = level > 0 && Number(`1e${Math.round(exponent)}`) === level;
-    return isPower ? `10${superscript(Math.round(exponent))}` : (labels[index] as string);
+    return isPower ? `10${formatSuperscript(Math.round(exponent))}` : (labels[index] as string);
   });
 }

@@ -5,7 +5,7 @@ import { truncateText } from "./wrap-text.js";
 /** What a legend entry shows beside its text. */
 export type LegendMark =
   | { readonly kind: "run"; readonly index: number }
-  | { readonly kind: "start" | "end" | "point" | "drop" | "unknown" };
+  | { readonly kind: "start" | "end" | "point" | "drop" | "unknown" | "plane" | "own" | "gap" };
 
 /** A mark and what it means. */
 export interface LegendEntry {
@@ -52,6 +52,24 @@ export function legendEntries(figure: TrajectoryFigure): LegendEntry[] {
     ...(points.some((point) => point.rateDropped) ? [mark("drop", "learning rate lowered")] : []),
     mark("end", "end"),
     ...(figure.surface.nonFinite > 0 ? [mark("unknown", "loss not finite")] : []),
+  ];
+}
+
+/** Returns the entries of a picture in space: runs if there are several, then how paths and gaps are drawn. */
+export function surfaceLegendEntries(figure: TrajectoryFigure): LegendEntry[] {
+  const points = figure.paths.flatMap((path) => path.points);
+  const hasOwn = points.some((point) => point.trueLoss !== null);
+  const own: LegendEntry[] = [
+    { mark: { kind: "own" }, text: "path at its own loss" },
+    { mark: { kind: "gap" }, text: "gap" },
+  ];
+  return [
+    ...legendEntries(figure).filter(({ mark }) => mark.kind === "run"),
+    { mark: { kind: "plane" }, text: "path at the loss of the plane" },
+    ...(hasOwn ? own : []),
+    ...legendEntries(figure).filter(
+      ({ mark }) => mark.kind === "start" || mark.kind === "end" || mark.kind === "drop",
+    ),
   ];
 }
 

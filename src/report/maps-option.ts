@@ -5,7 +5,7 @@ import { layoutMaps, type PlacedMap } from "./maps-layout.js";
 import { endMark, pointMark, type Shape } from "./marks.js";
 import { axis, grid, shapesSeries, textShape } from "./option-parts.js";
 import { differenceColors, surfaceColors, type Theme, themeOf } from "./palette.js";
-import { runColor } from "./path-shapes.js";
+import { pathShapes, runColor } from "./path-shapes.js";
 import type { Rect } from "./rect.js";
 import { colorBarShapes, planeToPixel, surfaceShapes } from "./surface-shapes.js";
 import { FONT_STACK, textWidth } from "./text-width.js";
@@ -72,6 +72,9 @@ function mapShapes(figure: MapsFigure, { panel, rect, bar }: PlacedMap, theme: T
     ...surfaceShapes({ ...panel, interpolation: figure.interpolation }, rect, theme, colors),
     frame,
     ...pathOver(figure, { panel, rect }, theme),
+    ...(panel.run === undefined
+      ? []
+      : pathShapes({ surface: panel.surface, paths: [panel.run.path] }, rect, theme, panel.run.color)),
     ...markShapes(figure, { panel, rect }, theme),
     ...colorBarShapes(panel, bar, theme, colors),
   ];

@@ -1,13 +1,26 @@
 import { FONT_STACK } from "./text-width.js";
 
+const DARK =
+  "color-scheme:dark;--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9";
+
 /** The page's own style sheet: light and dark by the reader's setting, one column that fits any width. */
 export const PAGE_STYLE = `
 :root{color-scheme:light dark;--background:#fff;--text:#1a1a1a;--muted:#4d4d4d;--line:#c8c8c8;--panel:#f5f5f5;--focus:#0072b2}
-@media (prefers-color-scheme:dark){:root{--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9}}
+@media (prefers-color-scheme:dark){:root:not([data-theme=light]){${DARK}}}
+:root[data-theme=dark]{${DARK}}
+:root[data-theme=light]{color-scheme:light}
 *{box-sizing:border-box}
 body{margin:0;background:var(--background);color:var(--text);font:16px/1.55 ${FONT_STACK}}
 main{max-width:1160px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:26px;line-height:1.25;margin:8px 0 24px}
+header{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;justify-content:space-between}
+button{font:inherit;font-size:14px;line-height:1.3;min-height:32px;padding:4px 12px;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--text);cursor:pointer}
+button[aria-pressed=true]{border-color:var(--focus);box-shadow:inset 0 -3px 0 var(--focus)}
+button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
+.player{display:flex;align-items:center;gap:12px;margin:8px 0}
+.player input{flex:1;min-width:80px;height:32px;accent-color:var(--focus)}
+.player .play{min-width:44px}
+.player output{min-width:8.5em;font-size:14px;font-variant-numeric:tabular-nums}
 h2{font-size:20px;line-height:1.3;margin:0 0 8px}
 h1,h2,p,li,td,th,dd,dt{overflow-wrap:anywhere}
 section{margin:0 0 48px;padding-top:24px;border-top:1px solid var(--line)}
@@ -25,11 +38,6 @@ figcaption p{margin:8px 0}
 .tooltip dt{color:var(--muted)}
 .tooltip dd{margin:0;text-align:right}
 .marker{position:absolute;z-index:1;pointer-events:none;width:20px;height:20px;margin:-10px 0 0 -10px;border:2px solid #000;border-radius:50%;box-shadow:0 0 0 2px #fff}
-.player{display:flex;align-items:center;gap:10px;margin:4px 0;font-size:14px}
-.player button{font:inherit;padding:4px 12px;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--text);cursor:pointer}
-.player button:focus-visible,.player input:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
-.player input{flex:1;min-width:80px;accent-color:var(--focus)}
-.player output{min-width:9em;color:var(--muted)}
 .turnable{cursor:grab}
 [hidden]{display:none!important}
 details{margin:8px 0}

@@ -86,8 +86,8 @@ export function valueColor(position: number): string {
   return colorAt(VIRIDIS, Math.min(1, Math.max(0, position)), 0);
 }
 
-function surfaceColor(position: number): string {
-  return colorAt(VIRIDIS, position, TINT);
+function surfaceColor(position: number, light = 1): string {
+  return colorAt(VIRIDIS, position, TINT, light);
 }
 
 /** Anchors from blue over white to red, told apart with any colour vision. */
@@ -110,14 +110,19 @@ export function differenceColors(count: number): string[] {
 
 type Anchor = readonly [number, number, number];
 
-function colorAt(anchors: readonly Anchor[], position: number, tint: number): string {
+function colorAt(anchors: readonly Anchor[], position: number, tint: number, light = 1): string {
   const scaled = position * (anchors.length - 1);
   const low = Math.min(Math.floor(scaled), anchors.length - 2);
   const a = anchors[low] as Anchor;
   const b = anchors[low + 1] as Anchor;
   const channels = a.map((value, channel) => {
     const mixed = value + (scaled - low) * ((b[channel] as number) - value);
-    return Math.round(mixed + tint * (255 - mixed));
+    return Math.round(light * (mixed + tint * (255 - mixed)));
   });
   return `#${channels.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Returns the surface's colour at a place in the palette, 0 to 1, lit (1) or in shade (less). */
+export function surfaceColorAt(position: number, light = 1): string {
+  return surfaceColor(Math.min(1, Math.max(0, position)), light);
 }

@@ -26,12 +26,19 @@ export function runColor(index: number, theme: Theme): string {
 /**
  * Returns the paths with their marks: one rim around everything, lines, snapshots, starts and ends, and on
  * top of all the drops of the learning rate, which are smaller than the star that they may lie on.
+ *
+ * @param firstColor - place of the first path in the palette of runs; default 0.
  */
-export function pathShapes(figure: TrajectoryFigure, map: Rect, theme: Theme): Shape[] {
+export function pathShapes(
+  figure: Pick<TrajectoryFigure, "surface" | "paths">,
+  map: Rect,
+  theme: Theme,
+  firstColor = 0,
+): Shape[] {
   const toPixel = planeToPixel(figure, map);
   const radius = pointRadius(Math.max(...figure.paths.map((path) => path.points.length)));
   const runs = figure.paths.map((path, index) => ({
-    color: runColor(index, theme),
+    color: runColor(firstColor + index, theme),
     pieces: placePoints(path, toPixel),
   }));
   const isSingle = runs.length === 1;

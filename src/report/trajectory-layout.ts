@@ -1,28 +1,22 @@
-import { InvalidOptionError } from "../errors.js";
-import type { FigureAxis, TrajectoryFigure } from "./figure.js";
-import { formatLevels, formatNumber, formatPercent } from "./format-number.js";
-import { decodeNumber } from "./json-number.js";
-import { type LegendRow, layoutLegend, legendEntries } from "./legend.js";
-import { niceTicks } from "./nice-ticks.js";
-import { placePanels } from "./panel-layout.js";
+import type { TrajectoryFigure } from "./figure.js";
+import { axisTitle } from "./figure-axis.js";
 import {
-  block,
-  blocksHeight,
-  line,
-  NAME_SIZE,
-  type PlacedText,
-  placeBlocks,
-  TICK_SIZE,
-} from "./placed-text.js";
+  checkHeight,
+  layoutFrame,
+  NARROW,
+  type Tick,
+  type TrajectoryLayoutOptions,
+  ticksOf,
+} from "./figure-frame.js";
+import { formatLevels } from "./format-number.js";
+import { type LegendRow, layoutLegend, legendEntries } from "./legend.js";
+import { placePanels } from "./panel-layout.js";
+import { line, type PlacedText, TICK_SIZE } from "./placed-text.js";
 import type { Rect } from "./rect.js";
 import { textWidth } from "./text-width.js";
 import { truncateText } from "./wrap-text.js";
 
-/** A tick: its position in data units and its label. */
-export interface Tick {
-  readonly value: number;
-  readonly label: string;
-}
+export { LEAST_WIDTH, type Tick, type TrajectoryLayoutOptions } from "./figure-frame.js";
 
 /** Where everything of a picture is. */
 export interface TrajectoryLayout {
@@ -39,23 +33,8 @@ export interface TrajectoryLayout {
   readonly texts: readonly PlacedText[];
 }
 
-/** Size and parts of a picture. */
-export interface TrajectoryLayoutOptions {
-  /** Width in px, at least 280; default 1100. */
-  readonly width?: number;
-  /** Height in px; default what the content needs. The map takes up or gives way to what is left. */
-  readonly height?: number;
-  /** "figure" (default): with title, fidelity and caption; "chart": without, where a page sets them itself. */
-  readonly parts?: "figure" | "chart";
-}
-
-const PADDING = 20;
 const BAR_WIDTH = 14;
-/** Below this width the panels go under the map. */
-const NARROW = 720;
 const LEAST_MAP_HEIGHT = 200;
-/** Least width of a picture in px. */
-export const LEAST_WIDTH = 280;
 
 /**
  * Returns where everything of the picture is, so that nothing overlaps and nothing is cut.
@@ -66,25 +45,11 @@ export function layoutTrajectory(
   figure: TrajectoryFigure,
   options: TrajectoryLayoutOptions = {},
 ): TrajectoryLayout {
-  const { parts = "figure" } = options;
-  const width = options.width ?? 1100;
-  if (!(width >= LEAST_WIDTH && Number.isFinite(width))) {
-    throw new InvalidOptionError("width", `at least ${LEAST_WIDTH} px`, String(width));
-  }
+  const { title, fidelity: paragraphs, caption, provenance } = figure;
+  const frame = layoutFrame({ title, paragraphs, caption, provenance }, options.width ?? 1100, options.parts);
+  const { width, padding, inner, headHeight, footHeight } = frame;
+  // Below this width the panels go under the map.
   const isNarrow = width < NARROW;
-  const padding = isNarrow ? 12 : PADDING;
-  const inner = width - 2 * padding;
-  const isFigure = parts === "figure";
-  const head = isFigure ? [block(figure.title, 18, inner, "semibold", "text", 2)] : [];
-  const foot = isFigure
-    ? [
-        ...figure.fidelity.map((paragraph) => block(paragraph, 12.5, inner, "regular", "text")),
-        block(figure.caption, 12, inner, "regular", "muted"),
-        block(figure.provenance, 11, inner, "regular", "muted"),
-      ]
-    : [];
-  const headHeight = blocksHeight(head);
-  const footHeight = blocksHeight(foot);
   const column = isNarrow ? inner : Math.round(inner * 0.62);
   const alpha = figure.surface.alpha;
   const beta = figure.surface.beta;
@@ -109,9 +74,7 @@ export function layoutTrajectory(
   const wanted = Math.min(Math.max(natural, 260), 700);
   const rest = belowMap + panelsBelow + footHeight + padding;
   const least = Math.ceil(mapTop + LEAST_MAP_HEIGHT + rest);
-  if (options.height !== undefined && !(options.height >= least)) {
-    throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(options.height));
-  }
+  checkHeight(options.height, least);
   const boxHeight = options.height === undefined ? wanted : options.height - mapTop - rest;
   const map = fitMap(
     { x: padding + left, y: mapTop, width: boxWidth, height: boxHeight },
@@ -130,8 +93,7 @@ export function layoutTrajectory(
 
   const barTitle = `${figure.lossName}${figure.scale.kind === "log" ? " (log scale)" : ""}`;
   const texts = [
-    ...placeBlocks(head, padding, padding),
-    ...placeBlocks(foot, padding, Math.max(height - padding - footHeight, 0)),
+    ...frame.place(height),
     line(axisTitle(figure.axes[0], column - 8), map.x + map.width / 2, mapBottom + 8 + 16 + 11, {
       align: "center",
       x: [padding, padding + column],
@@ -164,12 +126,6 @@ export function layoutTrajectory(
   };
 }
 
-function ticksOf(axis: readonly number[], count: number): Tick[] {
-  const min = axis[0] as number;
-  const max = axis[axis.length - 1] as number;
-  return niceTicks(min, max, count).map((value) => ({ value, label: formatNumber(value, 6) }));
-}
-
 function widest(ticks: readonly Tick[]): number {
   return Math.max(0, ...ticks.map(({ label }) => textWidth(label, TICK_SIZE)));
 }
@@ -184,22 +140,6 @@ function fitMap(box: Rect, aspect: "equal" | "fill", ratio: number): Rect {
   const height = Math.min(box.height, box.width * ratio);
   const width = Math.min(box.width, box.height / ratio);
   return { x: box.x, y: box.y, width, height };
-}
-
-/** The longest form of an axis title that fits. */
-function axisTitle(axis: FigureAxis, available: number): string {
-  const ratio = decodeNumber(axis.explainedVarianceRatio);
-  const walk = decodeNumber(axis.randomWalkBaseline);
-  const short = Number.isFinite(ratio)
-    ? [
-        ...(Number.isFinite(walk)
-          ? [`${axis.label}: ${formatPercent(ratio)} (walk: ${formatPercent(walk)})`]
-          : []),
-        `${axis.label}: ${formatPercent(ratio)}`,
-      ]
-    : [];
-  const fits = [axis.title, ...short].find((title) => textWidth(title, NAME_SIZE) <= available);
-  return fits ?? truncateText(axis.label, NAME_SIZE, available);
 }
 
 function narrowPanelsHeight(inner: number, count: number): number {

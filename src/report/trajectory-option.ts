@@ -1,15 +1,16 @@
 import type { EChartsOption } from "echarts";
 import { lossPanel, type Panel, sharePanel } from "./fidelity-panels.js";
 import type { TrajectoryFigure } from "./figure.js";
-import { LEGEND_MARK_WIDTH, LEGEND_SIZE, type LegendMark, type LegendRow } from "./legend.js";
-import { dropMark, endMark, pointMark, type Shape, startMark } from "./marks.js";
+import { LEGEND_SIZE } from "./legend.js";
+import { legendShapes } from "./legend-shapes.js";
+import type { Shape } from "./marks.js";
 import { axis, grid, shapesSeries, textShape } from "./option-parts.js";
 import { type Theme, type ThemeName, themeOf } from "./palette.js";
 import { PANEL_LABELS } from "./panel-layout.js";
-import { pathShapes, runColor } from "./path-shapes.js";
+import { pathShapes } from "./path-shapes.js";
 import type { PlacedText } from "./placed-text.js";
 import type { Rect } from "./rect.js";
-import { colorBarShapes, surfaceShapes, unknownShapes } from "./surface-shapes.js";
+import { colorBarShapes, surfaceShapes } from "./surface-shapes.js";
 import { FONT_STACK, textWidth } from "./text-width.js";
 import { layoutTrajectory, type TrajectoryLayoutOptions } from "./trajectory-layout.js";
 
@@ -71,6 +72,12 @@ export function trajectoryOption(
     series: [
       shapesSeries("surface", surfaceShapes(figure, map, theme), 1),
       shapesSeries("paths", [frame, ...pathShapes(figure, map, theme)], 3),
+      shapesSeries(
+        "gaps",
+        panels.flatMap(({ rect, panel }) => gapShapes(rect, panel)),
+        2,
+        false,
+      ),
       ...panels.flatMap(({ panel }, index) => curveSeries(panel, index + 1, theme)),
       shapesSeries(
         "drops",
@@ -104,6 +111,23 @@ function curveSeries(panel: Panel, axisIndex: number, theme: Theme): object[] {
     silent: true,
     clip: false,
     z: isDashed ? 5 : 4,
+  }));
+}
+
+/** The gap between the true loss and the plane's, as a band between the two curves. */
+function gapShapes(rect: Rect, { x, y, gaps }: Panel): Shape[] {
+  const toX = (value: number): number => rect.x + ((value - x.min) / (x.max - x.min)) * rect.width;
+  const toY = (value: number): number => rect.y + (1 - (value - y.min) / (y.max - y.min)) * rect.height;
+  return gaps.map(({ color, points }) => ({
+    type: "polygon",
+    shape: {
+      points: [
+        ...points.map(([at, own]) => [toX(at), toY(own)]),
+        ...[...points].reverse().map(([at, , plane]) => [toX(at), toY(plane)]),
+      ],
+    },
+    style: { fill: color, opacity: 0.22 },
+    silent: true,
   }));
 }
 
@@ -147,50 +171,4 @@ function curveKey(panel: Rect, theme: Theme): Shape[] {
     line(second, [5, 3]),
     textShape(text("loss on the plane", second + 28), theme),
   ];
-}
-
-function legendShapes(row: LegendRow, figure: TrajectoryFigure, theme: Theme): Shape[] {
-  return row.entries.flatMap(({ mark, text, offset }) => {
-    const x = row.x + offset;
-    const label = textShape(
-      {
-        text,
-        x: x + LEGEND_MARK_WIDTH,
-        y: row.y,
-        size: LEGEND_SIZE,
-        weight: "regular",
-        tone: "text",
-        align: "left",
-        isVertical: false,
-      },
-      theme,
-    );
-    return [...markShapes(mark, x + 12, row.y, figure, theme), label];
-  });
-}
-
-function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFigure, theme: Theme): Shape[] {
-  const common = figure.paths.length === 1 ? runColor(0, theme) : theme.line;
-  switch (mark.kind) {
-    case "start":
-      return startMark(x, y, common, theme);
-    case "end":
-      return endMark(x, y, common, theme);
-    case "point":
-      return pointMark(x, y, 3.8, common, theme);
-    case "drop":
-      return dropMark(x, y, figure.paths.length === 1 ? null : common, theme);
-    case "unknown":
-      return unknownShapes({ x: x - 8, y: y - 6, width: 16, height: 12 }, theme);
-    case "run":
-      return [
-        {
-          type: "line",
-          shape: { x1: x - 9, y1: y, x2: x + 9, y2: y },
-          style: { stroke: runColor(mark.index, theme), lineWidth: 2.4 },
-          silent: true,
-        },
-        ...pointMark(x, y, 3.8, runColor(mark.index, theme), theme),
-      ];
-  }
 }

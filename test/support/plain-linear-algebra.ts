@@ -11,12 +11,15 @@ function matrix(values: Float64Array, rows: number, columns: number): Matrix {
  */
 export const plainLinearAlgebra: LinearAlgebra = {
   name: "plain",
-  async addGramInto(gram, block, rows, columns) {
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < rows; j++) {
-        let sum = 0;
-        for (let c = 0; c < columns; c++) sum += block[i * columns + c] * block[j * columns + c];
-        gram[i * rows + j] = gram[i * rows + j] + Math.fround(sum);
+  async addGramInto(gram, blocks, rows, columns, count = 1) {
+    for (let b = 0; b < count; b++) {
+      const block = blocks.subarray(b * rows * columns);
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < rows; j++) {
+          let sum = 0;
+          for (let c = 0; c < columns; c++) sum += block[i * columns + c] * block[j * columns + c];
+          gram[i * rows + j] = gram[i * rows + j] + Math.fround(sum);
+        }
       }
     }
   },

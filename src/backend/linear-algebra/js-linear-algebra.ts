@@ -11,9 +11,12 @@ const TILE = 1024;
  */
 export const jsLinearAlgebra: LinearAlgebra = {
   name: "js",
-  async addGramInto(gram, block, rows, columns) {
-    for (let from = 0; from < columns; from += TILE) {
-      addTileGramInto(gram, block, rows, columns, from, Math.min(columns, from + TILE));
+  async addGramInto(gram, blocks, rows, columns, count = 1) {
+    for (let b = 0; b < count; b++) {
+      const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
+      for (let from = 0; from < columns; from += TILE) {
+        addTileGramInto(gram, block, rows, columns, from, Math.min(columns, from + TILE));
+      }
     }
   },
   async multiply(a, b, rows, inner, columns) {

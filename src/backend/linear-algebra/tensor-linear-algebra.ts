@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../errors.js";
-import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
 
@@ -10,7 +10,17 @@ export interface GramPlan {
   readonly chunkValues: number;
   /** Rows per panel: panels save the mirrored half of the work, at the price of smaller products. */
   readonly panelRows: number;
+  /** Chunks multiplied in one call: native TensorFlow shares them among its threads. */
+  readonly batch: number;
 }
+
+/** What decomposes float64 matrices. */
+export interface Decompositions {
+  symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen;
+  singularValues(matrix: Float64Array, rows: number, columns: number): Float64Array;
+}
+
+const IN_JS: Decompositions = { symmetricEigen: symmetricEigenByQl, singularValues: singularValuesInJs };
 
 /** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
 const MAX_CHUNK_COLUMNS = 4096;
@@ -21,12 +31,15 @@ const FEW_ROWS = 8;
 /**
  * Linear algebra through the TF.js backend that is active now: products in float32, sums of chunks in float64.
  *
- * Decompositions are computed in float64 JavaScript: TF.js has none.
- *
  * @param name - Name of the result.
+ * @param decompositions - Default float64 JavaScript: TF.js has none.
  * @throws {@link BackendError}, when called, if another backend has become the active one.
  */
-export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearAlgebra {
+export function createTensorLinearAlgebra(
+  name: string,
+  plan: GramPlan,
+  decompositions: Decompositions = IN_JS,
+): LinearAlgebra {
   const backend = tf.getBackend();
   const checkBackend = () => {
     if (tf.getBackend() === backend) return;
@@ -34,9 +47,9 @@ export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearA
   };
   return {
     name,
-    async addGramInto(gram, block, rows, columns) {
+    async addGramInto(gram, blocks, rows, columns, count = 1) {
       checkBackend();
-      addGramInto(gram, block, rows, columns, plan);
+      addGramInto(gram, blocks, rows, columns, count, plan);
     },
     async multiply(a, b, rows, inner, columns) {
       checkBackend();
@@ -44,33 +57,74 @@ export function createTensorLinearAlgebra(name: string, plan: GramPlan): LinearA
       return multiplyInTensors(a, b, rows, inner, columns);
     },
     async symmetricEigen(matrix, n) {
-      return symmetricEigenByQl(matrix, n);
+      checkBackend();
+      return decompositions.symmetricEigen(matrix, n);
     },
     async singularValues(matrix, rows, columns) {
-      return singularValuesInJs(matrix, rows, columns);
+      checkBackend();
+      return decompositions.singularValues(matrix, rows, columns);
     },
   };
 }
 
 function addGramInto(
   gram: Float64Array,
-  block: Float32Array,
+  blocks: Float32Array,
   rows: number,
   columns: number,
+  count: number,
   plan: GramPlan,
 ): void {
   if (rows === 0) return;
+  const size = rows * columns;
   const affordable = Math.max(1, Math.floor(plan.chunkValues / rows));
   const width = Math.min(affordable, MAX_CHUNK_COLUMNS, columns);
-  const scratch = new Float32Array(width < columns ? rows * width : 0);
-  for (let from = 0; from < columns; from += width) {
-    const count = Math.min(width, columns - from);
-    const chunk = count === columns ? block : copyColumnsInto(scratch, block, rows, columns, from, count);
-    addChunkGramInto(gram, chunk, rows, count, plan.panelRows);
+  if (width === columns) {
+    for (let b = 0; b < count; b += plan.batch) {
+      const last = Math.min(count, b + plan.batch);
+      addChunksGramInto(
+        gram,
+        blocks.subarray(b * size, last * size),
+        rows,
+        columns,
+        last - b,
+        plan.panelRows,
+      );
+    }
+    return;
+  }
+  for (let b = 0; b < count; b++) {
+    addWideGramInto(gram, blocks.subarray(b * size, (b + 1) * size), rows, columns, width, plan);
   }
 }
 
-/** Copies columns [from, from + count) to the start of `scratch`, densely; returns that part. */
+/** Cuts one wide block into chunks of `width` columns, as many at a time as the plan says. */
+function addWideGramInto(
+  gram: Float64Array,
+  block: Float32Array,
+  rows: number,
+  columns: number,
+  width: number,
+  plan: GramPlan,
+): void {
+  const scratch = new Float32Array(rows * width * plan.batch);
+  let held = 0;
+  const flush = (columnsOfChunk: number) => {
+    const chunks = scratch.subarray(0, held * rows * columnsOfChunk);
+    if (held > 0) addChunksGramInto(gram, chunks, rows, columnsOfChunk, held, plan.panelRows);
+    held = 0;
+  };
+  for (let from = 0; from < columns; from += width) {
+    const count = Math.min(width, columns - from);
+    if (count < width) flush(width);
+    copyColumnsInto(scratch.subarray(held * rows * count), block, rows, columns, from, count);
+    held++;
+    if (held === plan.batch || count < width) flush(count);
+  }
+  flush(width);
+}
+
+/** Copies columns [from, from + count) to the start of `scratch`, densely. */
 function copyColumnsInto(
   scratch: Float32Array,
   block: Float32Array,
@@ -78,16 +132,42 @@ function copyColumnsInto(
   columns: number,
   from: number,
   count: number,
-): Float32Array {
+): void {
   for (let i = 0; i < rows; i++) {
     const start = i * columns + from;
     scratch.set(block.subarray(start, start + count), i * count);
   }
-  return scratch.subarray(0, rows * count);
 }
 
-/** Multiplies each panel of rows with the rows up to its end; the rest is the mirror image. */
-function addChunkGramInto(
+/**
+ * Multiplies `count` chunks (rows, columns), each with itself; where there are panels, each panel of rows with
+ * the rows up to its end: the rest is the mirror image.
+ */
+function addChunksGramInto(
+  gram: Float64Array,
+  chunks: Float32Array,
+  rows: number,
+  columns: number,
+  count: number,
+  panelRows: number,
+): void {
+  if (panelRows >= rows) {
+    const product = readAndDispose(() => {
+      const x = tf.tensor3d(chunks, [count, rows, columns]);
+      return tf.matMul(x, x, false, true);
+    });
+    for (let b = 0; b < count; b++) {
+      for (let i = 0, at = b * rows * rows; i < rows * rows; i++, at++) gram[i] += product[at];
+    }
+    return;
+  }
+  for (let b = 0; b < count; b++) {
+    const chunk = chunks.subarray(b * rows * columns, (b + 1) * rows * columns);
+    addPanelsGramInto(gram, chunk, rows, columns, panelRows);
+  }
+}
+
+function addPanelsGramInto(
   gram: Float64Array,
   chunk: Float32Array,
   rows: number,

@@ -1,13 +1,13 @@
-import { init, setPlatformAPI } from "../echarts.js";
+import { init } from "../echarts.js";
 import type { EmbeddingFigure } from "../embedding-figure.js";
 import { layoutEmbedding } from "../embedding-layout.js";
 import { embeddingOption } from "../embedding-option.js";
 import { embeddingFrames, embeddingReadout } from "../embedding-readout.js";
 import { DEFAULT_VIEW, type EmbeddingView, sceneOf } from "../embedding-scene.js";
 import { type PlacedSnapshot, placeSnapshots } from "../embedding-shapes.js";
-import { measureText } from "../measure-text.js";
-import { LEAST_WIDTH } from "../trajectory-layout.js";
-import { createPlayer } from "./embedding-player.js";
+import { LEAST_WIDTH } from "../figure-frame.js";
+import { currentTheme, onThemeChange } from "./page-theme.js";
+import { createPlayer } from "./player.js";
 import { createTooltip } from "./tooltip.js";
 
 /** How near to a snapshot the pointer must be, in px. */
@@ -21,14 +21,12 @@ const KEY_TURN = 10;
  * player; one in three dimensions is turned by dragging.
  */
 export function showEmbedding(place: HTMLElement, figure: EmbeddingFigure): void {
-  setPlatformAPI({ measureText });
   const canvas = document.createElement("div");
   canvas.className = figure.dimensions === 3 ? "canvas turnable" : "canvas";
   canvas.setAttribute("aria-hidden", "true");
   place.append(canvas);
   const tooltip = createTooltip(place);
   const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const frames = embeddingFrames(figure);
   let view: EmbeddingView = DEFAULT_VIEW;
   let until = Number.POSITIVE_INFINITY;
@@ -41,8 +39,7 @@ export function showEmbedding(place: HTMLElement, figure: EmbeddingFigure): void
     // Hidden places have no width; below the least one the chart is cut rather than unreadable.
     if (place.clientWidth === 0) return;
     drawn = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
-    const theme = dark.matches ? "dark" : "light";
-    const options = { width: drawn, parts: "chart", theme, view, until } as const;
+    const options = { width: drawn, parts: "chart", theme: currentTheme(), view, until } as const;
     const layout = layoutEmbedding(figure, options);
     targets = placeSnapshots(figure, sceneOf(figure, layout.map, view), until);
     canvas.style.height = `${layout.height}px`;
@@ -58,12 +55,15 @@ export function showEmbedding(place: HTMLElement, figure: EmbeddingFigure): void
     current = target;
     tooltip.show(embeddingReadout(figure, target.pathIndex, target.point), target, { isSpoken });
   };
+  let frame = 0;
   const turn = (azimuth: number, elevation: number): void => {
     view = {
       azimuth: view.azimuth + azimuth,
       elevation: Math.min(89, Math.max(-89, view.elevation + elevation)),
     };
-    draw();
+    // However often the pointer moves, a frame is drawn once.
+    window.cancelAnimationFrame(frame);
+    frame = window.requestAnimationFrame(draw);
   };
   const point = (event: PointerEvent): void => {
     if (drag !== null) {
@@ -109,15 +109,23 @@ export function showEmbedding(place: HTMLElement, figure: EmbeddingFigure): void
   place.addEventListener("pointerleave", hide);
   place.addEventListener("blur", hide);
   place.addEventListener("keydown", key);
-  dark.addEventListener("change", draw);
+  onThemeChange(draw);
   new ResizeObserver(() => {
     if (Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== drawn) draw();
   }).observe(place);
-  if (frames.length > 1) {
-    createPlayer(place, figure.progress, frames, (frame) => {
-      until = frame;
-      draw();
+  const last = frames.length - 1;
+  if (last > 0) {
+    const player = createPlayer({
+      count: frames.length,
+      start: last,
+      name: `Snapshots up to ${figure.progress}`,
+      label: (position) => `${figure.progress} ${frames[position]} of ${frames[last]}`,
+      onMove: (position) => {
+        until = position === last ? Number.POSITIVE_INFINITY : (frames[position] as number);
+        draw();
+      },
     });
+    place.after(player.element);
   }
   draw();
 }

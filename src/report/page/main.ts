@@ -1,19 +1,12 @@
-import type { AnyFigure } from "../any-figure.js";
+import { showPicture } from "./chart-view.js";
 import { showEmbedding } from "./embedding-view.js";
-import { showFigure } from "./figure-view.js";
-import { showStatic } from "./static-view.js";
+import { startPage } from "./start-page.js";
+import { showTrajectory } from "./trajectory-view.js";
 
-/** Draws every figure of the page into its place. */
-function main(): void {
-  const data = document.getElementById("report-data")?.textContent ?? "";
-  const { figures } = JSON.parse(data) as { readonly figures: readonly AnyFigure[] };
-  for (const place of document.querySelectorAll<HTMLElement>("[data-figure]")) {
-    const figure = figures[Number(place.dataset.figure)];
-    if (figure === undefined) continue;
-    if (figure.kind === "trajectory") showFigure(place, figure);
-    else if (figure.kind === "embedding") showEmbedding(place, figure);
-    else showStatic(place, figure);
-  }
-}
-
-main();
+startPage({
+  trajectory: showTrajectory,
+  chart: showPicture,
+  maps: showPicture,
+  table: showPicture,
+  embedding: showEmbedding,
+});

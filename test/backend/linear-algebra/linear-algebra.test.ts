@@ -2,6 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLinearAlgebra } from "../../../src/backend/linear-algebra/create-linear-algebra.js";
+import {
+  singularValuesByGolubKahan,
+  symmetricEigenByQl,
+} from "../../../src/backend/linear-algebra/decompositions.js";
 import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-algebra.js";
 import { createTensorLinearAlgebra } from "../../../src/backend/linear-algebra/tensor-linear-algebra.js";
 import { selectBackend } from "../../../src/backend/select-backend.js";
@@ -67,7 +71,12 @@ const CASES = [
   // Chunks of 3 columns and panels of 2 rows: every seam is met by small matrices.
   [
     "in small chunks and panels",
-    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 2 }),
+    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 2, batch: 1 }),
+    1e-5,
+  ],
+  [
+    "in small chunks, three at a time",
+    () => createTensorLinearAlgebra("x", { chunkValues: 12, panelRows: 100, batch: 3 }),
     1e-5,
   ],
 ] as const;
@@ -87,6 +96,64 @@ describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
         expect(block).toEqual(copy);
       }),
       { numRuns: 60, seed: 2 },
+    );
+  });
+
+  it("decomposes matrices of a few hundred rows as small ones, and leaves no tensor", async () => {
+    const n = 230;
+    const half = values(n * n, 5);
+    const matrix = Float64Array.from(half, (_, at) => half[at] + half[(at % n) * n + Math.floor(at / n)]);
+    const before = tf.memory().numTensors;
+    const { values: lambda, vectors } = await algebra().symmetricEigen(matrix, n);
+    const expected = symmetricEigenByQl(matrix, n).values;
+    expectClose(lambda, expected, { absolute: 1e-11, relative: 0 });
+    for (const i of [0, 1, 100, n - 1]) {
+      const vector = vectors.subarray(i * n, (i + 1) * n);
+      const image = naiveProduct(matrix, vector, n, n, 1);
+      expectClose(
+        image,
+        vector.map((x) => x * lambda[i]),
+        { absolute: 1e-11, relative: 0 },
+      );
+    }
+    const tall = Float64Array.from(values((n + 20) * n, 6));
+    const wide = new Float64Array(tall.length);
+    for (let i = 0; i < n + 20; i++) for (let j = 0; j < n; j++) wide[j * (n + 20) + i] = tall[i * n + j];
+    const singular = singularValuesByGolubKahan(tall, n + 20, n);
+    for (const [x, rows, columns] of [
+      [tall, n + 20, n],
+      [wide, n, n + 20],
+    ] as const) {
+      expectClose(await algebra().singularValues(x, rows, columns), singular, {
+        absolute: 1e-10,
+        relative: 0,
+      });
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("adds the products of several blocks", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        size,
+        size,
+        fc.integer({ min: 1, max: 8 }),
+        fc.nat(),
+        async (rows, columns, count, seed) => {
+          const blocks = values(count * rows * columns, seed);
+          const gram = new Float64Array(rows * rows);
+          await algebra().addGramInto(gram, blocks, rows, columns, count);
+          const expected = new Float64Array(rows * rows);
+          for (let b = 0; b < count; b++) {
+            const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
+            naiveGram(block, rows, columns).forEach((value, i) => {
+              expected[i] += value;
+            });
+          }
+          expectClose(gram, expected, { absolute: precision * columns * count, relative: 0 });
+        },
+      ),
+      { numRuns: 60, seed: 3 },
     );
   });
 
@@ -191,7 +258,7 @@ describe("the active backend's linear algebra", () => {
   });
 
   it("refuses to work when another backend has become active", async () => {
-    const made = createTensorLinearAlgebra("x", { chunkValues: 100, panelRows: 2 });
+    const made = createTensorLinearAlgebra("x", { chunkValues: 100, panelRows: 2, batch: 1 });
     const was = tf.getBackend();
     const other = await selectBackend({ backend: backend === "js" ? "wasm" : "js" });
     await expect(made.addGramInto(new Float64Array(1), Float32Array.of(1), 1, 1)).rejects.toThrow(

@@ -1,11 +1,11 @@
-import { init, setPlatformAPI } from "../echarts.js";
+import { init } from "../echarts.js";
 import type { TrajectoryFigure } from "../figure.js";
 import { decodeNumber } from "../json-number.js";
-import { measureText } from "../measure-text.js";
 import { pointReadout, surfaceReadout } from "../readout.js";
 import { planeToPixel } from "../surface-shapes.js";
 import { LEAST_WIDTH, layoutTrajectory, type TrajectoryLayout } from "../trajectory-layout.js";
 import { trajectoryOption } from "../trajectory-option.js";
+import { currentTheme, onThemeChange } from "./page-theme.js";
 import { createTooltip } from "./tooltip.js";
 
 /** A drawn snapshot. */
@@ -20,15 +20,13 @@ interface Target {
 const REACH = 12;
 
 /** Draws a figure into `place` and keeps it in step with its width, the theme, the pointer and the keys. */
-export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
-  setPlatformAPI({ measureText });
+export function showTrajectory(place: HTMLElement, figure: TrajectoryFigure): void {
   const canvas = document.createElement("div");
   canvas.className = "canvas";
   canvas.setAttribute("aria-hidden", "true");
   place.append(canvas);
   const tooltip = createTooltip(place);
   const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let layout: TrajectoryLayout | null = null;
   let targets: readonly Target[] = [];
   let current: Target | null = null;
@@ -37,7 +35,7 @@ export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
     // Hidden places have no width; below the least one the chart is cut rather than unreadable.
     if (place.clientWidth === 0) return;
     const width = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
-    const options = { width, parts: "chart", theme: dark.matches ? "dark" : "light" } as const;
+    const options = { width, parts: "chart", theme: currentTheme() } as const;
     layout = layoutTrajectory(figure, options);
     targets = findTargets(figure, layout);
     canvas.style.height = `${layout.height}px`;
@@ -81,7 +79,7 @@ export function showFigure(place: HTMLElement, figure: TrajectoryFigure): void {
   place.addEventListener("pointerleave", hide);
   place.addEventListener("blur", hide);
   place.addEventListener("keydown", walk);
-  dark.addEventListener("change", draw);
+  onThemeChange(draw);
   new ResizeObserver(() => {
     if (layout === null || Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== layout.width) draw();
   }).observe(place);

@@ -1,0 +1,100 @@
+import { InvalidOptionError } from "../errors.js";
+import { formatNumber } from "./format-number.js";
+import { niceTicks } from "./nice-ticks.js";
+import { type Block, block, blocksHeight, type PlacedText, placeBlocks } from "./placed-text.js";
+
+/** Size and parts of a picture. */
+export interface TrajectoryLayoutOptions {
+  /** Width in px, at least 280; default 1100. */
+  readonly width?: number;
+  /** Height in px; default what the content needs. The map takes up or gives way to what is left. */
+  readonly height?: number;
+  /** "figure" (default): with title, fidelity and caption; "chart": without, where a page sets them itself. */
+  readonly parts?: "figure" | "chart";
+}
+
+/** A tick: its position in data units and its label. */
+export interface Tick {
+  readonly value: number;
+  readonly label: string;
+}
+
+/** Least width of a picture in px. */
+export const LEAST_WIDTH = 280;
+
+/** Below this width a picture has narrow margins. */
+export const NARROW = 720;
+
+/** The texts around the content of a picture. */
+export interface FrameTexts {
+  readonly title: string;
+  /** Paragraphs between content and caption. */
+  readonly paragraphs?: readonly string[];
+  readonly caption: string;
+  readonly provenance: string;
+}
+
+/** What surrounds the content of a picture, and the room that it leaves. */
+export interface FigureFrame {
+  readonly width: number;
+  readonly padding: number;
+  /** Width without the padding. */
+  readonly inner: number;
+  /** Height of the title, and of what stands below the content. */
+  readonly headHeight: number;
+  readonly footHeight: number;
+  /** The texts at their places in a picture of this height: title on top, the others at the bottom. */
+  place(height: number): PlacedText[];
+}
+
+/**
+ * Lays out title, paragraphs, caption and provenance of a picture.
+ *
+ * @param least - least width; default that of every picture.
+ * @throws {@link InvalidOptionError} if the width is too small.
+ */
+export function layoutFrame(
+  texts: FrameTexts,
+  width: number,
+  parts: TrajectoryLayoutOptions["parts"] = "figure",
+  least: number = LEAST_WIDTH,
+): FigureFrame {
+  if (!(width >= least && Number.isFinite(width))) {
+    throw new InvalidOptionError("width", `at least ${least} px`, String(width));
+  }
+  const padding = width < NARROW ? 12 : 20;
+  const inner = width - 2 * padding;
+  const isFigure = parts === "figure";
+  const head = isFigure ? [block(texts.title, 18, inner, "semibold", "text", 2)] : [];
+  const foot: Block[] = isFigure
+    ? [
+        ...(texts.paragraphs ?? []).map((text) => block(text, 12.5, inner, "regular", "text")),
+        block(texts.caption, 12, inner, "regular", "muted"),
+        block(texts.provenance, 11, inner, "regular", "muted"),
+      ]
+    : [];
+  const footHeight = blocksHeight(foot);
+  return {
+    width,
+    padding,
+    inner,
+    headHeight: blocksHeight(head),
+    footHeight,
+    place: (height) => [
+      ...placeBlocks(head, padding, padding),
+      ...placeBlocks(foot, padding, Math.max(height - padding - footHeight, 0)),
+    ],
+  };
+}
+
+/** @throws {@link InvalidOptionError} if a height was asked for that is too small for what there is to say. */
+export function checkHeight(height: number | undefined, least: number): void {
+  if (height === undefined || height >= least) return;
+  throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(height));
+}
+
+/** Returns about `count` round ticks of an axis of increasing coordinates. */
+export function ticksOf(axis: readonly number[], count: number): Tick[] {
+  const [min, max] = [axis[0] as number, axis[axis.length - 1] as number];
+  return niceTicks(min, max, count).map((value) => ({ value, label: formatNumber(value, 6) }));
+}

@@ -1,4 +1,4 @@
-import { RunStateError } from "../errors.js";
+import { FormatError, RunStateError } from "../errors.js";
 import { readManifest } from "../store/manifest-file.js";
 import { openRun } from "../store/open-run.js";
 import { inspectDirectory } from "../store/prepare-run.js";
@@ -10,7 +10,7 @@ import type { Jump } from "./jump-run.js";
 /**
  * Looks for a jump in its folder: its states if it is complete, null if it is to be made (anew).
  *
- * @param overwrite - lets a run of another origin be made anew.
+ * @param overwrite - lets a run of another origin, or a damaged one, be made anew.
  * @throws {@link RunStateError} if the folder holds a run that was made from something else, naming what
  * differs, or anything that is no run.
  * @throws {@link FormatError} if the run is damaged.
@@ -22,18 +22,20 @@ export async function findJump(
   overwrite: boolean,
 ): Promise<readonly SnapshotInfo[] | null> {
   if ((await inspectDirectory(directory)) !== "run") return null;
-  const { provenance: stored } = await readManifest(directory);
-  if (stored === undefined || isStale(stored, provenance)) {
-    if (overwrite) return null;
-    throw foreign(directory, stored, provenance);
+  try {
+    const { provenance: stored } = await readManifest(directory);
+    if (stored === undefined || isStale(stored, provenance)) throw foreign(directory, stored, provenance);
+    const { snapshots } = await openRun(directory);
+    if (snapshots.length > epochs + 1) {
+      const hint = "it was trained on; choose another directory, or pass overwrite: true to replace it";
+      const got = String(snapshots.length);
+      throw new RunStateError(directory, `${epochs + 1} snapshots of a jump`, got, { hint });
+    }
+    return snapshots.length === epochs + 1 ? snapshots : null;
+  } catch (error) {
+    if (overwrite && (error instanceof RunStateError || error instanceof FormatError)) return null;
+    throw error;
   }
-  const run = await openRun(directory);
-  const { length } = run.snapshots;
-  if (length > epochs + 1 && !overwrite) {
-    const hint = "it was trained on; choose another directory, or pass overwrite: true to replace it";
-    throw new RunStateError(directory, `${epochs + 1} snapshots of a jump`, String(length), { hint });
-  }
-  return length === epochs + 1 ? run.snapshots : null;
 }
 
 function foreign(directory: string, stored: Provenance | undefined, wanted: Provenance): RunStateError {

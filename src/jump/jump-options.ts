@@ -47,7 +47,7 @@ export interface JumpOptions extends NormalizeOptions {
   readonly name?: string;
   /** Processes that retrain; 1 works in this one. The results do not depend on it. Default 1. */
   readonly workers?: number;
-  /** Replaces runs that were made from something else. Default false: such a run is an error. */
+  /** Replaces runs that were made from something else, or are damaged. Default false: such a run is an error. */
   readonly overwrite?: boolean;
   /** Stops between two updates; jumps that are complete are kept. Default none. */
   readonly signal?: AbortSignal;

@@ -17,18 +17,31 @@ const model = tf.sequential({
     dense(3, 2, { activation: "softmax" }),
   ],
 });
-const { customLoss, ...given } = JSON.parse(options ?? "{}");
+const { customLoss, abort, ...given } = JSON.parse(options ?? "{}");
 const loss = customLoss ? (a, b) => a.sub(b).square().mean(-1) : "categoricalCrossentropy";
 model.compile({ optimizer: "sgd", loss, metrics: ["accuracy"] });
 const set = (seed) => {
   const xs = tf.randomNormal([60, 8], 0, 1, "float32", seed);
   return { xs, ys: tf.oneHot(xs.slice([0, 0], [-1, 3]).argMax(1), 3).toFloat() };
 };
+const stop = new AbortController();
+const onProgress = () => {
+  if (abort) stop.abort();
+};
 try {
   const { runs } = await jumpAndRetrain(
     model,
     { train: set(5), validation: set(6), test: set(7) },
-    { directory, seeds: [0, 1], steps: [0.5, 1], epochs: 4, learningRate: 0.05, ...given },
+    {
+      directory,
+      seeds: [0, 1],
+      steps: [0.5, 1],
+      epochs: 4,
+      learningRate: 0.05,
+      signal: stop.signal,
+      onProgress,
+      ...given,
+    },
   );
   console.log(JSON.stringify({ runs, tensors: tf.memory().numTensors }));
 } catch (error) {

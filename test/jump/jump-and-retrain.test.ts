@@ -334,6 +334,16 @@ describe("resuming", () => {
     ]);
   });
 
+  test("a damaged jump is an error that names the file, or replaced", async () => {
+    const folder = newFolder();
+    const { runs } = await small({ seeds: [0] }, folder);
+    const file = snapshotPath(runs[0]?.directory ?? "", 1);
+    writeFileSync(file, "no arrow");
+    await expect(small({ seeds: [0] }, folder)).rejects.toThrow(file);
+    const again = await small({ seeds: [0], overwrite: true }, folder);
+    expect(again.runs.map(({ status }) => status)).toEqual(["made"]);
+  });
+
   test("a training's own run is not taken for a jump, nor one that was trained on", async () => {
     const folder = newFolder();
     const own = tinyModel();

@@ -122,6 +122,16 @@ describe("jumps in processes", () => {
     expect(error?.message).toContain(`expected a run that nobody writes, got one in use by process`);
   });
 
+  test("an abort ends the processes; what is complete is found again", { timeout: 60_000 }, async () => {
+    const directory = newFolder();
+    const { error } = await start(directory, { workers: 2, epochs: 30, abort: true }).answer;
+    expect(error?.name).toBe("AbortError");
+    const { runs } = await start(directory, { workers: 2, epochs: 30 }).answer;
+    const statuses = runs?.map(({ status }) => status) ?? [];
+    expect(statuses).toContain("found");
+    expect(statuses).toContain("made");
+  });
+
   test("functions cannot be sent", { timeout: 60_000 }, async () => {
     const { error } = await start(newFolder(), { workers: 2, customLoss: true }).answer;
     expect(error?.message).toContain("workers: expected 1 with a loss or metric function of your own");

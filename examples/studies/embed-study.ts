@@ -22,6 +22,8 @@ export interface StudyRuns {
   readonly losses: readonly StudyLoss[];
   /** Neighbours of PHATE. Default 5. */
   readonly knn?: number;
+  /** Methods to compare PHATE with. Default all. */
+  readonly others?: readonly ("pca" | "umap" | "tsne")[];
 }
 
 /** A loss of every snapshot: logged under a name, or to be computed. */
@@ -36,17 +38,16 @@ export interface StudyEmbeddings {
   readonly lines: readonly string[];
 }
 
-/** Cosine distances between snapshots and between potentials, as Horoi et al. have them. */
-const PHATE = { method: "phate", knnDist: "cosine", mdsDist: "cosine" } as const;
+/**
+ * Cosine distances between snapshots and between potentials, as Horoi et al. have them, but of the weights as they
+ * are: with the mean taken away, jumps of all sizes along one direction would lie at one point.
+ */
+const COSINE = { knnDist: "cosine", center: false, nPca: null } as const;
+const PHATE = { ...COSINE, method: "phate", mdsDist: "cosine" } as const;
 
-/** Embeds runs by PHATE, once for each loss, and by PCA, UMAP and t-SNE on the same distances for comparison. */
-export async function embedStudy({
-  runs,
-  directory,
-  name,
-  losses,
-  knn = 5,
-}: StudyRuns): Promise<StudyEmbeddings> {
+/** Embeds runs by PHATE, once for each loss, and by PCA (euclidean), UMAP and t-SNE (cosine) for comparison. */
+export async function embedStudy(study: StudyRuns): Promise<StudyEmbeddings> {
+  const { runs, directory, name, losses, knn = 5, others = ["pca", "umap", "tsne"] } = study;
   const linearAlgebra = createLinearAlgebra();
   const points = await readRunPoints(runs, linearAlgebra);
   const common = { linearAlgebra, points: async () => points };
@@ -65,8 +66,8 @@ export async function embedStudy({
     if (topology) found.push(embedding);
   }
   const last = losses.at(-1) as StudyLoss;
-  for (const method of ["pca", "umap", "tsne"] as const) {
-    const distance = method === "pca" ? {} : ({ knnDist: "cosine" } as const);
+  for (const method of others) {
+    const distance = method === "pca" ? {} : COSINE;
     const stored = join(directory, fileName(last.name));
     const embedding = await embed(runs, {
       ...common,
@@ -78,11 +79,11 @@ export async function embedStudy({
     draw(embedding, last.name);
     found.push(embedding);
   }
-  const warned = found.flatMap(({ method, warnings }) =>
-    warnings.map(({ message }) => `${name}, ${method}: warning: ${message}`),
-  );
-  const topology = topologyLines(name, last.name, found[0]);
-  return { figures, lines: [...qualityLines(name, found), ...topology, ...new Set(warned)] };
+  const warned = found[0]?.warnings.map(({ message }) => `${name}, phate: warning: ${message}`) ?? [];
+  return {
+    figures,
+    lines: [...qualityLines(name, found), ...topologyLines(name, last.name, found[0]), ...warned],
+  };
 }
 
 /** Trustworthiness and path continuity of each method. */

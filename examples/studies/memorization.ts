@@ -8,6 +8,7 @@ import {
   createLossEvaluator,
   type JumpRun,
   jumpAndRetrain,
+  type LossEvaluator,
   layoutOfModel,
   type NamedFigure,
   openRun,
@@ -28,10 +29,6 @@ const images = quick ? 100 : 500;
 const truth = loadImages("train", images);
 const test = loadImages("test", 2 * images);
 const wrong = corruptLabels(truth, 0.5, 1);
-const losses = [
-  { name: "training loss", source: { lossLog: "loss" } },
-  { name: "test loss", source: { lossLog: "test_loss" } },
-];
 const optima = [
   { name: "good", train: truth, epochs: quick ? 5 : 40 },
   { name: "memorizing", train: wrong, epochs: quick ? 5 : 150 },
@@ -62,22 +59,27 @@ async function trainOptimum(name: string, train: LabelledImages, epochs: number)
   return model;
 }
 
-async function scoreLine(
-  name: string,
-  model: tf.LayersModel,
-  train: LabelledImages,
-  theta: Float32Array,
-): Promise<string> {
-  const parts: string[] = [];
-  for (const [set, data] of Object.entries({ train, test })) {
-    const evaluator = await createLossEvaluator(model, data, { loss: "logits" });
-    const { loss, metrics } = await evaluator.evaluate(theta);
-    parts.push(
-      `${set} loss ${loss.toPrecision(3)}, ${set} accuracy ${(metrics.acc ?? Number.NaN).toFixed(3)}`,
-    );
-    evaluator.dispose();
-  }
-  return `${name}, the optimum: ${parts.join(", ")}`;
+/** A loss and what computes it. */
+interface ExactLoss {
+  readonly name: string;
+  readonly source: { readonly evaluator: LossEvaluator };
+}
+
+/** Exact losses of the whole sets; the runs' own logs would do for the jumps, but not for the optimum's way. */
+async function createLosses(model: tf.LayersModel, train: LabelledImages): Promise<readonly ExactLoss[]> {
+  const open = (data: LabelledImages) => createLossEvaluator(model, data, { loss: "logits" });
+  return [
+    { name: "training loss", source: { evaluator: await open(train) } },
+    { name: "test loss", source: { evaluator: await open(test) } },
+  ];
+}
+
+async function scoreLine(name: string, losses: readonly ExactLoss[], theta: Float32Array): Promise<string> {
+  const parts = losses.map(async ({ name: what, source }) => {
+    const { loss, metrics } = await source.evaluator.evaluate(theta);
+    return `${what} ${loss.toPrecision(3)} (accuracy ${(metrics.acc ?? Number.NaN).toFixed(3)})`;
+  });
+  return `${name}, the optimum: ${(await Promise.all(parts)).join(", ")}`;
 }
 
 /** Means over the seeds, by the size of the jump: just after it, and after retraining. */
@@ -110,10 +112,12 @@ async function distanceLeft({ directory, states }: JumpRun, theta: Float32Array)
 const lines: string[] = [];
 const figures: NamedFigure[] = [];
 const all: Run[] = [];
+let testLoss: readonly ExactLoss[] = [];
 for (const { name, train, epochs } of optima) {
   const model = await trainOptimum(name, train, epochs);
   const theta = await readWeights(model, layoutOfModel(model));
-  lines.push(await scoreLine(name, model, train, theta));
+  const losses = await createLosses(model, train);
+  lines.push(await scoreLine(name, losses, theta));
   const study = await jumpAndRetrain(
     model,
     { train, test },
@@ -129,13 +133,23 @@ for (const { name, train, epochs } of optima) {
     },
   );
   lines.push(...(await jumpLines(name, study.runs, theta)));
-  const runs = await Promise.all(study.runs.map(({ directory }) => openRun(directory)));
+  // Beside the jumps, the way of the optimum itself while it comes to rest: it marks the middle.
+  const folders = [...study.runs.map(({ directory }) => directory), join(out, name)];
+  const runs = await Promise.all(folders.map((folder) => openRun(folder)));
   const embedded = await embedStudy({ runs, directory: study.directory, name, losses, knn: NEIGHBOURS });
   figures.push(...embedded.figures);
   lines.push(...embedded.lines);
   all.push(...runs);
+  testLoss = losses.slice(1);
 }
-const joint = await embedStudy({ runs: all, directory: out, name: "both", losses, knn: NEIGHBOURS });
+const joint = await embedStudy({
+  runs: all,
+  directory: out,
+  name: "both",
+  losses: testLoss,
+  knn: NEIGHBOURS,
+  others: ["pca"],
+});
 figures.push(...joint.figures);
 lines.push(...joint.lines);
 

@@ -22,6 +22,40 @@ const withExtension = {
   },
 };
 
+/**
+ * claygl compiles sizes such as "expr(width * dpr / 4)" with `new Function`, which the page's content security
+ * policy forbids, and rightly: here products and quotients are worked out instead. They are sizes of effects
+ * that no figure uses.
+ */
+const withoutEval = {
+  name: "without-eval",
+  setup(build) {
+    build.onLoad({ filter: /claygl[\\/]src[\\/]createCompositor\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const compiled = /new Function\('width', 'height', 'dpr', 'return ' \+ exprRes\[1\]\)/;
+      if (!compiled.test(source)) throw new Error(`${path}: expected one use of new Function, got another text`);
+      return { contents: `${EVALUATOR}\n${source.replace(compiled, "sizeFunction(exprRes[1])")}` };
+    });
+  },
+};
+
+const EVALUATOR = `function sizeFunction(text) {
+  return function (width, height, dpr) {
+    var names = { width: width, height: height, dpr: dpr == null ? 1 : dpr };
+    var one = function (product) {
+      return product.split("*").reduce(function (value, part) {
+        var factors = part.split("/").map(function (name) {
+          var trimmed = name.trim();
+          return Object.hasOwn(names, trimmed) ? names[trimmed] : Number(trimmed);
+        });
+        return value * factors.reduce(function (a, b) { return a / b; });
+      }, 1);
+    };
+    var list = /^\\s*\\[(.*)\\]\\s*$/.exec(text);
+    return list === null ? one(text) : list[1].split(",").map(one);
+  };
+}`;
+
 /** Builds both scripts and returns their sizes in bytes. A file is replaced whole, and only if it changes. */
 export async function buildPage() {
   const [flat, deep] = await Promise.all([
@@ -46,12 +80,13 @@ async function bundle(entry, name, banner) {
     legalComments: "none",
     define: { "process.env.NODE_ENV": '"production"' },
     banner: { js: `/* ${banner} */` },
-    plugins: [withExtension],
+    plugins: [withExtension, withoutEval],
     logLevel: "warning",
   });
   const code = outputFiles[0].text;
   // Either would end, or change the meaning of, the script element that the code is put into.
   if (/<\/script|<!--/i.test(code)) throw new Error(`${outfile}: contains "</script" or "<!--"`);
+  if (/\bnew Function\b|\beval\(/.test(code)) throw new Error(`${outfile}: makes code of strings`);
   const known = await readFile(outfile, "utf8").catch(() => null);
   if (known !== code) {
     await mkdir(folder, { recursive: true });

@@ -231,6 +231,7 @@ export type { Interpolation } from "./report/contours.js";
 export { createEmbeddingFigure, type EmbeddingFigureOptions } from "./report/create-embedding-figure.js";
 export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
 export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
+export { createProgressFigure } from "./report/create-progress-figure.js";
 export { createTopologyFigure } from "./report/create-topology-figure.js";
 export {
   createTrainingFigure,
@@ -261,6 +262,7 @@ export type {
   FigurePoint,
   FigureSurface,
   Progress,
+  Setting,
   TrajectoryFigure,
 } from "./report/figure.js";
 export type { FigureAxesInput } from "./report/figure-axis.js";
@@ -272,12 +274,16 @@ export type { ThemeName } from "./report/palette.js";
 export { type ReportData, renderHtml } from "./report/render-html.js";
 export { type RenderPngOptions, renderPng } from "./report/render-png.js";
 export { type PictureSize, renderSvg } from "./report/render-svg.js";
+export { runSettings } from "./report/run-settings.js";
+export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
+export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
 export type { TrajectoryLayoutOptions } from "./report/trajectory-layout.js";
 export {
   type TrajectoryOptionOptions,
   trajectoryOption,
   trajectorySize,
 } from "./report/trajectory-option.js";
+export { withScaleKind } from "./report/with-scale-kind.js";
 export {
   type EpsilonSharpness,
   type EpsilonSharpnessOptions,

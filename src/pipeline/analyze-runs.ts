@@ -4,6 +4,7 @@ import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
 import type { TrajectoryFigure } from "../report/figure.js";
+import { runSettings } from "../report/run-settings.js";
 import type { Run } from "../store/run.js";
 import type { Surface } from "../surface/surface.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
@@ -60,9 +61,10 @@ export async function analyzeRuns(
     title: options.title ?? titleOf(runs),
     surface,
     axes: plane.directions,
-    paths: runs.map(({ manifest, snapshots }, index) => ({
-      name: manifest.name,
-      snapshots,
+    paths: runs.map((run, index) => ({
+      name: run.manifest.name,
+      snapshots: run.snapshots,
+      settings: runSettings(run),
       trajectory: trajectories[index] as Trajectory,
     })),
     ...pick(options, ["dataName", "lossName"]),

@@ -6,6 +6,7 @@ import { resolveNormalizeOptions } from "../directions/normalize.js";
 import type { AnyFigure } from "../report/any-figure.js";
 import { createMapsFigure } from "../report/create-maps-figure.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { runSettings } from "../report/run-settings.js";
 import { checkSets, evaluateOnSets, type SetSurface } from "../slices/evaluate-sets.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { writeDirections } from "../store/directions-file.js";
@@ -205,7 +206,7 @@ function figureOf(
       title,
       surface: first.surface,
       axes: place.directions,
-      paths: [{ name: run.manifest.name, snapshots: run.snapshots, trajectory }],
+      paths: [{ name: run.manifest.name, snapshots: run.snapshots, settings: runSettings(run), trajectory }],
       caption: "Shown for comparison only: such a plane holds almost nothing of the path's shape.",
       ...named,
     });

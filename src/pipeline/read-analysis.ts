@@ -2,6 +2,7 @@ import isEqual from "lodash/isEqual.js";
 import pick from "lodash/pick.js";
 import { RunStateError } from "../errors.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
+import { runSettings } from "../report/run-settings.js";
 import { readArtifact } from "../store/artifact-file.js";
 import { readDirections } from "../store/directions-file.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
@@ -37,7 +38,7 @@ export async function readAnalysis(run: Run, title: string = run.manifest.name):
     title,
     surface,
     axes: directions,
-    paths: [{ name: run.manifest.name, snapshots: run.snapshots, trajectory }],
+    paths: [{ name: run.manifest.name, snapshots: run.snapshots, settings: runSettings(run), trajectory }],
     ...(typeof dataName === "string" ? { dataName } : {}),
     ...(typeof lossName === "string" ? { lossName } : {}),
   });

@@ -5,6 +5,7 @@ import { type AnyFigure, figureOption, figureSize } from "../report/any-figure.j
 import { renderHtml } from "../report/render-html.js";
 import { renderPng } from "../report/render-png.js";
 import { renderSvg } from "../report/render-svg.js";
+import { surfaceOption, surfaceSize } from "../report/surface-option.js";
 import { writeFileAtomic } from "../store/atomic-file.js";
 
 /** Options of {@link writeReport}. */
@@ -33,7 +34,8 @@ export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
 }
 
 /**
- * Writes `NAME.svg` and `NAME.png` for each figure and one page with all of them into `directory`,
+ * Writes `NAME.svg` and `NAME.png` for each figure, `NAME-3d.svg` and `NAME-3d.png` for the surface of each
+ * trajectory in space, and one page with all of them into `directory`,
  * each complete or not at all.
  *
  * @returns the paths of the files, in the order written.
@@ -55,10 +57,16 @@ export async function writeReport(
   };
   for (const { name, figure } of figures) {
     if (!formats.includes("svg") && !formats.includes("png")) break;
-    const svg = renderSvg(figureOption(figure, asked), figureSize(figure, asked));
-    if (formats.includes("svg")) await write(`${name}.svg`, svg);
-    if (formats.includes("png")) {
-      await write(`${name}.png`, renderPng(svg, { scale }));
+    const pictures = [{ name, svg: renderSvg(figureOption(figure, asked), figureSize(figure, asked)) }];
+    if (figure.kind === "trajectory") {
+      pictures.push({
+        name: `${name}-3d`,
+        svg: renderSvg(surfaceOption(figure, asked), surfaceSize(figure, asked)),
+      });
+    }
+    for (const { name: file, svg } of pictures) {
+      if (formats.includes("svg")) await write(`${file}.svg`, svg);
+      if (formats.includes("png")) await write(`${file}.png`, renderPng(svg, { scale }));
     }
   }
   if (formats.includes("html")) {

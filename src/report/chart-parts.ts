@@ -1,4 +1,3 @@
-import type { SnapshotInfo } from "../store/run.js";
 import type { ChartAxis, ChartFigure, ChartMark, ChartPanel, ChartSeries } from "./chart-figure.js";
 import { cleanText } from "./clean-text.js";
 import { createContourScale } from "./contour-scale.js";
@@ -71,8 +70,14 @@ export function panelOf(
   return { title, x: { title: x, scale: "linear" }, left, right: null, series, marks };
 }
 
+/** What is known of the learning rate at a snapshot; `SnapshotInfo` fits. */
+interface RateAt {
+  readonly epoch: number;
+  readonly learningRate: number;
+}
+
 /** Upright lines where the learning rate was lowered, in any of the runs. */
-export function dropMarks(runs: readonly { readonly snapshots: readonly SnapshotInfo[] }[]): ChartMark[] {
+export function dropMarks(runs: readonly { readonly snapshots: readonly RateAt[] }[]): ChartMark[] {
   const epochs = runs.flatMap(({ snapshots }) =>
     snapshots
       .filter((snapshot, i) => {

@@ -48,17 +48,17 @@ function methodSentence({ method, parameters, facts }: RunsEmbedding): string {
   const distances = `${at("knnDist")} distances`;
   switch (method) {
     case "phate": {
-      const t = `t = ${valueText(facts.t ?? null)}${parameters.t === "auto" ? " (knee of the entropy)" : ""}`;
+      const t = `t\u00a0=\u00a0${valueText(facts.t ?? null)}${parameters.t === "auto" ? " (knee of the entropy)" : ""}`;
       const stress =
         typeof facts.normalizedStress === "number"
           ? ` The share of potential distances that the picture cannot show (normalized stress) is ${formatNumber(facts.normalizedStress, 2)}.`
           : "";
-      return `From ${distances}, with knn = ${at("knn")}, decay = ${at("decay")}, ${t}, γ = ${at("gamma")}.${stress} Directions and units of the axes mean nothing, nearness does.`;
+      return `From ${distances}, with knn\u00a0=\u00a0${at("knn")}, decay\u00a0=\u00a0${at("decay")}, ${t}, γ\u00a0=\u00a0${at("gamma")}.${stress} Directions and units of the axes mean nothing, nearness does.`;
     }
     case "pca":
       return "Axes are in units of the weights; PCA is the one linear method.";
     case "umap":
-      return `From ${distances}, with ${at("nNeighbors")} neighbours, minDist = ${at("minDist")}, seed ${at("seed")}. Distances between far groups mean little.`;
+      return `From ${distances}, with ${at("nNeighbors")} neighbours, minDist\u00a0=\u00a0${at("minDist")}, seed ${at("seed")}. Distances between far groups mean little.`;
     case "tsne":
       return `From ${distances}, with perplexity ${at("perplexity")}, ${at("iterations")} iterations, seed ${at("seed")}. Sizes of groups and distances between them mean little.`;
   }

@@ -14,6 +14,11 @@ export interface PlacedSnapshot extends ScenePlace {
   readonly point: EmbeddingPoint;
 }
 
+/** More snapshots than this in space crowd each other: their rims are thin. */
+const FEW = 150;
+/** More runs than this have smaller starts and ends. */
+const FEW_RUNS = 8;
+
 /** A shape and how near to the eye it is. */
 interface Layer {
   readonly depth: number;
@@ -49,35 +54,50 @@ export function scenePathShapes(figure: EmbeddingFigure, scene: Scene, theme: Th
   const placed = placeSnapshots(figure, scene, until);
   const isFlat = figure.dimensions === 2;
   const radius = pointRadius(Math.max(1, ...figure.paths.map(({ points }) => points.length))) + 0.4;
-  const layers = placed.flatMap((snapshots, pathIndex): Layer[] => {
+  const total = figure.paths.reduce((sum, { points }) => sum + points.length, 0);
+  const rim = isFlat || total <= FEW ? 1.1 : 0.4;
+  const runs = placed.map((snapshots, pathIndex) => {
     const stroke = runStroke(pathIndex, theme);
-    return [
-      ...(isFlat ? flatLine(snapshots, stroke, theme) : segments(snapshots, stroke, theme)),
-      ...snapshots.map((snapshot) => pointLayer(snapshot, figure, stroke, radius, theme)),
-    ];
+    const points = snapshots.map((snapshot) => pointLayer(snapshot, figure, stroke, radius, rim, theme));
+    const lines = isFlat ? flatLine(snapshots, stroke, theme) : segments(snapshots, stroke, theme);
+    return { lines, points };
   });
-  const sorted = isFlat ? layers : [...layers].sort((a, b) => a.depth - b.depth);
+  const shapesOf = (layers: readonly Layer[]): Shape[] => layers.flatMap(({ shapes }) => shapes);
+  const ends = endShapes(placed, figure.paths, theme);
+  if (!isFlat) {
+    const layers = runs.flatMap(({ lines, points }) => [...lines, ...points]);
+    return [
+      ...shadows(figure, scene, until, theme),
+      ...shapesOf([...layers].sort((a, b) => a.depth - b.depth)),
+      ...ends,
+    ];
+  }
+  // Rims first: no point hides the colour of its neighbours.
+  const points = runs.flatMap((run) => run.points);
   return [
-    ...(isFlat ? [] : shadows(figure, scene, until, theme)),
-    ...sorted.flatMap(({ shapes }) => shapes),
-    ...endShapes(placed, figure.paths, theme),
+    ...shapesOf(runs.flatMap(({ lines }) => lines)),
+    ...points.flatMap(({ shapes }) => shapes.slice(0, 1)),
+    ...points.flatMap(({ shapes }) => shapes.slice(1)),
+    ...ends,
   ];
 }
 
+/** A snapshot: its rim, then its colour. */
 function pointLayer(
   { x, y, depth, scale, point }: PlacedSnapshot,
   figure: EmbeddingFigure,
   { color }: RunStroke,
   radius: number,
+  rim: number,
   theme: Theme,
 ): Layer {
   const fill = figure.scale === null ? color : pointColor(point, figure.color, figure.scale);
   const r = radius * scale;
-  const rim = fill === null ? theme.hatch : theme.halo;
+  const rimColor = fill === null ? theme.hatch : theme.halo;
   // A point lies on top of the segments that meet in it.
   return {
     depth: depth + 1e-3,
-    shapes: [disc(x, y, r + 1.1, rim), disc(x, y, r, fill ?? theme.unknown)],
+    shapes: [disc(x, y, r + rim, rimColor), disc(x, y, r, fill ?? theme.unknown)],
   };
 }
 
@@ -177,15 +197,16 @@ function endShapes(
     const [first, last] = [snapshots[0], snapshots.at(-1)];
     return first === undefined || last === undefined ? [] : [{ first, last, pathIndex }];
   });
+  const size = paths.length > FEW_RUNS ? 0.7 : 1;
   const starts = shown.flatMap(({ first, pathIndex }, index) => {
     const later = shown.slice(index + 1);
     const covered = later.filter((other) => Math.hypot(other.first.x - first.x, other.first.y - first.y) < 2);
     const rings = Math.min(covered.length, 4);
-    return startMark(first.x, first.y, runStroke(pathIndex, theme).color, theme, rings);
+    return startMark(first.x, first.y, runStroke(pathIndex, theme).color, theme, rings, size);
   });
   const ends = shown.flatMap(({ last, pathIndex }) =>
     last.pointIndex === (paths[pathIndex] as EmbeddingPath).points.length - 1
-      ? endMark(last.x, last.y, runStroke(pathIndex, theme).color, theme)
+      ? endMark(last.x, last.y, runStroke(pathIndex, theme).color, theme, size)
       : [],
   );
   return [...starts, ...ends];

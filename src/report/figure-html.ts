@@ -2,7 +2,7 @@ import type { AnyFigure } from "./any-figure.js";
 import type { EmbeddingFigure } from "./embedding-figure.js";
 import { embeddingHtml } from "./embedding-html.js";
 import { escapeHtml } from "./escape.js";
-import type { FigurePoint, TrajectoryFigure } from "./figure.js";
+import type { FigurePath, FigurePoint, TrajectoryFigure } from "./figure.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
 
@@ -32,13 +32,29 @@ function bodyHtml(figure: AnyFigure, index: number): string {
 
 function trajectoryHtml(figure: TrajectoryFigure, index: number): string {
   const paragraphs = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>`).join("\n");
-  return `<div class="chart" data-figure="${index}" role="application" aria-roledescription="contour map" tabindex="0" aria-label="${escapeHtml(figure.description)}"></div>
+  return `<div class="chart" data-figure="${index}" role="application" aria-roledescription="loss surface" tabindex="0" aria-label="${escapeHtml(figure.description)}"></div>
 <figcaption>
-<p class="hint">Point at the map for values; with the map in focus, the arrow keys walk along the path.</p>
+<p class="hint">Point at the picture for values. With the picture in focus: space plays and pauses, ← and → go from snapshot to snapshot, Home and End to the ends${figure.paths.length > 1 ? ", ↑ and ↓ change the run" : ""}; in 3-D, drag or Shift with an arrow key to turn it.</p>
 ${paragraphs}
 ${captionHtml(figure)}</figcaption>
 </figure>
-<details><summary>Snapshots as a table</summary><div class="scroll">${tableHtml(figure)}</div></details>
+${settingsHtml(figure)}<details><summary>Snapshots as a table</summary><div class="scroll">${tableHtml(figure)}</div></details>
+`;
+}
+
+/** How the runs were trained: one column a run. */
+function settingsHtml({ paths, provenance }: TrajectoryFigure): string {
+  const names = [...new Set(paths.flatMap(({ settings = [] }) => settings.map(([name]) => name)))];
+  if (names.length === 0) return "";
+  const settingOf = ({ settings = [] }: FigurePath, name: string): string =>
+    settings.find(([key]) => key === name)?.[1] ?? "–";
+  const head = paths.map(({ name }) => `<th scope="col">${escapeHtml(name)}</th>`).join("");
+  const rows = names.map(
+    (name) =>
+      `<tr><th scope="row">${escapeHtml(name)}</th>${paths.map((path) => `<td>${escapeHtml(settingOf(path, name))}</td>`).join("")}</tr>`,
+  );
+  const surface = `<tr><th scope="row">loss surface</th><td colspan="${paths.length}">${escapeHtml(provenance)}</td></tr>`;
+  return `<details class="settings" open><summary>Settings</summary><div class="scroll"><table><thead><tr><th scope="col">setting</th>${head}</tr></thead><tbody>${rows.join("")}${surface}</tbody></table></div></details>
 `;
 }
 

@@ -2,7 +2,7 @@ import { InvalidDataError } from "../errors.js";
 import type { SnapshotInfo } from "../store/run.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
 import { cleanText } from "./clean-text.js";
-import type { FigurePath, FigurePoint, Progress } from "./figure.js";
+import type { FigurePath, FigurePoint, Progress, Setting } from "./figure.js";
 import { encodeNumber } from "./json-number.js";
 
 /** One run's path: its snapshots and where they are on the plane, in the same order. */
@@ -11,6 +11,8 @@ export interface FigurePathInput {
   readonly name: string;
   readonly snapshots: readonly SnapshotInfo[];
   readonly trajectory: Trajectory;
+  /** How the run was trained: see `runSettings`; default nothing is said of it. */
+  readonly settings?: readonly Setting[];
 }
 
 /** Rates closer than this share are the same rate written with different rounding. */
@@ -38,6 +40,9 @@ export function createFigurePath(input: FigurePathInput): FigurePath {
   }
   return {
     name: cleanText(name),
+    ...(input.settings === undefined
+      ? {}
+      : { settings: input.settings.map(([key, value]): Setting => [cleanText(key), cleanText(value)]) }),
     points: snapshots.map((snapshot, index) => toPoint(snapshot, snapshots[index - 1], trajectory, index)),
   };
 }

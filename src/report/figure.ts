@@ -34,9 +34,14 @@ export interface FigurePoint {
   readonly logs: readonly (readonly [name: string, value: JsonNumber])[];
 }
 
+/** Something that a run was trained with, in words. */
+export type Setting = readonly [name: string, value: string];
+
 /** The path of one run. */
 export interface FigurePath {
   readonly name: string;
+  /** How the run was trained; absent where it is not known. */
+  readonly settings?: readonly Setting[];
   readonly points: readonly FigurePoint[];
 }
 

@@ -6,9 +6,6 @@ import type { Theme } from "./palette.js";
 import { runColor } from "./path-shapes.js";
 import { unknownShapes } from "./surface-shapes.js";
 
-/** Dashes of a path at its own loss, in space. */
-export const OWN_DASH: readonly number[] = [4, 3];
-
 /** Returns a row of the legend: each mark with its text. */
 export function legendShapes(row: LegendRow, figure: TrajectoryFigure, theme: Theme): Shape[] {
   return row.entries.flatMap(({ mark, text, offset }) => {
@@ -44,11 +41,7 @@ function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFi
     case "plane":
       return [stroke(x, y, common, 3.2)];
     case "own":
-      return [
-        stroke(x, y, common, 1.6, OWN_DASH),
-        disc(x, y, 3.4, common),
-        disc(x, y, 1.9, theme.background),
-      ];
+      return [stroke(x, y, common, 1.5), disc(x, y, 3.4, common), disc(x, y, 1.9, theme.background)];
     case "gap":
       return [stroke(x, y, theme.muted, 1)];
     case "unknown":
@@ -61,11 +54,11 @@ function markShapes(mark: LegendMark, x: number, y: number, figure: TrajectoryFi
   }
 }
 
-function stroke(x: number, y: number, color: string, lineWidth: number, lineDash?: readonly number[]): Shape {
+function stroke(x: number, y: number, color: string, lineWidth: number): Shape {
   return {
     type: "line",
     shape: { x1: x - 10, y1: y, x2: x + 10, y2: y },
-    style: { stroke: color, lineWidth, ...(lineDash === undefined ? {} : { lineDash }) },
+    style: { stroke: color, lineWidth },
     silent: true,
   };
 }

@@ -19,18 +19,19 @@ const END_RADIUS = 12;
  *
  * @param covered - Number of marks that will lie on the same spot on top of this one: it is wider by as many
  *   rims, so that runs from one initialization show as rings around each other.
+ * @param size - 1, or less where there are many.
  */
-export function startMark(x: number, y: number, color: string, theme: Theme, covered = 0): Shape[] {
-  const radius = 5.2 + 3.2 * covered;
-  return [disc(x, y, radius + 2.3, theme.halo), ring(x, y, radius, "#ffffff", color, 2.4)];
+export function startMark(x: number, y: number, color: string, theme: Theme, covered = 0, size = 1): Shape[] {
+  const radius = size * (5.2 + 3.2 * covered);
+  return [disc(x, y, radius + 2.3 * size, theme.halo), ring(x, y, radius, "#ffffff", color, 2.4 * size)];
 }
 
-/** A star with a white rim: where a path ends. */
-export function endMark(x: number, y: number, color: string, theme: Theme): Shape[] {
+/** A star with a white rim: where a path ends; `size` is 1, or less where there are many. */
+export function endMark(x: number, y: number, color: string, theme: Theme, size = 1): Shape[] {
   return [
     {
       type: "polygon",
-      shape: { points: starPoints(x, y, END_RADIUS, 5.2) },
+      shape: { points: starPoints(x, y, size * END_RADIUS, size * 5.2) },
       style: { fill: color, stroke: theme.halo, lineWidth: 1.6, lineJoin: "round" },
       silent: true,
     },

@@ -32,6 +32,20 @@ figcaption p{margin:8px 0}
 .canvas{width:100%}
 .caption{color:var(--muted);font-size:14px}
 .provenance,.hint,.notes{color:var(--muted);font-size:13px}
+.toolbar{display:flex;flex-wrap:wrap;gap:8px;margin:0 0 8px}
+.choice{display:flex}
+.choice button{border-radius:0;margin-left:-1px}
+.choice button:first-child{border-radius:6px 0 0 6px}
+.choice button:last-child{border-radius:0 6px 6px 0}
+.space{position:relative}
+.layer{position:absolute;left:0;top:0}
+.front{pointer-events:none}
+.overlay{position:absolute;left:0;top:0;width:100%;height:100%;pointer-events:none;color:var(--text);overflow:visible}
+.cursor{stroke:var(--text);stroke-width:1.2;opacity:.7}
+.ring{fill:none;stroke-width:2.6}
+.ring-rim{fill:none;stroke:var(--background);stroke-width:6}
+.curves{margin:0 0 16px}
+.curves .ring,.curves .ring-rim{r:6px}
 .tooltip{position:absolute;z-index:2;pointer-events:none;max-width:min(320px,90%);padding:8px 10px;border:1px solid var(--line);border-radius:6px;background:var(--background);color:var(--text);font-size:13px;line-height:1.4;box-shadow:0 2px 10px rgba(0,0,0,.25)}
 .tooltip strong{display:block;margin-bottom:2px;overflow-wrap:anywhere}
 .tooltip dl{display:grid;grid-template-columns:auto auto;gap:0 12px;margin:0}
@@ -46,6 +60,8 @@ summary{cursor:pointer;font-size:14px}
 table{border-collapse:collapse;font-size:13px}
 th,td{padding:3px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
+.settings th,.settings td{white-space:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.settings th[scope=row]{min-width:9em;font-weight:400;color:var(--muted)}
 .out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-@media print{.tooltip,.marker,.hint,details{display:none}}
+@media print{.tooltip,.marker,.hint,.toolbar,.player,#theme,details{display:none}}
 `;

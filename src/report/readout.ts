@@ -36,8 +36,8 @@ export function pointReadout(figure: TrajectoryFigure, pathIndex: number, point:
 /** Returns the coordinates and the loss of the evaluated grid point nearest to a place on the plane. */
 export function surfaceReadout(figure: TrajectoryFigure, alpha: number, beta: number): Readout {
   const { surface } = figure;
-  const i = nearest(surface.alpha, alpha);
-  const j = nearest(surface.beta, beta);
+  const i = nearestIndex(surface.alpha, alpha);
+  const j = nearestIndex(surface.beta, beta);
   const loss = decodeNumber(surface.loss[j * surface.alpha.length + i] ?? null);
   return {
     heading: "Nearest grid point",
@@ -49,7 +49,8 @@ export function surfaceReadout(figure: TrajectoryFigure, alpha: number, beta: nu
   };
 }
 
-function nearest(axis: readonly number[], value: number): number {
+/** Index of the coordinate nearest to a value. */
+export function nearestIndex(axis: readonly number[], value: number): number {
   let best = 0;
   axis.forEach((position, index) => {
     if (Math.abs(position - value) < Math.abs((axis[best] as number) - value)) best = index;

@@ -26,8 +26,8 @@ export interface SceneFurniture {
 }
 
 /** Distances of tick labels and names from their edge, in px. */
-const LABEL_DISTANCE = 15;
-const NAME_DISTANCE = 40;
+const LABEL_DISTANCE = 7;
+const NAME_DISTANCE = 30;
 
 /**
  * Returns floor, back walls and axes of the box as lines and texts in px.
@@ -92,8 +92,8 @@ export function sceneFurniture(
   for (const [edge, axisTicks, at] of edges) {
     for (const tick of axisTicks) {
       const [x, y] = projection.toScreen(at(tick));
-      const shift = LABEL_DISTANCE + (Math.abs(edge.out[0]) * textWidth(tick.label, TICK_SIZE)) / 2;
-      const text = line(tick.label, x + edge.out[0] * shift, y + edge.out[1] * LABEL_DISTANCE, {
+      const shift = clearance(tick.label, TICK_SIZE, edge.out, LABEL_DISTANCE);
+      const text = line(tick.label, x + edge.out[0] * shift, y + edge.out[1] * shift, {
         size: TICK_SIZE,
         tone: "muted",
         x: bounds,
@@ -133,8 +133,13 @@ function nameText(
     const top = Math.min(edge.from[1], edge.to[1]);
     return line(name, x, top - 18, { x: bounds });
   }
-  const shift = NAME_DISTANCE + (Math.abs(edge.out[0]) * textWidth(name, NAME_SIZE)) / 2;
-  return line(name, x + edge.out[0] * shift, y + edge.out[1] * NAME_DISTANCE, { x: bounds });
+  const shift = clearance(name, NAME_SIZE, edge.out, NAME_DISTANCE);
+  return line(name, x + edge.out[0] * shift, y + edge.out[1] * shift, { x: bounds });
+}
+
+/** How far the middle of a text must be from an edge for its box to be `distance` px away. */
+function clearance(text: string, size: number, out: Place, distance: number): number {
+  return distance + (Math.abs(out[0]) * textWidth(text, size)) / 2 + Math.abs(out[1]) * size * 0.6;
 }
 
 function touches(a: PlacedText, b: PlacedText): boolean {

@@ -28,7 +28,7 @@ export interface Projection {
 }
 
 /** A view that shows the valley and both walls. */
-export const DEFAULT_VIEW: SceneView = { elevation: 34, azimuth: 32 };
+export const DEFAULT_VIEW: SceneView = { elevation: 44, azimuth: 32 };
 
 /** Elevations that keep the surface's upper side in sight. */
 export const ELEVATIONS = [5, 90] as const;

@@ -13,7 +13,7 @@ import { truncateText } from "./wrap-text.js";
 
 /** Size, parts and view of a surface in space. */
 export interface SurfaceLayoutOptions extends TrajectoryLayoutOptions {
-  /** From where the surface is looked at; default 34° above the floor, 32° to the right. */
+  /** From where the surface is looked at; default 44° above the floor, 32° to the right. */
   readonly view?: SceneView;
 }
 
@@ -23,11 +23,24 @@ export interface SurfaceLayout {
   readonly height: number;
   /** Place of the box with its labels. */
   readonly area: Rect;
+  /** The part of the area whose middle is the box's centre: where WebGL draws. */
+  readonly canvas: Rect;
   readonly projection: Projection;
   readonly names: SceneNames;
   readonly colorBar: Rect;
   readonly legend: readonly LegendRow[];
   readonly texts: readonly PlacedText[];
+}
+
+/** The caption as it is true of the surface in space. */
+export function surfaceCaption({ caption, scale }: TrajectoryFigure): string {
+  return caption
+    .replace("Contours: ", "Surface: ")
+    .replace(
+      `, ${scale.kind === "log" ? "logarithmic" : "linear"} levels;`,
+      `, ${scale.kind === "log" ? "logarithmic" : "linear"} height;`,
+    )
+    .replace(": cells that touch them are hatched.", ": cells that touch them are left out as holes.");
 }
 
 const BAR_WIDTH = 14;
@@ -48,7 +61,11 @@ export function layoutSurface(
 ): SurfaceLayout {
   const { view = DEFAULT_VIEW } = options;
   const width = options.width ?? 1000;
-  const frame = layoutFrame({ ...figure, paragraphs: figure.fidelity }, width, options.parts);
+  const frame = layoutFrame(
+    { ...figure, caption: surfaceCaption(figure), paragraphs: figure.fidelity },
+    width,
+    options.parts,
+  );
   const { padding, inner } = frame;
   const top = padding + frame.headHeight;
   const legend = layoutLegend(surfaceLegendEntries(figure), inner);
@@ -79,10 +96,11 @@ export function layoutSurface(
     width,
     height,
     area,
+    canvas: { ...area, height: area.height - BELOW + ABOVE },
     projection: createProjection(view, scale, center),
     names: {
-      x: axisTitle(figure.axes[0], area.width * 0.45),
-      y: axisTitle(figure.axes[1], area.width * 0.45),
+      x: axisTitle(figure.axes[0], area.width * 0.3),
+      y: axisTitle(figure.axes[1], area.width * 0.3),
       z: truncateText(lossTitle, 13, area.width * 0.6),
     },
     colorBar: { x: area.x + area.width, y: barTop, width: BAR_WIDTH, height: Math.max(60, area.height - 60) },

@@ -154,11 +154,17 @@ describe("pca, surface and plot", () => {
     json("surface", run, "--data", dataModule, "--points", "5");
     const out = newFolder();
     const { files } = json("plot", run, "--out", out) as { files: string[] };
-    expect(files.map((file) => file.slice(out.length + 1))).toEqual(["plot.svg", "plot.png", "report.html"]);
+    expect(files.map((file) => file.slice(out.length + 1))).toEqual([
+      "plot.svg",
+      "plot.png",
+      "plot-3d.svg",
+      "plot-3d.png",
+      "report.html",
+    ]);
     expect(readFileSync(files[0] as string, "utf8")).toContain("tiny");
-    expect(readFileSync(files[2] as string, "utf8")).toContain("24 points on a ring");
+    expect(readFileSync(files[4] as string, "utf8")).toContain("24 points on a ring");
     const only = json("plot", run, "--out", newFolder(), "--format", "svg", "--title", "A & B");
-    expect((only.files as string[]).length).toBe(1);
+    expect((only.files as string[]).length).toBe(2);
     expect(readFileSync((only.files as string[])[0] as string, "utf8")).toContain("A &amp; B");
   });
 

@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { existsSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright-core";
 import type { TestContext } from "vitest";
 
 /** Chromium's path: CHROMIUM_PATH if it is set, else Debian's; undefined where there is none. */
@@ -29,7 +30,10 @@ export async function launchChromium(): Promise<Browser> {
     args: [
       "--headless",
       "--no-sandbox",
-      "--disable-gpu",
+      // WebGL without a graphics card.
+      "--use-angle=swiftshader",
+      "--enable-unsafe-swiftshader",
+      "--ignore-gpu-blocklist",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",
@@ -37,4 +41,37 @@ export async function launchChromium(): Promise<Browser> {
       "--disable-sync",
     ],
   });
+}
+
+/** A page with a document open, and everything that it said or asked for. */
+export interface OpenPage {
+  readonly page: Page;
+  readonly heard: readonly string[];
+}
+
+/** Opens a document from a file, as a reader would. */
+export async function openDocument(
+  browser: Browser,
+  html: string,
+  url: string,
+  options: { readonly width?: number; readonly isDark?: boolean } = {},
+): Promise<OpenPage> {
+  const { width = 1200, isDark = false } = options;
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    colorScheme: isDark ? "dark" : "light",
+  });
+  const page = await context.newPage();
+  const heard: string[] = [];
+  page.on("console", (message) => heard.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => heard.push(`error: ${error.message}`));
+  page.on("request", (request) => {
+    const isOwn = request.url() === url || /^(data|blob):/.test(request.url());
+    if (!isOwn) heard.push(`request: ${request.url()}`);
+  });
+  page.on("dialog", (dialog) => heard.push(`dialog: ${dialog.message()}`));
+  writeFileSync(fileURLToPath(url), html);
+  await page.goto(url, { waitUntil: "load" });
+  await page.waitForSelector(".canvas svg");
+  return { page, heard };
 }

@@ -86,7 +86,7 @@ describe("createEmbeddingFigure", () => {
     );
     for (const part of [
       "10 snapshots of 1,234,567 weights of 2 runs in 2 dimensions by PHATE.",
-      "cosine distances, with knn = 5, decay = 40, t = 12 (knee of the entropy)",
+      "cosine distances, with knn\u00a0=\u00a05, decay\u00a0=\u00a040, t\u00a0=\u00a012 (knee of the entropy)",
       "2 of 10 snapshots have no known finite loss and are grey.",
       "Trustworthiness 0.988: how far the 4 nearest",
       "Path continuity 0.75:",

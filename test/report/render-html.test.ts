@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ import type { TrajectoryFigure } from "../../src/report/figure.js";
 import { renderHtml } from "../../src/report/render-html.js";
 import { planeToPixel } from "../../src/report/surface-shapes.js";
 import { layoutTrajectory } from "../../src/report/trajectory-layout.js";
-import { chromiumPath, launchChromium, needChromium } from "./chromium.js";
+import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
 import {
   arc,
   bowl,
@@ -49,28 +49,12 @@ afterAll(async () => {
 
 /** A page with the document open, and everything that it said or asked for. */
 async function open(html: string, options: { width?: number; isDark?: boolean } = {}) {
-  const { width = 1200, isDark = false } = options;
-  const context = await browser.newContext({
-    viewport: { width, height: 900 },
-    colorScheme: isDark ? "dark" : "light",
-  });
-  const page = await context.newPage();
-  const heard: string[] = [];
-  page.on("console", (message) => heard.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => heard.push(`error: ${error.message}`));
-  page.on("request", (request) => {
-    if (!request.url().startsWith("data:") && request.url() !== url) heard.push(`request: ${request.url()}`);
-  });
-  page.on("dialog", (dialog) => heard.push(`dialog: ${dialog.message()}`));
-  writeFileSync(fileURLToPath(url), html);
-  await page.goto(url, { waitUntil: "load" });
-  await page.waitForSelector(".canvas svg");
-  return { page, heard };
+  return await openDocument(browser, html, url, options);
 }
 
 /** Moves the pointer to a place of the plane of the n-th figure. */
 async function pointAt(page: Page, figure: TrajectoryFigure, place: readonly [number, number], index = 0) {
-  const chart = page.locator(".chart").nth(index);
+  const chart = page.locator(".chart:not(.curves)").nth(index);
   await chart.scrollIntoViewIfNeeded();
   const box = await chart.boundingBox();
   const layout = layoutTrajectory(figure, { width: Math.floor(box?.width ?? 0), parts: "chart" });
@@ -80,7 +64,7 @@ async function pointAt(page: Page, figure: TrajectoryFigure, place: readonly [nu
 }
 
 async function rows(page: Page, index = 0): Promise<Record<string, string>> {
-  const box = page.locator(".chart").nth(index).locator(".tooltip");
+  const box = page.locator(".chart:not(.curves)").nth(index).locator(".tooltip");
   const names = await box.locator("dt").allTextContents();
   const values = await box.locator("dd").allTextContents();
   return Object.fromEntries(names.map((name, k) => [name, values[k] as string]));
@@ -155,17 +139,16 @@ describe("the page in Chromium", () => {
   test("draws every figure without a message or a request", async (context) => {
     needChromium(context);
     const { page, heard } = await open(renderHtml({ title: "Report", figures: [SGD, JOINT] }));
-    expect(await page.locator(".canvas svg").count()).toBe(2);
+    expect(await page.locator(".chart:not(.curves) .canvas svg").count()).toBe(2);
     for (const color of ["#0072b2", "#d00000", "#e69f00"]) {
-      expect(
-        await page.locator(`.chart:nth-of-type(1) svg [fill="${color}"]`).count(),
-        color,
-      ).toBeGreaterThan(0);
+      expect(await page.locator(`.canvas svg [fill="${color}"]`).count(), color).toBeGreaterThan(0);
     }
     const font = await page.evaluate("document.fonts.check(\"12px 'Landscape Sans'\")");
     expect(font).toBe(true);
     await page.locator("summary").first().click();
-    expect(await page.locator("section").first().locator("tbody tr").count()).toBe(13);
+    expect(await page.locator("section").first().locator("details").last().locator("tbody tr").count()).toBe(
+      13,
+    );
     expect(heard).toEqual([]);
     await page.context().close();
   });
@@ -187,8 +170,10 @@ describe("the page in Chromium", () => {
     const html = renderHtml({ title: "Report", figures: [SGD, chart, maps] });
     for (const isDark of [false, true]) {
       const { page, heard } = await open(html, { isDark, width: isDark ? 400 : 1200 });
-      await page.waitForFunction("document.querySelectorAll('.canvas svg').length === 3");
-      expect(await page.locator("[role=img]").nth(0).getAttribute("aria-label")).toBe(chart.description);
+      await page.waitForFunction("document.querySelectorAll('.chart:not(.curves) .canvas svg').length === 3");
+      expect(await page.locator("[role=img]:not(.curves)").nth(0).getAttribute("aria-label")).toBe(
+        chart.description,
+      );
       expect(await page.locator("figcaption .caption").nth(2).textContent()).toBe(maps.caption);
       expect(heard).toEqual([]);
       await page.context().close();
@@ -219,14 +204,21 @@ describe("the page in Chromium", () => {
   test("is walked through with the keyboard, and spoken", async (context) => {
     needChromium(context);
     const { page } = await open(renderHtml({ title: "Report", figures: [JOINT] }));
-    const chart = page.locator(".chart");
+    const chart = page.locator(".chart:not(.curves)");
     await chart.focus();
-    for (const key of ["ArrowRight", "ArrowRight", "ArrowRight"]) await page.keyboard.press(key);
+    for (const key of ["ArrowRight", "ArrowRight"]) await page.keyboard.press(key);
     expect(await chart.locator("strong").textContent()).toBe("SGD, epoch 2");
-    expect(await page.locator("[aria-live]").textContent()).toContain("SGD, epoch 2: iteration 126");
+    expect((await page.locator("[aria-live]").allTextContents()).join("")).toContain(
+      "SGD, epoch 2: iteration 126",
+    );
+    await page.keyboard.press("ArrowDown");
+    expect(await chart.locator("strong").textContent()).toBe("Adam, epoch 2");
+    await page.keyboard.press("ArrowUp");
     await page.keyboard.press("End");
     expect(await chart.locator("strong").textContent()).toBe("SGD, epoch 8");
     await page.keyboard.press("ArrowDown");
+    expect(await chart.locator("strong").textContent()).toBe("Adam, epoch 6");
+    await page.keyboard.press("Home");
     expect(await chart.locator("strong").textContent()).toBe("Adam, epoch 0");
     await page.keyboard.press("Escape");
     expect(await chart.locator(".tooltip").isVisible()).toBe(false);
@@ -250,7 +242,7 @@ describe("the page in Chromium", () => {
     expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(360);
     await page.setViewportSize({ width: 900, height: 700 });
     await expect
-      .poll(async () => (await page.locator(".canvas svg").boundingBox())?.width)
+      .poll(async () => (await page.locator(".canvas svg").first().boundingBox())?.width)
       .toBeGreaterThan(800);
     expect(heard).toEqual([]);
     await page.context().close();
@@ -294,9 +286,12 @@ function hostileFigure(): TrajectoryFigure {
     centerName: HOSTILE,
     axes: { labels: [HOSTILE, HOSTILE], explainedVarianceRatio: null, randomWalkBaseline: null },
     paths: [
-      samplePath(HOSTILE, arc(4, [9, 4]), bowl, () => ({
-        logs: { [HOSTILE]: 1, ["__proto__"]: 2, constructor: 3 },
-      })),
+      {
+        ...samplePath(HOSTILE, arc(4, [9, 4]), bowl, () => ({
+          logs: { [HOSTILE]: 1, ["__proto__"]: 2, constructor: 3, loss: 1 },
+        })),
+        settings: [[HOSTILE, HOSTILE]],
+      },
       samplePath("__proto__", arc(4, [8, -4]), bowl),
     ],
   });

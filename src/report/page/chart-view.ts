@@ -1,28 +1,55 @@
-import { type AnyFigure, figureOption, figureSize } from "../any-figure.js";
-import { init } from "../echarts.js";
-import { LEAST_WIDTH } from "../trajectory-layout.js";
-import { currentTheme, onThemeChange } from "./page-theme.js";
+import type { ChartFigure } from "../chart-figure.js";
+import { type ChartLayout, layoutChart } from "../chart-layout.js";
+import { chartReadout } from "../chart-readout.js";
+import { createOverlay } from "./overlay.js";
+import { createPicture } from "./picture.js";
 
-/** Draws a figure without a path into `place` and keeps it in step with its width and the theme. */
-export function showPicture(place: HTMLElement, figure: AnyFigure): void {
-  const canvas = document.createElement("div");
-  canvas.className = "canvas";
-  canvas.setAttribute("aria-hidden", "true");
-  place.append(canvas);
-  const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });
-  let drawn = 0;
-  const draw = (): void => {
-    if (place.clientWidth === 0) return;
-    drawn = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
-    const options = { width: drawn, parts: "chart", theme: currentTheme() } as const;
-    const { width, height } = figureSize(figure, options);
-    canvas.style.height = `${height}px`;
-    chart.resize({ width, height });
-    chart.setOption(figureOption(figure, options), { notMerge: true });
+/** A chart on the page. */
+export interface ChartView {
+  /** Marks a position on the horizontal axes with upright lines. */
+  mark(value: number): void;
+}
+
+/** Draws a chart into `place`; pointing at a panel tells the values of its curves. */
+export function showChart(place: HTMLElement, figure: ChartFigure): ChartView {
+  let layout: ChartLayout | null = null;
+  let marked: number | null = null;
+  const overlay = createOverlay(place);
+  const showMark = (): void => {
+    const value = marked;
+    if (value === null || layout === null) return;
+    const cursors = layout.panels.flatMap(({ rect, x }) => {
+      const position = x.position(value);
+      if (position === null) return [];
+      return [{ rect, x: rect.x + ((position - x.min) / (x.max - x.min)) * rect.width }];
+    });
+    const rings = layout.panels.flatMap(({ rect, panel, x, left }) =>
+      panel.series.flatMap((series) => {
+        const index = series.x.indexOf(value);
+        const [px, py] = [x.position(value), left.position(series.y[index] ?? "NaN")];
+        if (index < 0 || series.axis !== "left" || px === null || py === null) return [];
+        return [
+          {
+            x: rect.x + ((px - x.min) / (x.max - x.min)) * rect.width,
+            y: rect.y + (1 - (py - left.min) / (left.max - left.min)) * rect.height,
+            color: "currentColor",
+          },
+        ];
+      }),
+    );
+    overlay.show(rings, cursors);
   };
-  onThemeChange(draw);
-  new ResizeObserver(() => {
-    if (Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== drawn) draw();
-  }).observe(place);
-  draw();
+  createPicture(place, figure, {
+    onDraw: (options) => {
+      layout = layoutChart(figure, options);
+      showMark();
+    },
+    readoutAt: (at) => (layout === null ? null : chartReadout(layout, at)),
+  });
+  return {
+    mark(value) {
+      marked = value;
+      showMark();
+    },
+  };
 }

@@ -1,13 +1,15 @@
-import "./echarts-gl.js";
-import { showPicture } from "./chart-view.js";
+import { showChart } from "./chart-view.js";
 import { showEmbedding } from "./embedding-view.js";
+import { showMaps } from "./maps-view.js";
+import { createPicture } from "./picture.js";
 import { startPage } from "./start-page.js";
+import { createSurfaceLayer } from "./surface-layer.js";
 import { showTrajectory } from "./trajectory-view.js";
 
 startPage({
-  trajectory: showTrajectory,
-  chart: showPicture,
-  maps: showPicture,
-  table: showPicture,
+  trajectory: (place, figure) => showTrajectory(place, figure, createSurfaceLayer),
+  chart: showChart,
+  maps: showMaps,
+  table: createPicture,
   embedding: showEmbedding,
 });

@@ -1,12 +1,14 @@
-import { showPicture } from "./chart-view.js";
+import { showChart } from "./chart-view.js";
 import { showEmbedding } from "./embedding-view.js";
+import { showMaps } from "./maps-view.js";
+import { createPicture } from "./picture.js";
 import { startPage } from "./start-page.js";
 import { showTrajectory } from "./trajectory-view.js";
 
 startPage({
   trajectory: showTrajectory,
-  chart: showPicture,
-  maps: showPicture,
-  table: showPicture,
+  chart: showChart,
+  maps: showMaps,
+  table: createPicture,
   embedding: showEmbedding,
 });

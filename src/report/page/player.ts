@@ -109,10 +109,12 @@ export function createPlayer(options: PlayerOptions): Player {
   }
 
   slider.addEventListener("input", () => {
-    // Pausing puts the slider back to where it was.
-    const wanted = Number(slider.value);
+    const chosen = Number(slider.value);
     pause();
-    moveTo(wanted);
+    moveTo(chosen);
+  });
+  slider.addEventListener("keydown", (event) => {
+    if (event.key === " " && press(event.key)) event.preventDefault();
   });
   show();
   return {

@@ -1,106 +1,194 @@
-import { init } from "../echarts.js";
-import type { TrajectoryFigure } from "../figure.js";
-import { decodeNumber } from "../json-number.js";
-import { pointReadout, surfaceReadout } from "../readout.js";
-import { planeToPixel } from "../surface-shapes.js";
-import { LEAST_WIDTH, layoutTrajectory, type TrajectoryLayout } from "../trajectory-layout.js";
-import { trajectoryOption } from "../trajectory-option.js";
+import { createProgressFigure } from "../create-progress-figure.js";
+import type { FigurePath, TrajectoryFigure } from "../figure.js";
+import { LEAST_WIDTH } from "../figure-frame.js";
+import { themeOf } from "../palette.js";
+import { runColor } from "../path-shapes.js";
+import { snapshotAt, timeline } from "../playback.js";
+import { pointReadout } from "../readout.js";
+import { canBeLogarithmic, withScaleKind } from "../with-scale-kind.js";
+import { showChart } from "./chart-view.js";
+import { addButton, addElement } from "./dom.js";
+import { addDownloads } from "./downloads.js";
+import type { Layer, Place, Target } from "./layer.js";
+import { createMapLayer } from "./map-layer.js";
+import { createOverlay } from "./overlay.js";
 import { currentTheme, onThemeChange } from "./page-theme.js";
+import { createPlayer } from "./player.js";
 import { createTooltip } from "./tooltip.js";
 
-/** A drawn snapshot. */
-interface Target {
-  readonly pathIndex: number;
-  readonly pointIndex: number;
-  readonly x: number;
-  readonly y: number;
-}
+/** Creates the layer that draws in space. */
+type SpaceLayer = (place: HTMLElement, onTurn: () => void) => Layer;
 
 /** How near to a snapshot the pointer must be, in px. */
 const REACH = 12;
 
-/** Draws a figure into `place` and keeps it in step with its width, the theme, the pointer and the keys. */
-export function showTrajectory(place: HTMLElement, figure: TrajectoryFigure): void {
-  const canvas = document.createElement("div");
-  canvas.className = "canvas";
-  canvas.setAttribute("aria-hidden", "true");
-  place.append(canvas);
-  const tooltip = createTooltip(place);
-  const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });
-  let layout: TrajectoryLayout | null = null;
+/**
+ * Draws a trajectory into `place`, with a toolbar before it, and player and training curves after it, and
+ * keeps them in step with each other, the width, the theme, the pointer and the keys.
+ *
+ * @param createSpace - draws in space; without it the page has no such button.
+ */
+export function showTrajectory(place: HTMLElement, given: TrajectoryFigure, createSpace?: SpaceLayer): void {
+  let figure = given;
+  const toolbar = addElement(null, "div", "toolbar");
+  place.before(toolbar);
+  const map = createMapLayer(place);
+  let space: Layer | null = null;
+  let layer: Layer = map;
   let targets: readonly Target[] = [];
-  let current: Target | null = null;
+  let drawnWidth = 0;
+  let run = 0;
+  const overlay = createOverlay(place);
+  const tooltip = createTooltip(place);
+  const places = timeline(figure);
+  const player = createPlayer({
+    count: places.length,
+    name: figure.progress.replace(/^./, (letter) => letter.toUpperCase()),
+    label: (position) => `${figure.progress} ${places[position]} of ${places[places.length - 1]}`,
+    onMove: () => {
+      tooltip.hide();
+      showPosition();
+    },
+  });
+  place.after(player.element);
+  const progress = createProgressFigure(given);
+  const curvesPlace = addElement(null, "div", "chart curves");
+  player.element.after(curvesPlace);
+  const curves = progress === null ? null : showChart(curvesPlace, progress);
+  if (progress === null) curvesPlace.remove();
+  else {
+    curvesPlace.setAttribute("role", "img");
+    curvesPlace.setAttribute("aria-label", progress.description);
+  }
 
-  const draw = (): void => {
+  function draw(): void {
     // Hidden places have no width; below the least one the chart is cut rather than unreadable.
     if (place.clientWidth === 0) return;
-    const width = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
-    const options = { width, parts: "chart", theme: currentTheme() } as const;
-    layout = layoutTrajectory(figure, options);
-    targets = findTargets(figure, layout);
-    canvas.style.height = `${layout.height}px`;
-    chart.resize({ width: layout.width, height: layout.height });
-    chart.setOption(trajectoryOption(figure, options), { notMerge: true });
-    hide();
-  };
-  const hide = (): void => {
-    current = null;
+    drawnWidth = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
+    layer.draw(figure, drawnWidth, currentTheme());
     tooltip.hide();
-  };
-  const showTarget = (target: Target, isSpoken: boolean): void => {
-    current = target;
-    const point = figure.paths[target.pathIndex]?.points[target.pointIndex];
-    if (point !== undefined)
-      tooltip.show(pointReadout(figure, target.pathIndex, point), target, { isSpoken });
-  };
-  const point = (event: PointerEvent): void => {
-    const box = canvas.getBoundingClientRect();
+    moved();
+  }
+  function moved(): void {
+    targets = layer.targets();
+    showPosition();
+  }
+  function targetOf(pathIndex: number): Target | undefined {
+    const path = figure.paths[pathIndex] as FigurePath;
+    const pointIndex = snapshotAt(path, figure.progress, places[player.position] as number);
+    return targets.find((target) => target.pathIndex === pathIndex && target.pointIndex === pointIndex);
+  }
+  function showPosition(): void {
+    const value = places[player.position] as number;
+    const theme = themeOf(currentTheme());
+    const rings = figure.paths.flatMap((_, index) => {
+      const target = targetOf(index);
+      return target === undefined ? [] : [{ x: target.x, y: target.y, color: runColor(index, theme) }];
+    });
+    overlay.show(rings, layer.cursors(value));
+    curves?.mark(value);
+  }
+  function tell(target: Target | undefined, isSpoken: boolean): void {
+    const point = target && figure.paths[target.pathIndex]?.points[target.pointIndex];
+    if (target === undefined || point === undefined) tooltip.hide();
+    else tooltip.show(pointReadout(figure, target.pathIndex, point), target, { isSpoken });
+  }
+  function point(event: PointerEvent): void {
+    if (event.buttons !== 0 && layer === space) return;
+    const box = layer.element.getBoundingClientRect();
     const at = { x: event.clientX - box.left, y: event.clientY - box.top };
     const target = nearestTarget(targets, at);
-    if (target !== null) {
-      showTarget(target, false);
+    if (target !== undefined) {
+      tell(target, false);
       return;
     }
-    current = null;
-    const plane = layout === null ? null : pixelToPlane(figure, layout, at);
-    if (plane === null) tooltip.hide();
-    else tooltip.show(surfaceReadout(figure, plane.alpha, plane.beta), at, { isMarked: false });
-  };
-  const walk = (event: KeyboardEvent): void => {
-    const next = nextTarget(targets, current, event.key);
-    if (event.key === "Escape") hide();
-    if (next === null) return;
+    const readout = layer.readoutAt(at);
+    if (readout === null) tooltip.hide();
+    else tooltip.show(readout, at, { isMarked: false });
+  }
+  function press(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape") {
+      tooltip.hide();
+      return;
+    }
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
+    if (event.shiftKey && layer.turn(event.key)) tooltip.hide();
+    else if (step !== 0 && figure.paths.length > 1) {
+      run = Math.min(figure.paths.length - 1, Math.max(0, run + step));
+      tell(targetOf(run), true);
+    } else if (player.press(event.key)) {
+      if (!player.isPlaying) tell(targetOf(run), true);
+    } else return;
     event.preventDefault();
-    showTarget(next, true);
-  };
+  }
+  function choose(next: Layer): void {
+    layer = next;
+    for (const known of [map, space]) if (known !== null) known.element.hidden = known !== next;
+    draw();
+  }
 
+  if (createSpace !== undefined) {
+    addChoice(toolbar, "View", ["Map", "Surface in 3-D"], 0, (index) => {
+      if (index === 1 && space === null) {
+        space = createSpace(place, () => {
+          tooltip.hide();
+          moved();
+        });
+        // Under what moves.
+        map.element.after(space.element);
+      }
+      choose(index === 1 ? (space as Layer) : map);
+    });
+  }
+  if (canBeLogarithmic(given)) {
+    const kinds = ["log", "linear"] as const;
+    addChoice(toolbar, "Levels", ["Logarithmic", "Linear"], kinds.indexOf(given.scale.kind), (index) => {
+      figure = withScaleKind(given, kinds[index] as "log" | "linear");
+      const caption = place.closest("section")?.querySelector(".caption");
+      if (caption) caption.textContent = figure.caption;
+      draw();
+    });
+  }
+  addDownloads(toolbar, figure.title, () => layer.picture(figure));
   place.addEventListener("pointermove", point);
   place.addEventListener("pointerdown", point);
-  place.addEventListener("pointerleave", hide);
-  place.addEventListener("blur", hide);
-  place.addEventListener("keydown", walk);
+  place.addEventListener("pointerleave", () => tooltip.hide());
+  place.addEventListener("blur", () => tooltip.hide());
+  place.addEventListener("keydown", press);
   onThemeChange(draw);
   new ResizeObserver(() => {
-    if (layout === null || Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== layout.width) draw();
+    if (Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== drawnWidth) draw();
   }).observe(place);
   draw();
 }
 
-function findTargets(figure: TrajectoryFigure, layout: TrajectoryLayout): Target[] {
-  const toPixel = planeToPixel(figure, layout.map);
-  const { x: left, y: top, width, height } = layout.map;
-  return figure.paths
-    .flatMap(({ points }, pathIndex) =>
-      points.map(({ alpha, beta }, pointIndex): Target => {
-        const [x, y] = toPixel(decodeNumber(alpha), decodeNumber(beta));
-        return { pathIndex, pointIndex, x, y };
-      }),
-    )
-    .filter(({ x, y }) => x >= left && x <= left + width && y >= top && y <= top + height);
+/** Buttons of which one is pressed. */
+function addChoice(
+  toolbar: HTMLElement,
+  name: string,
+  texts: readonly string[],
+  first: number,
+  onChoice: (index: number) => void,
+): void {
+  const group = addElement(toolbar, "div", "choice");
+  group.setAttribute("role", "group");
+  group.setAttribute("aria-label", name);
+  const buttons = texts.map((text, index) =>
+    addButton(group, text, () => {
+      press(index);
+      onChoice(index);
+    }),
+  );
+  const press = (pressed: number): void => {
+    for (const [index, button] of buttons.entries())
+      button.setAttribute("aria-pressed", String(index === pressed));
+  };
+  press(first);
 }
 
-function nearestTarget(targets: readonly Target[], at: { x: number; y: number }): Target | null {
-  let best: Target | null = null;
+function nearestTarget(targets: readonly Target[], at: Place): Target | undefined {
+  let best: Target | undefined;
   let distance = REACH;
   for (const target of targets) {
     const away = Math.hypot(target.x - at.x, target.y - at.y);
@@ -111,41 +199,4 @@ function nearestTarget(targets: readonly Target[], at: { x: number; y: number })
     }
   }
   return best;
-}
-
-/** Left and right go along the path, Home and End to its ends, up and down to the next run. */
-function nextTarget(targets: readonly Target[], current: Target | null, key: string): Target | null {
-  const first = targets[0] ?? null;
-  if (current === null) return ["ArrowRight", "ArrowDown", "Home"].includes(key) ? first : null;
-  const run = targets.filter(({ pathIndex }) => pathIndex === current.pathIndex);
-  const place = run.findIndex(({ pointIndex }) => pointIndex === current.pointIndex);
-  const other = (step: number): Target | null =>
-    targets.find(({ pathIndex }) => pathIndex === current.pathIndex + step) ?? null;
-  switch (key) {
-    case "ArrowRight":
-      return run[place + 1] ?? null;
-    case "ArrowLeft":
-      return run[place - 1] ?? null;
-    case "Home":
-      return run[0] ?? null;
-    case "End":
-      return run[run.length - 1] ?? null;
-    case "ArrowDown":
-      return other(1);
-    case "ArrowUp":
-      return other(-1);
-    default:
-      return null;
-  }
-}
-
-function pixelToPlane(figure: TrajectoryFigure, { map }: TrajectoryLayout, at: { x: number; y: number }) {
-  const right = (at.x - map.x) / map.width;
-  const up = 1 - (at.y - map.y) / map.height;
-  if (right < 0 || right > 1 || up < 0 || up > 1) return null;
-  const along = (axis: readonly number[], share: number): number => {
-    const start = axis[0] as number;
-    return start + share * ((axis[axis.length - 1] as number) - start);
-  };
-  return { alpha: along(figure.surface.alpha, right), beta: along(figure.surface.beta, up) };
 }

@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { createTrajectoryFigure } from "../src/report/create-trajectory-figure.js";
+import type { TrajectoryFigure } from "../src/report/figure.js";
+import { renderHtml } from "../src/report/render-html.js";
+import { renderPng } from "../src/report/render-png.js";
+import { renderSvg } from "../src/report/render-svg.js";
+import { surfaceOption, surfaceSize } from "../src/report/surface-option.js";
+import { trajectoryOption, trajectorySize } from "../src/report/trajectory-option.js";
+
+/** A surface as large as a report is made for, and a long path on it. */
+const POINTS = 251;
+const SNAPSHOTS = 300;
+const ROUNDS = 5;
+
+interface BenchInput {
+  readonly log: (line: string) => void;
+}
+
+/** One measured thing: seconds, the median of a few rounds, or bytes. */
+interface BenchCase {
+  readonly case: string;
+  readonly seconds?: number;
+  readonly bytes?: number;
+}
+
+/**
+ * Measures the page and the pictures of a 251 × 251 surface with 300 snapshots: size, time to write, and in
+ * Chromium (CHROMIUM_PATH, or /usr/bin/chromium) the time from opening to the first drawn map and from the
+ * press of the button to the drawn surface.
+ */
+export async function runBench({ log }: BenchInput): Promise<{ bench: string; cases: BenchCase[] }> {
+  const figure = largeFigure();
+  const html = renderHtml({ title: "large", figures: [figure] });
+  const svg = renderSvg(trajectoryOption(figure), trajectorySize(figure));
+  const space = renderSvg(surfaceOption(figure), surfaceSize(figure));
+  const cases: BenchCase[] = [
+    { case: "page", bytes: html.length },
+    { case: "page, gzip", bytes: gzipSync(html).length },
+    {
+      case: "svg of the map",
+      bytes: svg.length,
+      seconds: timeOf(() => renderSvg(trajectoryOption(figure), trajectorySize(figure))),
+    },
+    {
+      case: "svg of the surface in space",
+      bytes: space.length,
+      seconds: timeOf(() => renderSvg(surfaceOption(figure), surfaceSize(figure))),
+    },
+    { case: "png of the map", seconds: timeOf(() => renderPng(svg)) },
+    { case: "page written", seconds: timeOf(() => renderHtml({ title: "large", figures: [figure] })) },
+  ];
+  return { bench: "page", cases: [...cases, ...(await inChromium(html, log))] };
+}
+
+function largeFigure(): TrajectoryFigure {
+  const axis = (min: number, max: number): Float64Array =>
+    Float64Array.from({ length: POINTS }, (_, i) => min + ((max - min) * i) / (POINTS - 1));
+  const valley = (a: number, b: number): number =>
+    0.02 + 0.15 * (b - 0.045 * (a - 1) ** 2) ** 2 + 0.006 * a * a;
+  const [alpha, beta] = [axis(-4, 12), axis(-5, 6)];
+  const loss = Float64Array.from({ length: POINTS * POINTS }, (_, k) =>
+    valley(alpha[k % POINTS] as number, beta[Math.floor(k / POINTS)] as number),
+  );
+  const places = Array.from({ length: SNAPSHOTS }, (_, k) => {
+    const t = 1 - k / (SNAPSHOTS - 1);
+    return [9 * t ** 1.4, 4 * t ** 2.6 + 0.1 * Math.sin(40 * t) * t] as const;
+  });
+  const plane = Float64Array.from(places, ([a, b]) => valley(a, b));
+  return createTrajectoryFigure({
+    title: "large",
+    surface: {
+      alpha,
+      beta,
+      loss,
+      metrics: {},
+      center: { loss: valley(0, 0), metrics: {}, clippedShare: 0 },
+      nonFinite: 0,
+      clippedShare: 0,
+      lossMode: "model",
+      samples: 60_000,
+      engine: { name: "tfjs", backend: "native", batchSize: 1000, threads: 2 },
+      warnings: [],
+    },
+    axes: { labels: ["PC 1", "PC 2"], explainedVarianceRatio: [0.83, 0.12], randomWalkBaseline: [0.6, 0.15] },
+    paths: [
+      {
+        name: "SGD",
+        snapshots: places.map((_, k) => ({
+          step: k,
+          epoch: k,
+          iteration: k * 469,
+          time: 0,
+          learningRate: k < 150 ? 0.1 : 0.01,
+          logs: {
+            loss: 2.3 * 0.98 ** k,
+            acc: 1 - 0.9 * 0.98 ** k,
+            val_loss: 2.4 * 0.982 ** k,
+            val_acc: 1 - 0.9 * 0.982 ** k,
+          },
+        })),
+        trajectory: {
+          coordinates: Float64Array.from(places.flat()),
+          dimensions: 2,
+          inPlaneShare: Float64Array.from(places, (_, k) => 0.6 + (0.4 * k) / SNAPSHOTS),
+          distance: Float64Array.from(places, (_, k) => 1 - k / SNAPSHOTS),
+          trueLoss: plane.map((value) => value * 0.9),
+          planeLoss: plane,
+          warnings: [],
+        },
+      },
+    ],
+  });
+}
+
+/** Median seconds of a few rounds after one that is not counted. */
+function timeOf(work: () => unknown): number {
+  work();
+  const seconds = Array.from({ length: ROUNDS }, () => {
+    const start = performance.now();
+    work();
+    return (performance.now() - start) / 1000;
+  });
+  return seconds.sort((a, b) => a - b)[ROUNDS >> 1] as number;
+}
+
+async function inChromium(html: string, log: (line: string) => void): Promise<BenchCase[]> {
+  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+  const folder = mkdtempSync(join(tmpdir(), "landscape-bench-"));
+  try {
+    const { chromium } = createRequire(import.meta.url)(
+      "playwright-core",
+    ) as typeof import("playwright-core");
+    const browser = await chromium.launch({
+      executablePath,
+      args: ["--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+    });
+    const file = join(folder, "report.html");
+    writeFileSync(file, html);
+    const rounds: (readonly [number, number])[] = [];
+    for (let k = 0; k < ROUNDS; k++) {
+      const page = await browser.newPage();
+      const start = performance.now();
+      await page.goto(pathToFileURL(file).href, { waitUntil: "commit" });
+      await page.waitForSelector(".canvas svg path");
+      const first = performance.now();
+      await page.getByRole("button", { name: "Surface in 3-D" }).click();
+      await page.waitForSelector(".gl canvas");
+      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+      rounds.push([(first - start) / 1000, (performance.now() - first) / 1000]);
+      await page.close();
+    }
+    await browser.close();
+    const median = (index: 0 | 1): number =>
+      rounds.map((r) => r[index]).sort((a, b) => a - b)[ROUNDS >> 1] as number;
+    return [
+      { case: "first picture in Chromium", seconds: median(0) },
+      { case: "surface in Chromium, without a graphics card", seconds: median(1) },
+    ];
+  } catch (error) {
+    log(
+      `page: left out what needs Chromium: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`,
+    );
+    return [];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -178,7 +178,13 @@ export {
   functionEvaluator,
   type LossOfTheta,
 } from "./model/function-evaluator.js";
-export type { EngineInfo, LossEvaluator, LossMode, LossValue } from "./model/loss-evaluator.js";
+export type {
+  EngineInfo,
+  EngineRequest,
+  LossEvaluator,
+  LossMode,
+  LossValue,
+} from "./model/loss-evaluator.js";
 export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
 export { modelFromManifest } from "./model/model-from-manifest.js";
 export type { PlaneLoss, PlaneVectors } from "./model/plane-loss.js";
@@ -312,6 +318,7 @@ export {
 } from "./store/run-writer.js";
 export type { ThetaDtype } from "./store/snapshot-schema.js";
 export { readSurface, writeSurface } from "./store/surface-file.js";
+export { type InterruptedSurface, readInterruptedSurface } from "./store/surface-journal.js";
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
 export { readWeightStatistics, writeWeightStatistics } from "./store/weights-file.js";
 export type { SnapshotTarget } from "./store/write-snapshot-file.js";
@@ -322,13 +329,18 @@ export {
   createBatchNormPolicy,
   type Recalibrator,
 } from "./surface/batch-norm-policy.js";
+export type { SurfaceBudget } from "./surface/budget.js";
+export { coarseToFine } from "./surface/coarse-to-fine.js";
 export { type EvaluateSurfaceOptions, evaluateLine, evaluateSurface } from "./surface/evaluate-surface.js";
+export { CENTER_INDEX, type EvaluatedPoint } from "./surface/evaluated-point.js";
+export { fillPartial } from "./surface/fill-partial.js";
 export { createGrid, type GridOptions } from "./surface/grid.js";
 export { type Mixture, type MixtureForm, mixtureMap } from "./surface/mixture.js";
+export type { PointOrder } from "./surface/point-order.js";
 export type { PointPolicy } from "./surface/point-policy.js";
 export { type GridRange, parseRange } from "./surface/range.js";
 export type { SliceMap, SlicePoints } from "./surface/slice-map.js";
-export type { Grid, Surface } from "./surface/surface.js";
+export type { Grid, PartialSurface, Surface } from "./surface/surface.js";
 export { evaluateFidelity, type FidelityOptions } from "./trajectory/fidelity.js";
 export { type ProjectOptions, projectTrajectory } from "./trajectory/project.js";
 export { type StepAngles, stepAngles } from "./trajectory/step-angles.js";
@@ -349,3 +361,9 @@ export {
   type WeightStatisticsOptions,
   weightStatistics,
 } from "./weights/weight-statistics.js";
+// Worker processes
+export {
+  createWorkerEvaluator,
+  type WorkerEvaluator,
+  type WorkerEvaluatorOptions,
+} from "./workers/create-worker-evaluator.js";

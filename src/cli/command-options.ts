@@ -3,7 +3,14 @@ import { BACKEND_CHOICES } from "../backend/backend-info.js";
 import { NORMALIZATIONS } from "../directions/normalize.js";
 import { ENGINE_CHOICES } from "../engine/engine-options.js";
 import { BATCH_NORM_POLICIES } from "../surface/batch-norm-policy.js";
-import { parseComponents, parseCount, parseLineRange, parseRoles } from "./parse-arguments.js";
+import {
+  parseComponents,
+  parseCount,
+  parseLineRange,
+  parseRoles,
+  parseSeconds,
+  parseWorkers,
+} from "./parse-arguments.js";
 
 /** Options of the commands that draw a line. */
 export function lineOptions(command: Command): Command {
@@ -28,7 +35,23 @@ export function sliceOptions(command: Command): Command {
     .addOption(
       new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
     )
+    .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
+    .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"))
     .addOption(backendOption());
+}
+
+/** Options of a surface that may end before it is complete. */
+export function interruptionOptions(command: Command): Command {
+  return command
+    .option("--resume", "go on with an interrupted surface, or say why that cannot be")
+    .option("--no-resume", "start anew, whatever an interrupted surface has left")
+    .option("--max-seconds <n>", "stop after so long, with a coarser picture", parseSeconds)
+    .option("--max-points <n>", "stop after so many grid points", parseCount("--max-points"))
+    .option(
+      "--max-samples <n>",
+      "stop after so many samples, all points together",
+      parseCount("--max-samples"),
+    );
 }
 
 /** Options of random directions. */

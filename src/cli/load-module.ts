@@ -1,13 +1,9 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
-import { createJiti } from "jiti";
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
-
-/** Left to Node.js when a TypeScript module is loaded: one copy of each, and no time lost on compiling them. */
-const TENSORFLOW = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
+import { importModule } from "../workers/import-module.js";
 
 /** What a user's data module gives: the evaluation set and, where run.json cannot say it, the model. */
 export interface DataModule {
@@ -36,7 +32,7 @@ export async function loadDataModule(path: string): Promise<DataModule> {
     const got = found === undefined ? "no such file" : "a folder";
     throw new InvalidOptionError(where, "a JavaScript or TypeScript module", got);
   }
-  const loaded = await importModule(file, where);
+  const loaded = await importFile(file, where);
   if (typeof loaded.loadData !== "function") {
     const names = Object.keys(loaded).join(", ") || "nothing";
     throw new InvalidOptionError(where, "an exported function loadData()", `exports ${names}`);
@@ -85,21 +81,12 @@ export async function loadUserModel(module: DataModule, path: string): Promise<t
   throw new InvalidDataError(where, "a compiled tf.LayersModel of the same copy of @tensorflow/tfjs", got);
 }
 
-async function importModule(file: string, where: string): Promise<Record<string, unknown>> {
+async function importFile(file: string, where: string): Promise<Record<string, unknown>> {
   try {
-    if (!/\.[cm]?tsx?$/.test(file)) return unwrap(await import(pathToFileURL(file).href));
-    return unwrap(await createJiti(import.meta.url, { nativeModules: TENSORFLOW }).import(file));
+    return await importModule(file);
   } catch (cause) {
     throw new InvalidOptionError(where, "a module that loads", `an error: ${messageOf(cause)}`, { cause });
   }
-}
-
-/** A CommonJS module's exports arrive as `default`. */
-function unwrap(loaded: unknown): Record<string, unknown> {
-  const module = loaded as Record<string, unknown>;
-  const inner = module.default;
-  const isCommonJs = module.loadData === undefined && typeof inner === "object" && inner !== null;
-  return isCommonJs ? (inner as Record<string, unknown>) : module;
 }
 
 function messageOf(cause: unknown): string {

@@ -3,6 +3,7 @@ import { ownPackageVersion } from "../capture/package-version.js";
 import { SLICE_PLANES } from "../pipeline/plane-points.js";
 import {
   backendOption,
+  interruptionOptions,
   lineOptions,
   normalizationOptions,
   pictureOptions,
@@ -103,7 +104,7 @@ function addSurface(program: Command): void {
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
     .option("--directions <file>", "Arrow file of directions for --plane custom");
-  pictureOptions(normalizationOptions(sliceOptions(command))).action((runs, options) =>
+  pictureOptions(interruptionOptions(normalizationOptions(sliceOptions(command)))).action((runs, options) =>
     surface(runs, options, createOutput(options.json)),
   );
 }

@@ -28,6 +28,18 @@ export function parseMargin(text: string): number {
   throw new InvalidArgumentError(`--margin: expected a number of at least 0, got "${text}".`);
 }
 
+/** Parses a number of worker processes, or "auto". */
+export function parseWorkers(text: string): number | "auto" {
+  return text.trim() === "auto" ? "auto" : parseCount("--workers")(text);
+}
+
+/** Parses seconds, more than 0. */
+export function parseSeconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError(`--max-seconds: expected a number above 0, got "${text}".`);
+}
+
 /** Parses "1,2" (counted from 1, as on the axes) into indices from 0. */
 export function parseComponents(text: string): readonly [number, number] {
   const match = /^\s*([1-9]\d*)\s*,\s*([1-9]\d*)\s*$/.exec(text);

@@ -1,9 +1,6 @@
 import type { BackendChoice } from "../backend/backend-info.js";
-import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
-import type { EngineChoice } from "../engine/engine-options.js";
 import { InvalidOptionError } from "../errors.js";
 import { createRecalibrator, type ModelRecalibrator } from "../model/create-recalibrator.js";
-import type { LossMode } from "../model/loss-evaluator.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
 import type { NamedFigure } from "../pipeline/write-report.js";
 import { type ReportFormat, writeReport } from "../pipeline/write-report.js";
@@ -12,18 +9,15 @@ import type { Run } from "../store/run.js";
 import type { BatchNormPolicyName } from "../surface/batch-norm-policy.js";
 import { defined } from "./defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "./load-module.js";
+import { type EvaluationCommandOptions, openEvaluator, prepareEvaluation } from "./open-evaluator.js";
 import type { Output } from "./output.js";
 import { startBackend } from "./start-backend.js";
 
 /** Options of the commands that slice a loss. */
-export interface SliceCommandOptions {
-  readonly data: string;
+export interface SliceCommandOptions extends EvaluationCommandOptions {
   readonly test?: boolean;
-  readonly loss?: LossMode;
-  readonly batchSize?: number;
-  readonly engine?: EngineChoice;
   readonly batchNorm?: BatchNormPolicyName;
-  readonly force?: boolean;
+  readonly resume?: boolean;
   readonly backend?: BackendChoice;
 }
 
@@ -45,31 +39,42 @@ export interface SliceTools {
   dispose(): void;
 }
 
-/** Loads data and model of a run, and opens evaluators on each set. */
+/**
+ * Loads data and model of a run, and opens evaluators on each set.
+ *
+ * @param file - where a surface of the first set is to be stored, which may have been interrupted.
+ */
 export async function openSliceTools(
   run: Run,
   options: SliceCommandOptions,
   output: Output,
+  file?: string,
 ): Promise<SliceTools> {
+  const earlier = await prepareEvaluation(options, file);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
   const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
-  const { loss, batchSize, engine } = options;
-  const settings = defined({ loss, batchSize, engine, layout: run.layout });
+  const isResumed = options.resume === true;
   const open: { dispose(): void }[] = [];
   const dispose = (): void => {
     for (const part of open) part.dispose();
   };
   try {
     const data = await loadEvaluationData(module, options.data);
-    const sets = [{ name: "train", evaluator: await createEngineEvaluator(model, data, settings) }];
+    const sets = [
+      {
+        name: "train",
+        evaluator: await openEvaluator(model, data, module, run.layout, options, earlier, isResumed),
+      },
+    ];
     open.push(...sets.map(({ evaluator }) => evaluator));
     if (options.test === true) {
       const held = await loadEvaluationData(module, options.data, "loadTestData");
-      const evaluator = await createEngineEvaluator(model, held, settings);
+      const both = { ...options, dataExport: "loadTestData" } as const;
+      const evaluator = await openEvaluator(model, held, module, run.layout, both, earlier, isResumed);
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }

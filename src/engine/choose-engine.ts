@@ -62,20 +62,25 @@ export async function chooseEngine(
   const warnings: LandscapeWarning[] = [];
   const engines = availableEngines(own, warnings);
   const theta = bindModel(model, task.layout).readSync();
-  const expected = engines.length === 0 ? null : await ownValue(model, data, task.options, theta);
+  const ownOps = engines.length === 0 ? null : await runOwnOps(model, data, task.options, theta);
   const candidates: Candidate[] = [];
   for (const engine of engines) {
-    const outcome = await tryEngine(engine, task, theta, expected as LossValue);
+    const outcome = await tryEngine(engine, task, theta, (ownOps as OwnOps).value);
     if ("evaluator" in outcome) candidates.push(outcome);
     else if (own.engine === "auto") warnings.push(passedOver(engine.name, outcome.reason));
     else throw refusal(engine, outcome);
   }
-  const measured = Object.fromEntries(
+  const measured: Record<string, number> = Object.fromEntries(
     candidates.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
   );
+  if (ownOps !== null) measured.tfjs = ownOps.secondsPerSample;
   const [best, ...others] = candidates.sort((a, b) => a.secondsPerSample - b.secondsPerSample);
   for (const { evaluator } of others) evaluator.dispose();
   if (best === undefined) return { evaluator: null, batchSize: 0, measured, warnings };
+  if (own.engine === "auto" && isOutrun(best, ownOps)) {
+    best.evaluator.dispose();
+    return { evaluator: null, batchSize: 0, measured, warnings };
+  }
   best.evaluator.load(task.set, best.batchSize);
   return { evaluator: best.evaluator, batchSize: best.batchSize, measured, warnings };
 }
@@ -90,17 +95,31 @@ function availableEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning
   return engines;
 }
 
-/** What the model's own ops give for the first samples. */
-async function ownValue(
+/** What the model's own ops give for the first samples, and their speed. */
+interface OwnOps {
+  readonly value: LossValue;
+  readonly secondsPerSample: number;
+}
+
+/** A graph on the processor beside own ops on a faster device is no gain; noise should not choose. */
+function isOutrun(best: Candidate, ownOps: OwnOps | null): boolean {
+  return ownOps !== null && ownOps.secondsPerSample < 0.75 * best.secondsPerSample;
+}
+
+async function runOwnOps(
   model: tf.LayersModel,
   data: EvaluationData,
   options: EngineEvaluatorOptions,
   theta: Float32Array,
-): Promise<LossValue> {
+): Promise<OwnOps> {
   const sampleLimit = Math.min(CHECK_SAMPLES, options.sampleLimit ?? CHECK_SAMPLES);
   const evaluator = await createLossEvaluator(model, data, { ...options, sampleLimit, dataId: "check" });
   try {
-    return await evaluator.evaluate(theta, options.signal);
+    const value = await evaluator.evaluate(theta, options.signal);
+    const begin = performance.now();
+    await evaluator.evaluate(theta, options.signal);
+    const seconds = (performance.now() - begin) / 1000;
+    return { value, secondsPerSample: seconds / evaluator.samples };
   } finally {
     evaluator.dispose();
   }

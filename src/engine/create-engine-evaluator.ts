@@ -16,8 +16,10 @@ import { cutColumns, type DataSet, hasNaN, readColumns } from "./data-columns.js
 import type { EngineEvaluator } from "./engine-evaluator.js";
 import {
   type EngineEvaluatorOptions,
+  engineRequest,
   type ResolvedEngineOptions,
   resolveEngineOptions,
+  withEarlierChoice,
 } from "./engine-options.js";
 import { passedOver } from "./engine-warnings.js";
 import { graphLossEvaluator } from "./graph-loss-evaluator.js";
@@ -43,6 +45,15 @@ export async function createEngineEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
   options: EngineEvaluatorOptions = {},
+): Promise<EngineEvaluator> {
+  const evaluator = await createEvaluator(model, data, withEarlierChoice(options));
+  return { ...evaluator, request: engineRequest(options) };
+}
+
+async function createEvaluator(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: EngineEvaluatorOptions,
 ): Promise<EngineEvaluator> {
   const own = resolveEngineOptions(options);
   if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);

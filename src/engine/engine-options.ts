@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { InvalidOptionError } from "../errors.js";
+import type { EngineInfo, EngineRequest } from "../model/loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../model/loss-evaluator-options.js";
 
 /** What can compute losses: the fastest that works, or one of them by name. */
@@ -21,6 +22,11 @@ export interface EngineEvaluatorOptions extends LossEvaluatorOptions {
    * number of processors.
    */
   readonly threads?: number;
+  /**
+   * What an earlier choice came to: its engine, batch size and threads are used instead of choosing again,
+   * so that the values are bit for bit those of then. The request stays what it was. Default none.
+   */
+  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads">;
 }
 
 /** The engine's own options with the defaults filled in. */
@@ -43,4 +49,34 @@ export function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedE
     throw new InvalidOptionError("threads", "a whole number of at least 1", String(threads));
   }
   return { engine, threads };
+}
+
+/** What options ask for, as stored results remember it. */
+export function engineRequest({
+  engine = "auto",
+  batchSize,
+  threads,
+}: EngineEvaluatorOptions): EngineRequest {
+  return { engine, batchSize: batchSize ?? null, threads: threads ?? null };
+}
+
+/**
+ * Puts an earlier choice in the place of what was asked.
+ *
+ * @throws {@link InvalidOptionError} if it is of no engine.
+ */
+export function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions): EngineEvaluatorOptions {
+  if (reuse === undefined) return options;
+  const engine = ENGINE_CHOICES.find((name) => name === reuse.name);
+  if (engine === undefined) {
+    const got = JSON.stringify(reuse.name);
+    throw new InvalidOptionError("reuse.name", `one of ${ENGINE_CHOICES.join(", ")}`, got);
+  }
+  const { batchSize, threads } = reuse;
+  return {
+    ...options,
+    engine,
+    ...(batchSize > 0 ? { batchSize } : {}),
+    ...(threads > 0 ? { threads } : {}),
+  };
 }

@@ -66,7 +66,7 @@ export async function createLossEvaluator(
   };
 
   return {
-    engine: { name: "tfjs", backend, batchSize: source.batchSize, threads: 0 },
+    engine: { name: "tfjs", backend, batchSize: source.batchSize, threads: threadsOf(backend) },
     lossMode: plan.mode,
     parameterCount: weights.layout.parameterCount,
     metricNames: plan.scores.metrics.map(({ name }) => name),
@@ -87,4 +87,9 @@ export async function createLossEvaluator(
       freeIfIdle();
     },
   };
+}
+
+/** TensorFlow's threads, where the environment says how many. */
+function threadsOf(backend: string): number {
+  return backend === "native" ? Number(process.env.TF_NUM_INTRAOP_THREADS ?? 0) || 0 : 0;
 }

@@ -16,6 +16,15 @@ export interface EngineInfo {
   readonly threads: number;
 }
 
+/** What was asked of an engine: part of what a stored result is known by. */
+export interface EngineRequest {
+  /** "auto", or an engine by name. */
+  readonly engine: string;
+  /** null where they were left to be chosen. */
+  readonly batchSize: number | null;
+  readonly threads: number | null;
+}
+
 /** Loss and metrics at one point θ, over the whole evaluation set. */
 export interface LossValue {
   /** Sample-weighted mean loss; may be NaN or infinite, and is then kept so. */
@@ -41,6 +50,10 @@ export interface LossValue {
 export interface LossEvaluator {
   readonly engine: EngineInfo;
   readonly lossMode: LossMode;
+  /** What was asked for, where that leaves a choice: "auto". Not given by every evaluator. */
+  readonly request?: EngineRequest;
+  /** How many evaluations may run at once, each with a θ of its own. Default 1. */
+  readonly concurrency?: number;
   /** Length of θ. */
   readonly parameterCount: number;
   /** What the user should know of the choice of engine. Not given by every evaluator. */
@@ -57,8 +70,10 @@ export interface LossEvaluator {
   /**
    * Evaluates loss and metrics at `theta` (parameterCount, layout order).
    * `theta` may be reused by the caller as soon as the promise settles.
+   *
+   * @param name - what the point is called in errors.
    */
-  evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue>;
+  evaluate(theta: Float32Array, signal?: AbortSignal, name?: string): Promise<LossValue>;
 
   /**
    * Prepares for many points of one plane; the evaluator must outlive it. Values differ from those of

@@ -10,8 +10,20 @@ export interface PlaneVectors {
 export interface PlaneLoss {
   /** Whether something is kept for the plane; otherwise `evaluate` is the evaluator's own. */
   readonly isCached: boolean;
-  /** Loss and metrics at `theta`, which is θ* + alpha·vectors[0] + beta·vectors[1]. */
-  evaluate(theta: Float32Array, alpha: number, beta: number, signal?: AbortSignal): Promise<LossValue>;
+  /** Whether `evaluate` looks at `theta`, and not at the coordinates alone. Default true. */
+  readonly needsTheta?: boolean;
+  /**
+   * Loss and metrics at `theta`, which is θ* + alpha·vectors[0] + beta·vectors[1].
+   *
+   * @param name - what the point is called in errors.
+   */
+  evaluate(
+    theta: Float32Array,
+    alpha: number,
+    beta: number,
+    signal?: AbortSignal,
+    name?: string,
+  ): Promise<LossValue>;
   /** Frees what is kept for the plane. Idempotent. */
   dispose(): void;
 }

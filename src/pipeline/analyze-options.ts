@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../errors.js";
+import type { SurfaceBudget } from "../surface/budget.js";
 import { parseRange } from "../surface/range.js";
 
 /** Options of {@link analyzeRuns}. */
@@ -25,6 +26,14 @@ export interface AnalyzeOptions {
   readonly directory?: string;
   /** Computes everything again, also where stored results are up to date; default false. */
   readonly force?: boolean;
+  /**
+   * Whether a surface that was interrupted, or stopped by its budget, goes on with the points it has: `true`
+   * (if it is of something else now, an error says of what), `false` (it starts anew). Default: it goes on if it
+   * is of the same model, data, directions, grid, loss and engine, and starts anew, with a warning, if not.
+   */
+  readonly resume?: boolean;
+  /** Ends the surface early, with the coarse picture that there is then. Default no limit. */
+  readonly budget?: SurfaceBudget;
   /** Title of the figure; default the names of the runs. */
   readonly title?: string;
   /** What the surface shows, for the colour bar, e.g. "training loss"; default "loss". */
@@ -34,7 +43,7 @@ export interface AnalyzeOptions {
   /** Stops the work at the next batch. */
   readonly signal?: AbortSignal;
   /** Called with what is done of each step: "directions" (blocks), "surface" and "fidelity" (points). */
-  readonly onProgress?: (step: AnalysisStep, done: number, total: number) => void;
+  readonly onProgress?: (step: AnalysisStep, done: number, total: number, etaSeconds?: number) => void;
 }
 
 /** The steps of an analysis that take time. */

@@ -7,10 +7,9 @@ import type { AnyFigure } from "../report/any-figure.js";
 import { createMapsFigure } from "../report/create-maps-figure.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
 import { runSettings } from "../report/run-settings.js";
-import { checkSets, evaluateOnSets, type SetSurface } from "../slices/evaluate-sets.js";
+import { checkSets, type SetSurface } from "../slices/evaluate-sets.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { writeDirections } from "../store/directions-file.js";
-import { readSurface, writeSurface } from "../store/surface-file.js";
 import { type BatchNormPolicyName, createBatchNormPolicy } from "../surface/batch-norm-policy.js";
 import { createGrid } from "../surface/grid.js";
 import { parseRange } from "../surface/range.js";
@@ -21,8 +20,10 @@ import type { Trajectory } from "../trajectory/trajectory.js";
 import type { LandscapeWarning } from "../warning.js";
 import type { ModelPoint } from "./model-point.js";
 import { type PlanePoints, type PlanePointsOptions, planePoints, type SlicePlane } from "./plane-points.js";
+import { surfaceFile } from "./result-files.js";
 import { rowSourceOfRuns } from "./row-source.js";
-import { fileName, type SliceOptions, sliceProvenance } from "./slice-options.js";
+import { type SliceOptions, sliceProvenance } from "./slice-options.js";
+import { storedSurface } from "./stored-surface.js";
 
 /** Options of {@link evaluatePlane}. */
 export interface EvaluatePlaneOptions extends SliceOptions, PlanePointsOptions {
@@ -142,7 +143,7 @@ async function storedSurfaces(
   });
   const surfaces: SetSurface[] = [];
   for (const [i, set] of sets.entries()) {
-    const file = join(options.directory, "surfaces", `${plane}-${fileName(set.name)}.arrow`);
+    const file = surfaceFile(options.directory, plane, set.name);
     const facts = {
       ...directionFacts(plane, options),
       batchNorm,
@@ -157,19 +158,16 @@ async function storedSurfaces(
       [set],
       recalibrator,
     );
-    const known = options.force ? null : await readSurface(file, provenance);
-    if (known !== null) {
-      surfaces.push({ set: set.name, surface: known });
-      continue;
-    }
-    const [made] = await evaluateOnSets([set], place.points, grid, {
+    const { force, resume, budget } = options;
+    const surface = await storedSurface(file, provenance, set.evaluator, place.points, grid, {
       policy,
+      ...(force === undefined ? {} : { force }),
+      ...(resume === undefined ? {} : { resume }),
+      ...(budget === undefined ? {} : { budget }),
       ...(signal === undefined ? {} : { signal }),
       onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),
     });
-    if (made === undefined) continue;
-    await writeSurface(file, made.surface, provenance);
-    surfaces.push(made);
+    surfaces.push({ set: set.name, surface });
   }
   return surfaces;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { InvalidOptionError } from "../errors.js";
 import type { Run } from "../store/run.js";
+import { fileName } from "./slice-options.js";
 
 /** Where the results of an analysis of a plane lie. */
 export interface ResultFiles {
@@ -50,4 +51,9 @@ function onlyDirectory(runs: readonly Run[]): string {
     throw new InvalidOptionError("directory", "a folder for results of several runs", "none");
   }
   return first.directory;
+}
+
+/** Returns the file of a plane's surface on one evaluation set. */
+export function surfaceFile(directory: string, plane: string, set: string): string {
+  return join(directory, "surfaces", `${plane}-${fileName(set)}.arrow`);
 }

@@ -1,6 +1,8 @@
 import type { EvaluationSet } from "../slices/line-slice.js";
 import type { JsonValue, Provenance } from "../store/provenance.js";
 import type { BatchNormPolicyName, Recalibrator } from "../surface/batch-norm-policy.js";
+import type { SurfaceBudget } from "../surface/budget.js";
+import { engineFact } from "./engine-fact.js";
 import type { ModelPoint } from "./model-point.js";
 
 /** What every slice is computed with beside its models. */
@@ -13,6 +15,10 @@ export interface SliceOptions {
   readonly directory?: string;
   /** Computes everything again, also where stored results are up to date. Default false. */
   readonly force?: boolean;
+  /** Where a surface interrupted earlier is to go on; as `AnalyzeOptions` has it. */
+  readonly resume?: boolean;
+  /** Ends a surface early. Default no limit. Lines are short, and always complete. */
+  readonly budget?: SurfaceBudget;
   readonly signal?: AbortSignal;
   /** Called after each point with the points done and all to do. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -32,12 +38,12 @@ export function sliceProvenance(
     version: 1,
     options: {
       ...options,
-      sets: sets.map(({ name, evaluator: { lossMode, metricNames, samples, engine } }) => ({
+      sets: sets.map(({ name, evaluator }) => ({
         name,
-        loss: lossMode,
-        metrics: metricNames,
-        samples,
-        engine: { ...engine },
+        loss: evaluator.lossMode,
+        metrics: evaluator.metricNames,
+        samples: evaluator.samples,
+        engine: engineFact(evaluator),
       })),
       calibrationSamples: recalibrator?.samples ?? null,
     },
@@ -48,6 +54,7 @@ export function sliceProvenance(
       ...Object.fromEntries(sets.map(({ name, evaluator }) => [`network:${name}`, evaluator.modelDigest])),
       ...(recalibrator === undefined ? {} : { calibration: recalibrator.dataDigest }),
     },
+    chosen: { engines: sets.map(({ evaluator }) => ({ ...evaluator.engine })) },
   };
 }
 

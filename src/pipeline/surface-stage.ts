@@ -1,13 +1,14 @@
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
-import { readSurface, writeSurface } from "../store/surface-file.js";
-import { evaluateSurface } from "../surface/evaluate-surface.js";
+import { readSurface } from "../store/surface-file.js";
 import { createGrid } from "../surface/grid.js";
 import { parseRange } from "../surface/range.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
+import { engineFact } from "./engine-fact.js";
 import type { PlaneStage } from "./pca-stage.js";
 import { type ResultFiles, readFirst } from "./result-files.js";
+import { storedSurface } from "./stored-surface.js";
 
 /** A surface and its identity. */
 export interface SurfaceStage {
@@ -16,7 +17,7 @@ export interface SurfaceStage {
 }
 
 /**
- * Evaluates, or reads where it is up to date, the loss surface of a plane.
+ * Evaluates, goes on with, or reads where it is up to date, the loss surface of a plane.
  *
  * @param grid - default the range that was asked for, or what covers the paths.
  */
@@ -29,19 +30,22 @@ export async function surfaceStage(
 ): Promise<SurfaceStage> {
   const provenance = surfaceProvenance(plane, evaluator, grid, options);
   const digest = provenanceDigest(provenance);
-  const stored = options.force
+  const { force, resume, budget, signal } = options;
+  const stored = force
     ? null
     : await readFirst(
         files,
         ({ surface }) => surface,
         (file) => readSurface(file, provenance),
       );
-  if (stored !== null) return { surface: stored, digest };
-  const surface = await evaluateSurface(evaluator, plane.directions, grid, {
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    onProgress: (done, total) => options.onProgress?.("surface", done, total),
+  if (stored !== null && stored.partial === undefined) return { surface: stored, digest };
+  const surface = await storedSurface(files.surface, provenance, evaluator, plane.directions, grid, {
+    force,
+    ...(resume === undefined ? {} : { resume }),
+    ...(budget === undefined ? {} : { budget }),
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: (done, total, eta) => options.onProgress?.("surface", done, total, eta),
   });
-  await writeSurface(files.surface, surface, provenance);
   return { surface, digest };
 }
 
@@ -51,10 +55,6 @@ function gridAround(plane: PlaneStage, { range, points, margin }: ResolvedAnalyz
   return createGrid({ coordinates: Float64Array.from(coordinates), points, margin });
 }
 
-/**
- * The engine does not enter: all engines give the same loss to rounding, the surface says which one gave
- * its values, and a choice by measuring must not make a stored surface stale.
- */
 function surfaceProvenance(
   plane: PlaneStage,
   evaluator: LossEvaluator,
@@ -71,10 +71,12 @@ function surfaceProvenance(
       loss: lossMode,
       metrics: metricNames,
       samples,
+      engine: engineFact(evaluator),
       dataName: dataName ?? null,
       lossName: lossName ?? null,
     },
     seed: null,
     inputs: { directions: plane.digest, data: evaluator.dataDigest, model: evaluator.modelDigest },
+    chosen: { engine: { ...evaluator.engine } },
   };
 }

@@ -1,5 +1,6 @@
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import { type SetSurface, surfaceDifference } from "../slices/evaluate-sets.js";
+import { fillPartial } from "../surface/fill-partial.js";
 import type { Surface } from "../surface/surface.js";
 import { type AccuracyForm, batchNormSentence, isAccuracy, quantityOf } from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
@@ -10,6 +11,7 @@ import { formatCount, formatNumber } from "./format-number.js";
 import { encodeNumber } from "./json-number.js";
 import type { MapPanel, MapsFigure } from "./maps-figure.js";
 import { niceTicks } from "./nice-ticks.js";
+import { partialSentence } from "./partial-sentence.js";
 
 /** What {@link createMapsFigure} makes a figure of. */
 export interface MapsFigureInput {
@@ -45,7 +47,8 @@ export interface MapsFigureInput {
  * metric that a surface lacks, or a missing label.
  */
 export function createMapsFigure(input: MapsFigureInput): MapsFigure {
-  const { surfaces, labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic" } = input;
+  const { labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic" } = input;
+  const surfaces = input.surfaces.map(({ set, surface }) => ({ set, surface: fillPartial(surface) }));
   const [first] = surfaces;
   if (first === undefined) throw new InvalidDataError("surfaces", "at least one surface", "none");
   const { alpha, beta } = first.surface;
@@ -162,6 +165,7 @@ function captionOf(
   const gaps = maps.filter(({ surface, palette }) => palette === "value" && surface.nonFinite > 0);
   return [
     cleanText(input.caption ?? ""),
+    ...input.surfaces.flatMap(({ set, surface }) => partialSentence(surface, maps.length > 1 ? set : "")),
     `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.surface.alpha.length} × ${map.surface.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
     range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
     batchNormSentence(input.batchNorm ?? ""),

@@ -1,4 +1,5 @@
 import { InvalidDataError } from "../errors.js";
+import { fillPartial } from "../surface/fill-partial.js";
 import type { Surface } from "../surface/surface.js";
 import { checkSurface } from "./check-figure-surface.js";
 import { cleanText } from "./clean-text.js";
@@ -47,8 +48,9 @@ export interface TrajectoryFigureInput {
  * @example createTrajectoryFigure({ title: run.manifest.name, surface, axes: directions, paths: [{ name: "SGD", snapshots: run.snapshots, trajectory }] })
  */
 export function createTrajectoryFigure(input: TrajectoryFigureInput): TrajectoryFigure {
-  const { surface, interpolation = "cubic", aspect = "fill" } = input;
-  checkSurface(surface);
+  const { interpolation = "cubic", aspect = "fill" } = input;
+  checkSurface(input.surface);
+  const surface = fillPartial(input.surface);
   if (input.paths.length === 0) throw new InvalidDataError("paths", "at least one path", "none");
   const axes = [createAxis(input.axes, 0), createAxis(input.axes, 1)] as const;
   const scale =

@@ -5,6 +5,7 @@ import type { FigurePath, FigurePoint } from "./figure.js";
 import { finiteRange } from "./finite-range.js";
 import { formatCount, formatNumber, formatPercent } from "./format-number.js";
 import { decodeNumber } from "./json-number.js";
+import { partialSentence } from "./partial-sentence.js";
 
 /** What a caption is about. */
 export interface CaptionFacts {
@@ -19,6 +20,7 @@ export interface CaptionFacts {
 /** Returns what is drawn and what is missing from it, in sentences. */
 export function captionSentences(facts: CaptionFacts): string[] {
   return [
+    ...partialSentence(facts.surface),
     contourSentence(facts),
     ...nonFiniteSentence(facts.surface),
     ...missingPointSentences(facts.paths, facts.surface),
@@ -57,7 +59,8 @@ export function provenanceLine(facts: CaptionFacts): string {
 
 function contourSentence(facts: CaptionFacts): string {
   const { surface, scale } = facts;
-  const points = `${surface.alpha.length} × ${surface.beta.length} evaluated points`;
+  const kind = surface.partial === undefined ? "evaluated points" : "grid points";
+  const points = `${surface.alpha.length} × ${surface.beta.length} ${kind}`;
   const range = finiteRange(surface.loss);
   if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;
   if (range[0] === range[1]) {
@@ -74,7 +77,8 @@ function contourSentence(facts: CaptionFacts): string {
 function nonFiniteSentence(surface: Surface): string[] {
   let nan = 0;
   let infinite = 0;
-  for (const value of surface.loss) {
+  for (const [i, value] of surface.loss.entries()) {
+    if (surface.partial?.evaluated[i] === 0) continue;
     if (Number.isNaN(value)) nan++;
     else if (!Number.isFinite(value)) infinite++;
   }

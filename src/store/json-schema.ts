@@ -34,4 +34,5 @@ export const provenanceSchema: z.ZodType<Provenance> = z.object({
   options: jsonObjectSchema,
   seed: z.number().nullable(),
   inputs: z.record(z.string(), z.string()),
+  chosen: z.exactOptional(jsonObjectSchema),
 });

@@ -82,7 +82,7 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
     ...facts,
     alpha: part("alpha", 0),
     curves: curves.map(({ set, seed, values }, c): LineCurve => {
-      const { width: _, height: __, metrics, center, ...rest } = values;
+      const { width: _, height: __, metrics, center, partial: ___, ...rest } = values;
       return {
         set,
         seed,

@@ -24,6 +24,11 @@ export interface Provenance {
   readonly seed: number | null;
   /** sha-256 digests of the inputs by name: runs, layout, directions, data, model. */
   readonly inputs: { readonly [name: string]: string };
+  /**
+   * What the program settled itself where the options left it open, such as the engine of "auto". Written down,
+   * but no part of the identity: a choice by measuring must not make a stored result stale.
+   */
+  readonly chosen?: { readonly [key: string]: JsonValue };
 }
 
 /**

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { FormatError, InvalidDataError } from "../errors.js";
 import type { LossValue } from "../model/loss-evaluator.js";
 import type { Surface } from "../surface/surface.js";
-import type { ArtifactColumn } from "./artifact.js";
-import { float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
+import type { Artifact, ArtifactColumn } from "./artifact.js";
+import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
 import { jsonNumber, numberSchema, warningsSchema } from "./json-schema.js";
 import type { JsonValue, Provenance } from "./provenance.js";
 
@@ -25,12 +25,15 @@ export const surfaceDetailsSchema = z.object({
   lossMode: z.enum(["model", "logits"]),
   samples: count,
   engine: z.object({ name: z.string(), backend: z.string(), batchSize: z.number(), threads: z.number() }),
+  /** What was used up when it was stopped early. */
+  partial: z.string().optional(),
   warnings: warningsSchema,
 });
 
 /**
  * Writes a surface as an Arrow file in long form: columns alpha, beta, loss and one for each metric, one
- * row for each grid point, alpha running fastest.
+ * row for each grid point, alpha running fastest. A surface that was stopped early has a column `evaluated`
+ * beside them, 1 where the values were computed and 0 where they are NaN because they were not.
  *
  * @throws {@link InvalidDataError} if a value array does not have H·W entries.
  */
@@ -44,7 +47,13 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
     loss: { values: loss },
   };
   const measured = Object.entries(metrics).map(([name, values]) => [metricColumn(name), { values }]);
-  const columns: Record<string, ArtifactColumn> = { ...grid, ...Object.fromEntries(measured) };
+  const columns: Record<string, ArtifactColumn> = {
+    ...grid,
+    ...(surface.partial === undefined
+      ? {}
+      : { evaluated: { values: Int32Array.from(surface.partial.evaluated) } }),
+    ...Object.fromEntries(measured),
+  };
   for (const [name, { values }] of Object.entries(columns)) {
     if (values.length === size) continue;
     const expected = `${beta.length} × ${width} values`;
@@ -63,7 +72,8 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
 export async function readSurface(file: string, expected?: Provenance): Promise<Surface | null> {
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
-  const { width, height, metrics, center, ...facts } = parseDetails(file, artifact, surfaceDetailsSchema);
+  const details = parseDetails(file, artifact, surfaceDetailsSchema);
+  const { width, height, metrics, center, partial, ...facts } = details;
   const values = (name: string) => float64Column(file, artifact, name);
   const [alphas, betas] = [values("alpha"), values("beta")];
   if (alphas.length !== width * height) {
@@ -76,7 +86,14 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
     loss: values("loss"),
     metrics: Object.fromEntries(metrics.map((name) => [name, values(metricColumn(name))])),
     center: readCenter(center),
+    ...(partial === undefined
+      ? {}
+      : { partial: { evaluated: readEvaluated(file, artifact), budget: partial } }),
   };
+}
+
+function readEvaluated(file: string, artifact: Artifact): Uint8Array {
+  return Uint8Array.from(column(file, artifact, "evaluated").values as Int32Array);
 }
 
 /** The value at the centre. */
@@ -92,7 +109,7 @@ export function readCenter({
 /** The facts of a surface beside its values, as JSON. */
 export function surfaceDetails(surface: Surface): JsonValue {
   const { alpha, beta, metrics, center, clippedShare, engine, warnings } = surface;
-  const { nonFinite, lossMode, samples } = surface;
+  const { nonFinite, lossMode, samples, partial } = surface;
   const { name, backend, batchSize, threads } = engine;
   return {
     width: alpha.length,
@@ -104,6 +121,7 @@ export function surfaceDetails(surface: Surface): JsonValue {
     lossMode,
     samples,
     engine: { name, backend, batchSize, threads },
+    ...(partial === undefined ? {} : { partial: partial.budget }),
     warnings: warnings.map(({ code, message }) => ({ code, message })),
   };
 }
@@ -123,5 +141,5 @@ function shareDetails(share: number | null): JsonValue {
 
 /** Name of a metric's column: its own, unless a column of coordinates (or another metric's) is called so. */
 export function metricColumn(name: string): string {
-  return /^(alpha|beta|loss|curve|set|metric:.*)$/s.test(name) ? `metric:${name}` : name;
+  return /^(alpha|beta|loss|curve|set|index|evaluated|metric:.*)$/s.test(name) ? `metric:${name}` : name;
 }

@@ -54,6 +54,7 @@ export function createBatchNormPolicy(
       return {
         name,
         isReadOnly: moved.length === 0,
+        isIdle: moved.length === 0,
         prepare: async (theta) => {
           for (const { offset, size } of moved) theta.set(center.subarray(offset, offset + size), offset);
           return [];

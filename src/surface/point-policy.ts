@@ -6,6 +6,8 @@ export interface PointPolicy {
   readonly name: string;
   /** Whether `prepare` never changes θ, so that an evaluator may share work between points of a plane. */
   readonly isReadOnly: boolean;
+  /** Whether `prepare` does nothing at all. Default false. */
+  readonly isIdle?: boolean;
   /**
    * Changes θ in place.
    *

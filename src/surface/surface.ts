@@ -12,6 +12,14 @@ export interface Grid {
   readonly beta: Float64Array;
 }
 
+/** What a surface that was stopped early has; the values of the other points are NaN until they are evaluated. */
+export interface PartialSurface {
+  /** (H, W): 1 where the values were computed, 0 where nothing is known yet. */
+  readonly evaluated: Uint8Array;
+  /** What was used up: "60 seconds". */
+  readonly budget: string;
+}
+
 /** Loss and metrics over a grid: H rows over beta, W columns over alpha, row-major. */
 export interface Surface extends Grid {
   /** Loss (H, W): value at (alpha[i], beta[j]) is loss[j * W + i]. Non-finite values are kept. */
@@ -20,7 +28,7 @@ export interface Surface extends Grid {
   readonly metrics: Readonly<Record<string, Float64Array>>;
   /** The value at θ* itself, also where a range given by the user leaves (0, 0) off the grid. */
   readonly center: LossValue;
-  /** Number of grid points whose loss is not finite. */
+  /** Number of evaluated grid points whose loss is not finite. */
   readonly nonFinite: number;
   /** Largest share of clipped samples over the grid, or null where the loss does not clip. */
   readonly clippedShare: number | null;
@@ -28,5 +36,7 @@ export interface Surface extends Grid {
   /** Number of samples behind every value. */
   readonly samples: number;
   readonly engine: EngineInfo;
+  /** Absent where every grid point was evaluated. */
+  readonly partial?: PartialSurface;
   readonly warnings: readonly LandscapeWarning[];
 }

@@ -123,7 +123,7 @@ describe("analyzeRuns on one run", () => {
     await expect(readAnalysis(run)).rejects.toThrow("tfjs-landscape surface");
   });
 
-  test("an abort stops at a point and leaves no surface behind", async () => {
+  test("an abort stops at a point and leaves no surface behind, but its points, from which it goes on", async () => {
     const run = await trainedRun(tf.train.sgd(0.1), "sgd");
     const evaluator = await countingEvaluator(run);
     const controller = new AbortController();
@@ -134,7 +134,14 @@ describe("analyzeRuns on one run", () => {
     const analysis = analyzeRuns([run], tools, { points: 9, signal: controller.signal, onProgress });
     await expect(analysis).rejects.toThrow("enough");
     expect(evaluator.calls).toBeLessThan(10);
-    expect(existsSync(join(run.directory, "surfaces"))).toBe(false);
+    expect(existsSync(join(run.directory, "surfaces/pca.arrow"))).toBe(false);
+    const before = evaluator.calls;
+    const { surface } = await analyzeRuns([run], tools, { points: 9 });
+    const fidelity = 2 * run.snapshots.length - 1;
+    expect(evaluator.calls - before).toBe(81 - 4 + fidelity);
+    const anew = await analyzeRuns([run], tools, { points: 9, force: true });
+    expect(surface).toEqual(anew.surface);
+    expect(readdirSync(join(run.directory, "surfaces"))).toEqual(["pca.arrow"]);
   });
 });
 

@@ -8,9 +8,11 @@ import { analyzePlane } from "../../pipeline/analyze-plane.js";
 import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { evaluatePlane } from "../../pipeline/plane-stage.js";
+import { surfaceFile } from "../../pipeline/result-files.js";
 import { readDirections } from "../../store/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
 import { defined } from "../defined.js";
+import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import {
   openSliceTools,
@@ -18,6 +20,7 @@ import {
   type SliceCommandOptions,
   writePictures,
 } from "../slice-tools.js";
+import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of random directions. */
@@ -32,8 +35,10 @@ export interface SurfacePlaneOptions
   extends SliceCommandOptions,
     PlaneCommandOptions,
     PictureCommandOptions,
-    NormalizationCommandOptions {
+    NormalizationCommandOptions,
+    InterruptionCommandOptions {
   readonly plane: SlicePlane;
+  readonly resume?: boolean;
   readonly seed?: number;
   readonly points?: readonly [number, number];
   readonly range?: string;
@@ -51,16 +56,28 @@ export async function surfacePlane(
   const [first] = models;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
-  const tools = await openSliceTools(first.run, options, output);
   const folder = options.out === undefined ? first.run.directory : resolve(options.out);
+  const file = surfaceFile(folder, options.plane, "train");
+  const tools = await openSliceTools(first.run, options, output, file);
   const bar = output.progress("loss surface");
   try {
-    const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title } =
+    const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
       options;
     const { recalibrator, dataName } = tools;
     const { directions, path } =
       plane === "pca" ? await principalPlane(models, options) : { directions: given, path: undefined };
-    const chosen = { seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title };
+    const chosen = {
+      seed,
+      normalize,
+      ignore,
+      oneDimensional,
+      points,
+      range,
+      batchNorm,
+      force,
+      title,
+      resume,
+    };
     const result = await evaluatePlane(
       plane,
       models,
@@ -72,6 +89,7 @@ export async function surfacePlane(
         recalibrator,
         dataName,
         directory: folder,
+        budget: budgetOf(options),
         onProgress: (done: number, total: number) => bar.update(done, total),
       }),
     );
@@ -86,7 +104,9 @@ export async function surfacePlane(
     );
     const sets = Object.fromEntries(result.surfaces.map(({ set, surface }) => [set, facts(surface)]));
     output.result({ plane, ...sets[tools.sets[0]?.name ?? ""], sets, files });
-    for (const { set, surface } of result.surfaces) output.print(`${set}: ${summary(surface)}`);
+    for (const { set, surface } of result.surfaces) {
+      for (const line of surfaceSummary(surface)) output.print(`${set}: ${line}`);
+    }
   } finally {
     bar.stop();
     tools.dispose();
@@ -118,18 +138,11 @@ async function readGiven({ plane, directions: file }: SurfacePlaneOptions) {
   return directions;
 }
 
-function facts({ alpha, beta, loss, metrics, center, engine, nonFinite }: Surface) {
+function facts(surface: Surface) {
+  const { alpha, beta, loss, metrics, center, engine, nonFinite, partial } = surface;
   const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
   const named = Object.entries(metrics).map(([name, values]) => [name, rows(values)]);
-  return { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named), center, engine, nonFinite };
-}
-
-/** One line about a surface. */
-function summary({ alpha, beta, loss, samples, center, nonFinite }: Surface): string {
-  const finite = loss.filter(Number.isFinite);
-  const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
-  return (
-    `${alpha.length} × ${beta.length} points over ${samples} samples: loss from ${least} to ${most}, ` +
-    `${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`
-  );
+  const values = { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named) };
+  const rest = partial === undefined ? {} : partialFacts(surface, partial);
+  return { ...values, center, engine, nonFinite, ...rest };
 }

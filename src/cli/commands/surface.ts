@@ -1,32 +1,37 @@
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
-import type { EngineChoice } from "../../engine/engine-options.js";
 import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
-import type { LossMode } from "../../model/loss-evaluator.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
 import { resolveAnalyzeOptions } from "../../pipeline/analyze-options.js";
 import { analyzeRuns } from "../../pipeline/analyze-runs.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
+import { resultFiles } from "../../pipeline/result-files.js";
 import { openRun } from "../../store/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
+import {
+  budgetOf,
+  type EvaluationCommandOptions,
+  type InterruptionCommandOptions,
+  openEvaluator,
+  prepareEvaluation,
+} from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
+import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
 
 /** Options of `surface`. */
-export interface SurfaceCommandOptions extends PlaneCommandOptions {
-  readonly data: string;
+export interface SurfaceCommandOptions
+  extends PlaneCommandOptions,
+    EvaluationCommandOptions,
+    InterruptionCommandOptions {
   readonly points?: readonly [number, number];
   readonly margin?: number;
   readonly range?: string;
-  readonly loss?: LossMode;
-  readonly batchSize?: number;
-  readonly engine?: EngineChoice;
 }
 
 /** `surface RUN… --data MODULE`: a loss surface, by default around a run's trajectory on its PCA plane. */
@@ -54,19 +59,17 @@ async function surfaceOnPca(
   options: SurfaceCommandOptions,
   output: Output,
 ): Promise<void> {
-  const { center, components, weights, force, points, margin, range } = options;
+  const { center, components, weights, force, points, margin, range, resume } = options;
   const asked = defined({ center, components, weights, force, points, margin, range });
   resolveAnalyzeOptions(asked);
   const run = await openRun(directory);
+  const earlier = await prepareEvaluation(options, resultFiles([run]).surface);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
   const data = await loadEvaluationData(module, options.data);
-  const evaluator = await createEngineEvaluator(
-    model,
-    data,
-    defined({ loss: options.loss, batchSize: options.batchSize, engine: options.engine, layout: run.layout }),
-  );
+  const isResumed = resume === true;
+  const evaluator = await openEvaluator(model, data, module, run.layout, options, earlier, isResumed);
   const { onProgress, stop } = analysisProgress(output);
   try {
     const analysis = await analyzeRuns(
@@ -80,6 +83,8 @@ async function surfaceOnPca(
         points,
         margin,
         range,
+        resume,
+        budget: budgetOf(options),
         onProgress,
         dataName: module.dataName,
       }),
@@ -96,7 +101,7 @@ async function surfaceOnPca(
 }
 
 function report(surface: Surface, output: Output): void {
-  const { alpha, beta, loss, metrics, center, engine, nonFinite } = surface;
+  const { alpha, beta, loss, metrics, center, engine, nonFinite, partial } = surface;
   const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
   output.result({
     alpha,
@@ -106,11 +111,7 @@ function report(surface: Surface, output: Output): void {
     center,
     engine,
     nonFinite,
+    ...(partial === undefined ? {} : partialFacts(surface, partial)),
   });
-  const finite = loss.filter(Number.isFinite);
-  const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
-  output.print(
-    `${alpha.length} × ${beta.length} points over ${surface.samples} samples: ` +
-      `loss from ${least} to ${most}, ${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`,
-  );
+  for (const line of surfaceSummary(surface)) output.print(line);
 }

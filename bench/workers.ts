@@ -1,0 +1,168 @@
+import { parseArgs } from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import type { BackendChoice } from "../src/backend/backend-info.js";
+import { selectBackend } from "../src/backend/select-backend.js";
+import { createEngineEvaluator } from "../src/engine/create-engine-evaluator.js";
+import type { EngineEvaluator } from "../src/engine/engine-evaluator.js";
+import type { EngineChoice } from "../src/engine/engine-options.js";
+import { layoutOfModel } from "../src/params/layout-of-model.js";
+import { readWeights } from "../src/params/model-weights.js";
+import { createPlanePoint } from "../src/surface/plane-point.js";
+import { createWorkerEvaluator } from "../src/workers/create-worker-evaluator.js";
+import type { BenchOptions } from "./pca.js";
+import { surfaceModels } from "./surface-models.js";
+
+/** Seconds per grid point in one and in two worker processes of one thread each, and in the process itself. */
+export interface WorkersCase {
+  readonly case: string;
+  readonly backend: string;
+  readonly engine: string;
+  readonly batchSize: number;
+  /** Medians. */
+  readonly one: number;
+  readonly two: number;
+  /** Median over repetitions of one / two, measured in turn: 2 would be perfect. */
+  readonly scaling: number;
+  /** The process itself with as many threads as the engine takes. */
+  readonly inProcess: number;
+  readonly samples: number;
+  readonly points: number;
+  readonly repetitions: number;
+}
+
+/** The report of the bench. */
+export interface WorkersReport {
+  readonly bench: "workers";
+  readonly cases: readonly WorkersCase[];
+}
+
+/** Engines by backend: what is to be measured, and where. */
+const ENGINES: Readonly<Record<string, readonly [BackendChoice, EngineChoice]>> = {
+  native: ["native", "tensorflow"],
+  onnx: ["native", "onnx"],
+  "native-tfjs": ["native", "tfjs"],
+  wasm: ["wasm", "tfjs"],
+};
+
+/** Runs the bench: `--cases mlp,lenet --backends native,onnx,wasm --points 24 --repetitions 3 --samples 10000`. */
+export async function runBench({ args, log }: BenchOptions): Promise<WorkersReport> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: "boolean" },
+      cases: { type: "string", default: "mlp,lenet" },
+      backends: { type: "string", default: "native,onnx,wasm" },
+      points: { type: "string", default: "24" },
+      repetitions: { type: "string", default: "3" },
+      samples: { type: "string" },
+    },
+  });
+  const cases: WorkersCase[] = [];
+  for (const backend of values.backends.split(",")) {
+    for (const name of values.cases.split(",")) {
+      const settings = {
+        points: Number(values.points),
+        repetitions: Number(values.repetitions),
+        samples: values.samples === undefined ? surfaceModels[name].samples : Number(values.samples),
+      };
+      const result = await measureCase(name, backend, settings);
+      log(`${name} on ${backend}: ${JSON.stringify(result)}`);
+      cases.push(result);
+    }
+  }
+  return { bench: "workers", cases };
+}
+
+interface Settings {
+  readonly points: number;
+  readonly repetitions: number;
+  readonly samples: number;
+}
+
+async function measureCase(
+  name: string,
+  backend: string,
+  { points, repetitions, samples }: Settings,
+): Promise<WorkersCase> {
+  const [choice, engine] = ENGINES[backend];
+  await selectBackend({ backend: choice });
+  const { shape, make } = surfaceModels[name];
+  const model = make();
+  model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
+  const layout = layoutOfModel(model);
+  const center = await readWeights(model, layout);
+  const vectors = [1, 2].map((k) =>
+    Float32Array.from(center, (_, i) => (i < layout.trainableCount ? 0.02 * Math.sin(k * i + k) : 0)),
+  );
+  const labels = tf.tensor1d(
+    Int32Array.from({ length: samples }, (_, i) => (i * 7) % 10),
+    "int32",
+  );
+  const data = {
+    xs: tf.randomNormal([samples, ...shape], 0, 1, "float32", 7),
+    ys: tf.oneHot(labels, 10).toFloat(),
+  };
+  const common = { engine, loss: "logits", dataId: "bench" } as const;
+  const open: EngineEvaluator[] = [];
+  try {
+    const first = await createWorkerEvaluator(model, data, { ...common, workers: 1 });
+    open.push(first);
+    const { batchSize } = first.engine;
+    open.push(await createWorkerEvaluator(model, data, { ...common, batchSize, workers: 2 }));
+    open.push(await createEngineEvaluator(model, data, { ...common, batchSize }));
+    const runs = await Promise.all(open.map((evaluator) => planeRun(evaluator, { center, vectors })));
+    const seconds: number[][] = runs.map(() => []);
+    for (let repetition = -1; repetition < repetitions; repetition++) {
+      for (const [i, run] of runs.entries()) {
+        const found = await run(repetition === -1 ? 4 : points);
+        if (repetition >= 0) seconds[i].push(found);
+      }
+    }
+    const [one, two, inProcess] = seconds;
+    return {
+      case: name,
+      backend,
+      engine: first.engine.name,
+      batchSize,
+      one: median(one),
+      two: median(two),
+      scaling: median(one.map((value, i) => value / two[i])),
+      inProcess: median(inProcess),
+      samples,
+      points,
+      repetitions,
+    };
+  } finally {
+    for (const evaluator of open) evaluator.dispose();
+    tf.dispose([data.xs, data.ys, labels]);
+    model.dispose();
+  }
+}
+
+/** Returns what evaluates points of a plane, as many at once as the evaluator takes: seconds per point. */
+async function planeRun(
+  evaluator: EngineEvaluator,
+  vectors: { center: Float32Array; vectors: Float32Array[] },
+): Promise<(points: number) => Promise<number>> {
+  const plane = await evaluator.openPlane(vectors);
+  return async (points) => {
+    let next = 0;
+    const begin = performance.now();
+    const work = async (): Promise<void> => {
+      const point = createPlanePoint(vectors);
+      while (next < points) {
+        const at = next++;
+        const [alpha, beta] = [(at % 5) / 5 - 0.4, at / points - 0.5];
+        if (plane.needsTheta !== false) point.moveTo(alpha, beta);
+        await plane.evaluate(point.theta, alpha, beta);
+      }
+    };
+    await Promise.all(Array.from({ length: evaluator.concurrency ?? 1 }, work));
+    return (performance.now() - begin) / 1000 / points;
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}

@@ -1,0 +1,107 @@
+import type * as tf from "@tensorflow/tfjs";
+import isEqual from "lodash/isEqual.js";
+import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
+import type { EngineEvaluator } from "../engine/engine-evaluator.js";
+import { type EngineChoice, engineRequest } from "../engine/engine-options.js";
+import { LandscapeError } from "../errors.js";
+import { type EvaluationData, isBatchDataset } from "../model/evaluation-data.js";
+import type { EngineInfo, LossMode } from "../model/loss-evaluator.js";
+import type { ParameterLayout } from "../params/layout.js";
+import type { JsonValue } from "../store/provenance.js";
+import { readInterruptedSurface } from "../store/surface-journal.js";
+import type { SurfaceBudget } from "../surface/budget.js";
+import { createWorkerEvaluator } from "../workers/create-worker-evaluator.js";
+import { defined } from "./defined.js";
+import type { DataModule } from "./load-module.js";
+
+/** Options that say how losses are evaluated. */
+export interface EvaluationCommandOptions {
+  readonly data: string;
+  readonly loss?: LossMode;
+  readonly batchSize?: number;
+  readonly engine?: EngineChoice;
+  readonly workers?: number | "auto";
+  readonly threads?: number;
+  readonly force?: boolean;
+}
+
+/** Options of a surface that may be interrupted. */
+export interface InterruptionCommandOptions {
+  readonly resume?: boolean;
+  readonly maxSeconds?: number;
+  readonly maxPoints?: number;
+  readonly maxSamples?: number;
+}
+
+/** What an interrupted surface was evaluated with, if that was left to be chosen. */
+export type EarlierChoice = EngineInfo | undefined;
+
+/** The budget that options ask for. */
+export function budgetOf(options: InterruptionCommandOptions): SurfaceBudget | undefined {
+  const { maxSeconds: seconds, maxPoints: points, maxSamples: samples } = options;
+  const budget = defined({ seconds, points, samples });
+  return Object.keys(budget).length === 0 ? undefined : budget;
+}
+
+/**
+ * Looks for an interrupted surface whose engine is to be used again, and puts the number of threads where
+ * TensorFlow looks for it, before the backend is started.
+ *
+ * @param file - where the surface is to be stored.
+ */
+export async function prepareEvaluation(
+  options: EvaluationCommandOptions,
+  file: string | undefined,
+): Promise<EarlierChoice> {
+  const earlier =
+    file === undefined || options.force === true ? undefined : await earlierChoice(file, options);
+  const threads = earlier?.threads || options.threads;
+  if (options.workers === undefined && threads !== undefined) {
+    process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
+  }
+  return earlier;
+}
+
+async function earlierChoice(file: string, options: EvaluationCommandOptions): Promise<EarlierChoice> {
+  const left = await readInterruptedSurface(file);
+  if (left === null) return undefined;
+  const { engine, sets } = left.provenance.options;
+  const [set] = Array.isArray(sets) ? (sets as readonly { readonly engine?: JsonValue }[]) : [];
+  return isEqual(engine ?? set?.engine, { ...requestOf(options) }) ? left.engine : undefined;
+}
+
+function requestOf({ engine, batchSize, threads }: EvaluationCommandOptions) {
+  return engineRequest(defined({ engine, batchSize, threads }));
+}
+
+/** Opens what evaluates losses: in this process, or in worker processes where `--workers` asks for them. */
+export async function openEvaluator(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  module: DataModule,
+  layout: ParameterLayout,
+  options: EvaluationCommandOptions & { readonly dataExport?: "loadData" | "loadTestData" },
+  earlier?: EarlierChoice,
+  isResumed = false,
+): Promise<EngineEvaluator> {
+  const { loss, batchSize, engine, workers, threads, dataExport = "loadData" } = options;
+  const isStream = isBatchDataset(data);
+  const open = (reuse: EarlierChoice) => {
+    const common = defined({ loss, batchSize, engine, threads, layout, reuse });
+    if (workers === undefined) return createEngineEvaluator(model, data, common);
+    const setup = isStream || module.loadModel !== undefined ? options.data : undefined;
+    const streamed = isStream ? dataExport : undefined;
+    return createWorkerEvaluator(model, data, {
+      ...common,
+      ...defined({ workers, setup, dataExport: streamed }),
+    });
+  };
+  if (earlier === undefined) return open(undefined);
+  try {
+    return await open(earlier);
+  } catch (error) {
+    // The engine of then does not serve now: something else has changed as well, and the surface is another.
+    if (isResumed || !(error instanceof LandscapeError)) throw error;
+    return open(undefined);
+  }
+}

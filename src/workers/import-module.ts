@@ -1,0 +1,24 @@
+import { pathToFileURL } from "node:url";
+import { createJiti } from "jiti";
+
+/** Left to Node.js when a TypeScript module is loaded: one copy of each, and no time lost on compiling them. */
+const TENSORFLOW = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
+
+/**
+ * Imports a user's JavaScript or TypeScript module.
+ *
+ * @param file - absolute path.
+ * @returns its exports; of a CommonJS module, what `module.exports` holds.
+ */
+export async function importModule(file: string): Promise<Record<string, unknown>> {
+  if (!/\.[cm]?tsx?$/.test(file)) return unwrap(await import(pathToFileURL(file).href));
+  return unwrap(await createJiti(import.meta.url, { nativeModules: TENSORFLOW }).import(file));
+}
+
+/** A CommonJS module's exports arrive as `default`. */
+function unwrap(loaded: unknown): Record<string, unknown> {
+  const module = loaded as Record<string, unknown>;
+  const inner = module.default;
+  const isCommonJs = module.loadData === undefined && typeof inner === "object" && inner !== null;
+  return isCommonJs ? (inner as Record<string, unknown>) : module;
+}

@@ -1,0 +1,148 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { InvalidDataError } from "../errors.js";
+import {
+  type Batch,
+  type BatchDataset,
+  type EvaluationData,
+  isBatchDataset,
+  type TensorData,
+} from "../model/evaluation-data.js";
+import { type ModelPorts, orderedTensors } from "../model/model-ports.js";
+import { appendRaw, type RawValues, readRaw } from "./raw-file.js";
+
+/** One tensor of the data: its samples lie one after another in a file. */
+interface SpooledColumn {
+  readonly file: string;
+  readonly dtype: "float32" | "int32" | "bool";
+  /** Shape of one sample; null where the tensor has one number for each and no axis for it. */
+  readonly shape: readonly number[];
+}
+
+/** An evaluation set in files, as worker processes read it: plain data, to be sent to them. */
+export interface SpooledData {
+  readonly xs: readonly SpooledColumn[];
+  readonly ys: readonly SpooledColumn[];
+  /** Samples in each batch of a data set; of tensors, all in one. */
+  readonly batches: readonly number[];
+  /** Whether it was a data set of batches, and is to be one again. */
+  readonly isDataset: boolean;
+}
+
+/**
+ * Writes an evaluation set into files, one for each input and target, batch by batch, so that a data set
+ * larger than memory goes through. Files that several processes read share the system's page cache.
+ *
+ * @throws {@link InvalidDataError} if the data do not fit the model, or are text.
+ */
+export async function spoolData(
+  folder: string,
+  ports: ModelPorts,
+  data: EvaluationData,
+  sampleLimit: number,
+  signal: AbortSignal | undefined,
+): Promise<SpooledData> {
+  const handles: FileHandle[] = [];
+  const batches: number[] = [];
+  let columns: readonly SpooledColumn[] | undefined;
+  const write = async (batch: Batch): Promise<void> => {
+    const tensors = [...batch.xs, ...batch.ys];
+    columns ??= tensors.map((tensor, i) => columnOf(tensor, join(folder, `data-${i}.bin`)));
+    for (const [i, tensor] of tensors.entries()) {
+      handles[i] ??= await open((columns[i] as SpooledColumn).file, "wx");
+      await appendRaw(handles[i] as FileHandle, (await tensor.data()) as RawValues);
+    }
+    batches.push(batch.samples);
+  };
+  try {
+    if (isBatchDataset(data)) await readAll(ports, data, sampleLimit, signal, write);
+    else await write(orderedTensors(ports, data));
+  } finally {
+    for (const handle of handles) await handle.close();
+  }
+  if (columns === undefined) throw new InvalidDataError("data", "at least one sample", "an empty data set");
+  const inputs = ports.xs.length;
+  return {
+    xs: columns.slice(0, inputs),
+    ys: columns.slice(inputs),
+    batches,
+    isDataset: isBatchDataset(data),
+  };
+}
+
+async function readAll(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  sampleLimit: number,
+  signal: AbortSignal | undefined,
+  write: (batch: Batch) => Promise<void>,
+): Promise<void> {
+  const iterator = await dataset.iterator();
+  for (let left = sampleLimit; left > 0; ) {
+    signal?.throwIfAborted();
+    const { value, done } = await iterator.next();
+    if (done || value === null || value === undefined) return;
+    try {
+      const batch = orderedTensors(ports, value);
+      await write(batch);
+      left -= batch.samples;
+    } finally {
+      tf.dispose(value as tf.TensorContainer);
+    }
+  }
+}
+
+function columnOf({ dtype, shape }: tf.Tensor, file: string): SpooledColumn {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") {
+    return { file, dtype, shape: shape.slice(1) };
+  }
+  throw new InvalidDataError("data", "numbers", `a tensor of ${dtype}`);
+}
+
+/** Returns spooled data as what they were: tensors, which are the receiver's to dispose, or a data set. */
+export async function readSpooled(data: SpooledData): Promise<EvaluationData> {
+  if (data.isDataset) return { iterator: async () => spooledBatches(data) };
+  const [samples] = data.batches as readonly [number];
+  return readBatch(data, 0, samples);
+}
+
+async function spooledBatches(data: SpooledData) {
+  let batch = 0;
+  let first = 0;
+  return {
+    async next() {
+      const samples = data.batches[batch++];
+      if (samples === undefined) return { value: null, done: true };
+      const value = await readBatch(data, first, samples);
+      first += samples;
+      return { value, done: false };
+    },
+  };
+}
+
+async function readBatch({ xs, ys }: SpooledData, first: number, samples: number): Promise<TensorData> {
+  const read = async (columns: readonly SpooledColumn[]) => {
+    const tensors: tf.Tensor[] = [];
+    for (const column of columns) tensors.push(await readTensor(column, first, samples));
+    return tensors;
+  };
+  return { xs: await read(xs), ys: await read(ys) };
+}
+
+async function readTensor(
+  { file, dtype, shape }: SpooledColumn,
+  first: number,
+  samples: number,
+): Promise<tf.Tensor> {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const Values = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+  const values = new Values(samples * size);
+  const handle = await open(file, "r");
+  try {
+    await readRaw(handle, first * size * values.BYTES_PER_ELEMENT, values);
+  } finally {
+    await handle.close();
+  }
+  return tf.tensor(values, [samples, ...shape], dtype);
+}

@@ -1,0 +1,85 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, expect, test } from "vitest";
+import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
+import { loadData } from "./fixtures/tiny-data.js";
+
+const newFolder = temporaryFolders();
+const run = newFolder();
+const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
+
+function cli(...args: string[]) {
+  return spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+}
+
+function json(...args: string[]): Record<string, unknown> {
+  const { status, stdout, stderr } = cli(...args, "--json");
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+function copyOfRun(): string {
+  const copy = newFolder();
+  cpSync(run, copy, { recursive: true });
+  return copy;
+}
+
+beforeAll(async () => {
+  await useTestBackend();
+  const { xs, ys } = loadData();
+  await tinyModel(tf.train.momentum(0.1, 0.9)).fit(xs, ys, {
+    epochs: 4,
+    verbose: 0,
+    callbacks: [trajectoryCallback({ directory: run, name: "tiny" })],
+  });
+});
+
+test("--workers 2 prints what --workers 1 prints, also on a stream, with a model of the module's own", () => {
+  const common = ["--points", "5x4", "--engine", "tfjs", "--batch-size", "7"];
+  const surface = (count: string, data: string) =>
+    json("surface", copyOfRun(), "--data", fixture(data), ...common, "--workers", count);
+  const one = surface("1", "tiny-data.js");
+  expect(surface("2", "tiny-data.js")).toEqual(one);
+  expect((one.engine as { name: string }).name).toBe("tfjs");
+  const streamed = surface("2", "streamed-data.js");
+  expect(streamed).toEqual(surface("1", "streamed-data.js"));
+  const row = (one.loss as number[][])[0] as number[];
+  for (const [i, value] of ((streamed.loss as number[][])[0] as number[]).entries()) {
+    expect(value).toBeCloseTo(row[i] as number, 5);
+  }
+});
+
+test("--max-points stops early, the same command goes on, and other data are refused with --resume", () => {
+  const copy = copyOfRun();
+  const args = ["surface", copy, "--data", fixture("tiny-data.js"), "--points", "5", "--threads", "1"];
+  const partial = json(...args, "--max-points", "8");
+  expect(partial.partial).toBe("8 points");
+  expect((partial.evaluated as number[][]).flat().filter((one) => one === 1).length).toBe(8);
+  expect(json("plot", copy, "--format", "svg")).toHaveProperty("files");
+  expect(readFileSync(join(copy, "plot.svg"), "utf8")).toContain("Partial surface: 8 of 25 grid points");
+  const refused = cli(...args.with(3, fixture("other-data.js")), "--resume");
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toMatch(/resume .*another data \(digest/);
+  const whole = json(...args, "--resume", "--workers", "2");
+  expect(whole.partial).toBeUndefined();
+  expect((whole.loss as number[][]).flat().every(Number.isFinite)).toBe(true);
+});
+
+test("numbers of workers and seconds that cannot be are one line", () => {
+  for (const [name, value] of [
+    ["--workers", "0"],
+    ["--workers", "many"],
+    ["--max-seconds", "-1"],
+    ["--threads", "0"],
+  ] as const) {
+    const { status, stderr } = cli("surface", run, "--data", fixture("tiny-data.js"), `${name}=${value}`);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`${name}: expected`);
+  }
+});

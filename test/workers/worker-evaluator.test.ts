@@ -1,0 +1,235 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createEngineEvaluator } from "../../src/engine/create-engine-evaluator.js";
+import type { LossEvaluator } from "../../src/model/loss-evaluator.js";
+import { layoutOfModel } from "../../src/params/layout-of-model.js";
+import { readWeights } from "../../src/params/model-weights.js";
+import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
+import { mixtureMap } from "../../src/surface/mixture.js";
+import type { Surface } from "../../src/surface/surface.js";
+import {
+  createWorkerEvaluator,
+  type WorkerEvaluator,
+  type WorkerEvaluatorOptions,
+} from "../../src/workers/create-worker-evaluator.js";
+import { bitsOf } from "../store/sample-run.js";
+import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
+
+const newFolder = temporaryFolders();
+const open: LossEvaluator[] = [];
+let model: tf.Sequential;
+let data: ReturnType<typeof tinyData>;
+let plane: { center: Float32Array; vectors: Float32Array[] };
+const grid = {
+  alpha: Float64Array.from({ length: 7 }, (_, i) => (i - 2) / 3),
+  beta: Float64Array.from({ length: 5 }, (_, i) => (i - 3) / 2),
+};
+
+beforeAll(async () => {
+  await useTestBackend();
+  model = tinyModel();
+  data = tinyData();
+  const layout = layoutOfModel(model);
+  const center = await readWeights(model, layout);
+  const vectors = [1, 2].map((k) =>
+    Float32Array.from(center, (_, i) => (i < layout.trainableCount ? Math.sin(k * i + k) : 0)),
+  );
+  plane = { center, vectors };
+});
+afterEach(() => {
+  for (const evaluator of open.splice(0)) evaluator.dispose();
+});
+afterAll(() => {
+  model.dispose();
+  tf.dispose(data);
+});
+
+async function workers(
+  options: WorkerEvaluatorOptions,
+  given: tf.LayersModel = model,
+): Promise<WorkerEvaluator> {
+  const evaluator = await createWorkerEvaluator(given, data, options);
+  open.push(evaluator);
+  return evaluator;
+}
+
+async function inProcess(options: WorkerEvaluatorOptions = {}): Promise<LossEvaluator> {
+  const evaluator = await createEngineEvaluator(model, data, options);
+  open.push(evaluator);
+  return evaluator;
+}
+
+function bits({ loss, metrics, center }: Surface): readonly string[] {
+  return [loss, ...Object.values(metrics), Float64Array.of(center.loss)].map(bitsOf);
+}
+
+const ENGINES = ["tfjs", "onnx"] as const;
+
+describe("values of worker processes", () => {
+  test.each(ENGINES)("are those of this process bit for bit, for 1, 2 and 3 workers (%s)", async (engine) => {
+    const options = { engine, batchSize: 5, threads: 1 };
+    const own = await evaluateSurface(await inProcess(options), plane, grid);
+    for (const count of [1, 2, 3]) {
+      const evaluator = await workers({ ...options, workers: count });
+      expect(bits(await evaluateSurface(evaluator, plane, grid))).toEqual(bits(own));
+      expect(evaluator).toMatchObject({ workers: count, samples: 12, metricNames: ["acc"] });
+    }
+  });
+
+  test("so are digests and the request, and lines, single points and maps that are no plane", async () => {
+    const options = { engine: "tfjs", batchSize: 4 } as const;
+    const [own, evaluator] = [await inProcess(options), await workers({ ...options, workers: 2 })];
+    const { modelDigest, dataDigest, request } = own;
+    expect(evaluator).toMatchObject({ modelDigest, dataDigest, request });
+    const line = { alpha: Float64Array.of(-1, 0.5, 1), beta: Float64Array.of(0) };
+    expect(bits(await evaluateSurface(evaluator, plane, line))).toEqual(
+      bits(await evaluateSurface(own, plane, line)),
+    );
+    const map = mixtureMap("line", [plane.center, plane.vectors[0] as Float32Array]);
+    expect(bits(await evaluateSurface(evaluator, map, line))).toEqual(
+      bits(await evaluateSurface(own, map, line)),
+    );
+    expect(await evaluator.evaluate(plane.center)).toEqual(await own.evaluate(plane.center));
+  });
+
+  test("the first worker's choice of engine is that of the others", async () => {
+    const evaluator = await workers({ workers: 2 });
+    const { loss } = await evaluateSurface(evaluator, plane, grid);
+    const { name, batchSize, threads } = evaluator.engine;
+    expect(threads).toBeLessThanOrEqual(1);
+    const again = await workers({ workers: 1, reuse: { name, batchSize, threads } });
+    expect(again.request).toEqual({ engine: "auto", batchSize: null, threads: null });
+    expect(bitsOf((await evaluateSurface(again, plane, grid)).loss)).toBe(bitsOf(loss));
+  });
+});
+
+describe("a worker that dies", () => {
+  test("is replaced, and its points are done again: the same bytes", async () => {
+    const options = { engine: "tfjs", batchSize: 5 } as const;
+    const own = await evaluateSurface(await inProcess(options), plane, grid);
+    const evaluator = await workers({ ...options, workers: 2 });
+    const before = evaluator.workerIds();
+    let points = 0;
+    const surface = await evaluateSurface(evaluator, plane, grid, {
+      onPoint: () => {
+        points++;
+        if (points === 8 || points === 20) process.kill(evaluator.workerIds()[0] as number, "SIGKILL");
+      },
+    });
+    expect(bits(surface)).toEqual(bits(own));
+    expect(evaluator.workerIds()).not.toEqual(before);
+  });
+
+  test("three times at one point is an error that names the point; the next surface works", async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    const setup = join(folder, "fatal.mjs");
+    // The loss is fatal where the first bias has been moved beyond 1.
+    writeFileSync(
+      setup,
+      `export function lossFunction(model, xs, ys) {
+         const bias = model.weights.find(({ name }) => name.includes("bias")).read().dataSync()[0];
+         if (bias > 1) process.kill(process.pid, "SIGKILL");
+         return model.apply(xs).sub(ys).square().mean();
+       }`,
+    );
+    const { lossFunction } = await import(setup);
+    const options = { engine: "tfjs", setup, lossFunction, workers: 2 } as const;
+    const evaluator = await workers(options);
+    const layout = layoutOfModel(model);
+    const bias = layout.parameters.find(({ name }) => name.includes("bias"));
+    const center = plane.center.slice();
+    const vector = new Float32Array(center.length);
+    vector[bias?.offset ?? 0] = 1;
+    const slice = { center, vectors: [vector] };
+    const line = { alpha: Float64Array.of(-1, 0, 0.5, 2), beta: Float64Array.of(0) };
+    await expect(evaluateSurface(evaluator, slice, line)).rejects.toThrow(
+      "grid point 3 (column 3, row 0: α = 2, β = 0): expected a loss, got 3 workers that died there, the last by signal SIGKILL",
+    );
+    const safe = { alpha: Float64Array.of(-1, 0), beta: Float64Array.of(0) };
+    expect((await evaluateSurface(evaluator, slice, safe)).nonFinite).toBe(0);
+  });
+
+  test("with its parent, which does not leave it behind", async () => {
+    const script = `
+      import { createWorkerEvaluator, selectBackend } from ${JSON.stringify(fileURLToPath(new URL("../../dist/src/index.js", import.meta.url)))};
+      import * as tf from "@tensorflow/tfjs";
+      await selectBackend({ backend: "js" });
+      const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+      model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+      const data = { xs: tf.ones([3, 2]), ys: tf.ones([3, 1]) };
+      const evaluator = await createWorkerEvaluator(model, data, { workers: 1, engine: "tfjs" });
+      console.log(evaluator.workerIds()[0]);
+      process.kill(process.pid, "SIGKILL");`;
+    let pid = 0;
+    try {
+      execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+        encoding: "utf8",
+        stdio: "pipe",
+      });
+    } catch (error) {
+      pid = Number((error as { stdout: string }).stdout);
+    }
+    expect(pid).toBeGreaterThan(0);
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+  });
+});
+
+describe("what stops it", () => {
+  test("a signal: the promise rejects with its reason, and the evaluator works on", async () => {
+    const evaluator = await workers({ workers: 2, engine: "tfjs" });
+    const abort = new AbortController();
+    const surface = evaluateSurface(evaluator, plane, grid, {
+      signal: abort.signal,
+      onProgress: (done) => done === 5 && abort.abort(new Error("enough")),
+    });
+    await expect(surface).rejects.toThrow("enough");
+    expect(Number.isFinite((await evaluator.evaluate(plane.center)).loss)).toBe(true);
+    await expect(createWorkerEvaluator(model, data, { signal: abort.signal })).rejects.toThrow("enough");
+  });
+
+  test("dispose ends the workers and removes their files", async () => {
+    const evaluator = await workers({ workers: 1, engine: "tfjs" });
+    const [pid] = evaluator.workerIds() as [number];
+    evaluator.dispose();
+    evaluator.dispose();
+    await expect(evaluator.evaluate(plane.center)).rejects.toThrow("one that was disposed");
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+  });
+
+  test("what cannot be handed to a process is named, with the way out", async () => {
+    const custom = tinyModel();
+    custom.compile({
+      optimizer: "sgd",
+      loss: (a: tf.Tensor, b: tf.Tensor) => tf.losses.meanSquaredError(a, b),
+    });
+    await expect(createWorkerEvaluator(custom, data)).rejects.toThrow(
+      /worker processes: loss: expected losses of TensorFlow.js by name, got a function of your own; give `setup`/,
+    );
+    custom.dispose();
+    const lossFunction = () => tf.scalar(0);
+    await expect(createWorkerEvaluator(model, data, { lossFunction })).rejects.toThrow(
+      "worker processes: lossFunction: expected `setup`",
+    );
+    await expect(createWorkerEvaluator(model, data, { workers: 0 })).rejects.toThrow(
+      'workers: expected "auto"',
+    );
+    await expect(createWorkerEvaluator(model, data, { setup: "nowhere.mjs" })).rejects.toThrow(
+      "module that loads",
+    );
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

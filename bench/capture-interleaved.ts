@@ -14,6 +14,11 @@ export interface InterleavedTraining {
   readonly pairs: number;
   /** Epochs a block. */
   readonly epochs: number;
+  /**
+   * Compares a callback with a live page with one without, instead of with none; told the page's address.
+   * Default: none.
+   */
+  readonly onLive?: (url: string) => void;
 }
 
 /** Time of an epoch. */
@@ -43,9 +48,11 @@ export async function measureInterleaved(
   training: InterleavedTraining,
   onPair: (done: number) => void,
 ): Promise<InterleavedTimes> {
-  const { model, xs, ys, batchSize, epochs, pairs, directory } = training;
-  const callback = trajectoryCallback({ directory: join(directory, "run") });
-  const clock = new AlternatingBlocks(callback, epochs, onPair);
+  const { model, xs, ys, batchSize, epochs, pairs, directory, onLive } = training;
+  const live = onLive === undefined ? {} : { live: true, onLive };
+  const callback = trajectoryCallback({ directory: join(directory, "run"), ...live });
+  const other = onLive === undefined ? null : trajectoryCallback({ directory: join(directory, "other") });
+  const clock = new AlternatingBlocks(callback, other, epochs, onPair);
   await model.fit(xs, ys, {
     batchSize,
     epochs: 2 * epochs * (pairs + 1),
@@ -61,14 +68,21 @@ class AlternatingBlocks extends tf.CustomCallback {
   readonly times: { readonly on: EpochTime[]; readonly off: EpochTime[] } = { on: [], off: [] };
   startup = Number.NaN;
   readonly #inner: TrajectoryCallback;
+  readonly #other: TrajectoryCallback | null;
   readonly #epochs: number;
   readonly #onPair: (done: number) => void;
   #isOn = false;
   #blockStart: EpochTime = now();
 
-  constructor(inner: TrajectoryCallback, epochs: number, onPair: (done: number) => void) {
+  constructor(
+    inner: TrajectoryCallback,
+    other: TrajectoryCallback | null,
+    epochs: number,
+    onPair: (done: number) => void,
+  ) {
     super({});
     this.#inner = inner;
+    this.#other = other;
     this.#epochs = epochs;
     this.#onPair = onPair;
   }
@@ -76,16 +90,19 @@ class AlternatingBlocks extends tf.CustomCallback {
   override setParams(params: tf.CustomCallback["params"]): void {
     super.setParams(params);
     this.#inner.setParams(params);
+    this.#other?.setParams(params);
   }
 
   override setModel(model: Parameters<tf.CustomCallback["setModel"]>[0]): void {
     this.#inner.setModel(model);
+    this.#other?.setModel(model);
   }
 
   override async onTrainBegin(): Promise<void> {
     const start = performance.now();
     await this.#inner.onTrainBegin();
     this.startup = (performance.now() - start) / 1000;
+    await this.#other?.onTrainBegin();
   }
 
   override async onEpochBegin(epoch: number): Promise<void> {
@@ -95,22 +112,22 @@ class AlternatingBlocks extends tf.CustomCallback {
       this.#isOn = block % 4 === 1 || block % 4 === 2;
       this.#blockStart = now();
     }
-    if (this.#isOn) await this.#inner.onEpochBegin(epoch);
+    await this.#present?.onEpochBegin(epoch);
   }
 
   override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
-    if (this.#isOn) await this.#inner.onBatchBegin(batch, logs);
+    await this.#present?.onBatchBegin(batch, logs);
   }
 
   override async onBatchEnd(batch: number, logs?: tf.Logs): Promise<void> {
-    if (this.#isOn) await this.#inner.onBatchEnd(batch, logs);
+    if (this.#present !== null) await this.#present.onBatchEnd(batch, logs);
     else await super.onBatchEnd(batch, logs);
   }
 
   override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
-    if (this.#isOn) await this.#inner.onEpochEnd(epoch, logs);
+    await this.#present?.onEpochEnd(epoch, logs);
     if ((epoch + 1) % this.#epochs !== 0) return;
-    if (this.#isOn) await this.#inner.recorder?.flush();
+    await this.#present?.recorder?.flush();
     const end = now();
     (this.#isOn ? this.times.on : this.times.off).push({
       wall: (end.wall - this.#blockStart.wall) / this.#epochs,
@@ -122,6 +139,13 @@ class AlternatingBlocks extends tf.CustomCallback {
 
   override async onTrainEnd(): Promise<void> {
     await this.#inner.onTrainEnd();
+    await this.#other?.onTrainEnd();
+    await this.#inner.closeLive();
+  }
+
+  /** The callback whose block this is. */
+  get #present(): TrajectoryCallback | null {
+    return this.#isOn ? this.#inner : this.#other;
   }
 }
 

@@ -9,6 +9,7 @@ export {
   type LearningRateSchedulerOptions,
   learningRateScheduler,
 } from "./learning-rate-scheduler.js";
+export type { LivePageOptions } from "./live-page.js";
 export type { CaptureSchedule } from "./schedule.js";
 export {
   TrajectoryCallback,

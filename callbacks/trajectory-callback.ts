@@ -7,11 +7,12 @@ import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorde
 import { resolveSchedule } from "../src/capture/schedule.js";
 import { RunStateError } from "../src/errors.js";
 import type { LandscapeWarning } from "../src/warning.js";
+import { checkLivePageOptions, LivePage, type LivePageOptions } from "./live-page.js";
 import { resolveLogsInto } from "./resolve-logs-into.js";
 import { FitSchedule } from "./schedule.js";
 
-/** Options of {@link TrajectoryCallback}: those of every capture. */
-export interface TrajectoryCallbackOptions extends CaptureOptions {}
+/** Options of {@link TrajectoryCallback}: those of every capture, and of the live page. */
+export interface TrajectoryCallbackOptions extends CaptureOptions, LivePageOptions {}
 
 /**
  * A snapshot that waits: the initial weights for the end of the first batch, which tells the rate in use,
@@ -53,6 +54,7 @@ interface Session {
  */
 export class TrajectoryCallback extends tf.CustomCallback {
   readonly #options: TrajectoryCallbackOptions;
+  readonly #live: LivePage;
   #model: tf.LayersModel | null = null;
   #session: Session | null = null;
   #hasTrained = false;
@@ -62,7 +64,9 @@ export class TrajectoryCallback extends tf.CustomCallback {
     super({});
     checkCaptureOptions(options);
     resolveSchedule(options.schedule);
+    checkLivePageOptions(options);
     this.#options = options;
+    this.#live = new LivePage(options.directory, options);
   }
 
   /** The run directory as given in the options. */
@@ -77,7 +81,17 @@ export class TrajectoryCallback extends tf.CustomCallback {
 
   /** What the user should know of the capture; empty before training. */
   get warnings(): readonly LandscapeWarning[] {
-    return this.recorder?.warnings ?? [];
+    return [...(this.recorder?.warnings ?? []), ...this.#live.warnings];
+  }
+
+  /** Address of the live page, or null if there is none. */
+  get liveUrl(): string | null {
+    return this.#live.url;
+  }
+
+  /** Ends the live page, which otherwise stays until the process ends. Idempotent. */
+  async closeLive(): Promise<void> {
+    await this.#live.close();
   }
 
   /** Called by TensorFlow.js. @internal */
@@ -111,6 +125,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
       learningRate: Number.NaN,
       logs: {},
     };
+    await this.#live.open();
     // `fitDataset` does not say where it begins before its first epoch does.
     const { initialEpoch } = this.params ?? {};
     if (typeof initialEpoch === "number") await this.#beginEpoch(initialEpoch);

@@ -1,12 +1,11 @@
-// Bundles the browser side of the HTML report into dist/: page.js draws in two dimensions, page-3d.js also in
-// three. renderHtml puts one of them into the page.
+// Bundles the browser side of the HTML report and of the live view into dist/, each as one script that is put
+// into its page: page.js draws in two dimensions, page-3d.js also in three.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const folder = join(root, "dist/src/report/page");
 
 const FLAT =
   "tfjs-landscape (Apache-2.0), with Apache ECharts (Apache-2.0), zrender (BSD-3-Clause, Copyright (c) 2017 Baidu Inc.), d3-contour and d3-array (ISC), tslib (0BSD)";
@@ -33,7 +32,8 @@ const withoutEval = {
     build.onLoad({ filter: /claygl[\\/]src[\\/]createCompositor\.js$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
       const compiled = /new Function\('width', 'height', 'dpr', 'return ' \+ exprRes\[1\]\)/;
-      if (!compiled.test(source)) throw new Error(`${path}: expected one use of new Function, got another text`);
+      if (!compiled.test(source))
+        throw new Error(`${path}: expected one use of new Function, got another text`);
       return { contents: `${EVALUATOR}\n${source.replace(compiled, "sizeFunction(exprRes[1])")}` };
     });
   },
@@ -56,20 +56,21 @@ const EVALUATOR = `function sizeFunction(text) {
   };
 }`;
 
-/** Builds both scripts and returns their sizes in bytes. A file is replaced whole, and only if it changes. */
+/** Builds the scripts and returns their sizes in bytes. A file is replaced whole, and only if it changes. */
 export async function buildPage() {
-  const [flat, deep] = await Promise.all([
-    bundle("main.ts", "page.js", FLAT),
-    bundle("main-3d.ts", "page-3d.js", DEEP),
+  const [flat, deep, live] = await Promise.all([
+    bundle("src/report/page/main.ts", "page.js", FLAT),
+    bundle("src/report/page/main-3d.ts", "page-3d.js", DEEP),
+    bundle("src/live/page/main.ts", "page.js", FLAT),
   ]);
-  return { flat, deep };
+  return { flat, deep, live };
 }
 
 async function bundle(entry, name, banner) {
-  const outfile = join(folder, name);
+  const outfile = join(root, "dist", dirname(entry), name);
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: [`src/report/page/${entry}`],
+    entryPoints: [entry],
     outfile,
     write: false,
     bundle: true,
@@ -89,7 +90,7 @@ async function bundle(entry, name, banner) {
   if (/\bnew Function\b|\beval\(/.test(code)) throw new Error(`${outfile}: makes code of strings`);
   const known = await readFile(outfile, "utf8").catch(() => null);
   if (known !== code) {
-    await mkdir(folder, { recursive: true });
+    await mkdir(dirname(outfile), { recursive: true });
     const unfinished = `${outfile}.${process.pid}`;
     await writeFile(unfinished, code);
     await rename(unfinished, outfile);

@@ -1,5 +1,8 @@
 // Errors and warnings
 
+// Approximate surfaces
+export type { ApproximateOptions } from "./approximate/approximate-options.js";
+export { type ApproximateSurfaceOptions, approximateSurface } from "./approximate/approximate-surface.js";
 // Backend
 export {
   type BackendChoice,
@@ -154,11 +157,22 @@ export {
   MissingDependencyError,
   RunStateError,
 } from "./errors.js";
+// Export and live view
+export type {
+  ExportFormat,
+  ExportOptions,
+} from "./export/export-options.js";
+export { type ExportedFile, type ExportResult, exportRun } from "./export/export-run.js";
+export type { TableKind } from "./export/export-table.js";
+export type { PathAnimationOptions } from "./export/path-animation.js";
+export { type RenderGifOptions, renderGif } from "./export/render-gif.js";
 // Jumps
 export { type JumpStudy, jumpAndRetrain } from "./jump/jump-and-retrain.js";
 export type { JumpData, JumpOptions } from "./jump/jump-options.js";
 export type { Jump, JumpRun } from "./jump/jump-run.js";
 export type { RetrainOptimizerName } from "./jump/retrain-optimizer.js";
+export type { LiveFeedOptions } from "./live/live-feed.js";
+export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
 export { createLossEvaluator } from "./model/create-loss-evaluator.js";
 export {
@@ -188,6 +202,7 @@ export type {
 export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
 export { modelFromManifest } from "./model/model-from-manifest.js";
 export type { PlaneLoss, PlaneVectors } from "./model/plane-loss.js";
+export type { SampleAccess, SampleEvaluator, SampleValues } from "./model/sample-evaluator.js";
 // Parameters
 export { type BoundWeights, bindModel, bindVariables } from "./params/bound-weights.js";
 export type { LayoutOptions, ParameterDescription } from "./params/build-layout.js";
@@ -214,7 +229,7 @@ export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js"
 export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
 export { readAnalysis } from "./pipeline/read-analysis.js";
 export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
-export { type RunPoints, type RunPointsOptions, readRunPoints } from "./pipeline/run-points.js";
+export { type RunPoints, type RunPointsOptions, rawGram, readRunPoints } from "./pipeline/run-points.js";
 export type { SliceOptions } from "./pipeline/slice-options.js";
 export {
   type AnalyzeWeightsOptions,
@@ -322,6 +337,7 @@ export { type InterruptedSurface, readInterruptedSurface } from "./store/surface
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
 export { readWeightStatistics, writeWeightStatistics } from "./store/weights-file.js";
 export type { SnapshotTarget } from "./store/write-snapshot-file.js";
+export type { Approximation, ApproximationSettings } from "./surface/approximation.js";
 export type { AxisRange } from "./surface/axis.js";
 export {
   type BatchNormPolicyName,

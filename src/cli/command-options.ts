@@ -9,6 +9,7 @@ import {
   parseLineRange,
   parseRoles,
   parseSeconds,
+  parseShare,
   parseWorkers,
 } from "./parse-arguments.js";
 
@@ -38,6 +39,22 @@ export function sliceOptions(command: Command): Command {
     .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
     .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"))
     .addOption(backendOption());
+}
+
+/** Options of an approximate surface. */
+export function approximateOptions(command: Command): Command {
+  return command
+    .option("--approximate", "approximate the surface, and say how far it may be off")
+    .option(
+      "--tolerance <share>",
+      "error to reach, as a share of the loss range, with --approximate (default: 0.01)",
+      parseShare("--tolerance"),
+    )
+    .option(
+      "--budget <share>",
+      "most sample evaluations, as a share of the exact surface's (default: 0.1)",
+      parseShare("--budget"),
+    );
 }
 
 /** Options of a surface that may end before it is complete. */

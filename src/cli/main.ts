@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { ownPackageVersion } from "../capture/package-version.js";
 import { SLICE_PLANES } from "../pipeline/plane-points.js";
 import {
+  approximateOptions,
   backendOption,
   interruptionOptions,
   lineOptions,
@@ -13,12 +14,14 @@ import {
 } from "./command-options.js";
 import { demo } from "./commands/demo.js";
 import { addEmbed } from "./commands/embed-command.js";
+import { addExport } from "./commands/export-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
 import { addJump } from "./commands/jump-command.js";
 import { pca } from "./commands/pca.js";
 import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
+import { addWatch } from "./commands/watch-command.js";
 import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
@@ -55,6 +58,8 @@ function createProgram(): Command {
   addWeights(program);
   addJump(program);
   addEmbed(program);
+  addExport(program);
+  addWatch(program);
   return program;
 }
 
@@ -104,7 +109,8 @@ function addSurface(program: Command): void {
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
     .option("--directions <file>", "Arrow file of directions for --plane custom");
-  pictureOptions(interruptionOptions(normalizationOptions(sliceOptions(command)))).action((runs, options) =>
+  const slice = normalizationOptions(sliceOptions(command));
+  pictureOptions(approximateOptions(interruptionOptions(slice))).action((runs, options) =>
     surface(runs, options, createOutput(options.json)),
   );
 }

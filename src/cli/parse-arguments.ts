@@ -13,12 +13,30 @@ export function parseCount(name: string, least = 1): (text: string) => number {
   };
 }
 
+/** Returns a parser of positive numbers for commander. */
+export function parsePositive(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError(`${name}: expected a positive number, got "${text}".`);
+  };
+}
+
 /** Parses "21" or "21x15" into grid points along the first and second axis. */
 export function parsePoints(text: string): readonly [number, number] {
   const match = /^(\d+)(?:x(\d+))?$/.exec(text.trim());
   const [x, y] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
   if (match !== null && x >= 3 && y >= 3) return [x, y];
   throw new InvalidArgumentError(`--points: expected N or NxM with at least 3 a side, got "${text}".`);
+}
+
+/** Returns a parser of shares above 0 and at most 1. */
+export function parseShare(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value > 0 && value <= 1) return value;
+    throw new InvalidArgumentError(`${name}: expected a number above 0 and at most 1, got "${text}".`);
+  };
 }
 
 /** Parses a share of at least 0. */

@@ -48,6 +48,19 @@ export function firstRows(data: DataColumns, samples: number): DataColumns {
   return { samples, columns };
 }
 
+/** Returns copies of some samples of data. */
+export function takeRows(data: DataColumns, rows: Int32Array): DataColumns {
+  const columns = data.columns.map(({ name, shape, values }) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const taken = new Float32Array(rows.length * size);
+    rows.forEach((row, i) => {
+      taken.set(values.subarray(row * size, (row + 1) * size), i * size);
+    });
+    return { name, shape, values: taken };
+  });
+  return { samples: rows.length, columns };
+}
+
 /** Whether a number in the data is NaN. */
 export function hasNaN({ columns }: DataColumns): boolean {
   return columns.some(({ values }) => {

@@ -1,7 +1,9 @@
 import type { LossValue } from "../model/loss-evaluator.js";
 import type { PlaneVectors } from "../model/plane-loss.js";
 import type { ScorePlan } from "../model/scores.js";
+import { takeRows } from "./data-columns.js";
 import type { DataColumns, GraphEngine, ProgramBatches } from "./graph-program.js";
+import { createGraphSamples, type GraphSamples } from "./graph-samples.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 import { weightsAt } from "./plan/weights-at.js";
 import { createPlaneEvaluation, type PlaneEvaluation } from "./plane-evaluation.js";
@@ -14,6 +16,8 @@ export interface GraphEvaluator {
   evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue>;
   /** Prepares for many points of one plane, or returns null where that would not help. */
   openPlane(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneEvaluation | null>;
+  /** Opens some samples (all where `rows` is null), each to be evaluated by itself. */
+  openRows(rows: Int32Array | null): Promise<GraphSamples>;
   /** Cuts the data into batches of another size, or takes other data. */
   load(data: DataColumns, batchSize: number): void;
   dispose(): void;
@@ -41,6 +45,10 @@ export async function createGraphEvaluator(
         plane,
         signal,
       ),
+    openRows: (rows) => {
+      const data = rows === null ? loaded.data : takeRows(loaded.data, rows);
+      return createGraphSamples(engine, plan, scores, data, Math.min(loaded.size, data.samples));
+    },
     load(data, batchSize) {
       if (isLoaded) loaded.batches.dispose();
       loaded = { data, batches: program.cut(data, batchSize), size: batchSize };

@@ -4,7 +4,10 @@ import { undefinedValue } from "../model/evaluate-at.js";
 import type { LossValue } from "../model/loss-evaluator.js";
 import type { LossPlan } from "../model/loss-plan.js";
 import { evaluationDigest } from "../model/model-digest.js";
+import { undefinedSamples } from "../model/model-samples.js";
 import type { PlaneLoss } from "../model/plane-loss.js";
+import { classesOf } from "../model/sample-classes.js";
+import type { SampleEvaluator } from "../model/sample-evaluator.js";
 import { undefinedPoints } from "../model/undefined-points.js";
 import type { ParameterLayout } from "../params/layout.js";
 import type { LandscapeWarning } from "../warning.js";
@@ -71,6 +74,32 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
           dispose: inner.close,
         };
       }),
+    perSample: {
+      classes: async () => {
+        const column = set.columns.find(({ name }) => name === "y0");
+        return column === undefined || column.shape.length > 1
+          ? null
+          : classesOf(column.values, column.shape[0] ?? 1);
+      },
+      open: (rows, signal) =>
+        queue.run(async (): Promise<SampleEvaluator> => {
+          signal?.throwIfAborted();
+          const own = await evaluator.openRows(rows);
+          const samples = rows?.length ?? set.samples;
+          const inner = createQueue(own.dispose);
+          return {
+            samples,
+            evaluate: (theta, stop) =>
+              inner.run(() =>
+                queue.run(async () => {
+                  check(theta, stop);
+                  return isUndefined(theta) ? undefinedSamples(loss, samples) : own.evaluate(theta, stop);
+                }),
+              ),
+            dispose: inner.close,
+          };
+        }),
+    },
     dispose: queue.close,
   };
 }

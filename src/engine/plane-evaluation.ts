@@ -1,12 +1,12 @@
 import type { LossValue } from "../model/loss-evaluator.js";
 import type { PlaneVectors } from "../model/plane-loss.js";
 import type { ScorePlan } from "../model/scores.js";
-import type { DataColumn, DataColumns, GraphEngine, ProgramBatches } from "./graph-program.js";
+import type { DataColumn, DataColumns, GraphEngine } from "./graph-program.js";
 import { cutFirstLinear, type FirstLinearCut } from "./plan/first-linear.js";
 import { foldBatchNorm } from "./plan/fold-batch-norm.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 import { weightsAt } from "./plan/weights-at.js";
-import { sumBatches } from "./run-batches.js";
+import { allOutputs, sumBatches } from "./run-batches.js";
 import { valueOfTotals } from "./score-totals.js";
 
 /** Computes losses on one plane. */
@@ -95,29 +95,12 @@ async function firstOutputs(
       ["hy", plan.reader(vectors[1] ?? zero, "zero")],
     ] as const) {
       await program.setWeights(weightsAt(before, read));
-      columns.push({ name, shape, values: await allOutputs(batches, data.samples, shape, signal) });
+      const size = shape.reduce((product, length) => product * length, 1);
+      columns.push({ name, shape, values: await allOutputs(batches, data.samples, size, signal) });
     }
     return columns;
   } finally {
     batches.dispose();
     program.dispose();
   }
-}
-
-async function allOutputs(
-  batches: ProgramBatches,
-  samples: number,
-  shape: readonly number[],
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  const size = shape.reduce((product, length) => product * length, 1);
-  const values = new Float32Array(samples * size);
-  let offset = 0;
-  for (let batch = 0; batch < batches.count; batch++) {
-    signal?.throwIfAborted();
-    const output = await batches.run(batch);
-    values.set(output, offset);
-    offset += output.length;
-  }
-  return values;
 }

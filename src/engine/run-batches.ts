@@ -24,3 +24,29 @@ export async function sumBatches(
   await setImmediate();
   return sums;
 }
+
+/**
+ * Runs a program on every batch and returns its outputs one behind the other.
+ *
+ * @param size - numbers for each sample.
+ * @throws the signal's reason once it is aborted, after at most one more batch.
+ */
+export async function allOutputs(
+  batches: ProgramBatches,
+  samples: number,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const values = new Float32Array(samples * size);
+  let offset = 0;
+  for (let batch = 0; batch < batches.count; batch++) {
+    signal?.throwIfAborted();
+    const output = await batches.run(batch);
+    values.set(output, offset);
+    offset += output.length;
+  }
+  // An engine may compute within the call: without this, timers and signals would starve.
+  await setImmediate();
+  signal?.throwIfAborted();
+  return values;
+}

@@ -11,6 +11,7 @@ import { planLoss } from "./loss-plan.js";
 import { evaluationDigest } from "./model-digest.js";
 import { withModel } from "./model-lock.js";
 import { portsOf } from "./model-ports.js";
+import { modelSamples } from "./model-samples.js";
 import { openSamples } from "./open-samples.js";
 import { undefinedPoints } from "./undefined-points.js";
 
@@ -43,7 +44,8 @@ export async function createLossEvaluator(
   const plan = planLoss(model, resolved);
   const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
   const isUndefined = undefinedPoints(model, weights.layout);
-  const source = await openSamples(portsOf(model), data, resolved);
+  const ports = portsOf(model);
+  const source = await openSamples(ports, data, resolved);
   let pending = 0;
   let isDisposed = false;
   let isFreed = false;
@@ -73,6 +75,7 @@ export async function createLossEvaluator(
     samples: source.samples,
     dataDigest: source.digest,
     modelDigest: evaluationDigest(model, weights.layout, plan),
+    perSample: modelSamples({ model, plan, ports, source, weights, isUndefined }),
     async evaluate(theta, signal) {
       pending++;
       try {

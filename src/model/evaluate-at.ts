@@ -8,7 +8,7 @@ import type { SampleSource } from "./sample-source.js";
 import { averageScores, disposeScores, weightedMean } from "./scores.js";
 
 /** What was computed while the model held θ; nothing of it has been read back. */
-interface Computed extends RunResult {
+export interface Computed extends RunResult {
   readonly penalty: tf.Tensor | null;
 }
 
@@ -38,7 +38,8 @@ export function undefinedValue({ scores }: LossPlan): LossValue {
   return { loss: Number.NaN, metrics, clippedShare: null, cappedShare: null };
 }
 
-async function computeAt(
+/** Computes scores at the weights that `assign` puts into the model, and puts the model's own weights back. */
+export async function computeAt(
   model: tf.LayersModel,
   plan: LossPlan,
   source: SampleSource,
@@ -86,7 +87,8 @@ function sum(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);
 }
 
-function disposeComputed({ scores, functionLosses, penalty }: Computed): void {
+/** Frees what was computed. */
+export function disposeComputed({ scores, functionLosses, penalty }: Computed): void {
   disposeScores(scores);
   for (const { values } of functionLosses) values.dispose();
   penalty?.dispose();

@@ -1,5 +1,6 @@
 import type { LandscapeWarning } from "../warning.js";
 import type { PlaneLoss, PlaneVectors } from "./plane-loss.js";
+import type { SampleAccess } from "./sample-evaluator.js";
 
 /** Which loss is computed: the compiled one with TF.js's clipping, or the exact log-softmax form. */
 export type LossMode = "model" | "logits";
@@ -80,6 +81,9 @@ export interface LossEvaluator {
    * `evaluate` by rounding only, and are bit-identical for the same plane. Not offered by every evaluator.
    */
   openPlane?(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneLoss>;
+
+  /** Single samples of the evaluation set, for estimates from a part of it. Not offered by every evaluator. */
+  readonly perSample?: SampleAccess;
 
   /** Puts the model's own weights back bit for bit and frees what the evaluator holds. Idempotent. */
   dispose(): void;

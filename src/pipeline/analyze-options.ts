@@ -1,3 +1,4 @@
+import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
 import { InvalidOptionError } from "../errors.js";
 import type { SurfaceBudget } from "../surface/budget.js";
 import { parseRange } from "../surface/range.js";
@@ -34,6 +35,11 @@ export interface AnalyzeOptions {
   readonly resume?: boolean;
   /** Ends the surface early, with the coarse picture that there is then. Default no limit. */
   readonly budget?: SurfaceBudget;
+  /**
+   * Approximates the surface instead of evaluating every point ({} for the defaults). An exact surface that is
+   * stored and up to date is taken instead; no `budget` may stand beside it. Default none: exact.
+   */
+  readonly approximate?: ApproximateOptions;
   /** Title of the figure; default the names of the runs. */
   readonly title?: string;
   /** What the surface shows, for the colour bar, e.g. "training loss"; default "loss". */
@@ -93,6 +99,7 @@ export function resolveAnalyzeOptions(options: AnalyzeOptions = {}): ResolvedAna
   if (options.range !== undefined && parseRange(options.range).beta === null) {
     throw new InvalidOptionError("range", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(options.range));
   }
+  if (options.approximate !== undefined) checkApproximateOptions(options.approximate, options.budget);
   return { ...options, center, components, weights, points, margin, force };
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
 import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { resolveNormalizeOptions } from "../directions/normalize.js";
@@ -18,6 +19,7 @@ import { evaluateFidelity } from "../trajectory/fidelity.js";
 import { projectTrajectory } from "../trajectory/project.js";
 import type { Trajectory } from "../trajectory/trajectory.js";
 import type { LandscapeWarning } from "../warning.js";
+import { approximateStage } from "./approximate-stage.js";
 import type { ModelPoint } from "./model-point.js";
 import { type PlanePoints, type PlanePointsOptions, planePoints, type SlicePlane } from "./plane-points.js";
 import { surfaceFile } from "./result-files.js";
@@ -33,6 +35,8 @@ export interface EvaluatePlaneOptions extends SliceOptions, PlanePointsOptions {
   readonly points?: readonly [number, number];
   /** A path on the given directions, to be shown and covered by the grid. Default none. */
   readonly path?: Trajectory;
+  /** Approximates the surfaces instead of evaluating every point ({} for the defaults). Default none: exact. */
+  readonly approximate?: ApproximateOptions;
   /** Title of the figure. Default what the plane is. */
   readonly title?: string;
   /** Name of the data for the caption. */
@@ -65,6 +69,7 @@ export async function evaluatePlane(
   options: EvaluatePlaneOptions = {},
 ): Promise<EvaluatedPlane> {
   checkSets(sets);
+  if (options.approximate !== undefined) checkApproximateOptions(options.approximate, options.budget);
   const place = await planePoints(plane, models, options);
   const [model] = models as [ModelPoint];
   const isPath = plane === "ineffective-random" || plane === "ineffective-initial";
@@ -158,7 +163,23 @@ async function storedSurfaces(
       [set],
       recalibrator,
     );
-    const { force, resume, budget } = options;
+    const { force, resume, budget, approximate } = options;
+    if (approximate !== undefined) {
+      const { surface } = await approximateStage({
+        evaluator: set.evaluator,
+        points: place.points,
+        grid,
+        file,
+        provenance,
+        approximate,
+        force: force ?? false,
+        policy,
+        ...(signal === undefined ? {} : { signal }),
+        onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),
+      });
+      surfaces.push({ set: set.name, surface });
+      continue;
+    }
     const surface = await storedSurface(file, provenance, set.evaluator, place.points, grid, {
       policy,
       ...(force === undefined ? {} : { force }),

@@ -10,10 +10,12 @@ import type { Run } from "../store/run.js";
 import { readSurface } from "../store/surface-file.js";
 import { readTrajectory } from "../store/trajectory-file.js";
 import type { RunsAnalysis } from "./analyze-runs.js";
+import { latestSurfaceFile } from "./approximate-stage.js";
 import { resultFiles } from "./result-files.js";
 
 /**
- * Reads what {@link analyzeRuns} stored for one run and makes its figure again; computes nothing.
+ * Reads what {@link analyzeRuns} stored for one run and makes its figure again; computes nothing. Of
+ * an exact and an approximate surface the one that was stored last is shown.
  *
  * @param title - default the run's name.
  * @throws {@link RunStateError} if there is no complete analysis, or one of other snapshots than the run
@@ -23,14 +25,15 @@ import { resultFiles } from "./result-files.js";
 export async function readAnalysis(run: Run, title: string = run.manifest.name): Promise<RunsAnalysis> {
   const files = resultFiles([run]);
   const fidelityFile = files.fidelity[0] as string;
+  const surfaceFile = await latestSurfaceFile(files.surface);
   const made = {
     directions: await provenanceOf(files.directions, run),
     fidelity: await provenanceOf(fidelityFile, run),
-    surface: await provenanceOf(files.surface, run),
+    surface: await provenanceOf(surfaceFile, run),
   };
   await assertCurrent(run, made);
   const directions = await readDirections(files.directions);
-  const surface = await readSurface(files.surface);
+  const surface = await readSurface(surfaceFile);
   const trajectory = await readTrajectory(fidelityFile);
   if (directions === null || surface === null || trajectory === null) throw missing(run, "none");
   const { dataName, lossName } = made.surface.options;

@@ -5,6 +5,7 @@ import { createGrid } from "../surface/grid.js";
 import { parseRange } from "../surface/range.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
+import { approximateStage } from "./approximate-stage.js";
 import { engineFact } from "./engine-fact.js";
 import type { PlaneStage } from "./pca-stage.js";
 import { type ResultFiles, readFirst } from "./result-files.js";
@@ -30,7 +31,20 @@ export async function surfaceStage(
 ): Promise<SurfaceStage> {
   const provenance = surfaceProvenance(plane, evaluator, grid, options);
   const digest = provenanceDigest(provenance);
-  const { force, resume, budget, signal } = options;
+  const { force, resume, budget, signal, approximate } = options;
+  if (approximate !== undefined) {
+    return approximateStage({
+      evaluator,
+      points: plane.directions,
+      grid,
+      file: files.surface,
+      provenance,
+      approximate,
+      force,
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: (done, total) => options.onProgress?.("surface", done, total),
+    });
+  }
   const stored = force
     ? null
     : await readFirst(

@@ -2,6 +2,7 @@ import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import { type SetSurface, surfaceDifference } from "../slices/evaluate-sets.js";
 import { fillPartial } from "../surface/fill-partial.js";
 import type { Surface } from "../surface/surface.js";
+import { approximationSentences } from "./approximation-sentence.js";
 import { type AccuracyForm, batchNormSentence, isAccuracy, quantityOf } from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
 import { type ContourScale, createContourScale } from "./contour-scale.js";
@@ -168,6 +169,10 @@ function captionOf(
     ...input.surfaces.flatMap(({ set, surface }) => partialSentence(surface, maps.length > 1 ? set : "")),
     `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.surface.alpha.length} × ${map.surface.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
     range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
+    ...input.surfaces.flatMap(({ set, surface }) => {
+      const sentences = approximationSentences(surface, input.quantity);
+      return sentences.map((text) => (input.surfaces.length > 1 ? `${cleanText(set)}: ${text}` : text));
+    }),
     batchNormSentence(input.batchNorm ?? ""),
     input.surfaces.some(({ surface }) => surface.warnings.some(({ code }) => code === "negative-variance"))
       ? "Where an interpolated moving variance is negative there is no loss."

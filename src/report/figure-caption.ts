@@ -1,4 +1,5 @@
 import type { Surface } from "../surface/surface.js";
+import { approximationSentences } from "./approximation-sentence.js";
 import type { ContourScale } from "./contour-scale.js";
 import type { Interpolation } from "./contours.js";
 import type { FigurePath, FigurePoint } from "./figure.js";
@@ -22,6 +23,7 @@ export function captionSentences(facts: CaptionFacts): string[] {
   return [
     ...partialSentence(facts.surface),
     contourSentence(facts),
+    ...approximationSentences(facts.surface),
     ...nonFiniteSentence(facts.surface),
     ...missingPointSentences(facts.paths, facts.surface),
   ];
@@ -59,7 +61,8 @@ export function provenanceLine(facts: CaptionFacts): string {
 
 function contourSentence(facts: CaptionFacts): string {
   const { surface, scale } = facts;
-  const kind = surface.partial === undefined ? "evaluated points" : "grid points";
+  const isWhole = surface.partial === undefined && surface.approximation === undefined;
+  const kind = isWhole ? "evaluated points" : "grid points";
   const points = `${surface.alpha.length} × ${surface.beta.length} ${kind}`;
   const range = finiteRange(surface.loss);
   if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;

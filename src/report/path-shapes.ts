@@ -28,15 +28,16 @@ export function runColor(index: number, theme: Theme): string {
  * top of all the drops of the learning rate, which are smaller than the star that they may lie on.
  *
  * @param firstColor - place of the first path in the palette of runs; default 0.
+ * @param radius - of a snapshot's dot; default by the number of snapshots.
  */
 export function pathShapes(
   figure: Pick<TrajectoryFigure, "surface" | "paths">,
   map: Rect,
   theme: Theme,
   firstColor = 0,
+  radius: number = pointRadius(Math.max(...figure.paths.map((path) => path.points.length))),
 ): Shape[] {
   const toPixel = planeToPixel(figure, map);
-  const radius = pointRadius(Math.max(...figure.paths.map((path) => path.points.length)));
   const runs = figure.paths.map((path, index) => ({
     color: runColor(firstColor + index, theme),
     pieces: placePoints(path, toPixel),

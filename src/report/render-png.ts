@@ -1,7 +1,5 @@
-import { Resvg } from "@resvg/resvg-js";
 import { InvalidOptionError } from "../errors.js";
-import { fontFiles } from "./font-files.js";
-import { FONT_FAMILY } from "./text-width.js";
+import { rasterize } from "./rasterize.js";
 
 /** Options of {@link renderPng}. */
 export interface RenderPngOptions {
@@ -20,14 +18,5 @@ export function renderPng(svg: string, options: RenderPngOptions = {}): Uint8Arr
   const { scale = 2 } = options;
   if (!(scale > 0 && scale <= 16))
     throw new InvalidOptionError("scale", "a number in (0, 16]", String(scale));
-  const picture = new Resvg(svg, {
-    font: {
-      loadSystemFonts: false,
-      fontFiles: fontFiles(),
-      defaultFontFamily: FONT_FAMILY,
-      sansSerifFamily: FONT_FAMILY,
-    },
-    fitTo: { mode: "zoom", value: scale },
-  });
-  return picture.render().asPng();
+  return rasterize(svg, scale).asPng();
 }

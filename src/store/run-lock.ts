@@ -8,6 +8,8 @@ import { RunStateError } from "../errors.js";
 
 const ownerSchema = z.object({ pid: z.int().positive(), host: z.string() });
 
+const LOCK_FILE = ".writer.lock";
+
 /** A writer's claim on a run directory. */
 export interface RunLock {
   /** @throws {@link RunStateError} if another writer has taken over since. */
@@ -39,8 +41,15 @@ export function lockRun(directory: string): Promise<RunLock> {
   return attempt;
 }
 
+/** Says whether a living process of this machine writes a run: this one or another. */
+export async function isRunInUse(directory: string): Promise<boolean> {
+  const text = await readIfThere(join(directory, LOCK_FILE));
+  const owner = text === null ? null : parseOwner(text);
+  return owner !== null && (isAlive(owner) || (owner.pid === process.pid && owner.host === hostname()));
+}
+
 async function claim(directory: string): Promise<RunLock> {
-  const file = join(directory, ".writer.lock");
+  const file = join(directory, LOCK_FILE);
   const text = JSON.stringify({ pid: process.pid, host: hostname(), id: randomUUID() });
   const holder = await take(file, text);
   if (holder !== null) {

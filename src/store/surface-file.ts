@@ -2,6 +2,12 @@ import { z } from "zod";
 import { FormatError, InvalidDataError } from "../errors.js";
 import type { LossValue } from "../model/loss-evaluator.js";
 import type { Surface } from "../surface/surface.js";
+import {
+  approximationColumns,
+  approximationDetails,
+  approximationSchema,
+  readApproximation,
+} from "./approximation-columns.js";
 import type { Artifact, ArtifactColumn } from "./artifact.js";
 import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "./artifact-file.js";
 import { jsonNumber, numberSchema, warningsSchema } from "./json-schema.js";
@@ -30,15 +36,19 @@ export const surfaceDetailsSchema = z.object({
   warnings: warningsSchema,
 });
 
+/** The same with those of an approximation. */
+const fileSchema = surfaceDetailsSchema.extend({ approximation: approximationSchema.optional() });
+
 /**
  * Writes a surface as an Arrow file in long form: columns alpha, beta, loss and one for each metric, one
  * row for each grid point, alpha running fastest. A surface that was stopped early has a column `evaluated`
- * beside them, 1 where the values were computed and 0 where they are NaN because they were not.
+ * beside them, 1 where the values were computed and 0 where they are NaN because they were not; an approximate
+ * one has the method of each point and the bounds of the errors.
  *
  * @throws {@link InvalidDataError} if a value array does not have H·W entries.
  */
 export async function writeSurface(file: string, surface: Surface, provenance: Provenance): Promise<void> {
-  const { alpha, beta, loss, metrics } = surface;
+  const { alpha, beta, loss, metrics, approximation } = surface;
   const width = alpha.length;
   const size = width * beta.length;
   const grid: Record<string, ArtifactColumn> = {
@@ -53,13 +63,18 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
       ? {}
       : { evaluated: { values: Int32Array.from(surface.partial.evaluated) } }),
     ...Object.fromEntries(measured),
+    ...approximationColumns(approximation),
   };
   for (const [name, { values }] of Object.entries(columns)) {
     if (values.length === size) continue;
     const expected = `${beta.length} × ${width} values`;
     throw new InvalidDataError(`${file}: ${name}`, expected, String(values.length));
   }
-  await writeArtifact(file, { columns, details: surfaceDetails(surface), provenance });
+  const details = {
+    ...surfaceDetails(surface),
+    ...(approximation === undefined ? {} : { approximation: approximationDetails(approximation) }),
+  };
+  await writeArtifact(file, { columns, details, provenance });
 }
 
 /**
@@ -72,8 +87,8 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
 export async function readSurface(file: string, expected?: Provenance): Promise<Surface | null> {
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
-  const details = parseDetails(file, artifact, surfaceDetailsSchema);
-  const { width, height, metrics, center, partial, ...facts } = details;
+  const details = parseDetails(file, artifact, fileSchema);
+  const { width, height, metrics, center, partial, approximation, ...facts } = details;
   const values = (name: string) => float64Column(file, artifact, name);
   const [alphas, betas] = [values("alpha"), values("beta")];
   if (alphas.length !== width * height) {
@@ -86,6 +101,9 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
     loss: values("loss"),
     metrics: Object.fromEntries(metrics.map((name) => [name, values(metricColumn(name))])),
     center: readCenter(center),
+    ...(approximation === undefined
+      ? {}
+      : { approximation: readApproximation(file, artifact, metrics, approximation) }),
     ...(partial === undefined
       ? {}
       : { partial: { evaluated: readEvaluated(file, artifact), budget: partial } }),
@@ -107,7 +125,7 @@ export function readCenter({
 }
 
 /** The facts of a surface beside its values, as JSON. */
-export function surfaceDetails(surface: Surface): JsonValue {
+export function surfaceDetails(surface: Surface): { readonly [key: string]: JsonValue } {
   const { alpha, beta, metrics, center, clippedShare, engine, warnings } = surface;
   const { nonFinite, lossMode, samples, partial } = surface;
   const { name, backend, batchSize, threads } = engine;
@@ -141,5 +159,7 @@ function shareDetails(share: number | null): JsonValue {
 
 /** Name of a metric's column: its own, unless a column of coordinates (or another metric's) is called so. */
 export function metricColumn(name: string): string {
-  return /^(alpha|beta|loss|curve|set|index|evaluated|metric:.*)$/s.test(name) ? `metric:${name}` : name;
+  return /^(alpha|beta|loss|curve|set|index|evaluated|metric:.*|approximation:.*)$/s.test(name)
+    ? `metric:${name}`
+    : name;
 }

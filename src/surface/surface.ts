@@ -1,5 +1,6 @@
 import type { EngineInfo, LossMode, LossValue } from "../model/loss-evaluator.js";
 import type { LandscapeWarning } from "../warning.js";
+import type { Approximation } from "./approximation.js";
 
 /**
  * Uniform grid: alpha[i] = (i − i₀)·h with alpha[i₀] = 0 exactly, covering the path and a margin.
@@ -36,6 +37,8 @@ export interface Surface extends Grid {
   /** Number of samples behind every value. */
   readonly samples: number;
   readonly engine: EngineInfo;
+  /** Of an approximate surface: how far its values may be off. Absent where every value is exact. */
+  readonly approximation?: Approximation;
   /** Absent where every grid point was evaluated. */
   readonly partial?: PartialSurface;
   readonly warnings: readonly LandscapeWarning[];

@@ -11,6 +11,12 @@ import { evaluatePlane } from "../../pipeline/plane-stage.js";
 import { surfaceFile } from "../../pipeline/result-files.js";
 import { readDirections } from "../../store/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
+import {
+  type ApproximateCommandOptions,
+  approximateOf,
+  approximationFacts,
+  approximationLines,
+} from "../approximation-facts.js";
 import { defined } from "../defined.js";
 import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
@@ -36,7 +42,8 @@ export interface SurfacePlaneOptions
     PlaneCommandOptions,
     PictureCommandOptions,
     NormalizationCommandOptions,
-    InterruptionCommandOptions {
+    InterruptionCommandOptions,
+    ApproximateCommandOptions {
   readonly plane: SlicePlane;
   readonly resume?: boolean;
   readonly seed?: number;
@@ -51,6 +58,7 @@ export async function surfacePlane(
   options: SurfacePlaneOptions,
   output: Output,
 ): Promise<void> {
+  const approximate = approximateOf(options);
   const models: ModelPoint[] = [];
   for (const reference of references) models.push(await openModelPoint(reference));
   const [first] = models;
@@ -84,6 +92,7 @@ export async function surfacePlane(
       tools.sets,
       defined({
         ...chosen,
+        approximate,
         directions,
         path,
         recalibrator,
@@ -105,7 +114,8 @@ export async function surfacePlane(
     const sets = Object.fromEntries(result.surfaces.map(({ set, surface }) => [set, facts(surface)]));
     output.result({ plane, ...sets[tools.sets[0]?.name ?? ""], sets, files });
     for (const { set, surface } of result.surfaces) {
-      for (const line of surfaceSummary(surface)) output.print(`${set}: ${line}`);
+      for (const line of [...surfaceSummary(surface), ...approximationLines(surface)])
+        output.print(`${set}: ${line}`);
     }
   } finally {
     bar.stop();
@@ -144,5 +154,5 @@ function facts(surface: Surface) {
   const named = Object.entries(metrics).map(([name, values]) => [name, rows(values)]);
   const values = { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named) };
   const rest = partial === undefined ? {} : partialFacts(surface, partial);
-  return { ...values, center, engine, nonFinite, ...rest };
+  return { ...values, center, engine, nonFinite, ...rest, ...approximationFacts(surface) };
 }

@@ -9,6 +9,12 @@ import { resultFiles } from "../../pipeline/result-files.js";
 import { openRun } from "../../store/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import { analysisProgress } from "../analysis-progress.js";
+import {
+  type ApproximateCommandOptions,
+  approximateOf,
+  approximationFacts,
+  approximationLines,
+} from "../approximation-facts.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import {
@@ -28,7 +34,8 @@ import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
 export interface SurfaceCommandOptions
   extends PlaneCommandOptions,
     EvaluationCommandOptions,
-    InterruptionCommandOptions {
+    InterruptionCommandOptions,
+    ApproximateCommandOptions {
   readonly points?: readonly [number, number];
   readonly margin?: number;
   readonly range?: string;
@@ -60,7 +67,8 @@ async function surfaceOnPca(
   output: Output,
 ): Promise<void> {
   const { center, components, weights, force, points, margin, range, resume } = options;
-  const asked = defined({ center, components, weights, force, points, margin, range });
+  const approximate = approximateOf(options);
+  const asked = defined({ center, components, weights, force, points, margin, range, approximate });
   resolveAnalyzeOptions(asked);
   const run = await openRun(directory);
   const earlier = await prepareEvaluation(options, resultFiles([run]).surface);
@@ -83,6 +91,7 @@ async function surfaceOnPca(
         points,
         margin,
         range,
+        approximate,
         resume,
         budget: budgetOf(options),
         onProgress,
@@ -112,6 +121,7 @@ function report(surface: Surface, output: Output): void {
     engine,
     nonFinite,
     ...(partial === undefined ? {} : partialFacts(surface, partial)),
+    ...approximationFacts(surface),
   });
-  for (const line of surfaceSummary(surface)) output.print(line);
+  for (const line of [...surfaceSummary(surface), ...approximationLines(surface)]) output.print(line);
 }

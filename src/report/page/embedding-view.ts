@@ -1,11 +1,13 @@
 import { init } from "../echarts.js";
 import type { EmbeddingFigure } from "../embedding-figure.js";
 import { layoutEmbedding } from "../embedding-layout.js";
-import { embeddingOption } from "../embedding-option.js";
+import { embeddingOption, embeddingSize } from "../embedding-option.js";
 import { embeddingFrames, embeddingReadout } from "../embedding-readout.js";
 import { DEFAULT_VIEW, type EmbeddingView, sceneOf } from "../embedding-scene.js";
 import { type PlacedSnapshot, placeSnapshots } from "../embedding-shapes.js";
 import { LEAST_WIDTH } from "../figure-frame.js";
+import { addElement } from "./dom.js";
+import { addDownloads } from "./downloads.js";
 import { currentTheme, onThemeChange } from "./page-theme.js";
 import { createPlayer } from "./player.js";
 import { createTooltip } from "./tooltip.js";
@@ -55,6 +57,13 @@ export function showEmbedding(place: HTMLElement, figure: EmbeddingFigure): void
     current = target;
     tooltip.show(embeddingReadout(figure, target.pathIndex, target.point), target, { isSpoken });
   };
+  const toolbar = addElement(null, "div", "toolbar");
+  place.before(toolbar);
+  // Saved as it is seen: turned, and as far as it has been played.
+  addDownloads(toolbar, figure.title, () => {
+    const saved = { parts: "chart", theme: "light", view, until } as const;
+    return { option: embeddingOption(figure, saved), size: embeddingSize(figure, saved) };
+  });
   let frame = 0;
   const turn = (azimuth: number, elevation: number): void => {
     view = {

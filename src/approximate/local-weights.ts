@@ -1,0 +1,90 @@
+import { LuDecomposition, Matrix } from "ml-matrix";
+
+/** Places on a plane. */
+export interface Places {
+  readonly x: ArrayLike<number>;
+  readonly y: ArrayLike<number>;
+}
+
+/** Neighbours from which polynomials of degree 2 are fitted exactly; fewer take lower degrees. */
+const FOR_DEGREE_2 = 10;
+const FOR_DEGREE_1 = 4;
+
+/**
+ * Returns the weights w with which Σ w·f(neighbour) interpolates a smooth f at a place: the polyharmonic spline
+ * r³ with polynomials of degree 2 (exact for quadratics), of lower degree where neighbours are few or lie badly.
+ *
+ * The weights add up to 1 and depend on places only. Cost: O(k³).
+ *
+ * @param x - the place; `y` likewise. Coordinates are steps of the grid.
+ * @param places - the k neighbours.
+ * @see Fornberg and Flyer, A Primer on Radial Basis Functions, section 5.
+ */
+export function localWeights(x: number, y: number, places: Places): Float64Array {
+  const { x: xs, y: ys } = places;
+  const count = xs.length;
+  const radius = Math.max(
+    ...Array.from({ length: count }, (_, i) => Math.hypot(xs[i] - x, ys[i] - y)),
+    1e-300,
+  );
+  const u = Array.from({ length: count }, (_, i) => (xs[i] - x) / radius);
+  const v = Array.from({ length: count }, (_, i) => (ys[i] - y) / radius);
+  const isLine = v.every((value) => value === v[0]);
+  const degrees = count >= FOR_DEGREE_2 ? [2, 1] : count >= FOR_DEGREE_1 ? [1] : [];
+  for (const degree of degrees) {
+    const weights = solveWeights(u, v, monomials(u, v, degree, isLine));
+    if (weights !== null) return weights;
+  }
+  return inverseDistances(u, v);
+}
+
+/** Values of the monomials at each neighbour, one array for each; at the place itself only the first is not 0. */
+function monomials(u: readonly number[], v: readonly number[], degree: number, isLine: boolean): number[][] {
+  const terms: ((a: number, b: number) => number)[] = [() => 1, (a) => a];
+  if (!isLine) terms.push((_, b) => b);
+  if (degree === 2) terms.push((a) => a * a);
+  if (degree === 2 && !isLine)
+    terms.push(
+      (a, b) => a * b,
+      (_, b) => b * b,
+    );
+  return terms.map((term) => u.map((value, i) => term(value, v[i])));
+}
+
+function solveWeights(u: readonly number[], v: readonly number[], terms: number[][]): Float64Array | null {
+  const count = u.length;
+  const size = count + terms.length;
+  if (terms.length > count) return null;
+  const matrix = Matrix.zeros(size, size);
+  const right = Matrix.zeros(size, 1);
+  for (let i = 0; i < count; i++) {
+    for (let j = 0; j < i; j++) {
+      const value = Math.hypot(u[i] - u[j], v[i] - v[j]) ** 3;
+      matrix.set(i, j, value);
+      matrix.set(j, i, value);
+    }
+    right.set(i, 0, Math.hypot(u[i], v[i]) ** 3);
+  }
+  terms.forEach((values, k) => {
+    values.forEach((value, i) => {
+      matrix.set(i, count + k, value);
+      matrix.set(count + k, i, value);
+    });
+  });
+  right.set(count, 0, 1);
+  const decomposition = new LuDecomposition(matrix);
+  if (decomposition.isSingular()) return null;
+  const weights = Float64Array.from(decomposition.solve(right).getColumn(0).slice(0, count));
+  const total = weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
+  // Neighbours that nearly lie on a conic leave huge weights of both signs.
+  return total < LARGEST_TOTAL ? weights : null;
+}
+
+/** Largest Σ|w| of a spline that is used: errors of the values are multiplied by it. */
+const LARGEST_TOTAL = 30;
+
+function inverseDistances(u: readonly number[], v: readonly number[]): Float64Array {
+  const inverse = Float64Array.from(u, (value, i) => 1 / Math.max(Math.hypot(value, v[i]), 1e-9) ** 2);
+  const total = inverse.reduce((sum, weight) => sum + weight, 0);
+  return inverse.map((weight) => weight / total);
+}

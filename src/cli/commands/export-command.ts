@@ -1,0 +1,65 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { EXPORT_FORMATS, type ExportFormat } from "../../export/export-options.js";
+import { exportRun } from "../../export/export-run.js";
+import { TABLE_KINDS, type TableKind } from "../../export/export-table.js";
+import { openRun } from "../../store/open-run.js";
+import { subcommand } from "../command-options.js";
+import { defined } from "../defined.js";
+import { createOutput, type Output } from "../output.js";
+import { parseCount, parsePositive } from "../parse-arguments.js";
+
+interface ExportCommandOptions {
+  readonly to: readonly ExportFormat[];
+  readonly what?: readonly TableKind[];
+  readonly out?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly scale?: number;
+  readonly theme?: "light" | "dark";
+  readonly clip?: number;
+}
+
+/** Registers `export RUN`. */
+export function addExport(program: Command): void {
+  subcommand(program, "export")
+    .description(
+      "write a run's stored surfaces, lines and paths as pictures, tables and files for other tools",
+    )
+    .argument("<run>", "run directory")
+    .addOption(
+      new Option("--to <formats...>", "formats to write").choices(EXPORT_FORMATS).makeOptionMandatory(),
+    )
+    .addOption(new Option("--what <kinds...>", "kinds of results (default: all)").choices(TABLE_KINDS))
+    .option("--out <dir>", "folder for the files (default: export in the run directory)")
+    .option("--width <px>", "width of pictures (default: 1100, of a GIF 800)", parseCount("--width", 200))
+    .option("--height <px>", "height of pictures", parseCount("--height", 200))
+    .option("--scale <n>", "pixels of PNG and GIF per px (default: 2, of a GIF 1)", parsePositive("--scale"))
+    .addOption(new Option("--theme <name>", "colours of pictures").choices(["light", "dark"]))
+    .option("--clip <loss>", "loss above which heights in VTK files are cut off", parsePositive("--clip"))
+    .action((run, options) => exportCommand(run, options, createOutput(options.json)));
+}
+
+async function exportCommand(
+  directory: string,
+  options: ExportCommandOptions,
+  output: Output,
+): Promise<void> {
+  const { to, out, width, height, scale, theme, clip, what } = options;
+  const run = await openRun(directory);
+  const { files, warnings } = await exportRun(run, {
+    formats: [...new Set(to)],
+    ...defined({
+      width,
+      height,
+      scale,
+      theme,
+      clip,
+      what,
+      directory: out === undefined ? undefined : resolve(out),
+    }),
+  }).finally(() => run.close());
+  output.warn([...run.warnings, ...warnings]);
+  output.result({ files });
+  for (const { file } of files) output.print(file);
+}

@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { startLiveView } from "../../live/start-live-view.js";
+import { subcommand } from "../command-options.js";
+import { defined } from "../defined.js";
+import { createOutput, type Output } from "../output.js";
+import { parseCount } from "../parse-arguments.js";
+
+/** Registers `watch RUN`. */
+export function addWatch(program: Command): void {
+  subcommand(program, "watch")
+    .description("show a run while another process trains it, on a page of this machine (Ctrl-C ends)")
+    .argument("<run>", "run directory")
+    .option("--port <n>", "port on 127.0.0.1 (default: any that is free)", parseCount("--port", 0))
+    .action((run, options) => watch(run, options, createOutput(options.json)));
+}
+
+/** `watch RUN`: serves the page until the process is interrupted. */
+async function watch(directory: string, options: { readonly port?: number }, output: Output): Promise<void> {
+  const { port } = options;
+  const view = await startLiveView(directory, defined({ port }));
+  const ended = interrupted();
+  output.result({ url: view.url });
+  output.print(view.url);
+  output.note("Ctrl-C ends");
+  await ended;
+  await view.close();
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}

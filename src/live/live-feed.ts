@@ -1,0 +1,191 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cleanText } from "../report/clean-text.js";
+import { encodeNumber } from "../report/json-number.js";
+import type { SnapshotInfo } from "../store/run.js";
+import type { LivePoint, LiveState } from "./live-state.js";
+import { RunFollower } from "./run-follower.js";
+import { RunningGram } from "./running-gram.js";
+import { type RunningPlane, runningPlane } from "./running-plane.js";
+import { createThetaCache } from "./theta-cache.js";
+
+/** How a run directory is followed. */
+export interface LiveFeedOptions {
+  /**
+   * Share of this thread's time that may be spent while the run is being written, counted from the beginning;
+   * default 1, no limit.
+   */
+  readonly share?: number;
+  /** Milliseconds between looks at the directory; default 200. */
+  readonly interval?: number;
+}
+
+/** Points of the curves at most. */
+const MOST_POINTS = 2000;
+/** Milliseconds of work on the plane before what is known is published. */
+const PUBLISH_AFTER = 250;
+/** Milliseconds of work that are free: loading and compiling this code takes some before the first picture. */
+const FREE_WORK = 1000;
+
+/**
+ * Follows a run directory and tells, again and again, what its live page shows.
+ *
+ * Curves come with every look; the plane follows at its own pace, snapshot by snapshot: where this thread has
+ * been busy for more than its share of the time it waits, as long as the run is being written, so that
+ * training beside it keeps its processor.
+ */
+export class LiveFeed {
+  readonly #follower: RunFollower;
+  readonly #share: number;
+  readonly #interval: number;
+  readonly #stop = new AbortController();
+  #begun = 0;
+  #busyBefore = 0;
+  #generation = 0;
+  #gram: RunningGram;
+  #cache: ReturnType<typeof createThetaCache>;
+  #added = 0;
+  #leftOut = 0;
+  #plane: RunningPlane | null = null;
+  #problem: string | null = null;
+
+  /** @param directory - absolute path of the run. */
+  constructor(directory: string, options: LiveFeedOptions = {}) {
+    this.#follower = new RunFollower(directory);
+    this.#share = options.share ?? 1;
+    this.#interval = options.interval ?? 200;
+    this.#cache = createThetaCache((step) => this.#follower.readTheta(step));
+    this.#gram = new RunningGram(this.#cache.read);
+  }
+
+  /**
+   * Looks once, before there is anybody to tell.
+   *
+   * @throws {@link RunStateError} if there is no run; {@link FormatError} if a file is damaged.
+   */
+  async begin(): Promise<void> {
+    await this.#follower.look();
+    this.#startOver();
+  }
+
+  /**
+   * Follows the run until `close`; never throws: what cannot be read becomes a note, and is tried again.
+   *
+   * @param publish - called with the state now, and with every new one.
+   */
+  async follow(publish: (state: LiveState) => void): Promise<void> {
+    publish(this.#state());
+    this.#begun = performance.now();
+    this.#busyBefore = performance.eventLoopUtilization().active;
+    while (!this.#stop.signal.aborted) {
+      const didWork = await this.#workOnce(publish);
+      await this.#sleep(didWork ? 0 : this.#interval);
+    }
+  }
+
+  /** Ends `follow`. */
+  close(): void {
+    this.#stop.abort();
+  }
+
+  /** Returns whether there was something to do. */
+  async #workOnce(publish: (state: LiveState) => void): Promise<boolean> {
+    try {
+      const isNew = await this.#follower.look();
+      if (this.#follower.generation !== this.#generation) this.#startOver();
+      const isPlaneNew = await this.#addRows();
+      const isMended = this.#problem !== null;
+      this.#problem = null;
+      if (isNew || isPlaneNew || isMended) publish(this.#state());
+      return isPlaneNew;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      if (problem !== this.#problem) {
+        this.#problem = problem;
+        publish(this.#state());
+      }
+      return false;
+    }
+  }
+
+  /** Takes up snapshots that are not on the plane yet, for a moment; returns whether there was one. */
+  async #addRows(): Promise<boolean> {
+    const { snapshots } = this.#follower;
+    const start = performance.now();
+    if (this.#added >= snapshots.length || !this.#mayWork()) return false;
+    while (this.#added < snapshots.length && !this.#stop.signal.aborted) {
+      const step = this.#added;
+      const theta = await this.#follower.readTheta(step);
+      if (await this.#gram.add(step, theta)) this.#cache.keep(step, theta);
+      else this.#leftOut++;
+      this.#added++;
+      if (performance.now() - start > PUBLISH_AFTER || !this.#mayWork()) break;
+    }
+    this.#plane = runningPlane(this.#gram.rows, this.#plane);
+    return true;
+  }
+
+  #mayWork(): boolean {
+    if (this.#share >= 1 || !this.#follower.isInUse) return true;
+    const busy = performance.eventLoopUtilization().active - this.#busyBefore;
+    return busy <= FREE_WORK + this.#share * (performance.now() - this.#begun);
+  }
+
+  #startOver(): void {
+    this.#generation = this.#follower.generation;
+    this.#cache = createThetaCache((step) => this.#follower.readTheta(step));
+    this.#gram = new RunningGram(this.#cache.read);
+    this.#added = 0;
+    this.#leftOut = 0;
+    this.#plane = null;
+  }
+
+  #state(): LiveState {
+    const { manifest, snapshots, isInUse } = this.#follower;
+    const { epochs } = manifest?.resumes?.at(-1)?.fit ?? manifest?.fit ?? {};
+    return {
+      version: 1,
+      name: cleanText(manifest?.name ?? ""),
+      status: isInUse ? "recording" : "idle",
+      epochs: typeof epochs === "number" ? epochs : null,
+      snapshots: snapshots.length,
+      points: thinned(snapshots).map(toPoint),
+      plane: this.#plane,
+      planeStride: this.#gram.stride,
+      notes: this.#notes(),
+    };
+  }
+
+  #notes(): string[] {
+    const count = this.#leftOut;
+    const left = count === 1 ? "1 snapshot is" : `${count} snapshots are`;
+    return [
+      ...(count > 0 ? [`${left} not on the plane: weights that are not finite.`] : []),
+      ...(this.#problem === null ? [] : [cleanText(this.#problem)]),
+    ];
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    try {
+      // Not a reason for the process to stay: a server is, where one is wanted.
+      await sleep(ms, undefined, { signal: this.#stop.signal, ref: false });
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
+    }
+  }
+}
+
+function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
+  const stride = Math.ceil(snapshots.length / MOST_POINTS);
+  return stride <= 1 ? snapshots : snapshots.filter((_, i) => i % stride === 0 || i === snapshots.length - 1);
+}
+
+function toPoint({ step, epoch, iteration, learningRate, logs }: SnapshotInfo): LivePoint {
+  return {
+    step,
+    epoch,
+    iteration,
+    learningRate: encodeNumber(learningRate),
+    logs: Object.entries(logs).map(([name, value]) => [cleanText(name), encodeNumber(value)] as const),
+  };
+}

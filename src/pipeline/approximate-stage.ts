@@ -1,0 +1,81 @@
+import { stat } from "node:fs/promises";
+import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
+import { approximateSurface } from "../approximate/approximate-surface.js";
+import type { LossEvaluator } from "../model/loss-evaluator.js";
+import { type Provenance, provenanceDigest } from "../store/provenance.js";
+import { readSurface, writeSurface } from "../store/surface-file.js";
+import type { PointPolicy } from "../surface/point-policy.js";
+import type { SlicePoints } from "../surface/slice-map.js";
+import type { Grid, Surface } from "../surface/surface.js";
+
+/** What an approximate surface is computed with, and what the exact one would be. */
+export interface ApproximateStageParts {
+  readonly evaluator: LossEvaluator;
+  readonly points: SlicePoints;
+  readonly grid: Grid;
+  /** Where the exact surface would be stored, and its provenance. */
+  readonly file: string;
+  readonly provenance: Provenance;
+  readonly approximate: ApproximateOptions;
+  readonly force: boolean;
+  readonly policy?: PointPolicy;
+  readonly signal?: AbortSignal;
+  /** Called with what is done and all that may be, in points of the exact surface. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Approximates a surface, or reads it where it is up to date. It has a file of its own beside the exact one's,
+ * and its settings are in its provenance, so that neither is ever taken for the other. An exact surface that is
+ * complete and up to date is returned instead.
+ */
+export async function approximateStage(
+  parts: ApproximateStageParts,
+): Promise<{ readonly surface: Surface; readonly digest: string }> {
+  const { evaluator, points, grid, file, approximate, force, policy, signal, onProgress } = parts;
+  const provenance = approximateProvenance(parts);
+  const exact = force ? null : await readSurface(file, parts.provenance);
+  if (exact !== null && exact.partial === undefined) {
+    return { surface: exact, digest: provenanceDigest(parts.provenance) };
+  }
+  const digest = provenanceDigest(provenance);
+  const own = approximateFile(file);
+  const stored = force ? null : await readSurface(own, provenance);
+  if (stored !== null) return { surface: stored, digest };
+  const { samples } = evaluator;
+  const surface = await approximateSurface(evaluator, points, grid, {
+    ...approximate,
+    ...(policy === undefined ? {} : { policy }),
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: (spent, budget) => onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
+  });
+  await writeSurface(own, surface, provenance);
+  return { surface, digest };
+}
+
+function approximateProvenance({ provenance, approximate }: ApproximateStageParts): Provenance {
+  const { seed = 0, subsample = null } = approximate;
+  const settings = { ...checkApproximateOptions(approximate), subsample, seed, version: 1 };
+  return { ...provenance, options: { ...provenance.options, approximate: settings } };
+}
+
+/** Where an approximate surface is stored: beside the exact one. */
+export function approximateFile(file: string): string {
+  return file.replace(/\.arrow$/, ".approximate.arrow");
+}
+
+/** The file of the surface that was stored last, the exact or the approximate one. */
+export async function latestSurfaceFile(file: string): Promise<string> {
+  const other = approximateFile(file);
+  const [exact, approximate] = await Promise.all([timeOf(file), timeOf(other)]);
+  return approximate > exact ? other : file;
+}
+
+async function timeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Number.NEGATIVE_INFINITY;
+    throw error;
+  }
+}

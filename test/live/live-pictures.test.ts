@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import { liveCurves } from "../../src/live/live-curves.js";
+import { livePlaneCaption, livePlaneHeight, livePlaneOption } from "../../src/live/live-plane.js";
+import type { LiveState } from "../../src/live/live-state.js";
+import { renderSvg } from "../../src/report/render-svg.js";
+
+/** A state of `count` snapshots on a parabola; the rate falls to a tenth at step 3. */
+function sampleState(count: number): LiveState {
+  const steps = Array.from({ length: count }, (_, i) => i);
+  return {
+    version: 1,
+    name: "live <b>run</b>",
+    status: "recording",
+    epochs: 10,
+    snapshots: count,
+    points: steps.map((step) => ({
+      step,
+      epoch: step,
+      iteration: 10 * step,
+      learningRate: step < 3 ? 0.1 : 0.01,
+      logs: step === 0 ? [] : [["loss", 1 / step]],
+    })),
+    plane: {
+      steps,
+      alpha: steps.map((i) => 2 * i),
+      beta: steps.map((i) => i * (count - i)),
+      explainedVarianceRatio: [0.8, 0.15],
+      randomWalkBaseline: [0.6, 0.17],
+    },
+    planeStride: 1,
+    notes: [],
+  };
+}
+
+describe("livePlaneOption", () => {
+  test.each([280, 390, 1100])("draws every snapshot inside the picture, %i px wide", (width) => {
+    const state = sampleState(6);
+    const plane = state.plane;
+    if (plane === null) throw new Error("no plane");
+    const height = livePlaneHeight(width);
+    const svg = renderSvg(livePlaneOption(state, plane, { width, theme: "light" }), { width, height });
+    // The red one is the drop of the rate; the colours are those of the report.
+    expect(svg.match(/fill="#d00000"/g)?.length).toBe(1);
+    expect(svg.match(/fill="#0072b2"/g)?.length).toBeGreaterThanOrEqual(6);
+    expect(svg).toContain("PC 1: 80");
+    for (const [, x] of svg.matchAll(/translate\(([\d.]+)/g)) expect(Number(x)).toBeLessThanOrEqual(width);
+  });
+
+  test("a path that does not move is drawn all the same", () => {
+    const state = sampleState(3);
+    const plane = { ...(state.plane as NonNullable<LiveState["plane"]>), alpha: [0, 0, 0], beta: [0, 0, 0] };
+    const svg = renderSvg(livePlaneOption(state, plane, { width: 500, theme: "dark" }), {
+      width: 500,
+      height: 300,
+    });
+    expect(svg).not.toContain("NaN");
+  });
+});
+
+test("the caption says what is on the plane, what is not, and the baseline", () => {
+  const state = sampleState(6);
+  expect(livePlaneCaption(state)).toContain(
+    "holds 80 % and 15 % of its variance; a random walk with the same steps would have 60 % and 17 %",
+  );
+  expect(livePlaneCaption({ ...state, plane: null })).toBe("The plane needs three snapshots.");
+  expect(livePlaneCaption({ ...state, planeStride: 4, snapshots: 9 })).toContain(
+    "Every 4th snapshot and the newest are on it. 3 newer to come.",
+  );
+});
+
+test("the curves show what was logged, and the learning rate", () => {
+  const figure = liveCurves(sampleState(5));
+  expect(figure.panels.map(({ title }) => title)).toEqual(["Loss", "Learning rate"]);
+  expect(figure.panels[1]?.series[0]?.y).toEqual([0.1, 0.1, 0.1, 0.01, 0.01]);
+  expect(liveCurves({ ...sampleState(1) }).panels.map(({ title }) => title)).toEqual(["Learning rate"]);
+});

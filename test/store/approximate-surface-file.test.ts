@@ -1,0 +1,65 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { approximateSurface } from "../../src/approximate/approximate-surface.js";
+import { approximateStage } from "../../src/pipeline/approximate-stage.js";
+import { captionSentences } from "../../src/report/figure-caption.js";
+import type { Provenance } from "../../src/store/provenance.js";
+import { readSurface, writeSurface } from "../../src/store/surface-file.js";
+import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
+import { createGrid } from "../../src/surface/grid.js";
+import { LANDSCAPES } from "../approximate/landscapes.js";
+import { PLANE, sampleFunction } from "../approximate/sample-function.js";
+import { temporaryFolders } from "../support/tiny-training.js";
+
+const newFolder = temporaryFolders();
+const axis = { from: -1, to: 1, points: 15 };
+const grid = createGrid({ range: { alpha: axis, beta: axis } });
+const provenance: Provenance = { kind: "surface", version: 1, options: {}, seed: null, inputs: {} };
+const evaluator = sampleFunction(LANDSCAPES.bowl(1), 400);
+
+test("an approximate surface comes back bit for bit, an exact one without an approximation", async () => {
+  const file = join(newFolder(), "surface.arrow");
+  const surface = await approximateSurface(evaluator, PLANE, grid);
+  await writeSurface(file, surface, provenance);
+  expect(await readSurface(file, provenance)).toEqual(surface);
+  const exact = await evaluateSurface(evaluator, PLANE, grid);
+  await writeSurface(file, exact, provenance);
+  expect(await readSurface(file, provenance)).toEqual(exact);
+});
+
+test("a stored approximation is read again, but not for other settings nor as the exact surface", async () => {
+  const file = join(newFolder(), "pca.arrow");
+  const stage = (tolerance: number) =>
+    approximateStage({
+      evaluator,
+      points: PLANE,
+      grid,
+      file,
+      provenance,
+      approximate: { tolerance },
+      force: false,
+    });
+  const { surface, digest } = await stage(0.01);
+  const before = evaluator.evaluated();
+  expect((await stage(0.01)).surface).toEqual(surface);
+  expect(evaluator.evaluated()).toBe(before);
+  expect((await stage(0.05)).digest).not.toBe(digest);
+  expect(evaluator.evaluated()).toBeGreaterThan(before);
+  expect(await readSurface(file, provenance)).toBeNull();
+  expect(await readSurface(file.replace(".arrow", ".approximate.arrow"), provenance)).toBeNull();
+  rmSync(file, { force: true });
+});
+
+test("the caption says how large the error is", async () => {
+  const surface = await approximateSurface(evaluator, PLANE, grid);
+  const facts = {
+    surface,
+    scale: { kind: "linear", levels: [1, 2] },
+    interpolation: "cubic",
+    paths: [],
+  } as const;
+  const caption = captionSentences({ ...facts, lossName: "loss", dataName: null }).join(" ");
+  expect(caption).toMatch(/Approximate, error of the loss at most .+ \(.+ of its range\) on 95 % of points/);
+  expect(caption).toContain("between 15 × 15 grid points");
+});

@@ -166,6 +166,11 @@ export { type ExportedFile, type ExportResult, exportRun } from "./export/export
 export type { TableKind } from "./export/export-table.js";
 export type { PathAnimationOptions } from "./export/path-animation.js";
 export { type RenderGifOptions, renderGif } from "./export/render-gif.js";
+// Jumps
+export { type JumpStudy, jumpAndRetrain } from "./jump/jump-and-retrain.js";
+export type { JumpData, JumpOptions } from "./jump/jump-options.js";
+export type { Jump, JumpRun } from "./jump/jump-run.js";
+export type { RetrainOptimizerName } from "./jump/retrain-optimizer.js";
 export type { LiveFeedOptions } from "./live/live-feed.js";
 export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";

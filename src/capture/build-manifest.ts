@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
 import type { ParameterLayout } from "../params/layout.js";
 import type { RunDescription, RunManifest } from "../store/manifest.js";
+import type { Provenance } from "../store/provenance.js";
 import { ownPackageVersion } from "./package-version.js";
 import type { TrainingFacts } from "./training-facts.js";
 
@@ -9,6 +10,8 @@ import type { TrainingFacts } from "./training-facts.js";
 export interface ManifestParts extends Pick<RunManifest, "name" | "dtype" | "seed"> {
   readonly layout: ParameterLayout;
   readonly facts: TrainingFacts;
+  /** What the run is made from. Default none. */
+  readonly provenance?: Provenance | undefined;
 }
 
 /**
@@ -16,7 +19,14 @@ export interface ManifestParts extends Pick<RunManifest, "name" | "dtype" | "see
  *
  * @throws {@link BackendError} if the backend is still starting.
  */
-export function buildManifest({ name, layout, dtype, seed, facts }: ManifestParts): RunDescription {
+export function buildManifest({
+  name,
+  layout,
+  dtype,
+  seed,
+  facts,
+  provenance,
+}: ManifestParts): RunDescription {
   const backend = currentBackend();
   const { model, optimizer, loss, metrics, fit } = facts;
   return {
@@ -37,5 +47,6 @@ export function buildManifest({ name, layout, dtype, seed, facts }: ManifestPart
     fit,
     backend: { name: backend.name, package: backend.package, reason: backend.reason },
     seed,
+    ...(provenance === undefined ? {} : { provenance }),
   };
 }

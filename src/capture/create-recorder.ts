@@ -6,7 +6,7 @@ import { type BoundWeights, bindModel, bindVariables } from "../params/bound-wei
 import { layoutOfModel } from "../params/layout-of-model.js";
 import { layoutOfVariables, type VariableCollection } from "../params/layout-of-variables.js";
 import { decodeSnapshot } from "../store/decode-snapshot.js";
-import type { JsonValue } from "../store/provenance.js";
+import type { JsonValue, Provenance } from "../store/provenance.js";
 import { createRunWriter } from "../store/run-writer.js";
 import { snapshotPath } from "../store/snapshot-path.js";
 import { buildManifest } from "./build-manifest.js";
@@ -32,6 +32,8 @@ export interface TrajectoryRecorderOptions extends CaptureOptions {
   readonly metrics?: JsonValue;
   /** Settings of the training, for the manifest: epochs, batchSize, … Default none. */
   readonly fit?: FitParameters;
+  /** What the run is made from, for the manifest: of trainings that are computed results. Default none. */
+  readonly provenance?: Provenance;
 }
 
 /**
@@ -60,7 +62,8 @@ export async function createTrajectoryRecorder(
   const facts = trainingFacts(options, optimizer);
   const { dtype = "float32", overwrite = false, resume = false, seed = null } = options;
   const path = resolve(options.directory);
-  const manifest = buildManifest({ name: options.name ?? basename(path), layout, dtype, seed, facts });
+  const name = options.name ?? basename(path);
+  const manifest = buildManifest({ name, layout, dtype, seed, facts, provenance: options.provenance });
   if (overwrite || resume) await closeOpenRecorder(path);
   const writer = await createRunWriter(path, manifest, { overwrite, resume });
   const { sink, warnings } = createSink(writer.target);

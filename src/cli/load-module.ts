@@ -11,8 +11,10 @@ export interface DataModule {
   readonly loadData: () => EvaluationData | Promise<EvaluationData>;
   /** The compiled model, for models with custom layers, losses or metrics. Optional. */
   readonly loadModel?: () => tf.LayersModel | Promise<tf.LayersModel>;
-  /** A held-out set, for commands with `--test`. Optional. */
+  /** A held-out set, for `jump` and commands with `--test`. Optional. */
   readonly loadTestData?: () => EvaluationData | Promise<EvaluationData>;
+  /** A set to choose settings by, for `jump`. Optional. */
+  readonly loadValidationData?: () => EvaluationData | Promise<EvaluationData>;
   /** A short name of the evaluation set for captions, e.g. "2,000 training images of MNIST". Optional. */
   readonly dataName?: string;
 }
@@ -41,11 +43,11 @@ export async function loadDataModule(path: string): Promise<DataModule> {
   return loaded as unknown as DataModule;
 }
 
-/** Calls a module's `loadData` (or `loadTestData`) and says where an error came from. */
+/** Calls a module's `loadData` (or one of the others) and says where an error came from. */
 export async function loadEvaluationData(
   module: DataModule,
   path: string,
-  name: "loadData" | "loadTestData" = "loadData",
+  name: "loadData" | "loadTestData" | "loadValidationData" = "loadData",
 ): Promise<EvaluationData> {
   const where = `--data ${path}: ${name}()`;
   const load = module[name];

@@ -18,6 +18,7 @@ import { addEmbed } from "./commands/embed-command.js";
 import { addExport } from "./commands/export-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
+import { addJump } from "./commands/jump-command.js";
 import { pca } from "./commands/pca.js";
 import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
@@ -56,6 +57,7 @@ function createProgram(): Command {
   addInterpolate(program);
   addLine(program);
   addWeights(program);
+  addJump(program);
   addEmbed(program);
   addExport(program);
   addWatch(program);

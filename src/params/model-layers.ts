@@ -23,14 +23,21 @@ interface LayerParts {
  * opened; an LSTM (GRU, SimpleRNN, ConvLSTM2D) counts as one layer with its cell inside.
  */
 export function owningLayers(root: tf.layers.Layer): OwningLayer[] {
-  const found: OwningLayer[] = [];
+  return innermostLayers(root)
+    .filter(({ weights }) => weights.length > 0)
+    .map((layer) => ({ layer, type: layer.getClassName() }));
+}
+
+/** Lists the layers that hold no other layers, with or without weights, as {@link owningLayers} does. */
+export function innermostLayers(root: tf.layers.Layer): tf.layers.Layer[] {
+  const found: tf.layers.Layer[] = [];
   const seen = new Set<tf.layers.Layer>();
   const visit = (layer: tf.layers.Layer): void => {
     if (seen.has(layer)) return;
     seen.add(layer);
     const parts = innerLayers(layer);
     if (parts.length > 0) for (const part of parts) visit(part);
-    else if (layer.weights.length > 0) found.push({ layer, type: layer.getClassName() });
+    else found.push(layer);
   };
   visit(root);
   return found;

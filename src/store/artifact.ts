@@ -13,7 +13,7 @@ import {
 import { type ArrowLayout, readArrowLayout } from "./arrow-layout.js";
 import type { ByteReader } from "./byte-reader.js";
 import { checkFormat, issueText } from "./format-version.js";
-import { jsonObjectSchema, jsonValueSchema } from "./json-schema.js";
+import { jsonValueSchema, provenanceSchema } from "./json-schema.js";
 import { canonicalJson, type JsonValue, type Provenance, provenanceDigest } from "./provenance.js";
 
 /** Values of a column: numbers, flat and row-major, or strings. */
@@ -36,16 +36,6 @@ export interface Artifact {
 
 const format = "tfjs-landscape-artifact";
 const formatVersion = 1;
-
-/** {@link Provenance} as JSON. */
-const provenanceSchema: z.ZodType<Provenance> = z.object({
-  kind: z.string().min(1),
-  version: z.number(),
-  options: jsonObjectSchema,
-  seed: z.number().nullable(),
-  inputs: z.record(z.string(), z.string()),
-  chosen: z.exactOptional(jsonObjectSchema),
-});
 
 const metadataSchema = z.object({
   provenance: z.string(),

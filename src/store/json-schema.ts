@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { JsonValue } from "./provenance.js";
+import type { JsonValue, Provenance } from "./provenance.js";
 
 /** Any JSON value. */
 export const jsonValueSchema: z.ZodType<JsonValue> = z.json();
@@ -26,3 +26,13 @@ export function jsonNumber(value: number): number | string {
 
 /** {@link LandscapeWarning} records. */
 export const warningsSchema = z.array(z.object({ code: z.string(), message: z.string() }));
+
+/** {@link Provenance} as it is stored. */
+export const provenanceSchema: z.ZodType<Provenance> = z.object({
+  kind: z.string().min(1),
+  version: z.number(),
+  options: jsonObjectSchema,
+  seed: z.number().nullable(),
+  inputs: z.record(z.string(), z.string()),
+  chosen: z.exactOptional(jsonObjectSchema),
+});

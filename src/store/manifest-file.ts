@@ -6,7 +6,7 @@ import { toJson } from "../json.js";
 import type { ParameterLayout } from "../params/layout.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { checkFormat, issueText } from "./format-version.js";
-import { jsonObjectSchema, jsonValueSchema } from "./json-schema.js";
+import { jsonObjectSchema, jsonValueSchema, provenanceSchema } from "./json-schema.js";
 import type { RunDescription, RunManifest } from "./manifest.js";
 
 /** `format` of run.json. */
@@ -58,6 +58,7 @@ const manifestSchema = z.object({
   fit: jsonObjectSchema,
   backend: backendSchema,
   seed: z.number().nullable(),
+  provenance: provenanceSchema.optional(),
   resumes: z
     .array(
       z.object({

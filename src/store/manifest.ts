@@ -1,5 +1,5 @@
 import type { ParameterLayout } from "../params/layout.js";
-import type { JsonValue } from "./provenance.js";
+import type { JsonValue, Provenance } from "./provenance.js";
 
 /** Contents of run.json. */
 export interface RunManifest {
@@ -30,6 +30,8 @@ export interface RunManifest {
   readonly backend: { readonly name: string; readonly package: string; readonly reason: string };
   /** Seed that the user declared, or null. */
   readonly seed: number | null;
+  /** What a run that this package trained by itself was made from (jumps). Absent for trainings of the user's. */
+  readonly provenance?: Provenance;
   /** One entry for each time that the run was resumed. Absent if it never was. */
   readonly resumes?: readonly RunResume[];
 }

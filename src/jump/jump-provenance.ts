@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import type { LossEvaluator } from "../model/loss-evaluator.js";
+import { canonicalJson, type JsonValue, type Provenance } from "../store/provenance.js";
+import type { Jump } from "./jump-run.js";
+import type { JumpSource } from "./jump-source.js";
+
+/** Raised when jumps of equal options would come out differently. */
+const VERSION = 1;
+
+/** What all jumps of one call have in common, for their provenance. */
+export interface JumpOrigin {
+  /** sha-256 digests by name. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, JsonValue>>;
+}
+
+/**
+ * Returns what jumps are made from: digests of θ*, layout, model and data, and every option that counts.
+ *
+ * @param evaluators - by the name of the set.
+ * @param backend - its name: retraining on another one gives other bits.
+ */
+export function jumpOrigin(
+  { recipe, theta, layout }: Omit<JumpSource, "sets">,
+  evaluators: Readonly<Record<string, LossEvaluator>>,
+  backend: string,
+): JumpOrigin {
+  const { epochs, batchSize, optimizer, weightDecay, loss, direction } = recipe;
+  const { ignore, normalize, oneDimensional } = direction;
+  const data = Object.entries(evaluators).map(([name, { dataDigest }]) => [name, dataDigest]);
+  return {
+    inputs: {
+      weights: createHash("sha256").update(bytesOf(theta)).digest("hex"),
+      layout: layout.digest,
+      model: evaluators.train?.modelDigest ?? "",
+      ...Object.fromEntries(data),
+    },
+    options: {
+      epochs,
+      batchSize,
+      optimizer: { className: optimizer.className, config: optimizer.config },
+      weightDecay,
+      loss,
+      direction: { normalize, ignore: [...ignore].sort(), oneDimensional },
+      backend,
+    },
+  };
+}
+
+/** Returns the provenance of one jump. */
+export function jumpProvenance({ seed, step }: Jump, { inputs, options }: JumpOrigin): Provenance {
+  return { kind: "jump", version: VERSION, options: { ...options, step }, seed, inputs };
+}
+
+/** Names what differs between two provenances: `{ name: [stored, expected] }`, as short texts. */
+export function provenanceDifferences(
+  stored: Provenance,
+  expected: Provenance,
+): Record<string, readonly [string, string]> {
+  const [a, b] = [facts(stored), facts(expected)];
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return Object.fromEntries(
+    names.filter((name) => a[name] !== b[name]).map((name) => [name, [a[name] ?? "none", b[name] ?? "none"]]),
+  );
+}
+
+/** Every fact of a provenance by name, digests shortened. */
+function facts({ kind, version, options, seed, inputs }: Provenance): Record<string, string> {
+  const shown = Object.entries(options).map(([name, value]) => [name, canonicalJson(value)]);
+  const digests = Object.entries(inputs).map(([name, digest]) => [name, digest.slice(0, 12)]);
+  return {
+    kind,
+    version: String(version),
+    seed: String(seed),
+    ...Object.fromEntries([...shown, ...digests]),
+  };
+}
+
+function bytesOf(theta: Float32Array): Uint8Array {
+  return new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength);
+}

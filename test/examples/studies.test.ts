@@ -1,0 +1,99 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { corruptLabels, loadImages, shuffledBatches } from "../../examples/studies/labelled-images.js";
+import { openRun } from "../../src/store/open-run.js";
+import { useTestBackend } from "../support/backend.js";
+
+// Runs the studies against the compiled package: `npm run build` first.
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const jiti = join(root, "node_modules/jiti/lib/jiti-cli.mjs");
+const folder = mkdtempSync(join(tmpdir(), "landscape-studies-"));
+
+beforeAll(async () => {
+  await useTestBackend();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function study(name: string): { readonly out: string; readonly lines: readonly string[] } {
+  const out = join(folder, name);
+  const args = [jiti, join(root, `examples/studies/${name}.ts`), "--quick", "--out", out];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  expect(status, stderr).toBe(0);
+  return { out, lines: readFileSync(join(out, "results.txt"), "utf8").trim().split("\n") };
+}
+
+function digits(labels: tf.Tensor2D): number[] {
+  return Array.from(labels.argMax(1).dataSync());
+}
+
+describe("the studies' data", () => {
+  test("a share of the labels is replaced by other digits, by the seed", () => {
+    const truth = loadImages("train", 400);
+    expect(truth.xs.shape).toEqual([400, 196]);
+    const wrong = corruptLabels(truth, 0.5, 1);
+    const changed = digits(wrong.ys).filter((digit, i) => digit !== digits(truth.ys)[i]);
+    expect(changed.length / 400).toBeGreaterThan(0.42);
+    expect(changed.length / 400).toBeLessThan(0.58);
+    expect(digits(corruptLabels(truth, 0.5, 1).ys)).toEqual(digits(wrong.ys));
+    expect(digits(corruptLabels(truth, 0, 1).ys)).toEqual(digits(truth.ys));
+    const all = digits(corruptLabels(truth, 1, 2).ys);
+    expect(all.some((digit, i) => digit === digits(truth.ys)[i])).toBe(false);
+  });
+
+  test("batches hold every image once an epoch, in another order each time", async () => {
+    const images = loadImages("train", 50);
+    const epochs = shuffledBatches(images, 16, 3);
+    const pass = async () => {
+      const seen: number[][] = [];
+      await epochs.forEachAsync((batch) => {
+        seen.push(digits((batch as unknown as typeof images).ys));
+      });
+      return seen;
+    };
+    const [first, second] = [await pass(), await pass()];
+    expect(first.map(({ length }) => length)).toEqual([16, 16, 16, 2]);
+    expect(first.flat().sort()).toEqual(digits(images.ys).sort());
+    expect(second).not.toEqual(first);
+  });
+});
+
+describe("studies with --quick", () => {
+  test("memorization: jumps around both optima, their embeddings and numbers", async () => {
+    const { out, lines } = study("memorization");
+    for (const name of ["good", "memorizing"]) {
+      expect(lines.some((line) => line.startsWith(`${name}, the optimum: training loss`))).toBe(true);
+      for (const seed of [0, 1]) {
+        const run = await openRun(join(out, `${name}-jumps`, `seed-${seed}_step-0.5`));
+        expect(Object.keys(run.snapshots[0]?.logs ?? {})).toContain("test_loss");
+      }
+    }
+    for (const name of ["good", "memorizing", "both"]) {
+      const quality = lines.filter((line) => line.startsWith(name) && line.includes("trustworthiness"));
+      expect(quality).toHaveLength(name === "both" ? 2 : 4);
+      expect(lines.some((line) => line.startsWith(`${name}, test loss:`) && line.includes("basins"))).toBe(
+        true,
+      );
+      expect(existsSync(join(out, `${name}-phate-test-loss.png`))).toBe(true);
+    }
+    expect(existsSync(join(out, "report.html"))).toBe(true);
+  }, 180_000);
+
+  test("initialisations: SGD and Adam from each start in one embedding", async () => {
+    const { out, lines } = study("initialisations");
+    expect(lines.filter((line) => /^(SGD|Adam), initialisation [12]: train loss/.test(line))).toHaveLength(4);
+    const [sgd, adam, other] = await Promise.all(
+      ["sgd-initialisation-1", "adam-initialisation-1", "sgd-initialisation-2"].map(async (name) =>
+        (await openRun(join(out, name))).readTheta(0),
+      ),
+    );
+    expect(adam).toEqual(sgd);
+    expect(other).not.toEqual(sgd);
+    expect(existsSync(join(out, "initialisations-phate-training-loss.png"))).toBe(true);
+    expect(existsSync(join(out, "report.html"))).toBe(true);
+  }, 180_000);
+});

@@ -1,8 +1,8 @@
 import type { EChartsOption } from "echarts";
 import { init, setPlatformAPI } from "../../report/echarts.js";
+import { LEAST_WIDTH } from "../../report/figure-frame.js";
 import { measureText } from "../../report/measure-text.js";
 import type { ThemeName } from "../../report/palette.js";
-import { LEAST_WIDTH } from "../../report/trajectory-layout.js";
 
 /** A picture for a width and a theme. */
 export interface Drawing {

@@ -16,4 +16,4 @@ use([
   CanvasRenderer,
 ]);
 
-export { init, setPlatformAPI } from "../echarts.js";
+export { init } from "../echarts.js";

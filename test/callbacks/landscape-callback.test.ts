@@ -29,7 +29,13 @@ describe("landscapeCallback", () => {
     await model.fit(xs, ys, { epochs: 3, verbose: 0, callbacks: [callback] });
     expect(callback.error).toBeNull();
     expect(tf.memory().numTensors).toBe(before);
-    expect(callback.files.map((file) => basename(file))).toEqual(["plot.svg", "plot.png", "report.html"]);
+    expect(callback.files.map((file) => basename(file))).toEqual([
+      "plot.svg",
+      "plot.png",
+      "plot-3d.svg",
+      "plot-3d.png",
+      "report.html",
+    ]);
     for (const file of callback.files) expect(existsSync(file)).toBe(true);
     const run = await openRun(directory);
     const final = await run.readTheta(run.snapshots.length - 1);

@@ -148,7 +148,7 @@ describe("exportRun", () => {
     [{ formats: [] }, "formats: expected some of svg, png, gif, csv, npz, vtk, got none"],
     [{ formats: ["pdf"] }, 'formats: expected some of svg, png, gif, csv, npz, vtk, got "pdf"'],
     [{ formats: ["csv"], what: ["x"] }, "what: expected some of surface"],
-    [{ formats: ["png"], width: -1 }, "width: expected a number above 0, got -1"],
+    [{ formats: ["png"], width: -1 }, "width: expected a positive number, got -1"],
     [{ formats: ["gif"], scale: 9 }, "scale: expected at most 4, got 9"],
     [{ formats: ["svg"], theme: "pink" }, 'theme: expected "light" or "dark", got "pink"'],
   ])("refuses %j", async (options, message) => {

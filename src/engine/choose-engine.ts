@@ -17,6 +17,7 @@ import { createOnnxEngine } from "./onnx/onnx-engine.js";
 import { loadOnnxRuntime, requireOnnxRuntime } from "./onnx/onnx-package.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 import { UnsupportedError } from "./plan/unsupported.js";
+import type { PlaneEvaluation } from "./plane-evaluation.js";
 import { createTfEngine, isTensorFlowActive } from "./tensorflow/tf-engine.js";
 
 /** Samples on which an engine is compared with the model's own ops. */
@@ -70,11 +71,12 @@ export async function chooseEngine(
     else if (own.engine === "auto") warnings.push(passedOver(engine.name, outcome.reason));
     else throw refusal(engine, outcome);
   }
+  const finalists = candidates.length > 1 ? await runFinal(candidates, task.set, theta) : candidates;
   const measured: Record<string, number> = Object.fromEntries(
-    candidates.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
+    finalists.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
   );
   if (ownOps !== null) measured.tfjs = ownOps.secondsPerSample;
-  const [best, ...others] = candidates.sort((a, b) => a.secondsPerSample - b.secondsPerSample);
+  const [best, ...others] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
   for (const { evaluator } of others) evaluator.dispose();
   if (best === undefined) return { evaluator: null, batchSize: 0, measured, warnings };
   if (own.engine === "auto" && isOutrun(best, ownOps)) {
@@ -83,6 +85,45 @@ export async function chooseEngine(
   }
   best.evaluator.load(task.set, best.batchSize);
   return { evaluator: best.evaluator, batchSize: best.batchSize, measured, warnings };
+}
+
+/** Seconds that one pass of the final comparison takes at most, by the speeds found before. */
+const FINAL_SECONDS = 0.5;
+
+/**
+ * Compares engines on more samples, as they evaluate the points of a plane: what an engine does once a point, such
+ * as opening a session, weighs too much on few samples, and what it keeps for a plane may change the order. Two
+ * passes each, in turn; the faster counts.
+ */
+async function runFinal(
+  candidates: readonly Candidate[],
+  set: DataSet,
+  theta: Float32Array,
+): Promise<readonly Candidate[]> {
+  const slowest = Math.max(...candidates.map(({ secondsPerSample }) => secondsPerSample));
+  const some = firstRows(set, Math.max(CHECK_SAMPLES, Math.floor(FINAL_SECONDS / slowest)));
+  const finals: { readonly candidate: Candidate; readonly plane: PlaneEvaluation | null; seconds: number }[] =
+    [];
+  try {
+    for (const candidate of candidates) {
+      const { evaluator, batchSize } = candidate;
+      evaluator.load(some, Math.min(batchSize, some.samples));
+      const plane = await evaluator.openPlane({ center: theta, vectors: [theta, theta] });
+      finals.push({ candidate, plane, seconds: Number.POSITIVE_INFINITY });
+    }
+    for (let pass = 0; pass < 3; pass++) {
+      for (const final of finals) {
+        const { candidate, plane } = final;
+        const begin = performance.now();
+        await (plane === null ? candidate.evaluator.evaluate(theta) : plane.evaluate(theta, 0, 0));
+        // The first pass warms up.
+        if (pass > 0) final.seconds = Math.min(final.seconds, (performance.now() - begin) / 1000);
+      }
+    }
+  } finally {
+    for (const { plane } of finals) plane?.dispose();
+  }
+  return finals.map(({ candidate, seconds }) => ({ ...candidate, secondsPerSample: seconds / some.samples }));
 }
 
 function availableEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning[]): readonly GraphEngine[] {

@@ -64,6 +64,11 @@ export function approximateFile(file: string): string {
   return file.replace(/\.arrow$/, ".approximate.arrow");
 }
 
+/** Where the exact surface is stored that belongs to a file: the file itself where that is it. */
+export function exactFile(file: string): string {
+  return file.replace(/\.approximate\.arrow$/, ".arrow");
+}
+
 /** The file of the surface that was stored last, the exact or the approximate one. */
 export async function latestSurfaceFile(file: string): Promise<string> {
   const other = approximateFile(file);

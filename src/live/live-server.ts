@@ -60,7 +60,9 @@ export async function createLiveServer(page: LivePage, port = 0): Promise<LiveSe
     unref: () => server.unref(),
     async close() {
       clearInterval(heartbeat);
+      // What is published from now on has nobody to go to: they leave before their connections are closed.
       for (const reader of readers) reader.end();
+      readers.clear();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -132,5 +134,7 @@ function addReader(response: ServerResponse, readers: Set<ServerResponse>, lates
   response.writeHead(200, { ...COMMON, "Content-Type": "text/event-stream; charset=utf-8" });
   response.write(latest ?? ": nothing yet\n\n");
   readers.add(response);
+  // A connection that breaks ends with "close"; it is no error of who publishes.
+  response.on("error", () => undefined);
   response.on("close", () => readers.delete(response));
 }

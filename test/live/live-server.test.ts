@@ -49,3 +49,13 @@ test("what is published while the server closes goes nowhere, and is no error", 
   }
   expect(uncaught).toEqual([]);
 });
+
+test("a slow reader misses states while much waits for him, but never the newest", async () => {
+  const { server, states } = await serverWithReader();
+  try {
+    for (const name of ["x".repeat(9 * 2 ** 20), "left out", "last"]) server.publish(stateOf(name));
+    expect((await states).map(({ name }) => name.slice(0, 5))).toEqual(["first", "xxxxx", "last"]);
+  } finally {
+    await server.close();
+  }
+});

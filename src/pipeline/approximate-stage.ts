@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
+import { type ApproximateOptions, resolveApproximateOptions } from "../approximate/approximate-options.js";
 import { approximateSurface } from "../approximate/approximate-surface.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
@@ -53,10 +53,11 @@ export async function approximateStage(
   return { surface, digest };
 }
 
-function approximateProvenance({ provenance, approximate }: ApproximateStageParts): Provenance {
-  const { seed = 0, subsample = null } = approximate;
-  const settings = { ...checkApproximateOptions(approximate), subsample, seed, version: 1 };
-  return { ...provenance, options: { ...provenance.options, approximate: settings } };
+/** With the settings in effect: whether there is a subsample by default depends on the evaluator. */
+function approximateProvenance({ evaluator, provenance, approximate }: ApproximateStageParts): Provenance {
+  const { samples, perSample } = evaluator;
+  const settings = resolveApproximateOptions(approximate, samples, perSample !== undefined);
+  return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version: 1 } } };
 }
 
 /** Where an approximate surface is stored: beside the exact one. */

@@ -37,7 +37,8 @@ export interface ApproximateSurfaceOptions extends ApproximateOptions {
  * Cost: at most the budget (some twelve exact points at least).
  *
  * @param directions - θ* and as many vectors as the grid has axes, or any map from coordinates to θ.
- * @returns a surface with `approximation`; values at exact points are those of `evaluateSurface`.
+ * @returns a surface with `approximation`; values at exact points are those of `evaluateSurface`, to rounding
+ * where the evaluator has an `openPlane`.
  * @throws {@link InvalidOptionError} if options, grid, directions and evaluator do not fit together.
  * @throws {@link InvalidDataError} if θ* or a direction is not finite.
  */

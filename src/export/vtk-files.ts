@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { exactFile } from "../pipeline/approximate-stage.js";
 import type { Run } from "../store/run.js";
 import { readSurface } from "../store/surface-file.js";
 import { readTrajectory } from "../store/trajectory-file.js";
@@ -16,15 +17,16 @@ export interface VtkFile {
   readonly content: () => string;
 }
 
-/** A plane's surface, the path on it, or both, by what their files are called. */
+/** A plane's surfaces, exact and approximate, and the path on it, by what their files are called. */
 interface Place {
-  readonly surface: { readonly name: string; readonly values: Surface } | null;
+  readonly surfaces: readonly { readonly name: string; readonly values: Surface }[];
   readonly path: { readonly name: string; readonly values: Trajectory } | null;
 }
 
 /**
  * Returns the VTK files of a run's planes: `.vts` for each surface and `.vtp` for the path on it, with heights
- * on one scale. Paths with losses (`fidelity/`) go before those without.
+ * on one scale for each plane, be its surface exact or approximate. Paths with losses (`fidelity/`) go before
+ * those without.
  */
 export async function vtkFiles(run: Run, tables: readonly ExportTable[], clip?: number): Promise<VtkFile[]> {
   const planes = tables.filter(({ kind, grid }) => kind === "surface" && grid !== null);
@@ -33,16 +35,19 @@ export async function vtkFiles(run: Run, tables: readonly ExportTable[], clip?: 
   const files: VtkFile[] = [];
   for (const base of bases) {
     const place = await readPlace(run, base, planes, paths);
-    const { surface, path } = place;
-    const losses = [surface?.values.loss, path?.values.trueLoss, path?.values.planeLoss];
+    const { surfaces, path } = place;
+    const losses = [
+      ...surfaces.map(({ values }) => values.loss),
+      path?.values.trueLoss,
+      path?.values.planeLoss,
+    ];
     const scale = heightScale(
       losses.filter((values) => values != null),
       extentOf(place),
       clip,
     );
-    if (surface !== null) {
-      const content = () => encodeVts(surface.values, scale);
-      files.push({ name: `${surface.name}.vts`, format: "vtk", content });
+    for (const { name, values } of surfaces) {
+      files.push({ name: `${name}.vts`, format: "vtk", content: () => encodeVts(values, scale) });
     }
     if (path !== null) {
       const content = () => encodeVtp(path.values, run.snapshots, scale);
@@ -58,28 +63,34 @@ async function readPlace(
   planes: readonly ExportTable[],
   paths: readonly ExportTable[],
 ): Promise<Place> {
-  const plane = planes.find(({ source }) => baseOf(source) === base);
   const own = paths.filter(({ source }) => baseOf(source) === base);
   const path = own.find(({ source }) => source.startsWith("fidelity/")) ?? own[0];
-  const surface = plane === undefined ? null : await readSurface(join(run.directory, plane.source));
+  const surfaces: { readonly name: string; readonly values: Surface }[] = [];
+  for (const { name, source } of planes.filter((plane) => baseOf(plane.source) === base)) {
+    const values = await readSurface(join(run.directory, source));
+    if (values !== null) surfaces.push({ name, values });
+  }
   const trajectory = path === undefined ? null : await readTrajectory(join(run.directory, path.source));
   const isOfRun =
     trajectory !== null &&
     trajectory.dimensions >= 2 &&
     trajectory.coordinates.length === run.snapshots.length * trajectory.dimensions;
   return {
-    surface: surface === null || plane === undefined ? null : { name: plane.name, values: surface },
+    surfaces,
     path: path === undefined || !isOfRun ? null : { name: path.name, values: trajectory },
   };
 }
 
+/** What the files of one plane have in common. */
 function baseOf(source: string): string {
-  return source.slice(source.lastIndexOf("/") + 1);
+  return exactFile(source.slice(source.lastIndexOf("/") + 1));
 }
 
-/** The longer side of the plane. */
-function extentOf({ surface, path }: Place): number {
-  if (surface !== null) return Math.max(span(surface.values.alpha), span(surface.values.beta));
+/** The longer side of the plane: of its largest surface, or of the path. */
+function extentOf({ surfaces, path }: Place): number {
+  if (surfaces.length > 0) {
+    return Math.max(...surfaces.flatMap(({ values: { alpha, beta } }) => [span(alpha), span(beta)]));
+  }
   if (path === null) return 1;
   const { coordinates, dimensions } = path.values;
   const along = (axis: number) => coordinates.filter((_, i) => i % dimensions === axis);

@@ -25,7 +25,10 @@ export interface LiveServer {
 const ADDRESS = "127.0.0.1";
 /** Readers at a time: each tab of a browser is one. */
 const MOST_READERS = 32;
-/** Bytes that may wait for a reader who is slower than the training; newer states are left out for him. */
+/**
+ * Bytes that may wait for a reader who is slower than the training; newer states are left out for him, but for
+ * the newest once he has read what waits.
+ */
 const MOST_WAITING = 8 * 2 ** 20;
 const HEARTBEAT = 15_000;
 
@@ -41,9 +44,20 @@ const HEARTBEAT = 15_000;
  */
 export async function createLiveServer(page: LivePage, port = 0): Promise<LiveServer> {
   const readers = new Set<ServerResponse>();
+  /** Readers for whom states were left out. */
+  const behind = new WeakSet<ServerResponse>();
   let latest: string | null = null;
+  const send = (reader: ServerResponse): void => {
+    if (reader.writableLength < MOST_WAITING) reader.write(latest);
+    else behind.add(reader);
+  };
   const server = createServer((request, response) => {
-    answer(request, response, page, () => addReader(response, readers, latest));
+    answer(request, response, page, () => {
+      addReader(response, readers, latest);
+      response.on("drain", () => {
+        if (behind.delete(response)) send(response);
+      });
+    });
   });
   server.maxHeadersCount = 100;
   await listen(server, port);
@@ -55,12 +69,14 @@ export async function createLiveServer(page: LivePage, port = 0): Promise<LiveSe
     url: `http://${ADDRESS}:${portOf(server)}/`,
     publish(state) {
       latest = toEvent(state);
-      for (const reader of readers) if (reader.writableLength < MOST_WAITING) reader.write(latest);
+      for (const reader of readers) send(reader);
     },
     unref: () => server.unref(),
     async close() {
       clearInterval(heartbeat);
+      // What is published from now on has nobody to go to: they leave before their connections are closed.
       for (const reader of readers) reader.end();
+      readers.clear();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -132,5 +148,7 @@ function addReader(response: ServerResponse, readers: Set<ServerResponse>, lates
   response.writeHead(200, { ...COMMON, "Content-Type": "text/event-stream; charset=utf-8" });
   response.write(latest ?? ": nothing yet\n\n");
   readers.add(response);
+  // A connection that breaks ends with "close"; it is no error of who publishes.
+  response.on("error", () => undefined);
   response.on("close", () => readers.delete(response));
 }

@@ -38,8 +38,8 @@ export async function startLiveView(directory: string, options: LiveViewOptions 
     unref: () => server.unref(),
     async close() {
       feed.close();
-      await server.close();
       await following;
+      await server.close();
     },
   };
 }

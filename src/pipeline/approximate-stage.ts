@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
+import { type ApproximateOptions, resolveApproximateOptions } from "../approximate/approximate-options.js";
 import { approximateSurface } from "../approximate/approximate-surface.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
@@ -53,15 +53,21 @@ export async function approximateStage(
   return { surface, digest };
 }
 
-function approximateProvenance({ provenance, approximate }: ApproximateStageParts): Provenance {
-  const { seed = 0, subsample = null } = approximate;
-  const settings = { ...checkApproximateOptions(approximate), subsample, seed, version: 1 };
-  return { ...provenance, options: { ...provenance.options, approximate: settings } };
+/** With the settings in effect: whether there is a subsample by default depends on the evaluator. */
+function approximateProvenance({ evaluator, provenance, approximate }: ApproximateStageParts): Provenance {
+  const { samples, perSample } = evaluator;
+  const settings = resolveApproximateOptions(approximate, samples, perSample !== undefined);
+  return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version: 1 } } };
 }
 
 /** Where an approximate surface is stored: beside the exact one. */
 export function approximateFile(file: string): string {
   return file.replace(/\.arrow$/, ".approximate.arrow");
+}
+
+/** Where the exact surface is stored that belongs to a file: the file itself where that is it. */
+export function exactFile(file: string): string {
+  return file.replace(/\.approximate\.arrow$/, ".arrow");
 }
 
 /** The file of the surface that was stored last, the exact or the approximate one. */

@@ -12,6 +12,7 @@ import type { Provenance } from "../store/provenance.js";
 import type { Run } from "../store/run.js";
 import { readSurface } from "../store/surface-file.js";
 import type { LandscapeWarning } from "../warning.js";
+import { exactFile, latestSurfaceFile } from "./approximate-stage.js";
 import { planeFigure } from "./plane-figure.js";
 import { SLICE_PLANES, type SlicePlane } from "./plane-points.js";
 import { projectRun } from "./plane-stage.js";
@@ -28,7 +29,8 @@ export interface StoredFigures {
 
 /**
  * Makes the figures of everything that is stored in a run's directory again, evaluating nothing: "plot" (the PCA
- * plane), then lines, other planes and weights. Results of weights that the run does not hold any more are
+ * plane), then lines, other planes and weights. Of an exact and an approximate surface the one that was stored
+ * last is shown. Results of weights that the run does not hold any more are
  * left out; a missing PCA plane is a warning where there is anything else.
  *
  * @param title - of the figure "plot"; default the run's name.
@@ -89,6 +91,8 @@ const planeFacts = z.object({
 async function planeFigures(run: Run, isOwn: IsOwn): Promise<NamedFigure[]> {
   const planes = new Map<SlicePlane, { facts: z.infer<typeof planeFacts>; surfaces: SetSurface[] }>();
   for (const { file, provenance } of await storedIn(join(run.directory, "surfaces"))) {
+    // Of an exact and an approximate surface of a set, the one that was stored last.
+    if ((await latestSurfaceFile(exactFile(file))) !== file) continue;
     const { success, data: facts } = planeFacts.safeParse(provenance.options);
     if (!success || !(await isOwn(provenance.inputs.model0))) continue;
     const surface = await readSurface(file);

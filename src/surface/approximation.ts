@@ -13,8 +13,8 @@ export interface ApproximationSettings {
 /** What an approximate surface says of its own error. */
 export interface Approximation extends ApproximationSettings {
   /**
-   * Bound of the error of the loss (H, W), meant to hold at 95 % of the points or more: 0 where it is exact,
-   * infinite where nothing is known of it.
+   * Bound of the error of the loss (H, W), meant to hold at 95 % of the points or more: 0 where it is exact
+   * (to rounding), infinite where nothing is known of it.
    */
   readonly error: Float64Array;
   /** The same for each metric. */

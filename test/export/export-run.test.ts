@@ -50,6 +50,23 @@ describe("exportRun", () => {
     expect(parseGif(readFileSync(join(directory, "export/plane-pca.gif"))).frames.length).toBe(8);
   });
 
+  test("VTK: an exact and an approximate surface of a plane and the path on it have one scale of heights", async () => {
+    const directory = await temporaryFolder();
+    await writeStoredResults(directory);
+    const surface = await readSurface(join(directory, "surfaces", "pca.arrow"));
+    if (surface === null) throw new Error("expected a stored surface");
+    const approximate = { ...surface, loss: surface.loss.map((loss) => loss ** 2) };
+    const file = join(directory, "surfaces", "pca.approximate.arrow");
+    await writeSurface(file, approximate, { ...sampleProvenance(), inputs: {} });
+    const { files } = await exportRun(await openRun(directory), { formats: ["vtk"] });
+    const scales = files
+      .filter(({ file }) => file.includes("-pca."))
+      .map(({ file }) => /Name="unitsPerDecade"[^>]*>([^<]*)</.exec(readFileSync(file, "utf8"))?.[1]);
+    expect(scales.length).toBe(3);
+    expect(scales[0]).toMatch(/^[\w+/=]+$/);
+    expect(new Set(scales).size).toBe(1);
+  });
+
   test("tables hold the stored numbers, paths with the epoch of each point", async () => {
     const directory = await temporaryFolder();
     const run = await writeStoredResults(directory);

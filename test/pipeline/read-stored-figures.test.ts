@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
@@ -74,5 +74,31 @@ describe("readStoredFigures", () => {
     const rest = await readStoredFigures(other.run);
     expect(rest.figures.every(({ name }) => name.startsWith("plot-weights-"))).toBe(true);
     expect(rest.warnings.map(({ code }) => code)).toEqual(["no-analysis"]);
+  });
+
+  it("shows the exact or the approximate surface of a plane, whichever was stored last, never both", async () => {
+    const { model, data, run } = await train("twice");
+    const evaluator = await createLossEvaluator(model, data, { layout: run.layout });
+    const sets = [{ name: "train", evaluator }];
+    const plane = { points: [5, 4], seed: 3 } as const;
+    const end = await modelPoint(run);
+    const exact = await evaluatePlane("random", [end], sets, plane);
+    const approximate = await evaluatePlane("random", [end], sets, {
+      ...plane,
+      approximate: {},
+      force: true,
+    });
+    evaluator.dispose();
+    const folder = join(run.directory, "surfaces");
+    for (const [exactTime, figure] of [
+      [1, approximate.figure],
+      [3, exact.figure],
+    ] as const) {
+      utimesSync(join(folder, "random-train.arrow"), exactTime, exactTime);
+      utimesSync(join(folder, "random-train.approximate.arrow"), 2, 2);
+      const { figures } = await readStoredFigures(run);
+      expect(figures).toEqual([{ name: "plot-random", figure }]);
+    }
+    expect(approximate.figure).not.toEqual(exact.figure);
   });
 });

@@ -51,6 +51,16 @@ test("a stored approximation is read again, but not for other settings nor as th
   rmSync(file, { force: true });
 });
 
+test("what was approximated without single samples is not taken for what is with a subsample", async () => {
+  const file = join(newFolder(), "pca.arrow");
+  const { perSample, ...wholeSets } = evaluator;
+  const shared = { points: PLANE, grid, file, provenance, approximate: {}, force: false };
+  const without = await approximateStage({ ...shared, evaluator: wholeSets });
+  const withSubsample = await approximateStage({ ...shared, evaluator });
+  expect([without, withSubsample].map(({ surface }) => surface.approximation?.subsample)).toEqual([0, 80]);
+  expect(withSubsample.digest).not.toBe(without.digest);
+});
+
 test("the caption says how large the error is", async () => {
   const surface = await approximateSurface(evaluator, PLANE, grid);
   const facts = {

@@ -36,6 +36,7 @@ export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProces
   const waiting = [...jumps];
   const open = new Set<JumpProcess>();
   const { signal } = setup;
+  let isOver = false;
   const stop = (): void => {
     for (const child of open) child.kill();
   };
@@ -50,7 +51,8 @@ export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProces
           break;
         } catch (error) {
           signal?.throwIfAborted();
-          if (!(error instanceof ProcessDeath)) throw error;
+          // One that was killed because another failed is not replaced.
+          if (isOver || !(error instanceof ProcessDeath)) throw error;
           child = null;
           if (++deaths >= MOST_DEATHS) throw tooManyDeaths(jump, error);
         }
@@ -63,6 +65,7 @@ export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProces
     const count = Math.min(setup.workers, jumps.length);
     await Promise.all(Array.from({ length: count }, work));
   } finally {
+    isOver = true;
     waiting.length = 0;
     stop();
     signal?.removeEventListener("abort", stop);

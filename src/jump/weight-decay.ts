@@ -19,6 +19,8 @@ export function addWeightDecay(
       ? gradients
       : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
     const decayed = listed.map(({ name, tensor }) => {
+      // A weight that the loss does not depend on has no gradient, and optimizers leave it as it is.
+      if (tensor === undefined || tensor === null) return { name, tensor };
       const variable = byName.get(name);
       const sum = (): tf.Tensor =>
         variable === undefined ? tensor.clone() : tensor.add(variable.mul(decay));

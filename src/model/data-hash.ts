@@ -53,8 +53,13 @@ export function createDataHash(ports: ModelPorts, dataId?: string): DataHash {
   };
 }
 
+/** Says of what type and shape the samples of a tensor are; one number each is the same with and without axis. */
+export function sampleKind({ dtype, rank, shape }: tf.Tensor): string {
+  return `${dtype} ${describeShape(rank === 1 ? [1] : shape.slice(1))}`;
+}
+
 async function addTensor(part: TensorHash, tensor: tf.Tensor, dataId: string | undefined): Promise<void> {
-  const kind = `${tensor.dtype} ${describeShape(tensor.rank === 1 ? [1] : tensor.shape.slice(1))}`;
+  const kind = sampleKind(tensor);
   part.kind ??= kind;
   if (kind !== part.kind) {
     throw new InvalidDataError(part.port.where, `samples of ${part.kind} throughout`, kind);

@@ -56,8 +56,8 @@ export async function storedSurface(
       onPoint: (point) => journal.add(point),
     });
   } catch (error) {
-    // What was computed is kept, whatever ended it.
-    await journal.flush();
+    // What was computed is kept, whatever ended it; where that fails too, the first error is the one to tell.
+    await journal.flush().catch(() => undefined);
     throw error;
   }
   const surface = replaced === null ? found : { ...found, warnings: [...found.warnings, replaced] };

@@ -94,14 +94,22 @@ export async function openSurfaceJournal(
   let waiting: EvaluatedPoint[] = [];
   let writing: Promise<void> = Promise.resolve();
 
-  const writeTile = (): Promise<void> => {
+  const writeWaiting = async (): Promise<void> => {
     const points = waiting;
+    if (points.length === 0) return;
     waiting = [];
-    written = performance.now();
-    if (points.length === 0) return writing;
     const name = `${String(next++).padStart(6, "0")}.arrow`;
-    const tile = tileOf(points, provenance, engine, metricNames);
-    writing = writing.then(() => writeArtifact(join(folder, name), tile));
+    try {
+      await writeArtifact(join(folder, name), tileOf(points, provenance, engine, metricNames));
+    } catch (error) {
+      // They wait for the next tile, which may succeed.
+      waiting = [...points, ...waiting];
+      throw error;
+    }
+  };
+  const writeTile = (): Promise<void> => {
+    written = performance.now();
+    writing = writing.catch(() => undefined).then(writeWaiting);
     return writing;
   };
   return {

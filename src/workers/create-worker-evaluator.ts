@@ -25,7 +25,7 @@ import { writeRawFile } from "./raw-file.js";
 import { type SpooledData, spoolData } from "./spooled-data.js";
 import { settleWorkerCount } from "./worker-count.js";
 import { createWorkerFolder, type WorkerFolder } from "./worker-folder.js";
-import type { PlaneFile, WorkerOrder } from "./worker-messages.js";
+import type { PlaneFile, WorkerOrder, WorkerResult } from "./worker-messages.js";
 import { createWorkerPool, POINTS_PER_WORKER, type WorkerPool } from "./worker-pool.js";
 
 /** Options of {@link createWorkerEvaluator}. */
@@ -171,8 +171,15 @@ function poolEvaluator(
     const id = planes++;
     const file = join(folder.path, `plane-${id}.bin`);
     const plane: PlaneFile = { id, file, vectors: vectors.length };
-    await writeRawFile(file, [center, ...vectors]);
-    const opened = await pool.run({ kind: "open", plane }, "the plane", signal);
+    let opened: WorkerResult;
+    try {
+      await writeRawFile(file, [center, ...vectors]);
+      opened = await pool.run({ kind: "open", plane }, "the plane", signal);
+    } catch (error) {
+      pool.closePlane(id);
+      await rm(file, { force: true });
+      throw error;
+    }
     let isOpen = true;
     return {
       isCached: (opened as { isCached: boolean }).isCached,

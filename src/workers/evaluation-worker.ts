@@ -74,15 +74,21 @@ function factsOf(made: EngineEvaluator): WorkerFacts {
   return { ...facts, warnings, measured };
 }
 
-function openPlane(made: EngineEvaluator, { id, file, vectors: count }: PlaneFile): Promise<OpenPlane> {
+function openPlane(
+  made: EngineEvaluator,
+  { id, file, vectors: count }: PlaneFile,
+  signal: AbortSignal,
+): Promise<OpenPlane> {
   const known = planes.get(id);
   if (known !== undefined) return known;
   const opened = (async () => {
     const [center, ...vectors] = await readRawFile(file, 1 + count, made.parameterCount);
     const plane = { center: center as Float32Array, vectors };
-    return { loss: await made.openPlane(plane), point: createPlanePoint(plane) };
+    return { loss: await made.openPlane(plane, signal), point: createPlanePoint(plane) };
   })();
   planes.set(id, opened);
+  // One that failed or was stopped is opened anew where it is asked for again.
+  opened.catch(() => planes.delete(id));
   return opened;
 }
 
@@ -90,7 +96,7 @@ async function compute(work: WorkerWork, signal: AbortSignal): Promise<WorkerRes
   signal.throwIfAborted();
   const made = await (evaluator as Promise<EngineEvaluator>);
   if (work.kind === "theta") return made.evaluate(work.theta, signal);
-  const { loss, point } = await openPlane(made, work.plane);
+  const { loss, point } = await openPlane(made, work.plane, signal);
   if (work.kind === "open") return { isCached: loss.isCached };
   point.moveTo(work.alpha, work.beta);
   return loss.evaluate(point.theta, work.alpha, work.beta, signal);

@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../errors.js";
+import { sampleKind } from "../model/data-hash.js";
 import {
   type Batch,
   type BatchDataset,
@@ -34,7 +35,8 @@ export interface SpooledData {
  * Writes an evaluation set into files, one for each input and target, batch by batch, so that a data set
  * larger than memory goes through. Files that several processes read share the system's page cache.
  *
- * @throws {@link InvalidDataError} if the data do not fit the model, or are text.
+ * @throws {@link InvalidDataError} if the data do not fit the model, are text, or change type or shape of
+ * samples from batch to batch.
  */
 export async function spoolData(
   folder: string,
@@ -46,10 +48,14 @@ export async function spoolData(
   const handles: FileHandle[] = [];
   const batches: number[] = [];
   let columns: readonly SpooledColumn[] | undefined;
+  let kinds: readonly string[] | undefined;
+  const where = [...ports.xs, ...ports.ys].map((port) => port.where);
   const write = async (batch: Batch): Promise<void> => {
     const tensors = [...batch.xs, ...batch.ys];
     columns ??= tensors.map((tensor, i) => columnOf(tensor, join(folder, `data-${i}.bin`)));
+    kinds ??= tensors.map(sampleKind);
     for (const [i, tensor] of tensors.entries()) {
+      checkKind(where[i] as string, kinds[i] as string, sampleKind(tensor));
       handles[i] ??= await open((columns[i] as SpooledColumn).file, "wx");
       await appendRaw(handles[i] as FileHandle, (await tensor.data()) as RawValues);
     }
@@ -91,6 +97,10 @@ async function readAll(
       tf.dispose(value as tf.TensorContainer);
     }
   }
+}
+
+function checkKind(where: string, expected: string, kind: string): void {
+  if (kind !== expected) throw new InvalidDataError(where, `samples of ${expected} throughout`, kind);
 }
 
 function columnOf({ dtype, shape }: tf.Tensor, file: string): SpooledColumn {

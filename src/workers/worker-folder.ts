@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
-const PREFIX = "tfjs-landscape-workers-";
+/** Process ids say something on their own host only, and TMPDIR may be shared between hosts. */
+const HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 12);
+const PREFIX = `tfjs-landscape-workers-${HOST}-`;
 
 /** A folder for what a process hands to its workers. */
 export interface WorkerFolder {
@@ -13,8 +16,8 @@ export interface WorkerFolder {
 }
 
 /**
- * Makes a folder in the system's place for temporary files (TMPDIR), and removes those that processes which
- * were killed have left there.
+ * Makes a folder in the system's place for temporary files (TMPDIR), and removes those that processes of
+ * this host which were killed have left there.
  */
 export async function createWorkerFolder(): Promise<WorkerFolder> {
   await removeAbandoned();

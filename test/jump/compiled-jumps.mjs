@@ -25,7 +25,9 @@ const set = (seed) => {
   return { xs, ys: tf.oneHot(xs.slice([0, 0], [-1, 3]).argMax(1), 3).toFloat() };
 };
 const stop = new AbortController();
+let made = 0;
 const onProgress = () => {
+  made++;
   if (abort) stop.abort();
 };
 try {
@@ -46,5 +48,7 @@ try {
   console.log(JSON.stringify({ runs, tensors: tf.memory().numTensors }));
 } catch (error) {
   const { name, code, message } = error;
-  console.log(JSON.stringify({ error: { name, code, message, own: error instanceof LandscapeError } }));
+  const own = error instanceof LandscapeError;
+  // When all is over: also what went on after the error.
+  process.once("exit", () => console.log(JSON.stringify({ error: { name, code, message, own }, made })));
 }

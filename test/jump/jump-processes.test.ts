@@ -15,6 +15,8 @@ const newFolder = temporaryFolders();
 interface Answer {
   readonly runs?: readonly JumpRun[];
   readonly error?: { readonly name: string; readonly code: string; readonly message: string };
+  /** Jumps made by the end of a process that met an error. */
+  readonly made?: number;
 }
 
 function start(directory: string, options: object) {
@@ -110,15 +112,19 @@ describe("jumps in processes", () => {
     expect(runs?.every(({ states }) => states.length === 61)).toBe(true);
   });
 
-  test("an error in a process arrives with its class and place", { timeout: 60_000 }, async () => {
+  test("an error in a process arrives with its class and place, and no other process goes on", {
+    timeout: 60_000,
+  }, async () => {
     const directory = newFolder();
     mkdirSync(directory, { recursive: true });
     // Found out only by the process: the folder is fine until it is written to.
     mkdirSync(join(directory, "seed-0_step-0.5"));
     const lock = { pid: process.pid, host: (await import("node:os")).hostname(), id: "test" };
     writeFileSync(join(directory, "seed-0_step-0.5", ".writer.lock"), JSON.stringify(lock));
-    const { error } = await start(directory, { workers: 2 }).answer;
+    const { error, made } = await start(directory, { workers: 2, epochs: 500 }).answer;
     expect(error).toMatchObject({ name: "RunStateError", code: "run-state", own: true });
+    // The other jump of that moment has 500 epochs to go.
+    expect(made).toBe(0);
     expect(error?.message).toContain(`expected a run that nobody writes, got one in use by process`);
   });
 

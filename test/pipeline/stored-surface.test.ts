@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -120,6 +120,21 @@ describe("a surface that was interrupted", () => {
     const anew = await evaluate(file, evaluator, {}, 11);
     expect(evaluator.calls - calls).toBe(121);
     expect(anew.warnings.map(({ code }) => code)).toContain("interrupted-surface-replaced");
+  });
+
+  test("by an error tells that error, also where what was computed cannot be kept", async () => {
+    const [file, evaluator] = [newFile(), counting()];
+    const failing = {
+      ...evaluator,
+      evaluate: async (theta: Float32Array) => {
+        if (evaluator.calls === 0) return evaluator.evaluate(theta);
+        rmSync(tilesOf(file), { recursive: true, force: true });
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(tilesOf(file), "in the way");
+        throw new Error("what went wrong first");
+      },
+    };
+    await expect(evaluate(file, failing)).rejects.toThrow("what went wrong first");
   });
 
   test("with nothing left, resume just starts", async () => {

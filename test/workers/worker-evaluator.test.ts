@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { createEngineEvaluator } from "../../src/engine/create-engine-evaluator.js";
 import type { LossEvaluator } from "../../src/model/loss-evaluator.js";
 import { layoutOfModel } from "../../src/params/layout-of-model.js";
@@ -191,6 +191,30 @@ describe("what stops it", () => {
     await expect(surface).rejects.toThrow("enough");
     expect(Number.isFinite((await evaluator.evaluate(plane.center)).loss)).toBe(true);
     await expect(createWorkerEvaluator(model, data, { signal: abort.signal })).rejects.toThrow("enough");
+  });
+
+  test("a signal before a plane is open: the plane leaves no file", async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    vi.stubEnv("TMPDIR", folder);
+    const evaluator = await workers({ workers: 1, engine: "tfjs" });
+    vi.unstubAllEnvs();
+    const planes = () =>
+      readdirSync(folder, { recursive: true }).filter((name) => String(name).includes("plane-"));
+    const opened = await evaluator.openPlane(plane);
+    expect(planes()).toHaveLength(1);
+    opened.dispose();
+    await expect.poll(planes).toEqual([]);
+    await expect(evaluator.openPlane(plane, AbortSignal.abort(new Error("enough")))).rejects.toThrow(
+      "enough",
+    );
+    expect(planes()).toEqual([]);
+    const abort = new AbortController();
+    const opening = evaluator.openPlane(plane, abort.signal);
+    abort.abort(new Error("later"));
+    await expect(opening).rejects.toThrow("later");
+    expect(planes()).toEqual([]);
+    expect((await evaluateSurface(evaluator, plane, grid)).nonFinite).toBe(0);
   });
 
   test("dispose ends the workers and removes their files", async () => {

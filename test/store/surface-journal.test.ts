@@ -1,0 +1,29 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { openSurfaceJournal, readInterruptedSurface } from "../../src/store/surface-journal.js";
+import { temporaryFolders } from "../support/tiny-training.js";
+
+const newFolder = temporaryFolders();
+
+test("points of a tile that could not be written are in the next one", async () => {
+  const file = join(newFolder(), "surfaces", "pca.arrow");
+  const engine = { name: "function", backend: "js", batchSize: 0, threads: 1 };
+  const provenance = { kind: "surface", version: 1, options: {}, seed: null, inputs: {} };
+  const journal = await openSurfaceJournal(file, provenance, engine, []);
+  const point = (index: number) => ({
+    index,
+    value: { loss: index / 2, metrics: {}, clippedShare: null },
+    undefinedWeights: [],
+  });
+  mkdirSync(dirname(file), { recursive: true });
+  const inTheWay = join(dirname(file), ".pca.arrow.tiles");
+  writeFileSync(inTheWay, "");
+  await journal.add(point(0));
+  await expect(journal.flush()).rejects.toThrow();
+  rmSync(inTheWay);
+  await journal.add(point(1));
+  await journal.flush();
+  await journal.flush();
+  expect((await readInterruptedSurface(file))?.points).toEqual([point(0), point(1)]);
+});

@@ -1,5 +1,5 @@
 // Builds dist/: the Node side with tsc, the browser side of the report with esbuild.
-// `--clean` removes dist/ first (`npm ci`, `npm pack` and CI do; a rebuild beside running tests does not).
+// `--clean` removes dist/ first (`npm pack` and CI do; a rebuild beside running tests does not).
 import { existsSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { root, runOrExit } from "./prepare-checkout.mjs";

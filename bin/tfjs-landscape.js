@@ -4,6 +4,11 @@ import { fileURLToPath } from "node:url";
 
 const main = new URL("../dist/src/cli/main.js", import.meta.url);
 if (existsSync(fileURLToPath(main))) {
+  // A reader that has seen enough, such as `head`, is no error.
+  process.stdout.on("error", (error) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   const { main: run } = await import(main.href);
   process.exitCode = await run(process.argv.slice(2));
 } else {

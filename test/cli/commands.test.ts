@@ -67,6 +67,12 @@ beforeAll(async () => {
 });
 
 describe("inspect", () => {
+  test("ends quietly when its reader does", () => {
+    const shown = `"${process.execPath}" "${bin}" inspect "${run}" | true`;
+    const { stderr, status } = spawnSync("sh", ["-c", shown], { encoding: "utf8" });
+    expect([ownLines(stderr), status]).toEqual([[], 0]);
+  });
+
   test("--json gives snapshots and parameters", () => {
     const result = json("inspect", run);
     const snapshots = result.snapshots as { epoch: number; iteration: number; logs: object }[];

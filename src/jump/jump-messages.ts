@@ -1,10 +1,10 @@
 import type { BackendChoice } from "../backend/backend-info.js";
 import type { SnapshotInfo } from "../store/run.js";
 import type { LandscapeWarning } from "../warning.js";
+import type { WireError } from "../wire-error.js";
 import type { JumpOrigin } from "./jump-provenance.js";
 import type { Jump } from "./jump-run.js";
 import type { JumpSource } from "./jump-source.js";
-import type { WireError } from "./wire-error.js";
 
 /** What a worker process is told: once what to work with, then one jump after another. */
 export type JumpRequest =

@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BackendChoice, BackendInfo } from "../backend/backend-info.js";
 import { InvalidOptionError, RunStateError } from "../errors.js";
+import { decodeError } from "../wire-error.js";
 import type { JumpReply, JumpRequest } from "./jump-messages.js";
 import type { JumpOrigin } from "./jump-provenance.js";
 import type { Jump } from "./jump-run.js";
 import type { JumpSource } from "./jump-source.js";
 import type { TrainedJump } from "./jump-trainer.js";
-import { decodeError } from "./wire-error.js";
 
 /** How often a process may die over one jump. */
 const MOST_DEATHS = 3;

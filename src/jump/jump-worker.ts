@@ -3,10 +3,10 @@
  * a {@link JumpReply}, and ends when its parent lets go of it or is gone.
  */
 import { selectBackend } from "../backend/select-backend.js";
+import { encodeError } from "../wire-error.js";
 import type { JumpReply, JumpRequest } from "./jump-messages.js";
 import type { JumpOrigin } from "./jump-provenance.js";
 import { createJumpTrainer, type JumpTrainer } from "./jump-trainer.js";
-import { encodeError } from "./wire-error.js";
 
 let trainer: JumpTrainer | null = null;
 let origin: JumpOrigin | null = null;

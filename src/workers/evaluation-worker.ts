@@ -8,11 +8,11 @@ import { type EvaluationData, isBatchDataset } from "../model/evaluation-data.js
 import type { BatchLossFunction } from "../model/loss-evaluator-options.js";
 import type { PlaneLoss } from "../model/plane-loss.js";
 import { createPlanePoint, type PlanePoint } from "../surface/plane-point.js";
+import { encodeError } from "../wire-error.js";
 import { importModule } from "./import-module.js";
 import { buildModel } from "./model-recipe.js";
 import { readRawFile } from "./raw-file.js";
 import { readSpooled } from "./spooled-data.js";
-import { encodeError } from "./wire-error.js";
 import type {
   PlaneFile,
   WorkerFacts,

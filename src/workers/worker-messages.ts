@@ -2,9 +2,9 @@ import type { BackendChoice } from "../backend/backend-info.js";
 import type { EngineEvaluatorOptions } from "../engine/engine-options.js";
 import type { EngineInfo, LossMode, LossValue } from "../model/loss-evaluator.js";
 import type { LandscapeWarning } from "../warning.js";
+import type { WireError } from "../wire-error.js";
 import type { ModelRecipe } from "./model-recipe.js";
 import type { SpooledData } from "./spooled-data.js";
-import type { WireError } from "./wire-error.js";
 
 /** Everything that a worker process needs before its first point. */
 export interface WorkerOrder {

@@ -1,5 +1,5 @@
 import { EvaluationError } from "../errors.js";
-import { decodeError } from "./wire-error.js";
+import { decodeError, type WireError } from "../wire-error.js";
 import type { WorkerFacts, WorkerOrder, WorkerReply, WorkerResult, WorkerWork } from "./worker-messages.js";
 import { startWorker, type WorkerProcess } from "./worker-process.js";
 
@@ -111,11 +111,11 @@ export async function createWorkerPool(
   };
   const reply = (worker: Worker, message: WorkerReply): void => {
     if (message.type === "ready") ready(worker, message.facts);
-    else if (message.type === "failed") fail(decodeError(message.error, "worker processes"));
+    else if (message.type === "failed") fail(errorOf(message.error, "worker processes"));
     else {
       const at = worker.tasks.findIndex(({ id }) => id === message.id);
       const [task] = worker.tasks.splice(at, 1) as [Task];
-      task.settle(message.type === "done" ? message.result : decodeError(message.error, task.name));
+      task.settle(message.type === "done" ? message.result : errorOf(message.error, task.name));
     }
     dispatch();
   };
@@ -213,4 +213,10 @@ export async function createWorkerPool(
 /** What an abort rejects with need not be an error. */
 function isResult(outcome: WorkerResult | Error): outcome is WorkerResult {
   return typeof outcome === "object" && outcome !== null && ("loss" in outcome || "isCached" in outcome);
+}
+
+/** The error of a worker: of its own class, or an {@link EvaluationError} of `place`. */
+function errorOf(error: WireError, place: string): Error {
+  if (error.own !== null) return decodeError(error);
+  return new EvaluationError(place, "a loss", `an error in a worker process: ${error.message}`);
 }

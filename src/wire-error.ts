@@ -9,7 +9,7 @@ import {
   LayoutError,
   MissingDependencyError,
   RunStateError,
-} from "../errors.js";
+} from "./errors.js";
 
 /** An error as plain data: a process boundary strips an Error's class and fields. */
 export interface WireError {

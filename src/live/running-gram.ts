@@ -1,3 +1,5 @@
+import { differencesDot } from "../math/row-kernels.js";
+
 /** Rows that are compared at most: beyond it only every second one stays, then every fourth, and so on. */
 const MOST_ROWS = 256;
 
@@ -49,14 +51,14 @@ export class RunningGram {
    */
   async add(step: number, theta: Float32Array): Promise<boolean> {
     const first = this.#first ?? theta.slice();
-    const square = differenceProduct(theta, theta, first);
+    const square = differencesDot(theta, theta, first);
     if (!Number.isFinite(square)) return false;
     const newest = this.#rows.at(-1);
     const kept =
       newest !== undefined && newest.step % this.#stride !== 0 ? this.#rows.slice(0, -1) : this.#rows;
     const products: number[] = [];
     for (const row of kept) {
-      products.push(differenceProduct(theta, await this.#read(row.step), first));
+      products.push(differencesDot(theta, await this.#read(row.step), first));
     }
     this.#first = first;
     this.#rows = [...kept, { step, products: [...products, square] }];
@@ -72,24 +74,4 @@ export class RunningGram {
       .filter((_, i) => stays[i])
       .map(({ step, products }) => ({ step, products: products.filter((_, j) => stays[j]) }));
   }
-}
-
-/** Σ (a − c)·(b − c), differences and sum in float64. */
-function differenceProduct(a: Float32Array, b: Float32Array, c: Float32Array): number {
-  const n = a.length;
-  const whole = n - (n % 4);
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  for (let i = 0; i < whole; i += 4) {
-    s0 += ((a[i] as number) - (c[i] as number)) * ((b[i] as number) - (c[i] as number));
-    s1 += ((a[i + 1] as number) - (c[i + 1] as number)) * ((b[i + 1] as number) - (c[i + 1] as number));
-    s2 += ((a[i + 2] as number) - (c[i + 2] as number)) * ((b[i + 2] as number) - (c[i + 2] as number));
-    s3 += ((a[i + 3] as number) - (c[i + 3] as number)) * ((b[i + 3] as number) - (c[i + 3] as number));
-  }
-  for (let i = whole; i < n; i++) {
-    s0 += ((a[i] as number) - (c[i] as number)) * ((b[i] as number) - (c[i] as number));
-  }
-  return s0 + s1 + (s2 + s3);
 }

@@ -67,6 +67,24 @@ export function differenceDot(a: Float32Array, b: Float32Array, d: Float32Array)
   return s0 + s1 + (s2 + s3);
 }
 
+/** Returns (a − c)·(b − c) (float64, differences taken in float64). */
+export function differencesDot(a: Float32Array, b: Float32Array, c: Float32Array): number {
+  const n = a.length;
+  const whole = n - (n % 4);
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  for (let i = 0; i < whole; i += 4) {
+    s0 += (a[i] - c[i]) * (b[i] - c[i]);
+    s1 += (a[i + 1] - c[i + 1]) * (b[i + 1] - c[i + 1]);
+    s2 += (a[i + 2] - c[i + 2]) * (b[i + 2] - c[i + 2]);
+    s3 += (a[i + 3] - c[i + 3]) * (b[i + 3] - c[i + 3]);
+  }
+  for (let i = whole; i < n; i++) s0 += (a[i] - c[i]) * (b[i] - c[i]);
+  return s0 + s1 + (s2 + s3);
+}
+
 /**
  * Writes a − b, rounded to float32, into `out`, and returns ‖a − c‖² (float64, differences taken in float64).
  * Both in one loop, which is bound by its reads.

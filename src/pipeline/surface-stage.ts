@@ -8,7 +8,7 @@ import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
 import { approximateStage } from "./approximate-stage.js";
 import { engineFact } from "./engine-fact.js";
 import type { PlaneStage } from "./pca-stage.js";
-import { type ResultFiles, readFirst } from "./result-files.js";
+import type { ResultFiles } from "./result-files.js";
 import { storedSurface } from "./stored-surface.js";
 
 /** A surface and its identity. */
@@ -45,13 +45,9 @@ export async function surfaceStage(
       onProgress: (done, total) => options.onProgress?.("surface", done, total),
     });
   }
-  const stored = force
-    ? null
-    : await readFirst(
-        files,
-        ({ surface }) => surface,
-        (file) => readSurface(file, provenance),
-      );
+  // Its own place is read, or gone on with, by `storedSurface`.
+  const stored =
+    force || files.elsewhere === undefined ? null : await readSurface(files.elsewhere.surface, provenance);
   if (stored !== null && stored.partial === undefined) return { surface: stored, digest };
   const surface = await storedSurface(files.surface, provenance, evaluator, plane.directions, grid, {
     force,

@@ -67,7 +67,7 @@ export async function surfacePlane(
   const folder = options.out === undefined ? first.run.directory : resolve(options.out);
   const file = surfaceFile(folder, options.plane, "train");
   const tools = await openSliceTools(first.run, options, output, file);
-  const bar = output.progress("loss surface");
+  const bar = output.progress("loss surface, points");
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
       options;

@@ -48,7 +48,7 @@ export async function weights(
     })),
     files,
   });
-  for (const [i, { manifest }] of runs.entries()) {
+  for (const [i, { manifest, directory }] of runs.entries()) {
     const last = (statistics[i]?.norm.length ?? 1) - 1;
     const at = (values: Float64Array | undefined) => (values?.[last] ?? Number.NaN).toPrecision(4);
     const { norm, distance, pathLength } = statistics[i] ?? {};
@@ -57,7 +57,7 @@ export async function weights(
     );
     if (angles[i] === null) {
       output.note(
-        `${manifest.name}: no stored PCA surface, so no angles; compute it with: tfjs-landscape surface`,
+        `${manifest.name}: no stored PCA surface, so no angles; compute it with: tfjs-landscape surface ${directory} --data MODULE`,
       );
     }
   }

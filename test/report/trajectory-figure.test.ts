@@ -122,8 +122,8 @@ describe("createTrajectoryFigure", () => {
     const shares = { explainedVarianceRatio: 0.5, randomWalkBaseline: 0.61 };
     const [sentence] = fidelityParagraphs({
       axes: [
-        { label: "PC 1", ...shares },
-        { label: "PC 2", explainedVarianceRatio: 0.1, randomWalkBaseline: 0.15 },
+        { label: "PC 1", title: "PC 1", ...shares },
+        { label: "PC 2", title: "PC 2", explainedVarianceRatio: 0.1, randomWalkBaseline: 0.15 },
       ],
       paths: [],
       progress: "epoch",

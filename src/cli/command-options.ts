@@ -30,7 +30,11 @@ export function sliceOptions(command: Command): Command {
       new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
     )
     .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
-    .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"));
+    .option(
+      "--threads <n>",
+      "threads, in each process (default with --workers: 1)",
+      parseCount("--threads", 1, 256),
+    );
 }
 
 /** Options of the commands that evaluate a model on a data module. */

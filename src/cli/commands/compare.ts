@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { LayersModel } from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
@@ -12,6 +11,7 @@ import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import type { SliceCommandOptions } from "../slice-tools.js";
 import { startBackend } from "../start-backend.js";
 import type { PlaneCommandOptions } from "./pca.js";
@@ -45,6 +45,7 @@ export async function compare(
   if (directories.length < 2) throw new InvalidOptionError("runs", "at least 2 to compare", "1");
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
+  const folder = outputFolder(options.out, ".");
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
@@ -54,7 +55,6 @@ export async function compare(
   const data = await loadEvaluationData(module, options.data);
   const testData =
     options.test === true ? await loadEvaluationData(module, options.data, "loadTestData") : undefined;
-  const folder = resolve(options.out);
   const { onProgress, stop } = analysisProgress(output);
   const { center, components, weights, force, points, margin, loss, batchSize, engine } = options;
   const { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;

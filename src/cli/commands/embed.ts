@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import pick from "lodash/pick.js";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
@@ -17,6 +16,7 @@ import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import type { Progress } from "../progress.js";
 import { openSliceTools, type PictureCommandOptions, writePictures } from "../slice-tools.js";
 import { startBackend } from "../start-backend.js";
@@ -79,7 +79,7 @@ async function embedRuns(
   output: Output,
 ): Promise<void> {
   const [first] = runs as [Run];
-  const folder = options.out === undefined ? first.directory : resolve(options.out);
+  const folder = outputFolder(options.out, first.directory);
   const linearAlgebra = createLinearAlgebra();
   const steps = createSteps(output);
   const nonFinite = options.dropNonFinite === true ? ("drop" as const) : ("error" as const);

@@ -20,6 +20,7 @@ import {
 import { defined } from "../defined.js";
 import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
   openSliceTools,
   type PictureCommandOptions,
@@ -64,7 +65,7 @@ export async function surfacePlane(
   const [first] = models;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
-  const folder = options.out === undefined ? first.run.directory : resolve(options.out);
+  const folder = outputFolder(options.out, first.run.directory);
   const file = surfaceFile(folder, options.plane, "train");
   const tools = await openSliceTools(first.run, options, output, file);
   const bar = output.progress("loss surface, points");

@@ -1,10 +1,10 @@
-import { resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.js";
 import { analyzeWeights } from "../../pipeline/weights-stage.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `weights`. */
@@ -23,7 +23,8 @@ export async function weights(
   for (const directory of directories) runs.push(await openRun(directory));
   const [first] = runs;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
-  const bar = output.progress("weights");
+  const folder = outputFolder(options.out, first.directory);
+  const bar = output.progress("weights, snapshots");
   const accuracyAs = options.accuracy === true ? "accuracy" : "error";
   const { statistics, angles, figures } = await analyzeWeights(
     runs,
@@ -34,7 +35,6 @@ export async function weights(
     }),
   ).finally(() => bar.stop());
   output.warn(runs.flatMap((run) => run.warnings));
-  const folder = options.out === undefined ? first.directory : resolve(options.out);
   const named = figures.map(({ name, figure }) => ({ name: `weights-${name}`, figure }));
   const title = options.title ?? runs.map(({ manifest }) => manifest.name).join(" and ");
   const files = await writePictures("weights", folder, named, { ...options, title }, output);

@@ -25,10 +25,14 @@ export function lineOptions(command: Command): Command {
 
 /** Options of the commands that slice a loss. */
 export function sliceOptions(command: Command): Command {
-  return evaluationOptions(command)
-    .addOption(
-      new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
-    )
+  return workerOptions(evaluationOptions(command)).addOption(
+    new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
+  );
+}
+
+/** Options of the processes and threads that evaluate. */
+export function workerOptions(command: Command): Command {
+  return command
     .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
     .option(
       "--threads <n>",

@@ -10,6 +10,7 @@ import type { AxisRange } from "../../surface/axis.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
+import { openEvaluator, prepareEvaluation } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import { outputFolder } from "../output-folder.js";
 import type { SliceCommandOptions } from "../slice-tools.js";
@@ -19,7 +20,7 @@ import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `compare`. */
 export interface CompareCommandOptions
-  extends Omit<SliceCommandOptions, "batchNorm" | "workers" | "threads">,
+  extends Omit<SliceCommandOptions, "batchNorm">,
     PlaneCommandOptions,
     NormalizationCommandOptions {
   readonly points?: readonly [number, number];
@@ -46,6 +47,7 @@ export async function compare(
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
   const folder = outputFolder(options.out, ".");
+  await prepareEvaluation(options, undefined);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
@@ -56,14 +58,19 @@ export async function compare(
   const testData =
     options.test === true ? await loadEvaluationData(module, options.data, "loadTestData") : undefined;
   const { onProgress, stop } = analysisProgress(output);
-  const { center, components, weights, force, points, margin, loss, batchSize, engine } = options;
+  const { center, components, weights, force, points, margin, loss } = options;
   const { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
   const plane = { center, components, weights, force, points, margin };
   const lines = { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional };
   const comparison = await compareRuns(runs, {
-    ...defined({ ...plane, ...lines, loss, batchSize, engine, title, dataName: module.dataName, testData }),
+    ...defined({ ...plane, ...lines, loss, title, dataName: module.dataName, testData }),
     ...(given === null ? {} : { model: (): LayersModel => given }),
     data,
+    openEvaluator: (model, set, layout, name) =>
+      openEvaluator(model, set, module, layout, {
+        ...options,
+        dataExport: name === "test" ? "loadTestData" : "loadData",
+      }),
     directory: folder,
     onProgress,
   } satisfies CompareRunsOptions).finally(stop);

@@ -2,7 +2,6 @@ import pick from "lodash/pick.js";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import type { EmbeddingMethod, RunsEmbedding } from "../../embedding/runs-embedding.js";
-import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
 import type { LossEvaluator } from "../../model/loss-evaluator.js";
 import { embed } from "../../pipeline/embed.js";
@@ -20,6 +19,7 @@ import { outputFolder } from "../output-folder.js";
 import type { Progress } from "../progress.js";
 import { openSliceTools, type PictureCommandOptions, writePictures } from "../slice-tools.js";
 import { startBackend } from "../start-backend.js";
+import { refuseStray } from "../stray-options.js";
 
 /** Options of `embed`. */
 export interface EmbedCommandOptions
@@ -139,13 +139,7 @@ function figuresOf(found: readonly RunsEmbedding[], options: EmbedCommandOptions
 function checkOwners(options: EmbedCommandOptions, methods: readonly EmbeddingMethod[]): void {
   for (const [owner, names] of Object.entries(METHOD_OPTIONS)) {
     if (methods.includes(owner as EmbeddingMethod)) continue;
-    const stray = names.find((name) => options[name] !== undefined);
-    if (stray === undefined) continue;
-    throw new InvalidOptionError(
-      stray,
-      `--method ${owner}, which takes it`,
-      `--method ${methods.join(", ")}`,
-    );
+    refuseStray(options, names, `--method ${owner}, which takes it`, `--method ${methods.join(", ")}`);
   }
 }
 

@@ -27,6 +27,7 @@ import {
   type SliceCommandOptions,
   writePictures,
 } from "../slice-tools.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
@@ -49,6 +50,7 @@ export interface SurfacePlaneOptions
   readonly resume?: boolean;
   readonly seed?: number;
   readonly points?: readonly [number, number];
+  readonly margin?: number;
   readonly range?: string;
   readonly directions?: string;
 }
@@ -59,6 +61,9 @@ export async function surfacePlane(
   options: SurfacePlaneOptions,
   output: Output,
 ): Promise<void> {
+  refuseStray(options, ["margin"], "--plane pca without --test and --batch-norm", `--plane ${options.plane}`);
+  if (options.plane !== "pca")
+    refuseStray(options, ["center", "components", "weights"], "--plane pca", `--plane ${options.plane}`);
   const approximate = approximateOf(options);
   const models: ModelPoint[] = [];
   for (const reference of references) models.push(await openModelPoint(reference));

@@ -58,6 +58,6 @@ const MOST_POINTS = 100_000;
 /** Checks a number of grid points. */
 export function checkPoints(where: string, points: number, least: number): void {
   if (Number.isInteger(points) && points >= least && points <= MOST_POINTS) return;
-  const expected = `a whole number of points, at least ${least} and at most ${MOST_POINTS}`;
-  throw new InvalidOptionError(where, expected, String(points));
+  const bound = points > MOST_POINTS ? `at most ${MOST_POINTS}` : `at least ${least}`;
+  throw new InvalidOptionError(where, `a whole number of points, ${bound}`, String(points));
 }

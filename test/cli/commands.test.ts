@@ -376,7 +376,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
       ["line", run, "--data", dataModule, "--metric", "f1"],
       /--metric: expected one of loss, .*, or none, got "f1"/,
     ],
-    ["more points than memory", ["surface", run, "--data", dataModule, "--points", "99999x9"], /at most/],
+    ["more points than memory", ["surface", run, "--data", dataModule, "--points", "99999x99"], /at most/],
     [
       "a folder as directions",
       ["surface", run, "--data", dataModule, "--plane", "custom", "--directions", fixtures],

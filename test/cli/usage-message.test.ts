@@ -30,7 +30,7 @@ describe("messages of a wrong command line", () => {
     [["draw", "r", "--color", "it's red"], '--color: expected one of red, blue, got "it\'s red"'],
     [["draw", "r", "--points", "10"], '--points: expected an integer of at least 1 and at most 9, got "10"'],
     [["draw", "r", "--points", "５"], '--points: expected an integer of at least 1 and at most 9, got "５"'],
-    [["draw", "r", "--colour", "red"], "unknown option '--colour' (Did you mean --color?)"],
+    [["draw", "r", "--data", "d", "--colour", "red"], "unknown option '--colour' (Did you mean --color?)"],
     [["drow", "r"], "unknown command 'drow' (Did you mean draw?)"],
   ])("%s", (args, message) => {
     expect(messageOf(...args)).toBe(message);

@@ -23,6 +23,8 @@ export interface EvaluationCommandOptions {
   readonly workers?: number | "auto";
   readonly threads?: number;
   readonly force?: boolean;
+  /** false: whatever an interrupted surface has left does not count. */
+  readonly resume?: boolean;
 }
 
 /** Options of a surface that may be interrupted. */
@@ -54,7 +56,9 @@ export async function prepareEvaluation(
   file: string | undefined,
 ): Promise<EarlierChoice> {
   const earlier =
-    file === undefined || options.force === true ? undefined : await earlierChoice(file, options);
+    file === undefined || options.force === true || options.resume === false
+      ? undefined
+      : await earlierChoice(file, options);
   const threads = earlier?.threads || options.threads;
   if (options.workers === undefined && threads !== undefined) {
     process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);

@@ -36,7 +36,7 @@ const EVALUATION_IMAGES = 2000;
 export async function demo(options: DemoCommandOptions, output: Output): Promise<void> {
   const started = Date.now();
   const out = outputFolder(options.out, ".");
-  if (options.overwrite !== true) await checkUnused(out);
+  await checkUnused(out, options.overwrite === true);
   await startBackend(options.backend, output);
   const images = await loadMnist("train", Math.max(options.images, EVALUATION_IMAGES));
   const { runs, model } = await trainBoth(out, images, options, output);
@@ -71,12 +71,13 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   output.print(`report: ${join(out, "report.html")} (${seconds.toFixed(0)} s)`);
 }
 
-/** Nothing of an earlier demo is replaced unasked; found out before the first training, not after it. */
-async function checkUnused(out: string): Promise<void> {
+/** Nothing but an earlier demo is replaced, and only if asked; found out before the first training. */
+async function checkUnused(out: string, overwrite: boolean): Promise<void> {
   for (const name of ["sgd", "adam"]) {
-    if ((await inspectDirectory(join(out, name))) === "run") throw inUse(join(out, name));
+    const state = await inspectDirectory(join(out, name));
+    if (state === "run" && !overwrite) throw inUse(join(out, name));
   }
-  if (existsSync(join(out, "report.html"))) throw inUse(join(out, "report.html"));
+  if (!overwrite && existsSync(join(out, "report.html"))) throw inUse(join(out, "report.html"));
 }
 
 function inUse(path: string): RunStateError {

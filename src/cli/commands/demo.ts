@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
@@ -12,7 +12,7 @@ import { openRun } from "../../store/open-run.js";
 import { inspectDirectory } from "../../store/prepare-run.js";
 import type { Run } from "../../store/run.js";
 import { analysisProgress } from "../analysis-progress.js";
-import { type Images, loadMnist } from "../demo/mnist.js";
+import { type Images, loadMnist, mnistModule } from "../demo/mnist.js";
 import { type DemoTraining, trainDemo } from "../demo/train.js";
 import type { Output } from "../output.js";
 import { outputFolder } from "../output-folder.js";
@@ -68,6 +68,11 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   const seconds = (Date.now() - started) / 1000;
   output.result({ out, runs: runs.map((run) => run.directory), files, seconds });
   for (const { figure } of figures) output.print(`${figure.title}: ${figure.fidelity.join(" ")}`);
+  const [sgd, adam] = runs.map((run) => relative("", run.directory));
+  const module = relative("", mnistModule());
+  output.print(
+    `compare them with: tfjs-landscape compare ${sgd} ${adam} --data ${module} --out ${relative("", out)}`,
+  );
   output.print(`report: ${join(out, "report.html")} (${seconds.toFixed(0)} s)`);
 }
 

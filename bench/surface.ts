@@ -81,8 +81,9 @@ const CONTENDERS: readonly Contender[] = [
   { label: "tensorflow", backend: "native", engine: "tensorflow", workers: 0 },
   { label: "onnx", backend: "wasm", engine: "onnx", workers: 0 },
   { label: "native-tfjs", backend: "native", engine: "tfjs", workers: 0 },
-  { label: "wasm", backend: "wasm", engine: "tfjs-fused", workers: 0 },
-  { label: "wasm-workers", backend: "wasm", engine: "tfjs-fused", workers: 2 },
+  // It has no threads: two processes are what takes two processors.
+  { label: "wasm", backend: "wasm", engine: "tfjs-fused", workers: 2 },
+  { label: "wasm-process", backend: "wasm", engine: "tfjs-fused", workers: 0 },
   { label: "wasm-tfjs", backend: "wasm", engine: "tfjs", workers: 0 },
 ];
 
@@ -100,11 +101,11 @@ interface Settings {
  * Measures losses on a plane: our engines beside PyTorch on the same weights, directions and images, point by
  * point in turn, loss from logits.
  *
- * Arguments: `--case mlp|lenet|resnet20|resnet56` (default all), `--backend` of the contenders
- * native, tensorflow, onnx, native-tfjs, wasm, wasm-tfjs, and native-workers and wasm-workers, two processes of one
- * thread (default native and onnx), `--repetitions n` (default 5),
- * `--threads n` (default 2), `--samples n` (default 10,000 and 5,000), `--eager-peer` (PyTorch without
- * `torch.compile`, which takes minutes for the deep networks).
+ * Arguments: `--case mlp|lenet|resnet20|resnet56` (default all), `--backend` of the contenders native,
+ * native-workers (two processes of one thread), tensorflow, onnx, native-tfjs, wasm (two processes), wasm-process and
+ * wasm-tfjs (default native and onnx), `--repetitions n` (default 5), `--threads n` (default 2), `--samples n`
+ * (default 10,000 and 5,000), `--eager-peer` (PyTorch without `torch.compile`, which takes minutes for the deep
+ * networks).
  */
 export async function runBench({ args, log }: BenchOptions): Promise<SurfaceReport> {
   const { values } = parseArgs({

@@ -39,7 +39,9 @@ export function planeFigure(
   options: PlaneFigureOptions,
 ): AnyFigure {
   const { name } = run.manifest;
-  const title = options.title ?? (place.isBetween ? TITLES[plane] : `${name}: ${TITLES[plane]}`);
+  // A plane with the path on it is the run's; any other is that of the model in its middle.
+  const whose = trajectory === null && plane !== "pca" ? (place.marks[0]?.label ?? name) : name;
+  const title = options.title ?? (place.isBetween ? TITLES[plane] : `${whose}: ${TITLES[plane]}`);
   const { dataName, batchNorm } = options;
   const named = dataName === undefined ? {} : { dataName };
   const [first] = surfaces as [SetSurface];

@@ -302,6 +302,11 @@ describe("interpolate, line, surface --plane and weights", () => {
       "expected one run for --plane pca",
     ],
     ["seeds", ["line", run, "--data", dataModule, "--seeds", "a"], "expected integers such as 0,1,2 or 0..9"],
+    [
+      "no such metric",
+      ["interpolate", `${run}@0`, run, "--data", dataModule, "--metric", "mae"],
+      "--metric: expected one of acc, none",
+    ],
     ["no held-out set", ["line", run, "--data", join(fixtures, "typed-data.ts"), "--test"], "loadTestData()"],
     [
       "a plane of no directions",

@@ -162,6 +162,52 @@ describe("evaluatePlane", () => {
     expect(other.loss[1]).not.toBe(surface.loss[1]);
   });
 
+  it("says where the user's directions do not go through the model, and names the middle accordingly", async () => {
+    const [point, start] = [await modelPoint(runs[0]), await modelPoint(runs[0], 0)];
+    const vectors = [0, 2].map((shift) => point.theta.map((_, i) => Math.sin(i + shift)));
+    const directions = customDirections(point.theta, vectors);
+    const evaluate = (model: typeof point) =>
+      evaluatePlane("custom", [model], sets.slice(0, 1), {
+        directory: newFolder(),
+        directions,
+        range: "0:1:2,0:1:2",
+      });
+    const through = await evaluate(point);
+    expect(through.warnings.map(({ code }) => code)).not.toContain("other-center");
+    const beside = await evaluate(start);
+    expect(beside.warnings).toContainEqual({
+      code: "other-center",
+      message:
+        "the directions go through other weights than those of first at step 0: the plane is around those",
+    });
+    const labels = [through, beside].map(({ figure }) =>
+      figure.kind === "maps" ? [figure.title, figure.maps.length, figure.marks[0]?.label] : [],
+    );
+    expect(labels).toEqual([
+      ["first: a plane of given directions", 1, "first"],
+      ["given centre: a plane of given directions", 1, "given centre"],
+    ]);
+  });
+
+  it("refuses directions of zeros, on one line, of another length or too few, and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const vector = point.theta.map((_, i) => Math.sin(i));
+    const given = { ...customDirections(point.theta, [vector]), labels: ["x", "y"] };
+    const directory = newFolder();
+    const attempt = (vectors: Float32Array[], labels = given.labels) =>
+      evaluatePlane("custom", [point], sets, { directory, directions: { ...given, vectors, labels } });
+    await expect(attempt([vector, new Float32Array(vector.length)])).rejects.toThrow(
+      "direction 1: expected a finite vector other than zero",
+    );
+    await expect(attempt([vector, vector.map((value) => -3 * value)])).rejects.toThrow("collinear");
+    await expect(attempt([vector, vector.slice(1)])).rejects.toThrow("direction 1: expected");
+    await expect(attempt([vector, vector.with(1, Number.NaN)])).rejects.toThrow("finite numbers, got NaN");
+    await expect(attempt([vector], ["x"])).rejects.toThrow(
+      "directions: expected at least 2 for a plane, got 1",
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+
   it("refuses a wrong number of models, an unknown plane, and missing directions", async () => {
     const point = await modelPoint(runs[0]);
     const evaluate = (plane: string) => evaluatePlane(plane as SlicePlane, [point], sets);

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { condenseWarnings } from "../../condense-warnings.js";
 import { interpolateModels, sliceRandomLines } from "../../pipeline/line-stage.js";
 import { openModelPoint } from "../../pipeline/model-point.js";
 import type { AccuracyForm } from "../../report/chart-parts.js";
@@ -9,6 +10,7 @@ import type { AxisRange } from "../../surface/axis.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
 import {
+  checkMetric,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
@@ -40,6 +42,7 @@ export async function interpolate(
   const tools = await openSliceTools(points[0].run, options, output);
   const folder = options.out === undefined ? points[0].run.directory : resolve(options.out);
   await withProgress("line between models", tools, output, async (onProgress) => {
+    checkMetric(options.metric, tools);
     const slice = await interpolateModels(points, tools.sets, {
       ...common(options, tools, folder),
       onProgress,
@@ -55,6 +58,7 @@ export async function line(reference: string, options: LineCommandOptions, outpu
   const folder = options.out === undefined ? point.run.directory : resolve(options.out);
   const { seeds, normalize, ignore, oneDimensional } = options;
   await withProgress("random lines", tools, output, async (onProgress) => {
+    checkMetric(options.metric, tools);
     const slice = await sliceRandomLines(point, tools.sets, {
       ...common(options, tools, folder),
       ...defined({ seeds, normalize, ignore, oneDimensional }),
@@ -91,7 +95,7 @@ async function report(
   tools: SliceTools,
   output: Output,
 ): Promise<void> {
-  output.warn(slice.warnings);
+  output.warn(condenseWarnings(slice.warnings));
   const accuracyAs: AccuracyForm = options.error === true ? "error" : "accuracy";
   const metric = options.metric === "none" ? null : options.metric;
   const { title } = options;

@@ -150,6 +150,8 @@ function addPlot(program: Command): void {
     .argument("<run>", "run directory with a surface, lines or weights that have been computed")
     .option("--out <dir>", "folder for the files (default: the run directory)")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html"]))
+    .addOption(new Option("--error", "show errors instead of accuracies everywhere").conflicts("accuracy"))
+    .option("--accuracy", "show accuracies instead of errors everywhere")
     .option("--title <text>", "title of the figure (default: the run's name)")
     .option("--width <px>", "width of the pictures", parseCount("--width", 200))
     .option("--height <px>", "height of the pictures", parseCount("--height", 200))

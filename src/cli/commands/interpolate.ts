@@ -2,11 +2,11 @@ import { resolve } from "node:path";
 import { condenseWarnings } from "../../condense-warnings.js";
 import { interpolateModels, sliceRandomLines } from "../../pipeline/line-stage.js";
 import { openModelPoint } from "../../pipeline/model-point.js";
-import type { AccuracyForm } from "../../report/chart-parts.js";
 import { createLineFigure } from "../../report/create-line-figure.js";
 import type { LineSlice } from "../../slices/line-slice.js";
 import { seedBand } from "../../slices/seed-band.js";
 import type { AxisRange } from "../../surface/axis.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
 import {
@@ -96,7 +96,7 @@ async function report(
   output: Output,
 ): Promise<void> {
   output.warn(condenseWarnings(slice.warnings));
-  const accuracyAs: AccuracyForm = options.error === true ? "error" : "accuracy";
+  const accuracyAs = accuracyFormOf(options);
   const metric = options.metric === "none" ? null : options.metric;
   const { title } = options;
   const figure = createLineFigure(slice, defined({ metric, accuracyAs, title, dataName: tools.dataName }));

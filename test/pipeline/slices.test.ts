@@ -15,8 +15,10 @@ import { evaluatePlane } from "../../src/pipeline/plane-stage.js";
 import { analyzeWeights } from "../../src/pipeline/weights-stage.js";
 import type { EvaluationSet } from "../../src/slices/line-slice.js";
 import { readDirections } from "../../src/store/directions-file.js";
+import { readHistograms } from "../../src/store/histograms-file.js";
 import { openRun } from "../../src/store/open-run.js";
 import type { Run } from "../../src/store/run.js";
+import { readStepAngles } from "../../src/store/step-angles-file.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
@@ -146,6 +148,19 @@ describe("evaluatePlane", () => {
     },
   );
 
+  it("ineffective-initial goes from the run's first weights, at (1, 0), to its last", async () => {
+    const [start, end] = [await modelPoint(runs[0], 0), await modelPoint(runs[0])];
+    const { surfaces } = await evaluatePlane("ineffective-initial", [end], sets.slice(0, 1), {
+      directory: newFolder(),
+      range: "0:1:2,0:1:2",
+    });
+    // Statistics stay those of the centre.
+    const { trainableCount } = runs[0].layout;
+    const mixed = end.theta.slice();
+    mixed.set(start.theta.subarray(0, trainableCount));
+    expect(surfaces[0].surface.loss[1]).toBeCloseTo((await sets[0].evaluator.evaluate(mixed)).loss, 5);
+  });
+
   it("takes the user's own directions, and computes again when they differ", async () => {
     const point = await modelPoint(runs[0]);
     const vector = (shift: number) => point.theta.map((_, i) => Math.sin(i + shift));
@@ -243,5 +258,69 @@ describe("analyzeWeights", () => {
       true,
     );
     await expect(analyzeWeights([])).rejects.toThrow("runs: expected at least one run, got none");
+  });
+
+  it("stores histograms and angles with their provenance, and leaves up-to-date files alone", async () => {
+    const directory = newFolder();
+    const { histograms, angles } = await analyzeWeights(runs.slice(0, 2), { directory });
+    const [file, other] = [
+      join(directory, "weights/histogram.arrow"),
+      join(runs[0].directory, "weights/angles.arrow"),
+    ];
+    expect(await readHistograms(file)).toEqual(histograms);
+    expect(histograms?.histograms.map(({ name }) => name)).toEqual(["first", "second"]);
+    expect(histograms?.weights).toBe(3 * 4 + 4 * 2);
+    expect(await readStepAngles(other)).toEqual(angles[0]);
+    const written = () => [file, other].map((path) => statSync(path).mtimeMs);
+    const before = written();
+    await analyzeWeights(runs.slice(0, 2), { directory });
+    expect(written()).toEqual(before);
+    await analyzeWeights(runs.slice(1, 3), { directory });
+    expect(written()[0]).toBeGreaterThan(before[0]);
+  });
+
+  it("draws no slope of a surface of two points a side", async () => {
+    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
+    await analyzeRuns([runs[3]], tools, { range: "-1:1:2,-1:1:2" });
+    const { angles, figures } = await analyzeWeights([runs[3]]);
+    expect(angles).toEqual([null]);
+    expect(figures.map(({ name }) => name)).not.toContain("angles");
+  });
+
+  it("says which runs a histogram leaves out, and keeps names apart", async () => {
+    const other = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    other.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    const trained = [];
+    for (const [network, rate] of [
+      [other, 0.1],
+      [tinyModel(tf.train.sgd(Number.NaN)), 1],
+    ] as const) {
+      const directory = newFolder();
+      const callbacks = [trajectoryCallback({ directory, name: rate === 1 ? "broken" : "first" })];
+      await network.fit(data.xs, data.ys, { epochs: 1, verbose: 0, callbacks });
+      trained.push(await openRun(directory));
+    }
+    const { figures, histograms, warnings, statistics } = await analyzeWeights([
+      runs[0],
+      ...trained,
+      runs[0],
+    ]);
+    expect(histograms?.histograms.map(({ name }) => name)).toEqual(["first (1)"]);
+    expect(warnings).toEqual(
+      [
+        "first (2) is not in the histogram: its weights have another layout than those of first (1)",
+        "broken is not in the histogram: its final weights are not all finite",
+        "first (3) is not in the histogram: its final weights are those of first (1)",
+      ].map((message) => ({ code: "not-in-histogram", message })),
+    );
+    expect(statistics[2].norm[1]).toBeNaN();
+    const norms = figures.find(({ name }) => name === "norms")?.figure;
+    expect(norms?.kind === "chart" && norms.panels[0].series.map(({ name }) => name)).toEqual([
+      "first (1)",
+      "first (2)",
+      "broken",
+      "first (3)",
+    ]);
+    expect((await analyzeWeights([trained[1]])).histograms).toBeNull();
   });
 });

@@ -11,7 +11,7 @@ import { analyzeRuns } from "../../src/pipeline/analyze-runs.js";
 import { interpolateModels, sliceRandomLines } from "../../src/pipeline/line-stage.js";
 import { modelPoint, namesOfModels, openModelPoint } from "../../src/pipeline/model-point.js";
 import type { SlicePlane } from "../../src/pipeline/plane-points.js";
-import { evaluatePlane } from "../../src/pipeline/plane-stage.js";
+import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/pipeline/plane-stage.js";
 import { analyzeWeights } from "../../src/pipeline/weights-stage.js";
 import type { EvaluationSet } from "../../src/slices/line-slice.js";
 import { readDirections } from "../../src/store/directions-file.js";
@@ -219,6 +219,31 @@ describe("evaluatePlane", () => {
     await expect(attempt([vector, vector.with(1, Number.NaN)])).rejects.toThrow("finite numbers, got NaN");
     await expect(attempt([vector], ["x"])).rejects.toThrow(
       "directions: expected at least 2 for a plane, got 1",
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("draws a metric instead of the loss, an accuracy as the error if asked, over the path on its plane", async () => {
+    const point = await modelPoint(runs[0]);
+    const options = { directory: newFolder(), points: [3, 4] as const };
+    const figureOf = async (plane: SlicePlane, more: EvaluatePlaneOptions) => {
+      const { figure, surfaces } = await evaluatePlane(plane, [point], sets, { ...options, ...more });
+      if (figure.kind !== "maps") throw new Error(`a ${figure.kind}`);
+      return { figure, surface: surfaces[0].surface };
+    };
+    const { figure, surface } = await figureOf("random", { metric: "acc", accuracyAs: "error" });
+    expect(figure.maps.map(({ title, quantity }) => [title, quantity])).toEqual([
+      ["train", "error"],
+      ["test", "error"],
+      ["test − train", "error"],
+    ]);
+    expect(figure.maps[0].surface.loss).toEqual(Array.from(surface.metrics.acc, (value) => 1 - value));
+    const path = await figureOf("ineffective-initial", { metric: "acc" });
+    expect(path.figure.maps[0].quantity).toBe("accuracy");
+    expect(path.figure.path.length).toBe(4);
+    const directory = newFolder();
+    await expect(evaluatePlane("random", [point], sets, { directory, metric: "mae" })).rejects.toThrow(
+      'metric: expected one of acc, got "mae"',
     );
     expect(existsSync(directory)).toBe(false);
   });

@@ -91,6 +91,26 @@ describe("interpolateModels", () => {
     expect(recalibrated.curves[0].surface.loss[2]).not.toBe(slice.curves[0].surface.loss[2]);
   });
 
+  it("refuses models of other layouts and weights that are not finite, and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const [first, ...rest] = runs[0].layout.parameters;
+    const layout = { ...runs[0].layout, digest: "other", parameters: [{ ...first, shape: [6, 2] }, ...rest] };
+    const foreign = { ...point, run: { ...runs[0], layout, directory: "elsewhere" } };
+    const broken = { ...point, name: "broken", theta: point.theta.with(7, Number.NaN) };
+    const directory = newFolder();
+    await expect(interpolateModels([point, foreign], sets, { directory })).rejects.toThrow(
+      /^elsewhere: .*kernel: expected \[3,4\].*got .*\[6,2\]/,
+    );
+    await expect(interpolateModels([point, broken], sets, { directory })).rejects.toThrow(
+      "broken, entry 7: expected finite weights, got NaN",
+    );
+    await expect(sliceRandomLines(broken, sets, { directory })).rejects.toThrow(
+      "entry 7: expected finite weights, got NaN",
+    );
+    await expect(evaluatePlane("random", [broken], sets, { directory })).rejects.toThrow("finite weights");
+    expect(existsSync(directory)).toBe(false);
+  });
+
   it("refuses one model twice and writes nothing", async () => {
     const point = await modelPoint(runs[0]);
     const directory = newFolder();

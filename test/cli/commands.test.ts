@@ -275,7 +275,7 @@ describe("interpolate, line, surface --plane and weights", () => {
     const args = ["surface", run, "--data", dataModule, "--points", "3", "--format", "svg"];
     const folder = out();
     json(...args, "--metric", "acc", "--error", "--out", folder);
-    expect(readFileSync(join(folder, "pca.svg"), "utf8")).toContain("Error at 3 × 3 points");
+    expect(readFileSync(join(folder, "pca.svg"), "utf8")).toContain("Error (%) at 3 × 3 points");
     const { status, stderr } = cli(...args, "--error");
     expect([status, stderr]).toEqual([2, expect.stringContaining("--error: expected --metric NAME")]);
   });

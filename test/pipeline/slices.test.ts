@@ -253,13 +253,15 @@ describe("evaluatePlane", () => {
     };
     const { figure, surface } = await figureOf("random", { metric: "acc", accuracyAs: "error" });
     expect(figure.maps.map(({ title, quantity }) => [title, quantity])).toEqual([
-      ["train", "error"],
-      ["test", "error"],
-      ["test − train", "error"],
+      ["train", "error (%)"],
+      ["test", "error (%)"],
+      ["test − train", "error (%)"],
     ]);
-    expect(figure.maps[0].surface.loss).toEqual(Array.from(surface.metrics.acc, (value) => 1 - value));
+    expect(figure.maps[0].surface.loss).toEqual(
+      Array.from(surface.metrics.acc, (value) => 100 * (1 - value)),
+    );
     const path = await figureOf("ineffective-initial", { metric: "acc" });
-    expect(path.figure.maps[0].quantity).toBe("accuracy");
+    expect(path.figure.maps[0].quantity).toBe("accuracy (%)");
     expect(path.figure.path.length).toBe(4);
     const directory = newFolder();
     await expect(evaluatePlane("random", [point], sets, { directory, metric: "mae" })).rejects.toThrow(

@@ -86,6 +86,10 @@ export function weightsFigures(
     const found = angles[i] ?? null;
     return found === null ? [] : [{ ...run, angles: found }];
   });
-  if (turned.length > 0) figures.push({ name: "angles", figure: createAngleFigure(turned) });
+  if (turned.length > 0) {
+    // A single run has no legend that would name it among several.
+    const whose = turned.length < runs.length ? `: ${turned.map(({ name }) => name).join(", ")}` : "";
+    figures.push({ name: "angles", figure: createAngleFigure(turned, `What the path does${whose}`) });
+  }
   return figures;
 }

@@ -300,7 +300,10 @@ describe("analyzeWeights", () => {
     await analyzeRuns(runs.slice(0, 1), tools, { points: 7 });
     const after = await analyzeWeights(runs.slice(0, 2));
     expect(after.statistics).toEqual(before.statistics);
-    expect(after.figures.map(({ name }) => name)).toContain("angles");
+    const titleOf = ({ figures }: typeof after) =>
+      figures.find(({ name }) => name === "angles")?.figure.title;
+    expect(titleOf(after)).toBe("What the path does: first");
+    expect(titleOf(await analyzeWeights(runs.slice(0, 1)))).toBe("What the path does");
     expect(Array.from(after.angles[0]?.degrees ?? []).every((angle) => angle >= 0 && angle <= 180)).toBe(
       true,
     );

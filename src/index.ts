@@ -216,7 +216,7 @@ export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js
 export { analyzePlane } from "./pipeline/analyze-plane.js";
 export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
 export type { ComparedResults } from "./pipeline/compare-figures.js";
-export type { CompareRunsOptions, CompareStep } from "./pipeline/compare-options.js";
+export type { CompareRunsOptions, CompareStep, OpenEvaluator } from "./pipeline/compare-options.js";
 export type { RunPlane } from "./pipeline/compare-planes.js";
 export { compareRuns, type RunsComparison } from "./pipeline/compare-runs.js";
 export { embed } from "./pipeline/embed.js";

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { condenseWarnings } from "../../condense-warnings.js";
 import { interpolateModels, sliceRandomLines } from "../../pipeline/line-stage.js";
 import { openModelPoint } from "../../pipeline/model-point.js";
@@ -9,6 +8,7 @@ import type { AxisRange } from "../../surface/axis.js";
 import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
   checkMetric,
   openSliceTools,
@@ -17,6 +17,7 @@ import {
   type SliceTools,
   writePictures,
 } from "../slice-tools.js";
+import { lossRange } from "../surface-summary.js";
 import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `interpolate` and `line`. */
@@ -39,10 +40,9 @@ export async function interpolate(
   output: Output,
 ): Promise<void> {
   const points = [await openModelPoint(a), await openModelPoint(b)] as const;
+  const folder = outputFolder(options.out, points[0].run.directory);
   const tools = await openSliceTools(points[0].run, options, output);
-  const folder = options.out === undefined ? points[0].run.directory : resolve(options.out);
-  await withProgress("line between models", tools, output, async (onProgress) => {
-    checkMetric(options.metric, tools);
+  await withProgress("line between models", options, tools, output, async (onProgress) => {
     const slice = await interpolateModels(points, tools.sets, {
       ...common(options, tools, folder),
       onProgress,
@@ -54,11 +54,10 @@ export async function interpolate(
 /** `line RUN --data MODULE`: loss and metric along random directions, with a band over seeds. */
 export async function line(reference: string, options: LineCommandOptions, output: Output): Promise<void> {
   const point = await openModelPoint(reference);
+  const folder = outputFolder(options.out, point.run.directory);
   const tools = await openSliceTools(point.run, options, output);
-  const folder = options.out === undefined ? point.run.directory : resolve(options.out);
   const { seeds, normalize, ignore, oneDimensional } = options;
-  await withProgress("random lines", tools, output, async (onProgress) => {
-    checkMetric(options.metric, tools);
+  await withProgress("random lines", options, tools, output, async (onProgress) => {
     const slice = await sliceRandomLines(point, tools.sets, {
       ...common(options, tools, folder),
       ...defined({ seeds, normalize, ignore, oneDimensional }),
@@ -74,12 +73,14 @@ function common({ range, batchNorm, force }: InterpolateCommandOptions, tools: S
 
 async function withProgress(
   title: string,
+  { metric }: InterpolateCommandOptions,
   tools: SliceTools,
   output: Output,
   work: (onProgress: (done: number, total: number) => void) => Promise<void>,
 ): Promise<void> {
-  const bar = output.progress(title);
+  const bar = output.progress(`${title}, points`);
   try {
+    checkMetric(metric, tools);
     await work((done, total) => bar.update(done, total));
   } finally {
     bar.stop();
@@ -121,7 +122,6 @@ async function report(
   for (const { name: set } of tools.sets) {
     const { median } = seedBand(slice, set);
     const finite = median.filter(Number.isFinite);
-    const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
-    output.print(`${set}: loss from ${least} to ${most} at ${slice.alpha.length} points`);
+    output.print(`${set}: ${lossRange(finite)} at ${slice.alpha.length} points`);
   }
 }

@@ -21,12 +21,14 @@ import {
 import { defined } from "../defined.js";
 import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
   writePictures,
 } from "../slice-tools.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
@@ -49,6 +51,7 @@ export interface SurfacePlaneOptions
   readonly resume?: boolean;
   readonly seed?: number;
   readonly points?: readonly [number, number];
+  readonly margin?: number;
   readonly range?: string;
   readonly directions?: string;
   readonly metric?: string;
@@ -61,6 +64,9 @@ export async function surfacePlane(
   options: SurfacePlaneOptions,
   output: Output,
 ): Promise<void> {
+  refuseStray(options, ["margin"], "--plane pca without --test and --batch-norm", `--plane ${options.plane}`);
+  if (options.plane !== "pca")
+    refuseStray(options, ["center", "components", "weights"], "--plane pca", `--plane ${options.plane}`);
   const approximate = approximateOf(options);
   if (options.error === true && options.metric === undefined) {
     throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
@@ -70,10 +76,10 @@ export async function surfacePlane(
   const [first] = models;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
-  const folder = options.out === undefined ? first.run.directory : resolve(options.out);
+  const folder = outputFolder(options.out, first.run.directory);
   const file = surfaceFile(folder, options.plane, "train");
   const tools = await openSliceTools(first.run, options, output, file);
-  const bar = output.progress("loss surface");
+  const bar = output.progress("loss surface, points");
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
       options;

@@ -26,6 +26,7 @@ import {
 } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
@@ -58,6 +59,11 @@ export async function surface(
   if (directory === undefined || others.length > 0) {
     throw new InvalidOptionError("runs", "one run for --plane pca", String(references.length));
   }
+  const has = "--plane pca";
+  const hint = `draw the surface with: tfjs-landscape plot ${directory}`;
+  refuseStray(options, ["directions"], "--plane custom", has);
+  refuseStray(options, ["seed", "normalize", "ignore", "oneDimensional"], "--plane random or another", has);
+  refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
   return surfaceOnPca(directory, options, output);
 }
 

@@ -28,7 +28,7 @@ export interface PhateCase {
   readonly peer: number | null;
   /** Median over repetitions of ours / peer, measured in turn. */
   readonly ratio: number | null;
-  /** The PHATE package, or its steps up to classic scaling in numpy, scipy and scikit-learn. */
+  /** The PHATE package, or the whole of its steps in numpy, scipy, scikit-learn and numba. */
   readonly peerEngine: "phate" | "steps" | null;
   readonly repetitions: number;
   /** Seconds of each of our stages, in the last repetition. */
@@ -37,6 +37,8 @@ export interface PhateCase {
   readonly peerT: number | null;
   /** √(stress / Σδ²). */
   readonly normalizedStress: number;
+  /** The same of the peer's scaling; null where it cannot tell. */
+  readonly peerStress: number | null;
   /** Of our embedding; null above 2000 points. */
   readonly trustworthiness: number | null;
 }
@@ -55,7 +57,7 @@ const DEFAULT_CASES = ["500x50", "1000x50", "2000x50", "5000x50", "500x100000"];
  *
  * Arguments: `--case NxD` (repeatable; default 500x50, 1000x50, 2000x50, 5000x50 and 500x100000),
  * `--repetitions n` (default 3), `--no-peer`. The PHATE package comes from the pip index; where that has
- * none the peer is its steps without metric scaling, in numpy, scipy and scikit-learn, and says so.
+ * none the peer is its steps, metric scaling included, in numpy, scipy, scikit-learn and numba, and says so.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<PhateReport> {
   const { values } = parseArgs({
@@ -69,7 +71,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<PhateReport
   const backend = await selectBackend();
   log(`phate: ${backend.name}, ${backend.reason}`);
   const directory = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
-  const python = values["no-peer"] ? null : preparePython(log);
+  const python = values["no-peer"] ? null : preparePython(log, "requirements-phate.txt");
   const peer = python === null ? null : startPeer(python, "phate_peer.py", THREADS);
   try {
     const engine = peer === null ? null : await findEngine(peer, python ?? "", log);
@@ -98,7 +100,9 @@ async function findEngine(
   }
   const { engine, versions } = await peer.ask({ path: folder });
   if (engine === "steps")
-    log("phate: the pip index has no PHATE package; the peer is its steps, without metric scaling");
+    log(
+      "phate: the pip index has no PHATE package; the peer is its steps with the same libraries, SGD by numba",
+    );
   log(`phate peer: ${engine} ${JSON.stringify(versions)}`);
   return engine as "phate" | "steps";
 }
@@ -144,6 +148,7 @@ async function runCase(
     t: result.t,
     peerT: (answer.t as number | undefined) ?? null,
     normalizedStress: result.normalizedStress,
+    peerStress: (answer.normalizedStress as number | null | undefined) ?? null,
     trustworthiness: count > 2000 || dimension > 1000 ? null : trustOf(points, result),
   };
 }

@@ -135,7 +135,8 @@ async function runCase(
     answer = (await peer?.ask({ embed: i })) ?? {};
     const pair = { ours: run.seconds, peer: (answer.seconds as number | undefined) ?? Number.NaN };
     if (i > 0) pairs.push(pair);
-    log(`phate ${name}: ${pair.ours.toFixed(2)} s, Python ${pair.peer.toFixed(2)} s`);
+    const other = peer === null ? "" : `, Python ${pair.peer.toFixed(2)} s`;
+    log(`phate ${name}: ${pair.ours.toFixed(2)} s${other}`);
   }
   if (run === undefined) throw new Error("bench phate: expected at least one repetition");
   const { result, stages } = run;

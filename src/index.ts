@@ -346,6 +346,7 @@ export { type SeedBand, type SeedBandOptions, seedBand } from "./slices/seed-ban
 // Run directories and stored results
 export { readDirections, writeDirections } from "./store/directions-file.js";
 export { readEmbedding, writeEmbedding } from "./store/embedding-file.js";
+export { readHistograms, writeHistograms } from "./store/histograms-file.js";
 export { readLineSlice, writeLineSlice } from "./store/line-file.js";
 export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
 export { openRun } from "./store/open-run.js";
@@ -358,6 +359,7 @@ export {
   type RunWriterOptions,
 } from "./store/run-writer.js";
 export type { ThetaDtype } from "./store/snapshot-schema.js";
+export { readStepAngles, writeStepAngles } from "./store/step-angles-file.js";
 export { readSurface, writeSurface } from "./store/surface-file.js";
 export { type InterruptedSurface, readInterruptedSurface } from "./store/surface-journal.js";
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";

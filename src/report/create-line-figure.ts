@@ -1,3 +1,4 @@
+import { condenseWarnings } from "../condense-warnings.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LineCurve, LineSlice } from "../slices/line-slice.js";
 import { curveValues, seedBand } from "../slices/seed-band.js";
@@ -89,7 +90,7 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
         : "",
     ],
     provenance: lineProvenance(slice, sets, options.dataName),
-    notes: slice.warnings.map(({ message }) => message),
+    notes: condenseWarnings(slice.warnings).map(({ message }) => message),
   });
 }
 

@@ -8,6 +8,7 @@ import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import type { AxisRange } from "../../surface/axis.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
@@ -29,6 +30,7 @@ export interface CompareCommandOptions
   readonly rise?: number;
   readonly radius?: number;
   readonly epsilon?: number;
+  readonly accuracy?: boolean;
   readonly out: string;
   readonly format?: readonly ReportFormat[];
   readonly title?: string;
@@ -59,7 +61,17 @@ export async function compare(
   const { center, components, weights, force, points, margin, loss, batchSize, engine } = options;
   const { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
   const plane = { center, components, weights, force, points, margin };
-  const lines = { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional };
+  const lines = {
+    seeds,
+    range,
+    rise,
+    radius,
+    epsilon,
+    normalize,
+    ignore,
+    oneDimensional,
+    accuracyAs: accuracyFormOf(options),
+  };
   const comparison = await compareRuns(runs, {
     ...defined({ ...plane, ...lines, loss, batchSize, engine, title, dataName: module.dataName, testData }),
     ...(given === null ? {} : { model: (): LayersModel => given }),

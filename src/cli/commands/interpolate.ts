@@ -1,14 +1,16 @@
 import { resolve } from "node:path";
+import { condenseWarnings } from "../../condense-warnings.js";
 import { interpolateModels, sliceRandomLines } from "../../pipeline/line-stage.js";
 import { openModelPoint } from "../../pipeline/model-point.js";
-import type { AccuracyForm } from "../../report/chart-parts.js";
 import { createLineFigure } from "../../report/create-line-figure.js";
 import type { LineSlice } from "../../slices/line-slice.js";
 import { seedBand } from "../../slices/seed-band.js";
 import type { AxisRange } from "../../surface/axis.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
 import {
+  checkMetric,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
@@ -40,6 +42,7 @@ export async function interpolate(
   const tools = await openSliceTools(points[0].run, options, output);
   const folder = options.out === undefined ? points[0].run.directory : resolve(options.out);
   await withProgress("line between models", tools, output, async (onProgress) => {
+    checkMetric(options.metric, tools);
     const slice = await interpolateModels(points, tools.sets, {
       ...common(options, tools, folder),
       onProgress,
@@ -55,6 +58,7 @@ export async function line(reference: string, options: LineCommandOptions, outpu
   const folder = options.out === undefined ? point.run.directory : resolve(options.out);
   const { seeds, normalize, ignore, oneDimensional } = options;
   await withProgress("random lines", tools, output, async (onProgress) => {
+    checkMetric(options.metric, tools);
     const slice = await sliceRandomLines(point, tools.sets, {
       ...common(options, tools, folder),
       ...defined({ seeds, normalize, ignore, oneDimensional }),
@@ -91,8 +95,8 @@ async function report(
   tools: SliceTools,
   output: Output,
 ): Promise<void> {
-  output.warn(slice.warnings);
-  const accuracyAs: AccuracyForm = options.error === true ? "error" : "accuracy";
+  output.warn(condenseWarnings(slice.warnings));
+  const accuracyAs = accuracyFormOf(options);
   const metric = options.metric === "none" ? null : options.metric;
   const { title } = options;
   const figure = createLineFigure(slice, defined({ metric, accuracyAs, title, dataName: tools.dataName }));

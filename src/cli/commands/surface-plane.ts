@@ -11,6 +11,7 @@ import { evaluatePlane } from "../../pipeline/plane-stage.js";
 import { surfaceFile } from "../../pipeline/result-files.js";
 import { readDirections } from "../../store/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import {
   type ApproximateCommandOptions,
   approximateOf,
@@ -50,6 +51,8 @@ export interface SurfacePlaneOptions
   readonly points?: readonly [number, number];
   readonly range?: string;
   readonly directions?: string;
+  readonly metric?: string;
+  readonly error?: boolean;
 }
 
 /** `surface RUN… --plane PLANE --data MODULE`: a slice through models, stored and drawn. */
@@ -59,6 +62,9 @@ export async function surfacePlane(
   output: Output,
 ): Promise<void> {
   const approximate = approximateOf(options);
+  if (options.error === true && options.metric === undefined) {
+    throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
+  }
   const models: ModelPoint[] = [];
   for (const reference of references) models.push(await openModelPoint(reference));
   const [first] = models;
@@ -95,6 +101,8 @@ export async function surfacePlane(
         approximate,
         directions,
         path,
+        metric: options.metric,
+        accuracyAs: accuracyFormOf(options),
         recalibrator,
         dataName,
         directory: folder,

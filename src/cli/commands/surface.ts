@@ -50,7 +50,8 @@ export async function surface(
   }: SurfaceCommandOptions & Omit<SurfacePlaneOptions, "plane"> & { readonly plane?: SlicePlane },
   output: Output,
 ): Promise<void> {
-  if (plane !== "pca" || options.test === true || options.batchNorm !== undefined) {
+  const isMap = options.test === true || options.metric !== undefined || options.error === true;
+  if (plane !== "pca" || isMap || options.batchNorm !== undefined) {
     return surfacePlane(references, { ...options, plane }, output);
   }
   const [directory, ...others] = references;

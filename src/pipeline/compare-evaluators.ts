@@ -65,7 +65,7 @@ export async function openRunEvaluators(
       }
       const used = model ?? (await modelFromManifest(run.manifest));
       if (model === null) models.push(used);
-      const settings = { ...pick(options, ["loss", "batchSize", "engine"]), layout: run.layout };
+      const settings = { ...pick(options, ["loss", "batchSize", "engine", "signal"]), layout: run.layout };
       const open = async (name: string, data: CompareRunsOptions["data"]): Promise<EvaluationSet> => {
         const evaluator = await createEngineEvaluator(used, data, settings);
         evaluators.push(evaluator);

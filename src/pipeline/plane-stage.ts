@@ -189,6 +189,7 @@ async function storedSurfaces(
         provenance,
         approximate,
         force: force ?? false,
+        resume,
         policy,
         ...(signal === undefined ? {} : { signal }),
         onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),

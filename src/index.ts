@@ -1,9 +1,9 @@
 // Errors and warnings
 
-// Approximate surfaces
-export type { ApproximatedPoint } from "./approximate/approximated-point.js";
 export type { ApproximateOptions } from "./approximate/approximate-options.js";
 export { type ApproximateSurfaceOptions, approximateSurface } from "./approximate/approximate-surface.js";
+// Approximate surfaces
+export type { ApproximatedPoint } from "./approximate/approximated-point.js";
 // Backend
 export {
   type BackendChoice,

@@ -86,13 +86,18 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
       await parts.onPoint({ index: point, ...found });
       return found;
     }
-    const samples = wantsSamples && before.samples === null ? await subset.evaluate(place.theta, signal) : null;
+    const samples =
+      wantsSamples && before.samples === null ? await subset.evaluate(place.theta, signal) : null;
     const value = wantsValue && before.value === null ? await evaluator.evaluate(place.theta, signal) : null;
     await parts.onPoint({ index: point, value, samples, undefinedWeights });
     return { value: before.value ?? value, samples: before.samples ?? samples, undefinedWeights };
   };
 
-  const put = (point: number, state: number, { value, samples, undefinedWeights }: Known): LossValue | null => {
+  const put = (
+    point: number,
+    state: number,
+    { value, samples, undefinedWeights }: Known,
+  ): LossValue | null => {
     const isOnGrid = point !== CENTER_INDEX;
     if (isOnGrid) undefinedCount.add(undefinedWeights);
     const isUndefined = undefinedWeights.length > 0;
@@ -112,7 +117,8 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     }
     if (isOnGrid) {
       data.loss.exact[point] = value.loss;
-      for (const [name, quantity] of Object.entries(data.metrics)) quantity.exact[point] = value.metrics[name];
+      for (const [name, quantity] of Object.entries(data.metrics))
+        quantity.exact[point] = value.metrics[name];
       data.state[point] = EXACT;
     }
     return value;

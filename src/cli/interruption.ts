@@ -21,7 +21,10 @@ export class Interruption extends Error {
  *
  * @throws {@link Interruption} where that is what ended the work.
  */
-export async function interruptible<T>(output: Output, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(
+  output: Output,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const release = (): void => {
     for (const signal of SIGNALS) process.removeListener(signal, interrupt);

@@ -65,7 +65,8 @@ export async function approximateStage(
           ...(signal === undefined ? {} : { signal }),
           known,
           onPoint,
-          onProgress: (spent, budget) => onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
+          onProgress: (spent, budget) =>
+            onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
         }),
       isPartial: () => false,
       write: (made) => writeSurface(own, made, provenance),

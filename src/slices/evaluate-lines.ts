@@ -154,10 +154,7 @@ function partialWarning(
   return [{ code: "partial-line", message }];
 }
 
-function sumOf(
-  curves: readonly SurfaceInProgress[],
-  value: (curve: SurfaceInProgress) => number,
-): number {
+function sumOf(curves: readonly SurfaceInProgress[], value: (curve: SurfaceInProgress) => number): number {
   return curves.reduce((sum, curve) => sum + value(curve), 0);
 }
 
@@ -180,7 +177,10 @@ function pointsByCurve(known: Iterable<LinePoint>, evaluators: readonly LossEval
   return points;
 }
 
-function progressOf(curves: readonly SurfaceInProgress[], onProgress: OnPointProgress | undefined): () => void {
+function progressOf(
+  curves: readonly SurfaceInProgress[],
+  onProgress: OnPointProgress | undefined,
+): () => void {
   const total = sumOf(curves, (curve) => curve.total);
   const pending = sumOf(curves, (curve) => curve.pending());
   return pointProgress(total - pending, total, onProgress);

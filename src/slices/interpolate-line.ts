@@ -1,8 +1,8 @@
 import type { ParameterLayout } from "../params/layout.js";
 import { type AxisRange, axisFromRange } from "../surface/axis.js";
 import { mixtureMap } from "../surface/mixture.js";
-import { checkSets } from "./evaluate-sets.js";
 import { evaluateLines, type LineOptions } from "./evaluate-lines.js";
+import { checkSets } from "./evaluate-sets.js";
 import type { EvaluationSet, LineSlice } from "./line-slice.js";
 
 /**

@@ -4,8 +4,8 @@ import { InvalidOptionError } from "../errors.js";
 import { checkSeed } from "../math/random.js";
 import type { ParameterLayout } from "../params/layout.js";
 import { type AxisRange, axisFromRange } from "../surface/axis.js";
-import { checkSets } from "./evaluate-sets.js";
 import { evaluateLines, type LineOptions } from "./evaluate-lines.js";
+import { checkSets } from "./evaluate-sets.js";
 import type { EvaluationSet, LineSlice } from "./line-slice.js";
 
 /** Options of {@link randomLines}: by default α from −1 to 1 with 51 points, and moving statistics that are kept. */

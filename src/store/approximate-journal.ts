@@ -51,5 +51,8 @@ function samplesAt(file: string, tile: Artifact, metrics: readonly string[], row
     const { values, width = 1 } = column(file, tile, name);
     return (values as Float64Array).slice(row * width, (row + 1) * width);
   };
-  return { loss: list(LOSS), metrics: Object.fromEntries(metrics.map((name) => [name, list(metricOf(name))])) };
+  return {
+    loss: list(LOSS),
+    metrics: Object.fromEntries(metrics.map((name) => [name, list(metricOf(name))])),
+  };
 }

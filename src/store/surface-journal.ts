@@ -36,7 +36,10 @@ export async function readInterruptedSurface(file: string): Promise<InterruptedS
   return { provenance, engine: engines[0] as EngineInfo, points };
 }
 
-function columnsOf(points: readonly CurvePoint[], metricNames: readonly string[]): Record<string, ArtifactColumn> {
+function columnsOf(
+  points: readonly CurvePoint[],
+  metricNames: readonly string[],
+): Record<string, ArtifactColumn> {
   const numbers = (of: (point: CurvePoint) => number | null | undefined) => ({
     values: Float64Array.from(points, (point) => of(point) ?? Number.NaN),
   });

@@ -28,9 +28,9 @@ import { type SpooledData, spoolData } from "./spooled-data.js";
 import { settleWorkerCount } from "./worker-count.js";
 import { createWorkerFolder, type WorkerFolder } from "./worker-folder.js";
 import type { PlaneFile, WorkerOrder, WorkerResult } from "./worker-messages.js";
+import { createWorkerPool, POINTS_PER_WORKER, type WorkerPool } from "./worker-pool.js";
 import { openWorkerRecalibrator } from "./worker-recalibrator.js";
 import { workerSamples } from "./worker-samples.js";
-import { createWorkerPool, POINTS_PER_WORKER, type WorkerPool } from "./worker-pool.js";
 
 /** Options of {@link createWorkerEvaluator}. */
 export interface WorkerEvaluatorOptions extends EngineEvaluatorOptions {

@@ -110,7 +110,11 @@ function remember<K, T>(known: Map<K, Promise<T>>, key: K, made: Promise<T>): Pr
   return made;
 }
 
-function openRows(made: EngineEvaluator, { id, rows }: SampleRows, signal: AbortSignal): Promise<SampleEvaluator> {
+function openRows(
+  made: EngineEvaluator,
+  { id, rows }: SampleRows,
+  signal: AbortSignal,
+): Promise<SampleEvaluator> {
   const known = rowSets.get(id);
   if (known !== undefined) return known;
   return remember(rowSets, id, accessOf(made).open(rows, signal));
@@ -131,7 +135,11 @@ function openRecalibrator(made: Made, calibration: Calibration): Promise<ModelRe
     const limited = { ...calibration, sampleLimit: Math.min(calibration.sampleLimit ?? 1024, sampleLimit) };
     const options = { ...limited, ...(layout === undefined ? {} : { layout }) };
     try {
-      return await createRecalibrator(made.model, data, dataId === undefined ? options : { ...options, dataId });
+      return await createRecalibrator(
+        made.model,
+        data,
+        dataId === undefined ? options : { ...options, dataId },
+      );
     } finally {
       if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys] as tf.TensorContainer);
     }

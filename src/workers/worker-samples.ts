@@ -29,7 +29,11 @@ export function workerSamples(
         async evaluate(theta, stop) {
           if (!isOpen) throw new EvaluationError("samples", "samples in use", "disposed ones");
           check(theta);
-          return (await pool.run({ kind: "samples", samples, theta }, "samples at theta", stop)) as SampleValues;
+          return (await pool.run(
+            { kind: "samples", samples, theta },
+            "samples at theta",
+            stop,
+          )) as SampleValues;
         },
         dispose() {
           if (isOpen) pool.closePlane(samples.id);

@@ -75,11 +75,22 @@ test("--max-points stops early, the same command goes on, and other data are ref
 
 test("lines: --max-points stops early, --resume goes on with workers to the same values, other seeds are refused", () => {
   const copy = copyOfRun();
-  const common = ["--data", fixture("tiny-data.js"), "--engine", "tfjs", "--batch-size", "7", "--threads", "1"];
+  const common = [
+    "--data",
+    fixture("tiny-data.js"),
+    "--engine",
+    "tfjs",
+    "--batch-size",
+    "7",
+    "--threads",
+    "1",
+  ];
   const args = ["line", copy, ...common, "--seeds", "0,1", "--range", "-1:1:21", "--format", "svg"];
   const partial = json(...args, "--max-points", "20");
   const evaluatedOf = (result: Record<string, unknown>) =>
-    (result.curves as { evaluated?: number[] }[]).map(({ evaluated }) => evaluated?.filter((one) => one === 1).length);
+    (result.curves as { evaluated?: number[] }[]).map(
+      ({ evaluated }) => evaluated?.filter((one) => one === 1).length,
+    );
   expect(evaluatedOf(partial)).toEqual([11, 9]);
   expect(readFileSync(join(copy, "line.svg"), "utf8")).toContain("20 of 42 points are evaluated");
   const refused = cli(...args.with(args.indexOf("0,1"), "0,2"), "--resume");

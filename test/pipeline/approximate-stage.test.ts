@@ -27,7 +27,10 @@ function hinges(classes: Int32Array | null = null): CountedEvaluator {
 /** Evaluates several at a time, in an order of its own. */
 function atOnce(evaluator: CountedEvaluator, concurrency: number): LossEvaluator {
   let turn = 0;
-  const wait = () => new Promise((done) => setTimeout(done, (turn = (turn + 3) % 4)));
+  const wait = () => {
+    turn = (turn + 3) % 4;
+    return new Promise((done) => setTimeout(done, turn));
+  };
   const { perSample } = evaluator;
   if (perSample === undefined) throw new Error("expected an evaluator of single samples");
   return {
@@ -83,24 +86,29 @@ describe("an approximate surface", () => {
     expect(readFileSync(ownFile(five)).equals(bytes)).toBe(true);
   });
 
-  test.each([2, 9, 30, 60])("that is interrupted after %i points goes on to the same bytes", async (points) => {
-    const classes = Int32Array.from({ length: SAMPLES }, (_, i) => i % 10);
-    const [file, other] = [newFile(), newFile()];
-    const whole = hinges(classes);
-    await stage(other, whole);
-    const evaluator = hinges(classes);
-    await expect(stage(file, evaluator, stopAfter(points))).rejects.toThrow("enough");
-    const before = evaluator.evaluated();
-    expect(existsSync(ownFile(file))).toBe(false);
-    expect(readdirSync(join(file, ".."))).toEqual([".pca.approximate.arrow.tiles"]);
-    // Twice: what went on and is interrupted again loses nothing either.
-    await expect(stage(file, evaluator, { ...stopAfter(points + 20), resume: true })).rejects.toThrow("enough");
-    expect(evaluator.evaluated()).toBeGreaterThan(before);
-    await stage(file, atOnce(evaluator, 3), { resume: true });
-    expect(evaluator.evaluated()).toBe(whole.evaluated());
-    expect(readFileSync(ownFile(file)).equals(readFileSync(ownFile(other)))).toBe(true);
-    expect(readdirSync(join(file, ".."))).toEqual(["pca.approximate.arrow"]);
-  });
+  test.each([2, 9, 30, 60])(
+    "that is interrupted after %i points goes on to the same bytes",
+    async (points) => {
+      const classes = Int32Array.from({ length: SAMPLES }, (_, i) => i % 10);
+      const [file, other] = [newFile(), newFile()];
+      const whole = hinges(classes);
+      await stage(other, whole);
+      const evaluator = hinges(classes);
+      await expect(stage(file, evaluator, stopAfter(points))).rejects.toThrow("enough");
+      const before = evaluator.evaluated();
+      expect(existsSync(ownFile(file))).toBe(false);
+      expect(readdirSync(join(file, ".."))).toEqual([".pca.approximate.arrow.tiles"]);
+      // Twice: what went on and is interrupted again loses nothing either.
+      await expect(stage(file, evaluator, { ...stopAfter(points + 20), resume: true })).rejects.toThrow(
+        "enough",
+      );
+      expect(evaluator.evaluated()).toBeGreaterThan(before);
+      await stage(file, atOnce(evaluator, 3), { resume: true });
+      expect(evaluator.evaluated()).toBe(whole.evaluated());
+      expect(readFileSync(ownFile(file)).equals(readFileSync(ownFile(other)))).toBe(true);
+      expect(readdirSync(join(file, ".."))).toEqual(["pca.approximate.arrow"]);
+    },
+  );
 
   test("goes on where a policy found no loss, and where every evaluation is exact", async () => {
     const prepare = async (theta: Float32Array) => (theta[0] > 0.6 ? ["bn/moving_variance"] : []);
@@ -108,7 +116,9 @@ describe("an approximate surface", () => {
     for (const approximate of [{}, { subsample: 0 }]) {
       const [file, other] = [newFile(), newFile()];
       const { surface } = await stage(other, hinges(), { policy, approximate });
-      await expect(stage(file, hinges(), { policy, approximate, ...stopAfter(20) })).rejects.toThrow("enough");
+      await expect(stage(file, hinges(), { policy, approximate, ...stopAfter(20) })).rejects.toThrow(
+        "enough",
+      );
       const again = await stage(file, hinges(), { policy, approximate });
       expect(again.surface).toEqual(surface);
       expect(await readSurface(ownFile(file))).toEqual(surface);

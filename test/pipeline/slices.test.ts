@@ -137,7 +137,11 @@ describe("lines that end early", () => {
     const { calls, own } = counted();
     const partial = await sliceRandomLines(point, own, { ...options, directory, budget: { points: 60 } });
     expect(calls.count).toBe(60);
-    const file = join(directory, "lines", readdirSync(join(directory, "lines")).find((name) => /^r/.test(name)) ?? "");
+    const file = join(
+      directory,
+      "lines",
+      readdirSync(join(directory, "lines")).find((name) => /^r/.test(name)) ?? "",
+    );
     expect(await readLineSlice(file)).toEqual(partial);
     const { caption, panels } = createLineFigure(partial);
     expect(caption).toContain("Partial: 60 of 126 points are evaluated (stopped after 60 points)");

@@ -70,7 +70,9 @@ describe("lines that take turns", () => {
       const { sets, calls } = setUp();
       const slice = await randomLines(sets, layout, theta, { ...options, budget });
       expect(calls()).toBe(known);
-      const evaluated = slice.curves.map(({ surface }) => surface.partial?.evaluated.reduce((a, b) => a + b, 0));
+      const evaluated = slice.curves.map(({ surface }) =>
+        surface.partial?.evaluated.reduce((a, b) => a + b, 0),
+      );
       expect(evaluated.reduce((a = 0, b = 0) => a + b, 0)).toBe(known);
       expect(Math.min(...(evaluated as number[]))).toBe(9);
       expect(slice.warnings.map(({ code }) => code)).toEqual(["partial-line"]);
@@ -91,7 +93,10 @@ describe("lines that take turns", () => {
     });
     for (const count of [1, 40, 54, 100, TOTAL]) {
       const { sets, calls } = setUp();
-      const atOnce = sets.map(({ name, evaluator }) => ({ name, evaluator: { ...evaluator, concurrency: 3 } }));
+      const atOnce = sets.map(({ name, evaluator }) => ({
+        name,
+        evaluator: { ...evaluator, concurrency: 3 },
+      }));
       // Curves that are stored together have the metrics of all sets.
       const known = points.slice(0, count).map((point) => ({
         ...point,
@@ -115,7 +120,7 @@ describe("lines that take turns", () => {
   test("a line alone is evaluated from coarse to fine in one go", async () => {
     const order: number[] = [];
     const [train] = setUp().sets;
-    await interpolateLine([train as (typeof train & object)], layout, [theta, theta.map((value) => -value)], {
+    await interpolateLine([train as typeof train & object], layout, [theta, theta.map((value) => -value)], {
       range: { from: 0, to: 1, points: 9 },
       onPoint: ({ index }) => void order.push(index),
     });

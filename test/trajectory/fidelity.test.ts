@@ -95,7 +95,8 @@ describe("evaluateFidelity", () => {
       ...bowl().evaluator,
       concurrency: 3,
       async evaluate(theta) {
-        await new Promise((done) => setTimeout(done, (turn = (turn + 2) % 3)));
+        turn = (turn + 2) % 3;
+        await new Promise((done) => setTimeout(done, turn));
         return evaluator.evaluate(theta);
       },
     };

@@ -49,7 +49,7 @@ export async function compare(
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
   const folder = outputFolder(options.out, ".");
-  await prepareEvaluation(options, undefined);
+  await prepareEvaluation(options, { files: [] });
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {

@@ -5,6 +5,7 @@ import { FormatError, InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
 import type { ParameterRole } from "../../params/layout.js";
 import { analyzePlane } from "../../pipeline/analyze-plane.js";
+import { approximateFile } from "../../pipeline/approximate-stage.js";
 import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { evaluatePlane } from "../../pipeline/plane-stage.js";
@@ -63,6 +64,7 @@ export async function surfacePlane(
   references: readonly string[],
   options: SurfacePlaneOptions,
   output: Output,
+  signal: AbortSignal,
 ): Promise<void> {
   refuseStray(options, ["margin"], "--plane pca without --test and --batch-norm", `--plane ${options.plane}`);
   if (options.plane !== "pca")
@@ -77,8 +79,12 @@ export async function surfacePlane(
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
   const folder = outputFolder(options.out, first.run.directory);
-  const file = surfaceFile(folder, options.plane, "train");
-  const tools = await openSliceTools(first.run, options, output, file);
+  const placeOf = (set: string) => {
+    const exact = surfaceFile(folder, options.plane, set);
+    return { files: [approximate === undefined ? exact : approximateFile(exact)] };
+  };
+  const places = { train: placeOf("train"), test: placeOf("test") };
+  const tools = await openSliceTools(first.run, options, output, places, signal);
   const bar = output.progress("loss surface, points");
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
@@ -113,6 +119,7 @@ export async function surfacePlane(
         dataName,
         directory: folder,
         budget: budgetOf(options),
+        signal,
         onProgress: (done: number, total: number) => bar.update(done, total),
       }),
     );

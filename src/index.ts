@@ -1,8 +1,9 @@
 // Errors and warnings
 
-// Approximate surfaces
 export type { ApproximateOptions } from "./approximate/approximate-options.js";
 export { type ApproximateSurfaceOptions, approximateSurface } from "./approximate/approximate-surface.js";
+// Approximate surfaces
+export type { ApproximatedPoint } from "./approximate/approximated-point.js";
 // Backend
 export {
   type BackendChoice,
@@ -335,6 +336,7 @@ export {
   type EpsilonSharpnessOptions,
   epsilonSharpness,
 } from "./slices/epsilon-sharpness.js";
+export type { LineOptions, LinePoint } from "./slices/evaluate-lines.js";
 export { evaluateOnSets, type SetSurface, surfaceDifference } from "./slices/evaluate-sets.js";
 export { type InterpolateLineOptions, interpolateLine } from "./slices/interpolate-line.js";
 export { type LevelSetWidth, levelSetWidth } from "./slices/level-set-width.js";
@@ -346,6 +348,7 @@ export { type SeedBand, type SeedBandOptions, seedBand } from "./slices/seed-ban
 // Run directories and stored results
 export { readDirections, writeDirections } from "./store/directions-file.js";
 export { readEmbedding, writeEmbedding } from "./store/embedding-file.js";
+export { readHistograms, writeHistograms } from "./store/histograms-file.js";
 export { readLineSlice, writeLineSlice } from "./store/line-file.js";
 export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
 export { openRun } from "./store/open-run.js";
@@ -358,6 +361,7 @@ export {
   type RunWriterOptions,
 } from "./store/run-writer.js";
 export type { ThetaDtype } from "./store/snapshot-schema.js";
+export { readStepAngles, writeStepAngles } from "./store/step-angles-file.js";
 export { readSurface, writeSurface } from "./store/surface-file.js";
 export { type InterruptedSurface, readInterruptedSurface } from "./store/surface-journal.js";
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
@@ -380,6 +384,7 @@ export { createGrid, type GridOptions } from "./surface/grid.js";
 export { type Mixture, type MixtureForm, mixtureMap } from "./surface/mixture.js";
 export type { PointOrder } from "./surface/point-order.js";
 export type { PointPolicy } from "./surface/point-policy.js";
+export type { OnPointProgress } from "./surface/point-progress.js";
 export { type GridRange, parseRange } from "./surface/range.js";
 export type { SliceMap, SlicePoints } from "./surface/slice-map.js";
 export type { Grid, PartialSurface, Surface } from "./surface/surface.js";

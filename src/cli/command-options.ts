@@ -20,7 +20,7 @@ export function lineOptions(command: Command): Command {
     .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
     .option("--error", "show error instead of accuracy")
     .option("--force", "compute again, also where stored results are up to date");
-  return pictureOptions(sliceOptions(line));
+  return pictureOptions(interruptionOptions(sliceOptions(line)));
 }
 
 /** Options of the commands that slice a loss. */
@@ -70,13 +70,13 @@ export function approximateOptions(command: Command): Command {
     );
 }
 
-/** Options of a surface that may end before it is complete. */
+/** Options of a surface, or of lines, that may end before they are complete. */
 export function interruptionOptions(command: Command): Command {
   return command
-    .option("--resume", "go on with an interrupted surface, or say why that cannot be")
-    .option("--no-resume", "start anew, whatever an interrupted surface has left")
+    .option("--resume", "go on with an interrupted computation, or say why that cannot be")
+    .option("--no-resume", "start anew, whatever an interrupted computation has left")
     .option("--max-seconds <n>", "stop after so long, with a coarser picture", parsePositive("--max-seconds"))
-    .option("--max-points <n>", "stop after so many grid points", parseCount("--max-points"))
+    .option("--max-points <n>", "stop after so many points", parseCount("--max-points"))
     .option(
       "--max-samples <n>",
       "stop after so many samples, all points together",

@@ -86,7 +86,7 @@ export async function openRunEvaluators(
 
 /** Evaluates in this process. */
 function here(options: CompareRunsOptions): OpenEvaluator {
-  const settings = pick(options, ["loss", "batchSize", "engine"]);
+  const settings = pick(options, ["loss", "batchSize", "engine", "signal"]);
   return (model, data, layout) => createEngineEvaluator(model, data, { ...settings, layout });
 }
 

@@ -7,6 +7,7 @@ import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
 import type { LossMode } from "../model/loss-evaluator.js";
 import type { ParameterLayout } from "../params/layout.js";
+import type { AccuracyForm } from "../report/chart-parts.js";
 import type { Run } from "../store/run.js";
 import { type AxisRange, axisFromRange } from "../surface/axis.js";
 import type { AnalysisStep, AnalyzeOptions } from "./analyze-options.js";
@@ -60,6 +61,8 @@ export interface CompareRunsOptions
   readonly radius?: number;
   /** Size of the box of the ε-sharpness. Default 0.05. */
   readonly epsilon?: number;
+  /** Whether figures show accuracies as the error (default) or as such. */
+  readonly accuracyAs?: AccuracyForm;
   /** Heading. Default the names of the runs. */
   readonly title?: string;
   /** Called with what is done of each step. */

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import pick from "lodash/pick.js";
 import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
 import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { resolveNormalizeOptions } from "../directions/normalize.js";
+import { InvalidOptionError } from "../errors.js";
 import type { AnyFigure } from "../report/any-figure.js";
+import type { AccuracyForm } from "../report/chart-parts.js";
 import { checkSets, type SetSurface } from "../slices/evaluate-sets.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { writeDirections } from "../store/directions-file.js";
@@ -35,6 +38,10 @@ export interface EvaluatePlaneOptions extends SliceOptions, PlanePointsOptions {
   readonly path?: Trajectory;
   /** Approximates the surfaces instead of evaluating every point ({} for the defaults). Default none: exact. */
   readonly approximate?: ApproximateOptions;
+  /** Metric that the figure shows instead of the loss. Default none. */
+  readonly metric?: string;
+  /** Whether the figure shows an accuracy as such (default) or as the error. */
+  readonly accuracyAs?: AccuracyForm;
   /** Title of the figure. Default what the plane is. */
   readonly title?: string;
   /** Name of the data for the caption. */
@@ -67,6 +74,7 @@ export async function evaluatePlane(
   options: EvaluatePlaneOptions = {},
 ): Promise<EvaluatedPlane> {
   checkSets(sets);
+  checkMetric(sets, options.metric);
   if (options.approximate !== undefined) checkApproximateOptions(options.approximate, options.budget);
   const place = await planePoints(plane, models, options);
   const [model] = models as [ModelPoint];
@@ -89,7 +97,13 @@ export async function evaluatePlane(
   const trajectory =
     projected === null || place.directions === null
       ? null
-      : await evaluateFidelity(projected, place.directions, first.evaluator, (i) => model.run.readTheta(i));
+      : await evaluateFidelity(
+          projected,
+          place.directions,
+          first.evaluator,
+          (i) => model.run.readTheta(i),
+          pick(options, ["signal"]),
+        );
   const warnings = [
     ...models.flatMap(({ run }) => run.warnings),
     ...(place.directions?.warnings ?? []),
@@ -100,6 +114,12 @@ export async function evaluatePlane(
     batchNorm: options.batchNorm ?? defaultPolicy(place),
   });
   return { plane, surfaces, directions: place.directions, trajectory, figure, warnings };
+}
+
+function checkMetric([first]: readonly EvaluationSet[], metric: string | undefined): void {
+  const names = first?.evaluator.metricNames ?? [];
+  if (metric === undefined || names.includes(metric)) return;
+  throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));
 }
 
 function directionFacts(plane: SlicePlane, options: EvaluatePlaneOptions) {
@@ -182,6 +202,7 @@ async function storedSurfaces(
         provenance,
         approximate,
         force: force ?? false,
+        resume,
         policy,
         ...(signal === undefined ? {} : { signal }),
         onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),

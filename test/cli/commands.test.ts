@@ -271,6 +271,25 @@ describe("interpolate, line, surface --plane and weights", () => {
     expect(Object.keys(both.sets as object)).toEqual(["train", "test"]);
   });
 
+  test("surface --metric draws it instead of the loss, as the error with --error", () => {
+    const args = ["surface", run, "--data", dataModule, "--points", "3", "--format", "svg"];
+    const folder = out();
+    json(...args, "--metric", "acc", "--error", "--out", folder);
+    expect(readFileSync(join(folder, "pca.svg"), "utf8")).toContain("Error (%) at 3 × 3 points");
+    const { status, stderr } = cli(...args, "--error");
+    expect([status, stderr]).toEqual([2, expect.stringContaining("--error: expected --metric NAME")]);
+  });
+
+  test("plot --error and --accuracy decide for all figures, and not together", () => {
+    const copy = copyOfRun();
+    json("weights", copy, "--format", "svg");
+    json("plot", copy, "--format", "svg", "--accuracy");
+    expect(readFileSync(join(copy, "plot-weights-training.svg"), "utf8")).toContain("Accuracy");
+    json("plot", copy, "--format", "svg", "--error");
+    expect(readFileSync(join(copy, "plot-weights-training.svg"), "utf8")).not.toContain("Accuracy");
+    expect(cli("plot", copy, "--error", "--accuracy").status).toBe(2);
+  });
+
   test("weights --json has norms, distances and figures", () => {
     const { runs } = json("weights", run, "--out", out(), "--format", "svg") as {
       runs: { norm: number[]; distance: number[] }[];
@@ -302,6 +321,11 @@ describe("interpolate, line, surface --plane and weights", () => {
       "expected one run for --plane pca",
     ],
     ["seeds", ["line", run, "--data", dataModule, "--seeds", "a"], "expected integers such as 0,1,2 or 0..9"],
+    [
+      "no such metric",
+      ["interpolate", `${run}@0`, run, "--data", dataModule, "--metric", "mae"],
+      "--metric: expected one of acc, none",
+    ],
     ["no held-out set", ["line", run, "--data", join(fixtures, "typed-data.ts"), "--test"], "loadTestData()"],
     [
       "a plane of no directions",

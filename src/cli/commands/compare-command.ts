@@ -32,6 +32,7 @@ export function addCompare(program: Command): void {
     .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))
     .option("--radius <alpha>", "distance at which the mean rise is read", parsePositive("--radius"))
     .option("--epsilon <size>", "box of the epsilon-sharpness (default: 0.05)", parsePositive("--epsilon"))
+    .option("--accuracy", "show accuracies instead of errors in the figures")
     .option("--out <dir>", "folder for results and pictures", "comparison")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html", "csv"]))
     .option("--title <text>", "title of the page (default: the names of the runs)")

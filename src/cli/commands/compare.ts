@@ -7,6 +7,7 @@ import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import type { AxisRange } from "../../surface/axis.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
@@ -30,6 +31,7 @@ export interface CompareCommandOptions
   readonly rise?: number;
   readonly radius?: number;
   readonly epsilon?: number;
+  readonly accuracy?: boolean;
   readonly out: string;
   readonly format?: readonly ReportFormat[];
   readonly title?: string;
@@ -47,7 +49,7 @@ export async function compare(
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
   const folder = outputFolder(options.out, ".");
-  await prepareEvaluation(options, undefined);
+  await prepareEvaluation(options, { files: [] });
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
@@ -61,7 +63,17 @@ export async function compare(
   const { center, components, weights, force, points, margin, loss } = options;
   const { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
   const plane = { center, components, weights, force, points, margin };
-  const lines = { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional };
+  const lines = {
+    seeds,
+    range,
+    rise,
+    radius,
+    epsilon,
+    normalize,
+    ignore,
+    oneDimensional,
+    accuracyAs: accuracyFormOf(options),
+  };
   const comparison = await compareRuns(runs, {
     ...defined({ ...plane, ...lines, loss, title, dataName: module.dataName, testData }),
     ...(given === null ? {} : { model: (): LayersModel => given }),

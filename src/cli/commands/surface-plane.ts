@@ -5,12 +5,14 @@ import { FormatError, InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
 import type { ParameterRole } from "../../params/layout.js";
 import { analyzePlane } from "../../pipeline/analyze-plane.js";
+import { approximateFile } from "../../pipeline/approximate-stage.js";
 import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { evaluatePlane } from "../../pipeline/plane-stage.js";
 import { surfaceFile } from "../../pipeline/result-files.js";
 import { readDirections } from "../../store/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import {
   type ApproximateCommandOptions,
   approximateOf,
@@ -53,6 +55,8 @@ export interface SurfacePlaneOptions
   readonly margin?: number;
   readonly range?: string;
   readonly directions?: string;
+  readonly metric?: string;
+  readonly error?: boolean;
 }
 
 /** `surface RUN… --plane PLANE --data MODULE`: a slice through models, stored and drawn. */
@@ -60,19 +64,27 @@ export async function surfacePlane(
   references: readonly string[],
   options: SurfacePlaneOptions,
   output: Output,
+  signal: AbortSignal,
 ): Promise<void> {
   refuseStray(options, ["margin"], "--plane pca without --test and --batch-norm", `--plane ${options.plane}`);
   if (options.plane !== "pca")
     refuseStray(options, ["center", "components", "weights"], "--plane pca", `--plane ${options.plane}`);
   const approximate = approximateOf(options);
+  if (options.error === true && options.metric === undefined) {
+    throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
+  }
   const models: ModelPoint[] = [];
   for (const reference of references) models.push(await openModelPoint(reference));
   const [first] = models;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
   const folder = outputFolder(options.out, first.run.directory);
-  const file = surfaceFile(folder, options.plane, "train");
-  const tools = await openSliceTools(first.run, options, output, file);
+  const placeOf = (set: string) => {
+    const exact = surfaceFile(folder, options.plane, set);
+    return { files: [approximate === undefined ? exact : approximateFile(exact)] };
+  };
+  const places = { train: placeOf("train"), test: placeOf("test") };
+  const tools = await openSliceTools(first.run, options, output, places, signal);
   const bar = output.progress("loss surface, points");
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
@@ -101,10 +113,13 @@ export async function surfacePlane(
         approximate,
         directions,
         path,
+        metric: options.metric,
+        accuracyAs: accuracyFormOf(options),
         recalibrator,
         dataName,
         directory: folder,
         budget: budgetOf(options),
+        signal,
         onProgress: (done: number, total: number) => bar.update(done, total),
       }),
     );

@@ -398,7 +398,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     [
       "a metric that is not measured",
       ["line", run, "--data", dataModule, "--metric", "f1"],
-      /--metric: expected one of loss, .*, or none, got "f1"/,
+      /--metric: expected one of .*none, got "f1"/,
     ],
     ["more points than memory", ["surface", run, "--data", dataModule, "--points", "99999x99"], /at most/],
     [

@@ -34,7 +34,7 @@ export function createUndefinedCount(): UndefinedCount {
     warnings(points) {
       if (total === 0) return [];
       const parts = [...counts].map(([name, count]) => `${name} (${count})`);
-      const message = `a variance is negative at ${total} of ${points} points, whose loss is NaN: ${parts.join(", ")}`;
+      const message = `a variance is negative at ${total} of ${points} points, whose loss is NaN: ${parts.join(", ")}; batch norm "recalibrate" has a loss there`;
       return [{ code: "negative-variance", message }];
     },
   };

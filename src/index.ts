@@ -1,8 +1,9 @@
 // Errors and warnings
 
-// Approximate surfaces
 export type { ApproximateOptions } from "./approximate/approximate-options.js";
 export { type ApproximateSurfaceOptions, approximateSurface } from "./approximate/approximate-surface.js";
+// Approximate surfaces
+export type { ApproximatedPoint } from "./approximate/approximated-point.js";
 // Backend
 export {
   type BackendChoice,
@@ -216,7 +217,7 @@ export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js
 export { analyzePlane } from "./pipeline/analyze-plane.js";
 export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
 export type { ComparedResults } from "./pipeline/compare-figures.js";
-export type { CompareRunsOptions, CompareStep } from "./pipeline/compare-options.js";
+export type { CompareRunsOptions, CompareStep, OpenEvaluator } from "./pipeline/compare-options.js";
 export type { RunPlane } from "./pipeline/compare-planes.js";
 export { compareRuns, type RunsComparison } from "./pipeline/compare-runs.js";
 export { embed } from "./pipeline/embed.js";
@@ -335,6 +336,7 @@ export {
   type EpsilonSharpnessOptions,
   epsilonSharpness,
 } from "./slices/epsilon-sharpness.js";
+export type { LineOptions, LinePoint } from "./slices/evaluate-lines.js";
 export { evaluateOnSets, type SetSurface, surfaceDifference } from "./slices/evaluate-sets.js";
 export { type InterpolateLineOptions, interpolateLine } from "./slices/interpolate-line.js";
 export { type LevelSetWidth, levelSetWidth } from "./slices/level-set-width.js";
@@ -382,6 +384,7 @@ export { createGrid, type GridOptions } from "./surface/grid.js";
 export { type Mixture, type MixtureForm, mixtureMap } from "./surface/mixture.js";
 export type { PointOrder } from "./surface/point-order.js";
 export type { PointPolicy } from "./surface/point-policy.js";
+export type { OnPointProgress } from "./surface/point-progress.js";
 export { type GridRange, parseRange } from "./surface/range.js";
 export type { SliceMap, SlicePoints } from "./surface/slice-map.js";
 export type { Grid, PartialSurface, Surface } from "./surface/surface.js";

@@ -2,16 +2,17 @@ import type { LossEvaluator } from "../model/loss-evaluator.js";
 import type { SampleEvaluator } from "../model/sample-evaluator.js";
 import type { Approximation, ApproximationSettings } from "../surface/approximation.js";
 import { checkCenter, checkDirections, checkGrid } from "../surface/check-surface.js";
-import { createPlanePoint } from "../surface/plane-point.js";
+import { originIndex } from "../surface/point-order.js";
 import type { PointPolicy } from "../surface/point-policy.js";
-import { createMappedPoint, isSliceMap, type SlicePoints } from "../surface/slice-map.js";
+import { createSlicePoint, isSliceMap, type SlicePoints } from "../surface/slice-map.js";
 import type { Grid, Surface } from "../surface/surface.js";
 import { surfaceWarnings } from "../surface/surface-warnings.js";
 import { type ApproximateOptions, resolveApproximateOptions } from "./approximate-options.js";
+import type { ApproximatedPoint } from "./approximated-point.js";
 import { approximationWarnings } from "./approximation-warnings.js";
 import { drawSubsample } from "./draw-subsample.js";
 import { createPointData, type PointData } from "./point-data.js";
-import { createPointEvaluator } from "./point-evaluator.js";
+import { createPointEvaluator, type PointEvaluator } from "./point-evaluator.js";
 import { type Refined, refine } from "./refine.js";
 import { boundOfMost, rangeOf } from "./spread-of-errors.js";
 
@@ -23,6 +24,13 @@ export interface ApproximateSurfaceOptions extends ApproximateOptions {
   readonly onProgress?: (spent: number, budget: number) => void;
   /** What is done with θ at each point first, such as a batch-norm policy. Default nothing. */
   readonly policy?: PointPolicy;
+  /**
+   * Points evaluated by an earlier call with the same arguments, which are not evaluated again: the surface is
+   * the same. Default none.
+   */
+  readonly known?: Iterable<ApproximatedPoint>;
+  /** Called with each point as it is evaluated, in no particular order; the work waits for its promise. */
+  readonly onPoint?: (point: ApproximatedPoint) => void | Promise<void>;
 }
 
 /**
@@ -34,6 +42,8 @@ export interface ApproximateSurfaceOptions extends ApproximateOptions {
  * where the error estimated is above the tolerance, until none is or the budget is spent. Errors come from the
  * variance of the subsample, from leaving out known points, from points drawn at random, and from exact points
  * that are drawn at the end to check all of it. A feature that lies between all points evaluated is not seen.
+ * Points of a round are evaluated at once where the evaluator takes several; what is evaluated does not depend
+ * on how many.
  * Cost: at most the budget (some twelve exact points at least).
  *
  * @param directions - θ* and as many vectors as the grid has axes, or any map from coordinates to θ.
@@ -54,7 +64,6 @@ export async function approximateSurface(
   if (isSliceMap(directions)) checkCenter(directions.center, evaluator.parameterCount);
   else checkDirections(directions, grid, evaluator.parameterCount);
   const { signal, policy } = options;
-  const place = isSliceMap(directions) ? createMappedPoint(directions) : createPlanePoint(directions);
   const data = createPointData(grid.alpha.length, grid.beta.length, evaluator.metricNames);
   const origin = originIndex(grid);
 
@@ -66,10 +75,21 @@ export async function approximateSurface(
         : await drawSubsample(perSample, directions.center, settings.subsample, settings.seed, signal);
     if (drawn !== null) subset = (await perSample?.open(drawn.sample.rows, signal)) ?? null;
     const before = drawn?.evaluations ?? 0;
-    const points = createPointEvaluator({ evaluator, subset, place, grid, data, policy, signal, before });
     const exactEvaluations = samples * (data.state.length + (origin === -1 ? 1 : 0));
     const limit = settings.budget * exactEvaluations;
-    const report = () => options.onProgress?.(points.spent(), Math.max(limit, points.spent()));
+    const points: PointEvaluator = createPointEvaluator({
+      evaluator,
+      subset,
+      createPlace: () => createSlicePoint(directions),
+      grid,
+      data,
+      policy,
+      signal,
+      before,
+      known: options.known ?? [],
+      onPoint: options.onPoint ?? (() => {}),
+      report: () => options.onProgress?.(points.spent(), Math.max(limit, points.spent())),
+    });
     const center = await points.evaluateCenter(origin);
     const refined = await refine({
       data,
@@ -78,7 +98,7 @@ export async function approximateSurface(
       settings,
       limit,
       samples,
-      report,
+      signal,
     });
     const counts = { sampleEvaluations: points.spent(), exactSampleEvaluations: exactEvaluations };
     const approximation = describe(data, refined, { ...settings, subsample: subset?.samples ?? 0 }, counts);
@@ -106,12 +126,6 @@ export async function approximateSurface(
   } finally {
     subset?.dispose();
   }
-}
-
-/** Flat index of the point (0, 0), or −1 where the grid does not have it. */
-function originIndex({ alpha, beta }: Grid): number {
-  const [i, j] = [alpha.indexOf(0), beta.indexOf(0)];
-  return i === -1 || j === -1 ? -1 : j * alpha.length + i;
 }
 
 function describe(

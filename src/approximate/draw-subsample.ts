@@ -24,7 +24,7 @@ export async function drawSubsample(
   seed: number,
   signal?: AbortSignal,
 ): Promise<DrawnSubsample> {
-  const classes = await access.classes();
+  const classes = await access.classes(signal);
   if (classes !== null) {
     const count = new Set(classes).size;
     if (count > 1 && count * LEAST_ROWS <= size) {

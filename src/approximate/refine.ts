@@ -1,5 +1,6 @@
+import { betweenBatches } from "../model/between-batches.js";
 import type { ApproximationSettings } from "../surface/approximation.js";
-import { choosePoints, drawPoints, latticePoints } from "./choose-points.js";
+import { type ChosenPoint, choosePoints, drawPoints, latticePoints } from "./choose-points.js";
 import { type Estimate, type EstimateTools, estimate } from "./estimate.js";
 import { ratio, rounding } from "./held-out.js";
 import { EXACT, type PointData, pointsOf, SAMPLED, UNKNOWN } from "./point-data.js";
@@ -19,7 +20,7 @@ export interface RefineParts {
   readonly limit: number;
   /** Samples of the evaluation set. */
   readonly samples: number;
-  readonly report: () => void;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Values over the grid with the bounds of their errors. */
@@ -51,19 +52,14 @@ const GROWTH = 0.15;
  * bounds where these do not hold.
  */
 export async function refine(parts: RefineParts): Promise<Refined> {
-  const { data, points, sample, settings, limit, samples, report } = parts;
+  const { data, points, sample, settings, limit, samples, signal } = parts;
   const stencils = createStencils(data.width);
   const isLine = data.height === 1;
   const affordable = limit / samples;
   const side = isLine ? LATTICE_SHARE * affordable : Math.sqrt(LATTICE_SHARE * affordable);
-  const evaluate = async (point: number, state: number): Promise<void> => {
-    if (data.state[point] === EXACT) return;
-    await (state === EXACT ? points.evaluateExact(point) : points.evaluateSample(point));
-    report();
-  };
-  for (const point of latticePoints(data, Math.max(3, Math.min(7, Math.floor(side))))) {
-    await evaluate(point, EXACT);
-  }
+  const evaluate = (some: readonly number[], state: number): Promise<void> =>
+    points.evaluate(some.map((point) => ({ point, state })));
+  await evaluate(latticePoints(data, Math.max(3, Math.min(7, Math.floor(side)))), EXACT);
   const own = sample === null ? EXACT : SAMPLED;
   const unit = sample === null ? samples : sample.rows.length;
   const atMost = (most: number, share: number, cost: number) =>
@@ -72,7 +68,7 @@ export async function refine(parts: RefineParts): Promise<Refined> {
   const reserve = sample === null ? plan.last * samples : plan.last * unit + plan.checks * samples;
   const first = atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
   const drawn = drawPoints(pointsOf(data, UNKNOWN), first, settings.seed, "first");
-  for (const point of drawn) await evaluate(point, own);
+  await evaluate(drawn, own);
 
   const tools: EstimateTools = { sample, stencils, drawn };
   let current = estimate(data, data.loss, tools);
@@ -83,20 +79,31 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     const hasSubsample = sample !== null;
     const most = Math.max(4, Math.ceil(GROWTH * known));
     const chosen = choosePoints(data, current, { tolerance, hasSubsample, stencils, count: most });
-    let evaluated = 0;
-    for (const { point, state } of chosen) {
-      const left = limit - reserve - points.spent();
-      const isAffordable = points.costOf(point, state) <= left;
-      const cheaper = data.state[point] === UNKNOWN && points.costOf(point, own) <= left ? own : UNKNOWN;
-      const next = isAffordable ? state : cheaper;
-      if (next === UNKNOWN) continue;
-      await evaluate(point, next);
-      evaluated++;
-    }
-    if (evaluated === 0) break;
+    const round = affordablePoints(parts, chosen, own, limit - reserve - points.spent());
+    if (round.length === 0) break;
+    await points.evaluate(round);
+    // An estimate of a large grid takes as long as some points.
+    await betweenBatches(signal);
     current = estimate(data, data.loss, tools);
   }
   return checked(parts, tools, plan, evaluate);
+}
+
+/** The points of a round, in turn, as long as samples are left: on all of them, or on the subsample. */
+function affordablePoints(
+  { data, points }: RefineParts,
+  chosen: readonly ChosenPoint[],
+  own: number,
+  samples: number,
+): ChosenPoint[] {
+  let left = samples;
+  return chosen.flatMap(({ point, state }) => {
+    const cheaper = data.state[point] === UNKNOWN ? own : UNKNOWN;
+    const next = [state, cheaper].find((one) => one !== UNKNOWN && points.costOf(point, one) <= left);
+    if (next === undefined) return [];
+    left -= points.costOf(point, next);
+    return [{ point, state: next }];
+  });
 }
 
 /** The error at which refinement stops: a share of the range, and no less than rounding. */
@@ -116,19 +123,19 @@ async function checked(
   { data, settings, sample }: RefineParts,
   tools: EstimateTools,
   plan: { readonly last: number; readonly checks: number },
-  evaluate: (point: number, state: number) => Promise<void>,
+  evaluate: (some: readonly number[], state: number) => Promise<void>,
 ): Promise<Refined> {
   const quantities = [data.loss, ...Object.values(data.metrics)];
   const estimates = () => quantities.map((quantity) => estimate(data, quantity, tools));
   const interpolated = estimates();
   const last = drawPoints(pointsOf(data, UNKNOWN), plan.last, settings.seed, "last");
-  for (const point of last) await evaluate(point, sample === null ? EXACT : SAMPLED);
+  await evaluate(last, sample === null ? EXACT : SAMPLED);
   const sampled = estimates();
   const between = interpolated.map((before, i) => widening(last, before, sampled[i].values));
 
   const open = [...pointsOf(data, UNKNOWN), ...pointsOf(data, SAMPLED)];
   const checks = sample === null ? [] : drawPoints(open, plan.checks, settings.seed, "check");
-  for (const point of checks) await evaluate(point, EXACT);
+  await evaluate(checks, EXACT);
   const final = estimates().map(({ values, errors }, i) => {
     const everywhere = widening(checks, sampled[i], quantities[i].exact);
     const factorOf = (state: number) => (state === UNKNOWN ? between[i] * everywhere : everywhere);

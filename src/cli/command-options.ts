@@ -20,17 +20,25 @@ export function lineOptions(command: Command): Command {
     .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
     .option("--error", "show error instead of accuracy")
     .option("--force", "compute again, also where stored results are up to date");
-  return pictureOptions(sliceOptions(line));
+  return pictureOptions(interruptionOptions(sliceOptions(line)));
 }
 
 /** Options of the commands that slice a loss. */
 export function sliceOptions(command: Command): Command {
-  return evaluationOptions(command)
-    .addOption(
-      new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
-    )
+  return workerOptions(evaluationOptions(command)).addOption(
+    new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
+  );
+}
+
+/** Options of the processes and threads that evaluate. */
+export function workerOptions(command: Command): Command {
+  return command
     .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
-    .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"));
+    .option(
+      "--threads <n>",
+      "threads, in each process (default with --workers: 1)",
+      parseCount("--threads", 1, 256),
+    );
 }
 
 /** Options of the commands that evaluate a model on a data module. */
@@ -62,13 +70,13 @@ export function approximateOptions(command: Command): Command {
     );
 }
 
-/** Options of a surface that may end before it is complete. */
+/** Options of a surface, or of lines, that may end before they are complete. */
 export function interruptionOptions(command: Command): Command {
   return command
-    .option("--resume", "go on with an interrupted surface, or say why that cannot be")
-    .option("--no-resume", "start anew, whatever an interrupted surface has left")
+    .option("--resume", "go on with an interrupted computation, or say why that cannot be")
+    .option("--no-resume", "start anew, whatever an interrupted computation has left")
     .option("--max-seconds <n>", "stop after so long, with a coarser picture", parsePositive("--max-seconds"))
-    .option("--max-points <n>", "stop after so many grid points", parseCount("--max-points"))
+    .option("--max-points <n>", "stop after so many points", parseCount("--max-points"))
     .option(
       "--max-samples <n>",
       "stop after so many samples, all points together",

@@ -27,6 +27,7 @@ import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
 import { parseCount, parseMargin, parsePoints, parseSeeds } from "./parse-arguments.js";
+import { usageMessage } from "./usage-message.js";
 
 /**
  * Runs the command line and returns its exit code: 0 done, 2 bad input (one line on stderr says what),
@@ -47,7 +48,9 @@ function createProgram(): Command {
   const program = new Command("tfjs-landscape")
     .description("Loss landscapes and optimizer trajectories for TensorFlow.js")
     .version(ownPackageVersion())
-    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)} (see --help)\n`) })
+    .configureOutput({
+      outputError: (text, write) => write(`tfjs-landscape: ${usageMessage(text)} (see --help)\n`),
+    })
     .exitOverride();
   addDemo(program);
   addInspect(program);
@@ -63,14 +66,6 @@ function createProgram(): Command {
   addWatch(program);
   addCompare(program);
   return program;
-}
-
-/** Commander's message, suggestions included, as one line. */
-function oneLine(text: string): string {
-  return `tfjs-landscape: ${text
-    .trim()
-    .replace(/^error: /, "")
-    .replace(/\s*\n\s*/g, " ")}`;
 }
 
 function addDemo(program: Command): void {

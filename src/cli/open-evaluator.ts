@@ -8,9 +8,9 @@ import { type EvaluationData, isBatchDataset } from "../model/evaluation-data.js
 import type { EngineInfo, LossMode } from "../model/loss-evaluator.js";
 import type { ParameterLayout } from "../params/layout.js";
 import type { JsonValue } from "../store/provenance.js";
-import { readInterruptedSurface } from "../store/surface-journal.js";
+import { readInterruptedFacts } from "../store/tile-journal.js";
 import type { SurfaceBudget } from "../surface/budget.js";
-import { createWorkerEvaluator } from "../workers/create-worker-evaluator.js";
+import { createWorkerEvaluator, type WorkerEvaluator } from "../workers/create-worker-evaluator.js";
 import { defined } from "./defined.js";
 import type { DataModule } from "./load-module.js";
 
@@ -33,6 +33,14 @@ export interface InterruptionCommandOptions {
   readonly maxSamples?: number;
 }
 
+/** Where results may have been interrupted whose engine is to be used again. */
+export interface StoredPlaces {
+  /** Files of results; the first that was interrupted says. */
+  readonly files: readonly string[];
+  /** Number of the evaluation set among those that are stored together. Default 0. */
+  readonly set?: number;
+}
+
 /** What an interrupted surface was evaluated with, if that was left to be chosen. */
 export type EarlierChoice = EngineInfo | undefined;
 
@@ -44,17 +52,17 @@ export function budgetOf(options: InterruptionCommandOptions): SurfaceBudget | u
 }
 
 /**
- * Looks for an interrupted surface whose engine is to be used again, and puts the number of threads where
+ * Looks for an interrupted result whose engine is to be used again, and puts the number of threads where
  * TensorFlow looks for it, before the backend is started.
  *
- * @param file - where the surface is to be stored.
+ * @param places - where the results of an evaluation set are to be stored.
  */
 export async function prepareEvaluation(
-  options: EvaluationCommandOptions,
-  file: string | undefined,
+  options: EvaluationCommandOptions & Pick<InterruptionCommandOptions, "resume">,
+  places: StoredPlaces,
 ): Promise<EarlierChoice> {
-  const earlier =
-    file === undefined || options.force === true ? undefined : await earlierChoice(file, options);
+  const isAnew = options.force === true || options.resume === false;
+  const earlier = isAnew ? undefined : await earlierChoice(places, options);
   const threads = earlier?.threads || options.threads;
   if (options.workers === undefined && threads !== undefined) {
     process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
@@ -62,12 +70,18 @@ export async function prepareEvaluation(
   return earlier;
 }
 
-async function earlierChoice(file: string, options: EvaluationCommandOptions): Promise<EarlierChoice> {
-  const left = await readInterruptedSurface(file);
-  if (left === null) return undefined;
-  const { engine, sets } = left.provenance.options;
-  const [set] = Array.isArray(sets) ? (sets as readonly { readonly engine?: JsonValue }[]) : [];
-  return isEqual(engine ?? set?.engine, { ...requestOf(options) }) ? left.engine : undefined;
+async function earlierChoice(
+  { files, set = 0 }: StoredPlaces,
+  options: EvaluationCommandOptions,
+): Promise<EarlierChoice> {
+  for (const file of files) {
+    const left = await readInterruptedFacts(file);
+    if (left === null) continue;
+    const { engine, sets } = left.provenance.options;
+    const [first] = Array.isArray(sets) ? (sets as readonly { readonly engine?: JsonValue }[]) : [];
+    if (isEqual(engine ?? first?.engine, { ...requestOf(options) })) return left.engines[set];
+  }
+  return undefined;
 }
 
 function requestOf({ engine, batchSize, threads }: EvaluationCommandOptions) {
@@ -80,14 +94,17 @@ export async function openEvaluator(
   data: EvaluationData,
   module: DataModule,
   layout: ParameterLayout,
-  options: EvaluationCommandOptions & { readonly dataExport?: "loadData" | "loadTestData" },
+  options: EvaluationCommandOptions & {
+    readonly dataExport?: "loadData" | "loadTestData";
+    readonly signal?: AbortSignal;
+  },
   earlier?: EarlierChoice,
   isResumed = false,
-): Promise<EngineEvaluator> {
-  const { loss, batchSize, engine, workers, threads, dataExport = "loadData" } = options;
+): Promise<EngineEvaluator | WorkerEvaluator> {
+  const { loss, batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
   const open = (reuse: EarlierChoice) => {
-    const common = defined({ loss, batchSize, engine, threads, layout, reuse });
+    const common = defined({ loss, batchSize, engine, threads, layout, reuse, signal });
     if (workers === undefined) return createEngineEvaluator(model, data, common);
     const setup = isStream || module.loadModel !== undefined ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;

@@ -9,7 +9,12 @@ import type { Run } from "../store/run.js";
 import type { BatchNormPolicyName } from "../surface/batch-norm-policy.js";
 import { defined } from "./defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "./load-module.js";
-import { type EvaluationCommandOptions, openEvaluator, prepareEvaluation } from "./open-evaluator.js";
+import {
+  type EvaluationCommandOptions,
+  openEvaluator,
+  prepareEvaluation,
+  type StoredPlaces,
+} from "./open-evaluator.js";
 import type { Output } from "./output.js";
 import { startBackend } from "./start-backend.js";
 
@@ -30,6 +35,12 @@ export interface PictureCommandOptions {
   readonly height?: number;
 }
 
+/** Where the results of each set are to be stored, which may have been interrupted. */
+export interface SlicePlaces {
+  readonly train: StoredPlaces;
+  readonly test: StoredPlaces;
+}
+
 /** What a slice is computed with. */
 export interface SliceTools {
   /** "train", and "test" where it is asked for. */
@@ -42,15 +53,17 @@ export interface SliceTools {
 /**
  * Loads data and model of a run, and opens evaluators on each set.
  *
- * @param file - where a surface of the first set is to be stored, which may have been interrupted.
+ * @param places - where results are to be stored. Default nowhere.
  */
 export async function openSliceTools(
   run: Run,
   options: SliceCommandOptions,
   output: Output,
-  file?: string,
+  places?: SlicePlaces,
+  signal?: AbortSignal,
 ): Promise<SliceTools> {
-  const earlier = await prepareEvaluation(options, file);
+  const nowhere = { files: [] };
+  const earlier = await prepareEvaluation(options, places?.train ?? nowhere);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
@@ -58,29 +71,29 @@ export async function openSliceTools(
   }
   const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
   const isResumed = options.resume === true;
+  const given = { ...options, ...defined({ signal }) };
   const open: { dispose(): void }[] = [];
   const dispose = (): void => {
     for (const part of open) part.dispose();
   };
   try {
     const data = await loadEvaluationData(module, options.data);
-    const sets = [
-      {
-        name: "train",
-        evaluator: await openEvaluator(model, data, module, run.layout, options, earlier, isResumed),
-      },
-    ];
-    open.push(...sets.map(({ evaluator }) => evaluator));
+    const train = await openEvaluator(model, data, module, run.layout, given, earlier, isResumed);
+    open.push(train);
+    const sets: EvaluationSet[] = [{ name: "train", evaluator: train }];
     if (options.test === true) {
       const held = await loadEvaluationData(module, options.data, "loadTestData");
-      const both = { ...options, dataExport: "loadTestData" } as const;
-      const evaluator = await openEvaluator(model, held, module, run.layout, both, earlier, isResumed);
+      const both = { ...given, dataExport: "loadTestData" } as const;
+      const left = await prepareEvaluation(options, places?.test ?? nowhere);
+      const evaluator = await openEvaluator(model, held, module, run.layout, both, left, isResumed);
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }
     const recalibrator =
       options.batchNorm === "recalibrate"
-        ? await createRecalibrator(model, data, { layout: run.layout })
+        ? "openRecalibrator" in train
+          ? await train.openRecalibrator({}, signal)
+          : await createRecalibrator(model, data, { layout: run.layout })
         : undefined;
     if (recalibrator !== undefined) open.push(recalibrator);
     return { sets, recalibrator, dataName: module.dataName, dispose };

@@ -47,13 +47,19 @@ export async function chooseEngine(
   const theta = bindModel(model, task.layout).readSync();
   const ownOps = engines.length === 0 ? null : await runOwnOps(model, data, task, theta);
   const candidates: Candidate[] = [];
-  for (const engine of engines) {
-    const outcome = await tryEngine(engine, task, theta, (ownOps as OwnOps).value);
-    if ("evaluator" in outcome) candidates.push(outcome);
-    else if (own.engine === "auto") warnings.push(passedOver(engine.name, outcome.reason));
-    else throw refusal(engine, outcome);
+  let finalists: readonly Candidate[] = candidates;
+  try {
+    for (const engine of engines) {
+      const outcome = await tryEngine(engine, task, theta, (ownOps as OwnOps).value);
+      if ("evaluator" in outcome) candidates.push(outcome);
+      else if (own.engine === "auto") warnings.push(passedOver(engine.name, outcome.reason));
+      else throw refusal(engine, outcome);
+    }
+    if (candidates.length > 1) finalists = await runFinal(candidates, task.set, theta, task.options.signal);
+  } catch (error) {
+    for (const { evaluator } of candidates) evaluator.dispose();
+    throw error;
   }
-  const finalists = candidates.length > 1 ? await runFinal(candidates, task.set, theta) : candidates;
   const [best, ...others] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
   const measured: Record<string, number> = Object.fromEntries(
     finalists.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
@@ -82,6 +88,7 @@ async function runFinal(
   candidates: readonly Candidate[],
   set: DataSet,
   theta: Float32Array,
+  signal: AbortSignal | undefined,
 ): Promise<readonly Candidate[]> {
   const slowest = Math.max(...candidates.map(({ secondsPerSample }) => secondsPerSample));
   const some = firstRows(set, Math.max(CHECK_SAMPLES, Math.floor(FINAL_SECONDS / slowest)));
@@ -91,14 +98,16 @@ async function runFinal(
     for (const candidate of candidates) {
       const { evaluator, batchSize } = candidate;
       evaluator.load(some, Math.min(batchSize, some.samples));
-      const plane = await evaluator.openPlane({ center: theta, vectors: [theta, theta] });
+      const plane = await evaluator.openPlane({ center: theta, vectors: [theta, theta] }, signal);
       finals.push({ candidate, plane, seconds: Number.POSITIVE_INFINITY });
     }
     for (let pass = 0; pass < 3; pass++) {
       for (const final of finals) {
         const { candidate, plane } = final;
         const begin = performance.now();
-        await (plane === null ? candidate.evaluator.evaluate(theta) : plane.evaluate(theta, 0, 0));
+        await (plane === null
+          ? candidate.evaluator.evaluate(theta, signal)
+          : plane.evaluate(theta, 0, 0, signal));
         // The first pass warms up.
         if (pass > 0) final.seconds = Math.min(final.seconds, (performance.now() - begin) / 1000);
       }

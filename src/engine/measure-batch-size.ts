@@ -22,6 +22,7 @@ export async function measureBatchSize(
   data: DataColumns,
   theta: Float32Array,
   wanted: number | undefined,
+  signal?: AbortSignal,
 ): Promise<MeasuredSpeed> {
   const some = firstRows(data, TRIAL_SAMPLES);
   const sizes = candidateSizes(some.samples, wanted);
@@ -33,7 +34,7 @@ export async function measureBatchSize(
     let fastest = Number.POSITIVE_INFINITY;
     for (let trial = 0; trial < 3; trial++) {
       const start = performance.now();
-      await evaluator.evaluate(theta);
+      await evaluator.evaluate(theta, signal);
       if (trial > 0) fastest = Math.min(fastest, performance.now() - start);
     }
     const secondsPerSample = fastest / 1000 / some.samples;

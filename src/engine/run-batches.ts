@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { betweenBatches } from "../model/between-batches.js";
 import type { ProgramBatches } from "./graph-program.js";
 
 /**
@@ -17,10 +18,9 @@ export async function sumBatches(
     signal?.throwIfAborted();
     const totals = await batches.run(batch, variables);
     for (let i = 0; i < length; i++) sums[i] = (sums[i] as number) + (totals[i] as number);
-    // An engine may compute within the call: without this, timers and signals would starve.
-    if (signal !== undefined) await setImmediate();
+    await betweenBatches(signal);
   }
-  signal?.throwIfAborted();
+  // An engine may compute within the call: without this, timers would starve from point to point.
   await setImmediate();
   return sums;
 }
@@ -44,9 +44,8 @@ export async function allOutputs(
     const output = await batches.run(batch);
     values.set(output, offset);
     offset += output.length;
+    await betweenBatches(signal);
   }
-  // An engine may compute within the call: without this, timers and signals would starve.
   await setImmediate();
-  signal?.throwIfAborted();
   return values;
 }

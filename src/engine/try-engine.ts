@@ -73,14 +73,16 @@ export async function tryEngine(
   try {
     evaluator = await createGraphEvaluator(engine, plan, loss.scores);
     evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
-    const difference = differenceOf(await evaluator.evaluate(theta), expected);
+    const difference = differenceOf(await evaluator.evaluate(theta, options.signal), expected);
     if (difference !== null) {
       evaluator.dispose();
       return { reason: `it does not agree with the model's own ops: ${difference}` };
     }
-    return { evaluator, ...(await measureBatchSize(evaluator, set, theta, options.batchSize)) };
+    const speed = await measureBatchSize(evaluator, set, theta, options.batchSize, options.signal);
+    return { evaluator, ...speed };
   } catch (cause) {
     evaluator?.dispose();
+    options.signal?.throwIfAborted();
     const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
     return cause instanceof UnsupportedError
       ? { reason: message }

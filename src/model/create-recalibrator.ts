@@ -6,6 +6,7 @@ import { layoutOfModel } from "../params/layout-of-model.js";
 import { matchLayout } from "../params/match-layout.js";
 import { owningLayers } from "../params/model-layers.js";
 import type { Recalibrator } from "../surface/batch-norm-policy.js";
+import { betweenBatches } from "./between-batches.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { forwardPass } from "./forward-pass.js";
 import { changedWeightsError, holdWeights } from "./held-weights.js";
@@ -87,6 +88,7 @@ export async function createRecalibrator(
         signal?.throwIfAborted();
         tf.dispose(forward(xs));
         watch.endBatch(samples);
+        await betweenBatches(signal);
       });
     } finally {
       watch.release();

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../errors.js";
+import { betweenBatches } from "./between-batches.js";
 import { createDataHash, type DataHash } from "./data-hash.js";
 import type { Batch, BatchDataset } from "./evaluation-data.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
@@ -76,7 +77,7 @@ async function* readBatches(
 ): AsyncGenerator<Batch> {
   const iterator = await dataset.iterator();
   for (let left = options.sampleLimit; left > 0; ) {
-    options.signal?.throwIfAborted();
+    await betweenBatches(options.signal);
     const { value, done } = await iterator.next();
     if (done || value === null || value === undefined) return;
     const batch = takeBatch(ports, value, left);

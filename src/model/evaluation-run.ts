@@ -1,6 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../errors.js";
+import { betweenBatches } from "./between-batches.js";
 import type { Batch } from "./evaluation-data.js";
 import { type ForwardPass, forwardPass } from "./forward-pass.js";
 import type { LossPlan } from "./loss-plan.js";
@@ -37,9 +37,8 @@ export async function runSamples(
       signal?.throwIfAborted();
       collect?.add(batch);
       if (plan.lossFunction !== null) functionLosses.push(functionLoss(model, plan.lossFunction, batch));
-      if (signal !== undefined) await setImmediate();
+      await betweenBatches(signal);
     });
-    signal?.throwIfAborted();
     return { scores: collect?.finish() ?? [], functionLosses };
   } catch (error) {
     for (const { values } of functionLosses) values.dispose();

@@ -48,7 +48,7 @@ export interface LossEvaluatorOptions {
   readonly cacheBytes?: number;
   /** Order of the entries of θ. Default that of the model. */
   readonly layout?: ParameterLayout;
-  /** Stops the reading of the data. Default none. */
+  /** Stops the reading of the data, and the choice of an engine, within a batch. Default none. */
   readonly signal?: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../errors.js";
 import type { BoundWeights } from "../params/bound-weights.js";
+import { betweenBatches } from "./between-batches.js";
 import { computeAt, disposeComputed } from "./evaluate-at.js";
 import type { Batch } from "./evaluation-data.js";
 import type { LossPlan } from "./loss-plan.js";
@@ -26,7 +27,7 @@ export interface ModelSamplesParts {
 export function modelSamples(parts: ModelSamplesParts): SampleAccess {
   const { model, plan, ports, source, weights, isUndefined } = parts;
   return {
-    classes: () => readClasses(source),
+    classes: (signal) => readClasses(source, signal),
     async open(rows, signal) {
       const taken = await takeRows(ports, source, rows, signal);
       const own = holdSamples(ports, taken, "", source.batchSize);
@@ -131,11 +132,15 @@ async function eachSample(
   return all;
 }
 
-async function readClasses(source: SampleSource): Promise<Int32Array | null> {
+async function readClasses(
+  source: SampleSource,
+  signal: AbortSignal | undefined,
+): Promise<Int32Array | null> {
   const classes = new Int32Array(source.samples);
   let offset = 0;
   let isClass = true;
   await source.forEachBatch(async ({ ys, samples }) => {
+    await betweenBatches(signal);
     const [targets] = ys;
     if (!isClass || targets === undefined || targets.rank > 2) {
       isClass = false;
@@ -165,7 +170,7 @@ async function takeRows(
   let start = 0;
   try {
     await source.forEachBatch(async ({ xs, ys, samples }) => {
-      signal?.throwIfAborted();
+      await betweenBatches(signal);
       const own = wanted.filter((row) => row >= start && row < start + samples).map((row) => row - start);
       start += samples;
       if (own.length === 0) return;

@@ -18,7 +18,7 @@ export interface SampleEvaluator {
 /** Single samples of an evaluation set: what statistics over a part of it need. */
 export interface SampleAccess {
   /** Returns the class of each sample, or null where the targets are no classes. */
-  classes(): Promise<Int32Array | null>;
+  classes(signal?: AbortSignal): Promise<Int32Array | null>;
   /**
    * Opens some samples; the evaluator must outlive them.
    *

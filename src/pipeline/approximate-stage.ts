@@ -2,11 +2,13 @@ import { stat } from "node:fs/promises";
 import { type ApproximateOptions, resolveApproximateOptions } from "../approximate/approximate-options.js";
 import { approximateSurface } from "../approximate/approximate-surface.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
+import { approximatedPointTiles } from "../store/approximate-journal.js";
 import { type Provenance, provenanceDigest } from "../store/provenance.js";
 import { readSurface, writeSurface } from "../store/surface-file.js";
 import type { PointPolicy } from "../surface/point-policy.js";
 import type { SlicePoints } from "../surface/slice-map.js";
 import type { Grid, Surface } from "../surface/surface.js";
+import { computeResumably } from "./resumable.js";
 
 /** What an approximate surface is computed with, and what the exact one would be. */
 export interface ApproximateStageParts {
@@ -18,6 +20,8 @@ export interface ApproximateStageParts {
   readonly provenance: Provenance;
   readonly approximate: ApproximateOptions;
   readonly force: boolean;
+  /** As `AnalyzeOptions` has it. */
+  readonly resume?: boolean | undefined;
   readonly policy?: PointPolicy;
   readonly signal?: AbortSignal;
   /** Called with what is done and all that may be, in points of the exact surface. */
@@ -27,12 +31,15 @@ export interface ApproximateStageParts {
 /**
  * Approximates a surface, or reads it where it is up to date. It has a file of its own beside the exact one's,
  * and its settings are in its provenance, so that neither is ever taken for the other. An exact surface that is
- * complete and up to date is returned instead.
+ * complete and up to date is returned instead. While it is computed its points are written tile by tile; one
+ * that is interrupted goes on from them to the same surface, bit for bit.
+ *
+ * @throws `RunStateError` if an interrupted surface is to be resumed that is of something else.
  */
 export async function approximateStage(
   parts: ApproximateStageParts,
 ): Promise<{ readonly surface: Surface; readonly digest: string }> {
-  const { evaluator, points, grid, file, approximate, force, policy, signal, onProgress } = parts;
+  const { evaluator, points, grid, file, approximate, force, resume, policy, signal, onProgress } = parts;
   const provenance = approximateProvenance(parts);
   const exact = force ? null : await readSurface(file, parts.provenance);
   if (exact !== null && exact.partial === undefined) {
@@ -43,13 +50,29 @@ export async function approximateStage(
   const stored = force ? null : await readSurface(own, provenance);
   if (stored !== null) return { surface: stored, digest };
   const { samples } = evaluator;
-  const surface = await approximateSurface(evaluator, points, grid, {
-    ...approximate,
-    ...(policy === undefined ? {} : { policy }),
-    ...(signal === undefined ? {} : { signal }),
-    onProgress: (spent, budget) => onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
-  });
-  await writeSurface(own, surface, provenance);
+  const surface = await computeResumably(
+    {
+      what: "surface",
+      file: own,
+      provenance,
+      engines: [evaluator.engine],
+      metrics: evaluator.metricNames,
+      codec: approximatedPointTiles,
+      compute: (known, onPoint) =>
+        approximateSurface(evaluator, points, grid, {
+          ...approximate,
+          ...(policy === undefined ? {} : { policy }),
+          ...(signal === undefined ? {} : { signal }),
+          known,
+          onPoint,
+          onProgress: (spent, budget) =>
+            onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
+        }),
+      isPartial: () => false,
+      write: (made) => writeSurface(own, made, provenance),
+    },
+    { force, ...(resume === undefined ? {} : { resume }) },
+  );
   return { surface, digest };
 }
 

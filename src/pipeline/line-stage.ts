@@ -1,13 +1,17 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
+import uniq from "lodash/uniq.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
+import type { LineOptions } from "../slices/evaluate-lines.js";
 import { DEFAULT_INTERPOLATION, interpolateLine } from "../slices/interpolate-line.js";
 import type { EvaluationSet, LineSlice } from "../slices/line-slice.js";
 import { DEFAULT_RANDOM_RANGE, randomLines } from "../slices/random-lines.js";
 import { readLineSlice, writeLineSlice } from "../store/line-file.js";
 import type { JsonValue, Provenance } from "../store/provenance.js";
+import { curvePointTiles } from "../store/surface-journal.js";
 import type { AxisRange } from "../surface/axis.js";
 import { type ModelPoint, namesOfModels } from "./model-point.js";
+import { computeResumably } from "./resumable.js";
 import { fileName, type SliceOptions, sliceProvenance } from "./slice-options.js";
 
 /** Options of {@link interpolateModels}. */
@@ -26,7 +30,8 @@ export interface SliceRandomLinesOptions extends SliceOptions, NormalizeOptions 
 
 /**
  * Computes, or reads where it is up to date, the line between two models or snapshots on each evaluation
- * set, and stores it as `lines/interpolate-….arrow`.
+ * set, and stores it as `lines/interpolate-….arrow`. One that is interrupted, or ends early, goes on later with
+ * the same bits.
  *
  * @throws as `interpolateLine`; `LayoutError` if the models differ in their parameters.
  */
@@ -39,10 +44,11 @@ export async function interpolateModels(
   const [first = "", second = ""] = namesOfModels(points);
   const { range = DEFAULT_INTERPOLATION, batchNorm = "interpolate" } = options;
   const given = { range: { ...range }, batchNorm, names: [first, second] };
-  const name = `interpolate-${a.digest.slice(0, 8)}-${b.digest.slice(0, 8)}`;
-  return stored(name, "line-between-models", given, null, points, sets, options, () =>
+  const name = interpolationName(points);
+  return stored(name, "line-between-models", given, null, points, sets, options, (resumed) =>
     interpolateLine(sets, a.run.layout, [a.theta, b.theta], {
       ...common(options),
+      ...resumed,
       range,
       batchNorm,
       names: [first, second],
@@ -52,7 +58,7 @@ export async function interpolateModels(
 
 /**
  * Computes, or reads where they are up to date, lines along random directions from a model on each
- * evaluation set, and stores them as `lines/random-….arrow`.
+ * evaluation set, and stores them as `lines/random-….arrow`. They go on as `interpolateModels` does.
  *
  * @throws as `randomLines`.
  */
@@ -64,11 +70,12 @@ export async function sliceRandomLines(
   const { seeds = [0], range = DEFAULT_RANDOM_RANGE, batchNorm = "keep" } = options;
   const normalization = resolveNormalizeOptions(options);
   const given = { ...normalization, seeds, range: { ...range }, batchNorm, name: point.name };
-  const name = `random-${point.digest.slice(0, 8)}`;
+  const name = randomLinesName(point);
   const seed = seeds[0] ?? null;
-  return stored(name, "random-lines", given, seed, [point], sets, options, () =>
+  return stored(name, "random-lines", given, seed, [point], sets, options, (resumed) =>
     randomLines(sets, point.run.layout, point.theta, {
       ...common(options),
+      ...resumed,
       ...normalization,
       seeds,
       range,
@@ -79,7 +86,22 @@ export async function sliceRandomLines(
 }
 
 function common(options: SliceOptions) {
-  return pick(options, ["recalibrator", "signal", "onProgress"]);
+  return pick(options, ["recalibrator", "signal", "budget", "onProgress"]);
+}
+
+/** Name of the file of the line between two models. */
+export function interpolationName([a, b]: readonly [ModelPoint, ModelPoint]): string {
+  return `interpolate-${a.digest.slice(0, 8)}-${b.digest.slice(0, 8)}`;
+}
+
+/** Name of the file of random lines from a model. */
+export function randomLinesName({ digest }: ModelPoint): string {
+  return `random-${digest.slice(0, 8)}`;
+}
+
+/** Where lines of that name are stored. */
+export function lineFile(directory: string, name: string): string {
+  return join(directory, "lines", `${fileName(name)}.arrow`);
 }
 
 async function stored(
@@ -90,14 +112,29 @@ async function stored(
   points: readonly ModelPoint[],
   sets: readonly EvaluationSet[],
   options: SliceOptions,
-  compute: () => Promise<LineSlice>,
+  compute: (resumed: Required<Pick<LineOptions, "known" | "onPoint">>) => Promise<LineSlice>,
 ): Promise<LineSlice> {
   const directory = options.directory ?? (points[0] as ModelPoint).run.directory;
-  const file = join(directory, "lines", `${fileName(name)}.arrow`);
+  const file = lineFile(directory, name);
   const provenance: Provenance = sliceProvenance(kind, given, seed, points, sets, options.recalibrator);
   const known = options.force ? null : await readLineSlice(file, provenance);
-  if (known !== null) return known;
-  const slice = await compute();
-  await writeLineSlice(file, slice, provenance);
-  return slice;
+  if (known !== null && !isPartial(known)) return known;
+  return computeResumably(
+    {
+      what: "line",
+      file,
+      provenance,
+      engines: sets.map(({ evaluator }) => evaluator.engine),
+      metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.metricNames)),
+      codec: curvePointTiles,
+      compute: (left, onPoint) => compute({ known: left, onPoint }),
+      isPartial,
+      write: (slice) => writeLineSlice(file, slice, provenance),
+    },
+    pick(options, ["force", "resume"]),
+  );
+}
+
+function isPartial({ curves }: LineSlice): boolean {
+  return curves.some(({ surface }) => surface.partial !== undefined);
 }

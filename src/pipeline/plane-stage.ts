@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import pick from "lodash/pick.js";
 import { type ApproximateOptions, checkApproximateOptions } from "../approximate/approximate-options.js";
 import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
@@ -96,7 +97,13 @@ export async function evaluatePlane(
   const trajectory =
     projected === null || place.directions === null
       ? null
-      : await evaluateFidelity(projected, place.directions, first.evaluator, (i) => model.run.readTheta(i));
+      : await evaluateFidelity(
+          projected,
+          place.directions,
+          first.evaluator,
+          (i) => model.run.readTheta(i),
+          pick(options, ["signal"]),
+        );
   const warnings = [
     ...models.flatMap(({ run }) => run.warnings),
     ...(place.directions?.warnings ?? []),
@@ -195,6 +202,7 @@ async function storedSurfaces(
         provenance,
         approximate,
         force: force ?? false,
+        resume,
         policy,
         ...(signal === undefined ? {} : { signal }),
         onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),

@@ -15,13 +15,13 @@ export interface SliceOptions {
   readonly directory?: string;
   /** Computes everything again, also where stored results are up to date. Default false. */
   readonly force?: boolean;
-  /** Where a surface interrupted earlier is to go on; as `AnalyzeOptions` has it. */
+  /** Whether a slice interrupted earlier is to go on; as `AnalyzeOptions` has it. */
   readonly resume?: boolean;
-  /** Ends a surface early. Default no limit. Lines are short, and always complete. */
+  /** Ends a surface, or the lines of a slice together, early. Default no limit. */
   readonly budget?: SurfaceBudget;
   readonly signal?: AbortSignal;
-  /** Called after each point with the points done and all to do. */
-  readonly onProgress?: (done: number, total: number) => void;
+  /** Called after each point with the points done, all to do, and the seconds left where they are known. */
+  readonly onProgress?: (done: number, total: number, etaSeconds?: number) => void;
 }
 
 /** Everything that a slice's values depend on. */

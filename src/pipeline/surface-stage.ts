@@ -41,6 +41,7 @@ export async function surfaceStage(
       provenance,
       approximate,
       force,
+      resume,
       ...(signal === undefined ? {} : { signal }),
       onProgress: (done, total) => options.onProgress?.("surface", done, total),
     });

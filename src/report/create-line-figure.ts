@@ -2,6 +2,7 @@ import { condenseWarnings } from "../condense-warnings.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LineCurve, LineSlice } from "../slices/line-slice.js";
 import { curveValues, seedBand } from "../slices/seed-band.js";
+import { fillPartial } from "../surface/fill-partial.js";
 import type { ChartFigure, ChartSeries } from "./chart-figure.js";
 import {
   type AccuracyForm,
@@ -14,6 +15,7 @@ import {
 } from "./chart-parts.js";
 import { cleanText } from "./clean-text.js";
 import { evaluationLine } from "./evaluation-line.js";
+import { formatCount } from "./format-number.js";
 
 /** Options of {@link createLineFigure}. */
 export interface LineFigureOptions {
@@ -41,8 +43,9 @@ const METRIC = 1;
  * @throws {@link InvalidOptionError} if the slice does not have the metric, or has no curve.
  * @see Li et al. 2018, figures 2 and 14.
  */
-export function createLineFigure(slice: LineSlice, options: LineFigureOptions = {}): ChartFigure {
+export function createLineFigure(whole: LineSlice, options: LineFigureOptions = {}): ChartFigure {
   const { accuracyAs = "accuracy", quantiles = [0.25, 0.75], lossScale = "auto" } = options;
+  const slice = shownCurves(whole);
   const sets = [...new Set(slice.curves.map(({ set }) => set))];
   if (sets.length === 0) throw new InvalidOptionError("slice", "at least one curve", "none");
   const metric = options.metric === undefined ? (firstMetric(slice.curves) ?? null) : options.metric;
@@ -84,6 +87,7 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
       seeds > 1
         ? `Median over ${seeds} seeds; band from the ${percent(quantiles[0])} to the ${percent(quantiles[1])} quantile.`
         : "",
+      partialLines(whole),
       batchNormSentence(slice.batchNorm),
       slice.warnings.some(({ code }) => code === "negative-variance")
         ? "Where an interpolated moving variance is negative there is no loss."
@@ -92,6 +96,27 @@ export function createLineFigure(slice: LineSlice, options: LineFigureOptions = 
     provenance: lineProvenance(slice, sets, options.dataName),
     notes: condenseWarnings(slice.warnings).map(({ message }) => message),
   });
+}
+
+/** The curves with values, points in between filled in where they were stopped early. */
+function shownCurves(slice: LineSlice): LineSlice {
+  const curves = slice.curves.map((curve) => ({ ...curve, surface: fillPartial(curve.surface) }));
+  const known = curves.filter(({ surface }) => surface.partial?.evaluated.includes(1) ?? true);
+  return { ...slice, curves: known.length === 0 ? curves : known };
+}
+
+/** Says which points a slice that was stopped early has; nothing of a complete one. */
+function partialLines({ curves }: LineSlice): string {
+  const budget = curves.map(({ surface }) => surface.partial?.budget).find((one) => one !== undefined);
+  if (budget === undefined) return "";
+  const evaluated = curves.flatMap(({ surface: { alpha, partial } }) =>
+    Array.from(partial?.evaluated ?? alpha.map(() => 1)),
+  );
+  const known = evaluated.reduce((sum, one) => sum + one, 0);
+  return (
+    `Partial: ${formatCount(known)} of ${formatCount(evaluated.length)} points are evaluated (stopped after ` +
+    `${cleanText(budget)}); the others are interpolated between them.`
+  );
 }
 
 function firstMetric(curves: readonly LineCurve[]): string | undefined {

@@ -17,7 +17,8 @@ const detailsSchema = z.object({
 
 /**
  * Writes a one-dimensional slice as an Arrow file in long form: columns curve (its number), set, alpha, loss
- * and one for each metric, NaN where a curve does not have it.
+ * and one for each metric, NaN where a curve does not have it. Where a curve was stopped early there is a column
+ * `evaluated` beside them, 1 where the values were computed and 0 where they are NaN because they were not.
  *
  * @throws {@link InvalidDataError} if a curve does not have the slice's coordinates.
  */
@@ -44,6 +45,9 @@ export async function writeLineSlice(file: string, slice: LineSlice, provenance:
       set: { values: curves.flatMap(({ set }) => Array.from(alpha, () => set)) },
       alpha: { values: long(() => alpha) },
       loss: { values: long(({ surface }) => surface.loss) },
+      ...(curves.some(({ surface }) => surface.partial !== undefined)
+        ? { evaluated: { values: Int32Array.from(long(evaluatedOf)) } }
+        : {}),
       ...Object.fromEntries(
         names.map((name) => [metricColumn(name), { values: long(({ surface }) => surface.metrics[name]) }]),
       ),
@@ -78,11 +82,15 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
   }
   const part = (name: string, c: number) =>
     float64Column(file, artifact, name).slice(c * width, (c + 1) * width);
+  const evaluatedIn = (c: number) =>
+    Uint8Array.from(
+      (column(file, artifact, "evaluated").values as Int32Array).subarray(c * width, (c + 1) * width),
+    );
   return {
     ...facts,
     alpha: part("alpha", 0),
     curves: curves.map(({ set, seed, values }, c): LineCurve => {
-      const { width: _, height: __, metrics, center, partial: ___, ...rest } = values;
+      const { width: _, height: __, metrics, center, partial, ...rest } = values;
       return {
         set,
         seed,
@@ -93,8 +101,14 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
           loss: part("loss", c),
           metrics: Object.fromEntries(metrics.map((name) => [name, part(metricColumn(name), c)])),
           center: readCenter(center),
+          ...(partial === undefined ? {} : { partial: { evaluated: evaluatedIn(c), budget: partial } }),
         },
       };
     }),
   };
+}
+
+/** 1 where a curve has a value. */
+function evaluatedOf({ surface: { alpha, partial } }: LineCurve): ArrayLike<number> {
+  return partial?.evaluated ?? alpha.map(() => 1);
 }

@@ -12,33 +12,32 @@ export interface SurfaceBudget {
 
 /** A budget that is being used up. */
 export interface RunningBudget {
-  /** Counts one more point, or says (null: go on) what is used up. */
-  take(): string | null;
+  /** Counts one more point of so many samples, or says (null: go on) what is used up. */
+  take(samples: number): string | null;
 }
 
 /**
  * Starts the clock of a budget.
  *
- * @param samples - samples of one point.
+ * @param largest - samples of one point, of the largest evaluation set.
  * @throws {@link InvalidOptionError} if a limit does not allow a single point.
  */
-export function startBudget(budget: SurfaceBudget | undefined, samples: number): RunningBudget {
+export function startBudget(budget: SurfaceBudget | undefined, largest: number): RunningBudget {
   const { seconds = Number.POSITIVE_INFINITY, points, samples: most } = budget ?? {};
   if (!(seconds > 0)) throw new InvalidOptionError("budget.seconds", "more than 0", String(seconds));
   checkCount("budget.points", points, 1);
-  checkCount("budget.samples", most, samples);
-  const limit = Math.min(
-    points ?? Number.POSITIVE_INFINITY,
-    most === undefined ? Number.POSITIVE_INFINITY : Math.floor(most / samples),
-  );
+  checkCount("budget.samples", most, largest);
   const start = performance.now();
   let taken = 0;
+  let used = 0;
   return {
-    take() {
-      if (taken >= limit) return limit === points ? `${points} points` : `${most} samples`;
+    take(samples) {
+      if (points !== undefined && taken >= points) return `${points} points`;
+      if (most !== undefined && used + samples > most) return `${most} samples`;
       // One point at least, however long it took to get here.
       if (taken > 0 && performance.now() - start >= seconds * 1000) return `${seconds} seconds`;
       taken++;
+      used += samples;
       return null;
     },
   };

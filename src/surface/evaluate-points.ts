@@ -1,10 +1,11 @@
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import type { PlaneLoss } from "../model/plane-loss.js";
 import { CENTER_INDEX, type EvaluatedPoint } from "./evaluated-point.js";
-import { createPlanePoint, type PlanePoint } from "./plane-point.js";
+import type { PlanePoint } from "./plane-point.js";
 import { originIndex } from "./point-order.js";
 import type { PointPolicy } from "./point-policy.js";
-import { createMappedPoint, isSliceMap, type SlicePoints } from "./slice-map.js";
+import { runLanes } from "./run-lanes.js";
+import { createSlicePoint, isSliceMap, type SlicePoints } from "./slice-map.js";
 import type { Grid } from "./surface.js";
 import { nanValue } from "./surface-values.js";
 
@@ -38,7 +39,6 @@ export async function evaluatePoints(
   const needsTheta = plane.needsTheta !== false || (policy !== undefined && policy.isIdle !== true);
   let next = 0;
   let usedUp: string | null = null;
-  const failure = new AbortController();
 
   const evaluateAt = async (index: number, point: PlanePoint, stop: AbortSignal | undefined) => {
     const [alpha, beta] = coordinatesOf(grid, index);
@@ -53,7 +53,7 @@ export async function evaluatePoints(
     done(evaluated);
   };
   const work = async (stop: AbortSignal | undefined): Promise<void> => {
-    const point = needsTheta ? pointOf(slice) : { theta: slice.center, moveTo: () => {} };
+    const point = needsTheta ? createSlicePoint(slice) : { theta: slice.center, moveTo: () => {} };
     while (next < queue.length && usedUp === null) {
       stop?.throwIfAborted();
       usedUp = take();
@@ -61,28 +61,11 @@ export async function evaluatePoints(
     }
   };
   try {
-    const lanes = Math.min(evaluator.concurrency ?? 1, queue.length);
-    if (lanes <= 1) await work(signal);
-    else {
-      const stop = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
-      const outcomes = await Promise.allSettled(
-        Array.from({ length: lanes }, () =>
-          work(stop).catch((error: unknown) => {
-            failure.abort(error);
-            throw error;
-          }),
-        ),
-      );
-      if (outcomes.some(({ status }) => status === "rejected")) throw failure.signal.reason;
-    }
+    await runLanes(Math.min(evaluator.concurrency ?? 1, queue.length), signal, work);
   } finally {
     plane.dispose();
   }
   return usedUp;
-}
-
-function pointOf(slice: SlicePoints): PlanePoint {
-  return isSliceMap(slice) ? createMappedPoint(slice) : createPlanePoint(slice);
 }
 
 function coordinatesOf({ alpha, beta }: Grid, index: number): readonly [number, number] {

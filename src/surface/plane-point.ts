@@ -1,33 +1,43 @@
 import type { Directions } from "../directions/directions.js";
 
-/** Writes points of a plane (or line) through θ* into a buffer, again and again. */
+/** Writes points of a line, plane or space through θ* into a buffer, again and again. */
 export interface PlanePoint {
   /** The buffer: θ at the coordinates last moved to; θ* at first. */
   readonly theta: Float32Array;
   /**
-   * Writes θ* + alpha·vectors[0] + beta·vectors[1], each entry computed in float64 and rounded once.
-   * At (0, 0) it is θ* bit for bit.
+   * Writes θ* + Σ_k coordinates[k]·vectors[k], each entry summed in float64 and rounded once. Coordinates that
+   * are not given are 0. At the origin it is θ* bit for bit.
    */
-  moveTo(alpha: number, beta: number): void;
+  moveTo(...coordinates: readonly number[]): void;
+}
+
+/** A vector and how far to go along it. */
+interface Term {
+  readonly by: number;
+  readonly vector: Float32Array;
 }
 
 /**
- * Creates a reused buffer for the points of a plane. Only the entries between the first and the last that
- * any direction moves are computed.
+ * Creates a reused buffer for the points around θ*. Only the entries between the first and the last that any
+ * direction moves are computed.
  *
- * @param directions - θ* and one or two vectors of its length.
+ * @param directions - θ* and vectors of its length.
  */
 export function createPlanePoint({ center, vectors }: Pick<Directions, "center" | "vectors">): PlanePoint {
   const theta = Float32Array.from(center);
-  const dx = vectors[0] as Float32Array;
-  const dy = vectors[1] ?? null;
-  const [start, end] = movingRange(vectors.slice(0, 2));
+  const [start, end] = movingRange(vectors);
   return {
     theta,
-    moveTo(alpha, beta) {
-      if (alpha === 0 && beta === 0) theta.set(center);
-      else if (dy === null || beta === 0) lineInto(theta, center, alpha, dx, start, end);
-      else planeInto(theta, center, alpha, dx, beta, dy, start, end);
+    moveTo(...coordinates) {
+      const terms = vectors.flatMap((vector, k) => {
+        const by = coordinates[k] ?? 0;
+        return by === 0 ? [] : [{ by, vector }];
+      });
+      const [first, second, ...rest] = terms;
+      if (first === undefined) theta.set(center);
+      else if (second === undefined) lineInto(theta, center, first, start, end);
+      else if (rest.length === 0) planeInto(theta, center, first, second, start, end);
+      else spaceInto(theta, center, terms, start, end);
     },
   };
 }
@@ -35,26 +45,37 @@ export function createPlanePoint({ center, vectors }: Pick<Directions, "center" 
 function lineInto(
   out: Float32Array,
   center: Float32Array,
-  alpha: number,
-  dx: Float32Array,
+  { by, vector }: Term,
   start: number,
   end: number,
 ): void {
-  for (let i = start; i < end; i++) out[i] = (center[i] as number) + alpha * (dx[i] as number);
+  for (let i = start; i < end; i++) out[i] = (center[i] as number) + by * (vector[i] as number);
 }
 
 function planeInto(
   out: Float32Array,
   center: Float32Array,
-  alpha: number,
-  dx: Float32Array,
-  beta: number,
-  dy: Float32Array,
+  { by: alpha, vector: dx }: Term,
+  { by: beta, vector: dy }: Term,
   start: number,
   end: number,
 ): void {
   for (let i = start; i < end; i++) {
     out[i] = (center[i] as number) + alpha * (dx[i] as number) + beta * (dy[i] as number);
+  }
+}
+
+function spaceInto(
+  out: Float32Array,
+  center: Float32Array,
+  terms: readonly Term[],
+  start: number,
+  end: number,
+): void {
+  for (let i = start; i < end; i++) {
+    let value = center[i] as number;
+    for (const { by, vector } of terms) value += by * (vector[i] as number);
+    out[i] = value;
   }
 }
 

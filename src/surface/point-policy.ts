@@ -33,7 +33,8 @@ export function createUndefinedCount(): UndefinedCount {
     },
     warnings(points) {
       if (total === 0) return [];
-      const parts = [...counts].map(([name, count]) => `${name} (${count})`);
+      const named = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+      const parts = named.map(([name, count]) => `${name} (${count})`);
       const message = `a variance is negative at ${total} of ${points} points, whose loss is NaN: ${parts.join(", ")}; batch norm "recalibrate" has a loss there`;
       return [{ code: "negative-variance", message }];
     },

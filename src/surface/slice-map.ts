@@ -1,5 +1,5 @@
 import type { Directions } from "../directions/directions.js";
-import type { PlanePoint } from "./plane-point.js";
+import { createPlanePoint, type PlanePoint } from "./plane-point.js";
 
 /**
  * Where the points of a slice lie in weight space: any function from grid coordinates to θ.
@@ -25,8 +25,9 @@ export function isSliceMap(points: SlicePoints): points is SliceMap {
   return typeof (points as Partial<SliceMap>).writeInto === "function";
 }
 
-/** Makes a reused buffer for the points of a map. */
-export function createMappedPoint(map: SliceMap): PlanePoint {
-  const theta = Float32Array.from(map.center);
-  return { theta, moveTo: (alpha, beta) => map.writeInto(theta, alpha, beta) };
+/** Makes a reused buffer for the points of a slice. */
+export function createSlicePoint(slice: SlicePoints): PlanePoint {
+  if (!isSliceMap(slice)) return createPlanePoint(slice);
+  const theta = Float32Array.from(slice.center);
+  return { theta, moveTo: (alpha = 0, beta = 0) => slice.writeInto(theta, alpha, beta) };
 }

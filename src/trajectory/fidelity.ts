@@ -1,15 +1,25 @@
 import type { Directions } from "../directions/directions.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
+import type { EvaluatedPoint } from "../surface/evaluated-point.js";
+import { createPlanePoint } from "../surface/plane-point.js";
+import { runLanes } from "../surface/run-lanes.js";
 import type { LandscapeWarning } from "../warning.js";
 import type { Trajectory } from "./trajectory.js";
 
 /** Options of {@link evaluateFidelity}. */
 export interface FidelityOptions {
-  /** Stops the work between two evaluations. Default none. */
+  /** Stops the work within a batch. Default none. */
   readonly signal?: AbortSignal;
   /** Called after each evaluation with the evaluations done and all to do. Default none. */
   readonly onProgress?: (done: number, total: number) => void;
+  /**
+   * Points evaluated earlier, which are not evaluated again: 2·i is the snapshot at position i, 2·i + 1 the plane
+   * at its coordinates. Default none.
+   */
+  readonly known?: Iterable<EvaluatedPoint>;
+  /** Called with each point as it is evaluated; the work waits for its promise. */
+  readonly onPoint?: (point: EvaluatedPoint) => void | Promise<void>;
 }
 
 /**
@@ -18,7 +28,8 @@ export interface FidelityOptions {
  * Both are means over the same data in evaluation mode. Where they differ, the contour drawn under a
  * snapshot is not the loss it had. A snapshot is evaluated with all its own weights, batch-norm statistics
  * included; a point of the plane has those of θ*, unless the directions move them. Losses that are not finite are kept so, with a warning.
- * Cost: 2·N evaluations (less one for a snapshot at θ*); two vectors of D numbers.
+ * Cost: 2·N evaluations (less one for a snapshot at θ*), as many at once as the evaluator takes; two vectors of D
+ * numbers for each at a time.
  *
  * @param trajectory - coordinates of N snapshots about `directions.center`.
  * @param directions - θ* and k vectors in the full layout of θ (parameterCount).
@@ -33,41 +44,48 @@ export async function evaluateFidelity(
   options: FidelityOptions = {},
 ): Promise<Trajectory> {
   assertSizes(trajectory, directions, evaluator);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onPoint, known = [] } = options;
+  const { coordinates, dimensions } = trajectory;
   const n = trajectory.distance.length;
-  const trueLoss = new Float64Array(n);
-  const planeLoss = new Float64Array(n);
-  const point = new Float32Array(evaluator.parameterCount);
-  for (let i = 0; i < n; i++) {
-    signal?.throwIfAborted();
-    const theta = await readTheta(i);
-    trueLoss[i] = (await evaluator.evaluate(theta, signal)).loss;
-    onProgress?.(2 * i + 1, 2 * n);
-    planePointInto(point, directions, trajectory.coordinates.subarray(i * trajectory.dimensions));
-    planeLoss[i] = isSame(point, theta) ? trueLoss[i] : (await evaluator.evaluate(point, signal)).loss;
-    onProgress?.(2 * i + 2, 2 * n);
-  }
+  const losses = new Map(Array.from(known, ({ index, value }) => [index, value.loss]));
+  let done = 0;
+  const lossAt = async (
+    index: number,
+    theta: Float32Array,
+    name: string,
+    stop: AbortSignal | undefined,
+  ): Promise<void> => {
+    if (!losses.has(index)) {
+      const value = await evaluator.evaluate(theta, stop, name);
+      await onPoint?.({ index, value, undefinedWeights: [] });
+      losses.set(index, value.loss);
+    }
+    onProgress?.(++done, 2 * n);
+  };
+  let next = 0;
+  await runLanes(Math.min(evaluator.concurrency ?? 1, n), signal, async (stop) => {
+    const point = createPlanePoint(directions);
+    while (next < n) {
+      stop?.throwIfAborted();
+      const i = next++;
+      if (losses.has(2 * i) && losses.has(2 * i + 1)) {
+        done += 2;
+        onProgress?.(done, 2 * n);
+        continue;
+      }
+      const theta = await readTheta(i);
+      await lossAt(2 * i, theta, `snapshot ${i}`, stop);
+      point.moveTo(...coordinates.subarray(i * dimensions, (i + 1) * dimensions));
+      if (isSame(point.theta, theta)) losses.set(2 * i + 1, losses.get(2 * i) as number);
+      await lossAt(2 * i + 1, point.theta, `the plane at snapshot ${i}`, stop);
+    }
+  });
+  const [trueLoss, planeLoss] = [0, 1].map((side) =>
+    Float64Array.from({ length: n }, (_, i) => losses.get(2 * i + side) as number),
+  ) as [Float64Array, Float64Array];
   const warnings = [...trajectory.warnings, ...nonFiniteWarning("snapshots", trueLoss)];
   warnings.push(...nonFiniteWarning("projected snapshots", planeLoss));
   return { ...trajectory, trueLoss, planeLoss, warnings };
-}
-
-/**
- * Writes the point θ* + Σ_k coordinates[k]·vectors[k] of the plane into `out`, summed in float64.
- *
- * @param coordinates - at least k coefficients.
- */
-export function planePointInto(
-  out: Float32Array,
-  { center, vectors }: Pick<Directions, "center" | "vectors">,
-  coordinates: ArrayLike<number>,
-): void {
-  const k = vectors.length;
-  for (let c = 0; c < out.length; c++) {
-    let value = center[c];
-    for (let a = 0; a < k; a++) value += coordinates[a] * vectors[a][c];
-    out[c] = value;
-  }
 }
 
 function assertSizes(

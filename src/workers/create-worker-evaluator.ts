@@ -11,6 +11,7 @@ import {
   withEarlierChoice,
 } from "../engine/engine-options.js";
 import { BackendError, EvaluationError, InvalidDataError, InvalidOptionError } from "../errors.js";
+import type { ModelRecalibrator, RecalibratorOptions } from "../model/create-recalibrator.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
 import type { LossValue } from "../model/loss-evaluator.js";
 import { resolveLossEvaluatorOptions } from "../model/loss-evaluator-options.js";
@@ -18,6 +19,7 @@ import { planLoss } from "../model/loss-plan.js";
 import { evaluationDigest } from "../model/model-digest.js";
 import { portsOf } from "../model/model-ports.js";
 import type { PlaneVectors } from "../model/plane-loss.js";
+import type { SampleAccess } from "../model/sample-evaluator.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
 import { importModule } from "./import-module.js";
 import { describeModel } from "./model-recipe.js";
@@ -27,6 +29,8 @@ import { settleWorkerCount } from "./worker-count.js";
 import { createWorkerFolder, type WorkerFolder } from "./worker-folder.js";
 import type { PlaneFile, WorkerOrder, WorkerResult } from "./worker-messages.js";
 import { createWorkerPool, POINTS_PER_WORKER, type WorkerPool } from "./worker-pool.js";
+import { openWorkerRecalibrator } from "./worker-recalibrator.js";
+import { workerSamples } from "./worker-samples.js";
 
 /** Options of {@link createWorkerEvaluator}. */
 export interface WorkerEvaluatorOptions extends EngineEvaluatorOptions {
@@ -54,8 +58,18 @@ export interface WorkerEvaluator extends EngineEvaluator {
   readonly workers: number;
   /** How many evaluations are to be under way at once, so that no worker waits. */
   readonly concurrency: number;
+  /** Single samples, evaluated by the workers. */
+  readonly perSample: SampleAccess;
   /** Process ids of the workers that live. */
   workerIds(): readonly number[];
+  /**
+   * Opens what computes batch norm's moving statistics anew in the workers, on the first samples of the
+   * evaluation set: `createRecalibrator` on the same data, in its place. The evaluator must outlive it.
+   */
+  openRecalibrator(
+    options?: Pick<RecalibratorOptions, "sampleLimit" | "batchSize">,
+    signal?: AbortSignal,
+  ): Promise<ModelRecalibrator>;
 }
 
 /**
@@ -162,13 +176,14 @@ function poolEvaluator(
 ): WorkerEvaluator {
   const { parameterCount } = pool.facts;
   let planes = 0;
+  const newId = (): number => planes++;
   const check = (where: string, theta: Float32Array): void => {
     if (theta.length === parameterCount) return;
     throw new InvalidDataError(where, `${parameterCount} weights`, String(theta.length));
   };
   const openPlane = async ({ center, vectors }: PlaneVectors, signal?: AbortSignal) => {
     for (const vector of [center, ...vectors]) check("plane", vector);
-    const id = planes++;
+    const id = newId();
     const file = join(folder.path, `plane-${id}.bin`);
     const plane: PlaneFile = { id, file, vectors: vectors.length };
     let opened: WorkerResult;
@@ -208,6 +223,8 @@ function poolEvaluator(
       return (await pool.run({ kind: "theta", theta }, name, signal)) as LossValue;
     },
     openPlane,
+    perSample: workerSamples(pool, newId, (theta) => check("theta", theta)),
+    openRecalibrator: (given = {}, signal) => openWorkerRecalibrator(pool, given, signal),
     dispose() {
       pool.dispose();
       folder.remove();

@@ -4,9 +4,11 @@ import { selectBackend } from "../backend/select-backend.js";
 import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
 import type { EngineEvaluator } from "../engine/engine-evaluator.js";
 import { EvaluationError, InvalidOptionError } from "../errors.js";
+import { createRecalibrator, type ModelRecalibrator } from "../model/create-recalibrator.js";
 import { type EvaluationData, isBatchDataset } from "../model/evaluation-data.js";
 import type { BatchLossFunction } from "../model/loss-evaluator-options.js";
 import type { PlaneLoss } from "../model/plane-loss.js";
+import type { SampleAccess, SampleEvaluator } from "../model/sample-evaluator.js";
 import { createPlanePoint, type PlanePoint } from "../surface/plane-point.js";
 import { encodeError } from "../wire-error.js";
 import { importModule } from "./import-module.js";
@@ -14,7 +16,9 @@ import { buildModel } from "./model-recipe.js";
 import { readRawFile } from "./raw-file.js";
 import { readSpooled } from "./spooled-data.js";
 import type {
+  Calibration,
   PlaneFile,
+  SampleRows,
   WorkerFacts,
   WorkerOrder,
   WorkerReply,
@@ -28,16 +32,26 @@ interface OpenPlane {
   readonly point: PlanePoint;
 }
 
+/** What the worker has made by its order. */
+interface Made {
+  readonly evaluator: EngineEvaluator;
+  readonly model: tf.LayersModel;
+  readonly order: WorkerOrder;
+  readonly setup: Record<string, unknown>;
+}
+
 const aborts = new Map<number, AbortController>();
 const planes = new Map<number, Promise<OpenPlane>>();
-let evaluator: Promise<EngineEvaluator> | undefined;
+const rowSets = new Map<number, Promise<SampleEvaluator>>();
+const recalibrators = new Map<string, Promise<ModelRecalibrator>>();
+let maker: Promise<Made> | undefined;
 let tail: Promise<void> = Promise.resolve();
 
 function send(reply: WorkerReply): void {
   process.send?.(reply);
 }
 
-async function start(order: WorkerOrder): Promise<EngineEvaluator> {
+async function start(order: WorkerOrder): Promise<Made> {
   await selectBackend({ backend: order.backend });
   const setup = order.setup === null ? {} : await importModule(order.setup.file);
   const model = await buildModel(order.model, setup);
@@ -51,7 +65,7 @@ async function start(order: WorkerOrder): Promise<EngineEvaluator> {
     const expected = "the model, losses and metrics of the parent";
     throw new EvaluationError("worker processes: model", expected, "others from the set-up module");
   }
-  return made;
+  return { evaluator: made, model, order, setup };
 }
 
 async function dataOf(
@@ -86,20 +100,79 @@ function openPlane(
     const plane = { center: center as Float32Array, vectors };
     return { loss: await made.openPlane(plane, signal), point: createPlanePoint(plane) };
   })();
-  planes.set(id, opened);
-  // One that failed or was stopped is opened anew where it is asked for again.
-  opened.catch(() => planes.delete(id));
-  return opened;
+  return remember(planes, id, opened);
+}
+
+/** What failed or was stopped is made anew where it is asked for again. */
+function remember<K, T>(known: Map<K, Promise<T>>, key: K, made: Promise<T>): Promise<T> {
+  known.set(key, made);
+  made.catch(() => known.delete(key));
+  return made;
+}
+
+function openRows(
+  made: EngineEvaluator,
+  { id, rows }: SampleRows,
+  signal: AbortSignal,
+): Promise<SampleEvaluator> {
+  const known = rowSets.get(id);
+  if (known !== undefined) return known;
+  return remember(rowSets, id, accessOf(made).open(rows, signal));
+}
+
+function accessOf({ perSample }: EngineEvaluator): SampleAccess {
+  if (perSample !== undefined) return perSample;
+  throw new EvaluationError("samples", "an engine that evaluates single samples", "one that does not");
+}
+
+function openRecalibrator(made: Made, calibration: Calibration): Promise<ModelRecalibrator> {
+  const key = JSON.stringify(calibration);
+  const known = recalibrators.get(key);
+  if (known !== undefined) return known;
+  const open = async (): Promise<ModelRecalibrator> => {
+    const { dataId, layout, sampleLimit = Number.POSITIVE_INFINITY } = made.order.options;
+    const data = await dataOf(made.order, made.setup);
+    const limited = { ...calibration, sampleLimit: Math.min(calibration.sampleLimit ?? 1024, sampleLimit) };
+    const options = { ...limited, ...(layout === undefined ? {} : { layout }) };
+    try {
+      return await createRecalibrator(
+        made.model,
+        data,
+        dataId === undefined ? options : { ...options, dataId },
+      );
+    } finally {
+      if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys] as tf.TensorContainer);
+    }
+  };
+  return remember(recalibrators, key, open());
 }
 
 async function compute(work: WorkerWork, signal: AbortSignal): Promise<WorkerResult> {
   signal.throwIfAborted();
-  const made = await (evaluator as Promise<EngineEvaluator>);
-  if (work.kind === "theta") return made.evaluate(work.theta, signal);
-  const { loss, point } = await openPlane(made, work.plane, signal);
-  if (work.kind === "open") return { isCached: loss.isCached };
-  point.moveTo(work.alpha, work.beta);
-  return loss.evaluate(point.theta, work.alpha, work.beta, signal);
+  const made = await (maker as Promise<Made>);
+  const { evaluator } = made;
+  switch (work.kind) {
+    case "theta":
+      return evaluator.evaluate(work.theta, signal);
+    case "open":
+      return { isCached: (await openPlane(evaluator, work.plane, signal)).loss.isCached };
+    case "point": {
+      const { loss, point } = await openPlane(evaluator, work.plane, signal);
+      point.moveTo(work.alpha, work.beta);
+      return loss.evaluate(point.theta, work.alpha, work.beta, signal);
+    }
+    case "classes":
+      return { classes: await accessOf(evaluator).classes(signal) };
+    case "samples":
+      return (await openRows(evaluator, work.samples, signal)).evaluate(work.theta, signal);
+    case "calibration": {
+      const { dataDigest, samples } = await openRecalibrator(made, work.calibration);
+      return { dataDigest, samples };
+    }
+    case "recalibrate":
+      await (await openRecalibrator(made, work.calibration)).recalibrateInto(work.theta, signal);
+      return { theta: work.theta };
+  }
 }
 
 async function answer(id: number, work: WorkerWork, abort: AbortController): Promise<void> {
@@ -113,17 +186,19 @@ async function answer(id: number, work: WorkerWork, abort: AbortController): Pro
 }
 
 async function close(id: number): Promise<void> {
-  const plane = planes.get(id);
+  const [plane, rows] = [planes.get(id), rowSets.get(id)];
   planes.delete(id);
+  rowSets.delete(id);
   (await plane?.catch(() => undefined))?.loss.dispose();
+  (await rows?.catch(() => undefined))?.dispose();
 }
 
 process.on("message", (message: WorkerRequest) => {
   if (message.type === "start") {
     const { order } = message;
-    evaluator = start(order);
-    evaluator.then(
-      (made) => send({ type: "ready", facts: factsOf(made) }),
+    maker = start(order);
+    maker.then(
+      (made) => send({ type: "ready", facts: factsOf(made.evaluator) }),
       (error: unknown) => send({ type: "failed", error: encodeError(error) }),
     );
   } else if (message.type === "work") {
@@ -134,5 +209,7 @@ process.on("message", (message: WorkerRequest) => {
   } else if (message.type === "abort") aborts.get(message.id)?.abort();
   else tail = tail.then(() => close(message.plane));
 });
+// Ctrl-C reaches every process of a terminal: the parent decides what becomes of it, and ends this one.
+process.on("SIGINT", () => {});
 // The parent has ended, in whatever way.
 process.on("disconnect", () => process.exit(0));

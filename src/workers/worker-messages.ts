@@ -1,6 +1,7 @@
 import type { BackendChoice } from "../backend/backend-info.js";
 import type { EngineEvaluatorOptions } from "../engine/engine-options.js";
 import type { EngineInfo, LossMode, LossValue } from "../model/loss-evaluator.js";
+import type { SampleValues } from "../model/sample-evaluator.js";
 import type { LandscapeWarning } from "../warning.js";
 import type { WireError } from "../wire-error.js";
 import type { ModelRecipe } from "./model-recipe.js";
@@ -41,21 +42,44 @@ export interface PlaneFile {
   readonly vectors: number;
 }
 
+/** Some samples of the evaluation set: positions, increasing; null means all of them. */
+export interface SampleRows {
+  readonly id: number;
+  readonly rows: Int32Array | null;
+}
+
+/** How a worker recalibrates: on the first samples of the evaluation set. */
+export interface Calibration {
+  readonly sampleLimit?: number;
+  readonly batchSize?: number;
+}
+
 /** What a worker is asked to compute. */
 export type WorkerWork =
   | { readonly kind: "theta"; readonly theta: Float32Array }
   | { readonly kind: "open"; readonly plane: PlaneFile }
-  | { readonly kind: "point"; readonly plane: PlaneFile; readonly alpha: number; readonly beta: number };
+  | { readonly kind: "point"; readonly plane: PlaneFile; readonly alpha: number; readonly beta: number }
+  | { readonly kind: "classes" }
+  | { readonly kind: "samples"; readonly samples: SampleRows; readonly theta: Float32Array }
+  | { readonly kind: "calibration"; readonly calibration: Calibration }
+  | { readonly kind: "recalibrate"; readonly calibration: Calibration; readonly theta: Float32Array };
 
 /** From the parent to a worker. */
 export type WorkerRequest =
   | { readonly type: "start"; readonly order: WorkerOrder }
   | { readonly type: "work"; readonly id: number; readonly work: WorkerWork }
   | { readonly type: "abort"; readonly id: number }
+  /** Forgets a plane, or some samples: both are numbered by one count. */
   | { readonly type: "close"; readonly plane: number };
 
-/** A value, or whether a plane that was opened is kept. */
-export type WorkerResult = LossValue | { readonly isCached: boolean };
+/** A value or values of single samples; whether a plane that was opened is kept; classes; what was recalibrated. */
+export type WorkerResult =
+  | LossValue
+  | SampleValues
+  | { readonly isCached: boolean }
+  | { readonly classes: Int32Array | null }
+  | { readonly dataDigest: string; readonly samples: number }
+  | { readonly theta: Float32Array };
 
 /** From a worker to the parent. */
 export type WorkerReply =

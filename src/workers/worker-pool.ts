@@ -212,7 +212,8 @@ export async function createWorkerPool(
 
 /** What an abort rejects with need not be an error. */
 function isResult(outcome: WorkerResult | Error): outcome is WorkerResult {
-  return typeof outcome === "object" && outcome !== null && ("loss" in outcome || "isCached" in outcome);
+  const names = ["loss", "isCached", "classes", "dataDigest", "theta"];
+  return typeof outcome === "object" && outcome !== null && names.some((name) => name in outcome);
 }
 
 /** The error of a worker: of its own class, or an {@link EvaluationError} of `place`. */

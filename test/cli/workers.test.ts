@@ -1,10 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { cpSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { readInterruptedSurface } from "../../src/store/surface-journal.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
@@ -71,6 +73,66 @@ test("--max-points stops early, the same command goes on, and other data are ref
   expect((whole.loss as number[][]).flat().every(Number.isFinite)).toBe(true);
 });
 
+test("lines: --max-points stops early, --resume goes on with workers to the same values, other seeds are refused", () => {
+  const copy = copyOfRun();
+  const common = [
+    "--data",
+    fixture("tiny-data.js"),
+    "--engine",
+    "tfjs",
+    "--batch-size",
+    "7",
+    "--threads",
+    "1",
+  ];
+  const args = ["line", copy, ...common, "--seeds", "0,1", "--range", "-1:1:21", "--format", "svg"];
+  const partial = json(...args, "--max-points", "20");
+  const evaluatedOf = (result: Record<string, unknown>) =>
+    (result.curves as { evaluated?: number[] }[]).map(
+      ({ evaluated }) => evaluated?.filter((one) => one === 1).length,
+    );
+  expect(evaluatedOf(partial)).toEqual([11, 9]);
+  expect(readFileSync(join(copy, "line.svg"), "utf8")).toContain("20 of 42 points are evaluated");
+  const refused = cli(...args.with(args.indexOf("0,1"), "0,2"), "--resume");
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toContain("expected an interrupted line of what is asked now, got one of 20 points");
+  const whole = json(...args, "--resume", "--workers", "2");
+  expect(evaluatedOf(whole)).toEqual([undefined, undefined]);
+  const other = args.with(1, copyOfRun());
+  expect((json(...other) as { curves: unknown }).curves).toEqual(whole.curves);
+});
+
+test("Ctrl-C stores what is finished and ends with 130; the same command goes on to the same surface", async () => {
+  const args = (directory: string, points: string) => [
+    ...["surface", directory, "--data", fixture("tiny-data.js"), "--points", points],
+    ...["--engine", "tfjs", "--batch-size", "7", "--threads", "1", "--json"],
+  ];
+  const copy = copyOfRun();
+  // Points enough to take a while; the second second brings the first tile.
+  const child = spawn(process.execPath, [bin, ...args(copy, "151")], { stdio: ["ignore", "pipe", "pipe"] });
+  const [out, error] = [child.stdout, child.stderr].map((stream) => {
+    const text: string[] = [];
+    stream.setEncoding("utf8").on("data", (part: string) => text.push(part));
+    return text;
+  }) as [string[], string[]];
+  const tiles = join(copy, "surfaces", ".pca.arrow.tiles");
+  const count = () => (existsSync(tiles) ? readdirSync(tiles).filter((name) => /^\d/.test(name)).length : 0);
+  await expect.poll(count, { timeout: 50_000, interval: 20 }).toBeGreaterThan(0);
+  child.kill("SIGINT");
+  const [status] = (await once(child, "exit")) as [number];
+  expect(status, error.join("")).toBe(130);
+  expect(out.join("")).toBe("");
+  expect(error.join("")).toContain("interrupted by SIGINT; the same command goes on");
+  expect(existsSync(join(copy, "surfaces", "pca.arrow"))).toBe(false);
+  const left = await readInterruptedSurface(join(copy, "surfaces", "pca.arrow"));
+  expect(left?.points.length).toBeGreaterThan(0);
+  // Another grid is refused with --resume, and the coarse picture of this one is there at once.
+  expect(cli(...args(copy, "5"), "--resume").status).toBe(2);
+  const more = json(...args(copy, "151").slice(0, -1), "--resume", "--max-points", "1");
+  const known = (more.evaluated as number[][]).flat().filter((one) => one === 1).length;
+  expect(known).toBe((left?.points.length ?? 0) + 1);
+});
+
 test("numbers of workers and seconds that cannot be are one line", () => {
   for (const [name, value] of [
     ["--workers", "0"],
@@ -82,4 +144,24 @@ test("numbers of workers and seconds that cannot be are one line", () => {
     expect(status).toBe(2);
     expect(stderr).toContain(`${name}: expected`);
   }
+});
+
+test("compare takes --workers: equal numbers from one process and two, on both sets", () => {
+  const other = copyOfRun();
+  writeFileSync(
+    join(other, "run.json"),
+    readFileSync(join(other, "run.json"), "utf8").replace('"name": "tiny"', '"name": "twin"'),
+  );
+  const small = ["--points", "3", "--seeds", "0", "--range=-1:1:3", "--format", "csv", "--test"];
+  const compare = (count: string) => {
+    const args = ["--data", fixture("tiny-data.js"), ...small, "--engine", "tfjs", "--batch-size", "7"];
+    const { runs, distance } = json("compare", run, other, ...args, "--workers", count, "--out", newFolder());
+    return { runs, distance };
+  };
+  const one = compare("1");
+  expect(compare("2")).toEqual(one);
+  expect((one.runs as { scores: { set: string }[] }[])[0]?.scores.map(({ set }) => set)).toEqual([
+    "train",
+    "test",
+  ]);
 });

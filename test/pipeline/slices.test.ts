@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,9 +13,11 @@ import { modelPoint, namesOfModels, openModelPoint } from "../../src/pipeline/mo
 import type { SlicePlane } from "../../src/pipeline/plane-points.js";
 import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/pipeline/plane-stage.js";
 import { analyzeWeights } from "../../src/pipeline/weights-stage.js";
+import { createLineFigure } from "../../src/report/create-line-figure.js";
 import type { EvaluationSet } from "../../src/slices/line-slice.js";
 import { readDirections } from "../../src/store/directions-file.js";
 import { readHistograms } from "../../src/store/histograms-file.js";
+import { readLineSlice } from "../../src/store/line-file.js";
 import { openRun } from "../../src/store/open-run.js";
 import type { Run } from "../../src/store/run.js";
 import { readStepAngles } from "../../src/store/step-angles-file.js";
@@ -131,6 +133,79 @@ describe("sliceRandomLines", () => {
     expect(await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] })).toEqual(slice);
     const other = await sliceRandomLines(point, sets, { ...options, seeds: [2, 3] });
     expect(other.curves[0].surface.loss).toEqual(slice.curves[1].surface.loss);
+  });
+});
+
+describe("lines that end early", () => {
+  const options = { seeds: [1, 2, 3], range: { from: -1, to: 1, points: 21 } };
+  const counted = () => {
+    const calls = { count: 0 };
+    const own = sets.map(({ name, evaluator }) => ({
+      name,
+      evaluator: {
+        ...evaluator,
+        evaluate(theta: Float32Array, signal?: AbortSignal) {
+          calls.count++;
+          return evaluator.evaluate(theta, signal);
+        },
+      },
+    }));
+    return { calls, own };
+  };
+
+  it("by their budget are stored as what they are, drawn, and completed by the next call, bit for bit", async () => {
+    const point = await modelPoint(runs[0]);
+    const [directory, other] = [newFolder(), newFolder()];
+    const { calls, own } = counted();
+    const partial = await sliceRandomLines(point, own, { ...options, directory, budget: { points: 60 } });
+    expect(calls.count).toBe(60);
+    const file = join(
+      directory,
+      "lines",
+      readdirSync(join(directory, "lines")).find((name) => /^r/.test(name)) ?? "",
+    );
+    expect(await readLineSlice(file)).toEqual(partial);
+    const { caption, panels } = createLineFigure(partial);
+    expect(caption).toContain("Partial: 60 of 126 points are evaluated (stopped after 60 points)");
+    for (const { y } of panels[0].series) expect(y.every((value) => Number.isFinite(value))).toBe(true);
+    const whole = await sliceRandomLines(point, sets, { ...options, directory: other });
+    expect(await sliceRandomLines(point, own, { ...options, directory, resume: true })).toEqual(whole);
+    expect(calls.count).toBe(126);
+    expect(readdirSync(join(directory, "lines"))).toEqual(readdirSync(join(other, "lines")));
+    const bytes = readFileSync(file);
+    expect(readFileSync(file.replace(directory, other)).equals(bytes)).toBe(true);
+    await sliceRandomLines(point, own, { ...options, directory });
+    expect(calls.count).toBe(126);
+  });
+
+  it("by an abort leave no file but their points, which are refused for other weights, seeds and sets", async () => {
+    const points = [await modelPoint(runs[0]), await modelPoint(runs[1])] as const;
+    const directory = newFolder();
+    const { calls, own } = counted();
+    const controller = new AbortController();
+    const given = { directory, range: { from: 0, to: 1, points: 21 } };
+    const onProgress = (done: number) => {
+      if (done === 30) controller.abort(new Error("enough"));
+    };
+    const { signal } = controller;
+    await expect(interpolateModels(points, own, { ...given, signal, onProgress })).rejects.toThrow("enough");
+    expect(calls.count).toBe(30);
+    const [tiles] = readdirSync(join(directory, "lines"));
+    expect(tiles).toMatch(/^\.interpolate-.*\.tiles$/);
+    const resumed = { ...given, resume: true };
+    for (const [asked, message] of [
+      [{ ...resumed, range: { from: 0, to: 1, points: 11 } }, "another range"],
+      [{ ...resumed, batchNorm: "keep" as const }, "another batchNorm"],
+    ] as const) {
+      await expect(interpolateModels(points, own, asked)).rejects.toThrow(message);
+    }
+    await expect(interpolateModels(points, own.slice(0, 1), resumed)).rejects.toThrow(
+      "expected an interrupted line of what is asked now, got one of 30 points with another data:test",
+    );
+    const whole = await interpolateModels(points, sets, { ...given, directory: newFolder() });
+    expect(await interpolateModels(points, own, given)).toEqual(whole);
+    expect(calls.count).toBe(42);
+    expect(readdirSync(join(directory, "lines"))).toEqual([tiles.replace(/^\./, "").replace(".tiles", "")]);
   });
 });
 

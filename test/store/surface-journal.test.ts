@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { openSurfaceJournal, readInterruptedSurface } from "../../src/store/surface-journal.js";
+import { curvePointTiles, readInterruptedSurface } from "../../src/store/surface-journal.js";
+import { openTileJournal } from "../../src/store/tile-journal.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 const newFolder = temporaryFolders();
@@ -10,8 +11,9 @@ test("points of a tile that could not be written are in the next one", async () 
   const file = join(newFolder(), "surfaces", "pca.arrow");
   const engine = { name: "function", backend: "js", batchSize: 0, threads: 1 };
   const provenance = { kind: "surface", version: 1, options: {}, seed: null, inputs: {} };
-  const journal = await openSurfaceJournal(file, provenance, engine, []);
+  const journal = await openTileJournal(file, { provenance, engines: [engine] }, [], curvePointTiles);
   const point = (index: number) => ({
+    curve: 0,
     index,
     value: { loss: index / 2, metrics: {}, clippedShare: null },
     undefinedWeights: [],

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { memoryRowSource } from "../../src/directions/memory-rows.js";
 import type { LossEvaluator } from "../../src/model/loss-evaluator.js";
-import { evaluateFidelity, planePointInto } from "../../src/trajectory/fidelity.js";
+import type { EvaluatedPoint } from "../../src/surface/evaluated-point.js";
+import { evaluateFidelity } from "../../src/trajectory/fidelity.js";
 import { projectTrajectory } from "../../src/trajectory/project.js";
 import { expectAllClose } from "../support/allclose.js";
 
@@ -81,12 +82,36 @@ describe("evaluateFidelity", () => {
     await expect(stop).rejects.toThrow("enough");
     expect(points.length).toBe(2);
   });
-});
 
-describe("planePointInto", () => {
-  it("is θ* + α·x + β·y", () => {
-    const out = new Float32Array(3);
-    planePointInto(out, directions, [2, -3]);
-    expect([...out]).toEqual([0, -2, 0]);
+  it("is the same for an evaluator that takes several at once, and where points are known from before", async () => {
+    const trajectory = await projectTrajectory(memoryRowSource(rows), directions);
+    const read = async (i: number) => rows[i];
+    const known: EvaluatedPoint[] = [];
+    const onPoint = (point: EvaluatedPoint) => void known.push(point);
+    const { evaluator, points } = bowl();
+    const whole = await evaluateFidelity(trajectory, directions, evaluator, read, { onPoint });
+    let turn = 0;
+    const atOnce: LossEvaluator = {
+      ...bowl().evaluator,
+      concurrency: 3,
+      async evaluate(theta) {
+        turn = (turn + 2) % 3;
+        await new Promise((done) => setTimeout(done, turn));
+        return evaluator.evaluate(theta);
+      },
+    };
+    expect(await evaluateFidelity(trajectory, directions, atOnce, read)).toEqual(whole);
+    // Two of three snapshots lie in the plane: one of them at θ*, the other to rounding.
+    for (const count of [0, 1, 2, 3, known.length]) {
+      points.length = 0;
+      const seen: number[] = [];
+      const again = await evaluateFidelity(trajectory, directions, evaluator, read, {
+        known: known.slice(0, count),
+        onProgress: (done) => seen.push(done),
+      });
+      expect(again).toEqual(whole);
+      expect(points.length).toBe(known.length - count);
+      expect(seen.at(-1)).toBe(6);
+    }
   });
 });

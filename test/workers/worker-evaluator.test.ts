@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
@@ -191,6 +191,40 @@ describe("what stops it", () => {
     await expect(surface).rejects.toThrow("enough");
     expect(Number.isFinite((await evaluator.evaluate(plane.center)).loss)).toBe(true);
     await expect(createWorkerEvaluator(model, data, { signal: abort.signal })).rejects.toThrow("enough");
+  });
+
+  test("a signal in the middle of a point: one more batch runs at most, and nothing of it after the next", async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    const setup = join(folder, "counting.mjs");
+    const [batches, go] = [join(folder, "batches"), join(folder, "go")];
+    // Each batch is told of, and the third waits until it may go on.
+    writeFileSync(
+      setup,
+      `import { appendFileSync, existsSync, readFileSync } from "node:fs";
+       globalThis.tellOfBatch = () => {
+         appendFileSync(${JSON.stringify(batches)}, "x");
+         while (readFileSync(${JSON.stringify(batches)}).length === 3 && !existsSync(${JSON.stringify(go)}));
+       };
+       export function lossFunction(model, xs, ys) {
+         globalThis.tellOfBatch();
+         return model.apply(xs).sub(ys).square().mean();
+       }`,
+    );
+    const { lossFunction } = await import(setup);
+    const options = { engine: "tfjs", setup, lossFunction, workers: 1, batchSize: 1, metrics: [] } as const;
+    const evaluator = await workers(options);
+    const done = () => (existsSync(batches) ? readFileSync(batches).length : 0);
+    const abort = new AbortController();
+    const points = [1, 2].map(() => evaluator.evaluate(plane.center, abort.signal));
+    const outcomes = Promise.allSettled(points);
+    await expect.poll(done, { timeout: 20_000 }).toBe(3);
+    abort.abort(new Error("enough"));
+    writeFileSync(go, "");
+    expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    // The worker is free when it has answered this one, of twelve batches.
+    expect(Number.isFinite((await evaluator.evaluate(plane.center)).loss)).toBe(true);
+    expect(done()).toBeLessThanOrEqual(4 + 12);
   });
 
   test("a signal before a plane is open: the plane leaves no file", async () => {

@@ -1,5 +1,11 @@
 import { type Command, Option } from "commander";
-import { evaluationOptions, normalizationOptions, planeOptions, subcommand } from "../command-options.js";
+import {
+  evaluationOptions,
+  normalizationOptions,
+  planeOptions,
+  subcommand,
+  workerOptions,
+} from "../command-options.js";
 import { createOutput } from "../output.js";
 import {
   parseCount,
@@ -13,7 +19,9 @@ import { compare } from "./compare.js";
 
 /** Adds `compare` to the program. */
 export function addCompare(program: Command): void {
-  const command = normalizationOptions(planeOptions(evaluationOptions(subcommand(program, "compare"))));
+  const command = normalizationOptions(
+    planeOptions(workerOptions(evaluationOptions(subcommand(program, "compare")))),
+  );
   command
     .description("runs against each other: one plane for all, planes side by side, sharpness, a table")
     .argument("<runs...>", "run directories, at least two")

@@ -1,14 +1,23 @@
-import { resolve } from "node:path";
 import { condenseWarnings } from "../../condense-warnings.js";
-import { interpolateModels, sliceRandomLines } from "../../pipeline/line-stage.js";
+import {
+  interpolateModels,
+  interpolationName,
+  lineFile,
+  randomLinesName,
+  sliceRandomLines,
+} from "../../pipeline/line-stage.js";
 import { openModelPoint } from "../../pipeline/model-point.js";
 import { createLineFigure } from "../../report/create-line-figure.js";
 import type { LineSlice } from "../../slices/line-slice.js";
 import { seedBand } from "../../slices/seed-band.js";
+import type { Run } from "../../store/run.js";
 import type { AxisRange } from "../../surface/axis.js";
 import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
+import { interruptible } from "../interruption.js";
+import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
   checkMetric,
   openSliceTools,
@@ -17,13 +26,18 @@ import {
   type SliceTools,
   writePictures,
 } from "../slice-tools.js";
+import { lossRange } from "../surface-summary.js";
 import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `interpolate` and `line`. */
-export interface InterpolateCommandOptions extends SliceCommandOptions, PictureCommandOptions {
+export interface InterpolateCommandOptions
+  extends SliceCommandOptions,
+    PictureCommandOptions,
+    InterruptionCommandOptions {
   readonly range?: AxisRange;
   readonly metric?: string;
   readonly error?: boolean;
+  readonly resume?: boolean;
 }
 
 /** Options of `line`. */
@@ -39,52 +53,62 @@ export async function interpolate(
   output: Output,
 ): Promise<void> {
   const points = [await openModelPoint(a), await openModelPoint(b)] as const;
-  const tools = await openSliceTools(points[0].run, options, output);
-  const folder = options.out === undefined ? points[0].run.directory : resolve(options.out);
-  await withProgress("line between models", tools, output, async (onProgress) => {
-    checkMetric(options.metric, tools);
-    const slice = await interpolateModels(points, tools.sets, {
-      ...common(options, tools, folder),
-      onProgress,
-    });
-    await report("interpolate", slice, folder, options, tools, output);
-  });
+  const parts = { command: "interpolate", title: "line between models", name: interpolationName(points) };
+  await drawLines({ ...parts, run: points[0].run }, options, output, (sets, common) =>
+    interpolateModels(points, sets, common),
+  );
 }
 
 /** `line RUN --data MODULE`: loss and metric along random directions, with a band over seeds. */
 export async function line(reference: string, options: LineCommandOptions, output: Output): Promise<void> {
   const point = await openModelPoint(reference);
-  const tools = await openSliceTools(point.run, options, output);
-  const folder = options.out === undefined ? point.run.directory : resolve(options.out);
   const { seeds, normalize, ignore, oneDimensional } = options;
-  await withProgress("random lines", tools, output, async (onProgress) => {
-    checkMetric(options.metric, tools);
-    const slice = await sliceRandomLines(point, tools.sets, {
-      ...common(options, tools, folder),
-      ...defined({ seeds, normalize, ignore, oneDimensional }),
-      onProgress,
-    });
-    await report("line", slice, folder, options, tools, output);
-  });
+  const parts = { command: "line", title: "random lines", name: randomLinesName(point) };
+  await drawLines({ ...parts, run: point.run }, options, output, (sets, common) =>
+    sliceRandomLines(point, sets, { ...common, ...defined({ seeds, normalize, ignore, oneDimensional }) }),
+  );
 }
 
-function common({ range, batchNorm, force }: InterpolateCommandOptions, tools: SliceTools, folder: string) {
-  return defined({ range, batchNorm, force, recalibrator: tools.recalibrator, directory: folder });
+/** Which lines are drawn. */
+interface LineParts {
+  readonly command: string;
+  /** Of the progress bar. */
+  readonly title: string;
+  /** Of the stored file. */
+  readonly name: string;
+  readonly run: Run;
 }
 
-async function withProgress(
-  title: string,
-  tools: SliceTools,
+type CommonOptions = NonNullable<Parameters<typeof interpolateModels>[2]>;
+
+/** Opens what evaluates the lines, computes or reads them, and draws them. */
+async function drawLines(
+  { command, title, name, run }: LineParts,
+  options: InterpolateCommandOptions,
   output: Output,
-  work: (onProgress: (done: number, total: number) => void) => Promise<void>,
+  compute: (sets: SliceTools["sets"], common: CommonOptions) => Promise<LineSlice>,
 ): Promise<void> {
-  const bar = output.progress(title);
-  try {
-    await work((done, total) => bar.update(done, total));
-  } finally {
-    bar.stop();
-    tools.dispose();
-  }
+  const folder = outputFolder(options.out, run.directory);
+  const files = [lineFile(folder, name)];
+  const places = { train: { files, set: 0 }, test: { files, set: 1 } };
+  await interruptible(output, async (signal) => {
+    const tools = await openSliceTools(run, options, output, places, signal);
+    const bar = output.progress(`${title}, points`);
+    try {
+      checkMetric(options.metric, tools);
+      const { range, batchNorm, force, resume } = options;
+      const slice = await compute(tools.sets, {
+        ...defined({ range, batchNorm, force, resume, recalibrator: tools.recalibrator }),
+        ...defined({ budget: budgetOf(options), directory: folder, signal }),
+        onProgress: (done, total) => bar.update(done, total),
+      });
+      bar.stop();
+      await report(command, slice, folder, options, tools, output);
+    } finally {
+      bar.stop();
+      tools.dispose();
+    }
+  });
 }
 
 async function report(
@@ -105,13 +129,14 @@ async function report(
   output.result({
     kind: slice.kind,
     alpha: slice.alpha,
-    curves: slice.curves.map(({ set, seed, surface: { loss, metrics, center, nonFinite } }) => ({
+    curves: slice.curves.map(({ set, seed, surface: { loss, metrics, center, nonFinite, partial } }) => ({
       set,
       seed,
       loss,
       metrics,
       center,
       nonFinite,
+      ...(partial === undefined ? {} : { evaluated: partial.evaluated, partial: partial.budget }),
     })),
     marks: slice.marks,
     batchNorm: slice.batchNorm,
@@ -121,7 +146,10 @@ async function report(
   for (const { name: set } of tools.sets) {
     const { median } = seedBand(slice, set);
     const finite = median.filter(Number.isFinite);
-    const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
-    output.print(`${set}: loss from ${least} to ${most} at ${slice.alpha.length} points`);
+    if (finite.length > 0) output.print(`${set}: ${lossRange(finite)} at ${slice.alpha.length} points`);
+  }
+  const partial = slice.curves.map(({ surface }) => surface.partial).find((one) => one !== undefined);
+  if (partial !== undefined) {
+    output.print(`not all points are evaluated (stopped after ${partial.budget}); the same command goes on`);
   }
 }

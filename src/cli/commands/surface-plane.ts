@@ -5,6 +5,7 @@ import { FormatError, InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
 import type { ParameterRole } from "../../params/layout.js";
 import { analyzePlane } from "../../pipeline/analyze-plane.js";
+import { approximateFile } from "../../pipeline/approximate-stage.js";
 import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { evaluatePlane } from "../../pipeline/plane-stage.js";
@@ -21,12 +22,14 @@ import {
 import { defined } from "../defined.js";
 import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
   writePictures,
 } from "../slice-tools.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
@@ -49,6 +52,7 @@ export interface SurfacePlaneOptions
   readonly resume?: boolean;
   readonly seed?: number;
   readonly points?: readonly [number, number];
+  readonly margin?: number;
   readonly range?: string;
   readonly directions?: string;
   readonly metric?: string;
@@ -60,7 +64,11 @@ export async function surfacePlane(
   references: readonly string[],
   options: SurfacePlaneOptions,
   output: Output,
+  signal: AbortSignal,
 ): Promise<void> {
+  refuseStray(options, ["margin"], "--plane pca without --test and --batch-norm", `--plane ${options.plane}`);
+  if (options.plane !== "pca")
+    refuseStray(options, ["center", "components", "weights"], "--plane pca", `--plane ${options.plane}`);
   const approximate = approximateOf(options);
   if (options.error === true && options.metric === undefined) {
     throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
@@ -70,10 +78,14 @@ export async function surfacePlane(
   const [first] = models;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
-  const folder = options.out === undefined ? first.run.directory : resolve(options.out);
-  const file = surfaceFile(folder, options.plane, "train");
-  const tools = await openSliceTools(first.run, options, output, file);
-  const bar = output.progress("loss surface");
+  const folder = outputFolder(options.out, first.run.directory);
+  const placeOf = (set: string) => {
+    const exact = surfaceFile(folder, options.plane, set);
+    return { files: [approximate === undefined ? exact : approximateFile(exact)] };
+  };
+  const places = { train: placeOf("train"), test: placeOf("test") };
+  const tools = await openSliceTools(first.run, options, output, places, signal);
+  const bar = output.progress("loss surface, points");
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
       options;
@@ -107,6 +119,7 @@ export async function surfacePlane(
         dataName,
         directory: folder,
         budget: budgetOf(options),
+        signal,
         onProgress: (done: number, total: number) => bar.update(done, total),
       }),
     );

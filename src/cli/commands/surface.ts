@@ -4,6 +4,7 @@ import { toRows } from "../../json.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
 import { resolveAnalyzeOptions } from "../../pipeline/analyze-options.js";
 import { analyzeRuns } from "../../pipeline/analyze-runs.js";
+import { approximateFile } from "../../pipeline/approximate-stage.js";
 import type { SlicePlane } from "../../pipeline/plane-points.js";
 import { resultFiles } from "../../pipeline/result-files.js";
 import { openRun } from "../../store/open-run.js";
@@ -16,6 +17,7 @@ import {
   approximationLines,
 } from "../approximation-facts.js";
 import { defined } from "../defined.js";
+import { interruptible } from "../interruption.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import {
   budgetOf,
@@ -26,6 +28,7 @@ import {
 } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
@@ -52,13 +55,18 @@ export async function surface(
 ): Promise<void> {
   const isMap = options.test === true || options.metric !== undefined || options.error === true;
   if (plane !== "pca" || isMap || options.batchNorm !== undefined) {
-    return surfacePlane(references, { ...options, plane }, output);
+    return interruptible(output, (signal) => surfacePlane(references, { ...options, plane }, output, signal));
   }
   const [directory, ...others] = references;
   if (directory === undefined || others.length > 0) {
     throw new InvalidOptionError("runs", "one run for --plane pca", String(references.length));
   }
-  return surfaceOnPca(directory, options, output);
+  const has = "--plane pca";
+  const hint = `draw the surface with: tfjs-landscape plot ${directory}`;
+  refuseStray(options, ["directions"], "--plane custom", has);
+  refuseStray(options, ["seed", "normalize", "ignore", "oneDimensional"], "--plane random or another", has);
+  refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
+  return interruptible(output, (signal) => surfaceOnPca(directory, options, output, signal));
 }
 
 /** The loss surface around the trajectory, stored in the run directory. */
@@ -66,19 +74,23 @@ async function surfaceOnPca(
   directory: string,
   options: SurfaceCommandOptions,
   output: Output,
+  signal: AbortSignal,
 ): Promise<void> {
   const { center, components, weights, force, points, margin, range, resume } = options;
   const approximate = approximateOf(options);
   const asked = defined({ center, components, weights, force, points, margin, range, approximate });
   resolveAnalyzeOptions(asked);
   const run = await openRun(directory);
-  const earlier = await prepareEvaluation(options, resultFiles([run]).surface);
+  const { surface: exact, fidelity } = resultFiles([run]);
+  const own = approximate === undefined ? exact : approximateFile(exact);
+  const earlier = await prepareEvaluation(options, { files: [own, ...fidelity] });
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
   const data = await loadEvaluationData(module, options.data);
   const isResumed = resume === true;
-  const evaluator = await openEvaluator(model, data, module, run.layout, options, earlier, isResumed);
+  const given = { ...options, signal };
+  const evaluator = await openEvaluator(model, data, module, run.layout, given, earlier, isResumed);
   const { onProgress, stop } = analysisProgress(output);
   try {
     const analysis = await analyzeRuns(
@@ -95,6 +107,7 @@ async function surfaceOnPca(
         approximate,
         resume,
         budget: budgetOf(options),
+        signal,
         onProgress,
         dataName: module.dataName,
       }),

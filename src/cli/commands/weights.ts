@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.js";
 import { analyzeWeights } from "../../pipeline/weights-stage.js";
 import { openRun } from "../../store/open-run.js";
@@ -6,6 +5,7 @@ import type { Run } from "../../store/run.js";
 import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `weights`. */
@@ -24,8 +24,8 @@ export async function weights(
   for (const directory of directories) runs.push(await openRun(directory));
   const [first] = runs;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
-  const bar = output.progress("weights");
-  const folder = options.out === undefined ? first.directory : resolve(options.out);
+  const folder = outputFolder(options.out, first.directory);
+  const bar = output.progress("weights, snapshots");
   const { statistics, angles, histograms, figures, warnings } = await analyzeWeights(
     runs,
     defined({
@@ -50,7 +50,7 @@ export async function weights(
     histograms,
     files,
   });
-  for (const [i, { manifest }] of runs.entries()) {
+  for (const [i, { manifest, directory }] of runs.entries()) {
     const last = (statistics[i]?.norm.length ?? 1) - 1;
     const at = (values: Float64Array | undefined) => (values?.[last] ?? Number.NaN).toPrecision(4);
     const { norm, distance, pathLength } = statistics[i] ?? {};
@@ -59,7 +59,7 @@ export async function weights(
     );
     if (angles[i] === null) {
       output.note(
-        `${manifest.name}: no PCA surface of 3 x 3 points or more is stored, so no angles; compute it with: tfjs-landscape surface`,
+        `${manifest.name}: no PCA surface of 3 x 3 points or more is stored, so no angles; compute it with: tfjs-landscape surface ${directory} --data MODULE`,
       );
     }
   }

@@ -73,7 +73,7 @@ function addDemo(program: Command): void {
     .description("train a LeNet on MNIST with SGD and with Adam, and draw where both went")
     .option("--out <dir>", "folder for the runs and the report", "landscape-demo")
     .option("--overwrite", "replace the runs and the report of an earlier demo in that folder")
-    .option("--epochs <n>", "epochs of each training", parseCount("--epochs"), 12)
+    .option("--epochs <n>", "epochs of each training", parseCount("--epochs", 2), 12)
     .option("--images <n>", "training images", parseCount("--images"), 3000)
     .option("--points <n>", "grid points a side", parsePoints, [15, 15] as const)
     .option("--seed <n>", "seed of weights and batches", parseCount("--seed", 0), 1)

@@ -23,6 +23,8 @@ export interface EvaluationCommandOptions {
   readonly workers?: number | "auto";
   readonly threads?: number;
   readonly force?: boolean;
+  /** false: whatever an interrupted surface has left does not count. */
+  readonly resume?: boolean;
 }
 
 /** Options of a surface that may be interrupted. */

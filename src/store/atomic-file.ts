@@ -14,12 +14,22 @@ let counter = 0;
  * @throws {@link RunStateError} if the place cannot be written to: no permission, no space, no folder.
  */
 export async function writeFileAtomic(file: string, bytes: Uint8Array): Promise<void> {
+  await explainingWrites(file, () => writeThroughTemporary(file, bytes));
+}
+
+/**
+ * Does work that writes, and says in words what the operating system refuses.
+ *
+ * @param where - what is written, for error messages.
+ * @throws {@link RunStateError} if the place cannot be written to: no permission, no space, no folder.
+ */
+export async function explainingWrites<T>(where: string, work: () => Promise<T>): Promise<T> {
   try {
-    await writeThroughTemporary(file, bytes);
+    return await work();
   } catch (cause) {
     const explanation = explainWriteCode((cause as NodeJS.ErrnoException).code);
-    if (explanation === undefined) throw cause;
-    throw new RunStateError(file, "a place that can be written to", explanation, { cause });
+    if (explanation === undefined || cause instanceof RunStateError) throw cause;
+    throw new RunStateError(where, "a place that can be written to", explanation, { cause });
   }
 }
 

@@ -74,6 +74,10 @@ export async function continueRun(directory: string, description: RunDescription
   if (run.manifest.dtype !== description.dtype) {
     throw new LayoutError(`${directory}: resume`, `dtype ${run.manifest.dtype}`, description.dtype);
   }
+  // What training goes on from is read, and its hash checked, before anything is changed.
+  if (run.snapshots.length > 0) {
+    await run.readTheta(run.snapshots.length - 1).finally(() => run.close());
+  }
   await mkdir(snapshotFolder(directory), { recursive: true });
   await removeLeftovers(directory);
   await removeLeftovers(snapshotFolder(directory));

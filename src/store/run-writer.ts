@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { InvalidDataError, InvalidOptionError, RunStateError } from "../errors.js";
 import type { ParameterLayout } from "../params/layout.js";
+import { explainingWrites } from "./atomic-file.js";
 import type { RunDescription, RunManifest } from "./manifest.js";
 import { writeManifest } from "./manifest-file.js";
 import {
@@ -86,8 +87,10 @@ export async function createRunWriter(
     const hint = "pass overwrite: true to replace it or resume: true to continue it";
     throw new RunStateError(root, "no run there yet", "an existing run", { hint });
   }
-  await mkdir(root, { recursive: true });
-  const lock = await lockRun(root);
+  const lock = await explainingWrites(root, async () => {
+    await mkdir(root, { recursive: true });
+    return lockRun(root);
+  });
   try {
     const prepared = await prepare(root, state, description, options);
     return new DirectoryRunWriter(root, prepared, lock);

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
@@ -7,6 +9,7 @@ import {
 import type { RecorderPosition } from "../../src/capture/recorder.js";
 import { InvalidOptionError, LayoutError, RunStateError } from "../../src/errors.js";
 import { openRun } from "../../src/store/open-run.js";
+import { isRunInUse } from "../../src/store/run-lock.js";
 import { useTestBackend } from "../support/backend.js";
 import { flatWeights, temporaryFolders, tinyModel } from "../support/tiny-training.js";
 
@@ -194,6 +197,37 @@ describe("bad input", () => {
     await recorder.record({ epoch: 0, iteration: 0 });
     await recorder.close();
     expect((await recorded(recorder.directory)).snapshots).toHaveLength(1);
+  });
+});
+
+describe("a run whose last weights are damaged", () => {
+  it("is not resumed, not changed and given free", async () => {
+    const directory = newFolder();
+    const { w } = counter();
+    const first = await createTrajectoryRecorder({ directory, variables: { w } });
+    await first.record({ epoch: 0, iteration: 0 });
+    await first.close();
+    const file = join(directory, "snapshots/000000.arrow");
+    const bytes = readFileSync(file);
+    const place = bytes.indexOf(Buffer.from(Float32Array.of(1, 2).buffer));
+    expect(place).toBeGreaterThan(0);
+    bytes[place] = 1;
+    writeFileSync(file, bytes);
+    const before = readFileSync(join(directory, "run.json"), "utf8");
+    const again = createTrajectoryRecorder({ directory, variables: { w }, resume: true });
+    await expect(again).rejects.toThrow(/000000.arrow: theta: expected sha-256/);
+    expect(readFileSync(join(directory, "run.json"), "utf8")).toBe(before);
+    expect(await isRunInUse(directory)).toBe(false);
+  });
+});
+
+describe("a place that is a file", () => {
+  it("is refused in words", async () => {
+    const file = newFolder();
+    writeFileSync(file, "");
+    const { w } = counter();
+    const recorder = createTrajectoryRecorder({ directory: join(file, "run"), variables: { w } });
+    await expect(recorder).rejects.toThrow(/expected a directory, got a part of the path is a file/);
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
@@ -26,11 +26,13 @@ function json(...args: string[]): Record<string, unknown> {
   return JSON.parse(stdout);
 }
 
-function copyOfRun(): string {
+function copyOf(directory: string): string {
   const copy = newFolder();
-  cpSync(run, copy, { recursive: true });
+  cpSync(directory, copy, { recursive: true });
   return copy;
 }
+
+const copyOfRun = (): string => copyOf(run);
 
 beforeAll(async () => {
   await useTestBackend();
@@ -68,6 +70,11 @@ test("--max-points stops early, the same command goes on, and other data are ref
   const refused = cli(...args.with(3, fixture("other-data.js")), "--resume");
   expect(refused.status).toBe(2);
   expect(refused.stderr).toMatch(/resume .*another data \(digest/);
+  const tiles = join(copy, "surfaces", ".pca.arrow.tiles");
+  const damaged = copyOf(copy);
+  truncateSync(join(damaged, "surfaces", ".pca.arrow.tiles", readdirSync(tiles)[0] as string), 100);
+  expect(cli(...args.with(1, damaged)).stderr).toContain("expected a complete Arrow IPC file");
+  expect(json(...args.with(1, damaged), "--no-resume").partial).toBeUndefined();
   const whole = json(...args, "--resume", "--workers", "2");
   expect(whole.partial).toBeUndefined();
   expect((whole.loss as number[][]).flat().every(Number.isFinite)).toBe(true);

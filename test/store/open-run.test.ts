@@ -37,6 +37,14 @@ describe("reading", () => {
     await run.close();
   });
 
+  test("a file where the snapshots' folder should be is named", async () => {
+    const directory = await temporaryFolder();
+    await writeSampleRun(directory, 1, 4);
+    await rm(join(directory, "snapshots"), { recursive: true });
+    await writeFile(join(directory, "snapshots"), "");
+    await expect(openRun(directory)).rejects.toThrow(/snapshots: expected a folder, got a file/);
+  });
+
   test.each(["float32", "float16"] as const)("any part of θ equals the whole there (%s)", async (dtype) => {
     await fc.assert(
       fc.asyncProperty(anyFloat32Vector(1, 60), fc.nat(), fc.nat(), async (values, a, b) => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
@@ -12,7 +12,7 @@ import { openRun } from "../../store/open-run.js";
 import { inspectDirectory } from "../../store/prepare-run.js";
 import type { Run } from "../../store/run.js";
 import { analysisProgress } from "../analysis-progress.js";
-import { type Images, loadMnist } from "../demo/mnist.js";
+import { type Images, loadMnist, mnistModule } from "../demo/mnist.js";
 import { type DemoTraining, trainDemo } from "../demo/train.js";
 import type { Output } from "../output.js";
 import { outputFolder } from "../output-folder.js";
@@ -36,7 +36,7 @@ const EVALUATION_IMAGES = 2000;
 export async function demo(options: DemoCommandOptions, output: Output): Promise<void> {
   const started = Date.now();
   const out = outputFolder(options.out, ".");
-  if (options.overwrite !== true) await checkUnused(out);
+  await checkUnused(out, options.overwrite === true);
   await startBackend(options.backend, output);
   const images = await loadMnist("train", Math.max(options.images, EVALUATION_IMAGES));
   const { runs, model } = await trainBoth(out, images, options, output);
@@ -68,15 +68,21 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   const seconds = (Date.now() - started) / 1000;
   output.result({ out, runs: runs.map((run) => run.directory), files, seconds });
   for (const { figure } of figures) output.print(`${figure.title}: ${figure.fidelity.join(" ")}`);
+  const [sgd, adam] = runs.map((run) => relative("", run.directory));
+  const module = relative("", mnistModule());
+  output.print(
+    `compare them with: tfjs-landscape compare ${sgd} ${adam} --data ${module} --out ${relative("", out)}`,
+  );
   output.print(`report: ${join(out, "report.html")} (${seconds.toFixed(0)} s)`);
 }
 
-/** Nothing of an earlier demo is replaced unasked; found out before the first training, not after it. */
-async function checkUnused(out: string): Promise<void> {
+/** Nothing but an earlier demo is replaced, and only if asked; found out before the first training. */
+async function checkUnused(out: string, overwrite: boolean): Promise<void> {
   for (const name of ["sgd", "adam"]) {
-    if ((await inspectDirectory(join(out, name))) === "run") throw inUse(join(out, name));
+    const state = await inspectDirectory(join(out, name));
+    if (state === "run" && !overwrite) throw inUse(join(out, name));
   }
-  if (existsSync(join(out, "report.html"))) throw inUse(join(out, "report.html"));
+  if (!overwrite && existsSync(join(out, "report.html"))) throw inUse(join(out, "report.html"));
 }
 
 function inUse(path: string): RunStateError {

@@ -14,6 +14,12 @@ interface MnistModule {
   loadMnist(options: { split: "train" | "test"; count: number }): Images;
 }
 
+/** The data module that the package ships for MNIST. */
+export function mnistModule(): string {
+  const root = dirname(createRequire(import.meta.url).resolve("tfjs-landscape/package.json"));
+  return join(root, "examples/data/mnist.js");
+}
+
 /**
  * Loads the first images of a part of MNIST through the loader that the package ships for examples.
  *
@@ -21,9 +27,7 @@ interface MnistModule {
  * @throws {InvalidDataError} if it holds fewer images.
  */
 export async function loadMnist(split: "train" | "test", count: number): Promise<Images> {
-  const root = dirname(createRequire(import.meta.url).resolve("tfjs-landscape/package.json"));
-  const file = join(root, "examples/data/mnist.js");
-  const module = (await import(pathToFileURL(file).href)) as MnistModule;
+  const module = (await import(pathToFileURL(mnistModule()).href)) as MnistModule;
   try {
     return module.loadMnist({ split, count });
   } catch (cause) {

@@ -28,7 +28,7 @@ export interface PhateCase {
   readonly peer: number | null;
   /** Median over repetitions of ours / peer, measured in turn. */
   readonly ratio: number | null;
-  /** The PHATE package, or its steps up to classic scaling in numpy, scipy and scikit-learn. */
+  /** The PHATE package, or the whole of its steps in numpy, scipy, scikit-learn and numba. */
   readonly peerEngine: "phate" | "steps" | null;
   readonly repetitions: number;
   /** Seconds of each of our stages, in the last repetition. */
@@ -37,6 +37,8 @@ export interface PhateCase {
   readonly peerT: number | null;
   /** √(stress / Σδ²). */
   readonly normalizedStress: number;
+  /** The same of the peer's scaling; null where it cannot tell. */
+  readonly peerStress: number | null;
   /** Of our embedding; null above 2000 points. */
   readonly trustworthiness: number | null;
 }
@@ -48,34 +50,37 @@ export interface PhateReport {
 }
 
 const THREADS = 2;
+/** Cases of so few points are repeated more often: they take no time, and code is compiled while it runs. */
+const FEW_POINTS = 1000;
 const DEFAULT_CASES = ["500x50", "1000x50", "2000x50", "5000x50", "500x100000"];
 
 /**
  * Measures PHATE against Python on branching random walks, cosine distance and defaults, in turn.
  *
  * Arguments: `--case NxD` (repeatable; default 500x50, 1000x50, 2000x50, 5000x50 and 500x100000),
- * `--repetitions n` (default 3), `--no-peer`. The PHATE package comes from the pip index; where that has
- * none the peer is its steps without metric scaling, in numpy, scipy and scikit-learn, and says so.
+ * `--repetitions n` (default 9 up to 1000 points, 3 above), `--no-peer`. The PHATE package comes from the pip index; where that has
+ * none the peer is its steps, metric scaling included, in numpy, scipy, scikit-learn and numba, and says so.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<PhateReport> {
   const { values } = parseArgs({
     args: args.filter((arg) => arg !== "--json"),
     options: {
       case: { type: "string", multiple: true, default: DEFAULT_CASES },
-      repetitions: { type: "string", default: "3" },
+      repetitions: { type: "string" },
       "no-peer": { type: "boolean", default: false },
     },
   });
   const backend = await selectBackend();
   log(`phate: ${backend.name}, ${backend.reason}`);
   const directory = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
-  const python = values["no-peer"] ? null : preparePython(log);
+  const python = values["no-peer"] ? null : preparePython(log, "requirements-phate.txt");
   const peer = python === null ? null : startPeer(python, "phate_peer.py", THREADS);
   try {
     const engine = peer === null ? null : await findEngine(peer, python ?? "", log);
     const cases: PhateCase[] = [];
     for (const name of values.case) {
-      const settings = { name, backend: backend.name, repetitions: Number(values.repetitions), directory };
+      const repetitions = Number(values.repetitions ?? (Number(name.split("x")[0]) <= FEW_POINTS ? 9 : 3));
+      const settings = { name, backend: backend.name, repetitions, directory };
       cases.push(await runCase(settings, peer, engine, log));
     }
     return { bench: "phate", cases };
@@ -98,7 +103,9 @@ async function findEngine(
   }
   const { engine, versions } = await peer.ask({ path: folder });
   if (engine === "steps")
-    log("phate: the pip index has no PHATE package; the peer is its steps, without metric scaling");
+    log(
+      "phate: the pip index has no PHATE package; the peer is its steps with the same libraries, SGD by numba",
+    );
   log(`phate peer: ${engine} ${JSON.stringify(versions)}`);
   return engine as "phate" | "steps";
 }
@@ -128,7 +135,8 @@ async function runCase(
     answer = (await peer?.ask({ embed: i })) ?? {};
     const pair = { ours: run.seconds, peer: (answer.seconds as number | undefined) ?? Number.NaN };
     if (i > 0) pairs.push(pair);
-    log(`phate ${name}: ${pair.ours.toFixed(2)} s, Python ${pair.peer.toFixed(2)} s`);
+    const other = peer === null ? "" : `, Python ${pair.peer.toFixed(2)} s`;
+    log(`phate ${name}: ${pair.ours.toFixed(2)} s${other}`);
   }
   if (run === undefined) throw new Error("bench phate: expected at least one repetition");
   const { result, stages } = run;
@@ -144,6 +152,7 @@ async function runCase(
     t: result.t,
     peerT: (answer.t as number | undefined) ?? null,
     normalizedStress: result.normalizedStress,
+    peerStress: (answer.normalizedStress as number | null | undefined) ?? null,
     trustworthiness: count > 2000 || dimension > 1000 ? null : trustOf(points, result),
   };
 }

@@ -15,6 +15,7 @@ import type { PlaneLoss } from "../src/model/plane-loss.js";
 import { layoutOfModel } from "../src/params/layout-of-model.js";
 import { readWeights } from "../src/params/model-weights.js";
 import { createPlanePoint, type PlanePoint } from "../src/surface/plane-point.js";
+import { createWorkerEvaluator } from "../src/workers/create-worker-evaluator.js";
 import { surfaceModels } from "./surface-models.js";
 
 interface Command {
@@ -26,7 +27,13 @@ interface Command {
     readonly samples?: number;
   };
   /** Makes an evaluator. */
-  readonly open?: { readonly engine: EngineChoice; readonly threads: number; readonly plane: boolean };
+  readonly open?: {
+    readonly engine: EngineChoice;
+    /** Left to the engine where it is not given. */
+    readonly threads?: number;
+    /** Processes of one thread each; 0: this process. */
+    readonly workers: number;
+  };
   /** Evaluates some points of the plane. */
   readonly points?: readonly (readonly [number, number])[];
   readonly close?: true;
@@ -38,6 +45,7 @@ let point: PlanePoint | undefined;
 let vectors: { center: Float32Array; vectors: Float32Array[] } | undefined;
 let evaluator: EngineEvaluator | undefined;
 let plane: PlaneLoss | undefined;
+let isPooled = false;
 let backend = "";
 
 function floats(file: string): Float32Array {
@@ -87,29 +95,35 @@ async function prepare({ case: name, folder, write, samples: limit }: NonNullabl
   return { backend, parameters: layout.trainableCount, samples };
 }
 
-async function open({ engine, threads, plane: usesPlane }: NonNullable<Command["open"]>) {
-  evaluator = await createEngineEvaluator(model as tf.LayersModel, data as never, {
-    engine,
-    threads,
-    loss: "logits",
-    dataId: "bench",
-  });
-  plane = usesPlane ? await evaluator.openPlane(vectors as never) : undefined;
-  return { engine: evaluator.engine, isCached: plane?.isCached ?? false, warnings: evaluator.warnings };
+async function open({ engine, threads, workers }: NonNullable<Command["open"]>) {
+  const options = { engine, loss: "logits", dataId: "bench" } as const;
+  const own = model as tf.LayersModel;
+  evaluator =
+    workers === 0
+      ? await createEngineEvaluator(own, data as never, {
+          ...options,
+          ...(threads === undefined ? {} : { threads }),
+        })
+      : await createWorkerEvaluator(own, data as never, { ...options, workers });
+  isPooled = workers > 0;
+  plane = await evaluator.openPlane(vectors as never);
+  return { engine: evaluator.engine, isCached: plane.isCached, warnings: evaluator.warnings };
 }
 
 async function evaluate(points: NonNullable<Command["points"]>) {
   const { moveTo, theta } = point as PlanePoint;
+  const opened = plane as PlaneLoss;
   const losses: number[] = [];
   const cpu = process.cpuUsage();
   const begin = performance.now();
-  for (const [alpha, beta] of points) {
-    moveTo(alpha, beta);
-    const value =
-      plane === undefined
-        ? await (evaluator as EngineEvaluator).evaluate(theta)
-        : await plane.evaluate(theta, alpha, beta);
-    losses.push(value.loss);
+  if (isPooled) {
+    const values = await Promise.all(points.map(([alpha, beta]) => opened.evaluate(theta, alpha, beta)));
+    losses.push(...values.map(({ loss }) => loss));
+  } else {
+    for (const [alpha, beta] of points) {
+      moveTo(alpha, beta);
+      losses.push((await opened.evaluate(theta, alpha, beta)).loss);
+    }
   }
   const seconds = (performance.now() - begin) / 1000 / points.length;
   const { user, system } = process.cpuUsage(cpu);

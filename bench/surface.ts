@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -11,7 +11,7 @@ import { surfaceModels } from "./surface-models.js";
 /** Seconds per grid point of one network on one engine (ours) and in best-tuned PyTorch (peer). */
 export interface SurfaceCase {
   readonly case: string;
-  /** "native" for the fastest engine under it, else "onnx", "wasm" or "native-tfjs". */
+  /** "native" and "onnx", the fastest engines with and without it, or another contender's name. */
   readonly backend: string;
   readonly engine: string;
   readonly batchSize: number;
@@ -71,14 +71,20 @@ interface Contender {
   readonly label: string;
   readonly backend: "native" | "wasm";
   readonly engine: EngineChoice;
+  /** Processes of one thread each; 0: one process with all threads. */
+  readonly workers: number;
 }
 
 const CONTENDERS: readonly Contender[] = [
-  { label: "native", backend: "native", engine: "auto" },
-  { label: "tensorflow", backend: "native", engine: "tensorflow" },
-  { label: "onnx", backend: "wasm", engine: "onnx" },
-  { label: "native-tfjs", backend: "native", engine: "tfjs" },
-  { label: "wasm", backend: "wasm", engine: "tfjs" },
+  { label: "native", backend: "native", engine: "auto", workers: 0 },
+  { label: "native-workers", backend: "native", engine: "auto", workers: 2 },
+  { label: "tensorflow", backend: "native", engine: "tensorflow", workers: 0 },
+  { label: "onnx", backend: "wasm", engine: "onnx", workers: 0 },
+  { label: "native-tfjs", backend: "native", engine: "tfjs", workers: 0 },
+  // It has no threads: two processes are what takes two processors.
+  { label: "wasm", backend: "wasm", engine: "tfjs-fused", workers: 2 },
+  { label: "wasm-process", backend: "wasm", engine: "tfjs-fused", workers: 0 },
+  { label: "wasm-tfjs", backend: "wasm", engine: "tfjs", workers: 0 },
 ];
 
 interface Settings {
@@ -95,10 +101,11 @@ interface Settings {
  * Measures losses on a plane: our engines beside PyTorch on the same weights, directions and images, point by
  * point in turn, loss from logits.
  *
- * Arguments: `--case mlp|lenet|resnet20|resnet56` (default all), `--backend` of the contenders
- * native, tensorflow, onnx, native-tfjs, wasm (default native and onnx), `--repetitions n` (default 5),
- * `--threads n` (default 2), `--samples n` (default 10,000 and 5,000), `--eager-peer` (PyTorch without
- * `torch.compile`, which takes minutes for the deep networks).
+ * Arguments: `--case mlp|lenet|resnet20|resnet56` (default all), `--backend` of the contenders native,
+ * native-workers (two processes of one thread), tensorflow, onnx, native-tfjs, wasm (two processes), wasm-process and
+ * wasm-tfjs (default native and onnx), `--repetitions n` (default 5), `--threads n` (default 2), `--samples n`
+ * (default 10,000 and 5,000), `--eager-peer` (PyTorch without `torch.compile`, which takes minutes for the deep
+ * networks).
  */
 export async function runBench({ args, log }: BenchOptions): Promise<SurfaceReport> {
   const { values } = parseArgs({
@@ -181,7 +188,7 @@ async function startRunners(
     runners.push({ label, peer, about, points, seconds: [], cpuSeconds: [], losses: [] });
   };
   let facts: Record<string, unknown> = {};
-  for (const { label, backend, engine } of contenders) {
+  for (const { label, backend, engine, workers } of contenders) {
     const environment = {
       ...KEEP_MEMORY,
       TFJS_LANDSCAPE_BACKEND: backend,
@@ -192,8 +199,9 @@ async function startRunners(
     const write = runners.length === 0;
     const prepare = { case: name, folder, write, ...(samples === undefined ? {} : { samples }) };
     facts = await peer.ask({ prepare });
-    const about = await peer.ask({ open: { engine, threads, plane: true } });
-    runner(label, peer, about, name === "mlp" ? 20 : 1);
+    const open = { engine, workers, ...(threads === availableParallelism() ? {} : { threads }) };
+    const about = await peer.ask({ open });
+    runner(label, peer, about, name === "mlp" ? 20 : Math.max(1, 2 * workers));
   }
   for (const mode of python === null ? [] : ["tuned", "reference"]) {
     const environment = mode === "tuned" ? KEEP_MEMORY : {};

@@ -41,10 +41,14 @@ const ENGINES: Readonly<Record<string, readonly [BackendChoice, EngineChoice]>> 
   native: ["native", "tensorflow"],
   onnx: ["native", "onnx"],
   "native-tfjs": ["native", "tfjs"],
-  wasm: ["wasm", "tfjs"],
+  wasm: ["wasm", "tfjs-fused"],
 };
 
-/** Runs the bench: `--cases mlp,lenet --backends native,onnx,wasm --points 24 --repetitions 3 --samples 10000`. */
+/**
+ * Runs the bench: `--cases mlp,lenet --backends native,onnx,wasm --seconds 2 --repetitions 3 --samples 10000`.
+ * Each measurement takes as many points as one worker does in about `--seconds`, and 8 at least: of few points,
+ * the first and the last, at which a worker is alone, would decide.
+ */
 export async function runBench({ args, log }: BenchOptions): Promise<WorkersReport> {
   const { values } = parseArgs({
     args: [...args],
@@ -52,7 +56,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<WorkersRepo
       json: { type: "boolean" },
       cases: { type: "string", default: "mlp,lenet" },
       backends: { type: "string", default: "native,onnx,wasm" },
-      points: { type: "string", default: "24" },
+      seconds: { type: "string", default: "2" },
       repetitions: { type: "string", default: "3" },
       samples: { type: "string" },
     },
@@ -61,7 +65,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<WorkersRepo
   for (const backend of values.backends.split(",")) {
     for (const name of values.cases.split(",")) {
       const settings = {
-        points: Number(values.points),
+        seconds: Number(values.seconds),
         repetitions: Number(values.repetitions),
         samples: values.samples === undefined ? surfaceModels[name].samples : Number(values.samples),
       };
@@ -74,7 +78,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<WorkersRepo
 }
 
 interface Settings {
-  readonly points: number;
+  readonly seconds: number;
   readonly repetitions: number;
   readonly samples: number;
 }
@@ -82,7 +86,7 @@ interface Settings {
 async function measureCase(
   name: string,
   backend: string,
-  { points, repetitions, samples }: Settings,
+  { seconds: least, repetitions, samples }: Settings,
 ): Promise<WorkersCase> {
   const [choice, engine] = ENGINES[backend];
   await selectBackend({ backend: choice });
@@ -112,11 +116,11 @@ async function measureCase(
     open.push(await createEngineEvaluator(model, data, { ...common, batchSize }));
     const runs = await Promise.all(open.map((evaluator) => planeRun(evaluator, { center, vectors })));
     const seconds: number[][] = runs.map(() => []);
-    for (let repetition = -1; repetition < repetitions; repetition++) {
-      for (const [i, run] of runs.entries()) {
-        const found = await run(repetition === -1 ? 4 : points);
-        if (repetition >= 0) seconds[i].push(found);
-      }
+    const warm: number[] = [];
+    for (const run of runs) warm.push(await run(8));
+    const points = Math.max(8, Math.ceil(least / warm[0]));
+    for (let repetition = 0; repetition < repetitions; repetition++) {
+      for (const [i, run] of runs.entries()) seconds[i].push(await run(points));
     }
     const [one, two, inProcess] = seconds;
     return {

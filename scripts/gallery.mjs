@@ -96,7 +96,11 @@ const shared = { directory: work };
 const draw = async (figures) => {
   const named = Object.entries(figures).map(([name, figure]) => ({ name, figure }));
   const files = await writeReport(out, named, { formats: ["png"], scale: 1 });
-  for (const file of files) say(file);
+  for (const file of files) {
+    // Of the surfaces in space one is shown.
+    if (file.endsWith("-3d.png") && !file.endsWith("/pca-3d.png")) rmSync(file);
+    else say(file);
+  }
 };
 const line = (slice, title, options = {}) =>
   createLineFigure(slice, { title, dataName, accuracyAs: "error", ...options });
@@ -138,6 +142,15 @@ for (const [i, point] of [a, c].entries()) {
   sharpness.push({ name: point.name, width, mean, low, high, epsilon: epsilon.sharpness });
 }
 
+const asError = await evaluatePlane("random", [a], sets, {
+  ...shared,
+  dataName,
+  points: [21, 21],
+  seed: 1,
+  metric: "acc",
+  accuracyAs: "error",
+});
+await draw({ "plane-error": asError.figure });
 const planes = { random: [a], models: [a, b, c], bilinear: [a, b, c, d] };
 for (const [plane, models] of Object.entries(planes)) {
   const policy = plane === "random" ? {} : { batchNorm: "recalibrate", recalibrator };

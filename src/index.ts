@@ -217,7 +217,7 @@ export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js
 export { analyzePlane } from "./pipeline/analyze-plane.js";
 export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
 export type { ComparedResults } from "./pipeline/compare-figures.js";
-export type { CompareRunsOptions, CompareStep } from "./pipeline/compare-options.js";
+export type { CompareRunsOptions, CompareStep, OpenEvaluator } from "./pipeline/compare-options.js";
 export type { RunPlane } from "./pipeline/compare-planes.js";
 export { compareRuns, type RunsComparison } from "./pipeline/compare-runs.js";
 export { embed } from "./pipeline/embed.js";
@@ -348,6 +348,7 @@ export { type SeedBand, type SeedBandOptions, seedBand } from "./slices/seed-ban
 // Run directories and stored results
 export { readDirections, writeDirections } from "./store/directions-file.js";
 export { readEmbedding, writeEmbedding } from "./store/embedding-file.js";
+export { readHistograms, writeHistograms } from "./store/histograms-file.js";
 export { readLineSlice, writeLineSlice } from "./store/line-file.js";
 export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
 export { openRun } from "./store/open-run.js";
@@ -360,6 +361,7 @@ export {
   type RunWriterOptions,
 } from "./store/run-writer.js";
 export type { ThetaDtype } from "./store/snapshot-schema.js";
+export { readStepAngles, writeStepAngles } from "./store/step-angles-file.js";
 export { readSurface, writeSurface } from "./store/surface-file.js";
 export { type InterruptedSurface, readInterruptedSurface } from "./store/surface-journal.js";
 export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";

@@ -1,26 +1,38 @@
 """PHATE in Python with its defaults, timed on demand.
 
-The PHATE package where it can be imported; otherwise the same steps up to classic scaling with the library
-calls that it makes (scikit-learn neighbours, LAPACK singular values, BLAS powers, randomized PCA), which is
-named "steps". Metric scaling, C++ in the package, and the package's own overhead are left out of it.
+The PHATE package where it can be imported; otherwise the same steps, which is named "steps": with the library
+calls that it makes (scikit-learn neighbours, LAPACK singular values, BLAS powers, scipy distances, randomized PCA),
+and metric scaling by stochastic gradient descent, C++ in the package, compiled here by numba. The package's own
+overhead is left out.
 
 Reads commands from stdin, one JSON object a line, and answers each with one line:
   {"path": folder}                         looks for packages there first; answers {"engine", "versions"}
   {"load": path, "rows": n, "columns": d}  reads a float64 matrix
-  {"embed": seed}                          embeds with cosine distance and answers {"seconds", "t"}
+  {"embed": seed}                          embeds with cosine distance and answers {"seconds", "t", "normalizedStress"}
 """
 
 import json
 import sys
 import time
 
+solve = None
+
 
 def package_run(matrix, seed):
     import phate
 
     operator = phate.PHATE(knn_dist="cosine", random_state=seed, n_jobs=2, verbose=0)
-    operator.fit_transform(matrix)
-    return operator.optimal_t
+    embedding = operator.fit_transform(matrix)
+    landmarks = embedding if len(matrix) <= 2000 else None
+    return operator.optimal_t, lambda: package_stress(operator, landmarks)
+
+
+def package_stress(operator, embedding):
+    from scipy.spatial.distance import pdist, squareform
+
+    if embedding is None:
+        return None
+    return stress_of(embedding, squareform(pdist(operator.diff_potential)))
 
 
 def kernel_of(points):
@@ -73,12 +85,70 @@ def knee_of(entropy):
     return 1 + int(np.argmin([error(split) for split in range(1, len(entropy) - 1)]))
 
 
+def sgd_solver():
+    """Metric scaling after Zheng, Pawar & Goodman 2019: 30 sweeps over all pairs, each in a random order."""
+    import numba
+    import numpy as np
+
+    # Records, so that a sweep reads memory in order.
+    pair_type = np.dtype([("i", np.int32), ("j", np.int32), ("distance", np.float64)])
+
+    @numba.njit
+    def solve(distances, start, seed):
+        n = len(distances)
+        np.random.seed(seed)
+        place = start.copy()
+        pairs = np.empty(n * (n - 1) // 2, pair_type)
+        at = 0
+        for i in range(n):
+            for j in range(i):
+                pairs[at].i, pairs[at].j, pairs[at].distance = i, j, distances[i, j]
+                at += 1
+        for sweep in range(30):
+            step = 0.01 ** (sweep / 29)
+            for last in range(len(pairs) - 1, 0, -1):
+                other = np.random.randint(0, last + 1)
+                one, two = pairs[last], pairs[other]
+                one.i, two.i = two.i, one.i
+                one.j, two.j = two.j, one.j
+                one.distance, two.distance = two.distance, one.distance
+            for at in range(len(pairs)):
+                i, j = pairs[at].i, pairs[at].j
+                x, y = place[i, 0] - place[j, 0], place[i, 1] - place[j, 1]
+                length = np.sqrt(x * x + y * y)
+                if length > 0:
+                    move = step * (length - pairs[at].distance) / (2 * length)
+                    place[i, 0] -= move * x
+                    place[i, 1] -= move * y
+                    place[j, 0] += move * x
+                    place[j, 1] += move * y
+        return place
+
+    return solve
+
+
+def stress_of(embedding, distances):
+    """Normalized stress at the best scale of the coordinates."""
+    import numpy as np
+    from scipy.spatial.distance import pdist, squareform
+
+    length = pdist(embedding)
+    wanted = squareform(distances, checks=False)
+    explained = (length @ wanted) ** 2 / (length @ length)
+    return float(np.sqrt(max(0.0, 1 - explained / (wanted @ wanted))))
+
+
 def steps_run(matrix, seed):
     import numpy as np
     import scipy.linalg
+    import scipy.spatial
+    from scipy.spatial.distance import pdist, squareform
     from sklearn.decomposition import PCA
-    from sklearn.metrics.pairwise import euclidean_distances
     from sklearn.preprocessing import normalize
+
+    global solve
+    if solve is None:
+        solve = sgd_solver()
 
     if 100 < min(matrix.shape):
         matrix = PCA(100, svd_solver="randomized", random_state=seed).fit_transform(matrix)
@@ -93,14 +163,15 @@ def steps_run(matrix, seed):
     share = powers / powers.sum(axis=1, keepdims=True) + np.finfo(float).eps
     t = knee_of(-(share * np.log(share)).sum(axis=1))
     potential = -np.log(np.linalg.matrix_power(operator, t) + 1e-7)
-    distances = euclidean_distances(potential)
+    distances = squareform(pdist(potential))
     squares = distances**2
     squares = squares - squares.mean(axis=0)[None, :]
     squares = squares - squares.mean(axis=1)[:, None]
     classic = PCA(2, svd_solver="randomized", random_state=seed).fit_transform(squares)
-    if up is not None:
-        classic = up @ classic
-    return t
+    _, embedding, _ = scipy.spatial.procrustes(classic, solve(distances, classic, seed))
+    whole = embedding if up is None else up @ embedding
+    assert np.isfinite(whole).all()
+    return t, lambda: stress_of(embedding, distances)
 
 
 def main():
@@ -116,11 +187,12 @@ def main():
                 engine, versions = "phate", {"phate": phate.__version__}
             except ImportError:
                 sys.path.pop(0)
+                import numba
                 import numpy
                 import scipy
                 import sklearn
 
-                versions = {module.__name__: module.__version__ for module in (numpy, scipy, sklearn)}
+                versions = {module.__name__: module.__version__ for module in (numpy, scipy, sklearn, numba)}
             answer = {"engine": engine, "versions": versions}
         elif "load" in command:
             import numpy as np
@@ -130,8 +202,8 @@ def main():
         else:
             begin = time.perf_counter()
             run = package_run if engine == "phate" else steps_run
-            answer = {"t": int(run(matrix, command["embed"]))}
-            answer["seconds"] = time.perf_counter() - begin
+            t, stress = run(matrix, command["embed"])
+            answer = {"t": int(t), "seconds": time.perf_counter() - begin, "normalizedStress": stress()}
         print(json.dumps(answer), flush=True)
 
 

@@ -22,8 +22,6 @@ export interface StudyRuns {
   readonly losses: readonly StudyLoss[];
   /** Neighbours of PHATE. Default 5. */
   readonly knn?: number;
-  /** Methods to compare PHATE with. Default all. */
-  readonly others?: readonly ("pca" | "umap" | "tsne")[];
 }
 
 /** A loss of every snapshot: logged under a name, or to be computed. */
@@ -45,16 +43,20 @@ export interface StudyEmbeddings {
 const COSINE = { knnDist: "cosine", center: false, nPca: null } as const;
 const PHATE = { ...COSINE, method: "phate", mdsDist: "cosine" } as const;
 
+const NAMES = { phate: "PHATE", pca: "PCA", umap: "UMAP", tsne: "t-SNE" } as const;
+
 /** Embeds runs by PHATE, once for each loss, and by PCA (euclidean), UMAP and t-SNE (cosine) for comparison. */
 export async function embedStudy(study: StudyRuns): Promise<StudyEmbeddings> {
-  const { runs, directory, name, losses, knn = 5, others = ["pca", "umap", "tsne"] } = study;
+  const { runs, directory, name, losses, knn = 5 } = study;
   const linearAlgebra = createLinearAlgebra();
   const points = await readRunPoints(runs, linearAlgebra);
   const common = { linearAlgebra, points: async () => points };
   const figures: NamedFigure[] = [];
   const found: RunsEmbedding[] = [];
   const draw = (embedding: RunsEmbedding, what: string): void => {
-    const figure = createEmbeddingFigure(embedding, { title: `${name}: ${what}` });
+    const figure = createEmbeddingFigure(embedding, {
+      title: `${name}: ${NAMES[embedding.method]}, ${what}`,
+    });
     figures.push({ name: fileName(`${name} ${embedding.method} ${what}`), figure });
   };
   for (const [index, loss] of losses.entries()) {
@@ -66,7 +68,7 @@ export async function embedStudy(study: StudyRuns): Promise<StudyEmbeddings> {
     if (topology) found.push(embedding);
   }
   const last = losses.at(-1) as StudyLoss;
-  for (const method of others) {
+  for (const method of ["pca", "umap", "tsne"] as const) {
     const distance = method === "pca" ? {} : COSINE;
     const stored = join(directory, fileName(last.name));
     const embedding = await embed(runs, {

@@ -8,10 +8,10 @@ import { trajectoryCallback } from "tfjs-landscape/callbacks";
 import { embedStudy } from "./embed-study.js";
 import { loadImages, shuffledBatches } from "./labelled-images.js";
 import { createNetwork } from "./network.js";
-import { studyOptions } from "./study-options.js";
+import { STUDY_BACKEND, studyOptions } from "./study-options.js";
 
 const { out, quick } = studyOptions("initialisations");
-await selectBackend();
+await selectBackend({ backend: STUDY_BACKEND });
 const images = quick ? 100 : 1000;
 const train = loadImages("train", images);
 const test = loadImages("test", images);

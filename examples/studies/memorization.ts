@@ -5,7 +5,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import {
+  createEmbeddingFigure,
   createLossEvaluator,
+  embed,
   type JumpRun,
   jumpAndRetrain,
   type LossEvaluator,
@@ -21,10 +23,10 @@ import { trajectoryCallback } from "tfjs-landscape/callbacks";
 import { embedStudy } from "./embed-study.js";
 import { corruptLabels, type LabelledImages, loadImages, shuffledBatches } from "./labelled-images.js";
 import { createNetwork } from "./network.js";
-import { studyOptions } from "./study-options.js";
+import { STUDY_BACKEND, studyOptions } from "./study-options.js";
 
 const { out, quick, workers } = studyOptions("memorization");
-await selectBackend();
+await selectBackend({ backend: STUDY_BACKEND });
 const images = quick ? 100 : 500;
 const truth = loadImages("train", images);
 const test = loadImages("test", 2 * images);
@@ -112,7 +114,7 @@ async function distanceLeft({ directory, states }: JumpRun, theta: Float32Array)
 const lines: string[] = [];
 const figures: NamedFigure[] = [];
 const all: Run[] = [];
-let testLoss: readonly ExactLoss[] = [];
+let testLoss: ExactLoss | undefined;
 for (const { name, train, epochs } of optima) {
   const model = await trainOptimum(name, train, epochs);
   const theta = await readWeights(model, layoutOfModel(model));
@@ -140,18 +142,13 @@ for (const { name, train, epochs } of optima) {
   figures.push(...embedded.figures);
   lines.push(...embedded.lines);
   all.push(...runs);
-  testLoss = losses.slice(1);
+  testLoss = losses.at(-1);
 }
-const joint = await embedStudy({
-  runs: all,
-  directory: out,
-  name: "both",
-  losses: testLoss,
-  knn: NEIGHBOURS,
-  others: ["pca"],
-});
-figures.push(...joint.figures);
-lines.push(...joint.lines);
+// Both together by PCA: no snapshot has neighbours around the other optimum, so that PHATE could not tell how far
+// apart they are.
+const joint = await embed(all, { method: "pca", ...testLoss?.source, directory: join(out, "test-loss") });
+const title = "both: PCA, test loss";
+figures.push({ name: "both-pca-test-loss", figure: createEmbeddingFigure(joint, { title }) });
 
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, "results.txt"), `${lines.join("\n")}\n`);

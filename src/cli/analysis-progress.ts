@@ -3,13 +3,13 @@ import type { Output } from "./output.js";
 import type { Progress } from "./progress.js";
 
 const TITLES: Readonly<Record<CompareStep, string>> = {
-  directions: "principal components",
-  surface: "loss surface",
-  fidelity: "losses along the path",
-  planes: "loss on each run's plane",
-  lines: "random lines",
-  sharpness: "sharpness",
-  weights: "weights",
+  directions: "principal components, weights read",
+  surface: "loss surface, points",
+  fidelity: "losses along the path, evaluations",
+  planes: "loss on each run's plane, points",
+  lines: "random lines, points",
+  sharpness: "sharpness, runs",
+  weights: "weights, snapshots",
 };
 
 /** Shows each step of an analysis or a comparison as a progress bar of its own; `stop` ends the last one. */

@@ -25,12 +25,20 @@ export function lineOptions(command: Command): Command {
 
 /** Options of the commands that slice a loss. */
 export function sliceOptions(command: Command): Command {
-  return evaluationOptions(command)
-    .addOption(
-      new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
-    )
+  return workerOptions(evaluationOptions(command)).addOption(
+    new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
+  );
+}
+
+/** Options of the processes and threads that evaluate. */
+export function workerOptions(command: Command): Command {
+  return command
     .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
-    .option("--threads <n>", "threads, in each process (default with --workers: 1)", parseCount("--threads"));
+    .option(
+      "--threads <n>",
+      "threads, in each process (default with --workers: 1)",
+      parseCount("--threads", 1, 256),
+    );
 }
 
 /** Options of the commands that evaluate a model on a data module. */

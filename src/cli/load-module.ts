@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { beforeExit } from "../capture/before-exit.js";
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
 import { importModule } from "../workers/import-module.js";
@@ -38,7 +39,7 @@ export async function loadDataModule(path: string): Promise<DataModule> {
     throw new InvalidOptionError(where, "an exported function loadData()", `exports ${names}`);
   }
   if (loaded.loadModel !== undefined && typeof loaded.loadModel !== "function") {
-    throw new InvalidOptionError(where, "loadModel to be a function", `a ${typeof loaded.loadModel}`);
+    throw new InvalidOptionError(where, "loadModel to be a function", withArticle(typeof loaded.loadModel));
   }
   return loaded as unknown as DataModule;
 }
@@ -54,7 +55,7 @@ export async function loadEvaluationData(
   if (load === undefined)
     throw new InvalidOptionError(`--data ${path}`, `an exported function ${name}()`, "none");
   try {
-    return await load();
+    return await settled(load);
   } catch (cause) {
     throw new InvalidDataError(where, "data", `an error: ${messageOf(cause)}`, { cause });
   }
@@ -70,23 +71,40 @@ export async function loadUserModel(module: DataModule, path: string): Promise<t
   const where = `--data ${path}: loadModel()`;
   let model: unknown;
   try {
-    model = await module.loadModel();
+    model = await settled(module.loadModel);
   } catch (cause) {
     throw new InvalidDataError(where, "a compiled tf.LayersModel", `an error: ${messageOf(cause)}`, {
       cause,
     });
   }
   if (model instanceof tf.LayersModel) return model;
-  const got = model === null || model === undefined ? String(model) : `a ${typeof model}`;
+  const got = model === null || model === undefined ? String(model) : withArticle(typeof model);
   throw new InvalidDataError(where, "a compiled tf.LayersModel of the same copy of @tensorflow/tfjs", got);
 }
 
 async function importFile(file: string, where: string): Promise<Record<string, unknown>> {
   try {
-    return await importModule(file);
+    return await settled(() => importModule(file));
   } catch (cause) {
     throw new InvalidOptionError(where, "a module that loads", `an error: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** What `load` gives; an error where it promises something and nothing is left that could keep the promise. */
+async function settled<T>(load: () => T | Promise<T>): Promise<T> {
+  let callOff = (): void => {};
+  const never = new Promise<never>((_, reject) => {
+    callOff = beforeExit(async () => reject(new Error("its promise never settles")));
+  });
+  try {
+    return await Promise.race([load(), never]);
+  } finally {
+    callOff();
+  }
+}
+
+function withArticle(type: string): string {
+  return `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
 }
 
 function messageOf(cause: unknown): string {

@@ -27,6 +27,7 @@ import { weights } from "./commands/weights.js";
 import { EXIT, reportError } from "./exit-code.js";
 import { createOutput } from "./output.js";
 import { parseCount, parseMargin, parsePoints, parseSeeds } from "./parse-arguments.js";
+import { usageMessage } from "./usage-message.js";
 
 /**
  * Runs the command line and returns its exit code: 0 done, 2 bad input (one line on stderr says what),
@@ -47,7 +48,9 @@ function createProgram(): Command {
   const program = new Command("tfjs-landscape")
     .description("Loss landscapes and optimizer trajectories for TensorFlow.js")
     .version(ownPackageVersion())
-    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)} (see --help)\n`) })
+    .configureOutput({
+      outputError: (text, write) => write(`tfjs-landscape: ${usageMessage(text)} (see --help)\n`),
+    })
     .exitOverride();
   addDemo(program);
   addInspect(program);
@@ -63,14 +66,6 @@ function createProgram(): Command {
   addWatch(program);
   addCompare(program);
   return program;
-}
-
-/** Commander's message, suggestions included, as one line. */
-function oneLine(text: string): string {
-  return `tfjs-landscape: ${text
-    .trim()
-    .replace(/^error: /, "")
-    .replace(/\s*\n\s*/g, " ")}`;
 }
 
 function addDemo(program: Command): void {
@@ -110,7 +105,9 @@ function addSurface(program: Command): void {
     .option("--margin <share>", "margin around the path as a share of its extent", parseMargin)
     .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
-    .option("--directions <file>", "Arrow file of directions for --plane custom");
+    .option("--directions <file>", "Arrow file of directions for --plane custom")
+    .option("--metric <name>", "metric to draw instead of the loss")
+    .option("--error", "show error instead of accuracy, with --metric");
   const slice = normalizationOptions(sliceOptions(command));
   pictureOptions(approximateOptions(interruptionOptions(slice))).action((runs, options) =>
     surface(runs, options, createOutput(options.json)),
@@ -150,6 +147,8 @@ function addPlot(program: Command): void {
     .argument("<run>", "run directory with a surface, lines or weights that have been computed")
     .option("--out <dir>", "folder for the files (default: the run directory)")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html"]))
+    .addOption(new Option("--error", "show errors instead of accuracies everywhere").conflicts("accuracy"))
+    .option("--accuracy", "show accuracies instead of errors everywhere")
     .option("--title <text>", "title of the figure (default: the run's name)")
     .option("--width <px>", "width of the pictures", parseCount("--width", 200))
     .option("--height <px>", "height of the pictures", parseCount("--height", 200))

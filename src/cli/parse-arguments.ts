@@ -4,12 +4,19 @@ import type { ParameterRole } from "../params/layout.js";
 import type { AxisRange } from "../surface/axis.js";
 import { parseRange } from "../surface/range.js";
 
-/** Returns a parser of integers of at least `least` for commander. */
-export function parseCount(name: string, least = 1): (text: string) => number {
+/** Returns a parser of integers from `least` to `most` for commander. */
+export function parseCount(
+  name: string,
+  least = 1,
+  most = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` and at most ${most}`;
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== "" && Number.isInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`${name}: expected an integer of at least ${least}, got "${text}".`);
+    if (text.trim() !== "" && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(
+      `${name}: expected an integer of at least ${least}${upTo}, got "${text}".`,
+    );
   };
 }
 

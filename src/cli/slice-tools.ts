@@ -103,6 +103,13 @@ export async function openSliceTools(
   }
 }
 
+/** Checks a metric that is to be drawn before anything is evaluated; "none" is none of them. */
+export function checkMetric(metric: string | undefined, { sets }: Pick<SliceTools, "sets">): void {
+  const names = [...(sets[0]?.evaluator.metricNames ?? []), "none"];
+  if (metric === undefined || names.includes(metric)) return;
+  throw new InvalidOptionError("--metric", `one of ${names.join(", ")}`, JSON.stringify(metric));
+}
+
 /** Writes pictures of a command's figures, and one page with all, named after the command. */
 export async function writePictures(
   name: string,

@@ -12,14 +12,20 @@ export function surfaceSummary({
   partial,
 }: Surface): string[] {
   const finite = loss.filter(Number.isFinite);
-  const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
   const whole =
-    `${alpha.length} × ${beta.length} points over ${samples} samples: loss from ${least} to ${most}, ` +
+    `${alpha.length} × ${beta.length} points over ${samples} samples: ${lossRange(finite)}, ` +
     `${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`;
   if (partial === undefined) return [whole];
   const known = partial.evaluated.reduce((sum, one) => sum + one, 0);
   const rest = `${known} of them are evaluated (stopped after ${partial.budget}); the same command goes on`;
   return [whole, rest];
+}
+
+/** "loss from 0.1 to 2.3" of finite losses. */
+export function lossRange(finite: ArrayLike<number>): string {
+  if (finite.length === 0) return "no finite loss";
+  const [least, most] = [Math.min, Math.max].map((of) => Array.from(finite).reduce((a, b) => of(a, b)));
+  return `loss from ${least?.toPrecision(4)} to ${most?.toPrecision(4)}`;
 }
 
 /** What a partial surface says of itself in JSON: 1 where a value was computed, rows over beta. */

@@ -1,5 +1,6 @@
 import { InvalidDataError } from "../errors.js";
 import { type DistanceMetric, distanceBlockInto } from "./distance-block.js";
+import { ownDistances } from "./own-distances.js";
 
 export type { DistanceMetric } from "./distance-block.js";
 
@@ -24,6 +25,10 @@ export interface PointRows {
   readonly dimension: number;
 }
 
+/** Up to so many points, from so many dimensions on, all distances are computed at once, each pair once. */
+const KEPT_POINTS = 2000;
+const KEPT_DIMENSION = 16;
+
 /**
  * Returns the distances between N points of dimension D, computed in float64 from the rows themselves.
  *
@@ -42,6 +47,9 @@ export function distancesFromRows(
   const x = metric === "cosine" ? unitRows(points) : points.rows;
   const y = metric === "cosine" ? (self ? x : unitRows(targets)) : targets.rows;
   const { count, dimension } = targets;
+  if (self && count <= KEPT_POINTS && dimension >= KEPT_DIMENSION) {
+    return distancesFromMatrix(ownDistances(x, count, dimension, metric), count, count);
+  }
   // Four rows at a time, so that each target is read once for four distances.
   const block = new Float64Array(4 * count);
   let first = -1;

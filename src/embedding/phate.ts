@@ -104,10 +104,15 @@ export async function phate(
   const t = resolved.t === "auto" ? kneePoint(entropy ?? new Float64Array()) : resolved.t;
 
   begin("potential");
-  const { potential, potentialDistances } = diffuse(operator, t, resolved);
+  const n = operator.rows;
+  const { gamma, mdsDist: metric } = resolved;
+  const drop = gamma === 1 ? negligible : 0;
+  const potential = diffusionPotential(diffusionPower(operator, t, { drop }), gamma);
+  const background = gamma === 1 ? -Math.log(1e-7) : 0;
+  const potentialDistances = await rowDistances(potential, n, n, algebra, { metric, background });
 
   begin("mds");
-  const scaling = await embedDistances(potentialDistances, operator.rows, algebra, resolved);
+  const scaling = await embedDistances(potentialDistances, n, algebra, resolved);
   const { nComponents } = resolved;
   return {
     embedding:
@@ -138,16 +143,4 @@ export async function phate(
       entropy,
     }),
   };
-}
-
-function diffuse(
-  operator: SparseMatrix,
-  t: number,
-  { gamma, mdsDist }: ResolvedPhateOptions,
-): { readonly potential: Float64Array; readonly potentialDistances: Float64Array } {
-  const n = operator.rows;
-  const drop = gamma === 1 ? negligible : 0;
-  const potential = diffusionPotential(diffusionPower(operator, t, { drop }), gamma);
-  const background = gamma === 1 ? -Math.log(1e-7) : 0;
-  return { potential, potentialDistances: rowDistances(potential, n, n, { metric: mdsDist, background }) };
 }

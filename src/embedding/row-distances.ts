@@ -1,6 +1,6 @@
+import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { DistanceMetric } from "./distance-source.js";
 import { zeroRowError } from "./distance-source.js";
-import { rowGram } from "./row-gram.js";
 
 /** Options of {@link rowDistances}. */
 export interface RowDistanceOptions {
@@ -14,20 +14,29 @@ export interface RowDistanceOptions {
 }
 
 /**
+ * Below this share of the two squared lengths a squared distance is summed from differences: what is left of the
+ * inner products has lost half of its digits, and equal rows must be at distance 0.
+ */
+const CANCELLED = 1e-9;
+
+/**
  * Returns the distances between the rows of a dense matrix (n, m) as a dense (n, n) matrix.
  *
- * From inner products of the rows minus the background: d² = G_ii + G_jj − 2·G_ij. Entries within 1e-13 of
- * the background count as equal to it (the error of a distance is below 1e-13·√m).
+ * From inner products of the rows minus the background: d² = G_ii + G_jj − 2·G_ij; close rows by their
+ * differences, so equal ones are at distance 0 exactly. Entries within 1e-13 of the background count as equal to
+ * it (the error of a distance is below 1e-13·√m).
  * Cost: n²·m/2 multiply-adds, less where many entries equal the background.
  *
+ * @param algebra - gives the inner products.
  * @throws {@link InvalidDataError} for `cosine` if a row has length 0.
  */
-export function rowDistances(
+export async function rowDistances(
   matrix: Float64Array,
   n: number,
   m: number,
+  algebra: LinearAlgebra,
   options: RowDistanceOptions = {},
-): Float64Array {
+): Promise<Float64Array> {
   const { metric = "euclidean", background = 0 } = options;
   const shifted = new Float64Array(n * m);
   const sums = new Float64Array(n);
@@ -39,23 +48,31 @@ export function rowDistances(
       sums[i] = sums[i] + value;
     }
   }
-  const { gram } = rowGram(shifted, n, m);
+  const gram = await algebra.rowProducts(shifted, n, m);
   return metric === "euclidean"
-    ? euclideanFromGram(gram, n)
+    ? euclideanFromGram(gram, shifted, n, m)
     : cosineFromGram(gram, n, (i, j) => background * (sums[i] + sums[j] + m * background));
 }
 
-function euclideanFromGram(gram: Float64Array, n: number): Float64Array {
+function euclideanFromGram(gram: Float64Array, v: Float64Array, n: number, m: number): Float64Array {
   const distances = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < i; j++) {
-      const square = gram[i * n + i] + gram[j * n + j] - 2 * gram[i * n + j];
-      const distance = Math.sqrt(Math.max(0, square));
+      const lengths = gram[i * n + i] + gram[j * n + j];
+      const square = lengths - 2 * gram[i * n + j];
+      const exact = square > CANCELLED * lengths ? square : squaredDifference(v, i * m, j * m, m);
+      const distance = Math.sqrt(exact);
       distances[i * n + j] = distance;
       distances[j * n + i] = distance;
     }
   }
   return distances;
+}
+
+function squaredDifference(v: Float64Array, a: number, b: number, m: number): number {
+  let sum = 0;
+  for (let c = 0; c < m; c++) sum += (v[a + c] - v[b + c]) * (v[a + c] - v[b + c]);
+  return sum;
 }
 
 function cosineFromGram(

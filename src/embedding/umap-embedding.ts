@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../errors.js";
+import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import { createUniform } from "../math/random.js";
 import type { DistanceSource } from "./distance-source.js";
 import { nearestNeighbours } from "./nearest-neighbours.js";
@@ -18,6 +18,11 @@ export interface UmapOptions {
   readonly nEpochs?: number;
   /** Seed of start and sampling. Default 0. */
   readonly seed?: number;
+  /**
+   * Where points start (N, nComponents), such as principal components; scaled to a largest coordinate of 10, with a
+   * little noise so that equal points come apart. Default random places.
+   */
+  readonly start?: Float64Array;
   /** When it is aborted, its reason is thrown. Default none. */
   readonly signal?: AbortSignal;
   /** Called from time to time with the sweeps done and all to do. Default none. */
@@ -25,7 +30,7 @@ export interface UmapOptions {
 }
 
 /** Options of {@link umapEmbedding} with defaults filled in. */
-export type ResolvedUmapOptions = Required<Omit<UmapOptions, "signal" | "onProgress">>;
+export type ResolvedUmapOptions = Required<Omit<UmapOptions, "start" | "signal" | "onProgress">>;
 
 /** Sweeps between two looks at the signal. */
 const STRIDE = 20;
@@ -61,28 +66,32 @@ export function resolveUmapOptions(options: UmapOptions, count: number): Resolve
  * Embeds N points by UMAP, uniform manifold approximation and projection, from their distances.
  *
  * The layout is umap-js's; neighbours are exact and come from the distances given, so that points of any
- * dimension and any metric can be embedded. It starts at random places, so where separate groups lie to each
- * other depends on the seed. The same seed gives the same embedding.
+ * dimension and any metric can be embedded. From random places, where separate groups lie to each other depends on
+ * the seed; a start of principal components keeps them as they are. The same seed gives the same embedding.
  *
  * @param source - distances of N points to themselves.
  * @returns coordinates (N, nComponents), row-major.
- * @throws {@link InvalidOptionError} if an option is out of range.
+ * @throws {@link InvalidOptionError} if an option is out of range; {@link InvalidDataError} if the start is no
+ * (N, nComponents) finite numbers.
  * @see McInnes, Healy & Melville 2018; umap-js.
  */
 export async function umapEmbedding(
   source: DistanceSource,
   options: UmapOptions = {},
 ): Promise<Float64Array> {
-  const { signal, onProgress } = options;
+  const { start, signal, onProgress } = options;
   const resolved = resolveUmapOptions(options, source.rows);
   const random = createUniform(resolved.seed, "umap");
   const { nComponents, nNeighbors, minDist, spread, nEpochs } = resolved;
+  if (start !== undefined) checkStart(start, source.rows, nComponents);
   const { UMAP } = await import("umap-js");
   const umap = new UMAP({ nComponents, nNeighbors, minDist, spread, nEpochs, random });
   const { indices, distances } = neighbourLists(source, nNeighbors);
   umap.setPrecomputedKNN(indices, distances);
   // The rows themselves are asked for their number only, once the neighbours are known.
   umap.initializeFit(indices);
+  // The rows that are handed out are those that its steps move.
+  if (start !== undefined) placeInto(umap.getEmbedding(), start, random);
   for (let epoch = 0; epoch < nEpochs; epoch++) {
     if (epoch % STRIDE === 0) {
       signal?.throwIfAborted();
@@ -91,6 +100,28 @@ export async function umapEmbedding(
     umap.step();
   }
   return flatten(umap.getEmbedding(), nComponents);
+}
+
+function checkStart(start: Float64Array, n: number, k: number): void {
+  if (start.length !== n * k) throw new InvalidDataError("start", `${n} × ${k} numbers`, `${start.length}`);
+  const bad = start.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new InvalidDataError(`start[${bad}]`, "a finite number", `${start[bad]}`);
+}
+
+/** Largest coordinate of a start, and the noise on top of it: those of the Python package. */
+const REACH = 10;
+const NOISE = 1e-4;
+
+/** Moves points to their start; where all of them start at 0, leaves them where they are. */
+function placeInto(places: readonly number[][], start: Float64Array, random: () => number): void {
+  const largest = start.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  if (largest === 0) return;
+  places.forEach((place, i) => {
+    for (let c = 0; c < place.length; c++) {
+      const value = start[i * place.length + c] as number;
+      place[c] = (REACH * value) / largest + NOISE * (2 * random() - 1);
+    }
+  });
 }
 
 /** Each point and its k − 1 nearest others, as UMAP counts neighbours. */

@@ -1,37 +1,26 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../errors.js";
-import { createLossEvaluator } from "../model/create-loss-evaluator.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
-import type { LossValue } from "../model/loss-evaluator.js";
-import type { LossPlan } from "../model/loss-plan.js";
 import { bindModel } from "../params/bound-weights.js";
-import type { ParameterLayout } from "../params/layout.js";
 import type { LandscapeWarning } from "../warning.js";
 import { type DataSet, firstRows } from "./data-columns.js";
-import type { EngineEvaluatorOptions, ResolvedEngineOptions } from "./engine-options.js";
+import type { ResolvedEngineOptions } from "./engine-options.js";
 import { passedOver } from "./engine-warnings.js";
-import { createGraphEvaluator, type GraphEvaluator } from "./graph-evaluator.js";
+import { createFusedEngine } from "./fused/fused-engine.js";
+import type { GraphEvaluator } from "./graph-evaluator.js";
 import type { GraphEngine } from "./graph-program.js";
-import { measureBatchSize } from "./measure-batch-size.js";
 import { createOnnxEngine } from "./onnx/onnx-engine.js";
 import { loadOnnxRuntime, requireOnnxRuntime } from "./onnx/onnx-package.js";
-import type { ModelPlan } from "./plan/plan-model.js";
-import { UnsupportedError } from "./plan/unsupported.js";
 import type { PlaneEvaluation } from "./plane-evaluation.js";
 import { createTfEngine, isTensorFlowActive } from "./tensorflow/tf-engine.js";
-
-/** Samples on which an engine is compared with the model's own ops. */
-const CHECK_SAMPLES = 64;
-
-/** What an engine is chosen for. */
-export interface EngineTask {
-  readonly plan: ModelPlan;
-  readonly loss: LossPlan;
-  readonly layout: ParameterLayout;
-  readonly set: DataSet;
-  readonly options: EngineEvaluatorOptions;
-  readonly own: ResolvedEngineOptions;
-}
+import {
+  type Candidate,
+  CHECK_SAMPLES,
+  type EngineTask,
+  type OwnOps,
+  runOwnOps,
+  tryEngine,
+} from "./try-engine.js";
 
 /** The fastest engine, with the data loaded; null where the model's own ops are to be used. */
 export interface EngineChoiceResult {
@@ -39,13 +28,6 @@ export interface EngineChoiceResult {
   readonly batchSize: number;
   readonly measured: Readonly<Record<string, number>>;
   readonly warnings: readonly LandscapeWarning[];
-}
-
-/** An engine that agrees with the model, and its speed. */
-interface Candidate {
-  readonly evaluator: GraphEvaluator;
-  readonly batchSize: number;
-  readonly secondsPerSample: number;
 }
 
 /**
@@ -63,7 +45,7 @@ export async function chooseEngine(
   const warnings: LandscapeWarning[] = [];
   const engines = availableEngines(own, warnings);
   const theta = bindModel(model, task.layout).readSync();
-  const ownOps = engines.length === 0 ? null : await runOwnOps(model, data, task.options, theta);
+  const ownOps = engines.length === 0 ? null : await runOwnOps(model, data, task, theta);
   const candidates: Candidate[] = [];
   let finalists: readonly Candidate[] = candidates;
   try {
@@ -78,14 +60,15 @@ export async function chooseEngine(
     for (const { evaluator } of candidates) evaluator.dispose();
     throw error;
   }
+  const [best, ...others] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
   const measured: Record<string, number> = Object.fromEntries(
     finalists.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
   );
-  if (ownOps !== null) measured.tfjs = ownOps.secondsPerSample;
-  const [best, ...others] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
+  const ownSeconds = ownOps?.secondsPerSample ?? null;
+  if (ownSeconds !== null) measured.tfjs = ownSeconds;
   for (const { evaluator } of others) evaluator.dispose();
   if (best === undefined) return { evaluator: null, batchSize: 0, measured, warnings };
-  if (own.engine === "auto" && isOutrun(best, ownOps)) {
+  if (isOutrun(best, ownSeconds)) {
     best.evaluator.dispose();
     return { evaluator: null, batchSize: 0, measured, warnings };
   }
@@ -138,85 +121,19 @@ async function runFinal(
 function availableEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning[]): readonly GraphEngine[] {
   if (own.engine === "tensorflow") return [createTfEngine()];
   if (own.engine === "onnx") return [createOnnxEngine(requireOnnxRuntime(), own.threads)];
+  if (own.engine === "tfjs-fused") return [createFusedEngine()];
   const engines = isTensorFlowActive() ? [createTfEngine()] : [];
   const onnx = loadOnnxRuntime();
   if (onnx.state === "loaded") engines.push(createOnnxEngine(onnx.runtime, own.threads));
   if (onnx.state === "broken") warnings.push(passedOver("onnx", `it does not load: ${onnx.reason}`));
+  // Slower than both on every network that was measured: not worth a trial beside them.
+  if (engines.length === 0) engines.push(createFusedEngine());
   return engines;
 }
 
-/** What the model's own ops give for the first samples, and their speed. */
-interface OwnOps {
-  readonly value: LossValue;
-  readonly secondsPerSample: number;
-}
-
 /** A graph on the processor beside own ops on a faster device is no gain; noise should not choose. */
-function isOutrun(best: Candidate, ownOps: OwnOps | null): boolean {
-  return ownOps !== null && ownOps.secondsPerSample < 0.75 * best.secondsPerSample;
-}
-
-async function runOwnOps(
-  model: tf.LayersModel,
-  data: EvaluationData,
-  options: EngineEvaluatorOptions,
-  theta: Float32Array,
-): Promise<OwnOps> {
-  const sampleLimit = Math.min(CHECK_SAMPLES, options.sampleLimit ?? CHECK_SAMPLES);
-  const evaluator = await createLossEvaluator(model, data, { ...options, sampleLimit, dataId: "check" });
-  try {
-    const value = await evaluator.evaluate(theta, options.signal);
-    const begin = performance.now();
-    await evaluator.evaluate(theta, options.signal);
-    const seconds = (performance.now() - begin) / 1000;
-    return { value, secondsPerSample: seconds / evaluator.samples };
-  } finally {
-    evaluator.dispose();
-  }
-}
-
-type Outcome = Candidate | { readonly reason: string; readonly cause?: unknown };
-
-async function tryEngine(
-  engine: GraphEngine,
-  { plan, loss, set, options }: EngineTask,
-  theta: Float32Array,
-  expected: LossValue,
-): Promise<Outcome> {
-  let evaluator: GraphEvaluator | undefined;
-  try {
-    evaluator = await createGraphEvaluator(engine, plan, loss.scores);
-    evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
-    const difference = differenceOf(await evaluator.evaluate(theta, options.signal), expected);
-    if (difference !== null) {
-      evaluator.dispose();
-      return { reason: `it does not agree with the model's own ops: ${difference}` };
-    }
-    const speed = await measureBatchSize(evaluator, set, theta, options.batchSize, options.signal);
-    return { evaluator, ...speed };
-  } catch (cause) {
-    evaluator?.dispose();
-    options.signal?.throwIfAborted();
-    const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    return cause instanceof UnsupportedError
-      ? { reason: message }
-      : { reason: `it fails: ${message}`, cause };
-  }
-}
-
-/** Says what differs by more than rounding can explain, or null. */
-function differenceOf(value: LossValue, expected: LossValue): string | null {
-  const differs = (a: number, b: number, slack: number) =>
-    Number.isFinite(a) && Number.isFinite(b)
-      ? Math.abs(a - b) > 1e-4 * Math.abs(b) + slack
-      : !Object.is(a, b);
-  if (differs(value.loss, expected.loss, 1e-5)) return `loss ${value.loss}, not ${expected.loss}`;
-  // One sample on the edge between two classes may fall to either side.
-  const slack = 1.5 / CHECK_SAMPLES;
-  const name = Object.keys(expected.metrics).find((metric) =>
-    differs(value.metrics[metric] as number, expected.metrics[metric] as number, slack),
-  );
-  return name === undefined ? null : `${name} ${value.metrics[name]}, not ${expected.metrics[name]}`;
+function isOutrun(best: Candidate, ownSeconds: number | null): boolean {
+  return ownSeconds !== null && ownSeconds < 0.75 * best.secondsPerSample;
 }
 
 function refusal(

@@ -4,16 +4,16 @@ import type { EngineInfo, EngineRequest } from "../model/loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../model/loss-evaluator-options.js";
 
 /** What can compute losses: the fastest that works, or one of them by name. */
-export type EngineChoice = "auto" | "tfjs" | "onnx" | "tensorflow";
+export type EngineChoice = "auto" | "tfjs" | "tfjs-fused" | "onnx" | "tensorflow";
 
 /** Every {@link EngineChoice}, in the order of the help text. */
-export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "tfjs", "onnx", "tensorflow"];
+export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "tfjs", "tfjs-fused", "onnx", "tensorflow"];
 
 /** Options of `createEngineEvaluator`. */
 export interface EngineEvaluatorOptions extends LossEvaluatorOptions {
   /**
-   * "tfjs": the model's own ops, whatever the model; "onnx": ONNX Runtime; "tensorflow": a TensorFlow graph
-   * under the native backend. Default "auto": the fastest of those that are installed and know the model,
+   * "tfjs": the model's own ops, whatever the model; "tfjs-fused": TF.js's fused operations on the active
+   * backend; "onnx": ONNX Runtime; "tensorflow": a TensorFlow graph under the native backend. Default "auto": the fastest of those that are installed and know the model,
    * by measuring once.
    */
   readonly engine?: EngineChoice;

@@ -35,7 +35,7 @@ export interface GraphProgram {
 
 /** What runs graphs. */
 export interface GraphEngine {
-  readonly name: "onnx" | "tensorflow";
+  readonly name: "onnx" | "tensorflow" | "tfjs-fused";
   /** Library and version, for provenance. */
   readonly backend: string;
   readonly threads: number;

@@ -16,6 +16,9 @@ const UNITS: Readonly<Record<string, string>> = {
   norm: "L2 norm in weight space",
   stepLength: "L2 norm in weight space",
   pathLength: "L2 norm in weight space",
+  degrees: "degrees from the steepest descent in the plane",
+  inPlaneStep: "L2 norm in weight space",
+  gradientNorm: "loss per unit of weight space",
 };
 
 /** Returns the unit of a column, or null where its name says all that is known. */

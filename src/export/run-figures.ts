@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LandscapeError, RunStateError } from "../errors.js";
+import { exactFile } from "../pipeline/approximate-stage.js";
 import { readAnalysis } from "../pipeline/read-analysis.js";
 import type { NamedFigure } from "../pipeline/write-report.js";
 import { createLineFigure } from "../report/create-line-figure.js";
@@ -11,8 +12,10 @@ import { readSurface } from "../store/surface-file.js";
 import type { LandscapeWarning } from "../warning.js";
 import type { ExportTable } from "./export-table.js";
 
-/** The plane of principal components, whose figure shows the path as well. */
-const PCA_SURFACE = "surfaces/pca.arrow";
+/** Whether a table is a surface of the principal components, exact or approximate: its figure shows the path. */
+function isPcaSurface({ source }: ExportTable): boolean {
+  return exactFile(source) === "surfaces/pca.arrow";
+}
 
 /** Figures of a run's stored results, and what could not be drawn. */
 export interface RunFigures {
@@ -28,10 +31,10 @@ export interface RunFigures {
 export async function runFigures(run: Run, tables: readonly ExportTable[]): Promise<RunFigures> {
   const figures: NamedFigure[] = [];
   const warnings: LandscapeWarning[] = [];
-  const hasPca = tables.some(({ source }) => source === PCA_SURFACE);
+  const hasPca = tables.some(isPcaSurface);
   const wantsPath = tables.some(({ kind }) => kind === "trajectory");
   const drawable = tables.filter(
-    ({ kind, source }) => (kind === "surface" && source !== PCA_SURFACE) || kind === "line",
+    (table) => (table.kind === "surface" && !isPcaSurface(table)) || table.kind === "line",
   );
   const add = async (name: string, make: () => Promise<NamedFigure["figure"]>): Promise<void> => {
     try {

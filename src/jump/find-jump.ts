@@ -27,7 +27,8 @@ export async function findJump(
     if (stored === undefined || isStale(stored, provenance)) throw foreign(directory, stored, provenance);
     const { snapshots } = await openRun(directory);
     if (snapshots.length > epochs + 1) {
-      const hint = "it was trained on; choose another directory, or pass overwrite: true to replace it";
+      const hint =
+        "it was trained on; choose another directory, or replace it (overwrite: true, --overwrite)";
       const got = String(snapshots.length);
       throw new RunStateError(directory, `${epochs + 1} snapshots of a jump`, got, { hint });
     }
@@ -39,7 +40,7 @@ export async function findJump(
 }
 
 function foreign(directory: string, stored: Provenance | undefined, wanted: Provenance): RunStateError {
-  const hint = "choose another directory, or pass overwrite: true to replace its jumps";
+  const hint = "choose another directory, or replace its jumps (overwrite: true, --overwrite)";
   if (stored === undefined) {
     return new RunStateError(directory, "a jump or nothing", "the run of a training", { hint });
   }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { RunStateError } from "../errors.js";
+import { InvalidOptionError, RunStateError } from "../errors.js";
 import type { LiveState } from "./live-state.js";
 
 /** A page and what the browser may do with it. */
@@ -89,7 +89,10 @@ function toEvent(state: LiveState): string {
   return `event: state\ndata: ${JSON.stringify(state)}\n\n`;
 }
 
-function listen(server: Server, port: number): Promise<void> {
+async function listen(server: Server, port: number): Promise<void> {
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new InvalidOptionError("port", "a whole number from 0 to 65535", String(port));
+  }
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const got = cause.code === "EADDRINUSE" ? "one that is in use" : `${cause.code ?? cause.message}`;

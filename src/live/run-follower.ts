@@ -103,7 +103,8 @@ async function stampOf(file: string): Promise<string | null> {
     const { ino, mtimeMs, size } = await stat(file);
     return `${ino}-${mtimeMs}-${size}`;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw error;
   }
 }

@@ -48,6 +48,13 @@ export interface LinearAlgebra {
     columns: number,
   ): Promise<Float64Array>;
 
+  /**
+   * Returns A·Aᵀ (rows, rows) in float64 throughout.
+   *
+   * @param matrix - A (rows, columns) float64; the cost falls with its share of zeros.
+   */
+  rowProducts(matrix: Float64Array, rows: number, columns: number): Promise<Float64Array>;
+
   /** Returns all eigenpairs of a symmetric float64 matrix (n, n). */
   symmetricEigen(matrix: Float64Array, n: number): Promise<SymmetricEigen>;
 

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
+import { tensorFlowThreads } from "../backend/tensorflow-threads.js";
 import { EvaluationError, InvalidDataError } from "../errors.js";
 import { bindModel } from "../params/bound-weights.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
@@ -40,6 +41,7 @@ export async function createLossEvaluator(
   options: LossEvaluatorOptions = {},
 ): Promise<LossEvaluator> {
   const backend = currentBackend().name;
+  const threads = backend === "native" ? tensorFlowThreads() : 0;
   const resolved = resolveLossEvaluatorOptions(options);
   const plan = planLoss(model, resolved);
   const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
@@ -68,7 +70,7 @@ export async function createLossEvaluator(
   };
 
   return {
-    engine: { name: "tfjs", backend, batchSize: source.batchSize, threads: threadsOf(backend) },
+    engine: { name: "tfjs", backend, batchSize: source.batchSize, threads },
     lossMode: plan.mode,
     parameterCount: weights.layout.parameterCount,
     metricNames: plan.scores.metrics.map(({ name }) => name),
@@ -90,9 +92,4 @@ export async function createLossEvaluator(
       freeIfIdle();
     },
   };
-}
-
-/** TensorFlow's threads, where the environment says how many. */
-function threadsOf(backend: string): number {
-  return backend === "native" ? Number(process.env.TF_NUM_INTRAOP_THREADS ?? 0) || 0 : 0;
 }

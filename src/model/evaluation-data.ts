@@ -28,7 +28,7 @@ export type EvaluationData = TensorData | BatchDataset;
 
 /** Returns whether `data` is a `tf.data.Dataset` (or anything with its `iterator`). */
 export function isBatchDataset(data: EvaluationData): data is BatchDataset {
-  return typeof (data as Partial<BatchDataset>).iterator === "function";
+  return typeof (data as Partial<BatchDataset> | null | undefined)?.iterator === "function";
 }
 
 /** Some samples on the backend: tensors in the order of the model's inputs and outputs, rank 2 or more. */

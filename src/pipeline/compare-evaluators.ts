@@ -2,13 +2,14 @@ import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
 import type { EngineEvaluator } from "../engine/engine-evaluator.js";
+import type { EvaluationData } from "../model/evaluation-data.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
 import { disposeOptimizer } from "../model/optimizer-from-manifest.js";
 import { anonymousTopology } from "../model/topology.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { canonicalJson, type JsonValue } from "../store/provenance.js";
 import type { Run } from "../store/run.js";
-import type { CompareRunsOptions } from "./compare-options.js";
+import type { CompareRunsOptions, OpenEvaluator } from "./compare-options.js";
 import type { ModelPoint } from "./model-point.js";
 
 /** "train", and "test" where there is such a set. */
@@ -65,9 +66,9 @@ export async function openRunEvaluators(
       }
       const used = model ?? (await modelFromManifest(run.manifest));
       if (model === null) models.push(used);
-      const settings = { ...pick(options, ["loss", "batchSize", "engine", "signal"]), layout: run.layout };
-      const open = async (name: string, data: CompareRunsOptions["data"]): Promise<EvaluationSet> => {
-        const evaluator = await createEngineEvaluator(used, data, settings);
+      const { openEvaluator = here(options) } = options;
+      const open = async (name: "train" | "test", data: EvaluationData): Promise<EvaluationSet> => {
+        const evaluator = await openEvaluator(used, data, run.layout, name);
         evaluators.push(evaluator);
         return { name, evaluator };
       };
@@ -81,6 +82,12 @@ export async function openRunEvaluators(
     dispose();
     throw error;
   }
+}
+
+/** Evaluates in this process. */
+function here(options: CompareRunsOptions): OpenEvaluator {
+  const settings = pick(options, ["loss", "batchSize", "engine", "signal"]);
+  return (model, data, layout) => createEngineEvaluator(model, data, { ...settings, layout });
 }
 
 /** Architecture, loss and metrics of a run, by which networks are told apart. */

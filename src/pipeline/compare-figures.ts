@@ -41,6 +41,7 @@ export function compareFigures(
   const { runs, pairs, joint, whyNoJoint, planes, lines, warnings } = results;
   const title = options.title ?? opened.map(({ name }) => name).join(" and ");
   const data = pick(options, ["dataName"]);
+  const shown = pick(options, ["accuracyAs"]);
   const texts = { lossName: "training loss", ...data };
   const named = opened.map(({ name, run }) => ({
     name,
@@ -73,7 +74,11 @@ export function compareFigures(
   });
   figures.push({ name: "planes", figure: planesFigure });
   const around = lines.map((slice, index) => ({ name: named[index]?.name ?? "", slice }));
-  const linesFigure = createComparedLinesFigure(around, { title: `${title}: around each solution`, ...data });
+  const linesFigure = createComparedLinesFigure(around, {
+    title: `${title}: around each solution`,
+    ...data,
+    ...shown,
+  });
   figures.push({ name: "lines", figure: linesFigure });
   const table = createComparisonTable({
     runs,
@@ -85,7 +90,10 @@ export function compareFigures(
   });
   figures.push({ name: "table", figure: table });
   if (named.some(({ snapshots }) => snapshots.some(({ logs }) => Object.keys(logs).length > 0))) {
-    figures.push({ name: "training", figure: createTrainingFigure(named, { title: `${title}: training` }) });
+    figures.push({
+      name: "training",
+      figure: createTrainingFigure(named, { title: `${title}: training`, ...shown }),
+    });
   }
   return figures;
 }

@@ -1,16 +1,27 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { NormalizeOptions } from "../directions/normalize.js";
+import type { EngineEvaluator } from "../engine/engine-evaluator.js";
 import type { EngineChoice } from "../engine/engine-options.js";
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { EvaluationData } from "../model/evaluation-data.js";
 import type { LossMode } from "../model/loss-evaluator.js";
+import type { ParameterLayout } from "../params/layout.js";
+import type { AccuracyForm } from "../report/chart-parts.js";
 import type { Run } from "../store/run.js";
 import { type AxisRange, axisFromRange } from "../surface/axis.js";
 import type { AnalysisStep, AnalyzeOptions } from "./analyze-options.js";
 
 /** The steps of a comparison that take time. */
 export type CompareStep = AnalysisStep | "planes" | "lines" | "sharpness" | "weights";
+
+/** Opens what computes the losses of a model, with weights in a run's layout, on the data of a set. */
+export type OpenEvaluator = (
+  model: tf.LayersModel,
+  data: EvaluationData,
+  layout: ParameterLayout,
+  set: "train" | "test",
+) => Promise<EngineEvaluator>;
 
 /** Options of {@link compareRuns}. */
 export interface CompareRunsOptions
@@ -35,6 +46,11 @@ export interface CompareRunsOptions
   readonly loss?: LossMode;
   readonly batchSize?: number;
   readonly engine?: EngineChoice;
+  /**
+   * Opens what computes the losses of a model on a set, such as worker processes; the comparison disposes of it.
+   * Default `createEngineEvaluator` with `loss`, `batchSize` and `engine`.
+   */
+  readonly openEvaluator?: OpenEvaluator;
   /** Seeds of the random lines around each solution; the first one is also that of the ε-sharpness. Default 0 to 4. */
   readonly seeds?: readonly number[];
   /** Range of the lines, with 0 in it. Default −1 to 1 with 41 points. */
@@ -45,6 +61,8 @@ export interface CompareRunsOptions
   readonly radius?: number;
   /** Size of the box of the ε-sharpness. Default 0.05. */
   readonly epsilon?: number;
+  /** Whether figures show accuracies as the error (default) or as such. */
+  readonly accuracyAs?: AccuracyForm;
   /** Heading. Default the names of the runs. */
   readonly title?: string;
   /** Called with what is done of each step. */

@@ -66,9 +66,14 @@ export async function embedCoordinates(
       return { ...none, coordinates: found.embedding, facts };
     }
     case "umap": {
-      const own = { ...pick(options, UMAP_PARAMETERS), ...common };
+      const { init = "pca", ...own } = pick(options, UMAP_PARAMETERS);
       const distances = await distancesOf(points, options, linearAlgebra);
-      return { ...none, coordinates: await umapEmbedding(distances, own) };
+      const { count, gram } = points;
+      const start =
+        init === "pca"
+          ? { start: (await pcaEmbedding(gram, count, components, linearAlgebra)).embedding }
+          : {};
+      return { ...none, coordinates: await umapEmbedding(distances, { ...own, ...start, ...common }) };
     }
     case "tsne": {
       const own = { ...pick(options, TSNE_PARAMETERS), ...common };

@@ -1,3 +1,4 @@
+import omit from "lodash/omit.js";
 import pick from "lodash/pick.js";
 import { type PhateOptions, resolvePhateOptions } from "../embedding/phate-options.js";
 import { EMBEDDING_METHODS, type EmbeddingMethod, type EmbeddingValue } from "../embedding/runs-embedding.js";
@@ -16,7 +17,10 @@ type PhateOwn = Omit<
   PhateOptions,
   "nComponents" | "signal" | "onProgress" | "randomState" | "nJobs" | "knnDist" | "center" | "nPca"
 >;
-type UmapOwn = Omit<UmapOptions, "nComponents" | "signal" | "onProgress" | "seed">;
+type UmapOwn = Omit<UmapOptions, "nComponents" | "signal" | "onProgress" | "seed" | "start"> & {
+  /** Where UMAP starts: "pca" (default), the principal components of the snapshots, or "random". */
+  readonly init?: "pca" | "random";
+};
 type TsneOwn = Omit<TsneOptions, "nComponents" | "signal" | "onProgress" | "seed">;
 
 /** Options of {@link embed}: what every method takes, and each method's own under their own names. */
@@ -83,6 +87,7 @@ export const UMAP_PARAMETERS = [
   "minDist",
   "spread",
   "nEpochs",
+  "init",
 ] as const satisfies readonly (keyof UmapOwn)[];
 export const TSNE_PARAMETERS = [
   "perplexity",
@@ -144,8 +149,10 @@ export function embeddingParameters(options: EmbedOptions, count: number): Embed
     case "pca":
       return { components };
     case "umap": {
-      const umap = resolveUmapOptions({ ...pick(options, UMAP_PARAMETERS), ...dimensions }, count);
-      return { ...common, ...pick(umap, UMAP_PARAMETERS) };
+      const { init = "pca", ...own } = pick(options, UMAP_PARAMETERS);
+      oneOf("init", init, ["pca", "random"]);
+      const umap = resolveUmapOptions({ ...own, ...dimensions }, count);
+      return { ...common, ...omit(umap, "nComponents"), init };
     }
     case "tsne": {
       const tsne = resolveTsneOptions({ ...pick(options, TSNE_PARAMETERS), ...dimensions }, count);

@@ -1,5 +1,6 @@
 import type { Directions } from "../directions/directions.js";
 import type { AnyFigure } from "../report/any-figure.js";
+import type { AccuracyForm } from "../report/chart-parts.js";
 import { createMapsFigure } from "../report/create-maps-figure.js";
 import { createTrajectoryFigure } from "../report/create-trajectory-figure.js";
 import { runSettings } from "../report/run-settings.js";
@@ -27,9 +28,16 @@ export interface PlaneFigureOptions {
   readonly batchNorm: string;
   /** A path drawn over the maps. Default none. */
   readonly path?: Trajectory;
+  /** Metric that is drawn instead of the loss. Default none. */
+  readonly metric?: string;
+  /** Whether an accuracy is shown as such (default) or as the error. */
+  readonly accuracyAs?: AccuracyForm;
 }
 
-/** Returns the figure of a plane: the path on it where one is given, else a map for each evaluation set. */
+/**
+ * Returns the figure of a plane: the loss under the path where one is given, else a map for each evaluation set; of
+ * a metric in any case the maps.
+ */
 export function planeFigure(
   plane: SlicePlane,
   place: Pick<PlanePoints, "labels" | "marks" | "isBetween"> & { readonly directions: Directions | null },
@@ -39,11 +47,13 @@ export function planeFigure(
   options: PlaneFigureOptions,
 ): AnyFigure {
   const { name } = run.manifest;
-  const title = options.title ?? (place.isBetween ? TITLES[plane] : `${name}: ${TITLES[plane]}`);
-  const { dataName, batchNorm } = options;
+  // A plane with the path on it is the run's; any other is that of the model in its middle.
+  const whose = trajectory === null && plane !== "pca" ? (place.marks[0]?.label ?? name) : name;
+  const title = options.title ?? (place.isBetween ? TITLES[plane] : `${whose}: ${TITLES[plane]}`);
+  const { dataName, batchNorm, metric, accuracyAs } = options;
   const named = dataName === undefined ? {} : { dataName };
   const [first] = surfaces as [SetSurface];
-  if (trajectory !== null && place.directions !== null) {
+  if (trajectory !== null && place.directions !== null && metric === undefined) {
     return createTrajectoryFigure({
       title,
       surface: first.surface,
@@ -53,13 +63,16 @@ export function planeFigure(
       ...named,
     });
   }
+  const path = options.path ?? trajectory ?? undefined;
   return createMapsFigure({
     title,
     surfaces,
     labels: place.labels,
     marks: place.marks,
     batchNorm,
-    ...(options.path === undefined ? {} : { path: options.path.coordinates }),
+    ...(path === undefined ? {} : { path: path.coordinates }),
+    ...(metric === undefined ? {} : { quantity: metric }),
+    ...(accuracyAs === undefined ? {} : { accuracyAs }),
     ...named,
     ...(place.directions === null ? {} : { warnings: place.directions.warnings }),
   });

@@ -1,4 +1,5 @@
 import { betweenModels } from "../directions/between-models.js";
+import { customDirections } from "../directions/custom.js";
 import type { Directions } from "../directions/directions.js";
 import { ineffectiveDirections } from "../directions/ineffective.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
@@ -91,24 +92,46 @@ export async function planePoints(
     points: directions,
     directions,
     labels: directions.labels,
-    marks: [{ alpha: 0, beta: 0, label: model.name }],
+    marks: [{ alpha: 0, beta: 0, label: isCenter(model, directions) ? model.name : OTHER_CENTER }],
     isBetween: false,
   };
 }
 
+/** What the middle of a plane is called that does not go through the model. */
+const OTHER_CENTER = "given centre";
+
+function isCenter({ theta }: ModelPoint, { center }: Directions): boolean {
+  return center === theta || center.every((value, i) => value === theta[i]);
+}
+
 async function directionsOf(
   plane: SlicePlane,
-  { run, theta }: ModelPoint,
+  model: ModelPoint,
   options: PlanePointsOptions,
 ): Promise<Directions> {
+  const { run, theta } = model;
   const random = { ...resolveNormalizeOptions(options), seed: options.seed ?? 0 };
   if (plane === "random") return randomDirections(run.layout, theta, random);
   if (plane === "custom" || plane === "pca") {
-    if (options.directions !== undefined) return options.directions;
-    throw new InvalidOptionError("directions", `directions for plane "${plane}"`, "none");
+    if (options.directions === undefined) {
+      throw new InvalidOptionError("directions", `directions for plane "${plane}"`, "none");
+    }
+    return plane === "pca" ? options.directions : givenDirections(model, options.directions);
   }
   const kind = plane === "ineffective-random" ? "random" : "initial";
   return ineffectiveDirections(kind, run.layout, theta, await run.readTheta(0), random);
+}
+
+/** The user's directions, checked, with a warning where their centre is not the model. */
+function givenDirections(model: ModelPoint, given: Directions): Directions {
+  const { center, vectors, labels, warnings } = given;
+  customDirections(center, vectors, { layout: model.run.layout, labels });
+  if (vectors.length < 2) {
+    throw new InvalidOptionError("directions", "at least 2 for a plane", String(vectors.length));
+  }
+  if (isCenter(model, given)) return given;
+  const message = `the directions go through other weights than those of ${model.name}: the plane is around those`;
+  return { ...given, warnings: [...warnings, { code: "other-center", message }] };
 }
 
 /** Where the models of each form lie. */

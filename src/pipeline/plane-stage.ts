@@ -5,7 +5,9 @@ import { type ApproximateOptions, checkApproximateOptions } from "../approximate
 import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { resolveNormalizeOptions } from "../directions/normalize.js";
+import { InvalidOptionError } from "../errors.js";
 import type { AnyFigure } from "../report/any-figure.js";
+import type { AccuracyForm } from "../report/chart-parts.js";
 import { checkSets, type SetSurface } from "../slices/evaluate-sets.js";
 import type { EvaluationSet } from "../slices/line-slice.js";
 import { writeDirections } from "../store/directions-file.js";
@@ -36,6 +38,10 @@ export interface EvaluatePlaneOptions extends SliceOptions, PlanePointsOptions {
   readonly path?: Trajectory;
   /** Approximates the surfaces instead of evaluating every point ({} for the defaults). Default none: exact. */
   readonly approximate?: ApproximateOptions;
+  /** Metric that the figure shows instead of the loss. Default none. */
+  readonly metric?: string;
+  /** Whether the figure shows an accuracy as such (default) or as the error. */
+  readonly accuracyAs?: AccuracyForm;
   /** Title of the figure. Default what the plane is. */
   readonly title?: string;
   /** Name of the data for the caption. */
@@ -68,6 +74,7 @@ export async function evaluatePlane(
   options: EvaluatePlaneOptions = {},
 ): Promise<EvaluatedPlane> {
   checkSets(sets);
+  checkMetric(sets, options.metric);
   if (options.approximate !== undefined) checkApproximateOptions(options.approximate, options.budget);
   const place = await planePoints(plane, models, options);
   const [model] = models as [ModelPoint];
@@ -107,6 +114,12 @@ export async function evaluatePlane(
     batchNorm: options.batchNorm ?? defaultPolicy(place),
   });
   return { plane, surfaces, directions: place.directions, trajectory, figure, warnings };
+}
+
+function checkMetric([first]: readonly EvaluationSet[], metric: string | undefined): void {
+  const names = first?.evaluator.metricNames ?? [];
+  if (metric === undefined || names.includes(metric)) return;
+  throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));
 }
 
 function directionFacts(plane: SlicePlane, options: EvaluatePlaneOptions) {

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { RunStateError } from "../errors.js";
+import type { AccuracyForm } from "../report/chart-parts.js";
 import { createLineFigure } from "../report/create-line-figure.js";
 import type { SetSurface } from "../slices/evaluate-sets.js";
 import { readArtifact } from "../store/artifact-file.js";
@@ -12,13 +13,15 @@ import type { Provenance } from "../store/provenance.js";
 import type { Run } from "../store/run.js";
 import { readSurface } from "../store/surface-file.js";
 import type { LandscapeWarning } from "../warning.js";
+import { planeAngles } from "./angles-stage.js";
 import { exactFile, latestSurfaceFile } from "./approximate-stage.js";
+import { histogramStage } from "./histogram-stage.js";
 import { planeFigure } from "./plane-figure.js";
 import { SLICE_PLANES, type SlicePlane } from "./plane-points.js";
 import { projectRun } from "./plane-stage.js";
 import { readAnalysis } from "./read-analysis.js";
 import { storedStatistics } from "./statistics-stage.js";
-import { analyzeWeights } from "./weights-stage.js";
+import { weightsFigures } from "./weights-stage.js";
 import type { NamedFigure } from "./write-report.js";
 
 /** Figures of what a run directory holds. */
@@ -34,14 +37,20 @@ export interface StoredFigures {
  * left out; a missing PCA plane is a warning where there is anything else.
  *
  * @param title - of the figure "plot"; default the run's name.
+ * @param accuracyAs - whether accuracies are shown as the error or as such. Default as the commands that stored
+ * them do by default: accuracies on lines, errors in training curves.
  * @throws {@link RunStateError} if nothing is stored; {@link FormatError} if a file is damaged.
  */
-export async function readStoredFigures(run: Run, title?: string): Promise<StoredFigures> {
+export async function readStoredFigures(
+  run: Run,
+  title?: string,
+  accuracyAs?: AccuracyForm,
+): Promise<StoredFigures> {
   const isOwn = ownWeights(run);
   const others = [
-    ...(await lineFigures(run, isOwn)),
+    ...(await lineFigures(run, isOwn, accuracyAs)),
     ...(await planeFigures(run, isOwn)),
-    ...(await weightFigures(run)),
+    ...(await weightFigures(run, accuracyAs)),
   ];
   try {
     const { figure, warnings } = await readAnalysis(run, title);
@@ -68,12 +77,17 @@ function ownWeights(run: Run): (digest: string | undefined) => Promise<boolean> 
 
 type IsOwn = ReturnType<typeof ownWeights>;
 
-async function lineFigures(run: Run, isOwn: IsOwn): Promise<NamedFigure[]> {
+async function lineFigures(
+  run: Run,
+  isOwn: IsOwn,
+  accuracyAs: AccuracyForm = "accuracy",
+): Promise<NamedFigure[]> {
   const figures: NamedFigure[] = [];
   for (const { file, name, provenance } of await storedIn(join(run.directory, "lines"))) {
     if (!(await isOwn(provenance.inputs.model0))) continue;
     const slice = await readLineSlice(file);
-    if (slice !== null) figures.push({ name: `plot-${name}`, figure: createLineFigure(slice) });
+    if (slice !== null)
+      figures.push({ name: `plot-${name}`, figure: createLineFigure(slice, { accuracyAs }) });
   }
   return figures;
 }
@@ -132,9 +146,12 @@ async function planeFigures(run: Run, isOwn: IsOwn): Promise<NamedFigure[]> {
   return figures;
 }
 
-async function weightFigures(run: Run): Promise<NamedFigure[]> {
-  if ((await storedStatistics(run)) === null) return [];
-  const { figures } = await analyzeWeights([run]);
+async function weightFigures(run: Run, accuracyAs: AccuracyForm | undefined): Promise<NamedFigure[]> {
+  const statistics = await storedStatistics(run);
+  if (statistics === null) return [];
+  const { histograms } = await histogramStage([{ name: run.manifest.name, run }], null);
+  const found = { statistics: [statistics], angles: [await planeAngles(run)], histograms };
+  const figures = weightsFigures([run], found, accuracyAs);
   return figures.map(({ name, figure }) => ({ name: `plot-weights-${name}`, figure }));
 }
 

@@ -1,4 +1,4 @@
-import { InvalidDataError, RunStateError } from "../errors.js";
+import { InvalidDataError } from "../errors.js";
 import type { AccuracyForm } from "../report/chart-parts.js";
 import { createTrainingFigure } from "../report/create-training-figure.js";
 import {
@@ -7,11 +7,13 @@ import {
   createNormsFigure,
 } from "../report/create-weights-figures.js";
 import type { Run } from "../store/run.js";
-import { type StepAngles, stepAngles } from "../trajectory/step-angles.js";
-import type { Trajectory } from "../trajectory/trajectory.js";
-import { weightHistograms } from "../weights/weight-histogram.js";
+import type { StepAngles } from "../trajectory/step-angles.js";
+import type { LandscapeWarning } from "../warning.js";
+import type { WeightHistograms } from "../weights/weight-histogram.js";
 import type { WeightStatistics } from "../weights/weight-statistics.js";
-import { readAnalysis } from "./read-analysis.js";
+import { anglesStage } from "./angles-stage.js";
+import { distinctNames } from "./distinct-names.js";
+import { histogramStage } from "./histogram-stage.js";
 import { type StatisticsOptions, statisticsStage } from "./statistics-stage.js";
 import type { NamedFigure } from "./write-report.js";
 
@@ -19,6 +21,8 @@ import type { NamedFigure } from "./write-report.js";
 export interface AnalyzeWeightsOptions extends StatisticsOptions {
   /** Whether an accuracy is shown as the error (default) or as such. */
   readonly accuracyAs?: AccuracyForm;
+  /** Folder for the histogram. Default the first run's directory. */
+  readonly directory?: string;
 }
 
 /** Norms, distances, angles and figures of one run or several. */
@@ -27,8 +31,12 @@ export interface WeightsAnalysis {
   readonly statistics: readonly WeightStatistics[];
   /** Angles of each run's steps on its stored PCA plane, or null where none is stored. */
   readonly angles: readonly (StepAngles | null)[];
+  /** Histograms of the final weights, or null where there is nothing to count. */
+  readonly histograms: WeightHistograms | null;
   /** "training", "norms", "histogram", "angles": those that there is something to show for. */
   readonly figures: readonly NamedFigure[];
+  /** Runs that a histogram cannot show, and why. */
+  readonly warnings: readonly LandscapeWarning[];
 }
 
 /**
@@ -36,7 +44,8 @@ export interface WeightsAnalysis {
  * of the final weights (runs of one layout) and, where `surface` has stored a PCA plane of the run as it is,
  * the angles of its steps to the slope.
  *
- * Statistics are stored as `weights/statistics.arrow` in each run and read where they are up to date.
+ * Each run's `weights/statistics.arrow` and `weights/angles.arrow`, and `weights/histogram.arrow` in `directory`, are
+ * written where they are not up to date.
  *
  * @throws {@link InvalidDataError} if there is no run.
  */
@@ -44,54 +53,43 @@ export async function analyzeWeights(
   runs: readonly Run[],
   options: AnalyzeWeightsOptions = {},
 ): Promise<WeightsAnalysis> {
-  if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");
+  const [first] = runs;
+  if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
   const statistics: WeightStatistics[] = [];
   const angles: (StepAngles | null)[] = [];
   for (const run of runs) {
     statistics.push(await statisticsStage(run, options));
-    angles.push(await storedAngles(run));
+    angles.push(await anglesStage(run));
   }
-  const named = runs.map(({ manifest, snapshots }) => ({ name: manifest.name, snapshots }));
+  const names = distinctNames(runs.map(({ manifest }) => manifest.name));
+  const named = runs.map((run, i) => ({ name: names[i] as string, run }));
+  const { histograms, warnings } = await histogramStage(named, options.directory ?? first.directory);
+  const found = { statistics, angles, histograms };
+  return { ...found, warnings, figures: weightsFigures(runs, found, options.accuracyAs) };
+}
+
+/** Makes the figures of what {@link analyzeWeights} found. */
+export function weightsFigures(
+  runs: readonly Run[],
+  { statistics, angles, histograms }: Pick<WeightsAnalysis, "statistics" | "angles" | "histograms">,
+  accuracyAs: AccuracyForm = "error",
+): NamedFigure[] {
+  const names = distinctNames(runs.map(({ manifest }) => manifest.name));
+  const named = runs.map(({ snapshots }, i) => ({ name: names[i] as string, snapshots }));
   const hasLogs = runs.some(({ snapshots }) => snapshots.some(({ logs }) => Object.keys(logs).length > 0));
   const figures: NamedFigure[] = [];
-  if (hasLogs) {
-    const { accuracyAs = "error" } = options;
-    figures.push({ name: "training", figure: createTrainingFigure(named, { accuracyAs }) });
-  }
+  if (hasLogs) figures.push({ name: "training", figure: createTrainingFigure(named, { accuracyAs }) });
   const norms = named.map((run, i) => ({ ...run, statistics: statistics[i] as WeightStatistics }));
   figures.push({ name: "norms", figure: createNormsFigure(norms) });
-  const histograms = await histogramsOf(runs);
   if (histograms !== null) figures.push({ name: "histogram", figure: createHistogramFigure(histograms) });
   const turned = named.flatMap((run, i) => {
     const found = angles[i] ?? null;
     return found === null ? [] : [{ ...run, angles: found }];
   });
-  if (turned.length > 0) figures.push({ name: "angles", figure: createAngleFigure(turned) });
-  return { statistics, angles, figures };
-}
-
-/** Angles on the run's own PCA plane, if an analysis of the run as it is now is stored. */
-async function storedAngles(run: Run): Promise<StepAngles | null> {
-  try {
-    const { directions, surface, trajectories } = await readAnalysis(run);
-    return stepAngles(trajectories[0] as Trajectory, surface, directions);
-  } catch (error) {
-    if (error instanceof RunStateError) return null;
-    throw error;
+  if (turned.length > 0) {
+    // A single run has no legend that would name it among several.
+    const whose = turned.length < runs.length ? `: ${turned.map(({ name }) => name).join(", ")}` : "";
+    figures.push({ name: "angles", figure: createAngleFigure(turned, `What the path does${whose}`) });
   }
-}
-
-/** Histograms of the final weights of the runs that share the first one's layout, each other weights. */
-async function histogramsOf(runs: readonly Run[]) {
-  const [first] = runs as [Run];
-  const models: { name: string; theta: Float32Array }[] = [];
-  for (const run of runs) {
-    if (run.layout.digest !== first.layout.digest) continue;
-    const theta = await run.readTheta(run.snapshots.length - 1);
-    if (models.some((other) => other.theta.every((value, i) => value === theta[i]))) continue;
-    models.push({ name: run.manifest.name, theta });
-  }
-  const hasKernels = first.layout.parameters.some(({ role, trainable }) => trainable && role === "kernel");
-  const areFinite = models.every(({ theta }) => theta.every(Number.isFinite));
-  return hasKernels && areFinite ? weightHistograms(first.layout, models) : null;
+  return figures;
 }

@@ -21,7 +21,9 @@ export function isAccuracy(name: string): boolean {
 export function quantityOf(name: string, form: AccuracyForm) {
   if (!isAccuracy(name))
     return { title: cleanText(name), scale: "linear" as const, of: (value: number) => value };
-  const title = form === "error" ? "error" : "accuracy";
+  // Of several outputs each has an accuracy of its own: "digit_acc".
+  const output = /^(.+)_acc(uracy)?$/i.exec(name)?.[1];
+  const title = `${form}${output === undefined ? "" : `, ${cleanText(output)}`}`;
   const of = form === "error" ? (value: number) => 1 - value : (value: number) => value;
   return { title, scale: "percent" as const, of };
 }
@@ -73,22 +75,26 @@ export function panelOf(
 /** What is known of the learning rate at a snapshot; `SnapshotInfo` fits. */
 interface RateAt {
   readonly epoch: number;
+  readonly iteration: number;
   readonly learningRate: number;
 }
 
 /** Upright lines where the learning rate was lowered, in any of the runs. */
-export function dropMarks(runs: readonly { readonly snapshots: readonly RateAt[] }[]): ChartMark[] {
-  const epochs = runs.flatMap(({ snapshots }) =>
+export function dropMarks(
+  runs: readonly { readonly snapshots: readonly RateAt[] }[],
+  x: "epoch" | "iteration" = "epoch",
+): ChartMark[] {
+  const places = runs.flatMap(({ snapshots }) =>
     snapshots
       .filter((snapshot, i) => {
         const before = snapshots[i - 1];
         return before !== undefined && snapshot.learningRate < before.learningRate * (1 - RATE_TOLERANCE);
       })
-      .map(({ epoch }) => epoch),
+      .map((snapshot) => snapshot[x]),
   );
-  const drops = [...new Set(epochs)].sort((a, b) => a - b);
+  const drops = [...new Set(places)].sort((a, b) => a - b);
   if (drops.length > MOST_DROPS) return [];
-  return drops.map((x, i) => ({ x, label: i === 0 ? "rate lowered" : "", tone: "drop" }));
+  return drops.map((drop, i) => ({ x: drop, label: i === 0 ? "rate lowered" : "", tone: "drop" }));
 }
 
 /** Number of values of a chart that are not finite, in words for the caption; empty if there is none. */

@@ -10,14 +10,13 @@ export interface ContourScale {
 
 /** Options of {@link createContourScale}. */
 export interface ContourScaleOptions {
-  /** "auto" (default): logarithmic if every value is ≥ 0 and the largest is ≥ 10 times the least positive one. */
+  /** "auto" (default): logarithmic if every value is ≥ 0 and the largest is ≥ `logRatio` times the least positive one. */
   readonly kind?: "auto" | "linear" | "log";
+  /** For "auto"; default 10, the ratio from which a linear scale would hide the valley. */
+  readonly logRatio?: number;
   /** Number of levels aimed at; default 12. */
   readonly count?: number;
 }
-
-/** The ratio of largest to least value from which a linear scale would hide the valley. */
-const LOG_RATIO = 10;
 
 /** Mantissas of logarithmic levels, densest first. */
 const MANTISSAS: readonly (readonly number[])[] = [
@@ -45,7 +44,7 @@ export function createContourScale(
   surfaces: readonly ArrayLike<number>[],
   options: ContourScaleOptions = {},
 ): ContourScale {
-  const { kind = "auto", count = 12 } = options;
+  const { kind = "auto", count = 12, logRatio = 10 } = options;
   if (!(count >= 2 && Number.isFinite(count))) {
     throw new InvalidOptionError("count", "a number of at least 2", String(count));
   }
@@ -58,7 +57,7 @@ export function createContourScale(
       `${min}…${max}`,
     );
   }
-  const isLog = kind === "log" || (kind === "auto" && canBeLog && max / leastPositive >= LOG_RATIO);
+  const isLog = kind === "log" || (kind === "auto" && canBeLog && max / leastPositive >= logRatio);
   return isLog
     ? { kind: "log", levels: logLevels(leastPositive, max, count) }
     : { kind: "linear", levels: linearLevels(min, max, count) };

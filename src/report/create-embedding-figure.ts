@@ -24,6 +24,8 @@ export interface EmbeddingFigureOptions {
   readonly color?: EmbeddingColor;
 }
 
+/** Ratio of largest to least loss from which its colours are logarithmic: paths end where losses are low and close. */
+const LOG_RATIO = 2;
 /** Most ticks of the colour bar. */
 const TICKS = 7;
 
@@ -106,7 +108,7 @@ function scaleOf({ loss, lossName, stepSize }: RunsEmbedding, color: EmbeddingCo
   const values = color === "loss" ? loss : stepSize;
   const range = finiteRange(values);
   if (range === null) return null;
-  const { kind } = createContourScale([values]);
+  const { kind } = createContourScale([values], color === "loss" ? { logRatio: LOG_RATIO } : {});
   // On a logarithmic scale a value of 0 has the colour of the least positive one.
   const [low, max] = range;
   const positive = finiteRange(values.filter((value) => value > 0));

@@ -1,3 +1,4 @@
+import { condenseWarnings } from "../condense-warnings.js";
 import { InvalidOptionError } from "../errors.js";
 import type { LineCurve, LineSlice } from "../slices/line-slice.js";
 import { curveValues, seedBand } from "../slices/seed-band.js";
@@ -93,7 +94,7 @@ export function createLineFigure(whole: LineSlice, options: LineFigureOptions = 
         : "",
     ],
     provenance: lineProvenance(slice, sets, options.dataName),
-    notes: slice.warnings.map(({ message }) => message),
+    notes: condenseWarnings(slice.warnings).map(({ message }) => message),
   });
 }
 

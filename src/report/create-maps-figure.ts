@@ -24,7 +24,7 @@ export interface MapsFigureInput {
   readonly labels: readonly string[];
   /** "loss" (default) or the name of a metric. */
   readonly quantity?: string;
-  /** Whether an accuracy is shown as such or as the error. Default "accuracy". */
+  /** Whether an accuracy, in percent, is shown as such or as the error. Default "accuracy". */
   readonly accuracyAs?: AccuracyForm;
   /** Adds a map of the second set minus the first. Default where there are two or more sets. */
   readonly difference?: boolean;
@@ -59,16 +59,20 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
     throw new InvalidDataError("surfaces", "a grid of at least 2 × 2 points", got);
   }
   if (labels.length < 2) throw new InvalidOptionError("labels", "two labels", String(labels.length));
-  const shown = quantityOf(quantity, accuracyAs);
-  const values = surfaces.map(({ surface }) => valuesOf(surface, quantity).map(shown.of));
+  const { title: shownAs, of } = quantityOf(quantity, accuracyAs);
+  const isShare = isAccuracy(quantity);
+  const name = isShare ? `${shownAs} (%)` : shownAs;
+  const values = surfaces.map(({ surface }) =>
+    valuesOf(surface, quantity).map((value) => (isShare ? 100 * of(value) : of(value))),
+  );
   // Surfaces on other grids are refused here, whether the difference is drawn or not.
   for (const { surface } of surfaces.slice(1)) surfaceDifference(first.surface, surface);
-  const scale = createContourScale(values, { kind: isAccuracy(quantity) ? "linear" : "auto" });
+  const scale = createContourScale(values, { kind: isShare ? "linear" : "auto" });
   const maps = surfaces.map(({ set, surface }, i) =>
-    mapOf(surfaces.length === 1 ? "" : set, shown.title, surface, values[i] as Float64Array, scale),
+    mapOf(surfaces.length === 1 ? "" : set, name, surface, values[i] as Float64Array, scale),
   );
   const isDifference = input.difference ?? surfaces.length > 1;
-  if (isDifference) maps.push(differenceMap(surfaces, values, shown.title));
+  if (isDifference) maps.push(differenceMap(surfaces, values, name));
   const marks = input.marks ?? [{ alpha: 0, beta: 0, label: "" }];
   const title = cleanText(input.title);
   return {
@@ -95,7 +99,7 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
         [...(input.warnings ?? []), ...surfaces.flatMap(({ surface }) => surface.warnings)].map(noteOf),
       ),
     ],
-    description: `${title}. ${maps.length === 1 ? "A contour map" : `${maps.length} contour maps`} of the ${shown.title} over ${cleanText(labels[0] as string)} and ${cleanText(labels[1] as string)}.`,
+    description: `${title}. ${maps.length === 1 ? "A contour map" : `${maps.length} contour maps`} of the ${name} over ${cleanText(labels[0] as string)} and ${cleanText(labels[1] as string)}.`,
   };
 }
 

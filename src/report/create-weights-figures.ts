@@ -2,7 +2,7 @@ import { InvalidDataError } from "../errors.js";
 import type { StepAngles } from "../trajectory/step-angles.js";
 import type { WeightHistograms } from "../weights/weight-histogram.js";
 import type { WeightStatistics } from "../weights/weight-statistics.js";
-import type { ChartFigure } from "./chart-figure.js";
+import type { ChartFigure, ChartMark, ChartPanel, ChartSeries } from "./chart-figure.js";
 import { autoAxis, bandOf, chartOf, dropMarks, panelOf, seriesOf } from "./chart-parts.js";
 import type { RunCurves } from "./create-training-figure.js";
 import { formatCount, formatNumber } from "./format-number.js";
@@ -17,7 +17,8 @@ const MOST_LAYERS = 6;
 
 /**
  * Returns weight norms of one run or several by epoch and by iteration, distance from the start and path
- * length; for a single run also the norms by layer and by filter (mean, with a band from the least to the largest).
+ * length; for a single run also the norms by layer and by filter (mean, with a band from the least to the largest),
+ * both ways too.
  *
  * @throws {@link InvalidDataError} if there is no run.
  * @see Li et al. 2018, figure 8.
@@ -25,7 +26,7 @@ const MOST_LAYERS = 6;
 export function createNormsFigure(runs: readonly RunNorms[], title = "Weights along the path"): ChartFigure {
   const [first] = runs;
   if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
-  const marks = dropMarks(runs);
+  const marks = { epoch: dropMarks(runs), iteration: dropMarks(runs, "iteration") };
   const all = (key: "norm" | "distance" | "pathLength", x: "epoch" | "iteration") =>
     runs.map(({ name, snapshots, statistics }, i) =>
       seriesOf(
@@ -37,11 +38,17 @@ export function createNormsFigure(runs: readonly RunNorms[], title = "Weights al
     );
   const linear = (text: string) => ({ title: text, scale: "linear" as const });
   const panels = [
-    panelOf("Weight norm by epoch", "epoch", linear("‖θ‖"), all("norm", "epoch"), marks),
-    panelOf("Weight norm by iteration", "iteration", linear("‖θ‖"), all("norm", "iteration")),
-    panelOf("Distance from the start", "epoch", linear("‖θ − θ₀‖"), all("distance", "epoch"), marks),
-    panelOf("Length of the path", "epoch", linear("sum of steps"), all("pathLength", "epoch"), marks),
-    ...(runs.length === 1 ? singleRunPanels(first) : []),
+    panelOf("Weight norm by epoch", "epoch", linear("‖θ‖"), all("norm", "epoch"), marks.epoch),
+    panelOf(
+      "Weight norm by iteration",
+      "iteration",
+      linear("‖θ‖"),
+      all("norm", "iteration"),
+      marks.iteration,
+    ),
+    panelOf("Distance from the start", "epoch", linear("‖θ − θ₀‖"), all("distance", "epoch"), marks.epoch),
+    panelOf("Length of the path", "epoch", linear("sum of steps"), all("pathLength", "epoch"), marks.epoch),
+    ...(runs.length === 1 ? singleRunPanels(first, marks) : []),
   ];
   const left = runs.length === 1 ? first.statistics.layers.length - MOST_LAYERS : 0;
   return chartOf(title, panels, {
@@ -56,25 +63,34 @@ export function createNormsFigure(runs: readonly RunNorms[], title = "Weights al
   });
 }
 
-function singleRunPanels({ snapshots, statistics }: RunNorms) {
-  const epochs = snapshots.map(({ epoch }) => epoch);
+function singleRunPanels(
+  { snapshots, statistics }: RunNorms,
+  marks: Readonly<Record<"epoch" | "iteration", ChartMark[]>>,
+): ChartPanel[] {
   const largest = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0);
   const layers = [...statistics.layers]
     .sort((a, b) => largest(b.norm) - largest(a.norm))
     .slice(0, MOST_LAYERS)
     .map(({ name }) => name);
   const place = (name: string) => layers.findIndex((layer) => name === layer || name.startsWith(`${layer}/`));
-  const norms = statistics.layers
-    .filter(({ name }) => place(name) >= 0)
-    .map(({ name, norm }) => seriesOf(name, 1 + place(name), epochs, norm));
-  const filters = statistics.kernels
-    .filter(({ name }) => place(name) >= 0)
-    .map(({ name, mean, least, largest: most }) =>
-      seriesOf(name.replace(/\/[^/]*$/, ""), 1 + place(name), epochs, mean, { band: bandOf(least, most) }),
-    );
+  const byLayer = (at: number[]) =>
+    statistics.layers
+      .filter(({ name }) => place(name) >= 0)
+      .map(({ name, norm }) => seriesOf(name, 1 + place(name), at, norm));
+  const byFilter = (at: number[]) =>
+    statistics.kernels
+      .filter(({ name }) => place(name) >= 0)
+      .map(({ name, mean, least, largest: most }) =>
+        seriesOf(name.replace(/\/[^/]*$/, ""), 1 + place(name), at, mean, { band: bandOf(least, most) }),
+      );
+  const panels = (title: string, axis: string, series: (at: number[]) => ChartSeries[]): ChartPanel[] =>
+    (["epoch", "iteration"] as const).map((x) => {
+      const curves = series(snapshots.map((snapshot) => snapshot[x]));
+      return panelOf(`${title} by ${x}`, x, autoAxis(axis, curves), curves, marks[x]);
+    });
   return [
-    panelOf("Weight norm by layer", "epoch", autoAxis("‖θ‖ of the layer", norms), norms),
-    panelOf("Filter norms by layer", "epoch", autoAxis("‖filter‖", filters), filters),
+    ...panels("Norm of each layer", "‖θ‖ of the layer", byLayer),
+    ...panels("Filter norms of each layer", "‖filter‖", byFilter),
   ];
 }
 

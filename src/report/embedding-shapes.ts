@@ -16,8 +16,11 @@ export interface PlacedSnapshot extends ScenePlace {
 
 /** More snapshots than this in space crowd each other: their rims are thin. */
 const FEW = 150;
-/** More runs than this have smaller starts and ends. */
-const FEW_RUNS = 8;
+/** How large starts and ends are with at most so many runs; 0.5 with more. */
+const MARK_SIZES: readonly (readonly [runs: number, size: number])[] = [
+  [8, 1],
+  [12, 0.7],
+];
 
 /** A shape and how near to the eye it is. */
 interface Layer {
@@ -197,7 +200,7 @@ function endShapes(
     const [first, last] = [snapshots[0], snapshots.at(-1)];
     return first === undefined || last === undefined ? [] : [{ first, last, pathIndex }];
   });
-  const size = paths.length > FEW_RUNS ? 0.7 : 1;
+  const size = MARK_SIZES.find(([runs]) => paths.length <= runs)?.[1] ?? 0.5;
   const starts = shown.flatMap(({ first, pathIndex }, index) => {
     const later = shown.slice(index + 1);
     const covered = later.filter((other) => Math.hypot(other.first.x - first.x, other.first.y - first.y) < 2);

@@ -31,8 +31,12 @@ function varianceSentence({ axes, paths }: FidelityFacts): string[] {
   if (!Number.isFinite(share)) return [];
   const observed = `The two axes explain ${formatPercent(share)} of the ${paths.length > 1 ? "paths'" : "path's"} variance`;
   if (!Number.isFinite(walk)) return [`${observed}.`];
+  const meaning =
+    share > walk
+      ? "so only the difference says something about training"
+      : "no less, so that these shares alone say nothing about training";
   return [
-    `${observed}; those of a random walk with the same step lengths would explain ${formatPercent(walk)}, so only the difference says something about training.`,
+    `${observed}; those of a random walk with the same step lengths would explain ${formatPercent(walk)}, ${meaning}.`,
   ];
 }
 

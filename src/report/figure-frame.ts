@@ -22,6 +22,9 @@ export interface Tick {
 /** Least width of a picture in px. */
 export const LEAST_WIDTH = 280;
 
+/** Greatest width and height of a picture in px: a PNG of twice that is near what memory and viewers take. */
+const MOST_SIZE = 8000;
+
 /** Below this width a picture has narrow margins. */
 export const NARROW = 720;
 
@@ -51,7 +54,7 @@ export interface FigureFrame {
  * Lays out title, paragraphs, caption and provenance of a picture.
  *
  * @param least - least width; default that of every picture.
- * @throws {@link InvalidOptionError} if the width is too small.
+ * @throws {@link InvalidOptionError} if the width is too small or too great.
  */
 export function layoutFrame(
   texts: FrameTexts,
@@ -59,8 +62,9 @@ export function layoutFrame(
   parts: TrajectoryLayoutOptions["parts"] = "figure",
   least: number = LEAST_WIDTH,
 ): FigureFrame {
-  if (!(width >= least && Number.isFinite(width))) {
-    throw new InvalidOptionError("width", `at least ${least} px`, String(width));
+  if (!(width >= least && width <= MOST_SIZE)) {
+    const bound = width > MOST_SIZE ? `at most ${MOST_SIZE}` : `at least ${least}`;
+    throw new InvalidOptionError("width", `${bound} px`, String(width));
   }
   const padding = width < NARROW ? 12 : 20;
   const inner = width - 2 * padding;
@@ -87,9 +91,10 @@ export function layoutFrame(
   };
 }
 
-/** @throws {@link InvalidOptionError} if a height was asked for that is too small for what there is to say. */
+/** @throws {@link InvalidOptionError} if a height was asked for that is too small for what there is to say, or too great. */
 export function checkHeight(height: number | undefined, least: number): void {
-  if (height === undefined || height >= least) return;
+  if (height === undefined || (height >= least && height <= Math.max(least, MOST_SIZE))) return;
+  if (height > least) throw new InvalidOptionError("height", `at most ${MOST_SIZE} px`, String(height));
   throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(height));
 }
 

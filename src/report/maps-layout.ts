@@ -130,10 +130,11 @@ function placeMap(
     width: unit === null ? plotWidth(panel, box.width, box.height) : unit * extentOf(alpha),
     height: unit === null ? box.height : unit * extentOf(beta),
   };
-  const bar = { x: rect.x + rect.width + 10, y: rect.y, width: BAR_WIDTH, height: rect.height };
+  // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
+  const barHeight = Math.max(rect.height, Math.min(LEAST_MAP, box.height));
+  const bar = { x: rect.x + rect.width + 10, y: rect.y, width: BAR_WIDTH, height: barHeight };
   const alphaTicks = ticksOf(alpha, Math.max(2, Math.floor(rect.width / 55)));
   const cut = (text: string, room: number): string => truncateText(text, NAME_SIZE, room);
-  const quantity = `${panel.quantity}${panel.scale.kind === "log" ? " (log scale)" : ""}`;
   const middle = rect.y + rect.height / 2;
   const name = (axis: 0 | 1, available: number): string =>
     panel.axes === undefined ? cut(figure.axes[axis], available) : axisTitle(panel.axes[axis], available);
@@ -145,10 +146,17 @@ function placeMap(
       x: [box.x, box.x + box.width],
     }),
     line(name(1, rect.height + (panel.title === "" ? heading : 10)), box.x + 9, middle, { isVertical: true }),
-    line(truncateText(quantity, TICK_SIZE, rect.height), bar.x + BAR_WIDTH + 6 + levels + 6 + 9, middle, {
+    line(barName(panel, barHeight), bar.x + BAR_WIDTH + 6 + levels + 6 + 9, bar.y + barHeight / 2, {
       isVertical: true,
       size: TICK_SIZE,
     }),
   ];
   return { place: { panel, rect, bar, alphaTicks, betaTicks }, texts };
+}
+
+/** The longest name of a colour bar that fits beside it. */
+function barName({ quantity, scale }: MapPanel, room: number): string {
+  const names =
+    scale.kind === "log" ? [`${quantity} (log scale)`, `${quantity} (log)`, quantity] : [quantity];
+  return names.find((name) => textWidth(name, TICK_SIZE) <= room) ?? truncateText(quantity, TICK_SIZE, room);
 }

@@ -13,7 +13,8 @@ export const PAGE_STYLE = `
 body{margin:0;background:var(--background);color:var(--text);font:16px/1.55 ${FONT_STACK}}
 main{max-width:1160px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:26px;line-height:1.25;margin:8px 0 24px}
-header{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;justify-content:space-between}
+header h1{margin-bottom:8px}
+header{margin:0 0 16px;display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;justify-content:space-between}
 button{font:inherit;font-size:14px;line-height:1.3;min-height:32px;padding:4px 12px;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--text);cursor:pointer}
 button[aria-pressed=true]{border-color:var(--focus);box-shadow:inset 0 -3px 0 var(--focus)}
 button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid var(--focus);outline-offset:2px}

@@ -1,6 +1,6 @@
 import type { Tick } from "./figure-frame.js";
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE } from "./placed-text.js";
-import type { Projection, ScenePoint } from "./scene-view.js";
+import type { Projection, SceneBox, ScenePoint } from "./scene-view.js";
 import type { SurfaceScene } from "./surface-scene.js";
 import { textWidth } from "./text-width.js";
 
@@ -87,7 +87,12 @@ export function sceneFurniture(
     [away([zx, zy, -hz], [zx, zy, hz], [0, 0, 0]), ticks.z, ({ value }) => [zx, zy, value], names.z],
   ];
   const bounds = [left, right] as const;
-  const nameTexts = edges.map(([edge, , , name], index) => nameText(edge, name, index === 2, bounds));
+  const outline = boxOutline(box).map(
+    ([from, to]) => [projection.toScreen(from), projection.toScreen(to)] as const,
+  );
+  const nameTexts = edges.map(([edge, , , name], index) =>
+    index === 2 ? heightName(edge, name, outline, bounds) : nameText(edge, name, bounds),
+  );
   const texts: PlacedText[] = [];
   for (const [edge, axisTicks, at] of edges) {
     for (const tick of axisTicks) {
@@ -122,17 +127,45 @@ function outward(from: Place, to: Place, inside: Place): Place {
   return side > 0 ? [-normal[0], -normal[1]] : normal;
 }
 
-function nameText(
-  edge: Edge,
+/**
+ * The name of the height axis, above its edge: it ends a little to the right of the edge where there is room
+ * for that, and stands as high as it must to clear the box below it.
+ */
+function heightName(
+  { from, to }: Edge,
   name: string,
-  isUpright: boolean,
+  outline: readonly (readonly [Place, Place])[],
   bounds: readonly [number, number],
 ): PlacedText {
+  const half = textWidth(name, NAME_SIZE) / 2;
+  const text = line(name, from[0] + 8 - half, Math.min(from[1], to[1]) - 18, { x: bounds });
+  const tops = outline.flatMap(([p, q]) => heightsWithin(p, q, text.x - half - 2, text.x + half + 2));
+  return { ...text, y: Math.min(text.y, ...tops.map((top) => top - NAME_SIZE * 0.9)) };
+}
+
+/** Heights of both ends of the part of a line that lies between two verticals; none if it lies outside. */
+function heightsWithin(p: Place, q: Place, left: number, right: number): number[] {
+  const [a, b] = p[0] <= q[0] ? [p, q] : [q, p];
+  if (b[0] < left || a[0] > right) return [];
+  const at = (x: number): number =>
+    b[0] === a[0] ? Math.min(a[1], b[1]) : a[1] + ((x - a[0]) / (b[0] - a[0])) * (b[1] - a[1]);
+  return [at(Math.max(a[0], left)), at(Math.min(b[0], right))];
+}
+
+/** The upper edges of the box. */
+function boxOutline({ width, depth, height }: SceneBox): (readonly [ScenePoint, ScenePoint])[] {
+  const [x, y, z] = [width / 2, depth / 2, height / 2];
+  const corners: readonly ScenePoint[] = [
+    [-x, -y, z],
+    [x, -y, z],
+    [x, y, z],
+    [-x, y, z],
+  ];
+  return corners.map((corner, k) => [corner, corners[(k + 1) % 4] as ScenePoint] as const);
+}
+
+function nameText(edge: Edge, name: string, bounds: readonly [number, number]): PlacedText {
   const [x, y] = [(edge.from[0] + edge.to[0]) / 2, (edge.from[1] + edge.to[1]) / 2];
-  if (isUpright) {
-    const top = Math.min(edge.from[1], edge.to[1]);
-    return line(name, x, top - 18, { x: bounds });
-  }
   const shift = clearance(name, NAME_SIZE, edge.out, NAME_DISTANCE);
   return line(name, x + edge.out[0] * shift, y + edge.out[1] * shift, { x: bounds });
 }

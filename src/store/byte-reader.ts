@@ -23,15 +23,24 @@ export function memoryReader(name: string, bytes: Uint8Array): ByteReader {
   };
 }
 
-/** Opens a file for the duration of `use`. */
+/**
+ * Opens a file for the duration of `use`.
+ *
+ * @throws {@link FormatError} if it is a folder or must not be read.
+ */
 export async function withFileReader<T>(
   name: string,
   file: string,
   use: (reader: ByteReader) => Promise<T>,
 ): Promise<T> {
-  const handle = await open(file, "r");
+  const handle = await open(file, "r").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EACCES" && cause.code !== "EPERM") throw cause;
+    throw unreadable(name, "no permission to read it", cause);
+  });
   try {
-    const { size } = await handle.stat();
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw unreadable(name, stats.isDirectory() ? "a folder" : "no regular file");
+    const { size } = stats;
     return await use({ name, size, readAt: (offset, length) => readHandle(handle, name, offset, length) });
   } finally {
     await handle.close();
@@ -53,6 +62,10 @@ async function readHandle(
     done += bytesRead;
   }
   return bytes;
+}
+
+function unreadable(name: string, got: string, cause?: unknown): FormatError {
+  return new FormatError(name, "a file that can be read", got, { cause });
 }
 
 function outside(name: string, offset: number, length: number): FormatError {

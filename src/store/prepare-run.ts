@@ -8,6 +8,7 @@ import { readRawManifest, runFormat, writeManifest } from "./manifest-file.js";
 import { openRun } from "./open-run.js";
 import type { SnapshotInfo } from "./run.js";
 import { snapshotFolder } from "./snapshot-path.js";
+import { explainWriteCode } from "./system-error.js";
 
 /** A run directory that is ready to be written to. */
 export interface PreparedRun {
@@ -94,7 +95,9 @@ async function namesIn(directory: string): Promise<string[] | null> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT") return null;
-    throw new RunStateError(directory, "a directory", code ?? String(cause), { cause });
+    throw new RunStateError(directory, "a directory", explainWriteCode(code) ?? code ?? String(cause), {
+      cause,
+    });
   }
 }
 

@@ -52,8 +52,12 @@ function stepToReach(distance: number, steps: number): number {
   return step * steps >= distance ? step : step * (1 + Number.EPSILON);
 }
 
+/** Points of an axis at most: no picture shows more, and a mistyped number must not take all memory. */
+const MOST_POINTS = 100_000;
+
 /** Checks a number of grid points. */
 export function checkPoints(where: string, points: number, least: number): void {
-  if (Number.isInteger(points) && points >= least) return;
-  throw new InvalidOptionError(where, `a whole number of points, at least ${least}`, String(points));
+  if (Number.isInteger(points) && points >= least && points <= MOST_POINTS) return;
+  const bound = points > MOST_POINTS ? `at most ${MOST_POINTS}` : `at least ${least}`;
+  throw new InvalidOptionError(where, `a whole number of points, ${bound}`, String(points));
 }

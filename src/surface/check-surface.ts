@@ -23,7 +23,7 @@ export function checkGrid({ alpha, beta }: Grid): void {
 }
 
 /**
- * Checks that θ* and directions are finite, long enough, and enough for a grid.
+ * Checks that θ* and directions are finite, long enough, and enough for a grid, and that none of those is zero.
  *
  * @throws {@link InvalidOptionError} or {@link InvalidDataError} naming the vector.
  */
@@ -39,7 +39,10 @@ export function checkDirections(
   }
   checkVector("directions.center", center, parameterCount);
   for (let k = 0; k < needed; k++) {
-    checkVector(`directions.vectors[${k}]`, vectors[k] as Float32Array, parameterCount);
+    const where = `directions.vectors[${k}]`;
+    checkVector(where, vectors[k] as Float32Array, parameterCount);
+    if (vectors[k]?.some((value) => value !== 0)) continue;
+    throw new InvalidOptionError(where, "a direction other than zero", "only zeros");
   }
 }
 

@@ -43,6 +43,7 @@ export function createGrid(options: GridOptions): Grid {
     throw new InvalidOptionError("margin", "a finite number of at least 0", String(margin));
   }
   const counts = typeof points === "number" ? [points, points] : points;
+  checkSize(counts[0] as number, dimensions === 1 ? 1 : (counts[1] as number));
   const extents = pathExtents(coordinates, dimensions);
   const axes = extents.map((extent, axis) => {
     checkPoints(axis === 0 ? "points along alpha" : "points along beta", counts[axis] as number, 3);
@@ -53,7 +54,16 @@ export function createGrid(options: GridOptions): Grid {
   return { alpha: axes[0] as Float64Array, beta: axes[1] ?? Float64Array.of(0) };
 }
 
+/** Points of a grid at most (2048 × 2048): its values are held in memory. */
+const MOST_GRID_POINTS = 2 ** 22;
+
+function checkSize(alpha: number, beta: number): void {
+  if (!(alpha * beta > MOST_GRID_POINTS)) return;
+  throw new InvalidOptionError("points", `at most ${MOST_GRID_POINTS} in all`, `${alpha} × ${beta}`);
+}
+
 function gridFromRange({ alpha, beta }: GridRange): Grid {
+  checkSize(alpha.points, beta?.points ?? 1);
   return {
     alpha: axisFromRange("range along alpha", alpha),
     beta: beta === null ? Float64Array.of(0) : axisFromRange("range along beta", beta),

@@ -56,7 +56,7 @@ export function mixtureMap(
     throw new InvalidOptionError("form", `one of ${MIXTURE_FORMS.join(", ")}`, JSON.stringify(form));
   }
   checkModels(models, [modelsOf(form)], names);
-  if (modelsOf(form) === 3) assertPlane(models);
+  if (modelsOf(form) === 3) assertPlane(models, names);
   const { weights } = FORMS[form];
   return {
     form,
@@ -82,6 +82,13 @@ function mixInto(out: Float32Array, models: readonly Float32Array[], weights: re
   }
 }
 
-function assertPlane([first, ...others]: readonly Float32Array[]): void {
-  createSpan(others.map((theta) => theta.map((value, i) => value - first[i])));
+function assertPlane(models: readonly Float32Array[], names?: readonly string[]): void {
+  const [first, ...others] = models as [Float32Array, ...Float32Array[]];
+  try {
+    createSpan(others.map((theta) => theta.map((value, i) => value - first[i])));
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error;
+    const which = names?.join(", ") ?? `${models.length} models`;
+    throw new InvalidOptionError("models", "models that span a plane", `${which} on one line (collinear)`);
+  }
 }

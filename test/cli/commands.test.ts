@@ -271,6 +271,25 @@ describe("interpolate, line, surface --plane and weights", () => {
     expect(Object.keys(both.sets as object)).toEqual(["train", "test"]);
   });
 
+  test("surface --metric draws it instead of the loss, as the error with --error", () => {
+    const args = ["surface", run, "--data", dataModule, "--points", "3", "--format", "svg"];
+    const folder = out();
+    json(...args, "--metric", "acc", "--error", "--out", folder);
+    expect(readFileSync(join(folder, "pca.svg"), "utf8")).toContain("Error (%) at 3 × 3 points");
+    const { status, stderr } = cli(...args, "--error");
+    expect([status, stderr]).toEqual([2, expect.stringContaining("--error: expected --metric NAME")]);
+  });
+
+  test("plot --error and --accuracy decide for all figures, and not together", () => {
+    const copy = copyOfRun();
+    json("weights", copy, "--format", "svg");
+    json("plot", copy, "--format", "svg", "--accuracy");
+    expect(readFileSync(join(copy, "plot-weights-training.svg"), "utf8")).toContain("Accuracy");
+    json("plot", copy, "--format", "svg", "--error");
+    expect(readFileSync(join(copy, "plot-weights-training.svg"), "utf8")).not.toContain("Accuracy");
+    expect(cli("plot", copy, "--error", "--accuracy").status).toBe(2);
+  });
+
   test("weights --json has norms, distances and figures", () => {
     const { runs } = json("weights", run, "--out", out(), "--format", "svg") as {
       runs: { norm: number[]; distance: number[] }[];
@@ -302,6 +321,11 @@ describe("interpolate, line, surface --plane and weights", () => {
       "expected one run for --plane pca",
     ],
     ["seeds", ["line", run, "--data", dataModule, "--seeds", "a"], "expected integers such as 0,1,2 or 0..9"],
+    [
+      "no such metric",
+      ["interpolate", `${run}@0`, run, "--data", dataModule, "--metric", "mae"],
+      "--metric: expected one of acc, none",
+    ],
     ["no held-out set", ["line", run, "--data", join(fixtures, "typed-data.ts"), "--test"], "loadTestData()"],
     [
       "a plane of no directions",
@@ -321,7 +345,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
   const cases: [string, string[], RegExp][] = [
     ["no such run", ["inspect", "nowhere"], /nowhere.*expected/],
     ["no such command", ["inspct", run], /unknown command 'inspct'/],
-    ["no data module", ["surface", run], /required option '--data <module>'/],
+    ["no data module", ["surface", run], /--data: expected <module>, got none/],
     ["a module that is not there", ["surface", run, "--data", "nope.js"], /no such file/],
     ["a module without loadData", ["surface", run, "--data", join(fixtures, "no-data.js")], /loadData\(\)/],
     ["data that throw", ["surface", run, "--data", join(fixtures, "throwing-data.js")], /disk is on fire/],
@@ -346,7 +370,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     [
       "an output folder that is a file",
       ["plot", run, "--out", join(dataModule, "x")],
-      /a part of the path is a file/,
+      /--out .*expected a folder that can be written to.*is a file/,
     ],
     ["too few points", ["surface", run, "--data", dataModule, "--points", "1"], /--points/],
     ["an unknown backend", ["pca", run, "--backend", "abacus"], /abacus/],
@@ -356,7 +380,55 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
       ["pca", run, "--components", "1,9"],
       /components: expected numbers up to 5.* got 9/,
     ],
-    ["an unknown loss mode", ["surface", run, "--data", dataModule, "--loss", "best"], /--loss/],
+    [
+      "an unknown loss mode",
+      ["surface", run, "--data", dataModule, "--loss", "best"],
+      /--loss: expected one of model, logits, got "best"/,
+    ],
+    [
+      "data that are nothing",
+      ["surface", run, "--data", join(fixtures, "null-data.js")],
+      /data: .* got null/,
+    ],
+    [
+      "data that never come",
+      ["line", run, "--data", join(fixtures, "endless-data.js")],
+      /loadData\(\): expected data, got an error: its promise never settles/,
+    ],
+    [
+      "a metric that is not measured",
+      ["line", run, "--data", dataModule, "--metric", "f1"],
+      /--metric: expected one of loss, .*, or none, got "f1"/,
+    ],
+    ["more points than memory", ["surface", run, "--data", dataModule, "--points", "99999x99"], /at most/],
+    [
+      "a folder as directions",
+      ["surface", run, "--data", dataModule, "--plane", "custom", "--directions", fixtures],
+      /expected a file that can be read, got a folder/,
+    ],
+    [
+      "a seed where nothing is random",
+      ["surface", run, "--data", dataModule, "--seed", "3"],
+      /--seed: expected --plane random or another, got --plane pca/,
+    ],
+    [
+      "pictures where none are drawn",
+      ["surface", run, "--data", dataModule, "--out", "elsewhere"],
+      /--out: expected .*; draw the surface with: tfjs-landscape plot/,
+    ],
+    [
+      "components of a random plane",
+      ["surface", run, "--data", dataModule, "--plane", "random", "--components", "1,3"],
+      /--components: expected --plane pca, got --plane random/,
+    ],
+    ["a port that is none", ["watch", run, "--port", "99999"], /--port: expected .* at most 65535/],
+    ["watching a file", ["watch", dataModule], /expected a run directory/],
+    [
+      "a picture wider than any",
+      ["weights", run, "--width", "9000"],
+      /width: expected at most 8000 px, got 9000/,
+    ],
+    ["no value", ["pca", run, "--center"], /--center: expected a value, got none/],
   ];
   test.each(cases)("%s", (_title, args, pattern) => {
     const { status, stdout, stderr } = cli(...args);

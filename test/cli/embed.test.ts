@@ -95,6 +95,14 @@ describe("embed", () => {
     expect(stderr.match(/inner products of snapshots/g)?.length).toBe(1);
   });
 
+  test("none leaves a stage out, and no flag leaves centring to PHATE's own rule", () => {
+    const args = [first, second, "--out", newFolder(), "--format", "svg", "--knn", "3", "--t", "4"];
+    const { parameters, facts } = json(...args, "--n-pca", "none", "--n-landmark", "none", "--decay", "none");
+    expect(parameters).toMatchObject({ nPca: null, nLandmark: null, decay: null, center: null });
+    expect(facts).toMatchObject({ landmarks: null });
+    expect(json(...args, "--n-pca", "4", "--no-center").parameters).toMatchObject({ nPca: 4, center: false });
+  });
+
   test("--data colours by the true loss", () => {
     const found = json(
       ...[first, "--method", "pca", "--data", dataModule, "--out", newFolder(), "--format", "svg"],
@@ -111,6 +119,8 @@ describe("embed", () => {
     ],
     [[first, "--perplexity", "5"], /perplexity: expected --method tsne, which takes it, got --method phate/],
     [[first, "--knn", "99"], /knn: expected an integer from 1 to 8, got 99/],
+    [[first, "--n-pca", "no"], /--n-pca: expected a number or none, got "no"/],
+    [[first, "--t", "0"], /--t: expected auto or an integer of at least 1, got "0"/],
     [[first, "--dimensions", "4"], /--dimensions: expected 2 or 3, got "4"/],
     [[first, "--log", "nothing", "--method", "pca"], /lossLog: expected a log of the runs \(loss, acc\)/],
   ])("bad input ends with 2 and one line: %#", (args, message) => {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
@@ -162,4 +162,24 @@ test("numbers of workers and seconds that cannot be are one line", () => {
     expect(status).toBe(2);
     expect(stderr).toContain(`${name}: expected`);
   }
+});
+
+test("compare takes --workers: equal numbers from one process and two, on both sets", () => {
+  const other = copyOfRun();
+  writeFileSync(
+    join(other, "run.json"),
+    readFileSync(join(other, "run.json"), "utf8").replace('"name": "tiny"', '"name": "twin"'),
+  );
+  const small = ["--points", "3", "--seeds", "0", "--range=-1:1:3", "--format", "csv", "--test"];
+  const compare = (count: string) => {
+    const args = ["--data", fixture("tiny-data.js"), ...small, "--engine", "tfjs", "--batch-size", "7"];
+    const { runs, distance } = json("compare", run, other, ...args, "--workers", count, "--out", newFolder());
+    return { runs, distance };
+  };
+  const one = compare("1");
+  expect(compare("2")).toEqual(one);
+  expect((one.runs as { scores: { set: string }[] }[])[0]?.scores.map(({ set }) => set)).toEqual([
+    "train",
+    "test",
+  ]);
 });

@@ -4,6 +4,7 @@ import { filterNorms } from "../../src/directions/filters.js";
 import { type Normalization, normalizeDirection } from "../../src/directions/normalize.js";
 import { InvalidDataError, InvalidOptionError } from "../../src/errors.js";
 import { createNormal } from "../../src/math/random.js";
+import type { Parameter } from "../../src/params/layout.js";
 import { expectAllClose } from "../support/allclose.js";
 import { makeLayout } from "../support/layout.js";
 
@@ -47,6 +48,43 @@ describe("normalizeDirection", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it("takes for a filter what the layer's type says: by hand, entry by entry", () => {
+    const [theta, d] = [normalVector(1), normalVector(2)];
+    const result = normalizeDirection(d, theta, layout, { ignore: [] });
+    /** Which filter an entry is of, from its coordinates. */
+    const filterOf: Record<string, (at: readonly number[]) => string> = {
+      "conv/kernel": ([, , , out]) => `${out}`,
+      "depthwise/kernel": ([, , channel, multiplier]) => `${channel} ${multiplier}`,
+      "transpose/kernel": ([, , out]) => `${out}`,
+      "embedding/embeddings": ([row]) => `${row}`,
+      "dense/kernel": ([, unit]) => `${unit}`,
+    };
+    for (const [name, which] of Object.entries(filterOf)) {
+      const { shape } = layout.parameters.find((parameter) => parameter.name === name) as Parameter;
+      const squares = new Map<string, { w: number; d: number }>();
+      const groups = Array.from(part(theta, name), (_, index) => {
+        let rest = index;
+        const at = shape.map(() => 0);
+        for (let axis = shape.length - 1; axis >= 0; axis--) {
+          at[axis] = rest % shape[axis];
+          rest = Math.floor(rest / shape[axis]);
+        }
+        return which(at);
+      });
+      groups.forEach((group, i) => {
+        const known = squares.get(group) ?? { w: 0, d: 0 };
+        known.w += part(theta, name)[i] ** 2;
+        known.d += part(d, name)[i] ** 2;
+        squares.set(group, known);
+      });
+      const expected = groups.map((group, i) => {
+        const { w, d: length } = squares.get(group) as { w: number; d: number };
+        return part(d, name)[i] * Math.sqrt(w / length);
+      });
+      expectAllClose(part(result, name), expected, { relative: 1e-6 });
+    }
   });
 
   it.each(["filter", "layer", "dfilter", "dlayer", "none"] as Normalization[])(

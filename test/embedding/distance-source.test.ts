@@ -36,6 +36,24 @@ test("odd dimensions, other points, and a matrix as a source", () => {
   ]);
 });
 
+test("distances of points to each other are those to a copy of them, to the last bit", () => {
+  for (const [count, dimension] of [
+    [30, 7],
+    [31, 16],
+    [34, 50],
+  ] as const) {
+    const walk = branchingWalk(count, dimension, 4);
+    const points = { ...walk, rows: walk.rows.map((value) => value + 1) };
+    for (const metric of ["euclidean", "cosine"] as const) {
+      const own = distanceMatrix(distancesFromRows(points, metric));
+      const others = distanceMatrix(distancesFromRows(points, metric, { ...points }));
+      // A point is at distance 0 of itself exactly; of its copy, cosine rounds.
+      for (let i = 0; i < count; i++) others[i * count + i] = 0;
+      expect(own).toEqual(others);
+    }
+  }
+});
+
 test("the Gram matrix gives the same distances, also after centring", async () => {
   const points = branchingWalk(30, 7, 3);
   for (const metric of ["euclidean", "cosine"] as const) {

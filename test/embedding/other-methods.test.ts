@@ -75,6 +75,44 @@ describe.each(methods)("%s", (_, embed) => {
   });
 });
 
+describe("UMAP's start", () => {
+  const points = groups(40);
+  const source = distancesFromRows(points, "euclidean");
+  const start = Float64Array.from({ length: 80 }, (_, p) => (p < 40 ? -3 : 3) + Math.sin(p));
+
+  test("is where points are before they move, scaled to a largest coordinate of 10", async () => {
+    // One sweep on a graph of this size moves points by a few units at most; random places would be anywhere.
+    const found = await umapEmbedding(source, { start, nEpochs: 1 });
+    const largest = Math.max(...start.map(Math.abs));
+    const distance = (from: Float64Array) =>
+      found.reduce((sum, value, p) => sum + Math.abs(value - (from[p] as number)), 0) / 80;
+    const scaled = start.map((value) => (10 * value) / largest);
+    expect(distance(scaled)).toBeLessThan(distance(await umapEmbedding(source, { nEpochs: 1 })) / 2);
+    expect(await umapEmbedding(source, { start: start.map((value) => value * 8), nEpochs: 1 })).toEqual(
+      found,
+    );
+  });
+
+  test("decides where groups lie, whatever the seed", async () => {
+    const side = (found: Float64Array, from: number) =>
+      found.slice(from, from + 40).reduce((sum, value, p) => sum + (p % 2 === 0 ? value : 0), 0);
+    for (const seed of [0, 1, 2, 3, 4]) {
+      const found = await umapEmbedding(source, { start, seed, nEpochs: 100 });
+      expect(side(found, 0)).toBeLessThan(side(found, 40));
+    }
+  });
+
+  test("of another size or with a number that is not finite is refused; all zeros leave random places", async () => {
+    await expect(umapEmbedding(source, { start: new Float64Array(3) })).rejects.toThrow(
+      "start: expected 40 × 2 numbers, got 3",
+    );
+    const bad = start.with(7, Number.NaN);
+    await expect(umapEmbedding(source, { start: bad })).rejects.toThrow("start[7]: expected a finite number");
+    const zeros = await umapEmbedding(source, { start: new Float64Array(80), nEpochs: 20 });
+    expect(zeros).toEqual(await umapEmbedding(source, { nEpochs: 20 }));
+  });
+});
+
 test("t-SNE does not depend on the scale of the distances", async () => {
   const first = await tsneEmbedding(distancesFromRows(circle(30), "euclidean"));
   const second = await tsneEmbedding(distancesFromRows(circle(30, 2 ** 20), "euclidean"));

@@ -12,7 +12,8 @@ import { type ZooCase, zoo } from "./model-zoo.js";
 let engines: EngineChoice[] = [];
 
 beforeAll(async () => {
-  engines = (await useTestBackend()) === "native" ? ["onnx", "tensorflow"] : ["onnx"];
+  engines =
+    (await useTestBackend()) === "native" ? ["onnx", "tensorflow", "tfjs-fused"] : ["onnx", "tfjs-fused"];
 });
 
 /** A θ away from the model's own, the same at each call; variances stay positive. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEngineEvaluator } from "../../src/engine/create-engine-evaluator.js";
@@ -9,10 +10,14 @@ import { createPlanePoint } from "../../src/surface/plane-point.js";
 import { useTestBackend } from "../support/backend.js";
 import { zoo } from "./model-zoo.js";
 
+/** What "auto" tries here. */
+let installed: EngineChoice[] = [];
+/** Every engine that can be asked for here. */
 let engines: EngineChoice[] = [];
 
 beforeAll(async () => {
-  engines = (await useTestBackend()) === "native" ? ["onnx", "tensorflow"] : ["onnx"];
+  installed = (await useTestBackend()) === "native" ? ["onnx", "tensorflow"] : ["onnx"];
+  engines = [...installed, "tfjs-fused"];
 });
 
 function made(name: string) {
@@ -44,15 +49,27 @@ describe("createEngineEvaluator", () => {
   it("measures engine and batch size once, and says what it chose", async () => {
     const { model, data } = made("lenet");
     const evaluator = await createEngineEvaluator(model, data);
-    expect(["tfjs", ...engines]).toContain(evaluator.engine.name);
+    expect(["tfjs", ...installed]).toContain(evaluator.engine.name);
     expect(evaluator.engine.batchSize).toBe(37);
     const { tfjs, ...graphs } = evaluator.measured;
-    expect(Object.keys(graphs).sort()).toEqual([...engines].sort());
+    expect(Object.keys(graphs).sort()).toEqual([...installed].sort());
     // The model's own ops are taken only where they are clearly faster than every graph.
     const best = Math.min(...Object.values(graphs));
     expect(evaluator.engine.name === "tfjs").toBe(tfjs < 0.75 * best);
     expect(evaluator.warnings).toEqual([]);
     evaluator.dispose();
+  });
+
+  it("takes all threads in ONNX Runtime, or as many as it is told, and the same again", async () => {
+    const { model, data } = made("mlp, relu");
+    const open = await createEngineEvaluator(model, data, { engine: "onnx" });
+    expect(open.engine.threads).toBe(availableParallelism());
+    const again = await createEngineEvaluator(model, data, { reuse: open.engine });
+    expect(again.engine).toEqual(open.engine);
+    expect(await again.evaluate(thetaOf(model))).toEqual(await open.evaluate(thetaOf(model)));
+    const told = await createEngineEvaluator(model, data, { engine: "onnx", threads: 3 });
+    expect(told.engine.threads).toBe(3);
+    for (const evaluator of [open, again, told]) evaluator.dispose();
   });
 
   it("leaves weights and tensors as they were, also when aborted", async () => {
@@ -146,7 +163,7 @@ describe("createEngineEvaluator", () => {
     const evaluator = await createEngineEvaluator(model, data);
     expect(evaluator.engine.name).toBe("tfjs");
     expect(evaluator.warnings.map(({ message }) => message).join()).toContain("does not agree");
-    expect(evaluator.warnings).toHaveLength(engines.length);
+    expect(evaluator.warnings).toHaveLength(installed.length);
     evaluator.dispose();
     await expect(createEngineEvaluator(model, data, { engine: "onnx" })).rejects.toThrow("does not agree");
   });
@@ -173,7 +190,7 @@ describe("createEngineEvaluator", () => {
   it("refuses options that cannot be used", async () => {
     const { model, data } = made("mlp, relu");
     await expect(createEngineEvaluator(model, data, { engine: "torch" as never })).rejects.toThrow(
-      'engine: expected one of auto, tfjs, onnx, tensorflow, got "torch"',
+      'engine: expected one of auto, tfjs, tfjs-fused, onnx, tensorflow, got "torch"',
     );
     await expect(createEngineEvaluator(model, data, { threads: 0 })).rejects.toThrow(
       "threads: expected a whole number of at least 1, got 0",

@@ -12,7 +12,10 @@ import { zoo } from "./model-zoo.js";
 let engines: EngineChoice[] = [];
 
 beforeAll(async () => {
-  engines = (await useTestBackend()) === "native" ? ["tfjs", "onnx", "tensorflow"] : ["tfjs", "onnx"];
+  engines =
+    (await useTestBackend()) === "native"
+      ? ["tfjs", "tfjs-fused", "onnx", "tensorflow"]
+      : ["tfjs", "tfjs-fused", "onnx"];
 });
 
 const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,19 +1,22 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { EXPORT_FORMATS } from "../../src/export/export-options.js";
 import { exportRun } from "../../src/export/export-run.js";
 import { createFileNamer } from "../../src/export/safe-name.js";
+import { functionEvaluator } from "../../src/model/function-evaluator.js";
+import { analyzeRuns } from "../../src/pipeline/analyze-runs.js";
 import { openRun } from "../../src/store/open-run.js";
 import { readSurface, writeSurface } from "../../src/store/surface-file.js";
 import { writeSnapshotFile } from "../../src/store/write-snapshot-file.js";
 import { bowl, sampleSurface, uniform } from "../report/sample-figures.js";
 import { sampleProvenance, sampleSnapshot, temporaryFolder } from "../store/sample-run.js";
+import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 import { parseGif } from "./gif-blocks.js";
-import { SIZE, writeSpiral, writeStoredResults } from "./stored-results.js";
+import { lossOf, SIZE, writeSpiral, writeStoredResults } from "./stored-results.js";
 
 const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
 
@@ -65,6 +68,18 @@ describe("exportRun", () => {
     expect(scales.length).toBe(3);
     expect(scales[0]).toMatch(/^[\w+/=]+$/);
     expect(new Set(scales).size).toBe(1);
+  });
+
+  test("an approximate PCA surface is drawn with the path, as the exact one is", async () => {
+    const directory = await temporaryFolder();
+    const run = await writeSpiral(directory, 8);
+    const evaluator = functionEvaluator(lossOf, SIZE);
+    const tools = { evaluator, linearAlgebra: plainLinearAlgebra };
+    await analyzeRuns([run], tools, { points: [9, 9], approximate: { budget: 1 } });
+    expect(readdirSync(join(directory, "surfaces"))).toEqual(["pca.approximate.arrow"]);
+    const { files, warnings } = await exportRun(run, { formats: ["svg", "gif"] });
+    expect(warnings).toEqual([]);
+    expect(files.map(({ file }) => basename(file)).sort()).toEqual(["plane-pca.gif", "plane-pca.svg"]);
   });
 
   test("tables hold the stored numbers, paths with the epoch of each point", async () => {

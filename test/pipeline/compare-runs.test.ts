@@ -67,6 +67,44 @@ function tableOf(figures: Awaited<ReturnType<typeof compareRuns>>["figures"]): T
 }
 
 describe("compareRuns", () => {
+  it("shows accuracies as errors, or as such", async () => {
+    const model = linearModel(2);
+    model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError", metrics: ["accuracy"] });
+    const runs = [
+      await runOf(
+        "a",
+        [
+          [0, 0, 0, 1],
+          [1, 0, 2, 1],
+          [2, 1, 2, 1],
+        ],
+        model,
+      ),
+      await runOf(
+        "b",
+        [
+          [0, 1, 0, 0],
+          [3, 1, 1, 1],
+          [3, 2, 1, 5],
+        ],
+        model,
+      ),
+    ];
+    const titles = async (accuracyAs?: "accuracy") => {
+      const asked = accuracyAs === undefined ? {} : { accuracyAs };
+      const { figures } = await compareRuns(runs, {
+        ...settings,
+        data: unitData(2),
+        directory: newFolder(),
+        ...asked,
+      });
+      const lines = figures.find(({ name }) => name === "lines")?.figure;
+      return lines?.kind === "chart" ? lines.panels.map(({ left }) => left.title) : [];
+    };
+    expect(await titles()).toEqual(["loss", "error"]);
+    expect(await titles("accuracy")).toEqual(["loss", "accuracy"]);
+  });
+
   it("gives the numbers that follow by hand from known weights", async () => {
     const runs = [await runOf("SGD", FIRST), await runOf("Adam", SECOND)];
     const testData = { xs: tf.tensor2d([2, 0, 0, 2], [2, 2]), ys: tf.zeros([2, 1]) };

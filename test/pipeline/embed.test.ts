@@ -293,6 +293,7 @@ describe("embed", () => {
       [runs, { force: true }],
       [runs, { seed: 1 }],
       [runs, { minDist: 0.2 }],
+      [runs, { init: "random" }],
       [runs, { knnDist: "cosine" }],
       [runs, { weights: "all" }],
       [runs, { lossLog: "val_loss" }],

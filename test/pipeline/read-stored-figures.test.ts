@@ -64,6 +64,21 @@ describe("readStoredFigures", () => {
       surface: ineffective.figure.kind === "trajectory" ? ineffective.figure.surface : null,
     });
 
+    // Accuracies on lines and errors in training curves, unless asked otherwise.
+    const shown = async (accuracyAs?: "error" | "accuracy") => {
+      const again = await readStoredFigures(run, "mine", accuracyAs);
+      return again.figures.flatMap(({ figure }) =>
+        figure.kind !== "chart"
+          ? []
+          : figure.panels.flatMap(({ left, right }) =>
+              [left, right].flatMap((axis) => (axis?.scale === "percent" ? [axis.title] : [])),
+            ),
+      );
+    };
+    expect(await shown()).toEqual(["accuracy", "accuracy", "error"]);
+    expect(await shown("error")).toEqual(["error", "error", "error"]);
+    expect(await shown("accuracy")).toEqual(["accuracy", "accuracy", "accuracy"]);
+
     const other = await train("second");
     mkdirSync(join(other.run.directory, "lines"));
     for (const name of readdirSync(join(run.directory, "lines"))) {

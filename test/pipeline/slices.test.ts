@@ -11,14 +11,16 @@ import { analyzeRuns } from "../../src/pipeline/analyze-runs.js";
 import { interpolateModels, sliceRandomLines } from "../../src/pipeline/line-stage.js";
 import { modelPoint, namesOfModels, openModelPoint } from "../../src/pipeline/model-point.js";
 import type { SlicePlane } from "../../src/pipeline/plane-points.js";
-import { evaluatePlane } from "../../src/pipeline/plane-stage.js";
+import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/pipeline/plane-stage.js";
 import { analyzeWeights } from "../../src/pipeline/weights-stage.js";
 import { createLineFigure } from "../../src/report/create-line-figure.js";
 import type { EvaluationSet } from "../../src/slices/line-slice.js";
 import { readDirections } from "../../src/store/directions-file.js";
+import { readHistograms } from "../../src/store/histograms-file.js";
 import { readLineSlice } from "../../src/store/line-file.js";
 import { openRun } from "../../src/store/open-run.js";
 import type { Run } from "../../src/store/run.js";
+import { readStepAngles } from "../../src/store/step-angles-file.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
@@ -89,6 +91,26 @@ describe("interpolateModels", () => {
     recalibrator.dispose();
     expect(written()).toBeGreaterThan(before);
     expect(recalibrated.curves[0].surface.loss[2]).not.toBe(slice.curves[0].surface.loss[2]);
+  });
+
+  it("refuses models of other layouts and weights that are not finite, and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const [first, ...rest] = runs[0].layout.parameters;
+    const layout = { ...runs[0].layout, digest: "other", parameters: [{ ...first, shape: [6, 2] }, ...rest] };
+    const foreign = { ...point, run: { ...runs[0], layout, directory: "elsewhere" } };
+    const broken = { ...point, name: "broken", theta: point.theta.with(7, Number.NaN) };
+    const directory = newFolder();
+    await expect(interpolateModels([point, foreign], sets, { directory })).rejects.toThrow(
+      /^elsewhere: .*kernel: expected \[3,4\].*got .*\[6,2\]/,
+    );
+    await expect(interpolateModels([point, broken], sets, { directory })).rejects.toThrow(
+      "broken, entry 7: expected finite weights, got NaN",
+    );
+    await expect(sliceRandomLines(broken, sets, { directory })).rejects.toThrow(
+      "entry 7: expected finite weights, got NaN",
+    );
+    await expect(evaluatePlane("random", [broken], sets, { directory })).rejects.toThrow("finite weights");
+    expect(existsSync(directory)).toBe(false);
   });
 
   it("refuses one model twice and writes nothing", async () => {
@@ -221,6 +243,19 @@ describe("evaluatePlane", () => {
     },
   );
 
+  it("ineffective-initial goes from the run's first weights, at (1, 0), to its last", async () => {
+    const [start, end] = [await modelPoint(runs[0], 0), await modelPoint(runs[0])];
+    const { surfaces } = await evaluatePlane("ineffective-initial", [end], sets.slice(0, 1), {
+      directory: newFolder(),
+      range: "0:1:2,0:1:2",
+    });
+    // Statistics stay those of the centre.
+    const { trainableCount } = runs[0].layout;
+    const mixed = end.theta.slice();
+    mixed.set(start.theta.subarray(0, trainableCount));
+    expect(surfaces[0].surface.loss[1]).toBeCloseTo((await sets[0].evaluator.evaluate(mixed)).loss, 5);
+  });
+
   it("takes the user's own directions, and computes again when they differ", async () => {
     const point = await modelPoint(runs[0]);
     const vector = (shift: number) => point.theta.map((_, i) => Math.sin(i + shift));
@@ -235,6 +270,79 @@ describe("evaluatePlane", () => {
     const [{ surface: other }] = (await evaluate(1)).surfaces;
     expect(other.loss[0]).toBe(surface.loss[0]);
     expect(other.loss[1]).not.toBe(surface.loss[1]);
+  });
+
+  it("says where the user's directions do not go through the model, and names the middle accordingly", async () => {
+    const [point, start] = [await modelPoint(runs[0]), await modelPoint(runs[0], 0)];
+    const vectors = [0, 2].map((shift) => point.theta.map((_, i) => Math.sin(i + shift)));
+    const directions = customDirections(point.theta, vectors);
+    const evaluate = (model: typeof point) =>
+      evaluatePlane("custom", [model], sets.slice(0, 1), {
+        directory: newFolder(),
+        directions,
+        range: "0:1:2,0:1:2",
+      });
+    const through = await evaluate(point);
+    expect(through.warnings.map(({ code }) => code)).not.toContain("other-center");
+    const beside = await evaluate(start);
+    expect(beside.warnings).toContainEqual({
+      code: "other-center",
+      message:
+        "the directions go through other weights than those of first at step 0: the plane is around those",
+    });
+    const labels = [through, beside].map(({ figure }) =>
+      figure.kind === "maps" ? [figure.title, figure.maps.length, figure.marks[0]?.label] : [],
+    );
+    expect(labels).toEqual([
+      ["first: a plane of given directions", 1, "first"],
+      ["given centre: a plane of given directions", 1, "given centre"],
+    ]);
+  });
+
+  it("refuses directions of zeros, on one line, of another length or too few, and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const vector = point.theta.map((_, i) => Math.sin(i));
+    const given = { ...customDirections(point.theta, [vector]), labels: ["x", "y"] };
+    const directory = newFolder();
+    const attempt = (vectors: Float32Array[], labels = given.labels) =>
+      evaluatePlane("custom", [point], sets, { directory, directions: { ...given, vectors, labels } });
+    await expect(attempt([vector, new Float32Array(vector.length)])).rejects.toThrow(
+      "direction 1: expected a finite vector other than zero",
+    );
+    await expect(attempt([vector, vector.map((value) => -3 * value)])).rejects.toThrow("collinear");
+    await expect(attempt([vector, vector.slice(1)])).rejects.toThrow("direction 1: expected");
+    await expect(attempt([vector, vector.with(1, Number.NaN)])).rejects.toThrow("finite numbers, got NaN");
+    await expect(attempt([vector], ["x"])).rejects.toThrow(
+      "directions: expected at least 2 for a plane, got 1",
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("draws a metric instead of the loss, an accuracy as the error if asked, over the path on its plane", async () => {
+    const point = await modelPoint(runs[0]);
+    const options = { directory: newFolder(), points: [3, 4] as const };
+    const figureOf = async (plane: SlicePlane, more: EvaluatePlaneOptions) => {
+      const { figure, surfaces } = await evaluatePlane(plane, [point], sets, { ...options, ...more });
+      if (figure.kind !== "maps") throw new Error(`a ${figure.kind}`);
+      return { figure, surface: surfaces[0].surface };
+    };
+    const { figure, surface } = await figureOf("random", { metric: "acc", accuracyAs: "error" });
+    expect(figure.maps.map(({ title, quantity }) => [title, quantity])).toEqual([
+      ["train", "error (%)"],
+      ["test", "error (%)"],
+      ["test − train", "error (%)"],
+    ]);
+    expect(figure.maps[0].surface.loss).toEqual(
+      Array.from(surface.metrics.acc, (value) => 100 * (1 - value)),
+    );
+    const path = await figureOf("ineffective-initial", { metric: "acc" });
+    expect(path.figure.maps[0].quantity).toBe("accuracy (%)");
+    expect(path.figure.path.length).toBe(4);
+    const directory = newFolder();
+    await expect(evaluatePlane("random", [point], sets, { directory, metric: "mae" })).rejects.toThrow(
+      'metric: expected one of acc, got "mae"',
+    );
+    expect(existsSync(directory)).toBe(false);
   });
 
   it("refuses a wrong number of models, an unknown plane, and missing directions", async () => {
@@ -267,10 +375,77 @@ describe("analyzeWeights", () => {
     await analyzeRuns(runs.slice(0, 1), tools, { points: 7 });
     const after = await analyzeWeights(runs.slice(0, 2));
     expect(after.statistics).toEqual(before.statistics);
-    expect(after.figures.map(({ name }) => name)).toContain("angles");
+    const titleOf = ({ figures }: typeof after) =>
+      figures.find(({ name }) => name === "angles")?.figure.title;
+    expect(titleOf(after)).toBe("What the path does: first");
+    expect(titleOf(await analyzeWeights(runs.slice(0, 1)))).toBe("What the path does");
     expect(Array.from(after.angles[0]?.degrees ?? []).every((angle) => angle >= 0 && angle <= 180)).toBe(
       true,
     );
     await expect(analyzeWeights([])).rejects.toThrow("runs: expected at least one run, got none");
+  });
+
+  it("stores histograms and angles with their provenance, and leaves up-to-date files alone", async () => {
+    const directory = newFolder();
+    const { histograms, angles } = await analyzeWeights(runs.slice(0, 2), { directory });
+    const [file, other] = [
+      join(directory, "weights/histogram.arrow"),
+      join(runs[0].directory, "weights/angles.arrow"),
+    ];
+    expect(await readHistograms(file)).toEqual(histograms);
+    expect(histograms?.histograms.map(({ name }) => name)).toEqual(["first", "second"]);
+    expect(histograms?.weights).toBe(3 * 4 + 4 * 2);
+    expect(await readStepAngles(other)).toEqual(angles[0]);
+    const written = () => [file, other].map((path) => statSync(path).mtimeMs);
+    const before = written();
+    await analyzeWeights(runs.slice(0, 2), { directory });
+    expect(written()).toEqual(before);
+    await analyzeWeights(runs.slice(1, 3), { directory });
+    expect(written()[0]).toBeGreaterThan(before[0]);
+  });
+
+  it("draws no slope of a surface of two points a side", async () => {
+    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
+    await analyzeRuns([runs[3]], tools, { range: "-1:1:2,-1:1:2" });
+    const { angles, figures } = await analyzeWeights([runs[3]]);
+    expect(angles).toEqual([null]);
+    expect(figures.map(({ name }) => name)).not.toContain("angles");
+  });
+
+  it("says which runs a histogram leaves out, and keeps names apart", async () => {
+    const other = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    other.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    const trained = [];
+    for (const [network, rate] of [
+      [other, 0.1],
+      [tinyModel(tf.train.sgd(Number.NaN)), 1],
+    ] as const) {
+      const directory = newFolder();
+      const callbacks = [trajectoryCallback({ directory, name: rate === 1 ? "broken" : "first" })];
+      await network.fit(data.xs, data.ys, { epochs: 1, verbose: 0, callbacks });
+      trained.push(await openRun(directory));
+    }
+    const { figures, histograms, warnings, statistics } = await analyzeWeights([
+      runs[0],
+      ...trained,
+      runs[0],
+    ]);
+    expect(histograms?.histograms.map(({ name }) => name)).toEqual(["first (1)"]);
+    expect(warnings).toEqual(
+      [
+        "first (2) is not in the histogram: its weights have another layout than those of first (1)",
+        "broken is not in the histogram: its final weights are not all finite",
+        "first (3) is not in the histogram: its final weights are those of first (1)",
+      ].map((message) => ({ code: "not-in-histogram", message })),
+    );
+    expect(statistics[2].norm[1]).toBeNaN();
+    const norms = figures.find(({ name }) => name === "norms")?.figure;
+    expect(norms?.kind === "chart" && norms.panels[0].series.map(({ name }) => name)).toEqual([
+      "first (1)",
+      "first (2)",
+      "broken",
+      "first (3)",
+    ]);
+    expect((await analyzeWeights([trained[1]])).histograms).toBeNull();
   });
 });

@@ -200,6 +200,62 @@ describe("charts", () => {
     );
   });
 
+  it("training: curves are what was logged, each under its own key", () => {
+    const [loss] = createTrainingFigure([{ name: "SGD", snapshots }]).panels;
+    const [training, validation] = loss?.series ?? [];
+    expect(training?.x).toEqual([1, 2, 3, 4, 5]);
+    expect(training?.y).toEqual([2, 1, 2 / 3, 0.5, 0.4]);
+    expect(validation?.y).toEqual([3, 1.5, 1, 0.75, 0.6]);
+  });
+
+  it("training: accuracies of several outputs are told apart", () => {
+    const logs = { a_acc: 0.5, b_acc: 0.25, b_loss: 3 };
+    const one = snapshots.slice(0, 1).map((snapshot) => ({ ...snapshot, logs }));
+    const { panels } = createTrainingFigure([{ name: "SGD", snapshots: one }]);
+    expect(panels.map(({ title, series }) => [title, series[0]?.y[0]])).toEqual([
+      ["Error, a", 0.5],
+      ["Error, b", 0.75],
+      ["B_loss", 3],
+    ]);
+  });
+
+  it("norms: each panel has its own quantity, by epoch and by iteration", () => {
+    const { panels } = figures.norms as ReturnType<typeof createNormsFigure>;
+    const facts = panels.map(({ title, x, series, marks }) => [
+      title,
+      x.title,
+      series[0]?.x.slice(-1)[0],
+      series[0]?.y.slice(-1)[0],
+      marks[0]?.x,
+    ]);
+    expect(facts).toEqual([
+      ["Weight norm by epoch", "epoch", 5, 2, 4],
+      ["Weight norm by iteration", "iteration", 50, 2, 40],
+      ["Distance from the start", "epoch", 5, 3, 4],
+      ["Length of the path", "epoch", 5, 5, 4],
+      ["Norm of each layer by epoch", "epoch", 5, 2, 4],
+      ["Norm of each layer by iteration", "iteration", 50, 2, 40],
+      ["Filter norms of each layer by epoch", "epoch", 5, 2, 4],
+      ["Filter norms of each layer by iteration", "iteration", 50, 2, 40],
+    ]);
+    const [filters] = panels[7]?.series ?? [];
+    expect(filters?.name).toBe("conv1");
+    expect([filters?.band?.low[5], filters?.band?.high[5]]).toEqual([1, 3]);
+  });
+
+  it("angles: a value belongs to the epoch in which its step ends", () => {
+    const [degrees] = (figures.angles as ReturnType<typeof createAngleFigure>).panels;
+    expect(degrees?.series[0]?.x).toEqual([1, 2, 3, 4, 5]);
+    expect(degrees?.series[0]?.y).toEqual([5, 20, 80, 85, "NaN"]);
+  });
+
+  it("histogram: steps along the edges of the bins", () => {
+    const [panel] = (figures.histogram as ReturnType<typeof createHistogramFigure>).panels;
+    const x = panel?.series[0]?.x.map((value) => Math.round(10 * value) / 10);
+    expect(x).toEqual([-1, -0.6, -0.6, -0.2, -0.2, 0.2, 0.2, 0.6, 0.6, 1]);
+    expect(panel?.series[0]?.y).toEqual([0, 0, 1, 1, 2, 2, 1, 1, 0, 0]);
+  });
+
   it("hold hostile names as text", () => {
     const svg = draw(
       createTrainingFigure([
@@ -244,6 +300,13 @@ describe("createMapsFigure", () => {
       ["test − train", "difference"],
     ]);
     expect(maps[0]?.scale).toEqual(maps[1]?.scale);
+    // The levels reach over both sets: the test loss is the highest, at α = 1.5.
+    const far = { ...test, loss: test.loss.map((value) => 40 * value) };
+    const wide = createMapsFigure({
+      ...input,
+      surfaces: [surfaces[0] as never, { set: "test", surface: far }],
+    });
+    expect(Math.max(...(wide.maps[0]?.scale.levels ?? []))).toBeGreaterThan(Math.max(...train.loss));
     const levels = maps[2]?.scale.levels ?? [];
     expect(levels.map((level) => -level + 0).reverse()).toEqual(levels.map((level) => level + 0));
     expect(maps[2]?.surface.loss[0]).toBeCloseTo(-0.125, 12);

@@ -58,6 +58,15 @@ describe("createEmbeddingFigure", () => {
       min: expect.closeTo(0.01, 9),
       max: 1,
     });
+    for (const [most, kind] of [
+      [2, "log"],
+      [1.5, "linear"],
+    ] as const) {
+      const loss = Float64Array.from({ length: 10 }, (_, i) => 1 + ((most - 1) * i) / 9);
+      const { scale } = createEmbeddingFigure(sampleEmbedding({ loss }));
+      expect(scale).toMatchObject({ kind, min: 1, max: most });
+      expect(scale?.ticks.length).toBeGreaterThan(2);
+    }
     expect(createEmbeddingFigure(sampleEmbedding(), { color: "step" }).scale).toMatchObject({
       title: "length of the step",
       kind: "linear",

@@ -167,6 +167,29 @@ test("no label of the axes is cut or lies on another, from any side and at any w
   );
 });
 
+test("the name of the height lies on no part of the box, from any side and at any width", () => {
+  const figure = sampleFigure(valley);
+  const scene = createSurfaceScene(figure, { steps: 16 });
+  const { width: w, depth: d, height: h } = scene.box;
+  const shares = Array.from({ length: 21 }, (_, k) => k / 20 - 0.5);
+  fc.assert(
+    fc.property(view, fc.integer({ min: 300, max: 1400 }), (from, width) => {
+      const { area, projection, names } = layoutSurface(figure, scene, { width, parts: "chart", view: from });
+      const { texts } = sceneFurniture(scene, projection, names, [area.x, area.x + area.width]);
+      const name = texts.find(({ text }) => text === names.z);
+      if (name === undefined) throw new Error("no name of the height");
+      const half = textWidth(name.text, name.size) / 2;
+      // The upper side of the box hides everything below it from above.
+      for (const s of shares)
+        for (const t of shares) {
+          const [x, y] = projection.toScreen([s * w, t * d, h / 2]);
+          if (Math.abs(x - name.x) < half) expect(y).toBeGreaterThan(name.y + name.size / 2);
+        }
+      expect(name.y - name.size / 2).toBeGreaterThanOrEqual(area.y);
+    }),
+  );
+});
+
 describe("options of the surface", () => {
   const figure = sampleFigure(valley);
   const rounded = (value: unknown): unknown =>

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createTrajectoryFigure } from "../../src/report/create-trajectory-figure.js";
+import { fidelityParagraphs } from "../../src/report/fidelity-paragraphs.js";
 import { decodeNumber, encodeNumber } from "../../src/report/json-number.js";
 import type { SnapshotInfo } from "../../src/store/run.js";
 import {
@@ -115,6 +116,22 @@ describe("createTrajectoryFigure", () => {
       "The plane holds 93 % of the start's squared distance from the end, and least at epoch 1: 50 %. " +
         "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, 2 in truth), in the median by 0.25.",
     ]);
+  });
+
+  test("says where a random walk would explain as much as the path", () => {
+    const shares = { explainedVarianceRatio: 0.5, randomWalkBaseline: 0.61 };
+    const [sentence] = fidelityParagraphs({
+      axes: [
+        { label: "PC 1", title: "PC 1", ...shares },
+        { label: "PC 2", title: "PC 2", explainedVarianceRatio: 0.1, randomWalkBaseline: 0.15 },
+      ],
+      paths: [],
+      progress: "epoch",
+      centerName: "the end",
+    });
+    expect(sentence).toBe(
+      "The two axes explain 60 % of the path's variance; those of a random walk with the same step lengths would explain 76 %, no less, so that these shares alone say nothing about training.",
+    );
   });
 
   test("counts snapshots without a finite loss instead of hiding them", () => {

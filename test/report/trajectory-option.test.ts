@@ -98,6 +98,10 @@ describe("layoutTrajectory", () => {
 test("refuses a size into which the picture does not fit", () => {
   const figure = sampleFigure(valley);
   expect(() => layoutTrajectory(figure, { width: 200 })).toThrow(/width: expected at least 280 px, got 200/);
+  expect(() => layoutTrajectory(figure, { width: 8001 })).toThrow(
+    /width: expected at most 8000 px, got 8001/,
+  );
+  expect(() => layoutTrajectory(figure, { height: 1e6 })).toThrow(/height: expected at most 8000 px/);
   expect(() => layoutTrajectory(figure, { height: 300 })).toThrow(
     /height: expected at least \d+ px for this figure, got 300/,
   );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { randomDirections } from "../../src/directions/random.js";
 import { functionEvaluator } from "../../src/model/function-evaluator.js";
 import { evaluateOnSets, surfaceDifference } from "../../src/slices/evaluate-sets.js";
 import { interpolateLine } from "../../src/slices/interpolate-line.js";
@@ -57,6 +58,28 @@ describe("interpolateLine", () => {
     ]);
   });
 
+  it("moves batch norm's statistics by default, over 41 points, so that both ends are the models", async () => {
+    const withState = makeLayout([
+      { name: "dense/kernel", shape: [2, 2] },
+      { name: "dense/bias", shape: [1] },
+      { name: "bn/moving_mean", shape: [1], role: "state", trainable: false },
+    ]);
+    const line = await interpolateLine(sets, withState, [a, b]);
+    expect([line.alpha.length, line.alpha[0], line.alpha[40], line.batchNorm]).toEqual([
+      41,
+      -0.5,
+      1.5,
+      "interpolate",
+    ]);
+    const { loss } = await sets[0].evaluator.evaluate(b);
+    expect(line.curves[0].surface.loss[line.alpha.indexOf(1)]).toBe(loss);
+    const kept = await interpolateLine(sets, withState, [a, b], { batchNorm: "keep" });
+    const mixed = Float32Array.of(...b.subarray(0, 5), a[5]);
+    expect(kept.curves[0].surface.loss[line.alpha.indexOf(1)]).toBe(
+      (await sets[0].evaluator.evaluate(mixed)).loss,
+    );
+  });
+
   it("refuses a range upside down, one model twice, sets of one name and sets of another size", async () => {
     const range = { from: 1.5, to: -0.5, points: 5 };
     await expect(interpolateLine(sets, layout, [a, b], { range })).rejects.toThrow(
@@ -98,6 +121,21 @@ describe("randomLines", () => {
     expect(new Set(lines.map((loss) => loss[10])).size).toBe(3);
   });
 
+  it("goes along the direction that it was asked for, from −1 to 1 with statistics kept by default", async () => {
+    const options = { normalize: "layer", ignore: [], oneDimensional: "reference" } as const;
+    const slice = await randomLines(sets, layout, a, { ...options, seeds: [3] });
+    expect([slice.alpha.length, slice.alpha[0], slice.alpha[50], slice.batchNorm]).toEqual([
+      51,
+      -1,
+      1,
+      "keep",
+    ]);
+    const [direction] = randomDirections(layout, a, { ...options, seed: 3, count: 1 }).vectors;
+    const end = await sets[0].evaluator.evaluate(a.map((value, i) => value + direction[i]));
+    expect(slice.curves[0].surface.loss[50]).toBe(end.loss);
+    expect(slice.axis).toBe("α along a random direction (layer normalization)");
+  });
+
   it("refuses no seed, and a seed twice", async () => {
     await expect(randomLines(sets, layout, a, { seeds: [] })).rejects.toThrow("at least one seed");
     await expect(randomLines(sets, layout, a, { seeds: [3, 3] })).rejects.toThrow(
@@ -125,6 +163,8 @@ describe("seedBand", () => {
     const sorted = [...values].sort((x, y) => x - y);
     expect([band.low[1], band.median[1], band.high[1]]).toEqual([sorted[0], sorted[2], sorted[4]]);
     expect(band.seeds).toBe(5);
+    const quartiles = seedBand(slice, "test", "acc");
+    expect([quartiles.low[1], quartiles.high[1]]).toEqual([sorted[1], sorted[3]]);
     expect(() => seedBand(slice, "validation")).toThrow('set: expected one of train, test, got "validation"');
     expect(() => seedBand(slice, "test", "mae")).toThrow('quantity: expected one of loss, acc, got "mae"');
     expect(() => seedBand(slice, "test", "loss", { quantiles: [0.8, 0.2] })).toThrow("quantiles");

@@ -41,6 +41,16 @@ describe("levelSetWidth", () => {
     });
   });
 
+  it("ends where the loss reaches the level, also if it falls again at once", () => {
+    const at = Float64Array.of(-2, -1, 0, 1, 2);
+    expect(levelSetWidth(at, Float64Array.of(0.5, 1, 0, 1, 0.5), 1)).toEqual({
+      width: 2,
+      left: -1,
+      right: 1,
+      isOpen: false,
+    });
+  });
+
   it("is a lower bound where the range ends first, ends at an infinite loss, and is NaN at a NaN", () => {
     const at = Float64Array.of(-1, 0, 1);
     expect(levelSetWidth(at, Float64Array.of(0.1, 0, inf), 1)).toEqual({
@@ -106,6 +116,9 @@ describe("epsilonSharpness", () => {
     expect(result.maximum).toBeCloseTo(1 + 4 * 0.25 + 1, 6);
     expect(result.sharpness).toBeCloseTo(100, 4);
     expect(result.at.map(Math.abs)).toEqual([0.5, 0.5]);
+    const byDefault = await epsilonSharpness(evaluator, directions);
+    expect([byDefault.epsilon, ...byDefault.halfWidths]).toEqual([1e-3, 1e-3, 1e-3]);
+    expect(byDefault.sharpness).toBeCloseTo((100 * (4e-6 + 4e-6)) / 2, 6);
   });
 
   it("widens the box by the coordinates of θ* in the subspace, and takes one direction too", async () => {

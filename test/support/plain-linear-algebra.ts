@@ -34,6 +34,10 @@ export const plainLinearAlgebra: LinearAlgebra = {
     }
     return out;
   },
+  async rowProducts(values, rows, columns) {
+    const factor = matrix(values, rows, columns);
+    return Float64Array.from(factor.mmul(factor.transpose()).to1DArray());
+  },
   async symmetricEigen(values, n) {
     const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix(values, n, n), {
       assumeSymmetric: true,

@@ -138,6 +138,10 @@ describe("evaluateSurface", () => {
     );
     const nan = [vectors[0] as Float32Array, Float32Array.of(0, Number.NaN, 0, 0)];
     await expect(attempt({ center, vectors: nan })).rejects.toThrow(InvalidDataError);
+    const zero = [vectors[0] as Float32Array, new Float32Array(4)];
+    await expect(attempt({ center, vectors: zero })).rejects.toThrow(
+      "directions.vectors[1]: expected a direction other than zero, got only zeros",
+    );
     const down = { alpha: Float64Array.of(1, 0), beta: grid.beta };
     await expect(attempt({ center, vectors }, down)).rejects.toThrow(InvalidOptionError);
     await expect(attempt({ center, vectors }, { ...grid, beta: new Float64Array(0) })).rejects.toThrow(

@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createLossEvaluator } from "../../src/model/create-loss-evaluator.js";
-import type { LossEvaluator } from "../../src/model/loss-evaluator.js";
-import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
-import type { Surface } from "../../src/surface/surface.js";
+import {
+  createLossEvaluator,
+  evaluateLine,
+  evaluateSurface,
+  type LossEvaluator,
+  type Surface,
+} from "../../src/index.js";
 import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../model/golden-models.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";

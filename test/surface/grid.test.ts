@@ -56,6 +56,15 @@ describe("createGrid around a path", () => {
     expect(Array.from(beta)).toEqual([-1.875, 0, 1.875, 3.75]);
   });
 
+  it("refuses more points than memory holds before it makes any", () => {
+    for (const points of [100_001, [4096, 1025] as const, [99_999_999_999, 3] as const]) {
+      expect(() => createGrid({ coordinates: [0, 0, 1, 1], points })).toThrow(/points.*: expected .*at most/);
+    }
+    const axis = { from: 0, to: 1, points: 4096 };
+    expect(() => createGrid({ range: { alpha: axis, beta: axis } })).toThrow("at most 4194304 in all");
+    expect(() => parseRange("0:1:99999999")).toThrow("at most 100000, got 99999999");
+  });
+
   it("has a margin of 0.2 and 21 points by default", () => {
     const { alpha } = createGrid({ coordinates: [-1, -1, 1, 1] });
     expect(alpha.length).toBe(21);

@@ -1,12 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createLossEvaluator } from "../../src/model/create-loss-evaluator.js";
-import { createRecalibrator } from "../../src/model/create-recalibrator.js";
-import type { LossEvaluator } from "../../src/model/loss-evaluator.js";
-import { layoutOfModel } from "../../src/params/layout-of-model.js";
-import { type BatchNormPolicyName, createBatchNormPolicy } from "../../src/surface/batch-norm-policy.js";
-import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
-import { type MixtureForm, mixtureMap } from "../../src/surface/mixture.js";
+import {
+  type BatchNormPolicyName,
+  createBatchNormPolicy,
+  createLossEvaluator,
+  createRecalibrator,
+  evaluateLine,
+  evaluateSurface,
+  type LossEvaluator,
+  layoutOfModel,
+  type MixtureForm,
+  mixtureMap,
+} from "../../src/index.js";
 import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../model/golden-models.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";

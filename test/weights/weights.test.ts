@@ -75,6 +75,14 @@ describe("weightHistograms", () => {
     expectAllClose(histograms[1].density.subarray(1, 9), new Float64Array(8).fill(0.5), { absolute: 1e-9 });
   });
 
+  it("counts trainable kernels alone, or the roles asked for", () => {
+    const models = [{ name: "a", theta: path[1] }];
+    expect(weightHistograms(layout, models).weights).toBe(6);
+    expect(weightHistograms(layout, models, { roles: ["kernel", "bias"] }).weights).toBe(7);
+    const { edges, histograms } = weightHistograms(layout, models, { bins: 1, roles: ["bias"] });
+    expect([...edges, ...histograms[0].density]).toEqual([-2, 2, 0.25]);
+  });
+
   it("holds 99.9 % by default, and refuses what cannot be", () => {
     const models = [{ name: "a", theta: theta(1) }];
     const { histograms } = weightHistograms(flat, models);

@@ -1,7 +1,7 @@
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { currentBackend } from "../current-backend.js";
 import { jsLinearAlgebra } from "./js-linear-algebra.js";
-import { singularValuesNative, symmetricEigenNative } from "./native-float64.js";
+import { rowProductsNative, singularValuesNative, symmetricEigenNative } from "./native-float64.js";
 import { createTensorLinearAlgebra, type GramPlan } from "./tensor-linear-algebra.js";
 
 /** The plan for each backend that multiplies faster than plain loops, by its name. */
@@ -10,7 +10,11 @@ const PLANS: Readonly<Record<string, GramPlan>> = {
   wasm: { chunkValues: 409_600, panelRows: 34, batch: 1 },
 };
 
-const NATIVE_DECOMPOSITIONS = { symmetricEigen: symmetricEigenNative, singularValues: singularValuesNative };
+const NATIVE_FLOAT64 = {
+  rowProducts: rowProductsNative,
+  symmetricEigen: symmetricEigenNative,
+  singularValues: singularValuesNative,
+};
 
 /**
  * Returns the linear algebra of the active TF.js backend: native TensorFlow, WebAssembly or, for any other,
@@ -20,5 +24,5 @@ export function createLinearAlgebra(): LinearAlgebra {
   const { name } = currentBackend();
   const plan = PLANS[name];
   if (plan === undefined) return jsLinearAlgebra;
-  return createTensorLinearAlgebra(name, plan, name === "native" ? NATIVE_DECOMPOSITIONS : undefined);
+  return createTensorLinearAlgebra(name, plan, name === "native" ? NATIVE_FLOAT64 : undefined);
 }

@@ -1,4 +1,5 @@
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { rowGram } from "../../math/row-gram.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
 /** Columns per tile: two rows of float32 and their partners stay in the processor's first cache. */
@@ -21,6 +22,9 @@ export const jsLinearAlgebra: LinearAlgebra = {
   },
   async multiply(a, b, rows, inner, columns) {
     return multiplyInFloat64(a, b, rows, inner, columns);
+  },
+  async rowProducts(matrix, rows, columns) {
+    return rowGram(matrix, rows, columns);
   },
   async symmetricEigen(matrix, n) {
     return symmetricEigenByQl(matrix, n);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { SymmetricEigen } from "../../math/linear-algebra.js";
+import { densityOf, rowGram } from "../../math/row-gram.js";
 import { checkFinite, singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
 /** The part of the native addon that runs TensorFlow operations of any type. */
@@ -28,6 +29,8 @@ interface OperationAttribute {
 const FLOAT64 = 2;
 /** Below this size the JavaScript decompositions take less than the call. */
 const NATIVE_FROM = 48;
+/** Below this share of entries that are not 0, loops that skip zeros take less (measured at n = 500…2000). */
+const DENSE_FROM = 0.1;
 /** Below this size singular values are found to full accuracy, not through A·Aᵀ. */
 const VALUES_ONLY_FROM = 200;
 
@@ -72,6 +75,22 @@ export function singularValuesNative(matrix: Float64Array, rows: number, columns
   });
   const floor = 16 * Number.EPSILON * squares[0];
   return squares.map((value) => (value > floor ? Math.sqrt(value) : 0));
+}
+
+/**
+ * Returns A·Aᵀ (rows, rows) by TensorFlow in float64; in JavaScript, skipping zeros, where most entries are 0.
+ *
+ * Cost, 2 cores, few zeros: 0.01 s for (500, 500), 0.2 s for (2000, 2000).
+ *
+ * @param matrix - (rows, columns), row-major.
+ */
+export function rowProductsNative(matrix: Float64Array, rows: number, columns: number): Float64Array {
+  const density = densityOf(matrix);
+  if (rows < NATIVE_FROM || density < DENSE_FROM) return rowGram(matrix, rows, columns, density);
+  const gram = withFloat64((ops) => ops.read(ops.gram(ops.upload(matrix, [rows, columns]), false)));
+  // The two triangles may differ in the last bit.
+  for (let i = 0; i < rows; i++) for (let j = 0; j < i; j++) gram[j * rows + i] = gram[i * rows + j];
+  return gram;
 }
 
 /** Operations on float64 tensors, each named by its number in the addon. */

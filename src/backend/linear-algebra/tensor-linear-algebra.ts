@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../errors.js";
 import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
+import { rowGram } from "../../math/row-gram.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
 
@@ -14,13 +15,18 @@ export interface GramPlan {
   readonly batch: number;
 }
 
-/** What decomposes float64 matrices. */
-export interface Decompositions {
+/** What multiplies and decomposes float64 matrices. */
+export interface Float64Algebra {
+  rowProducts(matrix: Float64Array, rows: number, columns: number): Float64Array;
   symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen;
   singularValues(matrix: Float64Array, rows: number, columns: number): Float64Array;
 }
 
-const IN_JS: Decompositions = { symmetricEigen: symmetricEigenByQl, singularValues: singularValuesInJs };
+const IN_JS: Float64Algebra = {
+  rowProducts: rowGram,
+  symmetricEigen: symmetricEigenByQl,
+  singularValues: singularValuesInJs,
+};
 
 /** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
 const MAX_CHUNK_COLUMNS = 4096;
@@ -32,13 +38,13 @@ const FEW_ROWS = 8;
  * Linear algebra through the TF.js backend that is active now: products in float32, sums of chunks in float64.
  *
  * @param name - Name of the result.
- * @param decompositions - Default float64 JavaScript: TF.js has none.
+ * @param float64 - Default JavaScript: TF.js has no such type.
  * @throws {@link BackendError}, when called, if another backend has become the active one.
  */
 export function createTensorLinearAlgebra(
   name: string,
   plan: GramPlan,
-  decompositions: Decompositions = IN_JS,
+  float64: Float64Algebra = IN_JS,
 ): LinearAlgebra {
   const backend = tf.getBackend();
   const checkBackend = () => {
@@ -56,13 +62,17 @@ export function createTensorLinearAlgebra(
       if (rows < FEW_ROWS) return multiplyInFloat64(a, b, rows, inner, columns);
       return multiplyInTensors(a, b, rows, inner, columns);
     },
+    async rowProducts(matrix, rows, columns) {
+      checkBackend();
+      return float64.rowProducts(matrix, rows, columns);
+    },
     async symmetricEigen(matrix, n) {
       checkBackend();
-      return decompositions.symmetricEigen(matrix, n);
+      return float64.symmetricEigen(matrix, n);
     },
     async singularValues(matrix, rows, columns) {
       checkBackend();
-      return decompositions.singularValues(matrix, rows, columns);
+      return float64.singularValues(matrix, rows, columns);
     },
   };
 }

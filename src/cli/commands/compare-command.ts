@@ -1,5 +1,11 @@
 import { type Command, Option } from "commander";
-import { evaluationOptions, normalizationOptions, planeOptions, subcommand } from "../command-options.js";
+import {
+  evaluationOptions,
+  normalizationOptions,
+  planeOptions,
+  subcommand,
+  workerOptions,
+} from "../command-options.js";
 import { createOutput } from "../output.js";
 import {
   parseCount,
@@ -13,7 +19,9 @@ import { compare } from "./compare.js";
 
 /** Adds `compare` to the program. */
 export function addCompare(program: Command): void {
-  const command = normalizationOptions(planeOptions(evaluationOptions(subcommand(program, "compare"))));
+  const command = normalizationOptions(
+    planeOptions(workerOptions(evaluationOptions(subcommand(program, "compare")))),
+  );
   command
     .description("runs against each other: one plane for all, planes side by side, sharpness, a table")
     .argument("<runs...>", "run directories, at least two")
@@ -24,6 +32,7 @@ export function addCompare(program: Command): void {
     .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))
     .option("--radius <alpha>", "distance at which the mean rise is read", parsePositive("--radius"))
     .option("--epsilon <size>", "box of the epsilon-sharpness (default: 0.05)", parsePositive("--epsilon"))
+    .option("--accuracy", "show accuracies instead of errors in the figures")
     .option("--out <dir>", "folder for results and pictures", "comparison")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html", "csv"]))
     .option("--title <text>", "title of the page (default: the names of the runs)")

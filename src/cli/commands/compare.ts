@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { LayersModel } from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
@@ -8,10 +7,13 @@ import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import type { AxisRange } from "../../surface/axis.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
+import { openEvaluator, prepareEvaluation } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import type { SliceCommandOptions } from "../slice-tools.js";
 import { startBackend } from "../start-backend.js";
 import type { PlaneCommandOptions } from "./pca.js";
@@ -19,7 +21,7 @@ import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `compare`. */
 export interface CompareCommandOptions
-  extends Omit<SliceCommandOptions, "batchNorm" | "workers" | "threads">,
+  extends Omit<SliceCommandOptions, "batchNorm">,
     PlaneCommandOptions,
     NormalizationCommandOptions {
   readonly points?: readonly [number, number];
@@ -29,6 +31,7 @@ export interface CompareCommandOptions
   readonly rise?: number;
   readonly radius?: number;
   readonly epsilon?: number;
+  readonly accuracy?: boolean;
   readonly out: string;
   readonly format?: readonly ReportFormat[];
   readonly title?: string;
@@ -45,6 +48,8 @@ export async function compare(
   if (directories.length < 2) throw new InvalidOptionError("runs", "at least 2 to compare", "1");
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
+  const folder = outputFolder(options.out, ".");
+  await prepareEvaluation(options, { files: [] });
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
@@ -54,16 +59,30 @@ export async function compare(
   const data = await loadEvaluationData(module, options.data);
   const testData =
     options.test === true ? await loadEvaluationData(module, options.data, "loadTestData") : undefined;
-  const folder = resolve(options.out);
   const { onProgress, stop } = analysisProgress(output);
-  const { center, components, weights, force, points, margin, loss, batchSize, engine } = options;
+  const { center, components, weights, force, points, margin, loss } = options;
   const { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
   const plane = { center, components, weights, force, points, margin };
-  const lines = { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional };
+  const lines = {
+    seeds,
+    range,
+    rise,
+    radius,
+    epsilon,
+    normalize,
+    ignore,
+    oneDimensional,
+    accuracyAs: accuracyFormOf(options),
+  };
   const comparison = await compareRuns(runs, {
-    ...defined({ ...plane, ...lines, loss, batchSize, engine, title, dataName: module.dataName, testData }),
+    ...defined({ ...plane, ...lines, loss, title, dataName: module.dataName, testData }),
     ...(given === null ? {} : { model: (): LayersModel => given }),
     data,
+    openEvaluator: (model, set, layout, name) =>
+      openEvaluator(model, set, module, layout, {
+        ...options,
+        dataExport: name === "test" ? "loadTestData" : "loadData",
+      }),
     directory: folder,
     onProgress,
   } satisfies CompareRunsOptions).finally(stop);

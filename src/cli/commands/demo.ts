@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
@@ -15,6 +15,7 @@ import { analysisProgress } from "../analysis-progress.js";
 import { type Images, loadMnist } from "../demo/mnist.js";
 import { type DemoTraining, trainDemo } from "../demo/train.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import { startBackend } from "../start-backend.js";
 
 /** Options of `demo`. */
@@ -34,7 +35,7 @@ const EVALUATION_IMAGES = 2000;
 /** `demo`: LeNet on MNIST with SGD and with Adam, each on its own plane and both on their joint one. */
 export async function demo(options: DemoCommandOptions, output: Output): Promise<void> {
   const started = Date.now();
-  const out = resolve(options.out);
+  const out = outputFolder(options.out, ".");
   if (options.overwrite !== true) await checkUnused(out);
   await startBackend(options.backend, output);
   const images = await loadMnist("train", Math.max(options.images, EVALUATION_IMAGES));

@@ -4,7 +4,7 @@ import { EMBEDDING_COLORS } from "../../report/embedding-figure.js";
 import { backendOption, pictureOptions, subcommand } from "../command-options.js";
 import { createOutput } from "../output.js";
 import { parseCount } from "../parse-arguments.js";
-import { embedCommand } from "./embed.js";
+import { type EmbedCommandOptions, embedCommand } from "./embed.js";
 
 /** Registers `embed RUN…`. */
 export function addEmbed(program: Command): void {
@@ -34,7 +34,7 @@ export function addEmbed(program: Command): void {
   // Without a default: both forms undefined leaves the choice to PHATE's own rule.
   command.setOptionValue("center", undefined);
   pictureOptions(methodOptions(command)).action((runs, options) =>
-    embedCommand(runs, options, createOutput(options.json)),
+    embedCommand(runs, withNulls(options), createOutput(options.json)),
   );
 }
 
@@ -65,6 +65,7 @@ function methodOptions(command: Command): Command {
     )
     .option("--min-dist <x>", "UMAP: least distance in the picture (default: 0.1)", parseNumber("--min-dist"))
     .option("--spread <x>", "UMAP: spread of the picture (default: 1)", parseNumber("--spread"))
+    .addOption(new Option("--init <places>", "UMAP: start (default: pca)").choices(["pca", "random"]))
     .option("--n-epochs <n>", "UMAP: sweeps (default: 500)", parseCount("--n-epochs"))
     .option("--perplexity <x>", "t-SNE: effective neighbours (default: 30)", parseNumber("--perplexity"))
     .option("--epsilon <x>", "t-SNE: learning rate (default: 10)", parseNumber("--epsilon"))
@@ -85,10 +86,25 @@ function parseNumber(name: string): (text: string) => number {
   };
 }
 
-function parseOrNone(name: string): (text: string) => number | null {
-  return (text) => (text === "none" ? null : parseNumber(name)(text));
+function parseOrNone(name: string): (text: string) => number | "none" {
+  return (text) => {
+    const value = Number(text);
+    if (text === "none") return text;
+    if (text.trim() !== "" && Number.isFinite(value)) return value;
+    throw new InvalidArgumentError(`${name}: expected a number or none, got "${text}".`);
+  };
+}
+
+/** "none" means null to the library; commander makes an empty text of a null that a parser returns. */
+function withNulls(options: EmbedCommandOptions): EmbedCommandOptions {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  const none = ["nPca", "decay", "nLandmark"].filter((name) => given[name] === "none");
+  return { ...options, ...Object.fromEntries(none.map((name) => [name, null])) };
 }
 
 function parseSteps(text: string): number | "auto" {
-  return text === "auto" ? "auto" : parseCount("--t")(text);
+  const value = Number(text);
+  if (text === "auto") return text;
+  if (text.trim() !== "" && Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError(`--t: expected auto or an integer of at least 1, got "${text}".`);
 }

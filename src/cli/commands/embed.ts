@@ -1,9 +1,7 @@
-import { resolve } from "node:path";
 import pick from "lodash/pick.js";
 import type { BackendChoice } from "../../backend/backend-info.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import type { EmbeddingMethod, RunsEmbedding } from "../../embedding/runs-embedding.js";
-import { InvalidOptionError } from "../../errors.js";
 import { toRows } from "../../json.js";
 import type { LossEvaluator } from "../../model/loss-evaluator.js";
 import { embed } from "../../pipeline/embed.js";
@@ -17,9 +15,11 @@ import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import type { Progress } from "../progress.js";
 import { openSliceTools, type PictureCommandOptions, writePictures } from "../slice-tools.js";
 import { startBackend } from "../start-backend.js";
+import { refuseStray } from "../stray-options.js";
 
 /** Options of `embed`. */
 export interface EmbedCommandOptions
@@ -79,7 +79,7 @@ async function embedRuns(
   output: Output,
 ): Promise<void> {
   const [first] = runs as [Run];
-  const folder = options.out === undefined ? first.directory : resolve(options.out);
+  const folder = outputFolder(options.out, first.directory);
   const linearAlgebra = createLinearAlgebra();
   const steps = createSteps(output);
   const nonFinite = options.dropNonFinite === true ? ("drop" as const) : ("error" as const);
@@ -139,13 +139,7 @@ function figuresOf(found: readonly RunsEmbedding[], options: EmbedCommandOptions
 function checkOwners(options: EmbedCommandOptions, methods: readonly EmbeddingMethod[]): void {
   for (const [owner, names] of Object.entries(METHOD_OPTIONS)) {
     if (methods.includes(owner as EmbeddingMethod)) continue;
-    const stray = names.find((name) => options[name] !== undefined);
-    if (stray === undefined) continue;
-    throw new InvalidOptionError(
-      stray,
-      `--method ${owner}, which takes it`,
-      `--method ${methods.join(", ")}`,
-    );
+    refuseStray(options, names, `--method ${owner}, which takes it`, `--method ${methods.join(", ")}`);
   }
 }
 

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { EXPORT_FORMATS, type ExportFormat } from "../../export/export-options.js";
 import { exportRun } from "../../export/export-run.js";
@@ -7,6 +6,7 @@ import { openRun } from "../../store/open-run.js";
 import { subcommand } from "../command-options.js";
 import { defined } from "../defined.js";
 import { createOutput, type Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import { parseCount, parsePositive } from "../parse-arguments.js";
 
 interface ExportCommandOptions {
@@ -56,7 +56,7 @@ async function exportCommand(
       theme,
       clip,
       what,
-      directory: out === undefined ? undefined : resolve(out),
+      directory: out === undefined ? undefined : outputFolder(out, "."),
     }),
   }).finally(() => run.close());
   output.warn([...run.warnings, ...warnings]);

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { condenseWarnings } from "../../condense-warnings.js";
 import {
   interpolateModels,
   interpolationName,
@@ -7,23 +7,26 @@ import {
   sliceRandomLines,
 } from "../../pipeline/line-stage.js";
 import { openModelPoint } from "../../pipeline/model-point.js";
-import type { AccuracyForm } from "../../report/chart-parts.js";
 import { createLineFigure } from "../../report/create-line-figure.js";
 import type { LineSlice } from "../../slices/line-slice.js";
 import { seedBand } from "../../slices/seed-band.js";
 import type { Run } from "../../store/run.js";
 import type { AxisRange } from "../../surface/axis.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import { interruptible } from "../interruption.js";
 import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
+  checkMetric,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
   type SliceTools,
   writePictures,
 } from "../slice-tools.js";
+import { lossRange } from "../surface-summary.js";
 import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `interpolate` and `line`. */
@@ -85,13 +88,14 @@ async function drawLines(
   output: Output,
   compute: (sets: SliceTools["sets"], common: CommonOptions) => Promise<LineSlice>,
 ): Promise<void> {
-  const folder = options.out === undefined ? run.directory : resolve(options.out);
+  const folder = outputFolder(options.out, run.directory);
   const files = [lineFile(folder, name)];
   const places = { train: { files, set: 0 }, test: { files, set: 1 } };
   await interruptible(output, async (signal) => {
     const tools = await openSliceTools(run, options, output, places, signal);
-    const bar = output.progress(title);
+    const bar = output.progress(`${title}, points`);
     try {
+      checkMetric(options.metric, tools);
       const { range, batchNorm, force, resume } = options;
       const slice = await compute(tools.sets, {
         ...defined({ range, batchNorm, force, resume, recalibrator: tools.recalibrator }),
@@ -115,8 +119,8 @@ async function report(
   tools: SliceTools,
   output: Output,
 ): Promise<void> {
-  output.warn(slice.warnings);
-  const accuracyAs: AccuracyForm = options.error === true ? "error" : "accuracy";
+  output.warn(condenseWarnings(slice.warnings));
+  const accuracyAs = accuracyFormOf(options);
   const metric = options.metric === "none" ? null : options.metric;
   const { title } = options;
   const figure = createLineFigure(slice, defined({ metric, accuracyAs, title, dataName: tools.dataName }));
@@ -142,9 +146,7 @@ async function report(
   for (const { name: set } of tools.sets) {
     const { median } = seedBand(slice, set);
     const finite = median.filter(Number.isFinite);
-    if (finite.length === 0) continue;
-    const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => value.toPrecision(4));
-    output.print(`${set}: loss from ${least} to ${most} at ${slice.alpha.length} points`);
+    if (finite.length > 0) output.print(`${set}: ${lossRange(finite)} at ${slice.alpha.length} points`);
   }
   const partial = slice.curves.map(({ surface }) => surface.partial).find((one) => one !== undefined);
   if (partial !== undefined) {

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import omit from "lodash/omit.js";
@@ -13,6 +13,7 @@ import { backendOption, normalizationOptions, subcommand } from "../command-opti
 import { defined } from "../defined.js";
 import { type DataModule, loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import { createOutput, type Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import { parseCount, parseSeeds } from "../parse-arguments.js";
 import { startBackend } from "../start-backend.js";
 
@@ -61,13 +62,14 @@ export function addJump(program: Command): void {
 /** `jump RUN`: the region around a model, sampled by jumping and retraining. */
 async function jump(reference: string, options: JumpCommandOptions, output: Output): Promise<void> {
   const point = await openModelPoint(reference);
+  const folder = outputFolder(options.out, defaultFolder(point));
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   const model = await modelAt(point, module, options.data);
   const bar = output.progress("jumps");
   const settings: JumpOptions = {
     ...omit(options, ["data", "out", "backend", "json"]),
-    directory: options.out === undefined ? defaultFolder(point) : resolve(options.out),
+    directory: folder,
     name: point.name,
     onProgress: (done, total) => bar.update(done, total),
   };

@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
 import { readStoredFigures } from "../../pipeline/read-stored-figures.js";
 import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
 import { openRun } from "../../store/open-run.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 
 /** Options of `plot`. */
 export interface PlotCommandOptions {
@@ -12,14 +13,16 @@ export interface PlotCommandOptions {
   readonly title?: string;
   readonly width?: number;
   readonly height?: number;
+  readonly error?: boolean;
+  readonly accuracy?: boolean;
 }
 
 /** `plot RUN`: draws again what `surface`, `line`, `interpolate` and `weights` stored in the run's directory. */
 export async function plot(directory: string, options: PlotCommandOptions, output: Output): Promise<void> {
   const run = await openRun(directory);
-  const { figures, warnings } = await readStoredFigures(run, options.title);
+  const out = outputFolder(options.out, run.directory);
+  const { figures, warnings } = await readStoredFigures(run, options.title, accuracyFormOf(options));
   output.warn(warnings);
-  const out = options.out === undefined ? run.directory : resolve(options.out);
   const { format: formats, width, height } = options;
   const files = await writeReport(out, figures, defined({ formats, width, height }));
   output.result({ files });

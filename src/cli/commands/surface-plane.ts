@@ -12,6 +12,7 @@ import { evaluatePlane } from "../../pipeline/plane-stage.js";
 import { surfaceFile } from "../../pipeline/result-files.js";
 import { readDirections } from "../../store/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import {
   type ApproximateCommandOptions,
   approximateOf,
@@ -21,12 +22,14 @@ import {
 import { defined } from "../defined.js";
 import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import {
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
   writePictures,
 } from "../slice-tools.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
@@ -49,8 +52,11 @@ export interface SurfacePlaneOptions
   readonly resume?: boolean;
   readonly seed?: number;
   readonly points?: readonly [number, number];
+  readonly margin?: number;
   readonly range?: string;
   readonly directions?: string;
+  readonly metric?: string;
+  readonly error?: boolean;
 }
 
 /** `surface RUN… --plane PLANE --data MODULE`: a slice through models, stored and drawn. */
@@ -60,20 +66,26 @@ export async function surfacePlane(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
+  refuseStray(options, ["margin"], "--plane pca without --test and --batch-norm", `--plane ${options.plane}`);
+  if (options.plane !== "pca")
+    refuseStray(options, ["center", "components", "weights"], "--plane pca", `--plane ${options.plane}`);
   const approximate = approximateOf(options);
+  if (options.error === true && options.metric === undefined) {
+    throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
+  }
   const models: ModelPoint[] = [];
   for (const reference of references) models.push(await openModelPoint(reference));
   const [first] = models;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const given = await readGiven(options);
-  const folder = options.out === undefined ? first.run.directory : resolve(options.out);
+  const folder = outputFolder(options.out, first.run.directory);
   const placeOf = (set: string) => {
     const exact = surfaceFile(folder, options.plane, set);
     return { files: [approximate === undefined ? exact : approximateFile(exact)] };
   };
   const places = { train: placeOf("train"), test: placeOf("test") };
   const tools = await openSliceTools(first.run, options, output, places, signal);
-  const bar = output.progress("loss surface");
+  const bar = output.progress("loss surface, points");
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
       options;
@@ -101,6 +113,8 @@ export async function surfacePlane(
         approximate,
         directions,
         path,
+        metric: options.metric,
+        accuracyAs: accuracyFormOf(options),
         recalibrator,
         dataName,
         directory: folder,

@@ -28,6 +28,7 @@ import {
 } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import { startBackend } from "../start-backend.js";
+import { refuseStray } from "../stray-options.js";
 import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
@@ -52,13 +53,19 @@ export async function surface(
   }: SurfaceCommandOptions & Omit<SurfacePlaneOptions, "plane"> & { readonly plane?: SlicePlane },
   output: Output,
 ): Promise<void> {
-  if (plane !== "pca" || options.test === true || options.batchNorm !== undefined) {
+  const isMap = options.test === true || options.metric !== undefined || options.error === true;
+  if (plane !== "pca" || isMap || options.batchNorm !== undefined) {
     return interruptible(output, (signal) => surfacePlane(references, { ...options, plane }, output, signal));
   }
   const [directory, ...others] = references;
   if (directory === undefined || others.length > 0) {
     throw new InvalidOptionError("runs", "one run for --plane pca", String(references.length));
   }
+  const has = "--plane pca";
+  const hint = `draw the surface with: tfjs-landscape plot ${directory}`;
+  refuseStray(options, ["directions"], "--plane custom", has);
+  refuseStray(options, ["seed", "normalize", "ignore", "oneDimensional"], "--plane random or another", has);
+  refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
   return interruptible(output, (signal) => surfaceOnPca(directory, options, output, signal));
 }
 

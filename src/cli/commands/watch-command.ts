@@ -10,7 +10,7 @@ export function addWatch(program: Command): void {
   subcommand(program, "watch")
     .description("show a run while another process trains it, on a page of this machine (Ctrl-C ends)")
     .argument("<run>", "run directory")
-    .option("--port <n>", "port on 127.0.0.1 (default: any that is free)", parseCount("--port", 0))
+    .option("--port <n>", "port on 127.0.0.1 (default: any that is free)", parseCount("--port", 0, 65_535))
     .action((run, options) => watch(run, options, createOutput(options.json)));
 }
 

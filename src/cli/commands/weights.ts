@@ -1,10 +1,11 @@
-import { resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.js";
 import { analyzeWeights } from "../../pipeline/weights-stage.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
+import { accuracyFormOf } from "../accuracy-form.js";
 import { defined } from "../defined.js";
 import type { Output } from "../output.js";
+import { outputFolder } from "../output-folder.js";
 import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `weights`. */
@@ -23,18 +24,18 @@ export async function weights(
   for (const directory of directories) runs.push(await openRun(directory));
   const [first] = runs;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
-  const bar = output.progress("weights");
-  const accuracyAs = options.accuracy === true ? "accuracy" : "error";
-  const { statistics, angles, figures } = await analyzeWeights(
+  const folder = outputFolder(options.out, first.directory);
+  const bar = output.progress("weights, snapshots");
+  const { statistics, angles, histograms, figures, warnings } = await analyzeWeights(
     runs,
     defined({
-      accuracyAs,
+      accuracyAs: accuracyFormOf(options),
+      directory: folder,
       force: options.force,
       onProgress: (done: number, total: number) => bar.update(done, total),
     }),
   ).finally(() => bar.stop());
-  output.warn(runs.flatMap((run) => run.warnings));
-  const folder = options.out === undefined ? first.directory : resolve(options.out);
+  output.warn([...runs.flatMap((run) => run.warnings), ...warnings]);
   const named = figures.map(({ name, figure }) => ({ name: `weights-${name}`, figure }));
   const title = options.title ?? runs.map(({ manifest }) => manifest.name).join(" and ");
   const files = await writePictures("weights", folder, named, { ...options, title }, output);
@@ -46,9 +47,10 @@ export async function weights(
       ...statistics[i],
       angles: angles[i] ?? null,
     })),
+    histograms,
     files,
   });
-  for (const [i, { manifest }] of runs.entries()) {
+  for (const [i, { manifest, directory }] of runs.entries()) {
     const last = (statistics[i]?.norm.length ?? 1) - 1;
     const at = (values: Float64Array | undefined) => (values?.[last] ?? Number.NaN).toPrecision(4);
     const { norm, distance, pathLength } = statistics[i] ?? {};
@@ -57,7 +59,7 @@ export async function weights(
     );
     if (angles[i] === null) {
       output.note(
-        `${manifest.name}: no stored PCA surface, so no angles; compute it with: tfjs-landscape surface`,
+        `${manifest.name}: no PCA surface of 3 x 3 points or more is stored, so no angles; compute it with: tfjs-landscape surface ${directory} --data MODULE`,
       );
     }
   }

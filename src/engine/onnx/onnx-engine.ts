@@ -9,9 +9,10 @@ import { inLayout } from "./weight-layouts.js";
 /**
  * Creates the engine that runs graphs in ONNX Runtime on the CPU.
  *
- * The weights are initializers, and every point gets a session of its own: ONNX Runtime then lays them out
- * for its blocked convolutions, which takes a few milliseconds and makes a point about twice as fast as
- * weights that are inputs.
+ * Where there are convolutions, the weights are initializers, and every point gets a session of its own: ONNX
+ * Runtime then lays them out for its blocked convolutions, which takes a few milliseconds and makes a point about
+ * twice as fast as weights that are inputs. Products gain nothing from that: without convolutions the weights are
+ * inputs of one session.
  */
 export function createOnnxEngine(runtime: OnnxRuntime, threads: number): GraphEngine {
   const version = runtime.env.versions?.node ?? runtime.env.versions?.common ?? "unknown";
@@ -34,14 +35,20 @@ function createProgram(runtime: OnnxRuntime, threads: number, graph: Graph): Gra
     logSeverityLevel: 3,
   };
   let session: OrtSession | undefined;
+  let fed: Readonly<Record<string, OrtTensor>> = {};
   const turned = new WeakMap<Float32Array, Float32Array>();
   const run = async (feeds: Readonly<Record<string, OrtTensor>>): Promise<Float32Array> => {
-    const outputs = await (session as OrtSession).run(feeds);
+    const outputs = await (session as OrtSession).run({ ...feeds, ...fed });
     return (outputs[ONNX_OUTPUT] as OrtTensor).data;
   };
   return {
     cut: (data, batchSize) => cutFeeds(runtime, program, data, batchSize, turned, run),
     async setWeights(weights) {
+      if (program.feedsWeights) {
+        session ??= await runtime.InferenceSession.create(program.model, options);
+        fed = weightFeeds(runtime, graph, program, weights);
+        return;
+      }
       const model = modelWithWeights(graph, program, weights);
       const fresh = await runtime.InferenceSession.create(model, options);
       await session?.release();
@@ -51,20 +58,32 @@ function createProgram(runtime: OnnxRuntime, threads: number, graph: Graph): Gra
       // Releasing runs at once; its promise tells nothing more.
       void session?.release();
       session = undefined;
+      fed = {};
     },
   };
 }
 
-function modelWithWeights(
-  graph: Graph,
-  { model, slots }: OnnxProgram,
-  values: readonly Float32Array[],
-): Uint8Array {
-  const tensors = slots.map(({ name, weight, layout, dims }) => {
+/** The weights of a point in the layouts of the model. */
+function weightTensors(graph: Graph, { slots }: OnnxProgram, values: readonly Float32Array[]) {
+  return slots.map(({ name, weight, layout, dims }) => {
     const { shape } = graph.weights[weight] as Graph["weights"][0];
     return { name, dims, data: inLayout(values[weight] as Float32Array, shape, layout) };
   });
-  const weights = encodeOnnxInitializers(tensors);
+}
+
+function weightFeeds(
+  { Tensor }: OnnxRuntime,
+  graph: Graph,
+  program: OnnxProgram,
+  values: readonly Float32Array[],
+): Readonly<Record<string, OrtTensor>> {
+  const tensors = weightTensors(graph, program, values);
+  return Object.fromEntries(tensors.map(({ name, dims, data }) => [name, new Tensor("float32", data, dims)]));
+}
+
+function modelWithWeights(graph: Graph, program: OnnxProgram, values: readonly Float32Array[]): Uint8Array {
+  const { model } = program;
+  const weights = encodeOnnxInitializers(weightTensors(graph, program, values));
   const whole = new Uint8Array(model.length + weights.length);
   whole.set(model);
   whole.set(weights, model.length);

@@ -21,8 +21,9 @@ import { createOnnxWriter, type ImageOrder, type OnnxWriter, type WeightSlot } f
 export interface OnnxProgram {
   /** The model's binary form without the weights. */
   readonly model: Uint8Array;
-  /** The weights to be put behind it. */
   readonly slots: readonly WeightSlot[];
+  /** Whether the weights are inputs, to be fed at each run, or initializers, to be put behind the model. */
+  readonly feedsWeights: boolean;
   /** Inputs that are images have their channels first. */
   readonly inputs: readonly { readonly name: string; readonly order: ImageOrder }[];
 }
@@ -46,8 +47,11 @@ export function onnxProgram(graph: Graph): OnnxProgram {
   const node = graph.nodes[output as ValueId] as GraphNode;
   const dims: (number | "N")[] = node.op === "pack" ? [...node.shape] : ["N", ...node.shape];
   const outputs = [{ name: ONNX_OUTPUT, dims }];
-  const model = encodeOnnxModel({ nodes, inputs: writer.inputs, outputs, initializers: writer.constants });
-  return { model, slots: writer.slots, inputs };
+  const { slots, constants } = writer;
+  const feedsWeights = !graph.nodes.some(({ op }) => op === "conv2d" || op === "depthwiseConv2d");
+  const ports = feedsWeights ? [...writer.inputs, ...slots] : writer.inputs;
+  const model = encodeOnnxModel({ nodes, inputs: ports, outputs, initializers: constants });
+  return { model, slots, feedsWeights, inputs };
 }
 
 function declareInput(writer: OnnxWriter, { name, shape }: GraphNode & { op: "input" }, id: ValueId) {

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { activeFacts, activeNativePackage } from "../../backend/current-backend.js";
 import { findPackageFolder } from "../../backend/native-package.js";
+import { tensorFlowThreads } from "../../backend/tensorflow-threads.js";
 import { BackendError } from "../../errors.js";
-import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
+import type { GraphEngine, GraphProgram } from "../graph-program.js";
 import type { Graph, GraphWeight } from "../plan/graph.js";
-import { type TfProgram, tfProgram } from "./tf-program.js";
+import { cutTensors } from "../tensor-batches.js";
+import { tfProgram } from "./tf-program.js";
 
 /** A loaded SavedModel of tfjs-node. */
 interface SavedModel {
@@ -42,7 +44,7 @@ export function createTfEngine(): GraphEngine {
   return {
     name: "tensorflow",
     backend: library ?? `${activeNativePackage()} ${version}`,
-    threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? 0) || 0,
+    threads: tensorFlowThreads(),
     compile: createProgram,
   };
 }
@@ -94,42 +96,4 @@ async function createProgram(graph: Graph): Promise<GraphProgram> {
       model.dispose();
     },
   };
-}
-
-function cutTensors(
-  { columns, variables: names }: TfProgram,
-  data: DataColumns,
-  batchSize: number,
-  run: (inputs: Readonly<Record<string, tf.Tensor>>) => Float32Array,
-): ProgramBatches {
-  const used = data.columns.filter(({ name }) => columns.includes(name));
-  const count = Math.ceil(data.samples / batchSize);
-  const samplesOf = (batch: number) => Math.min(batchSize, data.samples - batch * batchSize);
-  let batches = Array.from({ length: count }, (_, batch) =>
-    Object.fromEntries(
-      used.map((column) => [column.name, rowsTensor(column, batch * batchSize, samplesOf(batch))]),
-    ),
-  );
-  return {
-    count,
-    samplesOf,
-    async run(batch, variables = {}) {
-      const numbers = Object.fromEntries(names.map((name) => [name, tf.scalar(variables[name] as number)]));
-      try {
-        return run({ ...batches[batch], ...numbers });
-      } finally {
-        tf.dispose(numbers);
-      }
-    },
-    dispose() {
-      tf.dispose(batches);
-      batches = [];
-    },
-  };
-}
-
-/** A copy: the backend would keep the whole array that a view is of. */
-function rowsTensor({ shape, values }: DataColumn, start: number, samples: number): tf.Tensor {
-  const size = shape.reduce((product, length) => product * length, 1);
-  return tf.tensor(values.slice(start * size, (start + samples) * size), [samples, ...shape], "float32");
 }

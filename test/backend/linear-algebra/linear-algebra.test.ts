@@ -132,6 +132,31 @@ describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("multiplies float64 rows with each other, few zeros or many", async () => {
+    for (const [rows, columns] of [
+      [5, 9],
+      [61, 130],
+    ] as const) {
+      for (const kept of [1, 0.3, 0.05]) {
+        const keep = values(rows * columns, 8);
+        const matrix = Float64Array.from(values(rows * columns, 7), (value, at) =>
+          (keep[at] + 1) / 2 < kept ? value : 0,
+        );
+        const copy = matrix.slice();
+        const products = await algebra().rowProducts(matrix, rows, columns);
+        const transposed = matrix.map((_, at) => matrix[(at % rows) * columns + Math.floor(at / rows)]);
+        expectClose(products, naiveProduct(matrix, transposed, rows, columns, rows), {
+          absolute: 1e-12,
+          relative: 0,
+        });
+        for (let i = 0; i < rows; i++) {
+          for (let j = 0; j < i; j++) expect(products[i * rows + j]).toBe(products[j * rows + i]);
+        }
+        expect(matrix).toEqual(copy);
+      }
+    }
+  });
+
   it("adds the products of several blocks", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -1,27 +1,25 @@
-/** A product of rows with themselves, and how it was found. */
-export interface RowGram {
-  /** V·Vᵀ (n, n), both triangles. */
-  readonly gram: Float64Array;
-  /** Share of entries of V that are not 0, which decides between the dense and the sparse loop. */
-  readonly density: number;
+/** From this share of non-zero entries on the blocked dense loop is faster (measured at n = 500…2000). */
+const denseFrom = 0.4;
+
+/** Returns the share of entries that are not 0. */
+export function densityOf(values: Float64Array): number {
+  let entries = 0;
+  for (const value of values) if (value !== 0) entries++;
+  return entries / values.length;
 }
 
-/** Above this share of non-zero entries the blocked dense loop is faster (measured at n = 500…2000). */
-const sparseBelow = 0.4;
-
 /**
- * Returns V·Vᵀ in float64 for a dense row-major V (n, m).
+ * Returns V·Vᵀ (n, n) in float64 JavaScript for a dense row-major V (n, m).
  *
- * Equal rows give bit-equal entries, so distances from the result are exactly 0 between duplicates.
- * Cost: n²·m/2 multiply-adds dense, about density² of that where V has many zeros.
+ * Equal rows give bit-equal entries. Cost: n²·m/2 multiply-adds dense, about density² of that where V has many
+ * zeros.
+ *
+ * @param density - of V; it decides between the dense and the sparse loop.
  */
-export function rowGram(v: Float64Array, n: number, m: number): RowGram {
-  let entries = 0;
-  for (const value of v) if (value !== 0) entries++;
-  const density = entries / v.length;
-  const gram = density < sparseBelow ? sparseGram(v, n, m, entries) : denseGram(v, n, m);
+export function rowGram(v: Float64Array, n: number, m: number, density = densityOf(v)): Float64Array {
+  const gram = density < denseFrom ? sparseGram(v, n, m, Math.round(density * v.length)) : denseGram(v, n, m);
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) gram[j * n + i] = gram[i * n + j];
-  return { gram, density };
+  return gram;
 }
 
 /** Lower triangle, three rows by three rows in registers, over column blocks that fit the first cache. */

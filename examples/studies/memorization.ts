@@ -148,6 +148,8 @@ for (const { name, train, epochs } of optima) {
 // apart they are.
 const joint = await embed(all, { method: "pca", ...testLoss?.source, directory: join(out, "test-loss") });
 const title = "both: PCA, test loss";
+const [first] = joint.facts.explainedVarianceRatio as readonly number[];
+lines.push(`both, pca: the first axis holds ${(100 * (first as number)).toFixed(1)} % of the variance`);
 figures.push({ name: "both-pca-test-loss", figure: createEmbeddingFigure(joint, { title }) });
 
 mkdirSync(out, { recursive: true });

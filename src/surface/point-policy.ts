@@ -35,7 +35,7 @@ export function createUndefinedCount(): UndefinedCount {
       if (total === 0) return [];
       const named = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
       const parts = named.map(([name, count]) => `${name} (${count})`);
-      const message = `a variance is negative at ${total} of ${points} points, whose loss is NaN: ${parts.join(", ")}`;
+      const message = `a variance is negative at ${total} of ${points} points, whose loss is NaN: ${parts.join(", ")}; batch norm "recalibrate" has a loss there`;
       return [{ code: "negative-variance", message }];
     },
   };

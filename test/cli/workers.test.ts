@@ -80,6 +80,24 @@ test("--max-points stops early, the same command goes on, and other data are ref
   expect((whole.loss as number[][]).flat().every(Number.isFinite)).toBe(true);
 });
 
+test("--batch-norm recalibrate gives the same with workers, which recalibrate themselves, as without", () => {
+  const given = ["--plane", "random", "--batch-norm", "recalibrate", "--points", "4x3", "--format", "svg"];
+  const engine = ["--engine", "tfjs", "--batch-size", "7", "--threads", "1"];
+  const surface = (...more: string[]) => {
+    const result = json(
+      "surface",
+      copyOfRun(),
+      "--data",
+      fixture("tiny-data.js"),
+      ...given,
+      ...engine,
+      ...more,
+    );
+    return { loss: result.loss, metrics: result.metrics, center: result.center };
+  };
+  expect(surface("--workers", "2")).toEqual(surface());
+});
+
 test("lines: --max-points stops early, --resume goes on with workers to the same values, other seeds are refused", () => {
   const copy = copyOfRun();
   const common = [

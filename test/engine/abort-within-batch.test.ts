@@ -14,6 +14,7 @@ import { portsOf } from "../../src/model/model-ports.js";
 import { openSamples } from "../../src/model/open-samples.js";
 import { bindModel } from "../../src/params/bound-weights.js";
 import { layoutOfModel } from "../../src/params/layout-of-model.js";
+import { abortedAt, type BatchWatch } from "../support/aborted-at.js";
 import { useTestBackend } from "../support/backend.js";
 
 let isNative = false;
@@ -24,14 +25,8 @@ beforeAll(async () => {
 const SAMPLES = 60;
 const [AT, COUNT] = [4, 20];
 
-/** Batches that an engine has run, and what happens when one begins. */
-interface Watch {
-  batches: number;
-  onBatch: (batch: number) => void;
-}
-
 /** An engine that tells of each batch when it begins. */
-function watched(engine: GraphEngine, watch: Watch): GraphEngine {
+function watched(engine: GraphEngine, watch: BatchWatch): GraphEngine {
   return {
     ...engine,
     async compile(graph) {
@@ -83,26 +78,10 @@ async function open(engine: GraphEngine): Promise<{ evaluator: GraphEvaluator; t
   return { evaluator, theta: bindModel(model, layout).readSync() };
 }
 
-/** Aborts while a batch runs; the callback comes in where timers and messages do. */
-async function abortedAt(
-  at: number,
-  watch: Watch,
-  work: (signal: AbortSignal) => Promise<unknown>,
-): Promise<number> {
-  const controller = new AbortController();
-  watch.batches = 0;
-  watch.onBatch = (batch) => {
-    if (batch === at) setImmediate(() => controller.abort(new Error("enough")));
-  };
-  await expect(work(controller.signal)).rejects.toThrow("enough");
-  watch.onBatch = () => {};
-  return watch.batches;
-}
-
 describe.each(["onnx", "tensorflow"] as const)("an abort in the middle of a point (%s)", (name) => {
   test("lets one more batch run at most: point, plane, its opening, single samples", async (context) => {
     if (name === "tensorflow" && !isNative) return context.skip();
-    const watch: Watch = { batches: 0, onBatch: () => {} };
+    const watch: BatchWatch = { batches: 0, onBatch: () => {} };
     const engine = name === "onnx" ? createOnnxEngine(requireOnnxRuntime(), 1) : createTfEngine();
     const { evaluator, theta } = await open(watched(engine, watch));
     const whole = await evaluator.evaluate(theta);

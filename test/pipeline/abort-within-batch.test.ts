@@ -14,6 +14,7 @@ import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import { createGrid } from "../../src/surface/grid.js";
 import { evaluateFidelity } from "../../src/trajectory/fidelity.js";
 import { bitsOf } from "../store/sample-run.js";
+import { abortedAt, type BatchWatch } from "../support/aborted-at.js";
 import { useTestBackend } from "../support/backend.js";
 import { flatWeights, temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
@@ -24,12 +25,6 @@ const axis = { from: -1, to: 1, points: 5 };
 const grid = createGrid({ range: { alpha: axis, beta: axis } });
 const provenance = { kind: "surface", version: 1, options: {}, seed: null, inputs: { data: "tiny" } };
 
-/** Batches that were evaluated, and what happens when one is. */
-interface Watch {
-  batches: number;
-  onBatch: (batch: number) => void;
-}
-
 const open: LossEvaluator[] = [];
 beforeAll(() => useTestBackend());
 afterEach(() => {
@@ -38,7 +33,7 @@ afterEach(() => {
 
 /** A model whose loss function tells of every batch, on tensors or on a stream that is read at each point. */
 async function setUp(kind: "tensors" | "stream" = "tensors") {
-  const watch: Watch = { batches: 0, onBatch: () => {} };
+  const watch: BatchWatch = { batches: 0, onBatch: () => {} };
   const model = tinyModel();
   const { xs, ys } = tinyData();
   const tell = () => watch.onBatch(++watch.batches);
@@ -71,22 +66,6 @@ async function setUp(kind: "tensors" | "stream" = "tensors") {
   const center = await readWeights(model, layout);
   const vectors = [1, 2].map((k) => Float32Array.from(center, (_, i) => Math.sin(k * i + k) / 10));
   return { watch, model, evaluator, layout, plane: { center, vectors } };
-}
-
-/** Aborts while a batch is evaluated, where timers and messages come in, and returns how many there were. */
-async function abortedAt(
-  at: number,
-  watch: Watch,
-  work: (signal: AbortSignal) => Promise<unknown>,
-): Promise<number> {
-  const controller = new AbortController();
-  watch.batches = 0;
-  watch.onBatch = (batch) => {
-    if (batch === at) setImmediate(() => controller.abort(new Error("enough")));
-  };
-  await expect(work(controller.signal)).rejects.toThrow("enough");
-  watch.onBatch = () => {};
-  return watch.batches;
 }
 
 describe("an abort in the middle of a point lets one more batch run at most", () => {
@@ -163,7 +142,7 @@ describe("an abort in the middle of a point lets one more batch run at most", ()
     const recalibrator = await createRecalibrator(model, { xs, ys }, { batchSize: 1 });
     const theta = await readWeights(model, layoutOfModel(model));
     const before = theta.slice();
-    const watch: Watch = { batches: 0, onBatch: () => {} };
+    const watch: BatchWatch = { batches: 0, onBatch: () => {} };
     const [first] = model.layers as [tf.layers.Layer];
     const call = first.call.bind(first);
     vi.spyOn(first, "call").mockImplementation((inputs, kwargs) => {
@@ -179,7 +158,7 @@ describe("an abort in the middle of a point lets one more batch run at most", ()
   });
 
   test("of the reading of a data set", async () => {
-    const watch: Watch = { batches: 0, onBatch: () => {} };
+    const watch: BatchWatch = { batches: 0, onBatch: () => {} };
     const { xs, ys } = tinyData();
     const dataset = {
       iterator: async () => ({

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { createEngineEvaluator } from "../../src/engine/create-engine-evaluator.js";
 import { cutColumns, readColumns } from "../../src/engine/data-columns.js";
+import { createFusedEngine } from "../../src/engine/fused/fused-engine.js";
 import { createGraphEvaluator, type GraphEvaluator } from "../../src/engine/graph-evaluator.js";
 import type { GraphEngine } from "../../src/engine/graph-program.js";
 import { createOnnxEngine } from "../../src/engine/onnx/onnx-engine.js";
@@ -78,11 +79,11 @@ async function open(engine: GraphEngine): Promise<{ evaluator: GraphEvaluator; t
   return { evaluator, theta: bindModel(model, layout).readSync() };
 }
 
-describe.each(["onnx", "tensorflow"] as const)("an abort in the middle of a point (%s)", (name) => {
-  test("lets one more batch run at most: point, plane, its opening, single samples", async (context) => {
-    if (name === "tensorflow" && !isNative) return context.skip();
+test("an abort in the middle of a point lets one more batch run at most, also of a plane and of single samples", async () => {
+  const engines = [createOnnxEngine(requireOnnxRuntime(), 1), createFusedEngine()];
+  if (isNative) engines.push(createTfEngine());
+  for (const engine of engines) {
     const watch: BatchWatch = { batches: 0, onBatch: () => {} };
-    const engine = name === "onnx" ? createOnnxEngine(requireOnnxRuntime(), 1) : createTfEngine();
     const { evaluator, theta } = await open(watched(engine, watch));
     const whole = await evaluator.evaluate(theta);
     expect(watch.batches).toBe(COUNT);
@@ -107,7 +108,7 @@ describe.each(["onnx", "tensorflow"] as const)("an abort in the middle of a poin
     expect(await evaluator.evaluate(theta)).toEqual(whole);
     expect((await rows.evaluate(theta)).loss).toHaveLength(SAMPLES);
     for (const part of [kept, rows, evaluator]) part.dispose();
-  });
+  }
 });
 
 test("an abort while an engine is chosen ends the choice and leaves nothing", async () => {

@@ -13,8 +13,8 @@ export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "tfjs", "tfjs-fu
 export interface EngineEvaluatorOptions extends LossEvaluatorOptions {
   /**
    * "tfjs": the model's own ops, whatever the model; "tfjs-fused": TF.js's fused operations on the active
-   * backend; "onnx": ONNX Runtime; "tensorflow": a TensorFlow graph under the native backend. Default "auto": the fastest of those that are installed and know the model,
-   * by measuring once.
+   * backend; "onnx": ONNX Runtime; "tensorflow": a TensorFlow graph under the native backend. Default "auto":
+   * the fastest of those that are installed and know the model, by measuring once.
    */
   readonly engine?: EngineChoice;
   /**

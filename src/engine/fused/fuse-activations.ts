@@ -21,18 +21,21 @@ const HOSTS: readonly GraphNode["op"][] = ["conv2d", "depthwiseConv2d", "dense"]
 export function fuseActivations({ nodes, outputs }: Graph): readonly FusedStep[] {
   const users = nodes.map(() => 0);
   for (const node of nodes) for (const id of inputsOf(node)) users[id] = (users[id] as number) + 1;
-  const isFused = (node: GraphNode): boolean => {
-    if (node.op !== "unary" || (node.kind !== "relu" && node.kind !== "relu6")) return false;
+  /** What is put into the node before this one; "linear" where the node stays. */
+  const activationOf = (node: GraphNode): FusedActivation => {
+    if (node.op !== "unary" || (node.kind !== "relu" && node.kind !== "relu6")) return "linear";
     const host = nodes[node.x] as GraphNode;
-    return HOSTS.includes(host.op) && users[node.x] === 1 && !outputs.includes(node.x);
+    const isOnlyUser = users[node.x] === 1 && !outputs.includes(node.x);
+    return HOSTS.includes(host.op) && isOnlyUser ? node.kind : "linear";
   };
   const steps: { node: FusedNode; value: ValueId }[] = [];
   nodes.forEach((node, value) => {
-    const host = steps.find((step) => node.op === "unary" && step.value === node.x);
-    if (host === undefined || !isFused(node)) steps.push({ node: { ...node, activation: "linear" }, value });
+    const activation = activationOf(node);
+    if (activation === "linear") steps.push({ node: { ...node, activation }, value });
     else {
-      const { kind } = node as Extract<GraphNode, { readonly op: "unary" }>;
-      host.node = { ...host.node, activation: kind as FusedActivation };
+      const [before] = inputsOf(node);
+      const host = steps.find((step) => step.value === before) as (typeof steps)[0];
+      host.node = { ...host.node, activation };
       host.value = value;
     }
   });

@@ -8,6 +8,7 @@ import type { EngineChoice } from "../src/engine/engine-options.js";
 import { layoutOfModel } from "../src/params/layout-of-model.js";
 import { readWeights } from "../src/params/model-weights.js";
 import { createPlanePoint } from "../src/surface/plane-point.js";
+import { runLanes } from "../src/surface/run-lanes.js";
 import { createWorkerEvaluator } from "../src/workers/create-worker-evaluator.js";
 import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
@@ -152,16 +153,17 @@ async function planeRun(
   return async (points) => {
     let next = 0;
     const begin = performance.now();
-    const work = async (): Promise<void> => {
+    const width = (): number => Math.min(evaluator.concurrency ?? 1, points);
+    await runLanes(width, undefined, async (_stop, widen) => {
       const point = createPlanePoint(vectors);
       while (next < points) {
         const at = next++;
         const [alpha, beta] = [(at % 5) / 5 - 0.4, at / points - 0.5];
         if (plane.needsTheta !== false) point.moveTo(alpha, beta);
         await plane.evaluate(point.theta, alpha, beta);
+        widen();
       }
-    };
-    await Promise.all(Array.from({ length: evaluator.concurrency ?? 1 }, work));
+    });
     return (performance.now() - begin) / 1000 / points;
   };
 }

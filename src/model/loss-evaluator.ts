@@ -53,7 +53,7 @@ export interface LossEvaluator {
   readonly lossMode: LossMode;
   /** What was asked for, where that leaves a choice: "auto". Not given by every evaluator. */
   readonly request?: EngineRequest;
-  /** How many evaluations may run at once, each with a θ of its own. Default 1. */
+  /** How many evaluations are to run at once, each with a θ of its own; it may change. Default 1. */
   readonly concurrency?: number;
   /** Length of θ. */
   readonly parameterCount: number;

@@ -52,16 +52,17 @@ export async function evaluatePoints(
     await options.onPoint?.(evaluated);
     done(evaluated);
   };
-  const work = async (stop: AbortSignal | undefined): Promise<void> => {
+  const work = async (stop: AbortSignal | undefined, widen: () => void): Promise<void> => {
     const point = needsTheta ? createSlicePoint(slice) : { theta: slice.center, moveTo: () => {} };
     while (next < queue.length && usedUp === null) {
       stop?.throwIfAborted();
       usedUp = take();
       if (usedUp === null) await evaluateAt(queue[next++] as number, point, stop);
+      widen();
     }
   };
   try {
-    await runLanes(Math.min(evaluator.concurrency ?? 1, queue.length), signal, work);
+    await runLanes(() => Math.min(evaluator.concurrency ?? 1, queue.length), signal, work);
   } finally {
     plane.dispose();
   }

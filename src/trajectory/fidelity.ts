@@ -63,7 +63,8 @@ export async function evaluateFidelity(
     onProgress?.(++done, 2 * n);
   };
   let next = 0;
-  await runLanes(Math.min(evaluator.concurrency ?? 1, n), signal, async (stop) => {
+  const width = (): number => Math.min(evaluator.concurrency ?? 1, n);
+  await runLanes(width, signal, async (stop, widen) => {
     const point = createPlanePoint(directions);
     while (next < n) {
       stop?.throwIfAborted();
@@ -78,6 +79,7 @@ export async function evaluateFidelity(
       point.moveTo(...coordinates.subarray(i * dimensions, (i + 1) * dimensions));
       if (isSame(point.theta, theta)) losses.set(2 * i + 1, losses.get(2 * i) as number);
       await lossAt(2 * i + 1, point.theta, `the plane at snapshot ${i}`, stop);
+      widen();
     }
   });
   const [trueLoss, planeLoss] = [0, 1].map((side) =>

@@ -28,7 +28,7 @@ import { type SpooledData, spoolData } from "./spooled-data.js";
 import { settleWorkerCount } from "./worker-count.js";
 import { createWorkerFolder, type WorkerFolder } from "./worker-folder.js";
 import type { PlaneFile, WorkerOrder, WorkerResult } from "./worker-messages.js";
-import { createWorkerPool, POINTS_PER_WORKER, type WorkerPool } from "./worker-pool.js";
+import { createWorkerPool, type WorkerPool } from "./worker-pool.js";
 import { openWorkerRecalibrator } from "./worker-recalibrator.js";
 import { workerSamples } from "./worker-samples.js";
 
@@ -56,7 +56,10 @@ export interface WorkerEvaluatorOptions extends EngineEvaluatorOptions {
 export interface WorkerEvaluator extends EngineEvaluator {
   /** Worker processes that are kept running. */
   readonly workers: number;
-  /** How many evaluations are to be under way at once, so that no worker waits. */
+  /**
+   * How many evaluations are to be under way at once, so that no worker waits: two for each worker, and more as
+   * points turn out to take less than 20 ms.
+   */
   readonly concurrency: number;
   /** Single samples, evaluated by the workers. */
   readonly perSample: SampleAccess;
@@ -216,7 +219,9 @@ function poolEvaluator(
     ...pool.facts,
     request: engineRequest(options),
     workers,
-    concurrency: workers * POINTS_PER_WORKER,
+    get concurrency() {
+      return workers * pool.tasksAtATime();
+    },
     workerIds: pool.workerIds,
     async evaluate(theta, signal, name = "theta") {
       check("theta", theta);

@@ -15,16 +15,19 @@ import { importModule } from "./import-module.js";
 import { buildModel } from "./model-recipe.js";
 import { readRawFile } from "./raw-file.js";
 import { readSpooled } from "./spooled-data.js";
-import type {
-  Calibration,
-  PlaneFile,
-  SampleRows,
-  WorkerFacts,
-  WorkerOrder,
-  WorkerReply,
-  WorkerRequest,
-  WorkerResult,
-  WorkerWork,
+import {
+  type Calibration,
+  type PlaneFile,
+  type SampleRows,
+  SECONDS_A_MESSAGE,
+  type WorkerAnswer,
+  type WorkerFacts,
+  type WorkerOrder,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerResult,
+  type WorkerTask,
+  type WorkerWork,
 } from "./worker-messages.js";
 
 interface OpenPlane {
@@ -46,6 +49,11 @@ const rowSets = new Map<number, Promise<SampleEvaluator>>();
 const recalibrators = new Map<string, Promise<ModelRecalibrator>>();
 let maker: Promise<Made> | undefined;
 let tail: Promise<void> = Promise.resolve();
+/** Tasks that are not computed yet. */
+let waiting = 0;
+/** Answers that are not sent yet, and what computing them took. */
+let answers: WorkerAnswer[] = [];
+let seconds = 0;
 
 function send(reply: WorkerReply): void {
   process.send?.(reply);
@@ -175,14 +183,24 @@ async function compute(work: WorkerWork, signal: AbortSignal): Promise<WorkerRes
   }
 }
 
-async function answer(id: number, work: WorkerWork, abort: AbortController): Promise<void> {
+/**
+ * Computes, and sends the answers so far when the parent should hand out more: at half of what it gave, so that
+ * more is there before the rest is done, and at once where tasks take long.
+ */
+async function answer({ id, work }: WorkerTask, abort: AbortController): Promise<void> {
+  const begin = performance.now();
   try {
-    send({ type: "done", id, result: await compute(work, abort.signal) });
+    answers.push({ id, result: await compute(work, abort.signal) });
   } catch (error) {
-    send({ type: "error", id, error: encodeError(error) });
-  } finally {
-    aborts.delete(id);
+    answers.push({ id, error: encodeError(error) });
   }
+  aborts.delete(id);
+  waiting--;
+  seconds += (performance.now() - begin) / 1000;
+  if (waiting > answers.length && seconds < SECONDS_A_MESSAGE) return;
+  send({ type: "answers", answers, seconds });
+  answers = [];
+  seconds = 0;
 }
 
 async function close(id: number): Promise<void> {
@@ -202,10 +220,12 @@ process.on("message", (message: WorkerRequest) => {
       (error: unknown) => send({ type: "failed", error: encodeError(error) }),
     );
   } else if (message.type === "work") {
-    const { id, work } = message;
-    const abort = new AbortController();
-    aborts.set(id, abort);
-    tail = tail.then(() => answer(id, work, abort));
+    for (const task of message.tasks) {
+      const abort = new AbortController();
+      aborts.set(task.id, abort);
+      waiting++;
+      tail = tail.then(() => answer(task, abort));
+    }
   } else if (message.type === "abort") aborts.get(message.id)?.abort();
   else tail = tail.then(() => close(message.plane));
 });

@@ -54,6 +54,9 @@ export interface Calibration {
   readonly batchSize?: number;
 }
 
+/** Seconds of work whose answers a worker sends in one message, where it has more to do. */
+export const SECONDS_A_MESSAGE = 0.02;
+
 /** What a worker is asked to compute. */
 export type WorkerWork =
   | { readonly kind: "theta"; readonly theta: Float32Array }
@@ -64,10 +67,16 @@ export type WorkerWork =
   | { readonly kind: "calibration"; readonly calibration: Calibration }
   | { readonly kind: "recalibrate"; readonly calibration: Calibration; readonly theta: Float32Array };
 
+/** One thing to compute; its answer comes under the same number. */
+export interface WorkerTask {
+  readonly id: number;
+  readonly work: WorkerWork;
+}
+
 /** From the parent to a worker. */
 export type WorkerRequest =
   | { readonly type: "start"; readonly order: WorkerOrder }
-  | { readonly type: "work"; readonly id: number; readonly work: WorkerWork }
+  | { readonly type: "work"; readonly tasks: readonly WorkerTask[] }
   | { readonly type: "abort"; readonly id: number }
   /** Forgets a plane, or some samples: both are numbered by one count. */
   | { readonly type: "close"; readonly plane: number };
@@ -81,9 +90,14 @@ export type WorkerResult =
   | { readonly dataDigest: string; readonly samples: number }
   | { readonly theta: Float32Array };
 
+/** What became of a task. */
+export type WorkerAnswer =
+  | { readonly id: number; readonly result: WorkerResult }
+  | { readonly id: number; readonly error: WireError };
+
 /** From a worker to the parent. */
 export type WorkerReply =
   | { readonly type: "ready"; readonly facts: WorkerFacts }
   | { readonly type: "failed"; readonly error: WireError }
-  | { readonly type: "done"; readonly id: number; readonly result: WorkerResult }
-  | { readonly type: "error"; readonly id: number; readonly error: WireError };
+  /** `seconds` is what computing them took. */
+  | { readonly type: "answers"; readonly answers: readonly WorkerAnswer[]; readonly seconds: number };

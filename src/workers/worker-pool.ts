@@ -1,10 +1,19 @@
 import { EvaluationError } from "../errors.js";
 import { decodeError, type WireError } from "../wire-error.js";
-import type { WorkerFacts, WorkerOrder, WorkerReply, WorkerResult, WorkerWork } from "./worker-messages.js";
+import {
+  SECONDS_A_MESSAGE,
+  type WorkerAnswer,
+  type WorkerFacts,
+  type WorkerOrder,
+  type WorkerReply,
+  type WorkerResult,
+  type WorkerWork,
+} from "./worker-messages.js";
 import { startWorker, type WorkerProcess } from "./worker-process.js";
 
-/** Points that a worker has at a time: the next one is there when it has finished one. */
-export const POINTS_PER_WORKER = 2;
+/** A worker has two tasks at least: the next one is there when it has finished one. */
+const FEWEST_TASKS = 2;
+const MOST_TASKS = 64;
 /** So many deaths at one point, or at the start, are not chance. */
 const MOST_DEATHS = 3;
 
@@ -12,6 +21,11 @@ const MOST_DEATHS = 3;
 export interface WorkerPool {
   /** What the first worker said of its evaluator. */
   readonly facts: WorkerFacts;
+  /**
+   * Tasks that a worker takes at a time. Where they take long it is two; of short ones more, which then go in
+   * one message, for a message costs both processes about as much as a tenth of a millisecond's work.
+   */
+  tasksAtATime(): number;
   /** Process ids of the workers that live. */
   workerIds(): readonly number[];
   /**
@@ -31,7 +45,10 @@ interface Task {
   readonly id: number;
   readonly work: WorkerWork;
   readonly name: string;
+  /** Workers that died while they had it. */
   deaths: number;
+  /** Whether a worker died while it had it: it is then given to a worker that has nothing else. */
+  isSuspect: boolean;
   isSettled: boolean;
   settle(outcome: WorkerResult | Error): void;
 }
@@ -39,7 +56,7 @@ interface Task {
 interface Worker {
   readonly process: WorkerProcess;
   isReady: boolean;
-  /** What it was asked and has not answered, in order: it is at the first. */
+  /** What it was asked and has not answered. */
   readonly tasks: Task[];
 }
 
@@ -59,6 +76,9 @@ export async function createWorkerPool(
   let isClosed = false;
   let startDeaths = 0;
   let nextId = 0;
+  let tasksAtATime = FEWEST_TASKS;
+  let secondsPerTask = Number.NaN;
+  let isScheduled = false;
   const workers = new Set<Worker>();
   const queue: Task[] = [];
   let started: () => void = () => {};
@@ -83,17 +103,35 @@ export async function createWorkerPool(
     for (const { process } of workers) process.hold(isBusy);
   };
   const dispatch = (): void => {
-    while (queue.length > 0) {
-      const [worker] = [...workers]
-        .filter(({ isReady, tasks }) => isReady && tasks.length < POINTS_PER_WORKER)
-        .sort((a, b) => a.tasks.length - b.tasks.length);
-      if (worker === undefined) break;
-      const task = queue.shift() as Task;
-      if (task.isSettled) continue;
-      worker.tasks.push(task);
-      worker.process.send({ type: "work", id: task.id, work: task.work });
+    const given = new Map<Worker, Task[]>();
+    for (let task = queue[0]; task !== undefined; task = queue[0]) {
+      if (!task.isSettled) {
+        const worker = freest(workers, task.isSuspect ? 1 : tasksAtATime);
+        if (worker === undefined) break;
+        worker.tasks.push(task);
+        given.set(worker, [...(given.get(worker) ?? []), task]);
+      }
+      queue.shift();
+    }
+    for (const [{ process }, tasks] of given) {
+      process.send({ type: "work", tasks: tasks.map(({ id, work }) => ({ id, work })) });
     }
     holdAll();
+  };
+  /** Hands out what is asked for in this turn of the event loop together. */
+  const schedule = (): void => {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      dispatch();
+    });
+  };
+  const learn = (seconds: number, tasks: number): void => {
+    const mean = seconds / tasks;
+    secondsPerTask = Number.isNaN(secondsPerTask) ? mean : (secondsPerTask + mean) / 2;
+    const inMessage = Math.ceil(SECONDS_A_MESSAGE / secondsPerTask);
+    tasksAtATime = Math.max(FEWEST_TASKS, Math.min(MOST_TASKS, 2 * inMessage));
   };
   const ready = (worker: Worker, found: WorkerFacts): void => {
     startDeaths = 0;
@@ -113,33 +151,29 @@ export async function createWorkerPool(
     if (message.type === "ready") ready(worker, message.facts);
     else if (message.type === "failed") fail(errorOf(message.error, "worker processes"));
     else {
-      const at = worker.tasks.findIndex(({ id }) => id === message.id);
-      const [task] = worker.tasks.splice(at, 1) as [Task];
-      task.settle(message.type === "done" ? message.result : errorOf(message.error, task.name));
+      learn(message.seconds, message.answers.length);
+      for (const answer of message.answers) settle(worker, answer);
     }
-    dispatch();
+    schedule();
   };
   const end = (worker: Worker, how: string): void => {
     if (!workers.delete(worker) || isClosed || failure !== undefined) return;
-    const [blamed, ...others] = worker.tasks;
-    if (blamed === undefined && ++startDeaths >= MOST_DEATHS) {
+    const { tasks } = worker;
+    if (tasks.length === 0 && ++startDeaths >= MOST_DEATHS) {
       fail(
         new EvaluationError("worker processes", "to start", `${startDeaths} that died, the last by ${how}`),
       );
       return;
     }
-    if (blamed !== undefined && ++blamed.deaths >= MOST_DEATHS) {
-      blamed.settle(
-        new EvaluationError(
-          blamed.name,
-          "a loss",
-          `${MOST_DEATHS} workers that died there, the last by ${how}`,
-        ),
-      );
+    for (const task of tasks) {
+      task.isSuspect = true;
+      if (++task.deaths < MOST_DEATHS) continue;
+      const got = `${MOST_DEATHS} workers that died there, the last by ${how}`;
+      task.settle(new EvaluationError(task.name, "a loss", got));
     }
-    queue.unshift(...([blamed, ...others].filter((task) => task !== undefined && !task.isSettled) as Task[]));
+    queue.unshift(...tasks);
     add();
-    dispatch();
+    schedule();
   };
   const add = (): void => {
     const tasks: Task[] = [];
@@ -175,6 +209,7 @@ export async function createWorkerPool(
   holdAll();
   return {
     facts: facts as unknown as WorkerFacts,
+    tasksAtATime: () => tasksAtATime,
     workerIds: () => [...workers].flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid])),
     async run(work, name, stopSignal) {
       stopSignal?.throwIfAborted();
@@ -189,6 +224,7 @@ export async function createWorkerPool(
           work,
           name,
           deaths: 0,
+          isSuspect: false,
           isSettled: false,
           settle(outcome) {
             if (task.isSettled) return;
@@ -200,7 +236,7 @@ export async function createWorkerPool(
         };
         stopSignal?.addEventListener("abort", onAbort, { once: true });
         queue.push(task);
-        dispatch();
+        schedule();
       });
     },
     closePlane(id) {
@@ -208,6 +244,24 @@ export async function createWorkerPool(
     },
     dispose,
   };
+}
+
+/** The worker with the fewest tasks, of those that have less than `most` and no suspect; undefined: none. */
+function freest(workers: Iterable<Worker>, most: number): Worker | undefined {
+  let found: Worker | undefined;
+  for (const worker of workers) {
+    const { isReady, tasks } = worker;
+    if (!isReady || tasks.length >= (found?.tasks.length ?? most) || tasks[0]?.isSuspect) continue;
+    found = worker;
+  }
+  return found;
+}
+
+/** Settles one of the worker's tasks. */
+function settle({ tasks }: Worker, answer: WorkerAnswer): void {
+  const at = tasks.findIndex(({ id }) => id === answer.id);
+  const [task] = tasks.splice(at, 1) as [Task];
+  task.settle("result" in answer ? answer.result : errorOf(answer.error, task.name));
 }
 
 /** What an abort rejects with need not be an error. */

@@ -14,13 +14,16 @@ export interface DataColumns {
   readonly columns: readonly DataColumn[];
 }
 
+/** The numbers of a graph's variables, by name. */
+export type VariableValues = Readonly<Record<string, readonly number[]>>;
+
 /** Data held by an engine, cut into batches. */
 export interface ProgramBatches {
   readonly count: number;
   /** Samples in a batch; the last one may be smaller. */
   samplesOf(batch: number): number;
   /** Runs the program on a batch and returns its output. */
-  run(batch: number, variables?: Readonly<Record<string, number>>): Promise<Float32Array>;
+  run(batch: number, variables?: VariableValues): Promise<Float32Array>;
   dispose(): void;
 }
 

@@ -26,7 +26,8 @@ export async function createGraphSamples(
   return {
     async evaluate(theta, signal) {
       await program.setWeights(weightsAt(graph, plan.reader(theta)));
-      const rows = await allOutputs(batches, data.samples, plan.totals.length, signal);
+      const rows = new Float32Array(data.samples * plan.totals.length);
+      await allOutputs(batches, signal, (output, offset) => rows.set(output, offset));
       return valuesOfRows(scores, plan, rows, data.samples);
     },
     dispose() {

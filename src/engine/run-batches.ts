@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { betweenBatches } from "../model/between-batches.js";
-import type { ProgramBatches } from "./graph-program.js";
+import type { ProgramBatches, VariableValues } from "./graph-program.js";
 
 /**
  * Runs a program on every batch and adds up its outputs in float64.
@@ -10,7 +10,7 @@ import type { ProgramBatches } from "./graph-program.js";
 export async function sumBatches(
   batches: ProgramBatches,
   length: number,
-  variables: Readonly<Record<string, number>> | undefined,
+  variables: VariableValues | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Float64Array> {
   const sums = new Float64Array(length);
@@ -26,26 +26,23 @@ export async function sumBatches(
 }
 
 /**
- * Runs a program on every batch and returns its outputs one behind the other.
+ * Runs a program on every batch and hands over its outputs.
  *
- * @param size - numbers for each sample.
+ * @param take - gets each output and the position of its first number among all.
  * @throws the signal's reason once it is aborted, after at most one more batch.
  */
 export async function allOutputs(
   batches: ProgramBatches,
-  samples: number,
-  size: number,
   signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  const values = new Float32Array(samples * size);
+  take: (output: Float32Array, offset: number) => void,
+): Promise<void> {
   let offset = 0;
   for (let batch = 0; batch < batches.count; batch++) {
     signal?.throwIfAborted();
     const output = await batches.run(batch);
-    values.set(output, offset);
+    take(output, offset);
     offset += output.length;
     await betweenBatches(signal);
   }
   await setImmediate();
-  return values;
 }

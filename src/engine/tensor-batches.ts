@@ -5,11 +5,11 @@ import type { DataColumn, DataColumns, ProgramBatches } from "./graph-program.js
 export interface TensorInputs {
   /** Names of the inputs that change from batch to batch. */
   readonly columns: readonly string[];
-  /** Names of the inputs that are one number each. */
+  /** Names of the inputs that change from point to point. */
   readonly variables: readonly string[];
 }
 
-/** Keeps data as tensors, batch by batch; `run` gets those of a batch and the numbers by name. */
+/** Keeps data as tensors, batch by batch; `run` gets those of a batch and the variables, as rows, by name. */
 export function cutTensors(
   { columns, variables: names }: TensorInputs,
   data: DataColumns,
@@ -28,7 +28,9 @@ export function cutTensors(
     count,
     samplesOf,
     async run(batch, variables = {}) {
-      const numbers = Object.fromEntries(names.map((name) => [name, tf.scalar(variables[name] as number)]));
+      const numbers = Object.fromEntries(
+        names.map((name) => [name, tf.tensor2d([variables[name] as number[]])]),
+      );
       try {
         return run({ ...batches[batch], ...numbers });
       } finally {

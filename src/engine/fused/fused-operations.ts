@@ -86,6 +86,11 @@ export function runNode(node: FusedNode, run: FusedRun): tf.Tensor {
       return asFloat(tf.oneHot(tf.cast(value(node.x), "int32"), node.classes));
     case "concat":
       return joined(node.xs.map(value), node.axis + 1);
+    case "combine": {
+      const factors = value(node.factors);
+      const matrix = tf.reshape(value(node.x), [factors.shape[1] as number, -1]);
+      return tf.reshape(tf.matMul(factors, matrix), [-1, ...node.shape]);
+    }
     case "reshape":
       return tf.reshape(value(node.x), [-1, ...node.shape]);
     case "permute":

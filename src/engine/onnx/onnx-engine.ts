@@ -120,9 +120,9 @@ function cutFeeds(
     count,
     samplesOf,
     run(batch, variables = {}) {
-      const numbers = Object.entries(variables).map(([name, value]) => [
+      const numbers = Object.entries(variables).map(([name, values]) => [
         name,
-        new Tensor("float32", Float32Array.of(value), [1]),
+        new Tensor("float32", Float32Array.from(values), [1, values.length]),
       ]);
       return run({ ...feeds[batch], ...Object.fromEntries(numbers) });
     },

@@ -168,6 +168,15 @@ export function emitBinary(writer: OnnxWriter, node: OpOf<"binary">, id: ValueId
   writer.put(id, order, isComparison ? asFloat(writer, name) : name);
 }
 
+/** Adds a sum of an input's parts: a row of factors times a matrix with a part in each row. */
+export function emitCombination(writer: OnnxWriter, node: OpOf<"combine">, id: ValueId): void {
+  const [parts] = writer.shapeOf(node.factors) as [number];
+  const matrix = [writer.get(node.x, "channelsLast"), writer.integers([parts, -1])];
+  const product = [writer.get(node.factors, "channelsLast"), writer.emit("Reshape", matrix)];
+  const lengths = writer.integers([-1, ...writer.shapeOf(id)]);
+  writer.put(id, "channelsLast", writer.emit("Reshape", [writer.emit("MatMul", product), lengths]));
+}
+
 /** Adds a reduction along the last axis. */
 export function emitReduce(writer: OnnxWriter, node: OpOf<"reduce">, id: ValueId): void {
   const x = writer.get(node.x, "channelsLast");

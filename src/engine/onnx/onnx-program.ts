@@ -4,6 +4,7 @@ import { encodeOnnxModel } from "./onnx-messages.js";
 import {
   emitAffine,
   emitBinary,
+  emitCombination,
   emitConcat,
   emitConvolution,
   emitDense,
@@ -72,7 +73,7 @@ function emitNode(
 ): void {
   switch (node.op) {
     case "variable":
-      writer.inputs.push({ name: node.name, dims: [1] });
+      writer.inputs.push({ name: node.name, dims: [1, ...node.shape] });
       writer.put(id, "channelsLast", node.name);
       return;
     case "constant":
@@ -107,6 +108,9 @@ function emitNode(
       return;
     case "binary":
       emitBinary(writer, node, id);
+      return;
+    case "combine":
+      emitCombination(writer, node, id);
       return;
     case "reduce":
       emitReduce(writer, node, id);

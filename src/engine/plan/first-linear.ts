@@ -1,5 +1,5 @@
 import { prune } from "./fold-batch-norm.js";
-import { type Graph, type GraphNode, inputsOf, type ValueId, withInputs } from "./graph.js";
+import { type Graph, type GraphNode, inputsOf, sizeOf, type ValueId, withInputs } from "./graph.js";
 
 /**
  * A graph cut behind its first dense layer. That layer's outputs are linear in its weights, so that on a
@@ -8,7 +8,10 @@ import { type Graph, type GraphNode, inputsOf, type ValueId, withInputs } from "
 export interface FirstLinearCut {
   /** Gives the layer's outputs for each sample, from the graph's own inputs. */
   readonly before: Graph;
-  /** Gives what the graph gives, from the inputs h0, hx, hy and the variables alpha and beta. */
+  /**
+   * Gives what the graph gives, from the input `h`, which has h0, hx and hy as its parts, and the variable `place`,
+   * which is (1, α, β).
+   */
   readonly after: Graph;
   /** Shape of the layer's outputs. */
   readonly shape: readonly number[];
@@ -30,9 +33,8 @@ export function cutFirstLinear(graph: Graph): FirstLinearCut | null {
   if (first === null) return null;
   const node = graph.nodes[first] as GraphNode;
   if (node.op !== "dense" || !isRaw(graph, node.kernel) || !isRaw(graph, node.bias)) return null;
-  const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
   const { x, shape } = node;
-  const saved = size(shape) * ((graph.nodes[x] as GraphNode).shape.at(-1) as number);
+  const saved = sizeOf(shape) * ((graph.nodes[x] as GraphNode).shape.at(-1) as number);
   const before = prune({ ...graph, outputs: [first] });
   return { before, after: prune(withCombination(graph, first, shape)), shape, saved };
 }
@@ -54,12 +56,9 @@ function isRaw(graph: Graph, weight: number | null): boolean {
 function withCombination(graph: Graph, place: ValueId, shape: readonly number[]): Graph {
   const front: GraphNode[] = [];
   const add = (node: GraphNode): ValueId => front.push(node) - 1;
-  const input = (name: string) => add({ op: "input", name, shape });
-  const variable = (name: string) => add({ op: "variable", name, shape: [] });
-  const binary = (kind: "add" | "mul", x: ValueId, y: ValueId) => add({ op: "binary", kind, x, y, shape });
-  const alongX = binary("mul", input("hx"), variable("alpha"));
-  const alongY = binary("mul", input("hy"), variable("beta"));
-  const sum = binary("add", binary("add", input("h0"), alongX), alongY);
+  const x = add({ op: "input", name: "h", shape: [3 * sizeOf(shape)] });
+  const factors = add({ op: "variable", name: "place", shape: [3] });
+  const sum = add({ op: "combine", x, factors, shape });
   const moved = (id: ValueId): ValueId => (id === place ? sum : id + front.length);
   const nodes = graph.nodes.map((node) => withInputs(node, moved, (weight) => weight));
   return { nodes: [...front, ...nodes], weights: graph.weights, outputs: graph.outputs.map(moved) };

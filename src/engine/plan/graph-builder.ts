@@ -18,7 +18,6 @@ export interface GraphBuilder {
   shapeOf(value: ValueId): readonly number[];
   nodeOf(value: ValueId): GraphNode;
   input(name: string, shape: readonly number[]): ValueId;
-  variable(name: string): ValueId;
   constant(value: number): ValueId;
   unary(kind: UnaryKind, x: ValueId): ValueId;
   /** Numbers become constants. */
@@ -64,7 +63,6 @@ export function createGraphBuilder(): GraphBuilder {
     shapeOf,
     nodeOf,
     input: (name, shape) => add({ op: "input", name }, shape),
-    variable: (name) => add({ op: "variable", name }, []),
     constant,
     unary: (kind, x) => add({ op: "unary", kind, x }, shapeOf(x)),
     binary(kind, x, y) {

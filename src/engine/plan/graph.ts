@@ -53,7 +53,7 @@ export type ReduceKind = "sum" | "mean" | "max" | "argMax";
 export type GraphOp =
   /** A tensor that changes from batch to batch. */
   | { readonly op: "input"; readonly name: string }
-  /** One number that changes from point to point (no batch axis, shape []). */
+  /** Numbers that change from point to point (no batch axis, shape [n]). */
   | { readonly op: "variable"; readonly name: string }
   /** One number that never changes (shape []). */
   | { readonly op: "constant"; readonly value: number }
@@ -77,6 +77,11 @@ export type GraphOp =
   | { readonly op: "leakyRelu"; readonly x: ValueId; readonly slope: number }
   | { readonly op: "clip"; readonly x: ValueId; readonly min: number; readonly max: number }
   | { readonly op: "binary"; readonly x: ValueId; readonly y: ValueId; readonly kind: BinaryKind }
+  /**
+   * A sum of n parts of an input, each times one of the n numbers of the variable `factors`. A batch of the input
+   * has the first part of every sample, then the second of every sample, and so on: one product of a row and a matrix.
+   */
+  | { readonly op: "combine"; readonly x: ValueId; readonly factors: ValueId }
   | { readonly op: "softmax" | "logSoftmax"; readonly x: ValueId }
   | { readonly op: "reduce"; readonly x: ValueId; readonly kind: ReduceKind }
   /** Class numbers to rows of 0 and 1 along a new last axis. */
@@ -115,10 +120,16 @@ export interface Graph {
   readonly outputs: readonly ValueId[];
 }
 
+/** Numbers in a value of a sample. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
 /** Returns the values that an operation uses. */
 export function inputsOf(node: GraphOp): readonly ValueId[] {
   if ("xs" in node) return node.xs;
   if (node.op === "binary") return [node.x, node.y];
+  if (node.op === "combine") return [node.x, node.factors];
   return "x" in node ? [node.x] : [];
 }
 
@@ -145,6 +156,8 @@ export function withInputs(
       return { ...node, x: value(node.x), scale: weight(node.scale), shift: weight(node.shift) };
     case "binary":
       return { ...node, x: value(node.x), y: value(node.y) };
+    case "combine":
+      return { ...node, x: value(node.x), factors: value(node.factors) };
     case "concat":
     case "pack":
       return { ...node, xs: node.xs.map(value) };

@@ -110,6 +110,18 @@ export function reshaped(writer: TfWriter, x: string, shape: readonly number[]):
   return writer.emit("Reshape", [x, writer.integers([-1, ...shape])], attributes);
 }
 
+/** Returns a sum of an input's parts: a row of factors times a matrix with a part in each row. */
+export function emitCombination(writer: TfWriter, node: OpOf<"combine">, shape: readonly number[]): string {
+  const [parts] = writer.shapeOf(node.factors) as [number];
+  const lengths = writer.integers([parts, -1]);
+  const matrix = writer.emit("Reshape", [writer.get(node.x), lengths], {
+    T: FLOAT,
+    Tshape: { type: TF_INT32 },
+  });
+  const attributes = { T: FLOAT, transpose_a: { bool: false }, transpose_b: { bool: false } };
+  return reshaped(writer, writer.emit("MatMul", [writer.get(node.factors), matrix], attributes), shape);
+}
+
 /** Returns scale and shift along the channels. */
 export function emitAffine(writer: TfWriter, node: OpOf<"affine">): string {
   const scaled = writer.emit("Mul", [writer.get(node.x), writer.weight(node.scale)]);

@@ -3,6 +3,7 @@ import { encodeSavedModel } from "./saved-model-messages.js";
 import {
   emitAffine,
   emitBinary,
+  emitCombination,
   emitConvolution,
   emitDense,
   emitElementwise,
@@ -25,7 +26,7 @@ export interface TfProgram {
   readonly slots: readonly { readonly name: string; readonly weight: WeightId }[];
   /** Names of the inputs that change from batch to batch. */
   readonly columns: readonly string[];
-  /** Names of the inputs that are one number each. */
+  /** Names of the inputs that change from point to point. */
   readonly variables: readonly string[];
 }
 
@@ -63,7 +64,7 @@ function emitNode(writer: TfWriter, node: GraphNode): string {
     case "input":
       return writer.placeholder(node.name, [-1, ...node.shape]);
     case "variable":
-      return writer.placeholder(node.name, []);
+      return writer.placeholder(node.name, [1, ...node.shape]);
     case "constant":
       return writer.float(node.value);
     case "weight":
@@ -90,6 +91,8 @@ function emitNode(writer: TfWriter, node: GraphNode): string {
     case "softmax":
     case "logSoftmax":
       return writer.emit(node.op === "softmax" ? "Softmax" : "LogSoftmax", [writer.get(node.x)]);
+    case "combine":
+      return emitCombination(writer, node, node.shape);
     case "reduce":
       return emitReduce(writer, node);
     case "oneHot":

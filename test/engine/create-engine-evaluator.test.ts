@@ -28,14 +28,15 @@ function made(name: string) {
 
 const thetaOf = (model: tf.LayersModel) => bindModel(model, layoutOfModel(model)).readSync();
 
-/** A wide first layer on one input, so that its outputs are worth keeping. */
-function wideMlp() {
+/** A first layer on a wide input, so that its outputs are worth keeping, and `units` behind it. */
+function wideMlp(units = 8) {
   const model = tf.sequential({
     layers: [
       tf.layers.flatten({ inputShape: [20, 20, 1] }),
       tf.layers.dense({ units: 12 }),
       tf.layers.batchNormalization(),
       tf.layers.reLU(),
+      tf.layers.dense({ units }),
       tf.layers.dense({ units: 4, activation: "softmax" }),
     ],
   });
@@ -204,8 +205,11 @@ describe("createEngineEvaluator", () => {
 });
 
 describe("openPlane", () => {
-  it("gives what evaluate gives, with the first layer's outputs kept", async () => {
-    const { model, data } = wideMlp();
+  it.each([
+    ["in one batch", 8],
+    ["in four, the last smaller, for 16 samples fill a core's cache (1 MiB)", 16_384],
+  ])("gives what evaluate gives, with the first layer's outputs kept: %s", async (_, units) => {
+    const { model, data } = wideMlp(units);
     const center = thetaOf(model);
     const layout = layoutOfModel(model);
     const direction = (by: number) =>

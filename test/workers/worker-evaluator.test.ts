@@ -126,33 +126,30 @@ describe("a worker that dies", () => {
   });
 
   test("three times at one point is an error that names the point; the next surface works", async () => {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    const setup = join(folder, "fatal.mjs");
-    // The loss is fatal where the first bias has been moved beyond 1.
-    writeFileSync(
-      setup,
-      `export function lossFunction(model, xs, ys) {
-         const bias = model.weights.find(({ name }) => name.includes("bias")).read().dataSync()[0];
-         if (bias > 1) process.kill(process.pid, "SIGKILL");
-         return model.apply(xs).sub(ys).square().mean();
-       }`,
-    );
-    const { lossFunction } = await import(setup);
-    const options = { engine: "tfjs", setup, lossFunction, workers: 2 } as const;
-    const evaluator = await workers(options);
-    const layout = layoutOfModel(model);
-    const bias = layout.parameters.find(({ name }) => name.includes("bias"));
-    const center = plane.center.slice();
-    const vector = new Float32Array(center.length);
-    vector[bias?.offset ?? 0] = 1;
-    const slice = { center, vectors: [vector] };
+    const { evaluator, slice } = await fatalBeyondOne();
     const line = { alpha: Float64Array.of(-1, 0, 0.5, 2), beta: Float64Array.of(0) };
     await expect(evaluateSurface(evaluator, slice, line)).rejects.toThrow(
       "grid point 3 (column 3, row 0: α = 2, β = 0): expected a loss, got 3 workers that died there, the last by signal SIGKILL",
     );
     const safe = { alpha: Float64Array.of(-1, 0), beta: Float64Array.of(0) };
     expect((await evaluateSurface(evaluator, slice, safe)).nonFinite).toBe(0);
+  });
+
+  test("is no matter of the points beside the one at fault, though it had them in the same message", async () => {
+    const { evaluator, slice, deaths } = await fatalBeyondOne();
+    const line = { alpha: Float64Array.from({ length: 40 }, (_, i) => -i / 40), beta: Float64Array.of(0) };
+    await evaluateSurface(evaluator, slice, line);
+    expect(evaluator.concurrency).toBeGreaterThan(8);
+    const fatal = 7;
+    const points = Array.from({ length: 24 }, (_, i) => {
+      const alpha = i === fatal ? 2 : -i / 24;
+      const at = plane.center.map((value, j) => value + alpha * (slice.vectors[0][j] as number));
+      return evaluator.evaluate(at, undefined, `point ${i}`);
+    });
+    const outcomes = await Promise.allSettled(points);
+    expect(outcomes.flatMap(({ status }, i) => (status === "rejected" ? [i] : []))).toEqual([fatal]);
+    await expect(points[fatal]).rejects.toThrow("point 7: expected a loss, got 3 workers that died there");
+    expect(deaths()).toBe(3);
   });
 
   test("with its parent, which does not leave it behind", async () => {
@@ -177,6 +174,25 @@ describe("a worker that dies", () => {
     }
     expect(pid).toBeGreaterThan(0);
     await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+  });
+});
+
+describe("how much a worker has at a time", () => {
+  test.each([
+    ["two points that take 25 ms each", 25, 4, 4],
+    ["more of those that take little", 0, 9, 128],
+  ])("is %s", async (_, ms, least, most) => {
+    const { evaluator } = await withLoss(
+      `export function lossFunction(model, xs, ys) {
+         const end = performance.now() + ${ms};
+         while (performance.now() < end);
+         return model.apply(xs).sub(ys).square().mean();
+       }`,
+    );
+    expect(evaluator.concurrency).toBe(4);
+    await evaluateSurface(evaluator, plane, grid);
+    expect(evaluator.concurrency).toBeGreaterThanOrEqual(least);
+    expect(evaluator.concurrency).toBeLessThanOrEqual(most);
   });
 });
 
@@ -282,6 +298,39 @@ describe("what stops it", () => {
     );
   });
 });
+
+/** Two workers with a loss of their own, from the text of their set-up module. */
+async function withLoss(text: string) {
+  const folder = newFolder();
+  mkdirSync(folder, { recursive: true });
+  const setup = join(folder, "setup.mjs");
+  writeFileSync(setup, text);
+  const { lossFunction } = await import(setup);
+  return { evaluator: await workers({ engine: "tfjs", setup, lossFunction, workers: 2 }), folder };
+}
+
+/** Workers that die where the first bias has been moved beyond 1, along the line. */
+async function fatalBeyondOne() {
+  const told = join(newFolder(), "deaths");
+  mkdirSync(join(told, ".."), { recursive: true });
+  const { evaluator } = await withLoss(
+    `import { appendFileSync } from "node:fs";
+     globalThis.tellOfDeath = () => appendFileSync(${JSON.stringify(told)}, "x");
+     export function lossFunction(model, xs, ys) {
+       const bias = model.weights.find(({ name }) => name.includes("bias")).read().dataSync()[0];
+       if (bias > 1) {
+         globalThis.tellOfDeath();
+         process.kill(process.pid, "SIGKILL");
+       }
+       return model.apply(xs).sub(ys).square().mean();
+     }`,
+  );
+  const bias = layoutOfModel(model).parameters.find(({ name }) => name.includes("bias"));
+  const vector = new Float32Array(plane.center.length);
+  vector[bias?.offset ?? 0] = 1;
+  const slice = { center: plane.center.slice(), vectors: [vector] as const };
+  return { evaluator, slice, deaths: () => (existsSync(told) ? readFileSync(told).length : 0) };
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -315,13 +315,13 @@ async function fatalBeyondOne() {
   mkdirSync(join(told, ".."), { recursive: true });
   const { evaluator } = await withLoss(
     `import { appendFileSync } from "node:fs";
-     globalThis.tellOfDeath = () => appendFileSync(${JSON.stringify(told)}, "x");
+     globalThis.tellAndDie = () => {
+       appendFileSync(${JSON.stringify(told)}, "x");
+       process.kill(process.pid, "SIGKILL");
+     };
      export function lossFunction(model, xs, ys) {
        const bias = model.weights.find(({ name }) => name.includes("bias")).read().dataSync()[0];
-       if (bias > 1) {
-         globalThis.tellOfDeath();
-         process.kill(process.pid, "SIGKILL");
-       }
+       if (bias > 1) globalThis.tellAndDie();
        return model.apply(xs).sub(ys).square().mean();
      }`,
   );

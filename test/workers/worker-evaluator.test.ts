@@ -137,7 +137,7 @@ describe("a worker that dies", () => {
 
   test("is no matter of the points beside the one at fault, though it had them in the same message", async () => {
     const { evaluator, slice, deaths } = await fatalBeyondOne();
-    const line = { alpha: Float64Array.from({ length: 40 }, (_, i) => -i / 40), beta: Float64Array.of(0) };
+    const line = { alpha: Float64Array.from({ length: 40 }, (_, i) => i / 40 - 1), beta: Float64Array.of(0) };
     await evaluateSurface(evaluator, slice, line);
     expect(evaluator.concurrency).toBeGreaterThan(8);
     const fatal = 7;

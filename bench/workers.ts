@@ -46,7 +46,7 @@ const ENGINES: Readonly<Record<string, readonly [BackendChoice, EngineChoice]>> 
 };
 
 /**
- * Runs the bench: `--cases mlp,lenet --backends native,onnx,wasm --seconds 2 --repetitions 3 --samples 10000`.
+ * Runs the bench: `--cases mlp,lenet --backends native,onnx,wasm --seconds 6 --repetitions 3 --samples 10000`.
  * Each measurement takes as many points as one worker does in about `--seconds`, and 8 at least: of few points,
  * the first and the last, at which a worker is alone, would decide.
  */
@@ -57,7 +57,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<WorkersRepo
       json: { type: "boolean" },
       cases: { type: "string", default: "mlp,lenet" },
       backends: { type: "string", default: "native,onnx,wasm" },
-      seconds: { type: "string", default: "2" },
+      seconds: { type: "string", default: "6" },
       repetitions: { type: "string", default: "3" },
       samples: { type: "string" },
     },

@@ -20,6 +20,7 @@ import {
   type PlaneFile,
   type SampleRows,
   SECONDS_A_MESSAGE,
+  type TimedTasks,
   type WorkerAnswer,
   type WorkerFacts,
   type WorkerOrder,
@@ -43,6 +44,7 @@ interface Made {
   readonly setup: Record<string, unknown>;
 }
 
+const NONE_TIMED: TimedTasks = { tasks: 0, seconds: 0 };
 const aborts = new Map<number, AbortController>();
 const planes = new Map<number, Promise<OpenPlane>>();
 const rowSets = new Map<number, Promise<SampleEvaluator>>();
@@ -53,7 +55,7 @@ let tail: Promise<void> = Promise.resolve();
 let waiting = 0;
 /** Answers that are not sent yet, and what computing them took. */
 let answers: WorkerAnswer[] = [];
-let seconds = 0;
+let timed: TimedTasks = NONE_TIMED;
 
 function send(reply: WorkerReply): void {
   process.send?.(reply);
@@ -190,17 +192,25 @@ async function compute(work: WorkerWork, signal: AbortSignal): Promise<WorkerRes
 async function answer({ id, work }: WorkerTask, abort: AbortController): Promise<void> {
   const begin = performance.now();
   try {
-    answers.push({ id, result: await compute(work, abort.signal) });
+    const result = await compute(work, abort.signal);
+    answers.push({ id, result });
+    const seconds = (performance.now() - begin) / 1000;
+    if (isDefined(result)) timed = { tasks: timed.tasks + 1, seconds: timed.seconds + seconds };
   } catch (error) {
     answers.push({ id, error: encodeError(error) });
   }
   aborts.delete(id);
   waiting--;
-  seconds += (performance.now() - begin) / 1000;
-  if (waiting > answers.length && seconds < SECONDS_A_MESSAGE) return;
-  send({ type: "answers", answers, seconds });
+  if (waiting > answers.length && timed.seconds < SECONDS_A_MESSAGE) return;
+  send({ type: "answers", answers, timed });
   answers = [];
-  seconds = 0;
+  timed = NONE_TIMED;
+}
+
+/** Where the loss is not defined nothing is computed, which says nothing of how long other points take. */
+function isDefined(result: WorkerResult): boolean {
+  if (!("loss" in result)) return true;
+  return !Number.isNaN(typeof result.loss === "number" ? result.loss : result.loss[0]);
 }
 
 async function close(id: number): Promise<void> {

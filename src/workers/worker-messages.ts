@@ -95,9 +95,14 @@ export type WorkerAnswer =
   | { readonly id: number; readonly result: WorkerResult }
   | { readonly id: number; readonly error: WireError };
 
+/** How long tasks took, of those that were computed to the end. */
+export interface TimedTasks {
+  readonly tasks: number;
+  readonly seconds: number;
+}
+
 /** From a worker to the parent. */
 export type WorkerReply =
   | { readonly type: "ready"; readonly facts: WorkerFacts }
   | { readonly type: "failed"; readonly error: WireError }
-  /** `seconds` is what computing them took. */
-  | { readonly type: "answers"; readonly answers: readonly WorkerAnswer[]; readonly seconds: number };
+  | { readonly type: "answers"; readonly answers: readonly WorkerAnswer[]; readonly timed: TimedTasks };

@@ -2,6 +2,7 @@ import { EvaluationError } from "../errors.js";
 import { decodeError, type WireError } from "../wire-error.js";
 import {
   SECONDS_A_MESSAGE,
+  type TimedTasks,
   type WorkerAnswer,
   type WorkerFacts,
   type WorkerOrder,
@@ -127,7 +128,8 @@ export async function createWorkerPool(
       dispatch();
     });
   };
-  const learn = (seconds: number, tasks: number): void => {
+  const learn = ({ seconds, tasks }: TimedTasks): void => {
+    if (tasks === 0) return;
     const mean = seconds / tasks;
     secondsPerTask = Number.isNaN(secondsPerTask) ? mean : (secondsPerTask + mean) / 2;
     const inMessage = Math.ceil(SECONDS_A_MESSAGE / secondsPerTask);
@@ -151,7 +153,7 @@ export async function createWorkerPool(
     if (message.type === "ready") ready(worker, message.facts);
     else if (message.type === "failed") fail(errorOf(message.error, "worker processes"));
     else {
-      learn(message.seconds, message.answers.length);
+      learn(message.timed);
       for (const answer of message.answers) settle(worker, answer);
     }
     schedule();

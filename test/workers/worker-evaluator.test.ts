@@ -192,6 +192,9 @@ describe("how much a worker has at a time", () => {
     expect(evaluator.concurrency).toBe(4);
     await evaluateSurface(evaluator, plane, grid);
     expect(evaluator.concurrency).toBeGreaterThanOrEqual(least);
+    // Points at which the loss is not defined cost nothing, and tell nothing.
+    const undefinedPoint = plane.center.map(() => Number.NaN);
+    await Promise.all(Array.from({ length: 50 }, () => evaluator.evaluate(undefinedPoint)));
     expect(evaluator.concurrency).toBeLessThanOrEqual(most);
   });
 });

@@ -1,6 +1,7 @@
 import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { LossEvaluator } from "../model/loss-evaluator.js";
 import type { Run } from "../store/run.js";
+import { runLanes } from "../surface/run-lanes.js";
 import type { EmbedOptions } from "./embed-options.js";
 import type { RunPoints } from "./run-points.js";
 
@@ -36,22 +37,41 @@ export async function embedLosses(
   return { loss, lossName: lossLog === "loss" ? "training loss as logged" : `${lossLog} as logged` };
 }
 
+/** True losses of points that several methods share: computed once. */
+const known = new WeakMap<RunPoints, { readonly evaluator: LossEvaluator; readonly loss: Float64Array }>();
+
 async function evaluated(
   runs: readonly Run[],
   points: RunPoints,
   evaluator: LossEvaluator,
   { signal, onProgress }: EmbedOptions,
 ): Promise<EmbeddedLosses> {
-  const loss = new Float64Array(points.count);
-  for (let row = 0; row < points.count; row++) {
-    const run = runs[points.run[row] as number] as Run;
-    if (evaluator.parameterCount !== run.layout.parameterCount) {
-      const got = `${run.layout.parameterCount} in ${run.directory}`;
-      throw new InvalidDataError("evaluator", `${evaluator.parameterCount} parameters, its own`, got);
-    }
-    const theta = await run.readTheta(points.index[row] as number);
-    loss[row] = (await evaluator.evaluate(theta, signal)).loss;
-    onProgress?.("losses", row + 1, points.count);
+  const earlier = known.get(points);
+  if (earlier?.evaluator === evaluator) return { loss: earlier.loss.slice(), lossName: "true loss" };
+  const wrong = runs.find(({ layout }) => layout.parameterCount !== evaluator.parameterCount);
+  if (wrong !== undefined) {
+    const got = `${wrong.layout.parameterCount} in ${wrong.directory}`;
+    throw new InvalidDataError("evaluator", `${evaluator.parameterCount} parameters, its own`, got);
   }
+  const loss = new Float64Array(points.count);
+  let next = 0;
+  let done = 0;
+  const width = (): number => Math.min(evaluator.concurrency ?? 1, points.count);
+  await runLanes(width, signal, async (stop, widen) => {
+    while (next < points.count) {
+      stop?.throwIfAborted();
+      const row = next++;
+      const { name, readTheta } = snapshotOf(runs, points, row);
+      loss[row] = (await evaluator.evaluate(await readTheta(), stop, name)).loss;
+      onProgress?.("losses", ++done, points.count);
+      widen();
+    }
+  });
+  known.set(points, { evaluator, loss: loss.slice() });
   return { loss, lossName: "true loss" };
+}
+
+function snapshotOf(runs: readonly Run[], points: RunPoints, row: number) {
+  const [run, index] = [runs[points.run[row] as number] as Run, points.index[row] as number];
+  return { name: `snapshot ${index} of ${run.directory}`, readTheta: () => run.readTheta(index) };
 }

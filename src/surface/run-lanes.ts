@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /**
  * Does pieces of work one after another until there are none; with `stop` it ends between them. After each piece it
  * calls `widen`, which starts more lanes where more work may be under way by now.
@@ -19,6 +21,8 @@ export async function runLanes(
   if (width() <= 1) return lane(signal, () => {});
   const failure = new AbortController();
   const stop = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
+  // Each lane may listen to it, and Node.js takes more than ten listeners for a leak.
+  setMaxListeners(0, stop);
   const lanes: Promise<void>[] = [];
   const widen = (): void => {
     while (lanes.length < width() && !failure.signal.aborted) {

@@ -190,7 +190,12 @@ describe("how much a worker has at a time", () => {
        }`,
     );
     expect(evaluator.concurrency).toBe(4);
-    await evaluateSurface(evaluator, plane, grid);
+    const warned: string[] = [];
+    const onWarning = ({ message }: Error) => void warned.push(message);
+    process.on("warning", onWarning);
+    await evaluateSurface(evaluator, plane, grid, { signal: new AbortController().signal });
+    process.off("warning", onWarning);
+    expect(warned).toEqual([]);
     expect(evaluator.concurrency).toBeGreaterThanOrEqual(least);
     // Points at which the loss is not defined cost nothing, and tell nothing.
     const undefinedPoint = plane.center.map(() => Number.NaN);

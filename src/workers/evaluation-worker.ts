@@ -195,7 +195,7 @@ async function answer({ id, work }: WorkerTask, abort: AbortController): Promise
     const result = await compute(work, abort.signal);
     answers.push({ id, result });
     const seconds = (performance.now() - begin) / 1000;
-    if (isDefined(result)) timed = { tasks: timed.tasks + 1, seconds: timed.seconds + seconds };
+    if (isTypical(work, result)) timed = { tasks: timed.tasks + 1, seconds: timed.seconds + seconds };
   } catch (error) {
     answers.push({ id, error: encodeError(error) });
   }
@@ -207,10 +207,13 @@ async function answer({ id, work }: WorkerTask, abort: AbortController): Promise
   timed = NONE_TIMED;
 }
 
-/** Where the loss is not defined nothing is computed, which says nothing of how long other points take. */
-function isDefined(result: WorkerResult): boolean {
-  if (!("loss" in result)) return true;
-  return !Number.isNaN(typeof result.loss === "number" ? result.loss : result.loss[0]);
+/**
+ * Whether a task tells how long others will take: what only prepares does not, nor a point at which the loss is not
+ * defined, for nothing is computed there.
+ */
+function isTypical({ kind }: WorkerWork, result: WorkerResult): boolean {
+  if (kind === "recalibrate") return true;
+  return "loss" in result && !Number.isNaN(typeof result.loss === "number" ? result.loss : result.loss[0]);
 }
 
 async function close(id: number): Promise<void> {

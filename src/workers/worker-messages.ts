@@ -95,7 +95,7 @@ export type WorkerAnswer =
   | { readonly id: number; readonly result: WorkerResult }
   | { readonly id: number; readonly error: WireError };
 
-/** How long tasks took, of those that were computed to the end. */
+/** How long tasks took, of those that tell how long others will take. */
 export interface TimedTasks {
   readonly tasks: number;
   readonly seconds: number;

@@ -193,7 +193,11 @@ describe("how much a worker has at a time", () => {
     const warned: string[] = [];
     const onWarning = ({ message }: Error) => void warned.push(message);
     process.on("warning", onWarning);
-    await evaluateSurface(evaluator, plane, grid, { signal: new AbortController().signal });
+    const during: number[] = [];
+    await evaluateSurface(evaluator, plane, grid, {
+      signal: new AbortController().signal,
+      onPoint: () => void during.push(evaluator.concurrency),
+    });
     process.off("warning", onWarning);
     expect(warned).toEqual([]);
     expect(evaluator.concurrency).toBeGreaterThanOrEqual(least);
@@ -201,6 +205,7 @@ describe("how much a worker has at a time", () => {
     const undefinedPoint = plane.center.map(() => Number.NaN);
     await Promise.all(Array.from({ length: 50 }, () => evaluator.evaluate(undefinedPoint)));
     expect(evaluator.concurrency).toBeLessThanOrEqual(most);
+    expect(Math.max(...during)).toBeLessThanOrEqual(most);
   });
 });
 

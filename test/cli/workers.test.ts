@@ -1,8 +1,16 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
@@ -156,6 +164,36 @@ test("Ctrl-C stores what is finished and ends with 130; the same command goes on
   const more = json(...args(copy, "151").slice(0, -1), "--resume", "--max-points", "1");
   const known = (more.evaluated as number[][]).flat().filter((one) => one === 1).length;
   expect(known).toBe((left?.points.length ?? 0) + 1);
+});
+
+test.each([
+  ["compare", () => [run, copyOfRun(), "--out", newFolder()]],
+  ["embed", () => [run]],
+])("Ctrl-C ends %s with 130 too", async (command, args) => {
+  const folder = newFolder();
+  mkdirSync(folder, { recursive: true });
+  const [asked, module] = [join(folder, "asked"), join(folder, "slow.mjs")];
+  writeFileSync(
+    module,
+    `import { writeFileSync } from "node:fs";
+     import * as given from ${JSON.stringify(pathToFileURL(fixture("tiny-data.js")).href)};
+     export async function loadData() {
+       writeFileSync(${JSON.stringify(asked)}, "");
+       await new Promise((resolve) => setTimeout(resolve, 1000));
+       return given.loadData();
+     }`,
+  );
+  const child = spawn(process.execPath, [bin, command, ...args(), "--data", module], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const said: string[] = [];
+  child.stderr.setEncoding("utf8").on("data", (part: string) => said.push(part));
+  const ended = once(child, "exit");
+  await expect.poll(() => existsSync(asked), { timeout: 50_000, interval: 20 }).toBe(true);
+  child.kill("SIGINT");
+  const [status] = (await ended) as [number];
+  expect(status, said.join("")).toBe(130);
+  expect(said.join("")).toContain("interrupted by SIGINT");
 });
 
 test("numbers of workers and seconds that cannot be are one line", () => {

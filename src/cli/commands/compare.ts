@@ -10,6 +10,7 @@ import type { AxisRange } from "../../surface/axis.js";
 import { accuracyFormOf } from "../accuracy-form.js";
 import { analysisProgress } from "../analysis-progress.js";
 import { defined } from "../defined.js";
+import { interruptible } from "../interruption.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import { openEvaluator, prepareEvaluation } from "../open-evaluator.js";
 import type { Output } from "../output.js";
@@ -46,6 +47,15 @@ export async function compare(
   output: Output,
 ): Promise<void> {
   if (directories.length < 2) throw new InvalidOptionError("runs", "at least 2 to compare", "1");
+  await interruptible(output, (signal) => compareUntil(directories, options, output, signal));
+}
+
+async function compareUntil(
+  directories: readonly string[],
+  options: CompareCommandOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
   const folder = outputFolder(options.out, ".");
@@ -81,9 +91,11 @@ export async function compare(
     openEvaluator: (model, set, layout, name) =>
       openEvaluator(model, set, module, layout, {
         ...options,
+        signal,
         dataExport: name === "test" ? "loadTestData" : "loadData",
       }),
     directory: folder,
+    signal,
     onProgress,
   } satisfies CompareRunsOptions).finally(stop);
   output.warn(comparison.warnings);

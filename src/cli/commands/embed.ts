@@ -14,6 +14,7 @@ import type { EmbeddingColor } from "../../report/embedding-figure.js";
 import { openRun } from "../../store/open-run.js";
 import type { Run } from "../../store/run.js";
 import { defined } from "../defined.js";
+import { interruptible } from "../interruption.js";
 import type { Output } from "../output.js";
 import { outputFolder } from "../output-folder.js";
 import type { Progress } from "../progress.js";
@@ -58,17 +59,19 @@ export async function embedCommand(
   const runs: Run[] = [];
   for (const directory of directories) runs.push(await openRun(directory));
   const [first] = runs as [Run];
-  const tools =
-    options.data === undefined
-      ? null
-      : await openSliceTools(first, { data: options.data, ...defined(pick(options, ["backend"])) }, output);
-  if (tools === null) await startBackend(options.backend, output);
-  try {
-    const evaluator = tools?.sets[0]?.evaluator;
-    await embedRuns(runs, methods, options, evaluator, output);
-  } finally {
-    tools?.dispose();
-  }
+  await interruptible(output, async (signal) => {
+    const { data } = options;
+    const given = defined(pick(options, ["backend"]));
+    const tools =
+      data === undefined ? null : await openSliceTools(first, { data, ...given }, output, undefined, signal);
+    if (tools === null) await startBackend(options.backend, output);
+    try {
+      const evaluator = tools?.sets[0]?.evaluator;
+      await embedRuns(runs, methods, { ...options, signal }, evaluator, output);
+    } finally {
+      tools?.dispose();
+    }
+  });
 }
 
 async function embedRuns(
@@ -87,7 +90,8 @@ async function embedRuns(
   let known: Promise<RunPoints> | undefined;
   const points = (): Promise<RunPoints> => {
     const onProgress = (done: number, total: number): void => steps.update("", "rows", done, total);
-    known ??= readRunPoints(runs, linearAlgebra, { weights, nonFinite, onProgress });
+    const asked = { weights, nonFinite, onProgress };
+    known ??= readRunPoints(runs, linearAlgebra, { ...asked, ...defined(pick(options, ["signal"])) });
     return known;
   };
   const found: RunsEmbedding[] = [];
@@ -95,7 +99,7 @@ async function embedRuns(
     const given = {
       ...pick(options, COMMON),
       ...pick(options, METHOD_OPTIONS[method]),
-      ...defined({ components: options.dimensions, lossLog: options.log, evaluator }),
+      ...defined({ components: options.dimensions, lossLog: options.log, evaluator, signal: options.signal }),
     };
     // PCA has nothing to vary: beside other methods it is left out of the comparison.
     const isStable = method === "pca" && methods.length > 1 ? { stability: false } : {};

@@ -153,15 +153,15 @@ async function planeRun(
   return async (points) => {
     let next = 0;
     const begin = performance.now();
-    const width = (): number => Math.min(evaluator.concurrency ?? 1, points);
-    await runLanes(width, undefined, async (_stop, widen) => {
+    const pieces = { width: () => evaluator.concurrency ?? 1, left: () => points - next };
+    await runLanes(pieces, undefined, async (_stop, goesOn) => {
       const point = createPlanePoint(vectors);
       while (next < points) {
         const at = next++;
         const [alpha, beta] = [(at % 5) / 5 - 0.4, at / points - 0.5];
         if (plane.needsTheta !== false) point.moveTo(alpha, beta);
         await plane.evaluate(point.theta, alpha, beta);
-        widen();
+        if (!goesOn()) return;
       }
     });
     return (performance.now() - begin) / 1000 / points;

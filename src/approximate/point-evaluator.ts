@@ -133,14 +133,14 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     async evaluate(points) {
       const queue = points.filter(({ point }) => data.state[point] !== EXACT);
       let next = 0;
-      const width = (): number => Math.min(evaluator.concurrency ?? 1, queue.length);
-      await runLanes(width, parts.signal, async (stop, widen) => {
+      const work = { width: () => evaluator.concurrency ?? 1, left: () => queue.length - next };
+      await runLanes(work, parts.signal, async (stop, goesOn) => {
         const place = parts.createPlace();
         while (next < queue.length) {
           const { point, state } = queue[next++];
           put(point, state, await valuesAt(point, state, place, stop));
           parts.report();
-          widen();
+          if (!goesOn()) return;
         }
       });
     },

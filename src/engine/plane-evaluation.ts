@@ -30,6 +30,8 @@ export interface PlaneParts {
 const LARGEST_CACHE = 2 ** 29;
 /** Bytes of a core's second-level cache, 1 to 2 MiB in processors of today. */
 const CORE_CACHE = 2 ** 20;
+/** A batch's totals are summed in float32, of which more samples would cost digits. */
+const LARGEST_BATCH = 4096;
 /** The first layer must save so many multiplications for each number that is read back instead. */
 const LEAST_GAIN = 64;
 
@@ -44,7 +46,7 @@ export async function createPlaneEvaluation(
 ): Promise<PlaneEvaluation | null> {
   const { engine, plan, scores, data, batchSize } = parts;
   const cut = cutFirstLinear(plan.raw);
-  if (cut === null || !isWorthwhile(cut, data.samples)) return null;
+  if (cut === null || !isWorthwhile(cut, data.samples, engine)) return null;
   if (hasNaN(plane.center) || plane.vectors.some(hasNaN)) return null;
   const graph = foldBatchNorm(cut.after);
   const rows = rowsInCache(graph, batchSize, data.samples);
@@ -71,14 +73,16 @@ export async function createPlaneEvaluation(
  */
 function rowsInCache({ nodes }: Graph, batchSize: number, samples: number): number {
   const inner = nodes.flatMap(({ op, shape }) => (op === "input" ? [] : [sizeOf(shape)]));
-  const most = Math.floor(CORE_CACHE / (4 * Math.max(...inner)));
+  const most = Math.min(Math.floor(CORE_CACHE / (4 * Math.max(...inner))), LARGEST_BATCH);
   const batches = Math.ceil(samples / Math.max(most, batchSize));
   return Math.ceil(samples / batches);
 }
 
-function isWorthwhile({ shape, saved }: FirstLinearCut, samples: number): boolean {
+function isWorthwhile({ shape, saved }: FirstLinearCut, samples: number, { name }: GraphEngine): boolean {
   const numbers = 3 * sizeOf(shape);
-  return saved >= LEAST_GAIN * numbers && numbers * samples * 4 <= LARGEST_CACHE;
+  // WebAssembly's products keep a copy of their matrix, in the order in which they read it.
+  const bytes = 4 * numbers * samples * (name === "tfjs-fused" ? 2 : 1);
+  return saved >= LEAST_GAIN * numbers && bytes <= LARGEST_CACHE;
 }
 
 function hasNaN(values: Float32Array): boolean {

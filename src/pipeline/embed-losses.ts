@@ -56,15 +56,15 @@ async function evaluated(
   const loss = new Float64Array(points.count);
   let next = 0;
   let done = 0;
-  const width = (): number => Math.min(evaluator.concurrency ?? 1, points.count);
-  await runLanes(width, signal, async (stop, widen) => {
+  const work = { width: () => evaluator.concurrency ?? 1, left: () => points.count - next };
+  await runLanes(work, signal, async (stop, goesOn) => {
     while (next < points.count) {
       stop?.throwIfAborted();
       const row = next++;
       const { name, readTheta } = snapshotOf(runs, points, row);
       loss[row] = (await evaluator.evaluate(await readTheta(), stop, name)).loss;
       onProgress?.("losses", ++done, points.count);
-      widen();
+      if (!goesOn()) return;
     }
   });
   known.set(points, { evaluator, loss: loss.slice() });

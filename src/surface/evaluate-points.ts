@@ -4,7 +4,7 @@ import { CENTER_INDEX, type EvaluatedPoint } from "./evaluated-point.js";
 import type { PlanePoint } from "./plane-point.js";
 import { originIndex } from "./point-order.js";
 import type { PointPolicy } from "./point-policy.js";
-import { runLanes } from "./run-lanes.js";
+import { type Lane, runLanes } from "./run-lanes.js";
 import { createSlicePoint, isSliceMap, type SlicePoints } from "./slice-map.js";
 import type { Grid } from "./surface.js";
 import { nanValue } from "./surface-values.js";
@@ -52,17 +52,18 @@ export async function evaluatePoints(
     await options.onPoint?.(evaluated);
     done(evaluated);
   };
-  const work = async (stop: AbortSignal | undefined, widen: () => void): Promise<void> => {
+  const evaluateSome: Lane = async (stop, goesOn) => {
     const point = needsTheta ? createSlicePoint(slice) : { theta: slice.center, moveTo: () => {} };
     while (next < queue.length && usedUp === null) {
       stop?.throwIfAborted();
       usedUp = take();
       if (usedUp === null) await evaluateAt(queue[next++] as number, point, stop);
-      widen();
+      if (!goesOn()) return;
     }
   };
   try {
-    await runLanes(() => Math.min(evaluator.concurrency ?? 1, queue.length), signal, work);
+    const left = (): number => (usedUp === null ? queue.length - next : 0);
+    await runLanes({ width: () => evaluator.concurrency ?? 1, left }, signal, evaluateSome);
   } finally {
     plane.dispose();
   }

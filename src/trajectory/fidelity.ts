@@ -63,8 +63,8 @@ export async function evaluateFidelity(
     onProgress?.(++done, 2 * n);
   };
   let next = 0;
-  const width = (): number => Math.min(evaluator.concurrency ?? 1, n);
-  await runLanes(width, signal, async (stop, widen) => {
+  const work = { width: () => evaluator.concurrency ?? 1, left: () => n - next };
+  await runLanes(work, signal, async (stop, goesOn) => {
     const point = createPlanePoint(directions);
     while (next < n) {
       stop?.throwIfAborted();
@@ -79,7 +79,7 @@ export async function evaluateFidelity(
       point.moveTo(...coordinates.subarray(i * dimensions, (i + 1) * dimensions));
       if (isSame(point.theta, theta)) losses.set(2 * i + 1, losses.get(2 * i) as number);
       await lossAt(2 * i + 1, point.theta, `the plane at snapshot ${i}`, stop);
-      widen();
+      if (!goesOn()) return;
     }
   });
   const [trueLoss, planeLoss] = [0, 1].map((side) =>

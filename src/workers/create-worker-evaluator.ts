@@ -24,6 +24,7 @@ import { layoutOfModel } from "../params/layout-of-model.js";
 import { importModule } from "./import-module.js";
 import { describeModel } from "./model-recipe.js";
 import { writeRawFile } from "./raw-file.js";
+import { createSharedUse } from "./shared-use.js";
 import { type SpooledData, spoolData } from "./spooled-data.js";
 import { settleWorkerCount } from "./worker-count.js";
 import { createWorkerFolder, type WorkerFolder } from "./worker-folder.js";
@@ -198,21 +199,26 @@ function poolEvaluator(
       await rm(file, { force: true });
       throw error;
     }
-    let isOpen = true;
+    const use = createSharedUse(
+      () => {
+        pool.closePlane(id);
+        void rm(file, { force: true });
+      },
+      () => new EvaluationError("plane", "one in use", "one that was disposed"),
+    );
     return {
       isCached: (opened as { isCached: boolean }).isCached,
       needsTheta: false,
       evaluate: (_theta: Float32Array, alpha: number, beta: number, stop?: AbortSignal, name?: string) =>
-        pool.run(
-          { kind: "point", plane, alpha, beta },
-          name ?? `the point (${alpha}, ${beta})`,
-          stop,
-        ) as Promise<LossValue>,
-      dispose() {
-        if (isOpen) pool.closePlane(id);
-        isOpen = false;
-        void rm(file, { force: true });
-      },
+        use.run(
+          () =>
+            pool.run(
+              { kind: "point", plane, alpha, beta },
+              name ?? `the point (${alpha}, ${beta})`,
+              stop,
+            ) as Promise<LossValue>,
+        ),
+      dispose: use.close,
     };
   };
   return {

@@ -20,7 +20,6 @@ import {
   type PlaneFile,
   type SampleRows,
   SECONDS_A_MESSAGE,
-  type TimedTasks,
   type WorkerAnswer,
   type WorkerFacts,
   type WorkerOrder,
@@ -44,7 +43,6 @@ interface Made {
   readonly setup: Record<string, unknown>;
 }
 
-const NONE_TIMED: TimedTasks = { tasks: 0, seconds: 0 };
 const aborts = new Map<number, AbortController>();
 const planes = new Map<number, Promise<OpenPlane>>();
 const rowSets = new Map<number, Promise<SampleEvaluator>>();
@@ -53,9 +51,8 @@ let maker: Promise<Made> | undefined;
 let tail: Promise<void> = Promise.resolve();
 /** Tasks that are not computed yet. */
 let waiting = 0;
-/** Answers that are not sent yet, and what computing them took. */
+/** Answers that are not sent yet. */
 let answers: WorkerAnswer[] = [];
-let timed: TimedTasks = NONE_TIMED;
 
 function send(reply: WorkerReply): void {
   process.send?.(reply);
@@ -191,29 +188,19 @@ async function compute(work: WorkerWork, signal: AbortSignal): Promise<WorkerRes
  */
 async function answer({ id, work }: WorkerTask, abort: AbortController): Promise<void> {
   const begin = performance.now();
+  const seconds = (): number => (performance.now() - begin) / 1000;
   try {
     const result = await compute(work, abort.signal);
-    answers.push({ id, result });
-    const seconds = (performance.now() - begin) / 1000;
-    if (isTypical(work, result)) timed = { tasks: timed.tasks + 1, seconds: timed.seconds + seconds };
+    answers.push({ id, seconds: seconds(), result });
   } catch (error) {
-    answers.push({ id, error: encodeError(error) });
+    answers.push({ id, seconds: seconds(), error: encodeError(error) });
   }
   aborts.delete(id);
   waiting--;
-  if (waiting > answers.length && timed.seconds < SECONDS_A_MESSAGE) return;
-  send({ type: "answers", answers, timed });
+  const held = answers.reduce((sum, each) => sum + each.seconds, 0);
+  if (waiting > answers.length && held < SECONDS_A_MESSAGE) return;
+  send({ type: "answers", answers });
   answers = [];
-  timed = NONE_TIMED;
-}
-
-/**
- * Whether a task tells how long others will take: what only prepares does not, nor a point at which the loss is not
- * defined, for nothing is computed there.
- */
-function isTypical({ kind }: WorkerWork, result: WorkerResult): boolean {
-  if (kind === "recalibrate") return true;
-  return "loss" in result && !Number.isNaN(typeof result.loss === "number" ? result.loss : result.loss[0]);
 }
 
 async function close(id: number): Promise<void> {

@@ -90,19 +90,14 @@ export type WorkerResult =
   | { readonly dataDigest: string; readonly samples: number }
   | { readonly theta: Float32Array };
 
-/** What became of a task. */
-export type WorkerAnswer =
-  | { readonly id: number; readonly result: WorkerResult }
-  | { readonly id: number; readonly error: WireError };
-
-/** How long tasks took, of those that tell how long others will take. */
-export interface TimedTasks {
-  readonly tasks: number;
-  readonly seconds: number;
-}
+/** What became of a task, and what computing it took. */
+export type WorkerAnswer = { readonly id: number; readonly seconds: number } & (
+  | { readonly result: WorkerResult }
+  | { readonly error: WireError }
+);
 
 /** From a worker to the parent. */
 export type WorkerReply =
   | { readonly type: "ready"; readonly facts: WorkerFacts }
   | { readonly type: "failed"; readonly error: WireError }
-  | { readonly type: "answers"; readonly answers: readonly WorkerAnswer[]; readonly timed: TimedTasks };
+  | { readonly type: "answers"; readonly answers: readonly WorkerAnswer[] };

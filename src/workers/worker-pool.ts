@@ -2,7 +2,6 @@ import { EvaluationError } from "../errors.js";
 import { decodeError, type WireError } from "../wire-error.js";
 import {
   SECONDS_A_MESSAGE,
-  type TimedTasks,
   type WorkerAnswer,
   type WorkerFacts,
   type WorkerOrder,
@@ -23,8 +22,9 @@ export interface WorkerPool {
   /** What the first worker said of its evaluator. */
   readonly facts: WorkerFacts;
   /**
-   * Tasks that a worker takes at a time. Where they take long it is two; of short ones more, which then go in
-   * one message, for a message costs both processes about as much as a tenth of a millisecond's work.
+   * Tasks that a worker takes at a time, of the kind asked for last. Where they take long, and of work that is only
+   * begun, it is two; of short ones more, which then go in one message, for a message costs both processes about a
+   * tenth of a millisecond.
    */
   tasksAtATime(): number;
   /** Process ids of the workers that live. */
@@ -45,6 +45,7 @@ export interface WorkerPool {
 interface Task {
   readonly id: number;
   readonly work: WorkerWork;
+  readonly key: string;
   readonly name: string;
   /** Workers that died while they had it. */
   deaths: number;
@@ -77,8 +78,8 @@ export async function createWorkerPool(
   let isClosed = false;
   let startDeaths = 0;
   let nextId = 0;
-  let tasksAtATime = FEWEST_TASKS;
-  let secondsPerTask = Number.NaN;
+  const times = new Map<string, number>();
+  let lastKey = "";
   let isScheduled = false;
   const workers = new Set<Worker>();
   const queue: Task[] = [];
@@ -98,16 +99,16 @@ export async function createWorkerPool(
     }
     workers.clear();
   };
+  const isBusy = (): boolean => queue.length > 0 || [...workers].some(({ tasks }) => tasks.length > 0);
   const holdAll = (): void => {
-    const isBusy =
-      facts === undefined || queue.length > 0 || [...workers].some(({ tasks }) => tasks.length > 0);
-    for (const { process } of workers) process.hold(isBusy);
+    const isHeld = facts === undefined || isBusy();
+    for (const { process } of workers) process.hold(isHeld);
   };
   const dispatch = (): void => {
     const given = new Map<Worker, Task[]>();
     for (let task = queue[0]; task !== undefined; task = queue[0]) {
       if (!task.isSettled) {
-        const worker = freest(workers, task.isSuspect ? 1 : tasksAtATime);
+        const worker = freest(workers, task.isSuspect ? 1 : tasksAtATime(task.key));
         if (worker === undefined) break;
         worker.tasks.push(task);
         given.set(worker, [...(given.get(worker) ?? []), task]);
@@ -128,12 +129,19 @@ export async function createWorkerPool(
       dispatch();
     });
   };
-  const learn = ({ seconds, tasks }: TimedTasks): void => {
-    if (tasks === 0) return;
-    const mean = seconds / tasks;
-    secondsPerTask = Number.isNaN(secondsPerTask) ? mean : (secondsPerTask + mean) / 2;
-    const inMessage = Math.ceil(SECONDS_A_MESSAGE / secondsPerTask);
-    tasksAtATime = Math.max(FEWEST_TASKS, Math.min(MOST_TASKS, 2 * inMessage));
+  /** What fails, or where the loss is not defined, may have ended early: that tells only of tasks that take longer. */
+  const learn = ({ key }: Task, answer: WorkerAnswer): void => {
+    const known = times.get(key);
+    const { seconds } = answer;
+    const isWhole = "result" in answer && !isUndefined(answer.result);
+    if (!isWhole && seconds <= (known ?? Number.POSITIVE_INFINITY)) return;
+    // What takes longer is believed sooner: too many long tasks are worse than too few short ones.
+    const share = seconds > (known ?? 0) ? 1 / 2 : 1 / 8;
+    times.set(key, known === undefined ? seconds : known + share * (seconds - known));
+  };
+  const tasksAtATime = (key: string): number => {
+    const inMessage = Math.ceil(SECONDS_A_MESSAGE / (times.get(key) ?? SECONDS_A_MESSAGE));
+    return Math.max(FEWEST_TASKS, Math.min(MOST_TASKS, 2 * inMessage));
   };
   const ready = (worker: Worker, found: WorkerFacts): void => {
     startDeaths = 0;
@@ -153,8 +161,12 @@ export async function createWorkerPool(
     if (message.type === "ready") ready(worker, message.facts);
     else if (message.type === "failed") fail(errorOf(message.error, "worker processes"));
     else {
-      learn(message.timed);
-      for (const answer of message.answers) settle(worker, answer);
+      for (const answer of message.answers) {
+        const at = worker.tasks.findIndex(({ id }) => id === answer.id);
+        const [task] = worker.tasks.splice(at, 1) as [Task];
+        learn(task, answer);
+        task.settle("result" in answer ? answer.result : errorOf(answer.error, task.name));
+      }
     }
     schedule();
   };
@@ -211,7 +223,7 @@ export async function createWorkerPool(
   holdAll();
   return {
     facts: facts as unknown as WorkerFacts,
-    tasksAtATime: () => tasksAtATime,
+    tasksAtATime: () => (isBusy() ? tasksAtATime(lastKey) : FEWEST_TASKS),
     workerIds: () => [...workers].flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid])),
     async run(work, name, stopSignal) {
       stopSignal?.throwIfAborted();
@@ -224,6 +236,7 @@ export async function createWorkerPool(
         const task: Task = {
           id: nextId++,
           work,
+          key: keyOf(work),
           name,
           deaths: 0,
           isSuspect: false,
@@ -237,11 +250,14 @@ export async function createWorkerPool(
           },
         };
         stopSignal?.addEventListener("abort", onAbort, { once: true });
+        lastKey = task.key;
         queue.push(task);
         schedule();
       });
     },
     closePlane(id) {
+      times.delete(`point of ${id}`);
+      times.delete(`samples ${id}`);
       for (const { process } of workers) process.send({ type: "close", plane: id });
     },
     dispose,
@@ -259,11 +275,21 @@ function freest(workers: Iterable<Worker>, most: number): Worker | undefined {
   return found;
 }
 
-/** Settles one of the worker's tasks. */
-function settle({ tasks }: Worker, answer: WorkerAnswer): void {
-  const at = tasks.findIndex(({ id }) => id === answer.id);
-  const [task] = tasks.splice(at, 1) as [Task];
-  task.settle("result" in answer ? answer.result : errorOf(answer.error, task.name));
+/** Tasks of one key take about the same time. */
+function keyOf(work: WorkerWork): string {
+  switch (work.kind) {
+    case "point":
+      return `point of ${work.plane.id}`;
+    case "samples":
+      return `samples ${work.samples.id}`;
+    default:
+      return work.kind;
+  }
+}
+
+/** Whether there is no loss at a point. */
+function isUndefined(result: WorkerResult): boolean {
+  return "loss" in result && Number.isNaN(typeof result.loss === "number" ? result.loss : result.loss[0]);
 }
 
 /** What an abort rejects with need not be an error. */

@@ -1,5 +1,6 @@
 import { EvaluationError } from "../errors.js";
 import type { SampleAccess, SampleValues } from "../model/sample-evaluator.js";
+import { createSharedUse } from "./shared-use.js";
 import type { SampleRows } from "./worker-messages.js";
 import type { WorkerPool } from "./worker-pool.js";
 
@@ -23,22 +24,19 @@ export function workerSamples(
     async open(rows, signal) {
       signal?.throwIfAborted();
       const samples: SampleRows = { id: newId(), rows };
-      let isOpen = true;
+      const use = createSharedUse(
+        () => pool.closePlane(samples.id),
+        () => new EvaluationError("samples", "samples in use", "disposed ones"),
+      );
       return {
         samples: rows?.length ?? pool.facts.samples,
-        async evaluate(theta, stop) {
-          if (!isOpen) throw new EvaluationError("samples", "samples in use", "disposed ones");
-          check(theta);
-          return (await pool.run(
-            { kind: "samples", samples, theta },
-            "samples at theta",
-            stop,
-          )) as SampleValues;
-        },
-        dispose() {
-          if (isOpen) pool.closePlane(samples.id);
-          isOpen = false;
-        },
+        evaluate: (theta, stop) =>
+          use.run(async () => {
+            check(theta);
+            const work = { kind: "samples", samples, theta } as const;
+            return (await pool.run(work, "samples at theta", stop)) as SampleValues;
+          }),
+        dispose: use.close,
       };
     },
   };

@@ -139,7 +139,6 @@ describe("a worker that dies", () => {
     const { evaluator, slice, deaths } = await fatalBeyondOne();
     const line = { alpha: Float64Array.from({ length: 40 }, (_, i) => i / 40 - 1), beta: Float64Array.of(0) };
     await evaluateSurface(evaluator, slice, line);
-    expect(evaluator.concurrency).toBeGreaterThan(8);
     const fatal = 7;
     const points = Array.from({ length: 24 }, (_, i) => {
       const alpha = i === fatal ? 2 : -i / 24;
@@ -194,18 +193,68 @@ describe("how much a worker has at a time", () => {
     const onWarning = ({ message }: Error) => void warned.push(message);
     process.on("warning", onWarning);
     const during: number[] = [];
-    await evaluateSurface(evaluator, plane, grid, {
-      signal: new AbortController().signal,
-      onPoint: () => void during.push(evaluator.concurrency),
-    });
+    // The first points of all take longer.
+    for (let i = 0; i < 2; i++) {
+      await evaluateSurface(evaluator, plane, grid, {
+        signal: new AbortController().signal,
+        onPoint: () => void during.push(evaluator.concurrency),
+      });
+    }
     process.off("warning", onWarning);
     expect(warned).toEqual([]);
-    expect(evaluator.concurrency).toBeGreaterThanOrEqual(least);
+    expect(Math.max(...during)).toBeGreaterThanOrEqual(least);
+    expect(evaluator.concurrency).toBe(4);
     // Points at which the loss is not defined cost nothing, and tell nothing.
     const undefinedPoint = plane.center.map(() => Number.NaN);
-    await Promise.all(Array.from({ length: 50 }, () => evaluator.evaluate(undefinedPoint)));
-    expect(evaluator.concurrency).toBeLessThanOrEqual(most);
+    await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        await evaluator.evaluate(undefinedPoint);
+        during.push(evaluator.concurrency);
+      }),
+    );
     expect(Math.max(...during)).toBeLessThanOrEqual(most);
+  });
+
+  test("is two again where points take long after short ones, and where they begin", async () => {
+    const { evaluator } = await withLoss(
+      `export function lossFunction(model, xs, ys) {
+         const bias = model.weights.find(({ name }) => name.includes("bias")).read().dataSync()[0];
+         const end = performance.now() + (bias > 1 ? 60 : 0);
+         while (performance.now() < end);
+         return model.apply(xs).sub(ys).square().mean();
+       }`,
+    );
+    const short = Promise.all(Array.from({ length: 200 }, () => evaluator.evaluate(plane.center)));
+    await expect.poll(() => evaluator.concurrency, { interval: 1 }).toBeGreaterThan(8);
+    await short;
+    expect(evaluator.concurrency).toBe(4);
+    const line = { alpha: Float64Array.from({ length: 10 }, (_, i) => 2 + i), beta: Float64Array.of(0) };
+    const during: number[] = [];
+    const onPoint = () => void during.push(evaluator.concurrency);
+    await evaluateSurface(evaluator, alongFirstBias(), line, { onPoint });
+    expect(during).toHaveLength(11);
+    expect(Math.max(...during)).toBe(4);
+  });
+});
+
+describe("a plane that is disposed", () => {
+  test("stays for the points that were asked for before, and is refused afterwards", async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    vi.stubEnv("TMPDIR", folder);
+    const evaluator = await workers({ workers: 1, engine: "tfjs" });
+    vi.unstubAllEnvs();
+    const expected = await evaluator.evaluate(plane.center);
+    for (let i = 0; i < 3; i++) {
+      const opened = await evaluator.openPlane(plane);
+      const points = [1, 2, 3, 4, 5].map(() => opened.evaluate(plane.center, 0, 0));
+      opened.dispose();
+      opened.dispose();
+      expect(new Set((await Promise.all(points)).map(({ loss }) => loss))).toEqual(new Set([expected.loss]));
+      await expect(opened.evaluate(plane.center, 0, 0)).rejects.toThrow("plane: expected one in use");
+    }
+    const files = () => readdirSync(folder, { recursive: true }).map(String);
+    await expect.poll(() => files().filter((name) => name.includes("plane-"))).toEqual([]);
   });
 });
 
@@ -322,6 +371,14 @@ async function withLoss(text: string) {
   return { evaluator: await workers({ engine: "tfjs", setup, lossFunction, workers: 2 }), folder };
 }
 
+/** The line through θ* along which the first bias moves. */
+function alongFirstBias() {
+  const bias = layoutOfModel(model).parameters.find(({ name }) => name.includes("bias"));
+  const vector = new Float32Array(plane.center.length);
+  vector[bias?.offset ?? 0] = 1;
+  return { center: plane.center.slice(), vectors: [vector] as const };
+}
+
 /** Workers that die where the first bias has been moved beyond 1, along the line. */
 async function fatalBeyondOne() {
   const told = join(newFolder(), "deaths");
@@ -338,11 +395,11 @@ async function fatalBeyondOne() {
        return model.apply(xs).sub(ys).square().mean();
      }`,
   );
-  const bias = layoutOfModel(model).parameters.find(({ name }) => name.includes("bias"));
-  const vector = new Float32Array(plane.center.length);
-  vector[bias?.offset ?? 0] = 1;
-  const slice = { center: plane.center.slice(), vectors: [vector] as const };
-  return { evaluator, slice, deaths: () => (existsSync(told) ? readFileSync(told).length : 0) };
+  return {
+    evaluator,
+    slice: alongFirstBias(),
+    deaths: () => (existsSync(told) ? readFileSync(told).length : 0),
+  };
 }
 
 function isAlive(pid: number): boolean {

@@ -155,12 +155,12 @@ async function planeRun(
     const begin = performance.now();
     const pieces = { width: () => evaluator.concurrency ?? 1, left: () => points - next };
     await runLanes(pieces, undefined, async (_stop, goesOn) => {
-      const point = createPlanePoint(vectors);
+      const point = plane.needsTheta === false ? null : createPlanePoint(vectors);
       while (next < points) {
         const at = next++;
         const [alpha, beta] = [(at % 5) / 5 - 0.4, at / points - 0.5];
-        if (plane.needsTheta !== false) point.moveTo(alpha, beta);
-        await plane.evaluate(point.theta, alpha, beta);
+        point?.moveTo(alpha, beta);
+        await plane.evaluate(point?.theta ?? vectors.center, alpha, beta);
         if (!goesOn()) return;
       }
     });

@@ -135,9 +135,9 @@ export async function createWorkerPool(
     const { seconds } = answer;
     const isWhole = "result" in answer && !isUndefined(answer.result);
     if (!isWhole && seconds <= (known ?? Number.POSITIVE_INFINITY)) return;
-    // What takes longer is believed sooner: too many long tasks are worse than too few short ones.
-    const share = seconds > (known ?? 0) ? 1 / 2 : 1 / 8;
-    times.set(key, known === undefined ? seconds : known + share * (seconds - known));
+    if (known === undefined) times.set(key, seconds);
+    // What takes much longer is believed sooner: too many long tasks are worse than too few short ones.
+    else times.set(key, known + (seconds - known) * (seconds > 4 * known ? 1 / 2 : 1 / 8));
   };
   const tasksAtATime = (key: string): number => {
     const inMessage = Math.ceil(SECONDS_A_MESSAGE / (times.get(key) ?? SECONDS_A_MESSAGE));

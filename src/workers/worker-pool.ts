@@ -1,19 +1,9 @@
 import { EvaluationError } from "../errors.js";
 import { decodeError, type WireError } from "../wire-error.js";
-import {
-  SECONDS_A_MESSAGE,
-  type WorkerAnswer,
-  type WorkerFacts,
-  type WorkerOrder,
-  type WorkerReply,
-  type WorkerResult,
-  type WorkerWork,
-} from "./worker-messages.js";
+import { createTaskTimes, FEWEST_TASKS } from "./task-times.js";
+import type { WorkerFacts, WorkerOrder, WorkerReply, WorkerResult, WorkerWork } from "./worker-messages.js";
 import { startWorker, type WorkerProcess } from "./worker-process.js";
 
-/** A worker has two tasks at least: the next one is there when it has finished one. */
-const FEWEST_TASKS = 2;
-const MOST_TASKS = 64;
 /** So many deaths at one point, or at the start, are not chance. */
 const MOST_DEATHS = 3;
 
@@ -78,7 +68,7 @@ export async function createWorkerPool(
   let isClosed = false;
   let startDeaths = 0;
   let nextId = 0;
-  const times = new Map<string, number>();
+  const times = createTaskTimes();
   let lastKey = "";
   let isScheduled = false;
   const workers = new Set<Worker>();
@@ -108,7 +98,7 @@ export async function createWorkerPool(
     const given = new Map<Worker, Task[]>();
     for (let task = queue[0]; task !== undefined; task = queue[0]) {
       if (!task.isSettled) {
-        const worker = freest(workers, task.isSuspect ? 1 : tasksAtATime(task.key));
+        const worker = freest(workers, task.isSuspect ? 1 : times.tasksAtATime(task.key));
         if (worker === undefined) break;
         worker.tasks.push(task);
         given.set(worker, [...(given.get(worker) ?? []), task]);
@@ -128,20 +118,6 @@ export async function createWorkerPool(
       isScheduled = false;
       dispatch();
     });
-  };
-  /** What fails, or where the loss is not defined, may have ended early: that tells only of tasks that take longer. */
-  const learn = ({ key }: Task, answer: WorkerAnswer): void => {
-    const known = times.get(key);
-    const { seconds } = answer;
-    const isWhole = "result" in answer && !isUndefined(answer.result);
-    if (!isWhole && seconds <= (known ?? Number.POSITIVE_INFINITY)) return;
-    if (known === undefined) times.set(key, seconds);
-    // What takes much longer is believed sooner: too many long tasks are worse than too few short ones.
-    else times.set(key, known + (seconds - known) * (seconds > 4 * known ? 1 / 2 : 1 / 8));
-  };
-  const tasksAtATime = (key: string): number => {
-    const inMessage = Math.ceil(SECONDS_A_MESSAGE / (times.get(key) ?? SECONDS_A_MESSAGE));
-    return Math.max(FEWEST_TASKS, Math.min(MOST_TASKS, 2 * inMessage));
   };
   const ready = (worker: Worker, found: WorkerFacts): void => {
     startDeaths = 0;
@@ -164,7 +140,7 @@ export async function createWorkerPool(
       for (const answer of message.answers) {
         const at = worker.tasks.findIndex(({ id }) => id === answer.id);
         const [task] = worker.tasks.splice(at, 1) as [Task];
-        learn(task, answer);
+        times.learn(task.key, answer.seconds, "result" in answer && !isUndefined(answer.result));
         task.settle("result" in answer ? answer.result : errorOf(answer.error, task.name));
       }
     }
@@ -223,7 +199,7 @@ export async function createWorkerPool(
   holdAll();
   return {
     facts: facts as unknown as WorkerFacts,
-    tasksAtATime: () => (isBusy() ? tasksAtATime(lastKey) : FEWEST_TASKS),
+    tasksAtATime: () => (isBusy() ? times.tasksAtATime(lastKey) : FEWEST_TASKS),
     workerIds: () => [...workers].flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid])),
     async run(work, name, stopSignal) {
       stopSignal?.throwIfAborted();
@@ -256,8 +232,8 @@ export async function createWorkerPool(
       });
     },
     closePlane(id) {
-      times.delete(`point of ${id}`);
-      times.delete(`samples ${id}`);
+      times.forget(`point of ${id}`);
+      times.forget(`samples ${id}`);
       for (const { process } of workers) process.send({ type: "close", plane: id });
     },
     dispose,

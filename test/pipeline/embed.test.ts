@@ -237,6 +237,34 @@ describe("embed", () => {
     );
   });
 
+  test("true losses are computed several at once, and once for methods that share their points", async () => {
+    let [begun, under, most] = [0, 0, 0];
+    const plain = functionEvaluator((theta) => theta[0], 40);
+    const evaluator = {
+      ...plain,
+      concurrency: 3,
+      async evaluate(theta: Float32Array, signal?: AbortSignal, name?: string) {
+        begun++;
+        most = Math.max(most, ++under);
+        await new Promise(setImmediate);
+        under--;
+        return plain.evaluate(theta, signal, name);
+      },
+    };
+    const shared = readRunPoints(runs, plainLinearAlgebra);
+    const options = { evaluator, points: () => shared };
+    const [pca, umap] = [
+      await embedIn(runs, { ...options, method: "pca" }),
+      await embedIn(runs, { ...options, method: "umap" }),
+    ];
+    expect([begun, most]).toEqual([38, 3]);
+    expect(Array.from(umap.loss)).toEqual(Array.from(pca.loss));
+    const alone = await embedIn(runs, { method: "pca", evaluator: plain });
+    expect(Array.from(pca.loss)).toEqual(Array.from(alone.loss));
+    await embedIn(runs, { ...options, evaluator: { ...evaluator }, method: "pca" });
+    expect(begun).toBe(2 * 38);
+  });
+
   test("says which snapshots are equal, and that there are few", async () => {
     const { warnings } = await embedIn(runs, { method: "umap" });
     expect(warnings.find(({ code }) => code === "duplicate-points")?.message).toContain(

@@ -27,15 +27,19 @@ export async function runLanes(work: LaneWork, signal: AbortSignal | undefined, 
   // Each lane may listen to it, and Node.js takes more than ten listeners for a leak.
   setMaxListeners(0, stop);
   const lanes: Promise<void>[] = [];
+  const first = work.width();
   let running = 0;
+  let done = 0;
   const start = (busy: number): void => {
-    const most = Math.min(work.width(), busy + work.left());
+    // One more for each piece done: a width that comes of other pieces may be too much for these.
+    const most = Math.min(work.width(), busy + work.left(), first + done);
     while (running < most && !failure.signal.aborted) {
       running++;
       lanes.push(lane(stop, goesOn).catch((error: unknown) => failure.abort(error)));
     }
   };
   const goesOn = (): boolean => {
+    done++;
     if (running > 1 && running > work.width()) {
       running--;
       return false;

@@ -41,6 +41,20 @@ test("more lanes start as the width grows, and are waited for; no more than ther
   expect(lanes).toBe(7);
 });
 
+test("lanes start one by one, as pieces are done", async () => {
+  const { state, next, left } = pieces(40);
+  let done = 0;
+  await runLanes({ width: () => (done === 0 ? 2 : 30), left }, undefined, async (_, goesOn) => {
+    while (await next()) {
+      done++;
+      if (!goesOn()) return;
+      expect(state.under).toBeLessThanOrEqual(2 + done);
+    }
+  });
+  expect(state).toMatchObject({ begun: 40, under: 0 });
+  expect(state.most).toBeGreaterThan(10);
+});
+
 test("lanes end as the width shrinks, and one is left", async () => {
   const { state, next, left } = pieces(40);
   const under: number[] = [];

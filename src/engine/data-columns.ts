@@ -1,6 +1,6 @@
 import type { SampleSource } from "../model/sample-source.js";
 import type { DataColumn, DataColumns } from "./graph-program.js";
-import type { Graph } from "./plan/graph.js";
+import { type Graph, sizeOf } from "./plan/graph.js";
 
 /** Shapes of one sample, in the order of a model's inputs and of its targets. */
 export interface ColumnShapes {
@@ -34,7 +34,7 @@ export async function readColumns(source: SampleSource, { xs, ys }: ColumnShapes
 }
 
 function createColumn(name: string, shape: readonly number[], samples: number) {
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = sizeOf(shape);
   return { name, shape, size, values: new Float32Array(samples * size) };
 }
 
@@ -42,7 +42,7 @@ function createColumn(name: string, shape: readonly number[], samples: number) {
 export function firstRows(data: DataColumns, samples: number): DataColumns {
   if (samples >= data.samples) return data;
   const columns = data.columns.map(({ name, shape, values }) => {
-    const size = shape.reduce((product, length) => product * length, 1);
+    const size = sizeOf(shape);
     return { name, shape, values: values.subarray(0, samples * size) };
   });
   return { samples, columns };
@@ -51,7 +51,7 @@ export function firstRows(data: DataColumns, samples: number): DataColumns {
 /** Returns copies of some samples of data. */
 export function takeRows(data: DataColumns, rows: Int32Array): DataColumns {
   const columns = data.columns.map(({ name, shape, values }) => {
-    const size = shape.reduce((product, length) => product * length, 1);
+    const size = sizeOf(shape);
     const taken = new Float32Array(rows.length * size);
     rows.forEach((row, i) => {
       taken.set(values.subarray(row * size, (row + 1) * size), i * size);

@@ -8,6 +8,7 @@ import { undefinedSamples } from "../model/model-samples.js";
 import type { PlaneLoss } from "../model/plane-loss.js";
 import { classesOf } from "../model/sample-classes.js";
 import type { SampleEvaluator } from "../model/sample-evaluator.js";
+import { createSharedUse, type SharedUse } from "../model/shared-use.js";
 import { undefinedPoints } from "../model/undefined-points.js";
 import type { ParameterLayout } from "../params/layout.js";
 import type { LandscapeWarning } from "../warning.js";
@@ -110,30 +111,16 @@ async function noValue(loss: LossPlan): Promise<LossValue> {
 }
 
 /** Runs tasks one after another; after `close`, frees what they use as soon as none is under way. */
-function createQueue(free: () => void) {
+function createQueue(free: () => void): SharedUse {
+  const use = createSharedUse(free);
   let tail: Promise<unknown> = Promise.resolve();
-  let pending = 0;
-  let isClosed = false;
-  let isFreed = false;
-  const freeIfIdle = () => {
-    if (!isClosed || isFreed || pending > 0) return;
-    isFreed = true;
-    free();
-  };
   return {
-    isClosed: () => isClosed,
-    run<T>(task: () => Promise<T>): Promise<T> {
-      pending++;
-      const result = tail.then(task).finally(() => {
-        pending--;
-        freeIfIdle();
-      });
+    ...use,
+    run(task) {
+      const before = tail;
+      const result = use.run(() => before.then(task));
       tail = result.catch(() => undefined);
       return result;
-    },
-    close(): void {
-      isClosed = true;
-      freeIfIdle();
     },
   };
 }

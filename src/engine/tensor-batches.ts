@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DataColumn, DataColumns, ProgramBatches } from "./graph-program.js";
+import { sizeOf } from "./plan/graph.js";
 
 /** What a program takes in. */
 export interface TensorInputs {
@@ -46,6 +47,6 @@ export function cutTensors(
 
 /** A copy: the backend would keep the whole array that a view is of. */
 function rowsTensor({ shape, values }: DataColumn, start: number, samples: number): tf.Tensor {
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = sizeOf(shape);
   return tf.tensor(values.slice(start * size, (start + samples) * size), [samples, ...shape], "float32");
 }

@@ -14,6 +14,7 @@ import { withModel } from "./model-lock.js";
 import { portsOf } from "./model-ports.js";
 import { modelSamples } from "./model-samples.js";
 import { openSamples } from "./open-samples.js";
+import { createSharedUse } from "./shared-use.js";
 import { undefinedPoints } from "./undefined-points.js";
 
 /**
@@ -48,19 +49,11 @@ export async function createLossEvaluator(
   const isUndefined = undefinedPoints(model, weights.layout);
   const ports = portsOf(model);
   const source = await openSamples(ports, data, resolved);
-  let pending = 0;
-  let isDisposed = false;
-  let isFreed = false;
-
-  const freeIfIdle = () => {
-    if (!isDisposed || isFreed || pending > 0) return;
-    isFreed = true;
-    source.dispose();
-  };
+  const use = createSharedUse(() => source.dispose());
 
   const evaluateNow = async (theta: Float32Array, signal: AbortSignal | undefined): Promise<LossValue> => {
     signal?.throwIfAborted();
-    if (isDisposed) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
+    if (use.isClosed()) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
     if (theta.length !== weights.layout.parameterCount) {
       const expected = `${weights.layout.parameterCount} weights`;
       throw new InvalidDataError("theta", expected, String(theta.length));
@@ -78,18 +71,7 @@ export async function createLossEvaluator(
     dataDigest: source.digest,
     modelDigest: evaluationDigest(model, weights.layout, plan),
     perSample: modelSamples({ model, plan, ports, source, weights, isUndefined }),
-    async evaluate(theta, signal) {
-      pending++;
-      try {
-        return await withModel(model, () => evaluateNow(theta, signal));
-      } finally {
-        pending--;
-        freeIfIdle();
-      }
-    },
-    dispose() {
-      isDisposed = true;
-      freeIfIdle();
-    },
+    evaluate: (theta, signal) => use.run(() => withModel(model, () => evaluateNow(theta, signal))),
+    dispose: use.close,
   };
 }

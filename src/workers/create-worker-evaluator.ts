@@ -20,11 +20,11 @@ import { evaluationDigest } from "../model/model-digest.js";
 import { portsOf } from "../model/model-ports.js";
 import type { PlaneVectors } from "../model/plane-loss.js";
 import type { SampleAccess } from "../model/sample-evaluator.js";
+import { createSharedUse } from "../model/shared-use.js";
 import { layoutOfModel } from "../params/layout-of-model.js";
 import { importModule } from "./import-module.js";
 import { describeModel } from "./model-recipe.js";
 import { writeRawFile } from "./raw-file.js";
-import { createSharedUse } from "./shared-use.js";
 import { type SpooledData, spoolData } from "./spooled-data.js";
 import { settleWorkerCount } from "./worker-count.js";
 import { createWorkerFolder, type WorkerFolder } from "./worker-folder.js";
@@ -199,25 +199,19 @@ function poolEvaluator(
       await rm(file, { force: true });
       throw error;
     }
-    const use = createSharedUse(
-      () => {
-        pool.closePlane(id);
-        void rm(file, { force: true });
-      },
-      () => new EvaluationError("plane", "one in use", "one that was disposed"),
-    );
+    const use = createSharedUse(() => {
+      pool.closePlane(id);
+      void rm(file, { force: true });
+    });
     return {
       isCached: (opened as { isCached: boolean }).isCached,
       needsTheta: false,
-      evaluate: (_theta: Float32Array, alpha: number, beta: number, stop?: AbortSignal, name?: string) =>
-        use.run(
-          () =>
-            pool.run(
-              { kind: "point", plane, alpha, beta },
-              name ?? `the point (${alpha}, ${beta})`,
-              stop,
-            ) as Promise<LossValue>,
-        ),
+      async evaluate(_theta: Float32Array, alpha: number, beta: number, stop?: AbortSignal, name?: string) {
+        if (use.isClosed()) throw new EvaluationError("plane", "one in use", "one that was disposed");
+        const work = { kind: "point", plane, alpha, beta } as const;
+        const place = name ?? `the point (${alpha}, ${beta})`;
+        return (await use.run(() => pool.run(work, place, stop))) as LossValue;
+      },
       dispose: use.close,
     };
   };

@@ -37,10 +37,8 @@ interface Task {
   readonly work: WorkerWork;
   readonly key: string;
   readonly name: string;
-  /** Workers that died while they had it. */
+  /** Workers that died while they had it. After one it is given to a worker that has nothing else. */
   deaths: number;
-  /** Whether a worker died while it had it: it is then given to a worker that has nothing else. */
-  isSuspect: boolean;
   isSettled: boolean;
   settle(outcome: WorkerResult | Error): void;
 }
@@ -98,7 +96,7 @@ export async function createWorkerPool(
     const given = new Map<Worker, Task[]>();
     for (let task = queue[0]; task !== undefined; task = queue[0]) {
       if (!task.isSettled) {
-        const worker = freest(workers, task.isSuspect ? 1 : times.tasksAtATime(task.key));
+        const worker = freest(workers, task.deaths > 0 ? 1 : times.tasksAtATime(task.key));
         if (worker === undefined) break;
         worker.tasks.push(task);
         given.set(worker, [...(given.get(worker) ?? []), task]);
@@ -156,7 +154,6 @@ export async function createWorkerPool(
       return;
     }
     for (const task of tasks) {
-      task.isSuspect = true;
       if (++task.deaths < MOST_DEATHS) continue;
       const got = `${MOST_DEATHS} workers that died there, the last by ${how}`;
       task.settle(new EvaluationError(task.name, "a loss", got));
@@ -215,7 +212,6 @@ export async function createWorkerPool(
           key: keyOf(work),
           name,
           deaths: 0,
-          isSuspect: false,
           isSettled: false,
           settle(outcome) {
             if (task.isSettled) return;
@@ -232,32 +228,31 @@ export async function createWorkerPool(
       });
     },
     closePlane(id) {
-      times.forget(`point of ${id}`);
-      times.forget(`samples ${id}`);
+      times.forget(String(id));
       for (const { process } of workers) process.send({ type: "close", plane: id });
     },
     dispose,
   };
 }
 
-/** The worker with the fewest tasks, of those that have less than `most` and no suspect; undefined: none. */
+/** The worker with the fewest tasks, of those that have less than `most` and none that a worker died at. */
 function freest(workers: Iterable<Worker>, most: number): Worker | undefined {
   let found: Worker | undefined;
   for (const worker of workers) {
     const { isReady, tasks } = worker;
-    if (!isReady || tasks.length >= (found?.tasks.length ?? most) || tasks[0]?.isSuspect) continue;
-    found = worker;
+    const isAlone = tasks.some(({ deaths }) => deaths > 0);
+    if (isReady && !isAlone && tasks.length < (found?.tasks.length ?? most)) found = worker;
   }
   return found;
 }
 
-/** Tasks of one key take about the same time. */
+/** Tasks of one key take about the same time: planes and samples are numbered by one count. */
 function keyOf(work: WorkerWork): string {
   switch (work.kind) {
     case "point":
-      return `point of ${work.plane.id}`;
+      return String(work.plane.id);
     case "samples":
-      return `samples ${work.samples.id}`;
+      return String(work.samples.id);
     default:
       return work.kind;
   }

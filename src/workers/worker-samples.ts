@@ -1,6 +1,6 @@
 import { EvaluationError } from "../errors.js";
 import type { SampleAccess, SampleValues } from "../model/sample-evaluator.js";
-import { createSharedUse } from "./shared-use.js";
+import { createSharedUse } from "../model/shared-use.js";
 import type { SampleRows } from "./worker-messages.js";
 import type { WorkerPool } from "./worker-pool.js";
 
@@ -24,18 +24,15 @@ export function workerSamples(
     async open(rows, signal) {
       signal?.throwIfAborted();
       const samples: SampleRows = { id: newId(), rows };
-      const use = createSharedUse(
-        () => pool.closePlane(samples.id),
-        () => new EvaluationError("samples", "samples in use", "disposed ones"),
-      );
+      const use = createSharedUse(() => pool.closePlane(samples.id));
       return {
         samples: rows?.length ?? pool.facts.samples,
-        evaluate: (theta, stop) =>
-          use.run(async () => {
-            check(theta);
-            const work = { kind: "samples", samples, theta } as const;
-            return (await pool.run(work, "samples at theta", stop)) as SampleValues;
-          }),
+        async evaluate(theta, stop) {
+          if (use.isClosed()) throw new EvaluationError("samples", "samples in use", "disposed ones");
+          check(theta);
+          const work = { kind: "samples", samples, theta } as const;
+          return (await use.run(() => pool.run(work, "samples at theta", stop))) as SampleValues;
+        },
         dispose: use.close,
       };
     },

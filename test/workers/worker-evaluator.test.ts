@@ -239,11 +239,7 @@ describe("how much a worker has at a time", () => {
 
 describe("a plane that is disposed", () => {
   test("stays for the points that were asked for before, and is refused afterwards", async () => {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    vi.stubEnv("TMPDIR", folder);
-    const evaluator = await workers({ workers: 1, engine: "tfjs" });
-    vi.unstubAllEnvs();
+    const { evaluator, planes } = await workerWithFolder();
     const expected = await evaluator.evaluate(plane.center);
     for (let i = 0; i < 3; i++) {
       const opened = await evaluator.openPlane(plane);
@@ -253,8 +249,7 @@ describe("a plane that is disposed", () => {
       expect(new Set((await Promise.all(points)).map(({ loss }) => loss))).toEqual(new Set([expected.loss]));
       await expect(opened.evaluate(plane.center, 0, 0)).rejects.toThrow("plane: expected one in use");
     }
-    const files = () => readdirSync(folder, { recursive: true }).map(String);
-    await expect.poll(() => files().filter((name) => name.includes("plane-"))).toEqual([]);
+    await expect.poll(planes).toEqual([]);
   });
 });
 
@@ -306,13 +301,7 @@ describe("what stops it", () => {
   });
 
   test("a signal before a plane is open: the plane leaves no file", async () => {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    vi.stubEnv("TMPDIR", folder);
-    const evaluator = await workers({ workers: 1, engine: "tfjs" });
-    vi.unstubAllEnvs();
-    const planes = () =>
-      readdirSync(folder, { recursive: true }).filter((name) => String(name).includes("plane-"));
+    const { evaluator, planes } = await workerWithFolder();
     const opened = await evaluator.openPlane(plane);
     expect(planes()).toHaveLength(1);
     opened.dispose();
@@ -360,6 +349,18 @@ describe("what stops it", () => {
     );
   });
 });
+
+/** One worker, and the files of planes in its folder. */
+async function workerWithFolder() {
+  const folder = newFolder();
+  mkdirSync(folder, { recursive: true });
+  vi.stubEnv("TMPDIR", folder);
+  const evaluator = await workers({ workers: 1, engine: "tfjs" });
+  vi.unstubAllEnvs();
+  const planes = () =>
+    readdirSync(folder, { recursive: true }).filter((name) => String(name).includes("plane-"));
+  return { evaluator, planes };
+}
 
 /** Two workers with a loss of their own, from the text of their set-up module. */
 async function withLoss(text: string) {

@@ -1,5 +1,5 @@
 import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
-import type { Graph } from "../plan/graph.js";
+import { type Graph, sizeOf } from "../plan/graph.js";
 import { encodeOnnxInitializers } from "./onnx-messages.js";
 import type { OnnxRuntime, OrtSession, OrtTensor } from "./onnx-package.js";
 import { ONNX_OUTPUT, type OnnxProgram, onnxProgram } from "./onnx-program.js";
@@ -107,7 +107,7 @@ function cutFeeds(
   let feeds = Array.from({ length: count }, (_, batch) => {
     const samples = samplesOf(batch);
     const tensors = columns.map(({ name, shape, values }) => {
-      const size = shape.reduce((product, length) => product * length, 1);
+      const size = sizeOf(shape);
       const start = batch * batchSize * size;
       return [
         name,

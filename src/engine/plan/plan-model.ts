@@ -7,7 +7,7 @@ import type { ParameterLayout } from "../../params/layout.js";
 import { clipForm } from "./clip-forms.js";
 import { foldBatchNorm } from "./fold-batch-norm.js";
 import { foldPadding } from "./fold-padding.js";
-import type { Graph, ValueId, WeightId } from "./graph.js";
+import { type Graph, sizeOf, type ValueId, type WeightId } from "./graph.js";
 import { createGraphBuilder, type GraphBuilder } from "./graph-builder.js";
 import { type LossForm, logitsForms, lossForms, metricForms } from "./loss-forms.js";
 import { declareInputs, lowerModel, withoutActivations } from "./lower-model.js";
@@ -203,10 +203,6 @@ const aliases: Readonly<Record<string, string>> = {
 function metricName({ apply }: CompiledMetric): string {
   const name = (apply?.name ?? "").replace(/\$\d+$/, "");
   return aliases[name] ?? name;
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, length) => size * length, 1);
 }
 
 /** Lists what a plan holds, by operation, for messages and tests: { conv2d: 2, dense: 2, … }. */

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { createTrajectoryFigure } from "../src/report/create-trajectory-figure.js";
-import type { TrajectoryFigure } from "../src/report/figure.js";
-import { renderHtml } from "../src/report/render-html.js";
-import { renderPng } from "../src/report/render-png.js";
-import { renderSvg } from "../src/report/render-svg.js";
-import { surfaceOption, surfaceSize } from "../src/report/surface-option.js";
-import { trajectoryOption, trajectorySize } from "../src/report/trajectory-option.js";
+import { trajectoryOption, trajectorySize } from "../src/figure/draw/trajectory-option.js";
+import type { TrajectoryFigure } from "../src/figure/figure.js";
+import { renderHtml } from "../src/figure/files/render-html.js";
+import { renderPng } from "../src/figure/files/render-png.js";
+import { renderSvg } from "../src/figure/files/render-svg.js";
+import { createTrajectoryFigure } from "../src/figure/make/create-trajectory-figure.js";
+import { surfaceOption, surfaceSize } from "../src/figure/space/surface-option.js";
 
 /** A surface as large as a report is made for, and a long path on it. */
 const POINTS = 251;

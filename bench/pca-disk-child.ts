@@ -1,10 +1,10 @@
 import { pathToFileURL } from "node:url";
+import { rowSourceOfRuns } from "../src/analysis/row-source.js";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
 import { pcaDirections } from "../src/directions/pca.js";
-import { rowSourceOfRuns } from "../src/pipeline/row-source.js";
-import { openRun } from "../src/store/open-run.js";
-import { projectTrajectory } from "../src/trajectory/project.js";
+import { projectTrajectory } from "../src/directions/project.js";
+import { openRun } from "../src/store/run/open-run.js";
 
 /** What the measuring process reports. */
 export interface DiskResult {

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ParameterLayout } from "../src/params/layout.js";
-import { createRunWriter } from "../src/store/run-writer.js";
+import type { ParameterLayout } from "../src/model/layout.js";
+import { createRunWriter } from "../src/store/run/run-writer.js";
 import type { DiskResult } from "./pca-disk-child.js";
 import { createPath } from "./pca-path.js";
 

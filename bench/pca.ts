@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { memoryRowSource } from "../src/directions/memory-rows.js";
+import { memoryRowSource } from "../src/directions/directions.js";
 import { type PcaDirections, pcaDirections } from "../src/directions/pca.js";
 import { type PcaDiskCase, runFromDisk } from "./pca-disk.js";
 import { createPath } from "./pca-path.js";

@@ -7,9 +7,9 @@ import { parseArgs } from "node:util";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
 import { distancesFromRows, type PointRows } from "../src/embedding/distance-source.js";
-import { type PhateResult, phate } from "../src/embedding/phate.js";
-import type { PhateStage } from "../src/embedding/phate-options.js";
-import { trustworthiness } from "../src/embedding/trustworthiness.js";
+import { type PhateResult, phate } from "../src/embedding/phate/phate.js";
+import type { PhateStage } from "../src/embedding/phate/phate-options.js";
+import { trustworthiness } from "../src/embedding/quality/trustworthiness.js";
 import { branchingWalk } from "./phate-walk.js";
 import { type PythonPeer, preparePython, startPeer } from "./python-peer.js";
 

@@ -1,15 +1,14 @@
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import type { BackendChoice } from "../src/backend/backend-info.js";
+import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { createEngineEvaluator } from "../src/engine/create-engine-evaluator.js";
-import type { EngineEvaluator } from "../src/engine/engine-evaluator.js";
-import type { EngineChoice } from "../src/engine/engine-options.js";
-import { layoutOfModel } from "../src/params/layout-of-model.js";
-import { readWeights } from "../src/params/model-weights.js";
-import { createPlanePoint } from "../src/surface/plane-point.js";
-import { runLanes } from "../src/surface/run-lanes.js";
-import { createWorkerEvaluator } from "../src/workers/create-worker-evaluator.js";
+import { createPlanePoint } from "../src/directions/plane-point.js";
+import { createEngineEvaluator } from "../src/loss/engine/create-engine-evaluator.js";
+import type { EngineChoice, EngineEvaluator } from "../src/loss/engine/engine-options.js";
+import { createWorkerEvaluator } from "../src/loss/workers/create-worker-evaluator.js";
+import { readWeights } from "../src/model/bound-weights.js";
+import { layoutOfModel } from "../src/model/layout-of-model.js";
+import { runLanes } from "../src/surface/evaluate-points.js";
 import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
 

@@ -1,15 +1,15 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
+import { type AnalyzeOptions, resolveAnalyzeOptions } from "../src/analysis/analyze-options.js";
+import { analyzeRuns, type RunsAnalysis } from "../src/analysis/analyze-runs.js";
+import { type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
-import { createEngineEvaluator } from "../src/engine/create-engine-evaluator.js";
-import type { EngineEvaluatorOptions } from "../src/engine/engine-options.js";
-import { InvalidOptionError, RunStateError } from "../src/errors.js";
-import type { EvaluationData } from "../src/model/evaluation-data.js";
-import { type AnalyzeOptions, resolveAnalyzeOptions } from "../src/pipeline/analyze-options.js";
-import { analyzeRuns, type RunsAnalysis } from "../src/pipeline/analyze-runs.js";
-import { type WriteReportOptions, writeReport } from "../src/pipeline/write-report.js";
-import { openRun } from "../src/store/open-run.js";
+import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
+import { createEngineEvaluator } from "../src/loss/engine/create-engine-evaluator.js";
+import type { EngineEvaluatorOptions } from "../src/loss/engine/engine-options.js";
+import type { EvaluationData } from "../src/loss/evaluation-data.js";
+import { openRun } from "../src/store/run/open-run.js";
 import { TrajectoryCallback, type TrajectoryCallbackOptions } from "./trajectory-callback.js";
 
 /** Options of {@link LandscapeCallback}: what to record, what to analyse it on, what to draw. */

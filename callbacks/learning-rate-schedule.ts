@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../src/errors.js";
+import { InvalidOptionError } from "../src/base/errors.js";
 
 /**
  * How the learning rate runs over training. `t` is the epoch or, with `per: "batch"`, the update, counted

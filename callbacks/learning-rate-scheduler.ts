@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { changeLearningRate, readLearningRate } from "../src/capture/optimizer.js";
-import { InvalidOptionError, RunStateError } from "../src/errors.js";
+import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
+import { changeLearningRate, readLearningRate } from "../src/model/optimizer.js";
 import { type LearningRateSchedule, rate, resolveLearningRateSchedule } from "./learning-rate-schedule.js";
 
 /** Options of {@link LearningRateScheduler}. */

@@ -1,6 +1,6 @@
+import { RunStateError } from "../src/base/errors.js";
 import type { RecorderPosition } from "../src/capture/recorder.js";
 import type { ScheduleRule } from "../src/capture/schedule.js";
-import { RunStateError } from "../src/errors.js";
 
 export type { CaptureSchedule } from "../src/capture/schedule.js";
 

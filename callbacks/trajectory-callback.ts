@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeExit } from "../src/capture/before-exit.js";
+import { RunStateError } from "../src/base/errors.js";
+import type { LandscapeWarning } from "../src/base/warning.js";
 import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
-import { readLearningRate } from "../src/capture/optimizer.js";
 import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
-import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder-options.js";
+import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder.js";
 import { resolveSchedule } from "../src/capture/schedule.js";
-import { RunStateError } from "../src/errors.js";
-import type { LandscapeWarning } from "../src/warning.js";
+import { beforeExit } from "../src/capture/write-queue.js";
+import { readLearningRate } from "../src/model/optimizer.js";
 import { checkLivePageOptions, LivePage, type LivePageOptions } from "./live-page.js";
 import { resolveLogsInto } from "./resolve-logs-into.js";
 import { FitSchedule } from "./schedule.js";

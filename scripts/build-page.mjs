@@ -59,8 +59,8 @@ const EVALUATOR = `function sizeFunction(text) {
 /** Builds the scripts and returns their sizes in bytes. A file is replaced whole, and only if it changes. */
 export async function buildPage() {
   const [flat, deep, live] = await Promise.all([
-    bundle("src/report/page/main.ts", "page.js", FLAT),
-    bundle("src/report/page/main-3d.ts", "page-3d.js", DEEP),
+    bundle("src/figure/page/main.ts", "page.js", FLAT),
+    bundle("src/figure/page/main-3d.ts", "page-3d.js", DEEP),
     bundle("src/live/page/main.ts", "page.js", FLAT),
   ]);
   return { flat, deep, live };

@@ -91,7 +91,7 @@ const node = process.execPath;
 check("build", node, ["scripts/build.mjs", "--clean"]);
 check("lint", tool("biome"), ["ci", "."]);
 check("types", tool("tsc"), ["-p", "tsconfig.json", "--noEmit"]);
-check("types of the report page", tool("tsc"), ["-p", "src/report/page/tsconfig.json", "--noEmit"]);
+check("types of the report page", tool("tsc"), ["-p", "src/figure/page/tsconfig.json", "--noEmit"]);
 testOn("wasm", filters);
 if (problem === undefined) testOn("native", filters);
 else leftOut.push(`native: the whole suite (${problem}); run \`npm run setup:native\``);

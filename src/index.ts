@@ -1,48 +1,126 @@
 // Errors and warnings
 
-export type { ApproximateOptions } from "./approximate/approximate-options.js";
-export { type ApproximateSurfaceOptions, approximateSurface } from "./approximate/approximate-surface.js";
-// Approximate surfaces
-export type { ApproximatedPoint } from "./approximate/approximated-point.js";
+// The whole way
+export type { AnalysisStep, AnalyzeOptions } from "./analysis/analyze-options.js";
+export { type AnalysisTools, analyzePlane, analyzeRuns, type RunsAnalysis } from "./analysis/analyze-runs.js";
+export type { ComparedResults } from "./analysis/compare/compare-figures.js";
+export type { CompareRunsOptions, CompareStep, OpenEvaluator } from "./analysis/compare/compare-options.js";
+export type { RunPlane } from "./analysis/compare/compare-planes.js";
+export { compareRuns, type RunsComparison } from "./analysis/compare/compare-runs.js";
+export { embed } from "./analysis/embed.js";
+export type { EmbedOptions, EmbedStep } from "./analysis/embed-options.js";
+// Export and live view
+export type {
+  ExportFormat,
+  ExportOptions,
+} from "./analysis/export/export-run.js";
+export { type ExportedFile, type ExportResult, exportRun } from "./analysis/export/export-run.js";
+export {
+  type InterpolateModelsOptions,
+  interpolateModels,
+  type SliceRandomLinesOptions,
+  sliceRandomLines,
+} from "./analysis/line-stage.js";
+export { type ModelPoint, modelPoint, openModelPoint } from "./analysis/model-point.js";
+export type { PlaneStage } from "./analysis/pca-stage.js";
+export type { PlanePointsOptions, SlicePlane } from "./analysis/plane-points.js";
+export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./analysis/plane-stage.js";
+export { readAnalysis } from "./analysis/read-analysis.js";
+export { readStoredFigures, type StoredFigures } from "./analysis/read-stored-figures.js";
+export { type RunRowSource, rowSourceOfRuns } from "./analysis/row-source.js";
+export { type RunPoints, type RunPointsOptions, rawGram, readRunPoints } from "./analysis/run-points.js";
+export type { SliceOptions } from "./analysis/slice-options.js";
+export {
+  type AnalyzeWeightsOptions,
+  analyzeWeights,
+  type WeightsAnalysis,
+} from "./analysis/weights-stage.js";
+export {
+  type NamedFigure,
+  type ReportFormat,
+  type WriteReportOptions,
+  writeReport,
+} from "./analysis/write-report.js";
 // Backend
 export {
   type BackendChoice,
   type BackendInfo,
   type BackendName,
+  currentBackend,
   describeBackend,
-} from "./backend/backend-info.js";
-export { currentBackend } from "./backend/current-backend.js";
+} from "./backend/current-backend.js";
 export { explainKernelError } from "./backend/explain-kernel-error.js";
 export { createLinearAlgebra } from "./backend/linear-algebra/create-linear-algebra.js";
 export { type SelectBackendOptions, selectBackend } from "./backend/select-backend.js";
+export {
+  BackendError,
+  EvaluationError,
+  FormatError,
+  InvalidDataError,
+  InvalidOptionError,
+  LandscapeError,
+  type LandscapeErrorCode,
+  type LandscapeErrorOptions,
+  LayoutError,
+  MissingDependencyError,
+  RunStateError,
+} from "./base/errors.js";
+export type { JsonNumber } from "./base/json.js";
+export { type JsonValue, type Provenance, provenanceDigest } from "./base/provenance.js";
+export type { LandscapeWarning } from "./base/warning.js";
+export type { FitParameters } from "./capture/create-recorder.js";
 // Capture (the callbacks are in "tfjs-landscape/callbacks")
 export { createTrajectoryRecorder, type TrajectoryRecorderOptions } from "./capture/create-recorder.js";
-export type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "./capture/recorder.js";
-export type { CaptureOptions } from "./capture/recorder-options.js";
+export type {
+  CapturedWeights,
+  CaptureOptions,
+  RecorderPosition,
+  TrajectoryRecorder,
+} from "./capture/recorder.js";
 export type { CaptureSchedule, ScheduleRule } from "./capture/schedule.js";
-export type { FitParameters } from "./capture/training-facts.js";
 // Slices: lines, planes between models, weights, sharpness
-export { type BetweenModelsOptions, betweenModels } from "./directions/between-models.js";
-// Directions and trajectories
-export type { ColumnRange, ColumnSelectionOptions } from "./directions/column-selection.js";
-export { type CustomDirectionsOptions, customDirections } from "./directions/custom.js";
-export type { GramPrecision } from "./directions/difference-gram.js";
-export type { Directions, RowSource } from "./directions/directions.js";
 export {
+  type BetweenModelsOptions,
+  betweenModels,
+  type CustomDirectionsOptions,
+  customDirections,
   type IneffectiveOptions,
   type IneffectivePlane,
   ineffectiveDirections,
-} from "./directions/ineffective.js";
-export { memoryRowSource } from "./directions/memory-rows.js";
+} from "./directions/between-models.js";
+// Directions and trajectories
+export type { ColumnRange, ColumnSelectionOptions } from "./directions/column-selection.js";
+export type { GramPrecision } from "./directions/difference-gram.js";
+export type { Directions, RowSource } from "./directions/directions.js";
+export { memoryRowSource } from "./directions/directions.js";
+export { type Mixture, type MixtureForm, mixtureMap } from "./directions/mixture.js";
 export { type Normalization, type NormalizeOptions, normalizeDirection } from "./directions/normalize.js";
+export type { PcaCenter, PcaOptions } from "./directions/pca.js";
 export { type PcaDirections, pcaDirections } from "./directions/pca.js";
-export type { PcaCenter, PcaOptions } from "./directions/pca-options.js";
+export type { Trajectory } from "./directions/project.js";
+export { type ProjectOptions, projectTrajectory } from "./directions/project.js";
 export {
   type RandomDirections,
   type RandomDirectionsOptions,
   randomDirections,
 } from "./directions/random.js";
 export { type RandomWalkOptions, randomWalkBaseline } from "./directions/random-walk.js";
+export type { SliceMap, SlicePoints } from "./directions/slice-map.js";
+export { type SolutionDistances, solutionDistances } from "./directions/solution-distances.js";
+export {
+  type WeightHistogram,
+  type WeightHistogramOptions,
+  type WeightHistograms,
+  weightHistograms,
+} from "./directions/weight-histogram.js";
+export {
+  type FilterNorms,
+  type LayerNorms,
+  type ThetaSource,
+  type WeightStatistics,
+  type WeightStatisticsOptions,
+  weightStatistics,
+} from "./directions/weight-statistics.js";
 // Embeddings
 export {
   alphaDecayKernel,
@@ -141,164 +219,26 @@ export {
   umapEmbedding,
   vonNeumannEntropy,
 } from "./embedding/index.js";
-// Loss and surface
-export { createEngineEvaluator } from "./engine/create-engine-evaluator.js";
-export type { EngineEvaluator } from "./engine/engine-evaluator.js";
-export type { EngineChoice, EngineEvaluatorOptions } from "./engine/engine-options.js";
+export { type AnyFigure, figureOption, figureSize } from "./figure/any-figure.js";
+export type { ChartAxis, ChartFigure, ChartMark, ChartPanel, ChartSeries } from "./figure/chart-figure.js";
+export { chartOption, chartSize } from "./figure/draw/chart-option.js";
+export type { Interpolation } from "./figure/draw/contours.js";
+export { mapsOption, mapsSize } from "./figure/draw/maps-option.js";
+export type { ThemeName } from "./figure/draw/palette.js";
+export { tableOption, tableSize } from "./figure/draw/table-option.js";
+export type { TrajectoryLayoutOptions } from "./figure/draw/trajectory-layout.js";
 export {
-  BackendError,
-  EvaluationError,
-  FormatError,
-  InvalidDataError,
-  InvalidOptionError,
-  LandscapeError,
-  type LandscapeErrorCode,
-  type LandscapeErrorOptions,
-  LayoutError,
-  MissingDependencyError,
-  RunStateError,
-} from "./errors.js";
-// Export and live view
-export type {
-  ExportFormat,
-  ExportOptions,
-} from "./export/export-options.js";
-export { type ExportedFile, type ExportResult, exportRun } from "./export/export-run.js";
-export type { TableKind } from "./export/export-table.js";
-export type { PathAnimationOptions } from "./export/path-animation.js";
-export { type RenderGifOptions, renderGif } from "./export/render-gif.js";
-// Jumps
-export { type JumpStudy, jumpAndRetrain } from "./jump/jump-and-retrain.js";
-export type { JumpData, JumpOptions } from "./jump/jump-options.js";
-export type { Jump, JumpRun } from "./jump/jump-run.js";
-export type { RetrainOptimizerName } from "./jump/retrain-optimizer.js";
-export type { LiveFeedOptions } from "./live/live-feed.js";
-export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
-export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
-export { createLossEvaluator } from "./model/create-loss-evaluator.js";
-export {
-  createRecalibrator,
-  type ModelRecalibrator,
-  type RecalibratorOptions,
-} from "./model/create-recalibrator.js";
-export type {
-  BatchDataset,
-  BatchIterator,
-  EvaluationData,
-  NamedTensors,
-  TensorData,
-} from "./model/evaluation-data.js";
-export {
-  type FunctionEvaluatorOptions,
-  functionEvaluator,
-  type LossOfTheta,
-} from "./model/function-evaluator.js";
-export type {
-  EngineInfo,
-  EngineRequest,
-  LossEvaluator,
-  LossMode,
-  LossValue,
-} from "./model/loss-evaluator.js";
-export type { BatchLossFunction, LossEvaluatorOptions } from "./model/loss-evaluator-options.js";
-export { modelFromManifest } from "./model/model-from-manifest.js";
-export type { PlaneLoss, PlaneVectors } from "./model/plane-loss.js";
-export type { SampleAccess, SampleEvaluator, SampleValues } from "./model/sample-evaluator.js";
-// Parameters
-export { type BoundWeights, bindModel, bindVariables } from "./params/bound-weights.js";
-export type { LayoutOptions, ParameterDescription } from "./params/build-layout.js";
-export type { Parameter, ParameterLayout, ParameterRole } from "./params/layout.js";
-export { layoutOfModel } from "./params/layout-of-model.js";
-export { layoutOfVariables, type VariableCollection } from "./params/layout-of-variables.js";
-export { assertSameLayout, type MatchLayoutOptions, matchLayout } from "./params/match-layout.js";
-export { assignVariables, assignWeights, readVariables, readWeights } from "./params/model-weights.js";
-// The whole way
-export type { AnalysisStep, AnalyzeOptions } from "./pipeline/analyze-options.js";
-export { analyzePlane } from "./pipeline/analyze-plane.js";
-export { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "./pipeline/analyze-runs.js";
-export type { ComparedResults } from "./pipeline/compare-figures.js";
-export type { CompareRunsOptions, CompareStep, OpenEvaluator } from "./pipeline/compare-options.js";
-export type { RunPlane } from "./pipeline/compare-planes.js";
-export { compareRuns, type RunsComparison } from "./pipeline/compare-runs.js";
-export { embed } from "./pipeline/embed.js";
-export type { EmbedOptions, EmbedStep } from "./pipeline/embed-options.js";
-export {
-  type InterpolateModelsOptions,
-  interpolateModels,
-  type SliceRandomLinesOptions,
-  sliceRandomLines,
-} from "./pipeline/line-stage.js";
-export { type ModelPoint, modelPoint, openModelPoint } from "./pipeline/model-point.js";
-export type { PlaneStage } from "./pipeline/pca-stage.js";
-export type { PlanePointsOptions, SlicePlane } from "./pipeline/plane-points.js";
-export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./pipeline/plane-stage.js";
-export { readAnalysis } from "./pipeline/read-analysis.js";
-export { readStoredFigures, type StoredFigures } from "./pipeline/read-stored-figures.js";
-export { type RunRowSource, rowSourceOfRuns } from "./pipeline/row-source.js";
-export { type RunPoints, type RunPointsOptions, rawGram, readRunPoints } from "./pipeline/run-points.js";
-export type { SliceOptions } from "./pipeline/slice-options.js";
-export {
-  type AnalyzeWeightsOptions,
-  analyzeWeights,
-  type WeightsAnalysis,
-} from "./pipeline/weights-stage.js";
-export {
-  type NamedFigure,
-  type ReportFormat,
-  type WriteReportOptions,
-  writeReport,
-} from "./pipeline/write-report.js";
-export { type AnyFigure, figureOption, figureSize } from "./report/any-figure.js";
-export type { ChartAxis, ChartFigure, ChartMark, ChartPanel, ChartSeries } from "./report/chart-figure.js";
-export { chartOption, chartSize } from "./report/chart-option.js";
-export type { AccuracyForm } from "./report/chart-parts.js";
-// Figures and reports
-export { type ContourScale, type ContourScaleOptions, createContourScale } from "./report/contour-scale.js";
-export type { Interpolation } from "./report/contours.js";
-export {
-  type ComparedLinesOptions,
-  createComparedLinesFigure,
-  type RunLines,
-} from "./report/create-compared-lines-figure.js";
-export {
-  type ComparedFacts,
-  type ComparisonTableInput,
-  createComparisonTable,
-  type SetScores,
-} from "./report/create-comparison-table.js";
-export { createEmbeddingFigure, type EmbeddingFigureOptions } from "./report/create-embedding-figure.js";
-export { createLineFigure, type LineFigureOptions } from "./report/create-line-figure.js";
-export { createMapsFigure, type MapsFigureInput } from "./report/create-maps-figure.js";
-export {
-  createPlanesFigure,
-  type PlaneInput,
-  type PlanesFigureInput,
-} from "./report/create-planes-figure.js";
-export { createProgressFigure } from "./report/create-progress-figure.js";
-export { createTopologyFigure } from "./report/create-topology-figure.js";
-export {
-  createTrainingFigure,
-  type RunCurves,
-  type TrainingFigureOptions,
-} from "./report/create-training-figure.js";
-export { createTrajectoryFigure, type TrajectoryFigureInput } from "./report/create-trajectory-figure.js";
-export {
-  createAngleFigure,
-  createHistogramFigure,
-  createNormsFigure,
-  type RunAngles,
-  type RunNorms,
-} from "./report/create-weights-figures.js";
+  type TrajectoryOptionOptions,
+  trajectoryOption,
+  trajectorySize,
+} from "./figure/draw/trajectory-option.js";
 export type {
   ColorScale,
   EmbeddingColor,
   EmbeddingFigure,
   EmbeddingPath,
   EmbeddingPoint,
-} from "./report/embedding-figure.js";
-export type { EmbeddingLayoutOptions } from "./report/embedding-layout.js";
-export { type EmbeddingOptionOptions, embeddingOption, embeddingSize } from "./report/embedding-option.js";
-export type { EmbeddingView } from "./report/embedding-scene.js";
+} from "./figure/embedding-figure.js";
 export type {
   FigureAxis,
   FigurePath,
@@ -307,111 +247,218 @@ export type {
   Progress,
   Setting,
   TrajectoryFigure,
-} from "./report/figure.js";
-export type { FigureAxesInput } from "./report/figure-axis.js";
-export type { FigurePathInput } from "./report/figure-path.js";
-export type { JsonNumber } from "./report/json-number.js";
-export type { MapMark, MapPanel, MapRun, MapsFigure } from "./report/maps-figure.js";
-export { mapsOption, mapsSize } from "./report/maps-option.js";
-export type { ThemeName } from "./report/palette.js";
-export { type ReportData, renderHtml } from "./report/render-html.js";
-export { type RenderPngOptions, renderPng } from "./report/render-png.js";
-export { type PictureSize, renderSvg } from "./report/render-svg.js";
-export { runSettings } from "./report/run-settings.js";
-export { DEFAULT_VIEW, type SceneView } from "./report/scene-view.js";
-export type { SurfaceLayoutOptions } from "./report/surface-layout.js";
-export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./report/surface-option.js";
-export { tableCsv } from "./report/table-csv.js";
-export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "./report/table-figure.js";
-export { tableOption, tableSize } from "./report/table-option.js";
-export type { TrajectoryLayoutOptions } from "./report/trajectory-layout.js";
+} from "./figure/figure.js";
+export { withScaleKind } from "./figure/figure.js";
+export { type RenderGifOptions, renderGif } from "./figure/files/encode-gif.js";
+export type { TableKind } from "./figure/files/export-table.js";
+export type { PathAnimationOptions } from "./figure/files/path-animation.js";
+export { type ReportData, renderHtml } from "./figure/files/render-html.js";
+export { type RenderPngOptions, renderPng } from "./figure/files/render-png.js";
+export { type PictureSize, renderSvg } from "./figure/files/render-svg.js";
+export type { AccuracyForm } from "./figure/make/chart-parts.js";
+// Figures and reports
 export {
-  type TrajectoryOptionOptions,
-  trajectoryOption,
-  trajectorySize,
-} from "./report/trajectory-option.js";
-export { withScaleKind } from "./report/with-scale-kind.js";
+  type ContourScale,
+  type ContourScaleOptions,
+  createContourScale,
+} from "./figure/make/contour-scale.js";
 export {
-  type EpsilonSharpness,
-  type EpsilonSharpnessOptions,
-  epsilonSharpness,
-} from "./slices/epsilon-sharpness.js";
-export type { LineOptions, LinePoint } from "./slices/evaluate-lines.js";
-export { evaluateOnSets, type SetSurface, surfaceDifference } from "./slices/evaluate-sets.js";
-export { type InterpolateLineOptions, interpolateLine } from "./slices/interpolate-line.js";
-export { type LevelSetWidth, levelSetWidth } from "./slices/level-set-width.js";
-export { commonRise, type LevelSetWidths, levelSetWidths } from "./slices/level-set-widths.js";
-export type { EvaluationSet, LineCurve, LineMark, LineSlice } from "./slices/line-slice.js";
-export { type MeanLossRise, meanLossRise } from "./slices/mean-loss-rise.js";
-export { type RandomLinesOptions, randomLines } from "./slices/random-lines.js";
-export { type SeedBand, type SeedBandOptions, seedBand } from "./slices/seed-band.js";
-// Run directories and stored results
-export { readDirections, writeDirections } from "./store/directions-file.js";
-export { readEmbedding, writeEmbedding } from "./store/embedding-file.js";
-export { readHistograms, writeHistograms } from "./store/histograms-file.js";
-export { readLineSlice, writeLineSlice } from "./store/line-file.js";
-export type { RunDescription, RunManifest, RunResume } from "./store/manifest.js";
-export { openRun } from "./store/open-run.js";
-export { type JsonValue, type Provenance, provenanceDigest } from "./store/provenance.js";
-export type { Run, Snapshot, SnapshotInfo } from "./store/run.js";
+  type ComparedLinesOptions,
+  createComparedLinesFigure,
+  type RunLines,
+} from "./figure/make/create-compared-lines-figure.js";
 export {
-  createRunWriter,
-  type ManifestPatch,
-  type RunWriter,
-  type RunWriterOptions,
-} from "./store/run-writer.js";
-export type { ThetaDtype } from "./store/snapshot-schema.js";
-export { readStepAngles, writeStepAngles } from "./store/step-angles-file.js";
-export { readSurface, writeSurface } from "./store/surface-file.js";
-export { type InterruptedSurface, readInterruptedSurface } from "./store/surface-journal.js";
-export { readTrajectory, writeTrajectory } from "./store/trajectory-file.js";
-export { readWeightStatistics, writeWeightStatistics } from "./store/weights-file.js";
-export type { SnapshotTarget } from "./store/write-snapshot-file.js";
-export type { Approximation, ApproximationSettings } from "./surface/approximation.js";
-export type { AxisRange } from "./surface/axis.js";
+  type ComparedFacts,
+  type ComparisonTableInput,
+  createComparisonTable,
+  type SetScores,
+} from "./figure/make/create-comparison-table.js";
+export { createEmbeddingFigure, type EmbeddingFigureOptions } from "./figure/make/create-embedding-figure.js";
+export { createLineFigure, type LineFigureOptions } from "./figure/make/create-line-figure.js";
+export type { MapMark, MapPanel, MapRun, MapsFigure } from "./figure/make/create-maps-figure.js";
+export { createMapsFigure, type MapsFigureInput } from "./figure/make/create-maps-figure.js";
+export {
+  createPlanesFigure,
+  type PlaneInput,
+  type PlanesFigureInput,
+} from "./figure/make/create-planes-figure.js";
+export { createProgressFigure } from "./figure/make/create-progress-figure.js";
+export { createTopologyFigure } from "./figure/make/create-topology-figure.js";
+export {
+  createTrainingFigure,
+  type RunCurves,
+  type TrainingFigureOptions,
+} from "./figure/make/create-training-figure.js";
+export type { FigureAxesInput, FigurePathInput } from "./figure/make/create-trajectory-figure.js";
+export {
+  createTrajectoryFigure,
+  type TrajectoryFigureInput,
+} from "./figure/make/create-trajectory-figure.js";
+export {
+  createAngleFigure,
+  createHistogramFigure,
+  createNormsFigure,
+  type RunAngles,
+  type RunNorms,
+} from "./figure/make/create-weights-figures.js";
+export { runSettings } from "./figure/make/run-settings.js";
+export type { EmbeddingLayoutOptions } from "./figure/space/embedding-layout.js";
+export {
+  type EmbeddingOptionOptions,
+  embeddingOption,
+  embeddingSize,
+} from "./figure/space/embedding-option.js";
+export type { EmbeddingView } from "./figure/space/embedding-scene.js";
+export { DEFAULT_VIEW, type SceneView } from "./figure/space/scene-view.js";
+export type { SurfaceLayoutOptions } from "./figure/space/surface-layout.js";
+export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./figure/space/surface-option.js";
+export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "./figure/table-figure.js";
+export { tableCsv } from "./figure/table-figure.js";
+export type { LiveFeedOptions } from "./live/live-feed.js";
+export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
+export type { PointPolicy } from "./loss/batch-norm-policy.js";
 export {
   type BatchNormPolicyName,
   type BatchNormPolicyOptions,
   createBatchNormPolicy,
   type Recalibrator,
-} from "./surface/batch-norm-policy.js";
-export type { SurfaceBudget } from "./surface/budget.js";
-export { coarseToFine } from "./surface/coarse-to-fine.js";
-export { type EvaluateSurfaceOptions, evaluateLine, evaluateSurface } from "./surface/evaluate-surface.js";
-export { CENTER_INDEX, type EvaluatedPoint } from "./surface/evaluated-point.js";
-export { fillPartial } from "./surface/fill-partial.js";
-export { createGrid, type GridOptions } from "./surface/grid.js";
-export { type Mixture, type MixtureForm, mixtureMap } from "./surface/mixture.js";
-export type { PointOrder } from "./surface/point-order.js";
-export type { PointPolicy } from "./surface/point-policy.js";
-export type { OnPointProgress } from "./surface/point-progress.js";
-export { type GridRange, parseRange } from "./surface/range.js";
-export type { SliceMap, SlicePoints } from "./surface/slice-map.js";
-export type { Grid, PartialSurface, Surface } from "./surface/surface.js";
-export { evaluateFidelity, type FidelityOptions } from "./trajectory/fidelity.js";
-export { type ProjectOptions, projectTrajectory } from "./trajectory/project.js";
-export { type StepAngles, stepAngles } from "./trajectory/step-angles.js";
-export { type SampledSurface, surfaceGradient } from "./trajectory/surface-gradient.js";
-export type { Trajectory } from "./trajectory/trajectory.js";
-export type { LandscapeWarning } from "./warning.js";
-export { type SolutionDistances, solutionDistances } from "./weights/solution-distances.js";
+} from "./loss/batch-norm-policy.js";
+export { createLossEvaluator } from "./loss/create-loss-evaluator.js";
+// Loss and surface
+export { createEngineEvaluator } from "./loss/engine/create-engine-evaluator.js";
+export type { EngineChoice, EngineEvaluator, EngineEvaluatorOptions } from "./loss/engine/engine-options.js";
+export type {
+  BatchDataset,
+  BatchIterator,
+  EvaluationData,
+  NamedTensors,
+  TensorData,
+} from "./loss/evaluation-data.js";
 export {
-  type WeightHistogram,
-  type WeightHistogramOptions,
-  type WeightHistograms,
-  weightHistograms,
-} from "./weights/weight-histogram.js";
+  type FunctionEvaluatorOptions,
+  functionEvaluator,
+  type LossOfTheta,
+} from "./loss/function-evaluator.js";
+export type {
+  EngineInfo,
+  EngineRequest,
+  LossEvaluator,
+  LossMode,
+  LossValue,
+  PlaneLoss,
+  PlaneVectors,
+  SampleAccess,
+  SampleEvaluator,
+  SampleValues,
+} from "./loss/loss-evaluator.js";
+export type { BatchLossFunction, LossEvaluatorOptions } from "./loss/loss-evaluator-options.js";
 export {
-  type FilterNorms,
-  type LayerNorms,
-  type ThetaSource,
-  type WeightStatistics,
-  type WeightStatisticsOptions,
-  weightStatistics,
-} from "./weights/weight-statistics.js";
+  createRecalibrator,
+  type ModelRecalibrator,
+  type RecalibratorOptions,
+} from "./loss/recalibrator.js";
 // Worker processes
 export {
   createWorkerEvaluator,
   type WorkerEvaluator,
   type WorkerEvaluatorOptions,
-} from "./workers/create-worker-evaluator.js";
+} from "./loss/workers/create-worker-evaluator.js";
+export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
+// Parameters
+export {
+  assignVariables,
+  assignWeights,
+  type BoundWeights,
+  bindModel,
+  bindVariables,
+  readVariables,
+  readWeights,
+} from "./model/bound-weights.js";
+export type {
+  LayoutOptions,
+  Parameter,
+  ParameterDescription,
+  ParameterLayout,
+  ParameterRole,
+} from "./model/layout.js";
+export { layoutOfModel, layoutOfVariables, type VariableCollection } from "./model/layout-of-model.js";
+export type { RunDescription, RunManifest, RunResume } from "./model/manifest.js";
+export { assertSameLayout, type MatchLayoutOptions, matchLayout } from "./model/match-layout.js";
+export { modelFromManifest } from "./model/model-from-manifest.js";
+// Run directories and stored results
+export { readDirections, writeDirections } from "./store/kinds/directions-file.js";
+export { readEmbedding, writeEmbedding } from "./store/kinds/embedding-file.js";
+export { readLineSlice, writeLineSlice } from "./store/kinds/line-file.js";
+export { readSurface, writeSurface } from "./store/kinds/surface-file.js";
+export { type InterruptedSurface, readInterruptedSurface } from "./store/kinds/surface-journal.js";
+export { readTrajectory, writeTrajectory } from "./store/kinds/trajectory-file.js";
+export {
+  readHistograms,
+  readStepAngles,
+  readWeightStatistics,
+  writeHistograms,
+  writeStepAngles,
+  writeWeightStatistics,
+} from "./store/kinds/weights-file.js";
+export type { SnapshotTarget } from "./store/run/encode-snapshot.js";
+export { openRun } from "./store/run/open-run.js";
+export type { Run, Snapshot, SnapshotInfo } from "./store/run/run.js";
+export {
+  createRunWriter,
+  type ManifestPatch,
+  type RunWriter,
+  type RunWriterOptions,
+} from "./store/run/run-writer.js";
+export type { ThetaDtype } from "./store/run/snapshot-schema.js";
+export type { ApproximateOptions } from "./surface/approximate/approximate-surface.js";
+export {
+  type ApproximateSurfaceOptions,
+  approximateSurface,
+} from "./surface/approximate/approximate-surface.js";
+// Approximate surfaces
+export type { ApproximatedPoint } from "./surface/approximate/point-evaluator.js";
+export { coarseToFine, fillPartial } from "./surface/coarse-to-fine.js";
+export type { OnPointProgress, SurfaceBudget } from "./surface/evaluate-points.js";
+export { type EvaluateSurfaceOptions, evaluateLine, evaluateSurface } from "./surface/evaluate-surface.js";
+export { evaluateFidelity, type FidelityOptions } from "./surface/fidelity.js";
+export type { AxisRange, PointOrder } from "./surface/grid.js";
+export { createGrid, type GridOptions, type GridRange, parseRange } from "./surface/grid.js";
+export {
+  type EpsilonSharpness,
+  type EpsilonSharpnessOptions,
+  epsilonSharpness,
+} from "./surface/lines/epsilon-sharpness.js";
+export type { LineOptions, LinePoint } from "./surface/lines/evaluate-lines.js";
+export {
+  type InterpolateLineOptions,
+  interpolateLine,
+  type RandomLinesOptions,
+  randomLines,
+} from "./surface/lines/evaluate-lines.js";
+export { evaluateOnSets, type SetSurface, surfaceDifference } from "./surface/lines/evaluate-sets.js";
+export type { EvaluationSet, LineCurve, LineMark, LineSlice } from "./surface/lines/level-set-width.js";
+export {
+  commonRise,
+  type LevelSetWidth,
+  type LevelSetWidths,
+  levelSetWidth,
+  levelSetWidths,
+  type MeanLossRise,
+  meanLossRise,
+  type SeedBand,
+  type SeedBandOptions,
+  seedBand,
+} from "./surface/lines/level-set-width.js";
+export { type SampledSurface, type StepAngles, stepAngles, surfaceGradient } from "./surface/step-angles.js";
+export type {
+  Approximation,
+  ApproximationSettings,
+  Grid,
+  PartialSurface,
+  Surface,
+} from "./surface/surface.js";
+export { CENTER_INDEX, type EvaluatedPoint } from "./surface/surface.js";
+// Jumps
+export { type JumpStudy, jumpAndRetrain } from "./training/jump-and-retrain.js";
+export type { Jump, JumpData, JumpOptions, JumpRun } from "./training/jump-options.js";
+export type { RetrainOptimizerName } from "./training/retrain-optimizer.js";

@@ -1,4 +1,4 @@
-import { BackendError } from "../errors.js";
+import { BackendError } from "../base/errors.js";
 
 /** Returns the error for a kernel that a backend does not have, with the way out. */
 export function missingKernelError(kernelName: string, backend: string, cause?: unknown): BackendError {

@@ -1,8 +1,25 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { restoreRemovedNodeUtil } from "./node-compat.js";
+import { registerWasmGradients } from "./wasm-gradients/register.js";
+
+/** The part of `node:util` that Node 23 removed and tfjs-node 4.22 still calls at its first op. */
+interface OldUtil {
+  isNullOrUndefined?: (value: unknown) => boolean;
+}
+
+/**
+ * Puts `util.isNullOrUndefined` back where Node no longer has it (23 and later).
+ *
+ * tfjs-node looks it up at each call, so any time before its first op is early enough. Does nothing where
+ * the function exists.
+ */
+export function restoreRemovedNodeUtil(target: OldUtil = util as OldUtil): void {
+  if (typeof target.isNullOrUndefined === "function") return;
+  target.isNullOrUndefined = (value) => value === null || value === undefined;
+}
 
 /** The packages that carry the native backend, the preferred one first. */
 export const NATIVE_PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as const;
@@ -86,4 +103,36 @@ async function reactivate(name: NativePackage): Promise<NativeOutcome> {
 function addonPath(require: NodeJS.Require, folder: string): string {
   const finder = require("@mapbox/node-pre-gyp") as { find(manifest: string): string };
   return finder.find(join(folder, "package.json"));
+}
+
+/** Returns the threads of the native backend, where the environment says how many; 0 where it does not. */
+export function tensorFlowThreads(): number {
+  return Number(process.env.TF_NUM_INTRAOP_THREADS ?? 0) || 0;
+}
+
+/** The package that carries the WebAssembly backend. */
+export const WASM_PACKAGE = "@tensorflow/tfjs-backend-wasm";
+
+/** Outcome of starting the WebAssembly backend. */
+export type WasmOutcome =
+  | { readonly state: "loaded" }
+  | { readonly state: "broken"; readonly reason: string; readonly cause: unknown };
+
+/**
+ * Starts the WebAssembly backend, completes it with the gradients it lacks and makes it the active one.
+ *
+ * The package finds its binaries beside its own script, so the working directory does not matter. In Node
+ * it runs on one thread.
+ */
+export async function loadWasmPackage(): Promise<WasmOutcome> {
+  try {
+    await import("@tensorflow/tfjs-backend-wasm");
+    if (!(await tf.setBackend("wasm"))) {
+      return { state: "broken", reason: "it does not start", cause: undefined };
+    }
+    registerWasmGradients();
+    return { state: "loaded" };
+  } catch (cause) {
+    return { state: "broken", reason: cause instanceof Error ? cause.message : String(cause), cause };
+  }
 }

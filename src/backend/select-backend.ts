@@ -1,12 +1,80 @@
 import * as tf from "@tensorflow/tfjs";
-import { BackendError, InvalidOptionError, MissingDependencyError } from "../errors.js";
-import type { LandscapeWarning } from "../warning.js";
-import { BACKEND_CHOICES, type BackendChoice, type BackendInfo } from "./backend-info.js";
-import { activeFacts, rememberBackend, slowBackendWarning } from "./current-backend.js";
-import { type BackendRequest, keepActiveBackend } from "./keep-active-backend.js";
-import { loadNativePackage, NATIVE_PACKAGES, type NativePackage } from "./native-package.js";
-import { restoreRemovedNodeUtil } from "./node-compat.js";
-import { loadWasmPackage, WASM_PACKAGE } from "./wasm-package.js";
+import { BackendError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import {
+  activeFacts,
+  activeNativePackage,
+  BACKEND_CHOICES,
+  type BackendChoice,
+  type BackendInfo,
+  currentBackend,
+  rememberBackend,
+  rememberedBackend,
+  slowBackendWarning,
+} from "./current-backend.js";
+import {
+  loadNativePackage,
+  loadWasmPackage,
+  NATIVE_PACKAGES,
+  type NativePackage,
+  restoreRemovedNodeUtil,
+  WASM_PACKAGE,
+} from "./native-package.js";
+import { registerWasmGradients } from "./wasm-gradients/register.js";
+
+/** What was asked for, and where. */
+export interface BackendRequest {
+  readonly choice: BackendChoice;
+  readonly by: "option" | "environment" | "default";
+}
+
+/**
+ * Returns the active backend if the request is to keep it, or undefined if another is to be started.
+ *
+ * @throws {@link BackendError} if the option asks for another backend than the one the program has set.
+ */
+export function keepActiveBackend(request: BackendRequest): BackendInfo | undefined {
+  const active: string | undefined = tf.getBackend() ?? undefined;
+  if (active === undefined) return undefined;
+  if (request.choice === "auto" || isServedBy(request.choice, active)) return keep([]);
+  if (active === "cpu" || rememberedBackend() !== undefined) return undefined;
+  if (request.by === "environment") return keep([keptWarning(request.choice, active)]);
+  throw new BackendError(
+    "backend",
+    `"${request.choice}" to be free to start`,
+    `"${active}" set by the program`,
+    {
+      hint: "leave the choice to one of the two",
+    },
+  );
+}
+
+function isServedBy(choice: BackendChoice, active: string): boolean {
+  switch (choice) {
+    case "native":
+      return active === "tensorflow";
+    case "tfjs-node-gpu":
+    case "tfjs-node":
+      return active === "tensorflow" && activeNativePackage() === `@tensorflow/${choice}`;
+    case "js":
+      return active === "cpu";
+    default:
+      return active === choice;
+  }
+}
+
+function keep(warnings: readonly LandscapeWarning[]): BackendInfo {
+  if (tf.getBackend() === "wasm") registerWasmGradients();
+  const info = currentBackend();
+  return { ...info, warnings: [...info.warnings, ...warnings] };
+}
+
+function keptWarning(choice: BackendChoice, active: string): LandscapeWarning {
+  return {
+    code: "backend-kept",
+    message: `TFJS_LANDSCAPE_BACKEND asks for "${choice}", but the program has set "${active}", which is kept`,
+  };
+}
 
 /** Options of {@link selectBackend}. */
 export interface SelectBackendOptions {

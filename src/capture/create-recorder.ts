@@ -1,22 +1,126 @@
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { InvalidOptionError } from "../errors.js";
-import { type BoundWeights, bindModel, bindVariables } from "../params/bound-weights.js";
-import { layoutOfModel } from "../params/layout-of-model.js";
-import { layoutOfVariables, type VariableCollection } from "../params/layout-of-variables.js";
-import { decodeSnapshot } from "../store/decode-snapshot.js";
-import type { JsonValue, Provenance } from "../store/provenance.js";
-import { createRunWriter } from "../store/run-writer.js";
-import { snapshotPath } from "../store/snapshot-path.js";
-import { buildManifest } from "./build-manifest.js";
-import { createSink } from "./create-sink.js";
-import { describeOptimizer } from "./optimizer.js";
-import { TrajectoryRecorder } from "./recorder.js";
-import { type CaptureOptions, checkCaptureOptions, pendingLimit } from "./recorder-options.js";
+import { currentBackend } from "../backend/current-backend.js";
+import { InvalidOptionError } from "../base/errors.js";
+import { ownPackageVersion } from "../base/package-files.js";
+import type { JsonValue, Provenance } from "../base/provenance.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import { type BoundWeights, bindModel, bindVariables } from "../model/bound-weights.js";
+import type { ParameterLayout } from "../model/layout.js";
+import { layoutOfModel, layoutOfVariables, type VariableCollection } from "../model/layout-of-model.js";
+import type { RunDescription, RunManifest } from "../model/manifest.js";
+import { describeOptimizer } from "../model/optimizer.js";
+import { decodeSnapshot } from "../store/run/decode-snapshot.js";
+import { createRunWriter } from "../store/run/run-writer.js";
+import { snapshotPath } from "../store/run/snapshot-schema.js";
+import { type CaptureOptions, checkCaptureOptions, pendingLimit, TrajectoryRecorder } from "./recorder.js";
 import { resolveSchedule } from "./schedule.js";
-import { describeFit, describeTraining, type FitParameters, type TrainingFacts } from "./training-facts.js";
+import { createSink } from "./worker-sink.js";
 import { WriteQueue } from "./write-queue.js";
+
+/** What the manifest says of the model and of how it is trained. */
+export interface TrainingFacts extends Pick<RunManifest, "model" | "optimizer" | "loss" | "metrics" | "fit"> {
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/** What `fit` tells its callbacks; missing or null where it does not know. */
+export interface FitParameters {
+  readonly [name: string]: unknown;
+}
+
+/**
+ * Returns what a compiled model says of itself: topology, optimizer with settings, loss and metrics.
+ *
+ * A function given as loss or metric has no name that others could use and is written down as "custom". A
+ * layer of the user's own without a configuration makes the topology null, with a warning.
+ *
+ * @param params - The parameters that `fit` hands to its callbacks.
+ */
+export function describeTraining(model: tf.LayersModel, params: FitParameters = {}): TrainingFacts {
+  const { topology, warnings } = describeTopology(model);
+  return {
+    model: topology,
+    optimizer: describeOptimizer(model.optimizer),
+    loss: nameFunctions(model.loss),
+    metrics: nameFunctions(model.metrics),
+    fit: describeFit(params),
+    warnings,
+  };
+}
+
+function describeTopology(model: tf.LayersModel): { topology: JsonValue; warnings: LandscapeWarning[] } {
+  try {
+    return { topology: JSON.parse(model.toJSON() as string) as JsonValue, warnings: [] };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `The run's manifest has no model topology: ${reason}; it cannot be rebuilt from the run alone.`;
+    return { topology: null, warnings: [{ code: "no-topology", message }] };
+  }
+}
+
+/** Loss or metrics as given to `compile` (a name, a list, a map by output), with functions as "custom". */
+function nameFunctions(value: unknown): JsonValue {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "function") return "custom";
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(nameFunctions);
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, nameFunctions(entry)]));
+}
+
+/** Numbers, strings and truth values only, and no verbosity: what influences the training. */
+export function describeFit(params: FitParameters = {}): { readonly [key: string]: JsonValue } {
+  const entries = Object.entries(params).filter(
+    (entry): entry is [string, number | string | boolean] =>
+      entry[0] !== "verbose" && ["number", "string", "boolean"].includes(typeof entry[1]),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** What a manifest is made of, beside the versions of packages and the backend in use. */
+export interface ManifestParts extends Pick<RunManifest, "name" | "dtype" | "seed"> {
+  readonly layout: ParameterLayout;
+  readonly facts: TrainingFacts;
+  /** What the run is made from. Default none. */
+  readonly provenance?: Provenance | undefined;
+}
+
+/**
+ * Returns the contents of run.json for a training that begins now on the backend in use.
+ *
+ * @throws {@link BackendError} if the backend is still starting.
+ */
+export function buildManifest({
+  name,
+  layout,
+  dtype,
+  seed,
+  facts,
+  provenance,
+}: ManifestParts): RunDescription {
+  const backend = currentBackend();
+  const { model, optimizer, loss, metrics, fit } = facts;
+  return {
+    name,
+    createdAt: new Date().toISOString(),
+    packages: {
+      "tfjs-landscape": ownPackageVersion(),
+      "@tensorflow/tfjs": tf.version.tfjs,
+      [backend.package]: backend.version,
+      node: process.versions.node,
+    },
+    model,
+    layout,
+    dtype,
+    optimizer,
+    loss,
+    metrics,
+    fit,
+    backend: { name: backend.name, package: backend.package, reason: backend.reason },
+    seed,
+    ...(provenance === undefined ? {} : { provenance }),
+  };
+}
 
 /** Options of {@link createTrajectoryRecorder}; one of `model` and `variables` is required. */
 export interface TrajectoryRecorderOptions extends CaptureOptions {

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../errors.js";
+import { InvalidOptionError } from "../base/errors.js";
 
 /**
  * When the weights are recorded, between the initial and the final ones, which are recorded always.

@@ -1,9 +1,9 @@
 // The writing thread: takes snapshots from the training thread, answers when each is on disk.
 import { parentPort, workerData } from "node:worker_threads";
-import type { Snapshot } from "../store/run.js";
-import type { SnapshotTarget } from "../store/write-snapshot-file.js";
-import { createSnapshotWriter } from "./snapshot-writer.js";
+import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
+import type { Snapshot } from "../store/run/run.js";
 import { encodeWriteError, type WireError } from "./write-error.js";
+import { createSnapshotWriter } from "./write-in-order.js";
 
 /** Answer to one snapshot, in the order they came: θ's memory comes back, with the error if there was one. */
 export interface WorkerReply {

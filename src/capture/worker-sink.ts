@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import type { SnapshotTarget } from "../store/write-snapshot-file.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
 import type { WorkerReply } from "./snapshot-worker.js";
-import { decodeWriteError, type WireError } from "./write-error.js";
+import { decodeWriteError, encodeWriteError, type WireError } from "./write-error.js";
+import { createSnapshotWriter, type WriteSnapshot } from "./write-in-order.js";
 import type { SnapshotSink } from "./write-queue.js";
 
 interface Waiting {
@@ -71,4 +74,37 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
 
 function workerFailure(message: string): WireError {
   return { message, code: null };
+}
+
+/** Returns a sink that hashes and writes in the calling thread: for sources that are not compiled. */
+export function createInlineSink(directory: string, write: WriteSnapshot): SnapshotSink {
+  return {
+    write: async (snapshot) => {
+      try {
+        await write(snapshot);
+      } catch (error) {
+        throw decodeWriteError(directory, snapshot.step, encodeWriteError(error));
+      }
+      return snapshot.theta;
+    },
+    close: async () => undefined,
+  };
+}
+
+/**
+ * Returns the sink for a run: a worker thread, or the calling thread where the compiled worker is missing
+ * (TypeScript sources run directly), with a warning. Both run the same code.
+ */
+export function createSink(target: SnapshotTarget): {
+  readonly sink: SnapshotSink;
+  readonly warnings: readonly LandscapeWarning[];
+} {
+  const file = new URL("./snapshot-worker.js", import.meta.url);
+  if (existsSync(file)) return { sink: createWorkerSink(file, target), warnings: [] };
+  const message =
+    "Snapshots are written by the training thread: the compiled writer is not beside the sources.";
+  return {
+    sink: createInlineSink(target.directory, createSnapshotWriter(target)),
+    warnings: [{ code: "capture-inline", message }],
+  };
 }

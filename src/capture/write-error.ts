@@ -1,5 +1,5 @@
-import { RunStateError } from "../errors.js";
-import { explainWriteCode } from "../store/system-error.js";
+import { RunStateError } from "../base/errors.js";
+import { explainWriteCode } from "../store/arrow/atomic-file.js";
 
 /** A failed write in a form that crosses thread boundaries, which strip an Error's class and fields. */
 export interface WireError {

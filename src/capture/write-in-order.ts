@@ -1,4 +1,7 @@
-import type { Snapshot } from "../store/run.js";
+import { access } from "node:fs/promises";
+import { type SnapshotTarget, writeSnapshotFile } from "../store/run/encode-snapshot.js";
+import { manifestPath } from "../store/run/manifest-file.js";
+import type { Snapshot } from "../store/run/run.js";
 
 /** Writes one snapshot and resolves when it is safely on disk. */
 export type WriteSnapshot = (snapshot: Snapshot) => Promise<void>;
@@ -15,4 +18,13 @@ export function writeInOrder(write: WriteSnapshot): WriteSnapshot {
     tail.catch(() => undefined);
     return tail;
   };
+}
+
+/** Returns a function that writes a run's snapshots in the order of its calls, until one fails. */
+export function createSnapshotWriter(target: SnapshotTarget): WriteSnapshot {
+  return writeInOrder(async (snapshot) => {
+    // A run directory that was deleted must not come back as a folder of snapshots without a manifest.
+    await access(manifestPath(target.directory));
+    await writeSnapshotFile(target, snapshot);
+  });
 }

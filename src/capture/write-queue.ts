@@ -1,4 +1,4 @@
-import type { Snapshot } from "../store/run.js";
+import type { Snapshot } from "../store/run/run.js";
 
 /** Where snapshots go: a worker thread, or the same thread where there is none. */
 export interface SnapshotSink {
@@ -107,4 +107,29 @@ export class WriteQueue {
     this.#failure.reported = true;
     throw this.#failure.error;
   }
+}
+
+const waiting = new Set<() => Promise<void>>();
+
+/**
+ * Has work done when the process is about to end by itself, which then waits for it; an exception nobody
+ * catches and `process.exit` do not wait. A rejection is one that nobody handles.
+ *
+ * @returns a function that calls it off.
+ */
+export function beforeExit(work: () => Promise<void>): () => void {
+  if (waiting.size === 0) process.on("beforeExit", workOff);
+  waiting.add(work);
+  return () => {
+    waiting.delete(work);
+    if (waiting.size === 0) process.off("beforeExit", workOff);
+  };
+}
+
+function workOff(): void {
+  // Node asks again once that is done: each is done once.
+  const works = [...waiting];
+  waiting.clear();
+  process.off("beforeExit", workOff);
+  for (const work of works) void work();
 }

@@ -1,17 +1,110 @@
-import { type Command, Option } from "commander";
-import { BACKEND_CHOICES } from "../backend/backend-info.js";
+import { accessSync, constants, type Stats, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import kebabCase from "lodash/kebabCase.js";
+import { BACKEND_CHOICES } from "../backend/current-backend.js";
+import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { NORMALIZATIONS } from "../directions/normalize.js";
-import { ENGINE_CHOICES } from "../engine/engine-options.js";
-import { BATCH_NORM_POLICIES } from "../surface/batch-norm-policy.js";
-import {
-  parseComponents,
-  parseCount,
-  parseLineRange,
-  parsePositive,
-  parseRoles,
-  parseShare,
-  parseWorkers,
-} from "./parse-arguments.js";
+import type { AccuracyForm } from "../figure/make/chart-parts.js";
+import { BATCH_NORM_POLICIES } from "../loss/batch-norm-policy.js";
+import { ENGINE_CHOICES } from "../loss/engine/engine-options.js";
+import type { ParameterRole } from "../model/layout.js";
+import { type AxisRange, parseRange } from "../surface/grid.js";
+
+/** Returns a parser of integers from `least` to `most` for commander. */
+export function parseCount(
+  name: string,
+  least = 1,
+  most = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` and at most ${most}`;
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(
+      `${name}: expected an integer of at least ${least}${upTo}, got "${text}".`,
+    );
+  };
+}
+
+/** Parses "21" or "21x15" into grid points along the first and second axis. */
+export function parsePoints(text: string): readonly [number, number] {
+  const match = /^(\d+)(?:x(\d+))?$/.exec(text.trim());
+  const [x, y] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+  if (match !== null && x >= 3 && y >= 3) return [x, y];
+  throw new InvalidArgumentError(`--points: expected N or NxM with at least 3 a side, got "${text}".`);
+}
+
+/** Returns a parser of shares above 0 and at most 1. */
+export function parseShare(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value > 0 && value <= 1) return value;
+    throw new InvalidArgumentError(`${name}: expected a number above 0 and at most 1, got "${text}".`);
+  };
+}
+
+/** Parses a share of at least 0. */
+export function parseMargin(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError(`--margin: expected a number of at least 0, got "${text}".`);
+}
+
+/** Returns a parser of finite numbers above 0 for commander. */
+export function parsePositive(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError(`${name}: expected a number above 0, got "${text}".`);
+  };
+}
+
+/** Parses a number of worker processes, or "auto". */
+export function parseWorkers(text: string): number | "auto" {
+  return text.trim() === "auto" ? "auto" : parseCount("--workers")(text);
+}
+
+/** Parses "1,2" (counted from 1, as on the axes) into indices from 0. */
+export function parseComponents(text: string): readonly [number, number] {
+  const match = /^\s*([1-9]\d*)\s*,\s*([1-9]\d*)\s*$/.exec(text);
+  const [first, second] = [Number(match?.[1]), Number(match?.[2])];
+  if (match !== null && first !== second) return [first - 1, second - 1];
+  throw new InvalidArgumentError(`--components: expected two different numbers such as 1,2, got "${text}".`);
+}
+
+/** Parses "0,3,7" or "0..9" into seeds. */
+export function parseSeeds(text: string): readonly number[] {
+  const range = /^(-?\d+)\.\.(-?\d+)$/.exec(text.trim());
+  if (range !== null) {
+    const [from, to] = [Number(range[1]), Number(range[2])];
+    if (to >= from && to - from < 10_000) return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  }
+  const seeds = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (range === null && seeds.every(Number.isSafeInteger)) return seeds;
+  throw new InvalidArgumentError(`--seeds: expected integers such as 0,1,2 or 0..9, got "${text}".`);
+}
+
+/** Parses roles of weights, "bias,scale,offset", or "none". */
+export function parseRoles(text: string): readonly ParameterRole[] {
+  const parts = text.split(",").map((part) => part.trim());
+  if (text.trim() === "none") return [];
+  const known: readonly string[] = ["kernel", "bias", "scale", "offset", "state", "other"];
+  if (parts.every((part) => known.includes(part))) return parts as ParameterRole[];
+  throw new InvalidArgumentError(`--ignore: expected some of ${known.join(", ")}, or none, got "${text}".`);
+}
+
+/** Parses the range of a line, "x0:x1:n". */
+export function parseLineRange(text: string): AxisRange {
+  try {
+    const { alpha, beta } = parseRange(text);
+    if (beta === null) return alpha;
+  } catch (error) {
+    if (!(error instanceof LandscapeError)) throw error;
+    throw new InvalidArgumentError(`${error.message}.`);
+  }
+  throw new InvalidArgumentError(`--range: expected one axis, such as -0.5:1.5:41, got "${text}".`);
+}
 
 /** Options of the commands that draw a line. */
 export function lineOptions(command: Command): Command {
@@ -131,4 +224,86 @@ export function planeOptions(command: Command): Command {
 /** `--backend`. */
 export function backendOption(): Option {
   return new Option("--backend <name>", "TensorFlow.js backend").choices(BACKEND_CHOICES);
+}
+
+/** How accuracies are to be shown, where `--error` or `--accuracy` says so. */
+export function accuracyFormOf(options: {
+  readonly error?: boolean;
+  readonly accuracy?: boolean;
+}): AccuracyForm | undefined {
+  if (options.error === true) return "error";
+  return options.accuracy === true ? "accuracy" : undefined;
+}
+
+/** An object without its undefined entries, as exact optional properties ask for. */
+export type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Returns the entries of `options` that are not undefined. */
+export function defined<T extends object>(options: T): Defined<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/**
+ * Returns the absolute path of the folder that a command writes into, found usable before the work begins;
+ * nothing is made yet.
+ *
+ * @param out - what `--out` says.
+ * @param otherwise - the folder without it.
+ * @throws {@link InvalidOptionError} if it, or what it would be made in, is no folder or cannot be written to.
+ */
+export function outputFolder(out: string | undefined, otherwise: string): string {
+  const folder = resolve(out ?? otherwise);
+  const refused = (got: string, cause?: unknown) =>
+    new InvalidOptionError(
+      out === undefined ? folder : `--out ${out}`,
+      "a folder that can be written to",
+      got,
+      {
+        cause,
+      },
+    );
+  const [existing, found] = nearest(folder);
+  if (found?.isDirectory() !== true) throw refused(`${existing}, which is a file`);
+  try {
+    accessSync(existing, constants.W_OK);
+  } catch (cause) {
+    throw refused(`no permission to write in ${existing}`, cause);
+  }
+  return folder;
+}
+
+/** A path, or the first folder above it, that exists. */
+function nearest(path: string): readonly [string, Stats | undefined] {
+  const found = statOf(path);
+  return found !== undefined || dirname(path) === path ? [path, found] : nearest(dirname(path));
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    // A part of the path is a file: the answer is found further up.
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Refuses options that would be without effect.
+ *
+ * @param names - the options that have none here.
+ * @param wants - what they would need, e.g. "--plane random".
+ * @param has - what is there instead.
+ * @throws {@link InvalidOptionError} naming the first that is given.
+ */
+export function refuseStray<Options extends object>(
+  options: Options,
+  names: readonly (keyof Options & string)[],
+  wants: string,
+  has: string,
+  hint?: string,
+): void {
+  const stray = names.find((name) => options[name] !== undefined);
+  if (stray === undefined) return;
+  throw new InvalidOptionError(`--${kebabCase(stray)}`, wants, has, hint === undefined ? {} : { hint });
 }

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { beforeExit } from "../capture/before-exit.js";
-import { InvalidDataError, InvalidOptionError } from "../errors.js";
-import type { EvaluationData } from "../model/evaluation-data.js";
-import { importModule } from "../workers/import-module.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { importModule } from "../base/import-module.js";
+import { beforeExit } from "../capture/write-queue.js";
+import type { EvaluationData } from "../loss/evaluation-data.js";
 
 /** What a user's data module gives: the evaluation set and, where run.json cannot say it, the model. */
 export interface DataModule {

@@ -1,20 +1,24 @@
 import { Command, Option } from "commander";
-import { ownPackageVersion } from "../capture/package-version.js";
-import { SLICE_PLANES } from "../pipeline/plane-points.js";
+import { SLICE_PLANES } from "../analysis/plane-points.js";
+import { ownPackageVersion } from "../base/package-files.js";
 import {
   approximateOptions,
   backendOption,
   interruptionOptions,
   lineOptions,
   normalizationOptions,
+  parseCount,
+  parseMargin,
+  parsePoints,
+  parseSeeds,
   pictureOptions,
   planeOptions,
   sliceOptions,
   subcommand,
 } from "./command-options.js";
-import { addCompare } from "./commands/compare-command.js";
+import { addCompare } from "./commands/compare.js";
 import { demo } from "./commands/demo.js";
-import { addEmbed } from "./commands/embed-command.js";
+import { addEmbed } from "./commands/embed.js";
 import { addExport } from "./commands/export-command.js";
 import { inspect } from "./commands/inspect.js";
 import { interpolate, line } from "./commands/interpolate.js";
@@ -24,10 +28,7 @@ import { plot } from "./commands/plot.js";
 import { surface } from "./commands/surface.js";
 import { addWatch } from "./commands/watch-command.js";
 import { weights } from "./commands/weights.js";
-import { EXIT, reportError } from "./exit-code.js";
-import { createOutput } from "./output.js";
-import { parseCount, parseMargin, parsePoints, parseSeeds } from "./parse-arguments.js";
-import { usageMessage } from "./usage-message.js";
+import { createOutput, EXIT, reportError, usageMessage } from "./output.js";
 
 /**
  * Runs the command line and returns its exit code: 0 done, 2 bad input (one line on stderr says what),

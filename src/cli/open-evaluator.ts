@@ -1,18 +1,21 @@
+import { constants } from "node:os";
 import type * as tf from "@tensorflow/tfjs";
 import isEqual from "lodash/isEqual.js";
-import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
-import type { EngineEvaluator } from "../engine/engine-evaluator.js";
-import { type EngineChoice, engineRequest } from "../engine/engine-options.js";
-import { LandscapeError } from "../errors.js";
-import { type EvaluationData, isBatchDataset } from "../model/evaluation-data.js";
-import type { EngineInfo, LossMode } from "../model/loss-evaluator.js";
-import type { ParameterLayout } from "../params/layout.js";
-import type { JsonValue } from "../store/provenance.js";
-import { readInterruptedFacts } from "../store/tile-journal.js";
-import type { SurfaceBudget } from "../surface/budget.js";
-import { createWorkerEvaluator, type WorkerEvaluator } from "../workers/create-worker-evaluator.js";
-import { defined } from "./defined.js";
+import { type BackendChoice, type BackendInfo, describeBackend } from "../backend/current-backend.js";
+import { selectBackend } from "../backend/select-backend.js";
+import { LandscapeError } from "../base/errors.js";
+import type { JsonValue } from "../base/provenance.js";
+import { createEngineEvaluator } from "../loss/engine/create-engine-evaluator.js";
+import { type EngineChoice, type EngineEvaluator, engineRequest } from "../loss/engine/engine-options.js";
+import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
+import type { EngineInfo, LossMode } from "../loss/loss-evaluator.js";
+import { createWorkerEvaluator, type WorkerEvaluator } from "../loss/workers/create-worker-evaluator.js";
+import type { ParameterLayout } from "../model/layout.js";
+import { readInterruptedFacts } from "../store/results/tile-journal.js";
+import type { SurfaceBudget } from "../surface/evaluate-points.js";
+import { defined } from "./command-options.js";
 import type { DataModule } from "./load-module.js";
+import type { Output } from "./output.js";
 
 /** Options that say how losses are evaluated. */
 export interface EvaluationCommandOptions {
@@ -123,4 +126,54 @@ export async function openEvaluator(
     if (isResumed || !(error instanceof LandscapeError)) throw error;
     return open(undefined);
   }
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** A command that was ended from outside, having stored what it had finished. */
+export class Interruption extends Error {
+  override readonly name = "Interruption";
+  /** As a shell reports a process that a signal has ended. */
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}; the same command goes on with what was finished`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+/**
+ * Runs work that Ctrl-C (or SIGTERM) stops within a batch, so that what is finished can be stored; a second one
+ * ends the process at once.
+ *
+ * @throws {@link Interruption} where that is what ended the work.
+ */
+export async function interruptible<T>(
+  output: Output,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const release = (): void => {
+    for (const signal of SIGNALS) process.removeListener(signal, interrupt);
+  };
+  const interrupt = (signal: NodeJS.Signals): void => {
+    // From here on a signal does what it does by itself.
+    release();
+    output.note("stopping, and storing what is finished; once more ends at once");
+    controller.abort(new Interruption(signal));
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
+  try {
+    return await work(controller.signal);
+  } finally {
+    release();
+  }
+}
+
+/** Chooses the TensorFlow.js backend and says on stderr which and why. */
+export async function startBackend(choice: BackendChoice | undefined, output: Output): Promise<BackendInfo> {
+  const info = await selectBackend(choice === undefined ? {} : { backend: choice });
+  output.note(`backend ${describeBackend(info)}`);
+  output.warn(info.warnings);
+  return info;
 }

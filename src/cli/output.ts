@@ -1,7 +1,58 @@
 import { Console } from "node:console";
-import { toJson } from "../json.js";
-import type { LandscapeWarning } from "../warning.js";
-import { createProgress, type Progress } from "./progress.js";
+import cliProgress from "cli-progress";
+import { CommanderError } from "commander";
+import type { CompareStep } from "../analysis/compare/compare-options.js";
+import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import { toJson, toRows } from "../base/json.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
+import type { PartialSurface, Surface } from "../surface/surface.js";
+import { defined } from "./command-options.js";
+import { Interruption } from "./open-evaluator.js";
+
+/** Reports how much of a long step is done. */
+export interface Progress {
+  /** Sets what is done of the whole; the first call starts the bar. */
+  update(done: number, total: number): void;
+  /** Ends the bar; also safe where none was started. */
+  stop(): void;
+}
+
+/**
+ * Creates a progress bar with the remaining time on stderr. Where stderr is no terminal it writes one
+ * line when the step starts, so that logs stay readable.
+ */
+export function createProgress(title: string, note: (line: string) => void): Progress {
+  if (!process.stderr.isTTY) return createLine(title, note);
+  const bar = new cliProgress.SingleBar({
+    format: `${title} [{bar}] {value}/{total} · {eta_formatted} left`,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: false,
+  });
+  let started = false;
+  return {
+    update(done, total) {
+      if (!started) bar.start(total, done);
+      else bar.update(done);
+      started = true;
+    },
+    stop() {
+      if (started) bar.stop();
+    },
+  };
+}
+
+function createLine(title: string, note: (line: string) => void): Progress {
+  let started = false;
+  return {
+    update(_done, total) {
+      if (!started) note(`${title} (${total})`);
+      started = true;
+    },
+    stop() {},
+  };
+}
 
 /** Where a command writes. With `json`, stdout carries one object and nothing else. */
 export interface Output {
@@ -47,3 +98,162 @@ export function createOutput(json: boolean): Output {
     progress: (title) => createProgress(title, note),
   };
 }
+
+const TITLES: Readonly<Record<CompareStep, string>> = {
+  directions: "principal components, weights read",
+  surface: "loss surface, points",
+  fidelity: "losses along the path, evaluations",
+  planes: "loss on each run's plane, points",
+  lines: "random lines, points",
+  sharpness: "sharpness, runs",
+  weights: "weights, snapshots",
+};
+
+/** Shows each step of an analysis or a comparison as a progress bar of its own; `stop` ends the last one. */
+export function analysisProgress(
+  output: Output,
+  prefix = "",
+): { readonly onProgress: (step: CompareStep, done: number, total: number) => void; stop(): void } {
+  let step: CompareStep | undefined;
+  let bar: Progress | undefined;
+  return {
+    onProgress(now, done, total) {
+      if (now !== step) {
+        bar?.stop();
+        bar = output.progress(`${prefix}${TITLES[now]}`);
+        step = now;
+      }
+      bar?.update(done, total);
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+/** What `--json` says of an approximate surface; nothing of an exact one. */
+export function approximationFacts({ beta, approximation }: Surface): Record<string, unknown> {
+  if (approximation === undefined) return {};
+  const { error, method, metricErrors, ...facts } = approximation;
+  const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
+  const named = Object.entries(metricErrors).map(([name, values]) => [name, rows(values)]);
+  return {
+    approximation: {
+      ...facts,
+      error: rows(error),
+      metricErrors: Object.fromEntries(named),
+      method: rows(Float64Array.from(method)),
+    },
+  };
+}
+
+/** Says in a line how far an approximate surface may be off; nothing of an exact one. */
+export function approximationLines({ approximation }: Surface): string[] {
+  if (approximation === undefined) return [];
+  const { errorOn95, range, sampleEvaluations, exactSampleEvaluations } = approximation;
+  const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
+  const share = range > 0 ? ` (${percent(errorOn95 / range)} of its range)` : "";
+  const spent = percent(sampleEvaluations / exactSampleEvaluations);
+  const bound = errorOn95.toPrecision(2);
+  return [
+    `approximate: error of the loss at most ${bound}${share} on 95 % of points, from ${spent} of the sample evaluations`,
+  ];
+}
+
+/** The options of an approximate surface as they were given. */
+export interface ApproximateCommandOptions {
+  readonly approximate?: boolean;
+  readonly tolerance?: number;
+  readonly budget?: number;
+}
+
+/**
+ * Returns how a surface is to be approximated, or undefined where it is to be exact.
+ *
+ * @throws {InvalidOptionError} for options of an approximate surface without --approximate.
+ */
+export function approximateOf({
+  approximate,
+  tolerance,
+  budget,
+}: ApproximateCommandOptions): ApproximateOptions | undefined {
+  if (approximate === true) return defined({ tolerance, budget });
+  const given = tolerance !== undefined ? "--tolerance" : budget !== undefined ? "--budget" : null;
+  if (given !== null) throw new InvalidOptionError(given, "--approximate beside it", "none");
+  return undefined;
+}
+
+/** Exit codes of the command: done, a defect or a broken machine, input that cannot be used. */
+export const EXIT = { ok: 0, failure: 1, badInput: 2 } as const;
+
+/**
+ * Says on stderr why a command ended and returns its exit code: one line for bad input (2) or an interruption
+ * (130 for Ctrl-C); the stack for anything unexpected (1). Commander has printed its own errors already.
+ */
+export function reportError(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+  if (error instanceof Interruption) {
+    process.stderr.write(`tfjs-landscape: ${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof LandscapeError) {
+    process.stderr.write(`tfjs-landscape: ${error.message.replace(/\s*\n\s*/g, " ")}\n`);
+    return EXIT.badInput;
+  }
+  process.stderr.write(`tfjs-landscape: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return EXIT.failure;
+}
+
+/** What a person should know of a surface, in lines. */
+export function surfaceSummary({
+  alpha,
+  beta,
+  loss,
+  samples,
+  center,
+  nonFinite,
+  partial,
+}: Surface): string[] {
+  const finite = loss.filter(Number.isFinite);
+  const whole =
+    `${alpha.length} × ${beta.length} points over ${samples} samples: ${lossRange(finite)}, ` +
+    `${center.loss.toPrecision(4)} at the centre, ${nonFinite} not finite`;
+  if (partial === undefined) return [whole];
+  const known = partial.evaluated.reduce((sum, one) => sum + one, 0);
+  const rest = `${known} of them are evaluated (stopped after ${partial.budget}); the same command goes on`;
+  return [whole, rest];
+}
+
+/** "loss from 0.1 to 2.3" of finite losses. */
+export function lossRange(finite: ArrayLike<number>): string {
+  if (finite.length === 0) return "no finite loss";
+  const [least, most] = [Math.min, Math.max].map((of) => Array.from(finite).reduce((a, b) => of(a, b)));
+  return `loss from ${least?.toPrecision(4)} to ${most?.toPrecision(4)}`;
+}
+
+/** What a partial surface says of itself in JSON: 1 where a value was computed, rows over beta. */
+export function partialFacts({ beta }: Surface, { evaluated, budget }: PartialSurface) {
+  return { evaluated: toRows(evaluated, beta.length), partial: budget };
+}
+
+/**
+ * Returns commander's message as one line in the words of this package's own errors,
+ * "<where>: expected <expected>, got <got>", where it says those; suggestions are kept.
+ */
+export function usageMessage(text: string): string {
+  const line = text
+    .trim()
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ");
+  return FORMS.reduce((said, [form, ours]) => said.replace(form, ours), line);
+}
+
+const FORMS: readonly (readonly [RegExp, string])[] = [
+  [
+    /^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/s,
+    '$1: expected one of $3, got "$2"',
+  ],
+  // A parser of ours has said it all.
+  [/^(?:option|command-argument value) '.*?' (?:argument '.*' )?is invalid\. (\S+: expected .*?)\.?$/s, "$1"],
+  [/^option '(?:-\w, )?(--[\w-]+)[^']*' argument missing$/, "$1: expected a value, got none"],
+  [/^required option '(?:-\w, )?(--[\w-]+) ?([^']*)' not specified$/, "$1: expected $2, got none"],
+  [/^missing required argument '(.*)'$/, "<$1>: expected a value, got none"],
+];

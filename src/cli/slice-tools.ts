@@ -1,22 +1,22 @@
-import type { BackendChoice } from "../backend/backend-info.js";
-import { InvalidOptionError } from "../errors.js";
-import { createRecalibrator, type ModelRecalibrator } from "../model/create-recalibrator.js";
+import type { NamedFigure } from "../analysis/write-report.js";
+import { type ReportFormat, writeReport } from "../analysis/write-report.js";
+import type { BackendChoice } from "../backend/current-backend.js";
+import { InvalidOptionError } from "../base/errors.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import { createRecalibrator, type ModelRecalibrator } from "../loss/recalibrator.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
-import type { NamedFigure } from "../pipeline/write-report.js";
-import { type ReportFormat, writeReport } from "../pipeline/write-report.js";
-import type { EvaluationSet } from "../slices/line-slice.js";
-import type { Run } from "../store/run.js";
-import type { BatchNormPolicyName } from "../surface/batch-norm-policy.js";
-import { defined } from "./defined.js";
+import type { Run } from "../store/run/run.js";
+import type { EvaluationSet } from "../surface/lines/level-set-width.js";
+import { defined } from "./command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "./load-module.js";
 import {
   type EvaluationCommandOptions,
   openEvaluator,
   prepareEvaluation,
   type StoredPlaces,
+  startBackend,
 } from "./open-evaluator.js";
 import type { Output } from "./output.js";
-import { startBackend } from "./start-backend.js";
 
 /** Options of the commands that slice a loss. */
 export interface SliceCommandOptions extends EvaluationCommandOptions {

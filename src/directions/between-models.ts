@@ -1,7 +1,47 @@
-import type { ParameterLayout } from "../params/layout.js";
-import { createSpan } from "../trajectory/span.js";
-import { checkModels } from "./check-models.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { ParameterLayout } from "../model/layout.js";
 import type { Directions } from "./directions.js";
+import { isMoved, type NormalizeOptions, normalizeDirection } from "./normalize.js";
+import { createSpan } from "./project.js";
+import { type RandomDirectionsOptions, randomDirections } from "./random.js";
+
+/**
+ * Checks that weight vectors can span a slice: as many as it takes, of one length, finite, each given once.
+ *
+ * @param names - what the models are called in messages.
+ * @param layout - their layout; its length must be theirs. Default: not checked.
+ * @throws {@link InvalidOptionError} for a wrong number or length, or one model given twice;
+ * {@link InvalidDataError} naming weights that are not finite.
+ */
+export function checkModels(
+  models: readonly Float32Array[],
+  counts: readonly number[],
+  names: readonly string[] = models.map((_, i) => `model ${i + 1}`),
+  layout?: ParameterLayout,
+): void {
+  if (!counts.includes(models.length)) {
+    throw new InvalidOptionError("models", `${counts.join(" or ")} weight vectors`, String(models.length));
+  }
+  const length = layout?.parameterCount ?? models[0].length;
+  models.forEach((theta, i) => {
+    if (theta.length !== length) {
+      throw new InvalidOptionError(names[i], `${length} weights`, String(theta.length));
+    }
+    const bad = theta.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new InvalidDataError(`${names[i]}, entry ${bad}`, "finite weights", `${theta[bad]}`);
+    const twin = models.slice(0, i).findIndex((other) => isSame(other, theta));
+    if (twin >= 0) {
+      throw new InvalidOptionError(names[i], "weights of its own", `those of ${names[twin]}`, {
+        hint: "give different models",
+      });
+    }
+  });
+}
+
+function isSame(a: Float32Array, b: Float32Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
 
 /** Options of {@link betweenModels}. */
 export interface BetweenModelsOptions {
@@ -41,4 +81,125 @@ export function betweenModels(
     randomWalkBaseline: null,
     warnings: [],
   };
+}
+
+/** Options of {@link customDirections}. */
+export interface CustomDirectionsOptions {
+  /** A short name for each axis. Default "direction 1", "direction 2", … */
+  readonly labels?: readonly string[];
+  /** How each vector is normalized to θ*; needs a `layout`. Default: they are taken as they are. */
+  readonly normalize?: NormalizeOptions;
+  /** The layout of θ. Default none. */
+  readonly layout?: ParameterLayout;
+}
+
+/**
+ * Returns the user's own directions through θ*, checked: gradients, eigenvectors, differences of any kind.
+ *
+ * @param center - θ* (parameterCount).
+ * @param vectors - one to three vectors (parameterCount), with zeros where weights do not move.
+ * @throws {@link InvalidOptionError} for other numbers, lengths, a direction of zeros, or nearly collinear
+ * ones; {@link InvalidDataError} for entries that are not finite.
+ */
+export function customDirections(
+  center: Float32Array,
+  vectors: readonly Float32Array[],
+  options: CustomDirectionsOptions = {},
+): Directions {
+  const { layout, normalize } = options;
+  const labels = options.labels ?? vectors.map((_, i) => `direction ${i + 1}`);
+  if (vectors.length < 1 || vectors.length > 3) {
+    throw new InvalidOptionError("directions", "1, 2 or 3 vectors", String(vectors.length));
+  }
+  if (labels.length !== vectors.length) {
+    throw new InvalidOptionError("labels", `${vectors.length} labels`, String(labels.length));
+  }
+  const length = layout?.parameterCount ?? center.length;
+  checkVector("center", center, length);
+  vectors.forEach((vector, i) => {
+    checkVector(`direction ${i}`, vector, length);
+  });
+  const scaled = normalize === undefined ? vectors : normalizeAll(center, vectors, layout, normalize);
+  createSpan(scaled);
+  return {
+    kind: "custom",
+    center,
+    vectors: scaled,
+    labels,
+    explainedVarianceRatio: null,
+    randomWalkBaseline: null,
+    warnings: [],
+  };
+}
+
+function normalizeAll(
+  center: Float32Array,
+  vectors: readonly Float32Array[],
+  layout: ParameterLayout | undefined,
+  normalize: NormalizeOptions,
+): Float32Array[] {
+  if (layout === undefined) throw new InvalidOptionError("layout", "a layout to normalize by", "none");
+  return vectors.map((vector) => normalizeDirection(vector, center, layout, normalize));
+}
+
+function checkVector(where: string, vector: Float32Array, length: number): void {
+  if (vector.length !== length) {
+    throw new InvalidOptionError(where, `${length} numbers, the whole of θ`, String(vector.length));
+  }
+  const bad = vector.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new InvalidDataError(`${where}, entry ${bad}`, "finite numbers", String(vector[bad]));
+}
+
+/** Which plane of figure 18: two random directions, or the one from the start with a random one. */
+export type IneffectivePlane = "random" | "initial";
+
+/** Options of {@link ineffectiveDirections}: those of the random directions in it. */
+export type IneffectiveOptions = Omit<RandomDirectionsOptions, "count">;
+
+/**
+ * Returns a plane that hides where training went, to show why the PCA plane is needed: "random", two random
+ * directions; "initial", θ_0 − θ_n with one random direction. It says so in its labels and a warning.
+ *
+ * In many dimensions a random direction is nearly orthogonal to every step, so that a path projected on it
+ * hardly moves. θ_0 − θ_n covers every trainable weight.
+ *
+ * @param final - θ_n (parameterCount), the centre.
+ * @param initial - θ_0 (parameterCount).
+ * @throws as {@link randomDirections}; {@link InvalidOptionError} if θ_0 is θ_n.
+ * @see Li et al. 2018, section 7 and figure 18.
+ */
+export function ineffectiveDirections(
+  plane: IneffectivePlane,
+  layout: ParameterLayout,
+  final: Float32Array,
+  initial: Float32Array,
+  options: IneffectiveOptions = {},
+): Directions {
+  checkModels([final, initial], [2], ["final weights", "initial weights"], layout);
+  const random = randomDirections(layout, final, { ...options, count: plane === "random" ? 2 : 1 });
+  const back = (): Float32Array => {
+    const out = new Float32Array(layout.parameterCount);
+    for (const parameter of layout.parameters) {
+      if (!isMoved(parameter, { ignore: [] })) continue;
+      for (let i = parameter.offset; i < parameter.offset + parameter.size; i++)
+        out[i] = initial[i] - final[i];
+    }
+    return out;
+  };
+  const vectors = plane === "random" ? random.vectors : [back(), random.vectors[0]];
+  const names = plane === "random" ? random.labels : ["start to end", "random 1"];
+  return {
+    ...random,
+    kind: `ineffective-${plane}`,
+    vectors,
+    labels: names.map((name) => `${name} (ineffective)`),
+    warnings: [...random.warnings, ineffectiveWarning(plane)],
+  };
+}
+
+function ineffectiveWarning(plane: IneffectivePlane): LandscapeWarning {
+  const what =
+    plane === "random" ? "Two random directions" : "One random direction and the way from the start";
+  const message = `${what} hold almost nothing of the path's shape: this plane is shown for comparison only`;
+  return { code: "ineffective-plane", message };
 }

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../errors.js";
+import { InvalidOptionError } from "../base/errors.js";
 import type { RowSource } from "./directions.js";
 
 /** How a source of rows is read, block of columns by block of columns. */

@@ -1,5 +1,5 @@
-import { InvalidOptionError } from "../errors.js";
-import type { ParameterLayout, ParameterRole } from "../params/layout.js";
+import { InvalidOptionError } from "../base/errors.js";
+import type { ParameterLayout, ParameterRole } from "../model/layout.js";
 import type { Directions } from "./directions.js";
 
 /** Entries [start, end) of θ. */

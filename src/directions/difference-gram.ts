@@ -1,4 +1,4 @@
-import { InvalidDataError } from "../errors.js";
+import { InvalidDataError } from "../base/errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { addGramExactInto, subtractFourInto, subtractInto } from "../math/row-kernels.js";
 import { type ColumnBlock, readColumnBlocks } from "./column-blocks.js";

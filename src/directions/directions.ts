@@ -1,4 +1,6 @@
-import type { LandscapeWarning } from "../warning.js";
+import { InvalidDataError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { ParameterLayout } from "../model/layout.js";
 
 /**
  * A centre θ* and one to three directions through it, all in the full layout of θ.
@@ -39,4 +41,58 @@ export interface RowSource {
    * Several reads into different arrays may be under way at a time.
    */
   readBlockInto(start: number, count: number, out: Float32Array): Promise<void>;
+}
+
+/**
+ * Returns a source over N weight vectors that are in memory. They are read in place, never copied.
+ *
+ * @param vectors - N arrays of equal length D.
+ * @param runLengths - rows of each run where several runs are stacked; default one run.
+ * @throws {@link InvalidDataError} if the lengths differ, or do not add up to N.
+ */
+export function memoryRowSource(vectors: readonly Float32Array[], runLengths?: readonly number[]): RowSource {
+  const columns = vectors[0]?.length ?? 0;
+  const odd = vectors.findIndex((vector) => vector.length !== columns);
+  if (odd >= 0) {
+    throw new InvalidDataError(`row ${odd}`, `${columns} weights as in row 0`, `${vectors[odd].length}`);
+  }
+  return {
+    rows: vectors.length,
+    columns,
+    views: vectors,
+    ...(runLengths === undefined ? {} : { runLengths }),
+    async readBlockInto(start, count, out) {
+      vectors.forEach((vector, i) => {
+        out.set(vector.subarray(start, start + count), i * count);
+      });
+    },
+  };
+}
+
+/**
+ * Returns for each weight of a layout a key that stays the same when the model is built again in the same
+ * process, or its trainable flags are changed.
+ *
+ * TF.js numbers layers by a counter of the process ("dense_Dense1", later "dense_Dense7"), so names alone
+ * would give the same architecture other random directions each time. The key is the name with its numbers
+ * taken out, and the place that the numbers have among the weights of the same remaining name.
+ */
+export function weightKeys(layout: ParameterLayout): string[] {
+  const names = layout.parameters.map(({ name }) => ({
+    stem: name.replace(/\d+/g, "#"),
+    numbers: numbersOf(name),
+  }));
+  return names.map(({ stem, numbers }) => {
+    const rank = names.filter((other) => other.stem === stem && isBefore(other.numbers, numbers)).length;
+    return `${stem}:${rank}`;
+  });
+}
+
+function numbersOf(name: string): number[] {
+  return (name.match(/\d+/g) ?? []).map(Number);
+}
+
+function isBefore(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at >= 0 && a[at] < b[at];
 }

@@ -1,13 +1,184 @@
-import { InvalidDataError, InvalidOptionError } from "../errors.js";
-import { doubleCenter, type GramEigen, gramEigen } from "../math/gram-eigen.js";
-import type { LandscapeWarning } from "../warning.js";
-import { type DifferenceGram, differenceGram } from "./difference-gram.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { LinearAlgebra } from "../math/linear-algebra.js";
+import { doubleCenter, type GramEigen, gramEigen } from "../math/tridiagonal.js";
+import { type ColumnBlockOptions, resolveBlockColumns } from "./column-blocks.js";
+import { type DifferenceGram, differenceGram, type GramPrecision } from "./difference-gram.js";
 import type { Directions, RowSource } from "./directions.js";
-import { negateInto, orthonormalizeInto, signOfLargestEntry } from "./orthonormalize.js";
-import { type PcaOptions, type ResolvedPcaOptions, resolvePcaOptions } from "./pca-options.js";
-import { pcaWarnings } from "./pca-warnings.js";
 import { randomWalkBaseline } from "./random-walk.js";
-import { combineRows, type RowCombinations } from "./row-combinations.js";
+import {
+  combineRows,
+  negateInto,
+  orthonormalizeInto,
+  type RowCombinations,
+  signOfLargestEntry,
+} from "./row-combinations.js";
+
+/** What the rows of a path are centred about before their principal components are taken. */
+export type PcaCenter = "mean" | "final";
+
+/** Options of `pcaDirections`. */
+export interface PcaOptions extends ColumnBlockOptions {
+  /**
+   * "mean" (default): the rows minus their mean, as the code published with Li et al. 2018 does; "final": the
+   * differences from the final weights, nothing more subtracted, as the paper's text says.
+   */
+  readonly center?: PcaCenter;
+  /** Number of leading components, 1 to 3. Default 2. */
+  readonly components?: number;
+  /** Which components instead, counted from 0, in the order of the axes: [0, 2] is the first and third. */
+  readonly select?: readonly number[];
+  /** Row of the final weights θ*. Default the last row of the (first) run. */
+  readonly finalRow?: number;
+  /**
+   * "backend" multiplies float32 blocks through `linearAlgebra` and sums them in float64; "float64" multiplies
+   * in float64 loops, some 10 times slower; "auto" (default) takes float64 where it costs less than about
+   * half a second.
+   */
+  readonly precision?: GramPrecision;
+  /** What multiplies: see `createLinearAlgebra`. */
+  readonly linearAlgebra: LinearAlgebra;
+}
+
+/** The options with defaults filled in and checked against the source. */
+export interface ResolvedPcaOptions {
+  readonly center: PcaCenter;
+  readonly select: readonly number[];
+  readonly finalRow: number;
+  readonly blockColumns: number;
+  readonly runLengths: readonly number[];
+  readonly precision: GramPrecision;
+}
+
+/**
+ * Returns the options with defaults filled in.
+ *
+ * @throws {@link InvalidOptionError} for an option that cannot hold; {@link InvalidDataError} for fewer than two
+ * rows or no columns.
+ */
+export function resolvePcaOptions(source: RowSource, options: PcaOptions): ResolvedPcaOptions {
+  const { rows, columns, runLengths = [rows] } = source;
+  if (rows < 2) throw new InvalidDataError("snapshots", "at least 2 for principal components", String(rows));
+  if (columns < 1) throw new InvalidDataError("columns", "at least 1 weight", String(columns));
+  const total = runLengths.reduce((sum, length) => sum + length, 0);
+  if (total !== rows) throw new InvalidDataError("runLengths", `a sum of ${rows} rows`, String(total));
+  const { center = "mean", finalRow = runLengths[0] - 1 } = options;
+  if (center !== "mean" && center !== "final") {
+    throw new InvalidOptionError("center", `"mean" or "final"`, JSON.stringify(center));
+  }
+  if (!Number.isInteger(finalRow) || finalRow < 0 || finalRow >= rows) {
+    throw new InvalidOptionError("finalRow", `an integer from 0 to ${rows - 1}`, String(finalRow));
+  }
+  return {
+    center,
+    select: resolveSelect(options, Math.min(rows - 1, columns)),
+    finalRow,
+    blockColumns: resolveBlockColumns(source, options),
+    runLengths,
+    precision: resolvePrecision(options),
+  };
+}
+
+function resolveSelect(options: PcaOptions, available: number): readonly number[] {
+  const { components, select } = options;
+  if (components !== undefined && (!Number.isInteger(components) || components < 1 || components > 3)) {
+    throw new InvalidOptionError("components", "1, 2 or 3", String(components));
+  }
+  const chosen = select ?? Array.from({ length: components ?? 2 }, (_, i) => i);
+  const got = `[${chosen.join(", ")}]`;
+  if (chosen.length < 1 || chosen.length > 3 || chosen.length !== (components ?? chosen.length)) {
+    throw new InvalidOptionError("select", `${components ?? "1 to 3"} components`, got);
+  }
+  if (new Set(chosen).size < chosen.length || chosen.some((index) => !Number.isInteger(index) || index < 0)) {
+    throw new InvalidOptionError("select", "different integers from 0 on", got);
+  }
+  if (Math.max(...chosen) >= available) {
+    throw new InvalidOptionError(
+      select === undefined ? "components" : "select",
+      `no more components than the path has (${available}: one less than snapshots, at most the number of weights)`,
+      select === undefined ? String(chosen.length) : got,
+    );
+  }
+  return chosen;
+}
+
+function resolvePrecision({ precision = "auto" }: PcaOptions): GramPrecision {
+  if (["auto", "float64", "backend"].includes(precision)) return precision;
+  throw new InvalidOptionError("precision", `"auto", "float64" or "backend"`, JSON.stringify(precision));
+}
+
+/** Components whose eigenvalues differ by less than this part may be turned within their plane. */
+const EQUAL_SHARES = 1e-4;
+/** Shares below this are near the rounding of the weights themselves. */
+const WEAK_SHARE = 1e-6;
+
+/**
+ * Returns what a reader of principal components should know: equal eigenvalues, components near
+ * rounding, snapshots that repeat the one before.
+ *
+ * @param shares - share of every component (N), non-increasing.
+ * @param squaredSteps - ‖θ_i − θ_{i−1}‖² (N).
+ * @param select - the components in use.
+ * @param runLengths - rows of each run.
+ */
+export function pcaWarnings(
+  shares: Float64Array,
+  squaredSteps: Float64Array,
+  select: readonly number[],
+  runLengths: readonly number[],
+): LandscapeWarning[] {
+  return [
+    ...equalShares(shares, select),
+    ...weakShares(shares, select),
+    ...repeatedSnapshots(squaredSteps, runLengths),
+  ];
+}
+
+function equalShares(shares: Float64Array, select: readonly number[]): LandscapeWarning[] {
+  const pairs = Array.from({ length: shares.length - 1 }, (_, index) => index).filter((index) => {
+    const isUsed = select.includes(index) || select.includes(index + 1);
+    return (
+      isUsed &&
+      shares[index + 1] > WEAK_SHARE &&
+      shares[index] - shares[index + 1] < EQUAL_SHARES * shares[index]
+    );
+  });
+  return pairs.map((index) => ({
+    code: "equal-components",
+    message:
+      `components ${index + 1} and ${index + 2} explain the same share: ` +
+      "only the plane of both is determined, not the axes in it",
+  }));
+}
+
+function weakShares(shares: Float64Array, select: readonly number[]): LandscapeWarning[] {
+  return select
+    .filter((index) => shares[index] < WEAK_SHARE)
+    .map((index) => ({
+      code: "weak-component",
+      message:
+        `component ${index + 1} explains ${shares[index].toExponential(1)} of the variance: ` +
+        "its direction is near the rounding of float32 weights",
+    }));
+}
+
+function repeatedSnapshots(squaredSteps: Float64Array, runLengths: readonly number[]): LandscapeWarning[] {
+  const firsts = new Set<number>();
+  let first = 0;
+  for (const length of runLengths) {
+    firsts.add(first);
+    first += length;
+  }
+  const repeated = Array.from(squaredSteps.keys()).filter((i) => squaredSteps[i] === 0 && !firsts.has(i));
+  if (repeated.length === 0) return [];
+  const named = repeated.slice(0, 5).join(", ") + (repeated.length > 5 ? ", …" : "");
+  return [
+    {
+      code: "repeated-snapshot",
+      message: `${repeated.length} snapshot(s) have the weights of the one before: ${named}`,
+    },
+  ];
+}
 
 /** Principal components of a path, over the columns of its source. */
 export interface PcaDirections extends Directions {

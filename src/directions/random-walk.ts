@@ -1,5 +1,5 @@
-import { InvalidDataError } from "../errors.js";
-import { doubleCenter, gramShares } from "../math/gram-eigen.js";
+import { InvalidDataError } from "../base/errors.js";
+import { doubleCenter, gramShares } from "../math/tridiagonal.js";
 
 /** Options of {@link randomWalkBaseline}. */
 export interface RandomWalkOptions {

@@ -1,10 +1,10 @@
-import { InvalidDataError, InvalidOptionError } from "../errors.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
 import { checkSeed, createNormal } from "../math/random.js";
-import type { ParameterLayout } from "../params/layout.js";
-import type { LandscapeWarning } from "../warning.js";
+import type { ParameterLayout } from "../model/layout.js";
 import type { Directions } from "./directions.js";
+import { weightKeys } from "./directions.js";
 import { isMoved, type NormalizeOptions, normalizeDirection, resolveNormalizeOptions } from "./normalize.js";
-import { weightKeys } from "./weight-keys.js";
 
 /** Options of {@link randomDirections}. */
 export interface RandomDirectionsOptions extends NormalizeOptions {

@@ -1,8 +1,121 @@
-import { InvalidDataError } from "../errors.js";
-import { type DistanceMetric, distanceBlockInto } from "./distance-block.js";
-import { ownDistances } from "./own-distances.js";
+import { InvalidDataError } from "../base/errors.js";
+import type { LinearAlgebra } from "../math/linear-algebra.js";
 
-export type { DistanceMetric } from "./distance-block.js";
+/** Distance between two rows: `euclidean` |x − y|, `cosine` 1 − x·y/(|x|·|y|). */
+export type DistanceMetric = "euclidean" | "cosine";
+
+type Rows = Float32Array | Float64Array;
+
+/**
+ * Writes the distances of one to four points x (m, d) to all points y (n, d) into `out`, row after row.
+ *
+ * For `cosine` both are rows of length 1. Four accumulators; sums are in order of the columns, so that a
+ * distance does not depend on which rows are taken together.
+ */
+export function distanceBlockInto(
+  out: Float64Array,
+  metric: DistanceMetric,
+  x: Rows,
+  y: Rows,
+  d: number,
+): void {
+  const m = x.length / d;
+  const n = y.length / d;
+  // Missing rows of an incomplete block repeat the last one and are not written.
+  const at = [0, 1, 2, 3].map((r) => Math.min(r, m - 1) * d);
+  const sums = new Float64Array(4);
+  const sum = metric === "cosine" ? productsInto : squaresInto;
+  for (let j = 0; j < n; j++) {
+    sum(sums, x, at[0], at[1], at[2], at[3], y, j * d, d);
+    for (let r = 0; r < m; r++) {
+      out[r * n + j] = metric === "cosine" ? Math.min(2, Math.max(0, 1 - sums[r])) : Math.sqrt(sums[r]);
+    }
+  }
+}
+
+function squaresInto(
+  sums: Float64Array,
+  x: Rows,
+  a0: number,
+  a1: number,
+  a2: number,
+  a3: number,
+  y: Rows,
+  b: number,
+  d: number,
+): void {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  for (let c = 0; c < d; c++) {
+    const value = y[b + c];
+    const d0 = x[a0 + c] - value;
+    const d1 = x[a1 + c] - value;
+    const d2 = x[a2 + c] - value;
+    const d3 = x[a3 + c] - value;
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+    s2 += d2 * d2;
+    s3 += d3 * d3;
+  }
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
+}
+
+function productsInto(
+  sums: Float64Array,
+  x: Rows,
+  a0: number,
+  a1: number,
+  a2: number,
+  a3: number,
+  y: Rows,
+  b: number,
+  d: number,
+): void {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  for (let c = 0; c < d; c++) {
+    const value = y[b + c];
+    s0 += x[a0 + c] * value;
+    s1 += x[a1 + c] * value;
+    s2 += x[a2 + c] * value;
+    s3 += x[a3 + c] * value;
+  }
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
+}
+
+/**
+ * Returns the distances (n, n) of n points (n, d) to each other, each pair computed once.
+ *
+ * @param points - row-major; for `cosine` rows of length 1.
+ */
+export function ownDistances(
+  points: Float32Array | Float64Array,
+  n: number,
+  d: number,
+  metric: DistanceMetric,
+): Float64Array {
+  const distances = new Float64Array(n * n);
+  const block = new Float64Array(4 * n);
+  for (let first = 0; first < n; first += 4) {
+    const size = Math.min(4, n - first);
+    const width = n - first;
+    const rows = points.subarray(first * d, (first + size) * d);
+    distanceBlockInto(block, metric, rows, points.subarray(first * d), d);
+    for (let r = 0; r < size; r++) {
+      const i = first + r;
+      for (let j = i + 1; j < n; j++) {
+        const distance = block[r * width + j - first] as number;
+        distances[i * n + j] = distance;
+        distances[j * n + i] = distance;
+      }
+    }
+  }
+  return distances;
+}
 
 /**
  * Distances from some points to N points, one row at a time, so that nothing N×N needs to be in memory.
@@ -170,4 +283,97 @@ export function distanceMatrix(source: DistanceSource): Float64Array {
   const matrix = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) source.readRowInto(matrix.subarray(i * columns, (i + 1) * columns), i);
   return matrix;
+}
+
+/** Options of {@link rowDistances}. */
+export interface RowDistanceOptions {
+  /** `euclidean` or `cosine`. Default "euclidean". */
+  readonly metric?: DistanceMetric;
+  /**
+   * Value that most entries have; it changes the speed, not the result. Default 0. For a diffusion
+   * potential with γ = 1 it is −ln(1e-7), the potential of a point that diffusion does not reach.
+   */
+  readonly background?: number;
+}
+
+/**
+ * Below this share of the two squared lengths a squared distance is summed from differences: what is left of the
+ * inner products has lost half of its digits, and equal rows must be at distance 0.
+ */
+const CANCELLED = 1e-9;
+
+/**
+ * Returns the distances between the rows of a dense matrix (n, m) as a dense (n, n) matrix.
+ *
+ * From inner products of the rows minus the background: d² = G_ii + G_jj − 2·G_ij; close rows by their
+ * differences, so equal ones are at distance 0 exactly. Entries within 1e-13 of the background count as equal to
+ * it (the error of a distance is below 1e-13·√m).
+ * Cost: n²·m/2 multiply-adds, less where many entries equal the background.
+ *
+ * @param algebra - gives the inner products.
+ * @throws {@link InvalidDataError} for `cosine` if a row has length 0.
+ */
+export async function rowDistances(
+  matrix: Float64Array,
+  n: number,
+  m: number,
+  algebra: LinearAlgebra,
+  options: RowDistanceOptions = {},
+): Promise<Float64Array> {
+  const { metric = "euclidean", background = 0 } = options;
+  const shifted = new Float64Array(n * m);
+  const sums = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    for (let p = i * m; p < (i + 1) * m; p++) {
+      const value = matrix[p] - background;
+      if (Math.abs(value) < 1e-13) continue;
+      shifted[p] = value;
+      sums[i] = sums[i] + value;
+    }
+  }
+  const gram = await algebra.rowProducts(shifted, n, m);
+  return metric === "euclidean"
+    ? euclideanFromGram(gram, shifted, n, m)
+    : cosineFromGram(gram, n, (i, j) => background * (sums[i] + sums[j] + m * background));
+}
+
+function euclideanFromGram(gram: Float64Array, v: Float64Array, n: number, m: number): Float64Array {
+  const distances = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      const lengths = gram[i * n + i] + gram[j * n + j];
+      const square = lengths - 2 * gram[i * n + j];
+      const exact = square > CANCELLED * lengths ? square : squaredDifference(v, i * m, j * m, m);
+      const distance = Math.sqrt(exact);
+      distances[i * n + j] = distance;
+      distances[j * n + i] = distance;
+    }
+  }
+  return distances;
+}
+
+function squaredDifference(v: Float64Array, a: number, b: number, m: number): number {
+  let sum = 0;
+  for (let c = 0; c < m; c++) sum += (v[a + c] - v[b + c]) * (v[a + c] - v[b + c]);
+  return sum;
+}
+
+function cosineFromGram(
+  gram: Float64Array,
+  n: number,
+  extra: (i: number, j: number) => number,
+): Float64Array {
+  const lengths = Float64Array.from({ length: n }, (_, i) => Math.sqrt(gram[i * n + i] + extra(i, i)));
+  const zero = lengths.findIndex((length) => !(length > 0));
+  if (zero >= 0) throw zeroRowError(zero);
+  const distances = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      const cosine = (gram[i * n + j] + extra(i, j)) / (lengths[i] * lengths[j]);
+      const distance = Math.min(2, Math.max(0, 1 - cosine));
+      distances[i * n + j] = distance;
+      distances[j * n + i] = distance;
+    }
+  }
+  return distances;
 }

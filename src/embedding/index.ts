@@ -1,14 +1,4 @@
 export {
-  alphaDecayKernel,
-  type KernelOptions,
-  kernelToPoints,
-  symmetrizeKernel,
-} from "./alpha-decay-kernel.js";
-export { type ClassicMdsOptions, classicMds } from "./classic-mds.js";
-export { type ConnectedComponents, connectedComponents } from "./connected-components.js";
-export { diffusionOperator, symmetricDiffusionOperator } from "./diffusion-operator.js";
-export { type DiffusionPowerOptions, diffusionPotential, diffusionPower } from "./diffusion-potential.js";
-export {
   centerRows,
   type DistanceMetric,
   type DistanceSource,
@@ -17,42 +7,88 @@ export {
   distancesFromMatrix,
   distancesFromRows,
   type PointRows,
+  type RowDistanceOptions,
+  rowDistances,
 } from "./distance-source.js";
-export { embedDistances, type ScalingOptions, type ScalingResult } from "./embed-distances.js";
-export { kneePoint } from "./knee-point.js";
-export { type LandmarkOperator, type LandmarkOptions, landmarkOperator } from "./landmarks.js";
-export { nearestNeighbours } from "./nearest-neighbours.js";
-export { type Graph, neighbourGraph } from "./neighbour-graph.js";
-export { type NonmetricMdsOptions, nonmetricMds } from "./nonmetric-mds.js";
-export { type PairwiseDisparities, pairwiseDisparities } from "./pairwise-disparities.js";
+export { type ClassicMdsOptions, classicMds } from "./mds/classic-mds.js";
+export { embedDistances, type ScalingOptions, type ScalingResult } from "./mds/embed-distances.js";
+export { type NonmetricMdsOptions, nonmetricMds } from "./mds/nonmetric-mds.js";
+export {
+  type PairwiseDisparities,
+  type ProcrustesResult,
+  pairwiseDisparities,
+  procrustes,
+} from "./mds/procrustes.js";
+export { type SgdMdsOptions, sgdMds } from "./mds/sgd-mds.js";
+export { type SmacofOptions, smacof } from "./mds/smacof.js";
+export { type MdsResult, stressOf } from "./mds/stress.js";
+export {
+  alphaDecayKernel,
+  type KernelOptions,
+  kernelToPoints,
+  symmetrizeKernel,
+} from "./phate/alpha-decay-kernel.js";
+export {
+  type DiffusionPowerOptions,
+  diffusionPotential,
+  diffusionPower,
+  kneePoint,
+  operatorEntropy,
+  vonNeumannEntropy,
+} from "./phate/diffusion-potential.js";
+export { type LandmarkOperator, type LandmarkOptions, landmarkOperator } from "./phate/landmarks.js";
+export {
+  type PhateResult,
+  type PhateStability,
+  type PhateStabilityOptions,
+  phate,
+  phateStability,
+  phateTransform,
+} from "./phate/phate.js";
+export type { PhateOptions, PhateStage, ResolvedPhateOptions } from "./phate/phate-options.js";
+export type { NewPoints, PointMap } from "./phate/point-map.js";
+export {
+  type ConnectedComponents,
+  connectedComponents,
+  denseFromSparse,
+  diffusionOperator,
+  type SparseMatrix,
+  sparseFromDense,
+  symmetricDiffusionOperator,
+} from "./phate/sparse-matrix.js";
+export type { PhateInput } from "./phate-input.js";
+export { centeredGram, type GramMeans, pointGram } from "./point-gram.js";
+export {
+  type PcaEmbedding,
+  type PrincipalScores,
+  pcaEmbedding,
+  scoresFromGram,
+  scoresFromRows,
+} from "./principal-scores.js";
 export {
   type PathContinuity,
   type PathContinuityOptions,
   pathContinuity,
-} from "./path-continuity.js";
-export { type PcaEmbedding, pcaEmbedding } from "./pca-embedding.js";
-export {
-  type PersistenceOptions,
-  type PersistencePair,
-  sublevelPersistence,
-} from "./persistence.js";
+} from "./quality/path-continuity.js";
 export {
   bettiCurve,
   type PersistenceDiagram,
+  type PersistenceNull,
+  type PersistenceNullOptions,
+  type PersistenceOptions,
+  type PersistencePair,
   persistenceDiagram,
+  persistenceNull,
+  sublevelPersistence,
   totalPersistence,
-} from "./persistence-diagram.js";
-export { type PersistenceNull, type PersistenceNullOptions, persistenceNull } from "./persistence-null.js";
-export { type PhateResult, phate } from "./phate.js";
-export type { PhateInput } from "./phate-input.js";
-export type { PhateOptions, PhateStage, ResolvedPhateOptions } from "./phate-options.js";
-export { type PhateStability, type PhateStabilityOptions, phateStability } from "./phate-stability.js";
-export { phateTransform } from "./phate-transform.js";
-export { centeredGram, type GramMeans, pointGram } from "./point-gram.js";
-export type { NewPoints, PointMap } from "./point-map.js";
-export { type PrincipalScores, scoresFromGram, scoresFromRows } from "./principal-scores.js";
-export { type ProcrustesResult, procrustes } from "./procrustes.js";
-export { type RowDistanceOptions, rowDistances } from "./row-distances.js";
+} from "./quality/persistence.js";
+export {
+  type Graph,
+  nearestNeighbours,
+  neighbourGraph,
+  type TrustworthinessOptions,
+  trustworthiness,
+} from "./quality/trustworthiness.js";
 export type {
   EmbeddingMethod,
   EmbeddingQuality,
@@ -61,11 +97,5 @@ export type {
   EmbeddingValue,
   RunsEmbedding,
 } from "./runs-embedding.js";
-export { type SgdMdsOptions, sgdMds } from "./sgd-mds.js";
-export { type SmacofOptions, smacof } from "./smacof.js";
-export { denseFromSparse, type SparseMatrix, sparseFromDense } from "./sparse-matrix.js";
-export { type MdsResult, stressOf } from "./stress.js";
-export { type TrustworthinessOptions, trustworthiness } from "./trustworthiness.js";
 export { type TsneOptions, tsneEmbedding } from "./tsne-embedding.js";
 export { type UmapOptions, umapEmbedding } from "./umap-embedding.js";
-export { operatorEntropy, vonNeumannEntropy } from "./von-neumann-entropy.js";

@@ -1,4 +1,4 @@
-import { InvalidDataError } from "../errors.js";
+import { InvalidDataError } from "../base/errors.js";
 import type { PointRows } from "./distance-source.js";
 
 /**

@@ -1,5 +1,5 @@
-import type { LandscapeWarning } from "../warning.js";
-import type { PersistencePair } from "./persistence.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { PersistencePair } from "./quality/persistence.js";
 
 /** Ways to embed snapshots. */
 export type EmbeddingMethod = "phate" | "pca" | "umap" | "tsne";

@@ -1,7 +1,7 @@
-import { InvalidOptionError } from "../errors.js";
+import { InvalidOptionError } from "../base/errors.js";
 import { checkSeed } from "../math/random.js";
 import { type DistanceSource, distanceMatrix } from "./distance-source.js";
-import { flatten } from "./point-lists.js";
+import { flatten } from "./mds/embed-distances.js";
 
 /** Options of {@link tsneEmbedding}: those of druidjs's TSNE. */
 export interface TsneOptions {

@@ -1,8 +1,8 @@
-import { InvalidDataError, InvalidOptionError } from "../errors.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { createUniform } from "../math/random.js";
 import type { DistanceSource } from "./distance-source.js";
-import { nearestNeighbours } from "./nearest-neighbours.js";
-import { flatten } from "./point-lists.js";
+import { flatten } from "./mds/embed-distances.js";
+import { nearestNeighbours } from "./quality/trustworthiness.js";
 
 /** Options of {@link umapEmbedding}, under umap-js's own names. */
 export interface UmapOptions {

@@ -1,13 +1,61 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cleanText } from "../report/clean-text.js";
-import { encodeNumber } from "../report/json-number.js";
-import type { SnapshotInfo } from "../store/run.js";
-import type { LivePoint, LiveState } from "./live-state.js";
+import { cleanText } from "../base/clean-text.js";
+import { encodeNumber, type JsonNumber } from "../base/json.js";
+import type { SnapshotInfo } from "../store/run/run.js";
 import { RunFollower } from "./run-follower.js";
-import { RunningGram } from "./running-gram.js";
-import { type RunningPlane, runningPlane } from "./running-plane.js";
-import { createThetaCache } from "./theta-cache.js";
+import { RunningGram, type RunningPlane, runningPlane } from "./running-plane.js";
+
+/** What is known of a snapshot, as JSON. */
+export interface LivePoint {
+  readonly step: number;
+  readonly epoch: number;
+  readonly iteration: number;
+  readonly learningRate: JsonNumber;
+  readonly logs: readonly (readonly [name: string, value: JsonNumber])[];
+}
+
+/** Everything that the live page shows, as JSON: what the server sends. */
+export interface LiveState {
+  /** Version of this form; raised when it changes. */
+  readonly version: 1;
+  /** Name of the run: data, never markup. */
+  readonly name: string;
+  /** "recording" while a process writes the run, else "idle". */
+  readonly status: "recording" | "idle";
+  /** Epochs that were asked for; null if unknown. */
+  readonly epochs: number | null;
+  /** Number of snapshots on disk. */
+  readonly snapshots: number;
+  /** Snapshots in order; of many, every n-th and the last. */
+  readonly points: readonly LivePoint[];
+  /** The path on its plane; null until there are three snapshots. */
+  readonly plane: RunningPlane | null;
+  /** Every how many snapshots one is on the plane, beside the newest. */
+  readonly planeStride: number;
+  /** What the reader should know: snapshots left out, files that cannot be read. */
+  readonly notes: readonly string[];
+}
+
+/** Bytes of weights that are kept in memory; others are read from disk when they are needed. */
+const CACHE_BYTES = 128 * 2 ** 20;
+
+/** Returns a reader that keeps the first rows it has read or been given, as far as they fit into `bytes`. */
+export function createThetaCache(
+  read: (step: number) => Promise<Float32Array>,
+  bytes: number = CACHE_BYTES,
+): { readonly read: (step: number) => Promise<Float32Array>; keep(step: number, theta: Float32Array): void } {
+  const kept = new Map<number, Float32Array>();
+  let held = 0;
+  return {
+    read: async (step) => kept.get(step) ?? (await read(step)),
+    keep(step, theta) {
+      if (held + theta.byteLength > bytes) return;
+      kept.set(step, theta);
+      held += theta.byteLength;
+    },
+  };
+}
 
 /** How a run directory is followed. */
 export interface LiveFeedOptions {

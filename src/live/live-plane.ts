@@ -1,17 +1,26 @@
 import type { EChartsOption } from "echarts";
-import { createFigurePath } from "../report/figure-path.js";
-import { formatNumber, formatPercent } from "../report/format-number.js";
-import { decodeNumber } from "../report/json-number.js";
-import type { Shape } from "../report/marks.js";
-import { niceTicks } from "../report/nice-ticks.js";
-import { axis, grid, shapesSeries, textShape } from "../report/option-parts.js";
-import { type ThemeName, themeOf } from "../report/palette.js";
-import { pathShapes } from "../report/path-shapes.js";
-import { line, NAME_SIZE, TICK_SIZE } from "../report/placed-text.js";
-import { FONT_STACK, textWidth } from "../report/text-width.js";
-import type { Tick } from "../report/trajectory-layout.js";
-import { truncateText } from "../report/wrap-text.js";
-import type { LivePoint, LiveState } from "./live-state.js";
+import { decodeNumber } from "../base/json.js";
+import type { ChartFigure } from "../figure/chart-figure.js";
+import { niceTicks } from "../figure/draw/figure-frame.js";
+import { formatNumber, formatPercent } from "../figure/draw/format-number.js";
+import type { Shape } from "../figure/draw/marks.js";
+import { axis, grid, shapesSeries, textShape } from "../figure/draw/option-parts.js";
+import { type ThemeName, themeOf } from "../figure/draw/palette.js";
+import {
+  FONT_STACK,
+  line,
+  NAME_SIZE,
+  TICK_SIZE,
+  textWidth,
+  truncateText,
+} from "../figure/draw/placed-text.js";
+import { pathShapes } from "../figure/draw/surface-shapes.js";
+import type { Tick } from "../figure/draw/trajectory-layout.js";
+import { autoAxis, chartOf, dropMarks, panelOf, seriesOf } from "../figure/make/chart-parts.js";
+import { createTrainingFigure } from "../figure/make/create-training-figure.js";
+import { createFigurePath } from "../figure/make/create-trajectory-figure.js";
+import type { SnapshotInfo } from "../store/run/run.js";
+import type { LivePoint, LiveState } from "./live-feed.js";
 import type { RunningPlane } from "./running-plane.js";
 
 /** Size and colours of the picture. */
@@ -155,4 +164,27 @@ function trajectoryOf({ alpha, beta }: RunningPlane) {
     planeLoss: null,
     warnings: [],
   };
+}
+
+/** Returns the curves of a training so far: what was logged, and the learning rate. */
+export function liveCurves(state: LiveState): ChartFigure {
+  const snapshots = state.points.map(
+    (point): SnapshotInfo => ({
+      ...point,
+      time: 0,
+      learningRate: decodeNumber(point.learningRate),
+      logs: Object.fromEntries(point.logs.map(([name, value]) => [name, decodeNumber(value)])),
+    }),
+  );
+  const runs = [{ name: state.name, snapshots }];
+  const hasLogs = snapshots.some(({ logs }) => Object.keys(logs).length > 0);
+  const training = hasLogs ? createTrainingFigure(runs) : null;
+  const epochs = snapshots.map(({ epoch }) => epoch);
+  const rates = snapshots.map(({ learningRate }) => learningRate);
+  const rate = [seriesOf("training", 0, epochs, rates)];
+  const panel = panelOf("Learning rate", "epoch", autoAxis("learning rate", rate), rate, dropMarks(runs));
+  return chartOf("Curves", [...(training?.panels ?? []), panel], {
+    columns: 3,
+    caption: [training?.caption ?? "Nothing has been logged yet."],
+  });
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { InvalidOptionError, RunStateError } from "../errors.js";
-import type { LiveState } from "./live-state.js";
+import { InvalidOptionError, RunStateError } from "../base/errors.js";
+import type { LiveState } from "./live-feed.js";
 
 /** A page and what the browser may do with it. */
 export interface LivePage {

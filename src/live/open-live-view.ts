@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { RunStateError } from "../errors.js";
-import type { LandscapeWarning } from "../warning.js";
+import { RunStateError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
 import type { LiveWorkerData, LiveWorkerReply } from "./live-worker.js";
 import { type LiveView, type LiveViewOptions, startLiveView } from "./start-live-view.js";
 

@@ -1,12 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { restrictVector, selectColumns } from "../directions/column-selection.js";
-import { withFileReader } from "../store/byte-reader.js";
-import { decodeSnapshot, readSnapshotHeader } from "../store/decode-snapshot.js";
-import type { RunManifest } from "../store/manifest.js";
-import { manifestPath, readManifest } from "../store/manifest-file.js";
-import type { SnapshotInfo } from "../store/run.js";
-import { isRunInUse } from "../store/run-lock.js";
-import { snapshotPath } from "../store/snapshot-path.js";
+import type { RunManifest } from "../model/manifest.js";
+import { withFileReader } from "../store/arrow/arrow-layout.js";
+import { decodeSnapshot, readSnapshotHeader } from "../store/run/decode-snapshot.js";
+import { manifestPath, readManifest } from "../store/run/manifest-file.js";
+import type { SnapshotInfo } from "../store/run/run.js";
+import { isRunInUse } from "../store/run/run-lock.js";
+import { snapshotPath } from "../store/run/snapshot-schema.js";
 
 /**
  * Reads a run directory while another thread or process writes it: each call looks for what is new.

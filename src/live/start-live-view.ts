@@ -1,7 +1,75 @@
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { packageFile } from "../base/package-files.js";
+import { fontFaceCss } from "../figure/files/font-files.js";
+import { contentPolicy, PAGE_STYLE } from "../figure/files/render-html.js";
 import { LiveFeed, type LiveFeedOptions } from "./live-feed.js";
-import { livePage } from "./live-page.js";
-import { createLiveServer } from "./live-server.js";
+import { createLiveServer, type LivePage } from "./live-server.js";
+
+/** The page asks its own server for states, and is shown in no other page. */
+const DIRECTIVES = ["img-src data:", "connect-src 'self'", "frame-ancestors 'none'"];
+
+/** Where the build puts the bundled code of the page. */
+const LIVE_SCRIPT = "dist/src/live/page/page.js";
+
+const STYLE = `
+.status{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;margin:-12px 0 24px;color:var(--muted);font-size:14px}
+.status strong{color:var(--text)}
+.status strong::before{content:"";display:inline-block;width:10px;height:10px;margin-right:8px;border-radius:50%;background:var(--muted)}
+.status[data-status=recording] strong::before{background:#009e73}
+.status[data-status=lost] strong::before{background:#d55e00}
+.latest{display:grid;grid-template-columns:repeat(auto-fill,minmax(120px,1fr));gap:8px;margin:0 0 24px}
+.latest div{padding:8px 12px;border-radius:6px;background:var(--panel);min-width:0}
+.latest dt{color:var(--muted);font-size:12px}
+.latest dd{margin:0;font-size:17px;font-variant-numeric:tabular-nums}
+`;
+
+/**
+ * Returns the live page: complete in itself but for the states that it asks its own server for. The text is
+ * the same for every run: names and numbers come as data, and go in as text.
+ *
+ * @throws `MissingDependencyError` if the page's code has not been built.
+ */
+export function livePage(): LivePage {
+  const script = readFileSync(packageFile(LIVE_SCRIPT, "run npm run build"), "utf8");
+  const style = `${fontFaceCss("")}${PAGE_STYLE}${STYLE}`;
+  const html = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="tfjs-landscape">
+<link rel="icon" href="data:,">
+<title>Live view</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<h1 id="name">Live view</h1>
+<p class="status" id="status" role="status"><strong>connecting</strong></p>
+<dl class="latest" id="latest"></dl>
+<section>
+<h2>Path on the plane so far</h2>
+<figure>
+<div class="chart" id="plane" role="img"></div>
+<figcaption><p class="caption" id="plane-caption"></p></figcaption>
+</figure>
+</section>
+<section>
+<h2>Curves</h2>
+<figure>
+<div class="chart" id="curves" role="img"></div>
+<figcaption><p class="caption" id="curves-caption"></p></figcaption>
+</figure>
+</section>
+<ul class="notes" id="notes"></ul>
+</main>
+<script>${script}</script>
+</body>
+</html>
+`;
+  return { html, policy: contentPolicy(script, style, DIRECTIVES) };
+}
 
 /** Options of {@link startLiveView}. */
 export interface LiveViewOptions extends LiveFeedOptions {

@@ -1,5 +1,5 @@
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { Directions } from "../directions/directions.js";
-import { InvalidDataError, InvalidOptionError } from "../errors.js";
 import type { Grid } from "./surface.js";
 
 /**

@@ -1,13 +1,64 @@
-import type { LossEvaluator } from "../model/loss-evaluator.js";
-import type { PlaneLoss } from "../model/plane-loss.js";
-import { CENTER_INDEX, type EvaluatedPoint } from "./evaluated-point.js";
-import type { PlanePoint } from "./plane-point.js";
-import { originIndex } from "./point-order.js";
-import type { PointPolicy } from "./point-policy.js";
-import { type Lane, runLanes } from "./run-lanes.js";
-import { createSlicePoint, isSliceMap, type SlicePoints } from "./slice-map.js";
-import type { Grid } from "./surface.js";
-import { nanValue } from "./surface-values.js";
+import { setMaxListeners } from "node:events";
+import { InvalidOptionError } from "../base/errors.js";
+import type { PlanePoint } from "../directions/plane-point.js";
+import { createSlicePoint, isSliceMap, type SlicePoints } from "../directions/slice-map.js";
+import type { PointPolicy } from "../loss/batch-norm-policy.js";
+import type { LossEvaluator, PlaneLoss } from "../loss/loss-evaluator.js";
+import { originIndex } from "./grid.js";
+import { CENTER_INDEX, type EvaluatedPoint, type Grid, nanValue } from "./surface.js";
+
+/** Work that is done piece by piece, several pieces at once. */
+export interface LaneWork {
+  /** How many pieces are to be under way; it may change. */
+  width(): number;
+  /** Pieces that are not begun. */
+  left(): number;
+}
+
+/**
+ * Does pieces of work one after another until there are none; with `stop` it ends between them. After each piece it
+ * asks whether to go on: more lanes may start, or this one may be one too many.
+ */
+export type Lane = (stop: AbortSignal | undefined, goesOn: () => boolean) => Promise<void>;
+
+/**
+ * Runs several lanes of the same work at once. The first failure stops the others, and is thrown when all have
+ * ended, so that nothing goes on behind the caller's back.
+ *
+ * @param signal - stops all of them.
+ */
+export async function runLanes(work: LaneWork, signal: AbortSignal | undefined, lane: Lane): Promise<void> {
+  if (Math.min(work.width(), work.left()) <= 1) return lane(signal, () => true);
+  const failure = new AbortController();
+  const stop = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
+  // Each lane may listen to it, and Node.js takes more than ten listeners for a leak.
+  setMaxListeners(0, stop);
+  const lanes: Promise<void>[] = [];
+  const first = work.width();
+  let running = 0;
+  let done = 0;
+  const start = (busy: number): void => {
+    // One more for each piece done: a width that comes of other pieces may be too much for these.
+    const most = Math.min(work.width(), busy + work.left(), first + done);
+    while (running < most && !failure.signal.aborted) {
+      running++;
+      lanes.push(lane(stop, goesOn).catch((error: unknown) => failure.abort(error)));
+    }
+  };
+  const goesOn = (): boolean => {
+    done++;
+    if (running > 1 && running > work.width()) {
+      running--;
+      return false;
+    }
+    // The lane that asks is free.
+    start(running - 1);
+    return true;
+  };
+  start(0);
+  for (let i = 0; i < lanes.length; i++) await lanes[i];
+  failure.signal.throwIfAborted();
+}
 
 /** What happens at each point beside its evaluation. */
 export interface PointOptions {
@@ -103,5 +154,77 @@ async function openPlane(
     isCached: false,
     evaluate: (theta, _alpha, _beta, stop, name) => evaluator.evaluate(theta, stop, name),
     dispose() {},
+  };
+}
+
+/** How much work one call may do; it ends with what it has, starting with the coarse picture. */
+export interface SurfaceBudget {
+  /** No new point begins after so many seconds. */
+  readonly seconds?: number;
+  /** Most points that are evaluated, θ* among them. */
+  readonly points?: number;
+  /** Most samples that pass through the model, all points together. */
+  readonly samples?: number;
+}
+
+/** A budget that is being used up. */
+export interface RunningBudget {
+  /** Counts one more point of so many samples, or says (null: go on) what is used up. */
+  take(samples: number): string | null;
+}
+
+/**
+ * Starts the clock of a budget.
+ *
+ * @param largest - samples of one point, of the largest evaluation set.
+ * @throws {@link InvalidOptionError} if a limit does not allow a single point.
+ */
+export function startBudget(budget: SurfaceBudget | undefined, largest: number): RunningBudget {
+  const { seconds = Number.POSITIVE_INFINITY, points, samples: most } = budget ?? {};
+  if (!(seconds > 0)) throw new InvalidOptionError("budget.seconds", "more than 0", String(seconds));
+  checkCount("budget.points", points, 1);
+  checkCount("budget.samples", most, largest);
+  const start = performance.now();
+  let taken = 0;
+  let used = 0;
+  return {
+    take(samples) {
+      if (points !== undefined && taken >= points) return `${points} points`;
+      if (most !== undefined && used + samples > most) return `${most} samples`;
+      // One point at least, however long it took to get here.
+      if (taken > 0 && performance.now() - start >= seconds * 1000) return `${seconds} seconds`;
+      taken++;
+      used += samples;
+      return null;
+    },
+  };
+}
+
+function checkCount(where: string, value: number | undefined, least: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least)) return;
+  const expected = `a whole number of at least ${least}${least > 1 ? ", the samples of one point" : ""}`;
+  throw new InvalidOptionError(where, expected, String(value));
+}
+
+/** Called after each point with the points done, all to do, and the seconds left by the present speed. */
+export type OnPointProgress = (done: number, total: number, etaSeconds: number) => void;
+
+/**
+ * Starts the clock of a progress report.
+ *
+ * @param before - points that are done already.
+ * @returns what is to be called after each further point.
+ */
+export function pointProgress(
+  before: number,
+  total: number,
+  onProgress: OnPointProgress | undefined,
+): () => void {
+  const start = performance.now();
+  let now = 0;
+  return () => {
+    now++;
+    const done = before + now;
+    onProgress?.(done, total, ((performance.now() - start) / 1000 / now) * (total - done));
   };
 }

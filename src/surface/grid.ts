@@ -1,7 +1,100 @@
-import { InvalidOptionError } from "../errors.js";
-import { axisAroundZero, axisFromRange, checkPoints } from "./axis.js";
-import type { GridRange } from "./range.js";
+import { InvalidOptionError } from "../base/errors.js";
+import { coarseToFine } from "./coarse-to-fine.js";
 import type { Grid } from "./surface.js";
+
+/** A literal range of coordinates: `points` of them from `from` to `to`, both included. */
+export interface AxisRange {
+  readonly from: number;
+  readonly to: number;
+  readonly points: number;
+}
+
+/**
+ * Returns the coordinates of a literal range; both ends are exact, and so is 0 where the range steps on it.
+ *
+ * @throws {@link InvalidOptionError} if the range is empty, upside down, not finite or of less than 2 points.
+ */
+export function axisFromRange(where: string, { from, to, points }: AxisRange): Float64Array {
+  if (!Number.isFinite(from) || !Number.isFinite(to) || from >= to) {
+    throw new InvalidOptionError(where, "two finite numbers, the smaller first", `${from} to ${to}`);
+  }
+  checkPoints(where, points, 2);
+  const last = points - 1;
+  const tolerance = (to - from) * 1e-12;
+  return Float64Array.from({ length: points }, (_, i) => {
+    const value = (from * (last - i) + to * i) / last;
+    return Math.abs(value) < tolerance ? 0 : value;
+  });
+}
+
+/**
+ * Returns coordinates (i − i₀)·h, with 0 exactly at i₀, that cover [low, high] with the smallest step h.
+ *
+ * @param low - at most 0.
+ * @param high - at least 0.
+ */
+export function axisAroundZero(low: number, high: number, points: number): Float64Array {
+  let origin = 0;
+  let step = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < points; i++) {
+    const needed = Math.max(stepToReach(-low, i), stepToReach(high, points - 1 - i));
+    if (needed < step) {
+      step = needed;
+      origin = i;
+    }
+  }
+  return Float64Array.from({ length: points }, (_, i) => (i - origin) * step);
+}
+
+/** The step with which `steps` steps reach `distance`; (i − i₀)·h is never rounded to less than it. */
+function stepToReach(distance: number, steps: number): number {
+  if (distance === 0) return 0;
+  if (steps === 0) return Number.POSITIVE_INFINITY;
+  const step = distance / steps;
+  return step * steps >= distance ? step : step * (1 + Number.EPSILON);
+}
+
+/** Points of an axis at most: no picture shows more, and a mistyped number must not take all memory. */
+const MOST_POINTS = 100_000;
+
+/** Checks a number of grid points. */
+export function checkPoints(where: string, points: number, least: number): void {
+  if (Number.isInteger(points) && points >= least && points <= MOST_POINTS) return;
+  const bound = points > MOST_POINTS ? `at most ${MOST_POINTS}` : `at least ${least}`;
+  throw new InvalidOptionError(where, `a whole number of points, ${bound}`, String(points));
+}
+
+/** A range of grid coordinates taken literally; `beta` is null for a line. */
+export interface GridRange {
+  readonly alpha: AxisRange;
+  readonly beta: AxisRange | null;
+}
+
+const FORM = '"x0:x1:nx,y0:y1:ny", such as "-1:1:21,-0.5:2:26"';
+
+/**
+ * Parses a range of a plane, "x0:x1:nx,y0:y1:ny", or of a line, "x0:x1:nx": from, to (both included) and the
+ * number of points along alpha, then along beta.
+ *
+ * @throws {@link InvalidOptionError} naming what is wrong.
+ */
+export function parseRange(text: string): GridRange {
+  const axes = text.split(",");
+  if (axes.length > 2) throw new InvalidOptionError("range", FORM, JSON.stringify(text));
+  const [alpha, beta] = axes.map((axis, i) => parseAxis(axis, i === 0 ? "alpha" : "beta", text));
+  return { alpha: alpha as AxisRange, beta: beta ?? null };
+}
+
+function parseAxis(axis: string, name: string, text: string): AxisRange {
+  const parts = axis.split(":").map((part) => part.trim());
+  const [from, to, points] = parts.map(Number);
+  if (parts.length !== 3 || parts.includes("") || [from, to, points].some(Number.isNaN)) {
+    throw new InvalidOptionError("range", FORM, JSON.stringify(text));
+  }
+  const range = { from: from as number, to: to as number, points: points as number };
+  axisFromRange(`range along ${name}`, range);
+  return range;
+}
 
 /** Options of {@link createGrid}; either `coordinates` or `range` is needed. */
 export interface GridOptions {
@@ -103,4 +196,27 @@ function widened(extent: Extent, other: Extent | undefined): Extent {
   if (width > Math.max(STRAIGHT * otherWidth, NONE)) return extent;
   const half = otherWidth > NONE ? otherWidth / 2 : 1;
   return { low: -half, high: half };
+}
+
+/** Returns the flat indices of all grid points in an order. */
+export type PointOrder = (width: number, height: number) => Iterable<number>;
+
+/**
+ * Returns the order in which the points of a grid are evaluated, by default from coarse to fine.
+ *
+ * @throws {@link InvalidOptionError} if an order does not have each point once.
+ */
+export function pointOrder({ alpha, beta }: Grid, order: PointOrder = coarseToFine): readonly number[] {
+  const points = alpha.length * beta.length;
+  const indices = [...order(alpha.length, beta.length)];
+  const valid = indices.filter((index) => Number.isInteger(index) && index >= 0 && index < points);
+  if (indices.length === points && new Set(valid).size === points) return indices;
+  throw new InvalidOptionError("order", `each of ${points} grid points once`, `${indices.length} indices`);
+}
+
+/** Flat index of the point (0, 0), or −1 where the grid does not have it. */
+export function originIndex({ alpha, beta }: Grid): number {
+  const i = alpha.indexOf(0);
+  const j = beta.indexOf(0);
+  return i === -1 || j === -1 ? -1 : j * alpha.length + i;
 }

@@ -1,6 +1,41 @@
-import type { EngineInfo, LossMode, LossValue } from "../model/loss-evaluator.js";
-import type { LandscapeWarning } from "../warning.js";
-import type { Approximation } from "./approximation.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { EngineInfo, LossEvaluator, LossMode, LossValue } from "../loss/loss-evaluator.js";
+
+/** How an approximate surface was asked for. */
+export interface ApproximationSettings {
+  /** The error aimed at, as a share of the range of the loss. */
+  readonly tolerance: number;
+  /** Most sample evaluations, as a share of those of an exact surface. */
+  readonly budget: number;
+  /** Samples in the fixed subsample; 0 where none is used. */
+  readonly subsample: number;
+  /** Seed of the subsample and of the points drawn at random. */
+  readonly seed: number;
+}
+
+/** What an approximate surface says of its own error. */
+export interface Approximation extends ApproximationSettings {
+  /**
+   * Bound of the error of the loss (H, W), meant to hold at 95 % of the points or more: 0 where it is exact
+   * (to rounding), infinite where nothing is known of it.
+   */
+  readonly error: Float64Array;
+  /** The same for each metric. */
+  readonly metricErrors: Readonly<Record<string, Float64Array>>;
+  /** How each point was found (H, W): 0 interpolated, 1 from the subsample, 2 exact. */
+  readonly method: Int32Array;
+  /**
+   * The error is at most this on 95 % of the points whose error is known: the bound that 97.5 % of them keep.
+   * NaN where none is.
+   */
+  readonly errorOn95: number;
+  /** Greatest minus least finite loss. */
+  readonly range: number;
+  /** Samples that were evaluated, each counted once for every point. */
+  readonly sampleEvaluations: number;
+  /** Those that the exact surface takes. */
+  readonly exactSampleEvaluations: number;
+}
 
 /**
  * Uniform grid: alpha[i] = (i − i₀)·h with alpha[i₀] = 0 exactly, covering the path and a margin.
@@ -42,4 +77,108 @@ export interface Surface extends Grid {
   /** Absent where every grid point was evaluated. */
   readonly partial?: PartialSurface;
   readonly warnings: readonly LandscapeWarning[];
+}
+
+/** A grid point that has been evaluated. */
+export interface EvaluatedPoint {
+  /** Flat index j·W + i, or {@link CENTER_INDEX} for θ* itself, on the grid or not. */
+  readonly index: number;
+  readonly value: LossValue;
+  /** Weights with values for which there is no loss, as a policy found them; then the value is NaN. */
+  readonly undefinedWeights: readonly string[];
+}
+
+/** Index of θ* itself. */
+export const CENTER_INDEX = -1;
+
+/** Values of a surface, gathered point by point. */
+export interface SurfaceValues {
+  readonly loss: Float64Array;
+  readonly metrics: Readonly<Record<string, Float64Array>>;
+  /** 1 where there is a value (H, W). */
+  readonly evaluated: Uint8Array;
+  put(index: number, value: LossValue): void;
+  /** Largest share of clipped, and of capped samples; null where that is not known. */
+  clippedShare(): number | null;
+  cappedShare(): number | null;
+}
+
+/** Makes room for the values of `points` grid points, NaN until they are put there. */
+export function createSurfaceValues(
+  { metricNames }: Pick<LossEvaluator, "metricNames">,
+  points: number,
+): SurfaceValues {
+  const loss = new Float64Array(points).fill(Number.NaN);
+  const metrics = Object.fromEntries(
+    metricNames.map((name) => [name, new Float64Array(points).fill(Number.NaN)]),
+  );
+  const evaluated = new Uint8Array(points);
+  let clipped: number | null = null;
+  let capped: number | null = null;
+  return {
+    loss,
+    metrics,
+    evaluated,
+    put(index, value) {
+      evaluated[index] = 1;
+      loss[index] = value.loss;
+      for (const name of metricNames) {
+        (metrics[name] as Float64Array)[index] = value.metrics[name] ?? Number.NaN;
+      }
+      clipped = larger(clipped, value.clippedShare);
+      capped = larger(capped, value.cappedShare ?? null);
+    },
+    clippedShare: () => clipped,
+    cappedShare: () => capped,
+  };
+}
+
+/** The value where there is none. */
+export function nanValue({ metricNames }: Pick<LossEvaluator, "metricNames">): LossValue {
+  const metrics = Object.fromEntries(metricNames.map((name) => [name, Number.NaN]));
+  return { loss: Number.NaN, metrics, clippedShare: null };
+}
+
+function larger(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
+}
+
+/** What a surface's values say of themselves. */
+export interface SurfaceFacts {
+  readonly nonFinite: number;
+  readonly points: number;
+  /** Largest share of samples whose loss is capped, or null where that is not known. */
+  readonly cappedShare: number | null;
+  /** Where only some points were evaluated. */
+  readonly partial?: PartialSurface | undefined;
+}
+
+/** Returns what the reader of a surface should know. */
+export function surfaceWarnings({
+  nonFinite,
+  points,
+  cappedShare,
+  partial,
+}: SurfaceFacts): LandscapeWarning[] {
+  const warnings: LandscapeWarning[] = [];
+  if (partial !== undefined) {
+    const known = partial.evaluated.reduce((sum, one) => sum + one, 0);
+    const message =
+      `only ${known} of ${points} grid points are evaluated (stopped after ${partial.budget}); pictures ` +
+      "interpolate between them";
+    warnings.push({ code: "partial-surface", message });
+  }
+  if (nonFinite > 0) {
+    const message = `the loss is not finite at ${nonFinite} of ${points} grid points; they are shown as gaps`;
+    warnings.push({ code: "non-finite-loss", message });
+  }
+  if (cappedShare !== null && cappedShare > 0) {
+    const percent = (100 * cappedShare).toPrecision(2);
+    const message =
+      `the compiled loss caps up to ${percent} % of the samples at a grid point (at 16.118, a false plateau); ` +
+      'loss: "logits" shows the true height';
+    warnings.push({ code: "capped-loss", message });
+  }
+  return warnings;
 }

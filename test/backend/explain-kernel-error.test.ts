@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { explainKernelError } from "../../src/backend/explain-kernel-error.js";
-import { BackendError } from "../../src/errors.js";
+import { BackendError } from "../../src/base/errors.js";
 import { useTestBackend } from "../support/backend.js";
 
 beforeAll(async () => {

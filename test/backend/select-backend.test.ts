@@ -4,8 +4,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { BackendInfo } from "../../src/backend/backend-info.js";
-import { restoreRemovedNodeUtil } from "../../src/backend/node-compat.js";
+import type { BackendInfo } from "../../src/backend/current-backend.js";
+import { restoreRemovedNodeUtil } from "../../src/backend/native-package.js";
 
 vi.setConfig({ testTimeout: 180_000 });
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { selectBackend } from "../../src/backend/select-backend.js";
-import { BackendError } from "../../src/errors.js";
+import { BackendError } from "../../src/base/errors.js";
 import { expectClose } from "./expect-close.js";
 
 /** What WebAssembly can train is asked here whatever backend the run is for; plain JavaScript is the judge. */

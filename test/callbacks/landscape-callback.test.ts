@@ -3,8 +3,8 @@ import { basename, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { landscapeCallback } from "../../callbacks/landscape-callback.js";
-import { InvalidOptionError } from "../../src/errors.js";
-import { openRun } from "../../src/store/open-run.js";
+import { InvalidOptionError } from "../../src/base/errors.js";
+import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 

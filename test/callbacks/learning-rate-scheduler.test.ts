@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { LearningRateSchedule } from "../../callbacks/learning-rate-schedule.js";
 import { learningRateScheduler } from "../../callbacks/learning-rate-scheduler.js";
-import { readLearningRate } from "../../src/capture/optimizer.js";
-import { InvalidOptionError, RunStateError } from "../../src/errors.js";
+import { InvalidOptionError, RunStateError } from "../../src/base/errors.js";
+import { readLearningRate } from "../../src/model/optimizer.js";
 import { useTestBackend } from "../support/backend.js";
 
 beforeAll(useTestBackend);

@@ -4,9 +4,9 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { learningRateScheduler } from "../../callbacks/learning-rate-scheduler.js";
 import { type TrajectoryCallbackOptions, trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { InvalidOptionError, LayoutError, RunStateError } from "../../src/errors.js";
-import { openRun } from "../../src/store/open-run.js";
-import type { SnapshotInfo } from "../../src/store/run.js";
+import { InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import type { SnapshotInfo } from "../../src/store/run/run.js";
 import { useTestBackend } from "../support/backend.js";
 import { flatWeights, temporaryFolders, tinyData, tinyModel, Witness } from "../support/tiny-training.js";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { openRun } from "../../src/store/open-run.js";
+import { openRun } from "../../src/store/run/open-run.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 // The writing thread exists in the compiled package only: `npm run build` first.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { openRun } from "../../src/store/open-run.js";
+import { openRun } from "../../src/store/run/open-run.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 // The compiled package in a process of its own, as a user has it: `npm run build` first.

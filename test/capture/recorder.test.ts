@@ -2,14 +2,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
 import {
   createTrajectoryRecorder,
   type TrajectoryRecorderOptions,
 } from "../../src/capture/create-recorder.js";
 import type { RecorderPosition } from "../../src/capture/recorder.js";
-import { InvalidOptionError, LayoutError, RunStateError } from "../../src/errors.js";
-import { openRun } from "../../src/store/open-run.js";
-import { isRunInUse } from "../../src/store/run-lock.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import { isRunInUse } from "../../src/store/run/run-lock.js";
 import { useTestBackend } from "../support/backend.js";
 import { flatWeights, temporaryFolders, tinyModel } from "../support/tiny-training.js";
 

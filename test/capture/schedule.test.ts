@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { InvalidOptionError } from "../../src/base/errors.js";
 import { type CaptureSchedule, resolveSchedule } from "../../src/capture/schedule.js";
-import { InvalidOptionError } from "../../src/errors.js";
 
 const due = (schedule: CaptureSchedule | undefined, upTo: number) => {
   const rule = resolveSchedule(schedule);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { FormatError, InvalidDataError, RunStateError } from "../../src/base/errors.js";
 import { createWorkerSink } from "../../src/capture/worker-sink.js";
 import { decodeWriteError, encodeWriteError } from "../../src/capture/write-error.js";
-import { FormatError, InvalidDataError, RunStateError } from "../../src/errors.js";
-import type { Snapshot } from "../../src/store/run.js";
+import type { Snapshot } from "../../src/store/run/run.js";
 
 const target = { directory: "/runs/mine", layoutDigest: "0".repeat(64), dtype: "float32" } as const;
 const worker = (program: string) => new URL(`data:text/javascript,${encodeURIComponent(program)}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type SnapshotSink, WriteQueue } from "../../src/capture/write-queue.js";
-import type { Snapshot } from "../../src/store/run.js";
+import type { Snapshot } from "../../src/store/run/run.js";
 
 /** A sink whose writes finish when the test says so. */
 class HeldSink implements SnapshotSink {

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { openRun } from "../../src/store/open-run.js";
+import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { outputFolder } from "../../src/cli/output-folder.js";
+import { outputFolder } from "../../src/cli/command-options.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 const newFolder = temporaryFolders();

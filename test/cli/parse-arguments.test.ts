@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseComponents, parseCount, parseMargin, parsePoints } from "../../src/cli/parse-arguments.js";
+import { parseComponents, parseCount, parseMargin, parsePoints } from "../../src/cli/command-options.js";
 
 describe("command-line arguments", () => {
   test("counts", () => {

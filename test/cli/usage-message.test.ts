@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
-import { parseCount } from "../../src/cli/parse-arguments.js";
-import { usageMessage } from "../../src/cli/usage-message.js";
+import { parseCount } from "../../src/cli/command-options.js";
+import { usageMessage } from "../../src/cli/output.js";
 
 function messageOf(...args: string[]): string {
   let said = "";

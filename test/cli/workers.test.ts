@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { readInterruptedSurface } from "../../src/store/surface-journal.js";
+import { readInterruptedSurface } from "../../src/store/kinds/surface-journal.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { InvalidOptionError } from "../../src/base/errors.js";
 import {
   countColumns,
   embedDirections,
@@ -9,7 +10,6 @@ import {
   selectColumns,
 } from "../../src/directions/column-selection.js";
 import type { Directions } from "../../src/directions/directions.js";
-import { InvalidOptionError } from "../../src/errors.js";
 import { makeLayout } from "../support/layout.js";
 
 const layout = makeLayout([

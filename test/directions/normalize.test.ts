@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { filterNorms } from "../../src/directions/filters.js";
-import { type Normalization, normalizeDirection } from "../../src/directions/normalize.js";
-import { InvalidDataError, InvalidOptionError } from "../../src/errors.js";
+import { InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
+import { filterNorms, type Normalization, normalizeDirection } from "../../src/directions/normalize.js";
 import { createNormal } from "../../src/math/random.js";
-import type { Parameter } from "../../src/params/layout.js";
+import type { Parameter } from "../../src/model/layout.js";
 import { expectAllClose } from "../support/allclose.js";
 import { makeLayout } from "../support/layout.js";
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
-import { memoryRowSource } from "../../src/directions/memory-rows.js";
+import { memoryRowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
 import type { LinearAlgebra } from "../../src/math/linear-algebra.js";
 import { createNormal } from "../../src/math/random.js";

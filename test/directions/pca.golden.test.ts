@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { memoryRowSource } from "../../src/directions/memory-rows.js";
+import { memoryRowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
 import { expectAllClose, expectAllCloseUpToSign } from "../support/allclose.js";
 import { readGolden } from "../support/golden.js";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { describe, expect, it } from "vitest";
+import { InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
 import type { RowSource } from "../../src/directions/directions.js";
-import { memoryRowSource } from "../../src/directions/memory-rows.js";
+import { memoryRowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
-import { InvalidDataError, InvalidOptionError } from "../../src/errors.js";
 import { expectAllClose, expectAllCloseUpToSign } from "../support/allclose.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 

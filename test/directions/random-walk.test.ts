@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { memoryRowSource } from "../../src/directions/memory-rows.js";
+import { InvalidDataError } from "../../src/base/errors.js";
+import { memoryRowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
 import { randomWalkBaseline } from "../../src/directions/random-walk.js";
-import { InvalidDataError } from "../../src/errors.js";
 import { expectAllClose } from "../support/allclose.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 

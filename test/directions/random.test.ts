@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
+import { weightKeys } from "../../src/directions/directions.js";
 import { randomDirections } from "../../src/directions/random.js";
-import { weightKeys } from "../../src/directions/weight-keys.js";
-import { InvalidDataError, InvalidOptionError } from "../../src/errors.js";
 import { makeLayout } from "../support/layout.js";
 
 const dense = (first: number) => [

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { betweenModels } from "../../src/directions/between-models.js";
-import { customDirections } from "../../src/directions/custom.js";
-import { ineffectiveDirections } from "../../src/directions/ineffective.js";
+import {
+  betweenModels,
+  customDirections,
+  ineffectiveDirections,
+} from "../../src/directions/between-models.js";
 import { randomDirections } from "../../src/directions/random.js";
 import { makeLayout } from "../support/layout.js";
 

@@ -1,14 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { alphaDecayKernel } from "../../src/embedding/alpha-decay-kernel.js";
-import { diffusionOperator } from "../../src/embedding/diffusion-operator.js";
-import { diffusionPotential, diffusionPower } from "../../src/embedding/diffusion-potential.js";
-import { distanceMatrix, distancesFromRows } from "../../src/embedding/distance-source.js";
-import { kneePoint } from "../../src/embedding/knee-point.js";
-import { rowDistances } from "../../src/embedding/row-distances.js";
-import { denseFromSparse, sparseFromDense } from "../../src/embedding/sparse-matrix.js";
-import { vonNeumannEntropy } from "../../src/embedding/von-neumann-entropy.js";
+import { distanceMatrix, distancesFromRows, rowDistances } from "../../src/embedding/distance-source.js";
+import { alphaDecayKernel } from "../../src/embedding/phate/alpha-decay-kernel.js";
+import {
+  diffusionPotential,
+  diffusionPower,
+  kneePoint,
+  vonNeumannEntropy,
+} from "../../src/embedding/phate/diffusion-potential.js";
+import {
+  denseFromSparse,
+  diffusionOperator,
+  sparseFromDense,
+} from "../../src/embedding/phate/sparse-matrix.js";
 import type { LinearAlgebra } from "../../src/math/linear-algebra.js";
-import { densityOf, rowGram } from "../../src/math/row-gram.js";
+import { densityOf, rowGram } from "../../src/math/row-kernels.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 import { maxDifference } from "./golden.js";
 import { branchingWalk, normal, uniform } from "./random-points.js";

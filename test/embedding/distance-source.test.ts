@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { InvalidDataError } from "../../src/base/errors.js";
 import {
   centerRows,
   distanceMatrix,
@@ -8,7 +9,6 @@ import {
   distancesFromRows,
 } from "../../src/embedding/distance-source.js";
 import { centeredGram, crossProducts, pointGram } from "../../src/embedding/point-gram.js";
-import { InvalidDataError } from "../../src/errors.js";
 import type { LinearAlgebra } from "../../src/math/linear-algebra.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 import { maxDifference } from "./golden.js";

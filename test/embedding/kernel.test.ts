@@ -1,22 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { distancesFromMatrix, distancesFromRows } from "../../src/embedding/distance-source.js";
 import {
   alphaDecayKernel,
   kernelToPoints,
   symmetrizeKernel,
-} from "../../src/embedding/alpha-decay-kernel.js";
-import { connectedComponents } from "../../src/embedding/connected-components.js";
-import { diffusionOperator, symmetricDiffusionOperator } from "../../src/embedding/diffusion-operator.js";
-import { distancesFromMatrix, distancesFromRows } from "../../src/embedding/distance-source.js";
-import { nthSmallest } from "../../src/embedding/nth-smallest.js";
+} from "../../src/embedding/phate/alpha-decay-kernel.js";
 import {
+  connectedComponents,
   denseFromSparse,
+  diffusionOperator,
   multiplySparse,
   multiplySparseDense,
   rowSums,
   sparseFromDense,
+  symmetricDiffusionOperator,
   transposeSparse,
-} from "../../src/embedding/sparse-matrix.js";
+} from "../../src/embedding/phate/sparse-matrix.js";
+import { nthSmallest } from "../../src/embedding/quality/trustworthiness.js";
 import { maxDifference } from "./golden.js";
 import { branchingWalk, permuted, uniform } from "./random-points.js";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { distancesFromRows, type PointRows } from "../../src/embedding/distance-source.js";
-import { pairwiseDisparities } from "../../src/embedding/pairwise-disparities.js";
-import { pcaEmbedding } from "../../src/embedding/pca-embedding.js";
+import { pairwiseDisparities } from "../../src/embedding/mds/procrustes.js";
 import { pointGram } from "../../src/embedding/point-gram.js";
-import { trustworthiness } from "../../src/embedding/trustworthiness.js";
+import { pcaEmbedding } from "../../src/embedding/principal-scores.js";
+import { trustworthiness } from "../../src/embedding/quality/trustworthiness.js";
 import { tsneEmbedding } from "../../src/embedding/tsne-embedding.js";
 import { umapEmbedding } from "../../src/embedding/umap-embedding.js";
 import { expectAllClose } from "../support/allclose.js";

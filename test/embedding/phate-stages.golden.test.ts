@@ -1,17 +1,23 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { alphaDecayKernel } from "../../src/embedding/alpha-decay-kernel.js";
-import { classicMds } from "../../src/embedding/classic-mds.js";
-import { diffusionOperator } from "../../src/embedding/diffusion-operator.js";
-import { diffusionPotential, diffusionPower } from "../../src/embedding/diffusion-potential.js";
-import { distancesFromGram, distancesFromRows } from "../../src/embedding/distance-source.js";
-import { kneePoint } from "../../src/embedding/knee-point.js";
-import { procrustes } from "../../src/embedding/procrustes.js";
-import { rowDistances } from "../../src/embedding/row-distances.js";
-import { sgdMds } from "../../src/embedding/sgd-mds.js";
-import { smacof } from "../../src/embedding/smacof.js";
-import { denseFromSparse, sparseFromDense } from "../../src/embedding/sparse-matrix.js";
-import { operatorEntropy, vonNeumannEntropy } from "../../src/embedding/von-neumann-entropy.js";
-import { singularValues } from "../../src/math/singular-values.js";
+import { distancesFromGram, distancesFromRows, rowDistances } from "../../src/embedding/distance-source.js";
+import { classicMds } from "../../src/embedding/mds/classic-mds.js";
+import { procrustes } from "../../src/embedding/mds/procrustes.js";
+import { sgdMds } from "../../src/embedding/mds/sgd-mds.js";
+import { smacof } from "../../src/embedding/mds/smacof.js";
+import { alphaDecayKernel } from "../../src/embedding/phate/alpha-decay-kernel.js";
+import {
+  diffusionPotential,
+  diffusionPower,
+  kneePoint,
+  operatorEntropy,
+  vonNeumannEntropy,
+} from "../../src/embedding/phate/diffusion-potential.js";
+import {
+  denseFromSparse,
+  diffusionOperator,
+  sparseFromDense,
+} from "../../src/embedding/phate/sparse-matrix.js";
+import { singularValues } from "../../src/math/tridiagonal.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 import {
   condensed,

@@ -1,19 +1,18 @@
 import { describe, expect, test } from "vitest";
+import { InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
 import {
   centerRows,
   distanceMatrix,
   distancesFromRows,
   type PointRows,
 } from "../../src/embedding/distance-source.js";
-import { phate } from "../../src/embedding/phate.js";
-import type { PhateOptions } from "../../src/embedding/phate-options.js";
-import { phateStability } from "../../src/embedding/phate-stability.js";
+import { procrustes } from "../../src/embedding/mds/procrustes.js";
+import { phate, phateStability } from "../../src/embedding/phate/phate.js";
+import type { PhateOptions } from "../../src/embedding/phate/phate-options.js";
+import { rowSums } from "../../src/embedding/phate/sparse-matrix.js";
 import { pointGram } from "../../src/embedding/point-gram.js";
 import { scoresFromGram, scoresFromRows } from "../../src/embedding/principal-scores.js";
-import { procrustes } from "../../src/embedding/procrustes.js";
-import { rowSums } from "../../src/embedding/sparse-matrix.js";
-import { trustworthiness } from "../../src/embedding/trustworthiness.js";
-import { InvalidDataError, InvalidOptionError } from "../../src/errors.js";
+import { trustworthiness } from "../../src/embedding/quality/trustworthiness.js";
 import { plainLinearAlgebra as algebra } from "../support/plain-linear-algebra.js";
 import { maxDifference } from "./golden.js";
 import { branchingWalk, normal, permuted, uniform } from "./random-points.js";

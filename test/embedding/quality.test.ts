@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { distancesFromRows } from "../../src/embedding/distance-source.js";
-import { pathContinuity } from "../../src/embedding/path-continuity.js";
-import { trustworthiness } from "../../src/embedding/trustworthiness.js";
+import { pathContinuity } from "../../src/embedding/quality/path-continuity.js";
+import { trustworthiness } from "../../src/embedding/quality/trustworthiness.js";
 import { branchingWalk, normal } from "./random-points.js";
 
 const line = (values: readonly number[]) =>

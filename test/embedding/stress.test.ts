@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { StepMemory } from "../../src/embedding/quasi-newton.js";
-import { centeredCoordinates, guttmanInto } from "../../src/embedding/stress.js";
+import { StepMemory } from "../../src/embedding/mds/smacof.js";
+import { centeredCoordinates, guttmanInto } from "../../src/embedding/mds/stress.js";
 import { maxDifference } from "./golden.js";
 import { normal } from "./random-points.js";
 

@@ -1,11 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { distancesFromMatrix, distancesFromRows } from "../../src/embedding/distance-source.js";
-import { nearestNeighbours } from "../../src/embedding/nearest-neighbours.js";
-import { type Graph, neighbourGraph } from "../../src/embedding/neighbour-graph.js";
-import { type PersistencePair, sublevelPersistence } from "../../src/embedding/persistence.js";
-import { bettiCurve, persistenceDiagram, totalPersistence } from "../../src/embedding/persistence-diagram.js";
-import { persistenceNull } from "../../src/embedding/persistence-null.js";
+import {
+  bettiCurve,
+  type PersistencePair,
+  persistenceDiagram,
+  persistenceNull,
+  sublevelPersistence,
+  totalPersistence,
+} from "../../src/embedding/quality/persistence.js";
+import {
+  type Graph,
+  nearestNeighbours,
+  neighbourGraph,
+} from "../../src/embedding/quality/trustworthiness.js";
 import { branchingWalk } from "./random-points.js";
 
 function graphOf(vertexCount: number, edges: readonly (readonly [number, number])[]): Graph {

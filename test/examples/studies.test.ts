@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { corruptLabels, loadImages, shuffledBatches } from "../../examples/studies/labelled-images.js";
-import { openRun } from "../../src/store/open-run.js";
+import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
 
 // Runs the studies against the compiled package: `npm run build` first.

@@ -1,5 +1,5 @@
 import { type IncomingMessage, request } from "node:http";
-import type { LiveState } from "../../src/live/live-state.js";
+import type { LiveState } from "../../src/live/live-feed.js";
 
 /** An answer with its whole text. */
 export interface Answer {

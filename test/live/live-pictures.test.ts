@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { liveCurves } from "../../src/live/live-curves.js";
-import { livePlaneCaption, livePlaneHeight, livePlaneOption } from "../../src/live/live-plane.js";
-import type { LiveState } from "../../src/live/live-state.js";
-import { renderSvg } from "../../src/report/render-svg.js";
+import { renderSvg } from "../../src/figure/files/render-svg.js";
+import type { LiveState } from "../../src/live/live-feed.js";
+import { liveCurves, livePlaneCaption, livePlaneHeight, livePlaneOption } from "../../src/live/live-plane.js";
 
 /** A state of `count` snapshots on a parabola; the rate falls to a tenth at step 3. */
 function sampleState(count: number): LiveState {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { LiveState } from "../../src/live/live-feed.js";
 import { createLiveServer } from "../../src/live/live-server.js";
-import type { LiveState } from "../../src/live/live-state.js";
 import { statesUntil } from "./events.js";
 
 const page = { html: "<!doctype html>", policy: "default-src 'none'" };

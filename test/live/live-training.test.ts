@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { openRun } from "../../src/store/open-run.js";
-import { launchChromium, needChromium } from "../report/chromium.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import { launchChromium, needChromium } from "../figure/chromium.js";
 import { temporaryFolder, writeSampleRun } from "../store/sample-run.js";
 import { ask, statesUntil } from "./events.js";
 

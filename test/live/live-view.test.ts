@@ -4,8 +4,8 @@ import { networkInterfaces } from "node:os";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { buildPage } from "../../scripts/build-page.mjs";
 import { type LiveView, startLiveView } from "../../src/live/start-live-view.js";
-import { createRunWriter } from "../../src/store/run-writer.js";
-import { snapshotPath } from "../../src/store/snapshot-path.js";
+import { createRunWriter } from "../../src/store/run/run-writer.js";
+import { snapshotPath } from "../../src/store/run/snapshot-schema.js";
 import { sampleDescription, sampleSnapshot, temporaryFolder, writeSampleRun } from "../store/sample-run.js";
 import { ask, statesUntil } from "./events.js";
 

@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { memoryRowSource } from "../../src/directions/memory-rows.js";
+import { memoryRowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
-import { RunningGram } from "../../src/live/running-gram.js";
-import { type RunningPlane, runningPlane } from "../../src/live/running-plane.js";
+import { RunningGram, type RunningPlane, runningPlane } from "../../src/live/running-plane.js";
 import { createUniform } from "../../src/math/random.js";
 import { expectAllClose, expectAllCloseUpToSign } from "../support/allclose.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { cholesky, solveCholesky } from "../../src/math/cholesky.js";
-import { doubleCenter, gramEigen, gramShares } from "../../src/math/gram-eigen.js";
 import { createNormal } from "../../src/math/random.js";
 import { addGramExactInto } from "../../src/math/row-kernels.js";
+import { doubleCenter, gramEigen, gramShares } from "../../src/math/tridiagonal.js";
 import { expectAllClose } from "../support/allclose.js";
 
 const [n, d] = [7, 11];

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { singularValues } from "../../src/math/singular-values.js";
-import { tridiagonalEigenvaluesInto, tridiagonalizeInto } from "../../src/math/tridiagonal.js";
+import {
+  singularValues,
+  tridiagonalEigenvaluesInto,
+  tridiagonalizeInto,
+} from "../../src/math/tridiagonal.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 
 const entries = (size: number) =>

@@ -1,14 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { describeTraining } from "../../src/capture/training-facts.js";
-import { EvaluationError } from "../../src/errors.js";
-import { createLossEvaluator } from "../../src/model/create-loss-evaluator.js";
-import { modelDigest } from "../../src/model/model-digest.js";
-import { modelFromManifest } from "../../src/model/model-from-manifest.js";
-import { modelToJson } from "../../src/model/topology.js";
-import { layoutOfModel } from "../../src/params/layout-of-model.js";
-import { readWeightsSync } from "../../src/params/model-weights.js";
-import type { RunManifest } from "../../src/store/manifest.js";
+import { EvaluationError } from "../../src/base/errors.js";
+import { describeTraining } from "../../src/capture/create-recorder.js";
+import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import { modelDigest } from "../../src/loss/model-digest.js";
+import { readWeightsSync } from "../../src/model/bound-weights.js";
+import { layoutOfModel } from "../../src/model/layout-of-model.js";
+import type { RunManifest } from "../../src/model/manifest.js";
+import { modelFromManifest, modelToJson } from "../../src/model/model-from-manifest.js";
 import { useTestBackend } from "../support/backend.js";
 
 beforeAll(async () => void (await useTestBackend()));

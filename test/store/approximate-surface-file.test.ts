@@ -1,16 +1,16 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { approximateSurface } from "../../src/approximate/approximate-surface.js";
-import { approximateStage } from "../../src/pipeline/approximate-stage.js";
-import { captionSentences } from "../../src/report/figure-caption.js";
-import type { Provenance } from "../../src/store/provenance.js";
-import { readSurface, writeSurface } from "../../src/store/surface-file.js";
+import { approximateStage } from "../../src/analysis/approximate-stage.js";
+import type { Provenance } from "../../src/base/provenance.js";
+import { captionSentences } from "../../src/figure/make/figure-caption.js";
+import { readSurface, writeSurface } from "../../src/store/kinds/surface-file.js";
+import { approximateSurface } from "../../src/surface/approximate/approximate-surface.js";
 import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import { createGrid } from "../../src/surface/grid.js";
-import { LANDSCAPES } from "../approximate/landscapes.js";
-import { PLANE, sampleFunction } from "../approximate/sample-function.js";
 import { temporaryFolders } from "../support/tiny-training.js";
+import { LANDSCAPES } from "../surface/approximate/landscapes.js";
+import { PLANE, sampleFunction } from "../surface/approximate/sample-function.js";
 
 const newFolder = temporaryFolders();
 const axis = { from: -1, to: 1, points: 15 };

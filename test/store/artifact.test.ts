@@ -3,10 +3,15 @@ import { join } from "node:path";
 import { tableFromIPC } from "@uwdata/flechette";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FormatError, InvalidDataError } from "../../src/errors.js";
-import { type Artifact, decodeArtifact, encodeArtifact } from "../../src/store/artifact.js";
-import { readArtifact, writeArtifact } from "../../src/store/artifact-file.js";
-import { memoryReader } from "../../src/store/byte-reader.js";
+import { FormatError, InvalidDataError } from "../../src/base/errors.js";
+import { memoryReader } from "../../src/store/arrow/arrow-layout.js";
+import {
+  type Artifact,
+  decodeArtifact,
+  encodeArtifact,
+  readArtifact,
+  writeArtifact,
+} from "../../src/store/results/artifact.js";
 import { bitsOf, sampleProvenance, temporaryFolder } from "./sample-run.js";
 
 const sample: Artifact = {

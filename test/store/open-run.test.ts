@@ -2,11 +2,11 @@ import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FormatError, InvalidOptionError, RunStateError } from "../../src/errors.js";
-import { encodeSnapshot } from "../../src/store/encode-snapshot.js";
-import { openRun } from "../../src/store/open-run.js";
-import { createRunWriter } from "../../src/store/run-writer.js";
-import { snapshotPath } from "../../src/store/snapshot-path.js";
+import { FormatError, InvalidOptionError, RunStateError } from "../../src/base/errors.js";
+import { encodeSnapshot } from "../../src/store/run/encode-snapshot.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import { createRunWriter } from "../../src/store/run/run-writer.js";
+import { snapshotPath } from "../../src/store/run/snapshot-schema.js";
 import {
   anyFloat32Vector,
   bitsOf,

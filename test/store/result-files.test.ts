@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { tableFromIPC } from "@uwdata/flechette";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FormatError, InvalidDataError } from "../../src/base/errors.js";
 import type { Directions } from "../../src/directions/directions.js";
-import { FormatError, InvalidDataError } from "../../src/errors.js";
-import { readDirections, writeDirections } from "../../src/store/directions-file.js";
-import { readSurface, writeSurface } from "../../src/store/surface-file.js";
-import { readTrajectory, writeTrajectory } from "../../src/store/trajectory-file.js";
+import type { Trajectory } from "../../src/directions/project.js";
+import { readDirections, writeDirections } from "../../src/store/kinds/directions-file.js";
+import { readSurface, writeSurface } from "../../src/store/kinds/surface-file.js";
+import { readTrajectory, writeTrajectory } from "../../src/store/kinds/trajectory-file.js";
 import type { Surface } from "../../src/surface/surface.js";
-import type { Trajectory } from "../../src/trajectory/trajectory.js";
 import { sampleProvenance, temporaryFolder } from "./sample-run.js";
 
 const length = fc.integer({ min: 1, max: 6 });

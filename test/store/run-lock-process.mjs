@@ -1,5 +1,5 @@
 // Tries to claim run directories at given moments: a process of its own, told by messages.
-import { lockRun } from "../../dist/src/store/run-lock.js";
+import { lockRun } from "../../dist/src/store/run/run-lock.js";
 
 let held = null;
 process.on("message", async (message) => {

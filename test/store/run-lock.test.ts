@@ -5,7 +5,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { lockRun } from "../../src/store/run-lock.js";
+import { lockRun } from "../../src/store/run/run-lock.js";
 
 const folders: string[] = [];
 async function temporaryFolder(): Promise<string> {

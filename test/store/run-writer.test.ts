@@ -2,9 +2,9 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { InvalidDataError, InvalidOptionError, LayoutError, RunStateError } from "../../src/errors.js";
-import { openRun } from "../../src/store/open-run.js";
-import { createRunWriter } from "../../src/store/run-writer.js";
+import { InvalidDataError, InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import { createRunWriter } from "../../src/store/run/run-writer.js";
 import {
   sampleDescription,
   sampleSnapshot,

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { onTestFinished } from "vitest";
-import type { ParameterLayout } from "../../src/params/layout.js";
-import type { RunDescription } from "../../src/store/manifest.js";
-import type { Provenance } from "../../src/store/provenance.js";
-import type { Snapshot } from "../../src/store/run.js";
-import { createRunWriter } from "../../src/store/run-writer.js";
+import type { Provenance } from "../../src/base/provenance.js";
+import type { ParameterLayout } from "../../src/model/layout.js";
+import type { RunDescription } from "../../src/model/manifest.js";
+import type { Snapshot } from "../../src/store/run/run.js";
+import { createRunWriter } from "../../src/store/run/run-writer.js";
 import { makeLayout } from "../support/layout.js";
 
 /** A new folder that goes when the test ends. */

@@ -3,7 +3,7 @@ import { Float16Array } from "@petamoriken/float16";
 import { tableFromIPC } from "@uwdata/flechette";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FormatError, InvalidDataError } from "../../src/errors.js";
+import { FormatError, InvalidDataError } from "../../src/base/errors.js";
 import {
   encodeArrowFile,
   fixedSizeListData,
@@ -11,11 +11,11 @@ import {
   float64Data,
   int32Data,
   mapRowData,
-} from "../../src/store/arrow-data.js";
-import { memoryReader } from "../../src/store/byte-reader.js";
-import { decodeSnapshot, readSnapshotHeader } from "../../src/store/decode-snapshot.js";
-import { encodeSnapshot } from "../../src/store/encode-snapshot.js";
-import type { Snapshot } from "../../src/store/run.js";
+} from "../../src/store/arrow/arrow-data.js";
+import { memoryReader } from "../../src/store/arrow/arrow-layout.js";
+import { decodeSnapshot, readSnapshotHeader } from "../../src/store/run/decode-snapshot.js";
+import { encodeSnapshot } from "../../src/store/run/encode-snapshot.js";
+import type { Snapshot } from "../../src/store/run/run.js";
 import { anyFloat32Vector, anyFloat64, bitsOf, sampleSnapshot } from "./sample-run.js";
 
 const digest = "d".repeat(64);

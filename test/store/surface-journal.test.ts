@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { curvePointTiles, readInterruptedSurface } from "../../src/store/surface-journal.js";
-import { openTileJournal } from "../../src/store/tile-journal.js";
+import { curvePointTiles, readInterruptedSurface } from "../../src/store/kinds/surface-journal.js";
+import { openTileJournal } from "../../src/store/results/tile-journal.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 const newFolder = temporaryFolders();

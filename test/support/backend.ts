@@ -1,4 +1,4 @@
-import type { BackendChoice, BackendName } from "../../src/backend/backend-info.js";
+import type { BackendChoice, BackendName } from "../../src/backend/current-backend.js";
 import { selectBackend } from "../../src/backend/select-backend.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Parameter, ParameterLayout } from "../../src/params/layout.js";
+import type { Parameter, ParameterLayout } from "../../src/model/layout.js";
 
 /** A weight of a made-up layout: what differs from a trainable Dense kernel. */
 export type ParameterSpec = Pick<Parameter, "name" | "shape"> & Partial<Parameter>;

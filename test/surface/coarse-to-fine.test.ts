@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { functionEvaluator } from "../../src/model/function-evaluator.js";
-import { coarseToFine } from "../../src/surface/coarse-to-fine.js";
+import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { coarseToFine, fillPartial } from "../../src/surface/coarse-to-fine.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
-import { CENTER_INDEX, type EvaluatedPoint } from "../../src/surface/evaluated-point.js";
-import { fillPartial } from "../../src/surface/fill-partial.js";
 import type { Surface } from "../../src/surface/surface.js";
+import { CENTER_INDEX, type EvaluatedPoint } from "../../src/surface/surface.js";
 
 /** Largest distance, along the worse axis and as a share of it, from any grid point to the nearest of some. */
 function largestGap(points: readonly number[], width: number, height: number): number {

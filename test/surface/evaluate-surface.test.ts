@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import { InvalidDataError, InvalidOptionError } from "../../src/errors.js";
-import { functionEvaluator } from "../../src/model/function-evaluator.js";
-import type { LossEvaluator } from "../../src/model/loss-evaluator.js";
+import { InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
+import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
 
 const grid = {

@@ -7,7 +7,7 @@ import {
   type LossEvaluator,
   type Surface,
 } from "../../src/index.js";
-import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../model/golden-models.js";
+import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../loss/golden-models.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";
 import { readGolden } from "../support/golden.js";

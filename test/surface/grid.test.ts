@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { InvalidOptionError } from "../../src/errors.js";
-import { createGrid } from "../../src/surface/grid.js";
-import { parseRange } from "../../src/surface/range.js";
+import { InvalidOptionError } from "../../src/base/errors.js";
+import { createGrid, parseRange } from "../../src/surface/grid.js";
 
 const coordinate = fc.double({ min: -1e6, max: 1e6, noNaN: true });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runLanes } from "../../src/surface/run-lanes.js";
+import { runLanes } from "../../src/surface/evaluate-points.js";
 
 /** Pieces of work, and how many were under way at most. */
 function pieces(count: number) {

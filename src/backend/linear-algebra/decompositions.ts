@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
-import { InvalidDataError } from "../../errors.js";
+import { InvalidDataError } from "../../base/errors.js";
 import type { SymmetricEigen } from "../../math/linear-algebra.js";
-import { singularValues } from "../../math/singular-values.js";
+import { singularValues } from "../../math/tridiagonal.js";
 
 /**
  * Returns all eigenpairs of a symmetric matrix, largest eigenvalue first, in float64 JavaScript (ml-matrix:

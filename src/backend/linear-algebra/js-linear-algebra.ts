@@ -1,5 +1,5 @@
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
-import { rowGram } from "../../math/row-gram.js";
+import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
 /** Columns per tile: two rows of float32 and their partners stay in the processor's first cache. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { SymmetricEigen } from "../../math/linear-algebra.js";
-import { densityOf, rowGram } from "../../math/row-gram.js";
+import { densityOf, rowGram } from "../../math/row-kernels.js";
 import { checkFinite, singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
 /** The part of the native addon that runs TensorFlow operations of any type. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { BackendError } from "../../errors.js";
+import { BackendError } from "../../base/errors.js";
 import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
-import { rowGram } from "../../math/row-gram.js";
+import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
 

@@ -1,22 +1,33 @@
 import type { LayersModel } from "@tensorflow/tfjs";
-import { InvalidOptionError } from "../../errors.js";
-import { toRows } from "../../json.js";
-import type { CompareRunsOptions } from "../../pipeline/compare-options.js";
-import { compareRuns, type RunsComparison } from "../../pipeline/compare-runs.js";
-import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
-import { openRun } from "../../store/open-run.js";
-import type { Run } from "../../store/run.js";
-import type { AxisRange } from "../../surface/axis.js";
-import { accuracyFormOf } from "../accuracy-form.js";
-import { analysisProgress } from "../analysis-progress.js";
-import { defined } from "../defined.js";
-import { interruptible } from "../interruption.js";
+import { type Command, Option } from "commander";
+import type { CompareRunsOptions } from "../../analysis/compare/compare-options.js";
+import { compareRuns, type RunsComparison } from "../../analysis/compare/compare-runs.js";
+import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { InvalidOptionError } from "../../base/errors.js";
+import { toRows } from "../../base/json.js";
+import { openRun } from "../../store/run/open-run.js";
+import type { Run } from "../../store/run/run.js";
+import type { AxisRange } from "../../surface/grid.js";
+import {
+  accuracyFormOf,
+  defined,
+  evaluationOptions,
+  normalizationOptions,
+  outputFolder,
+  parseCount,
+  parseLineRange,
+  parseMargin,
+  parsePoints,
+  parsePositive,
+  parseSeeds,
+  planeOptions,
+  subcommand,
+  workerOptions,
+} from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
-import { openEvaluator, prepareEvaluation } from "../open-evaluator.js";
-import type { Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
+import { interruptible, openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
+import { analysisProgress, createOutput, type Output } from "../output.js";
 import type { SliceCommandOptions } from "../slice-tools.js";
-import { startBackend } from "../start-backend.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import type { NormalizationCommandOptions } from "./surface-plane.js";
 
@@ -147,4 +158,28 @@ async function report(
     );
   }
   for (const file of files) output.print(file);
+}
+
+/** Adds `compare` to the program. */
+export function addCompare(program: Command): void {
+  const command = normalizationOptions(
+    planeOptions(workerOptions(evaluationOptions(subcommand(program, "compare")))),
+  );
+  command
+    .description("runs against each other: one plane for all, planes side by side, sharpness, a table")
+    .argument("<runs...>", "run directories, at least two")
+    .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
+    .option("--margin <share>", "margin around the paths as a share of their extent", parseMargin)
+    .option("--seeds <seeds>", "seeds of the random lines: 0,1,2 or 0..9 (default: 0..4)", parseSeeds)
+    .option("--range <range>", 'range of the random lines, "x0:x1:n" (default: -1:1:41)', parseLineRange)
+    .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))
+    .option("--radius <alpha>", "distance at which the mean rise is read", parsePositive("--radius"))
+    .option("--epsilon <size>", "box of the epsilon-sharpness (default: 0.05)", parsePositive("--epsilon"))
+    .option("--accuracy", "show accuracies instead of errors in the figures")
+    .option("--out <dir>", "folder for results and pictures", "comparison")
+    .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html", "csv"]))
+    .option("--title <text>", "title of the page (default: the names of the runs)")
+    .option("--width <px>", "width of the pictures", parseCount("--width", 200))
+    .option("--height <px>", "height of the pictures", parseCount("--height", 200))
+    .action((runs, options) => compare(runs, options, createOutput(options.json)));
 }

@@ -1,22 +1,21 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import type { BackendChoice } from "../../backend/backend-info.js";
+import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../analysis/analyze-runs.js";
+import { type NamedFigure, writeReport } from "../../analysis/write-report.js";
+import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { createEngineEvaluator } from "../../engine/create-engine-evaluator.js";
-import { RunStateError } from "../../errors.js";
-import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../pipeline/analyze-runs.js";
-import { type NamedFigure, writeReport } from "../../pipeline/write-report.js";
-import type { TrajectoryFigure } from "../../report/figure.js";
-import { openRun } from "../../store/open-run.js";
-import { inspectDirectory } from "../../store/prepare-run.js";
-import type { Run } from "../../store/run.js";
-import { analysisProgress } from "../analysis-progress.js";
-import { type Images, loadMnist, mnistModule } from "../demo/mnist.js";
-import { type DemoTraining, trainDemo } from "../demo/train.js";
+import { RunStateError } from "../../base/errors.js";
+import type { TrajectoryFigure } from "../../figure/figure.js";
+import { createEngineEvaluator } from "../../loss/engine/create-engine-evaluator.js";
+import { openRun } from "../../store/run/open-run.js";
+import { inspectDirectory } from "../../store/run/prepare-run.js";
+import type { Run } from "../../store/run/run.js";
+import { outputFolder } from "../command-options.js";
+import { type DemoTraining, type Images, loadMnist, mnistModule, trainDemo } from "../demo/train.js";
+import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
-import { startBackend } from "../start-backend.js";
+import { analysisProgress } from "../output.js";
 
 /** Options of `demo`. */
 export interface DemoCommandOptions {

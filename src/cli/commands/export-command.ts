@@ -1,13 +1,9 @@
 import { type Command, Option } from "commander";
-import { EXPORT_FORMATS, type ExportFormat } from "../../export/export-options.js";
-import { exportRun } from "../../export/export-run.js";
-import { TABLE_KINDS, type TableKind } from "../../export/export-table.js";
-import { openRun } from "../../store/open-run.js";
-import { subcommand } from "../command-options.js";
-import { defined } from "../defined.js";
+import { EXPORT_FORMATS, type ExportFormat, exportRun } from "../../analysis/export/export-run.js";
+import { TABLE_KINDS, type TableKind } from "../../figure/files/export-table.js";
+import { openRun } from "../../store/run/open-run.js";
+import { defined, outputFolder, parseCount, parsePositive, subcommand } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
-import { parseCount, parsePositive } from "../parse-arguments.js";
 
 interface ExportCommandOptions {
   readonly to: readonly ExportFormat[];

@@ -1,5 +1,5 @@
-import { openRun } from "../../store/open-run.js";
-import type { SnapshotInfo } from "../../store/run.js";
+import { openRun } from "../../store/run/open-run.js";
+import type { SnapshotInfo } from "../../store/run/run.js";
 import type { Output } from "../output.js";
 
 /** `inspect RUN`: what a run directory holds. */

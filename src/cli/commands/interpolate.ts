@@ -1,23 +1,21 @@
-import { condenseWarnings } from "../../condense-warnings.js";
 import {
   interpolateModels,
   interpolationName,
   lineFile,
   randomLinesName,
   sliceRandomLines,
-} from "../../pipeline/line-stage.js";
-import { openModelPoint } from "../../pipeline/model-point.js";
-import { createLineFigure } from "../../report/create-line-figure.js";
-import type { LineSlice } from "../../slices/line-slice.js";
-import { seedBand } from "../../slices/seed-band.js";
-import type { Run } from "../../store/run.js";
-import type { AxisRange } from "../../surface/axis.js";
-import { accuracyFormOf } from "../accuracy-form.js";
-import { defined } from "../defined.js";
-import { interruptible } from "../interruption.js";
-import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
+} from "../../analysis/line-stage.js";
+import { openModelPoint } from "../../analysis/model-point.js";
+import { condenseWarnings } from "../../base/warning.js";
+import { createLineFigure } from "../../figure/make/create-line-figure.js";
+import type { Run } from "../../store/run/run.js";
+import type { AxisRange } from "../../surface/grid.js";
+import type { LineSlice } from "../../surface/lines/level-set-width.js";
+import { seedBand } from "../../surface/lines/level-set-width.js";
+import { accuracyFormOf, defined, outputFolder } from "../command-options.js";
+import { budgetOf, type InterruptionCommandOptions, interruptible } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
+import { lossRange } from "../output.js";
 import {
   checkMetric,
   openSliceTools,
@@ -26,7 +24,6 @@ import {
   type SliceTools,
   writePictures,
 } from "../slice-tools.js";
-import { lossRange } from "../surface-summary.js";
 import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `interpolate` and `line`. */

@@ -2,20 +2,25 @@ import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import omit from "lodash/omit.js";
-import type { BackendChoice } from "../../backend/backend-info.js";
-import { type JumpStudy, jumpAndRetrain } from "../../jump/jump-and-retrain.js";
-import type { JumpData, JumpOptions } from "../../jump/jump-options.js";
-import { RETRAIN_OPTIMIZERS } from "../../jump/retrain-optimizer.js";
+import { type ModelPoint, openModelPoint } from "../../analysis/model-point.js";
+import type { BackendChoice } from "../../backend/current-backend.js";
+import { assignWeights } from "../../model/bound-weights.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
-import { assignWeights } from "../../params/model-weights.js";
-import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
-import { backendOption, normalizationOptions, subcommand } from "../command-options.js";
-import { defined } from "../defined.js";
+import { type JumpStudy, jumpAndRetrain } from "../../training/jump-and-retrain.js";
+import type { JumpData, JumpOptions } from "../../training/jump-options.js";
+import { RETRAIN_OPTIMIZERS } from "../../training/retrain-optimizer.js";
+import {
+  backendOption,
+  defined,
+  normalizationOptions,
+  outputFolder,
+  parseCount,
+  parseSeeds,
+  subcommand,
+} from "../command-options.js";
 import { type DataModule, loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
+import { startBackend } from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
-import { parseCount, parseSeeds } from "../parse-arguments.js";
-import { startBackend } from "../start-backend.js";
 
 /** Options of `jump`: those of the library, and where things are. */
 interface JumpCommandOptions extends Omit<JumpOptions, "directory" | "name" | "signal" | "onProgress"> {

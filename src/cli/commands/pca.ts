@@ -1,13 +1,13 @@
-import type { BackendChoice } from "../../backend/backend-info.js";
+import { analyzePlane } from "../../analysis/analyze-runs.js";
+import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { toRows } from "../../json.js";
-import { analyzePlane } from "../../pipeline/analyze-plane.js";
-import { openRun } from "../../store/open-run.js";
-import type { Trajectory } from "../../trajectory/trajectory.js";
-import { analysisProgress } from "../analysis-progress.js";
-import { defined } from "../defined.js";
+import { toRows } from "../../base/json.js";
+import type { Trajectory } from "../../directions/project.js";
+import { openRun } from "../../store/run/open-run.js";
+import { defined } from "../command-options.js";
+import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { startBackend } from "../start-backend.js";
+import { analysisProgress } from "../output.js";
 
 /** Options of the commands that work on a PCA plane. */
 export interface PlaneCommandOptions {

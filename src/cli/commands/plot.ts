@@ -1,10 +1,8 @@
-import { readStoredFigures } from "../../pipeline/read-stored-figures.js";
-import { type ReportFormat, writeReport } from "../../pipeline/write-report.js";
-import { openRun } from "../../store/open-run.js";
-import { accuracyFormOf } from "../accuracy-form.js";
-import { defined } from "../defined.js";
+import { readStoredFigures } from "../../analysis/read-stored-figures.js";
+import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { openRun } from "../../store/run/open-run.js";
+import { accuracyFormOf, defined, outputFolder } from "../command-options.js";
 import type { Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
 
 /** Options of `plot`. */
 export interface PlotCommandOptions {

@@ -1,36 +1,34 @@
 import { resolve } from "node:path";
+import { analyzePlane } from "../../analysis/analyze-runs.js";
+import { approximateFile } from "../../analysis/approximate-stage.js";
+import { type ModelPoint, openModelPoint } from "../../analysis/model-point.js";
+import type { SlicePlane } from "../../analysis/plane-points.js";
+import { evaluatePlane } from "../../analysis/plane-stage.js";
+import { surfaceFile } from "../../analysis/slice-options.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
+import { FormatError, InvalidOptionError } from "../../base/errors.js";
+import { toRows } from "../../base/json.js";
 import type { Normalization } from "../../directions/normalize.js";
-import { FormatError, InvalidOptionError } from "../../errors.js";
-import { toRows } from "../../json.js";
-import type { ParameterRole } from "../../params/layout.js";
-import { analyzePlane } from "../../pipeline/analyze-plane.js";
-import { approximateFile } from "../../pipeline/approximate-stage.js";
-import { type ModelPoint, openModelPoint } from "../../pipeline/model-point.js";
-import type { SlicePlane } from "../../pipeline/plane-points.js";
-import { evaluatePlane } from "../../pipeline/plane-stage.js";
-import { surfaceFile } from "../../pipeline/result-files.js";
-import { readDirections } from "../../store/directions-file.js";
+import type { ParameterRole } from "../../model/layout.js";
+import { readDirections } from "../../store/kinds/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
-import { accuracyFormOf } from "../accuracy-form.js";
+import { accuracyFormOf, defined, outputFolder, refuseStray } from "../command-options.js";
+import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
+import type { Output } from "../output.js";
 import {
   type ApproximateCommandOptions,
   approximateOf,
   approximationFacts,
   approximationLines,
-} from "../approximation-facts.js";
-import { defined } from "../defined.js";
-import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
-import type { Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
+  partialFacts,
+  surfaceSummary,
+} from "../output.js";
 import {
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
   writePictures,
 } from "../slice-tools.js";
-import { refuseStray } from "../stray-options.js";
-import { partialFacts, surfaceSummary } from "../surface-summary.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of random directions. */

@@ -1,35 +1,35 @@
+import { resolveAnalyzeOptions } from "../../analysis/analyze-options.js";
+import { analyzeRuns } from "../../analysis/analyze-runs.js";
+import { approximateFile } from "../../analysis/approximate-stage.js";
+import type { SlicePlane } from "../../analysis/plane-points.js";
+import { resultFiles } from "../../analysis/slice-options.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { InvalidOptionError } from "../../errors.js";
-import { toRows } from "../../json.js";
+import { InvalidOptionError } from "../../base/errors.js";
+import { toRows } from "../../base/json.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
-import { resolveAnalyzeOptions } from "../../pipeline/analyze-options.js";
-import { analyzeRuns } from "../../pipeline/analyze-runs.js";
-import { approximateFile } from "../../pipeline/approximate-stage.js";
-import type { SlicePlane } from "../../pipeline/plane-points.js";
-import { resultFiles } from "../../pipeline/result-files.js";
-import { openRun } from "../../store/open-run.js";
+import { openRun } from "../../store/run/open-run.js";
 import type { Surface } from "../../surface/surface.js";
-import { analysisProgress } from "../analysis-progress.js";
-import {
-  type ApproximateCommandOptions,
-  approximateOf,
-  approximationFacts,
-  approximationLines,
-} from "../approximation-facts.js";
-import { defined } from "../defined.js";
-import { interruptible } from "../interruption.js";
+import { defined, refuseStray } from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import {
   budgetOf,
   type EvaluationCommandOptions,
   type InterruptionCommandOptions,
+  interruptible,
   openEvaluator,
   prepareEvaluation,
+  startBackend,
 } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { startBackend } from "../start-backend.js";
-import { refuseStray } from "../stray-options.js";
-import { partialFacts, surfaceSummary } from "../surface-summary.js";
+import {
+  type ApproximateCommandOptions,
+  analysisProgress,
+  approximateOf,
+  approximationFacts,
+  approximationLines,
+  partialFacts,
+  surfaceSummary,
+} from "../output.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
 

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import { startLiveView } from "../../live/start-live-view.js";
-import { subcommand } from "../command-options.js";
-import { defined } from "../defined.js";
+import { defined, parseCount, subcommand } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
-import { parseCount } from "../parse-arguments.js";
 
 /** Registers `watch RUN`. */
 export function addWatch(program: Command): void {

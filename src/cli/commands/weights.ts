@@ -1,11 +1,9 @@
-import { InvalidOptionError } from "../../errors.js";
-import { analyzeWeights } from "../../pipeline/weights-stage.js";
-import { openRun } from "../../store/open-run.js";
-import type { Run } from "../../store/run.js";
-import { accuracyFormOf } from "../accuracy-form.js";
-import { defined } from "../defined.js";
+import { analyzeWeights } from "../../analysis/weights-stage.js";
+import { InvalidOptionError } from "../../base/errors.js";
+import { openRun } from "../../store/run/open-run.js";
+import type { Run } from "../../store/run/run.js";
+import { accuracyFormOf, defined, outputFolder } from "../command-options.js";
 import type { Output } from "../output.js";
-import { outputFolder } from "../output-folder.js";
 import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `weights`. */

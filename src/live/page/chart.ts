@@ -1,8 +1,12 @@
 import type { EChartsOption } from "echarts";
-import { init, setPlatformAPI } from "../../report/echarts.js";
-import { LEAST_WIDTH } from "../../report/figure-frame.js";
-import { measureText } from "../../report/measure-text.js";
-import type { ThemeName } from "../../report/palette.js";
+import { chartOption, chartSize } from "../../figure/draw/chart-option.js";
+import { init, setPlatformAPI } from "../../figure/draw/echarts.js";
+import { LEAST_WIDTH } from "../../figure/draw/figure-frame.js";
+import type { ThemeName } from "../../figure/draw/palette.js";
+import { measureText } from "../../figure/draw/placed-text.js";
+import type { LiveState } from "../live-feed.js";
+import { liveCurves, livePlaneCaption, livePlaneHeight, livePlaneOption } from "../live-plane.js";
+import { element } from "./texts.js";
 
 /** A picture for a width and a theme. */
 export interface Drawing {
@@ -48,5 +52,31 @@ export function createChart(place: HTMLElement): Chart {
       place.setAttribute("aria-label", next?.description ?? "nothing yet");
       draw();
     },
+  };
+}
+
+/** The path on its plane, or null while there is none. */
+export function drawPlane(state: LiveState): Drawing | null {
+  const { plane } = state;
+  const caption = livePlaneCaption(state);
+  // No line begins with a percent sign.
+  element("plane-caption").textContent = caption.replaceAll(" %", "\u00a0%");
+  if (plane === null) return null;
+  return {
+    description: `Path of ${plane.steps.length} snapshots. ${caption}`,
+    height: livePlaneHeight,
+    option: (width, theme) => livePlaneOption(state, plane, { width, theme }),
+  };
+}
+
+/** The curves, or null while there is no snapshot. */
+export function drawCurves(state: LiveState): Drawing | null {
+  if (state.points.length === 0) return null;
+  const figure = liveCurves(state);
+  element("curves-caption").textContent = figure.caption;
+  return {
+    description: figure.description,
+    height: (width) => chartSize(figure, { width, parts: "chart" }).height,
+    option: (width, theme) => chartOption(figure, { width, parts: "chart", theme }),
   };
 }

@@ -1,6 +1,5 @@
-import type { LiveState } from "../live-state.js";
-import { createChart } from "./chart.js";
-import { drawCurves, drawPlane } from "./drawings.js";
+import type { LiveState } from "../live-feed.js";
+import { createChart, drawCurves, drawPlane } from "./chart.js";
 import { element, showLatest, showNotes, showStatus } from "./texts.js";
 
 /** Shows every state that the server sends. */

@@ -1,6 +1,6 @@
-import { formatNumber } from "../../report/format-number.js";
-import { decodeNumber } from "../../report/json-number.js";
-import type { LiveState } from "../live-state.js";
+import { decodeNumber } from "../../base/json.js";
+import { formatNumber } from "../../figure/draw/format-number.js";
+import type { LiveState } from "../live-feed.js";
 
 /** The element of the page with an id. */
 export function element(id: string): HTMLElement {

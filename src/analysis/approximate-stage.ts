@@ -1,0 +1,113 @@
+import { stat } from "node:fs/promises";
+import { type Provenance, provenanceDigest } from "../base/provenance.js";
+import type { SlicePoints } from "../directions/slice-map.js";
+import type { PointPolicy } from "../loss/batch-norm-policy.js";
+import type { LossEvaluator } from "../loss/loss-evaluator.js";
+import { readSurface, writeSurface } from "../store/kinds/surface-file.js";
+import { approximatedPointTiles } from "../store/kinds/surface-journal.js";
+import {
+  type ApproximateOptions,
+  approximateSurface,
+  resolveApproximateOptions,
+} from "../surface/approximate/approximate-surface.js";
+import type { Grid, Surface } from "../surface/surface.js";
+import { computeResumably } from "./resumable.js";
+
+/** What an approximate surface is computed with, and what the exact one would be. */
+export interface ApproximateStageParts {
+  readonly evaluator: LossEvaluator;
+  readonly points: SlicePoints;
+  readonly grid: Grid;
+  /** Where the exact surface would be stored, and its provenance. */
+  readonly file: string;
+  readonly provenance: Provenance;
+  readonly approximate: ApproximateOptions;
+  readonly force: boolean;
+  /** As `AnalyzeOptions` has it. */
+  readonly resume?: boolean | undefined;
+  readonly policy?: PointPolicy;
+  readonly signal?: AbortSignal;
+  /** Called with what is done and all that may be, in points of the exact surface. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Approximates a surface, or reads it where it is up to date. It has a file of its own beside the exact one's,
+ * and its settings are in its provenance, so that neither is ever taken for the other. An exact surface that is
+ * complete and up to date is returned instead. While it is computed its points are written tile by tile; one
+ * that is interrupted goes on from them to the same surface, bit for bit.
+ *
+ * @throws `RunStateError` if an interrupted surface is to be resumed that is of something else.
+ */
+export async function approximateStage(
+  parts: ApproximateStageParts,
+): Promise<{ readonly surface: Surface; readonly digest: string }> {
+  const { evaluator, points, grid, file, approximate, force, resume, policy, signal, onProgress } = parts;
+  const provenance = approximateProvenance(parts);
+  const exact = force ? null : await readSurface(file, parts.provenance);
+  if (exact !== null && exact.partial === undefined) {
+    return { surface: exact, digest: provenanceDigest(parts.provenance) };
+  }
+  const digest = provenanceDigest(provenance);
+  const own = approximateFile(file);
+  const stored = force ? null : await readSurface(own, provenance);
+  if (stored !== null) return { surface: stored, digest };
+  const { samples } = evaluator;
+  const surface = await computeResumably(
+    {
+      what: "surface",
+      file: own,
+      provenance,
+      engines: [evaluator.engine],
+      metrics: evaluator.metricNames,
+      codec: approximatedPointTiles,
+      compute: (known, onPoint) =>
+        approximateSurface(evaluator, points, grid, {
+          ...approximate,
+          ...(policy === undefined ? {} : { policy }),
+          ...(signal === undefined ? {} : { signal }),
+          known,
+          onPoint,
+          onProgress: (spent, budget) =>
+            onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
+        }),
+      isPartial: () => false,
+      write: (made) => writeSurface(own, made, provenance),
+    },
+    { force, ...(resume === undefined ? {} : { resume }) },
+  );
+  return { surface, digest };
+}
+
+/** With the settings in effect: whether there is a subsample by default depends on the evaluator. */
+function approximateProvenance({ evaluator, provenance, approximate }: ApproximateStageParts): Provenance {
+  const { samples, perSample } = evaluator;
+  const settings = resolveApproximateOptions(approximate, samples, perSample !== undefined);
+  return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version: 1 } } };
+}
+
+/** Where an approximate surface is stored: beside the exact one. */
+export function approximateFile(file: string): string {
+  return file.replace(/\.arrow$/, ".approximate.arrow");
+}
+
+/** Where the exact surface is stored that belongs to a file: the file itself where that is it. */
+export function exactFile(file: string): string {
+  return file.replace(/\.approximate\.arrow$/, ".arrow");
+}
+
+/** The file of the surface that was stored last, the exact or the approximate one. */
+export async function latestSurfaceFile(file: string): Promise<string> {
+  const other = approximateFile(file);
+  const [exact, approximate] = await Promise.all([timeOf(file), timeOf(other)]);
+  return approximate > exact ? other : file;
+}
+
+async function timeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Number.NEGATIVE_INFINITY;
+    throw error;
+  }
+}

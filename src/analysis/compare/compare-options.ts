@@ -1,0 +1,114 @@
+import type * as tf from "@tensorflow/tfjs";
+import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import type { NormalizeOptions } from "../../directions/normalize.js";
+import type { AccuracyForm } from "../../figure/make/chart-parts.js";
+import type { EngineChoice, EngineEvaluator } from "../../loss/engine/engine-options.js";
+import type { EvaluationData } from "../../loss/evaluation-data.js";
+import type { LossMode } from "../../loss/loss-evaluator.js";
+import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import type { ParameterLayout } from "../../model/layout.js";
+import type { Run } from "../../store/run/run.js";
+import { type AxisRange, axisFromRange } from "../../surface/grid.js";
+import type { AnalysisStep, AnalyzeOptions } from "../analyze-options.js";
+
+/** The steps of a comparison that take time. */
+export type CompareStep = AnalysisStep | "planes" | "lines" | "sharpness" | "weights";
+
+/** Opens what computes the losses of a model, with weights in a run's layout, on the data of a set. */
+export type OpenEvaluator = (
+  model: tf.LayersModel,
+  data: EvaluationData,
+  layout: ParameterLayout,
+  set: "train" | "test",
+) => Promise<EngineEvaluator>;
+
+/** Options of {@link compareRuns}. */
+export interface CompareRunsOptions
+  extends Pick<
+      AnalyzeOptions,
+      "center" | "components" | "weights" | "points" | "margin" | "force" | "signal"
+    >,
+    NormalizeOptions {
+  /** The evaluation set, the same for every run. Needed. */
+  readonly data: EvaluationData;
+  /** A held-out set. Default none. */
+  readonly testData?: EvaluationData;
+  /** Name of the data for captions. */
+  readonly dataName?: string;
+  /** Returns the compiled model of a run, which stays the caller's. Default it is rebuilt from the run's manifest. */
+  readonly model?: (run: Run) => tf.LayersModel | Promise<tf.LayersModel>;
+  /** Folder for results and figures. Needed. */
+  readonly directory: string;
+  /** Multiplies and decomposes matrices. Default that of the active backend. */
+  readonly linearAlgebra?: LinearAlgebra;
+  /** Compiled loss or exact logits form. Default "model". */
+  readonly loss?: LossMode;
+  readonly batchSize?: number;
+  readonly engine?: EngineChoice;
+  /**
+   * Opens what computes the losses of a model on a set, such as worker processes; the comparison disposes of it.
+   * Default `createEngineEvaluator` with `loss`, `batchSize` and `engine`.
+   */
+  readonly openEvaluator?: OpenEvaluator;
+  /** Seeds of the random lines around each solution; the first one is also that of the ε-sharpness. Default 0 to 4. */
+  readonly seeds?: readonly number[];
+  /** Range of the lines, with 0 in it. Default −1 to 1 with 41 points. */
+  readonly range?: AxisRange;
+  /** Rise of the loss at which widths are read. Default one that suits all runs. */
+  readonly rise?: number;
+  /** Distance at which the mean rise is read. Default half of what the range reaches on its shorter side. */
+  readonly radius?: number;
+  /** Size of the box of the ε-sharpness. Default 0.05. */
+  readonly epsilon?: number;
+  /** Whether figures show accuracies as the error (default) or as such. */
+  readonly accuracyAs?: AccuracyForm;
+  /** Heading. Default the names of the runs. */
+  readonly title?: string;
+  /** Called with what is done of each step. */
+  readonly onProgress?: (step: CompareStep, done: number, total: number) => void;
+}
+
+/** Options with the defaults of the lines filled in. */
+export interface ResolvedCompareOptions extends CompareRunsOptions {
+  readonly seeds: readonly number[];
+  readonly range: AxisRange;
+  readonly radius: number;
+  readonly epsilon: number;
+}
+
+/**
+ * Checks runs and options before the first expensive step, and fills in the defaults.
+ *
+ * @throws {@link InvalidDataError} for fewer than two runs, or one given twice; {@link InvalidOptionError} naming
+ * an option that cannot be used.
+ */
+export function resolveCompareOptions(
+  runs: readonly Run[],
+  options: CompareRunsOptions,
+): ResolvedCompareOptions {
+  if (runs.length < 2) {
+    throw new InvalidDataError("runs", "at least 2 to compare", runs.length === 0 ? "none" : "1");
+  }
+  const directories = runs.map(({ directory }) => directory);
+  const twice = directories.find((directory, index) => directories.indexOf(directory) < index);
+  if (twice !== undefined) throw new InvalidDataError("runs", "each run once", `${twice} twice`);
+  for (const run of runs) {
+    if (run.snapshots.length > 0) continue;
+    throw new InvalidDataError(run.directory, "at least one snapshot", "none");
+  }
+  const { seeds = [0, 1, 2, 3, 4], range = { from: -1, to: 1, points: 41 }, epsilon = 0.05 } = options;
+  if (!axisFromRange("range", range).includes(0)) {
+    const got = `${range.from} to ${range.to} in ${range.points} points`;
+    throw new InvalidOptionError("range", "0 among the coordinates of the lines", got);
+  }
+  const reach = range.from < 0 && range.to > 0 ? Math.min(-range.from, range.to) : range.to - range.from;
+  const { rise, radius = reach / 2 } = options;
+  for (const [name, value] of Object.entries({ rise, radius, epsilon })) {
+    if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
+    throw new InvalidOptionError(name, "a finite number above 0", String(value));
+  }
+  if (radius > Math.max(-range.from, range.to)) {
+    throw new InvalidOptionError("radius", `a number within ${range.from} to ${range.to}`, String(radius));
+  }
+  return { ...options, seeds, range, radius, epsilon };
+}

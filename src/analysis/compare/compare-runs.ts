@@ -1,0 +1,166 @@
+import { join } from "node:path";
+import pick from "lodash/pick.js";
+import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
+import { cleanText } from "../../base/clean-text.js";
+import { LandscapeError } from "../../base/errors.js";
+import { condenseWarnings, type LandscapeWarning } from "../../base/warning.js";
+import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { assertSameLayout } from "../../model/match-layout.js";
+import type { Run } from "../../store/run/run.js";
+import { resolveAnalyzeOptions } from "../analyze-options.js";
+import { analyzeRuns, type RunsAnalysis } from "../analyze-runs.js";
+import { distinctNames, modelPoint } from "../model-point.js";
+import type { NamedFigure } from "../write-report.js";
+import { type OpenedRun, openRunEvaluators, type RunSets } from "./compare-evaluators.js";
+import { comparedFacts, comparedPairs, linesAround } from "./compare-facts.js";
+import { type ComparedResults, compareFigures } from "./compare-figures.js";
+import {
+  type CompareRunsOptions,
+  type ResolvedCompareOptions,
+  resolveCompareOptions,
+} from "./compare-options.js";
+import { comparedPlanes, sharedOptions } from "./compare-planes.js";
+
+/** Losses closer than this share are those of one network, computed by two engines. */
+const SAME_LOSS = 1e-4;
+
+/** Says why runs cannot share a plane, or null if they can: one layout, and the same loss at the same weights. */
+export async function whyNoJointPlane(
+  runs: readonly [OpenedRun, ...OpenedRun[]],
+  signal?: AbortSignal,
+): Promise<string | null> {
+  const [first] = runs;
+  const other = runs.find(({ run }) => run.layout.digest !== first.run.layout.digest);
+  if (other !== undefined) {
+    return (
+      `There is no plane that holds all paths: ${describeLayout(first)} and ${describeLayout(other)} ` +
+      `differ in their weights${firstDifference(first, other)}.`
+    );
+  }
+  const [own] = first.sets;
+  for (const { name, sets, point } of runs) {
+    const [train] = sets;
+    if (train === own) continue;
+    const a = (await own.evaluator.evaluate(point.theta, signal)).loss;
+    const b = (await train.evaluator.evaluate(point.theta, signal)).loss;
+    if (Object.is(a, b) || Math.abs(a - b) <= SAME_LOSS * Math.max(Math.abs(a), Math.abs(b))) continue;
+    return (
+      `There is no surface under all paths: at the final weights of "${name}" the network of "${first.name}" ` +
+      `has another loss (${a.toPrecision(4)}) than its own (${b.toPrecision(4)}), so that they differ in layers or ` +
+      `in the compiled loss.`
+    );
+  }
+  return null;
+}
+
+function describeLayout({ name, run: { layout } }: OpenedRun): string {
+  const { parameterCount, parameters, digest } = layout;
+  const count = parameterCount.toLocaleString("en");
+  return `"${name}" (${count} numbers in ${parameters.length} weights, layout ${digest.slice(0, 8)})`;
+}
+
+function firstDifference(a: OpenedRun, b: OpenedRun): string {
+  try {
+    assertSameLayout(a.run.layout, b.run.layout, "");
+    return "";
+  } catch (error) {
+    if (!(error instanceof LandscapeError)) throw error;
+    const where = error.where.replace(/^: /, "");
+    return `${where === "" ? "" : `, first in ${where}`}: ${error.expected} against ${error.got}`;
+  }
+}
+
+/** Several runs against each other. */
+export interface RunsComparison extends ComparedResults {
+  /** "joint" (where there is one), "planes", "lines", "table", "training" (where anything was logged). */
+  readonly figures: readonly NamedFigure[];
+}
+
+/**
+ * Compares two runs or more: all paths on one plane and one surface, where the runs are of one network; each run
+ * on its own plane, with common levels and units; filter-normalized lines around each solution; and a table of
+ * losses, sharpness, norms, path lengths and distances.
+ *
+ * Results are stored in `directory` with their provenance, and read instead of computed where that is equal; the
+ * runs' own directories get weight statistics and nothing else. Models are rebuilt from the runs' manifests
+ * unless `model` gives them. All losses are on the same data in evaluation mode; lines are taken on every set.
+ *
+ * @throws {@link InvalidDataError} for fewer than two runs, a run given twice, or data that do not fit;
+ * {@link InvalidOptionError} for an option that cannot be used, before anything is computed; {@link EvaluationError} where a
+ * manifest cannot say the model.
+ * @example
+ * const runs = [await openRun("runs/sgd"), await openRun("runs/adam")];
+ * const { figures } = await compareRuns(runs, { data: { xs, ys }, directory: "runs/compare" });
+ * await writeReport("runs/compare", figures, { page: "compare.html" });
+ */
+export async function compareRuns(
+  runs: readonly Run[],
+  options: CompareRunsOptions,
+): Promise<RunsComparison> {
+  const resolved = resolveCompareOptions(runs, options);
+  resolveAnalyzeOptions(sharedOptions(resolved));
+  const names = distinctNames(runs.map(({ manifest }) => cleanText(manifest.name) || "run"));
+  const evaluators = await openRunEvaluators(runs, resolved);
+  try {
+    const opened: OpenedRun[] = [];
+    for (const [index, run] of runs.entries()) {
+      const [name, sets] = [names[index] as string, evaluators.sets[index] as RunSets];
+      opened.push({ run, name, point: await modelPoint(run), sets });
+    }
+    return await compareOpened(opened as [OpenedRun, ...OpenedRun[]], resolved);
+  } finally {
+    evaluators.dispose();
+  }
+}
+
+async function compareOpened(
+  opened: readonly [OpenedRun, ...OpenedRun[]],
+  options: ResolvedCompareOptions,
+): Promise<RunsComparison> {
+  const { linearAlgebra = createLinearAlgebra() } = options;
+  const whyNoJoint = await whyNoJointPlane(opened, options.signal);
+  const joint = whyNoJoint === null ? await jointPlane(opened, linearAlgebra, options) : null;
+  const planes = await comparedPlanes(opened, linearAlgebra, options);
+  const lines = await linesAround(opened, options);
+  const runs = await comparedFacts(opened, planes, lines, options);
+  const warnings = condenseWarnings([
+    ...opened.flatMap(({ run, sets }) => [
+      ...run.warnings,
+      ...sets.flatMap(({ evaluator }) => evaluator.warnings ?? []),
+    ]),
+    ...(joint?.warnings ?? []),
+    ...planes.flatMap(({ directions, surface }) => [...directions.warnings, ...surface.warnings]),
+    ...lines.flatMap((slice) => slice.warnings),
+    ...differentLosses(opened),
+  ]);
+  const results = { runs, pairs: comparedPairs(opened), joint, whyNoJoint, planes, lines, warnings };
+  return { ...results, figures: compareFigures(opened, results, options) };
+}
+
+function jointPlane(
+  opened: readonly [OpenedRun, ...OpenedRun[]],
+  linearAlgebra: LinearAlgebra,
+  options: ResolvedCompareOptions,
+): Promise<RunsAnalysis> {
+  const [{ evaluator }] = opened[0].sets;
+  const runs = opened.map(({ run }) => run);
+  return analyzeRuns(
+    runs,
+    { evaluator, linearAlgebra },
+    {
+      ...sharedOptions(options),
+      ...pick(options, ["onProgress"]),
+      directory: join(options.directory, "joint"),
+    },
+  );
+}
+
+/** Losses of different functions have no order. */
+function differentLosses(opened: readonly [OpenedRun, ...OpenedRun[]]): LandscapeWarning[] {
+  const [first] = opened;
+  const lossOf = ({ run }: OpenedRun): string => JSON.stringify(run.manifest.loss);
+  const other = opened.find((run) => lossOf(run) !== lossOf(first));
+  if (other === undefined) return [];
+  const message = `"${first.name}" was trained on ${lossOf(first)}, "${other.name}" on ${lossOf(other)}: their losses cannot be compared`;
+  return [{ code: "different-losses", message }];
+}

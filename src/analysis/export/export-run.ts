@@ -1,0 +1,170 @@
+import { join } from "node:path";
+import { InvalidOptionError, RunStateError } from "../../base/errors.js";
+import type { LandscapeWarning } from "../../base/warning.js";
+import { figureOption, figureSize } from "../../figure/any-figure.js";
+import type { ThemeName } from "../../figure/draw/palette.js";
+import { renderGif } from "../../figure/files/encode-gif.js";
+import { encodeNpz } from "../../figure/files/encode-npz.js";
+import { encodeCsv, TABLE_KINDS, type TableKind } from "../../figure/files/export-table.js";
+import { renderPng } from "../../figure/files/render-png.js";
+import { renderSvg } from "../../figure/files/render-svg.js";
+import { vtkFiles } from "../../figure/files/vtk-files.js";
+import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
+import type { Run } from "../../store/run/run.js";
+import { collectTables } from "./collect-tables.js";
+import { runFigures } from "./run-figures.js";
+
+/** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
+export type ExportFormat = "svg" | "png" | "gif" | "csv" | "npz" | "vtk";
+
+/** Every format. */
+export const EXPORT_FORMATS: readonly ExportFormat[] = ["svg", "png", "gif", "csv", "npz", "vtk"];
+
+/** Options of {@link exportRun}. */
+export interface ExportOptions {
+  /** Formats to write. Required: at least one. */
+  readonly formats: readonly ExportFormat[];
+  /** Folder for the files. Default `export` in the run directory. */
+  readonly directory?: string;
+  /** Kinds of results; default all. */
+  readonly what?: readonly TableKind[];
+  /** Width of pictures in CSS pixels. Default 1100, of a GIF 800. */
+  readonly width?: number;
+  /** Height of pictures in CSS pixels. Default as much as they need. */
+  readonly height?: number;
+  /** Pixels of PNG and GIF for each CSS pixel. Default 2, of a GIF 1. */
+  readonly scale?: number;
+  /** Colours of pictures for light (default) or dark surroundings. */
+  readonly theme?: ThemeName;
+  /** Loss above which the heights of VTK files are cut off. Default none. */
+  readonly clip?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Checks everything that can be checked before a file is read.
+ *
+ * @throws {@link InvalidOptionError} naming the first option that cannot be used.
+ */
+export function checkExportOptions(options: ExportOptions): void {
+  const { formats, what, width, height, scale, clip, theme } = options;
+  oneOfEach("formats", formats, EXPORT_FORMATS);
+  if (what !== undefined) oneOfEach("what", what, TABLE_KINDS);
+  for (const [name, value] of Object.entries({ width, height, scale, clip })) {
+    if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
+    throw new InvalidOptionError(name, "a positive number", String(value));
+  }
+  const mostScale = formats.includes("gif") ? 4 : 16;
+  if (scale !== undefined && scale > mostScale) {
+    throw new InvalidOptionError("scale", `at most ${mostScale}`, String(scale));
+  }
+  if (theme !== undefined && theme !== "light" && theme !== "dark") {
+    throw new InvalidOptionError("theme", '"light" or "dark"', JSON.stringify(theme));
+  }
+}
+
+function oneOfEach(where: string, given: readonly string[], known: readonly string[]): void {
+  if (given.length === 0) throw new InvalidOptionError(where, `some of ${known.join(", ")}`, "none");
+  const wrong = given.find((name) => !known.includes(name));
+  if (wrong !== undefined) throw new InvalidOptionError(where, `some of ${known.join(", ")}`, `"${wrong}"`);
+}
+
+/** A file that was written. */
+export interface ExportedFile {
+  readonly file: string;
+  readonly format: ExportFormat;
+  readonly bytes: number;
+}
+
+/** What {@link exportRun} wrote, and what the user should know of it. */
+export interface ExportResult {
+  readonly files: readonly ExportedFile[];
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/** A file on its way: its name and a function that makes its content. */
+interface Planned {
+  readonly name: string;
+  readonly format: ExportFormat;
+  readonly content: () => string | Uint8Array;
+}
+
+/**
+ * Writes every result that is stored in a run directory (each surface, line and path, weight statistics, and
+ * the facts of the snapshots) in other formats. Nothing is computed anew, and the run is not changed.
+ *
+ * Pictures: the plane of principal components with its path, every other plane, every line; GIF where there is
+ * a path. CSV and npz: everything. VTK: surfaces and paths on them. Every file is complete or not there.
+ *
+ * @throws {@link InvalidOptionError} for options that cannot be used, before anything is read.
+ * @throws {@link RunStateError} if there is nothing to write in any of the formats.
+ * @throws {@link FormatError} if a stored result is damaged.
+ * @example await exportRun(await openRun("runs/adam"), { formats: ["gif", "csv"] });
+ */
+export async function exportRun(run: Run, options: ExportOptions): Promise<ExportResult> {
+  checkExportOptions(options);
+  const { formats, what = TABLE_KINDS, directory = join(run.directory, "export"), signal } = options;
+  const { tables, warnings: found } = await collectTables(run, what);
+  const warnings = [...found];
+  const planned: Planned[] = [];
+  for (const format of ["csv", "npz"] as const) {
+    if (!formats.includes(format)) continue;
+    for (const table of tables) {
+      const content = () => (format === "csv" ? encodeCsv(table) : encodeNpz(table));
+      planned.push({ name: `${table.name}.${format}`, format, content });
+    }
+  }
+  if (formats.includes("vtk")) planned.push(...(await vtkFiles(run, tables, options.clip)));
+  if (formats.some((format) => format === "svg" || format === "png" || format === "gif")) {
+    const { figures, warnings: undrawn } = await runFigures(run, tables);
+    warnings.push(...undrawn);
+    planned.push(...figures.flatMap(({ name, figure }) => pictures(name, figure, options)));
+  }
+  if (planned.length === 0) throw nothing(run, formats, warnings);
+  warnings.push(
+    ...formats.filter((format) => planned.every((plan) => plan.format !== format)).map(emptyFormat),
+  );
+  const files: ExportedFile[] = [];
+  for (const { name, format, content } of planned) {
+    signal?.throwIfAborted();
+    const made = content();
+    const bytes = typeof made === "string" ? new TextEncoder().encode(made) : made;
+    const file = join(directory, name);
+    await writeFileAtomic(file, bytes);
+    files.push({ file, format, bytes: bytes.length });
+  }
+  return { files, warnings };
+}
+
+function pictures(
+  name: string,
+  figure: Parameters<typeof figureOption>[0],
+  { formats, width, height, scale, theme }: ExportOptions,
+): Planned[] {
+  const size = { ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) };
+  const look = { ...size, ...(theme === undefined ? {} : { theme }) };
+  const svg = () => renderSvg(figureOption(figure, look), figureSize(figure, size));
+  const times = scale === undefined ? {} : { scale };
+  const known: Planned[] = [
+    { name: `${name}.svg`, format: "svg", content: svg },
+    { name: `${name}.png`, format: "png", content: () => renderPng(svg(), times) },
+  ];
+  if (figure.kind === "trajectory") {
+    known.push({
+      name: `${name}.gif`,
+      format: "gif",
+      content: () => renderGif(figure, { ...look, ...times }),
+    });
+  }
+  return known.filter(({ format }) => formats.includes(format));
+}
+
+function emptyFormat(format: ExportFormat): LandscapeWarning {
+  return { code: "nothing-to-export", message: `Nothing stored in the run can be written as ${format}.` };
+}
+
+function nothing(run: Run, formats: readonly string[], warnings: readonly LandscapeWarning[]): RunStateError {
+  const got = warnings.length === 0 ? "none" : warnings.map(({ message }) => message).join(" ");
+  const hint = `compute a surface with: tfjs-landscape surface ${run.directory} --data MODULE`;
+  return new RunStateError(run.directory, `results to write as ${formats.join(", ")}`, got, { hint });
+}

@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { InvalidOptionError } from "../base/errors.js";
+import { assertSameLayout } from "../model/match-layout.js";
+import { openRun } from "../store/run/open-run.js";
+import type { Run } from "../store/run/run.js";
+
+/**
+ * Returns names in which equal ones are told apart by a number: "SGD", "SGD" become "SGD (1)", "SGD (2)".
+ *
+ * A number that would give a name that is there already is passed over.
+ */
+export function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set(names);
+  const counts = new Map<string, number>();
+  return names.map((name) => {
+    if (names.indexOf(name) === names.lastIndexOf(name)) return name;
+    let count = counts.get(name) ?? 0;
+    let numbered: string;
+    do {
+      count++;
+      numbered = `${name} (${count})`;
+    } while (taken.has(numbered));
+    taken.add(numbered);
+    counts.set(name, count);
+    return numbered;
+  });
+}
+
+/** One model of a slice: a snapshot of a run. */
+export interface ModelPoint {
+  readonly run: Run;
+  /** Position of the snapshot in the run. */
+  readonly index: number;
+  /** θ (parameterCount). */
+  readonly theta: Float32Array;
+  /** The run's name, with the step where it is not the last snapshot. */
+  readonly name: string;
+  /** sha-256 (hex) of θ's bytes. */
+  readonly digest: string;
+}
+
+/**
+ * Opens a model by reference: "RUN" is the last snapshot of a run directory, "RUN@STEP" the one of that
+ * step.
+ *
+ * @throws {@link InvalidOptionError} if the run has no such step; as `openRun` if there is no such run.
+ */
+export async function openModelPoint(reference: string): Promise<ModelPoint> {
+  const match = /^(.+)@(\d+)$/.exec(reference);
+  const isStep = match !== null && !existsSync(reference);
+  const run = await openRun(isStep ? (match[1] as string) : reference);
+  return modelPoint(run, isStep ? Number(match[2]) : undefined);
+}
+
+/**
+ * Takes a snapshot of an open run as a model.
+ *
+ * @param step - ordinal of the snapshot; default the last one.
+ * @throws {@link InvalidOptionError} if the run has no such step.
+ */
+export async function modelPoint(run: Run, step?: number): Promise<ModelPoint> {
+  const last = run.snapshots.length - 1;
+  const index = step === undefined ? last : run.snapshots.findIndex((snapshot) => snapshot.step === step);
+  if (index < 0) {
+    const expected = `a step from ${run.snapshots[0]?.step ?? 0} to ${run.snapshots[last]?.step ?? 0}`;
+    throw new InvalidOptionError(run.directory, expected, step === undefined ? "no snapshots" : String(step));
+  }
+  const theta = await run.readTheta(index);
+  const bytes = new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength);
+  return {
+    run,
+    index,
+    theta,
+    name: index === last ? run.manifest.name : `${run.manifest.name} at step ${run.snapshots[index]?.step}`,
+    digest: createHash("sha256").update(bytes).digest("hex"),
+  };
+}
+
+/**
+ * Checks that models are of one layout and makes their names differ.
+ *
+ * @throws `LayoutError` naming the first weight that differs.
+ */
+export function namesOfModels(points: readonly ModelPoint[]): string[] {
+  for (const { run } of points.slice(1)) {
+    assertSameLayout((points[0] as ModelPoint).run.layout, run.layout, run.directory);
+  }
+  return distinctNames(points.map(({ name }) => name));
+}

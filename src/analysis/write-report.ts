@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import pick from "lodash/pick.js";
+import { InvalidDataError } from "../base/errors.js";
+import { type AnyFigure, figureOption, figureSize } from "../figure/any-figure.js";
+import { renderHtml } from "../figure/files/render-html.js";
+import { renderPng } from "../figure/files/render-png.js";
+import { renderSvg } from "../figure/files/render-svg.js";
+import { surfaceOption, surfaceSize } from "../figure/space/surface-option.js";
+import { tableCsv } from "../figure/table-figure.js";
+import { writeFileAtomic } from "../store/arrow/atomic-file.js";
+
+/** Options of {@link writeReport}. */
+export interface WriteReportOptions {
+  /** Which files to write; default all. "csv" is for tables only. */
+  readonly formats?: readonly ReportFormat[];
+  /** Width of the pictures in CSS pixels; default 1100. */
+  readonly width?: number;
+  /** Height of the pictures in CSS pixels; default as much as the figure needs. */
+  readonly height?: number;
+  /** Pixels of the PNG per CSS pixel; default 2. */
+  readonly scale?: number;
+  /** Title of the page; default the first figure's title. */
+  readonly title?: string;
+  /** A paragraph under the heading of the page; default none. */
+  readonly introduction?: string;
+  /** File name of the page; default "report.html". */
+  readonly page?: string;
+}
+
+/** Kinds of files a report consists of. */
+export type ReportFormat = "svg" | "png" | "html" | "csv";
+
+/** One figure and the name of its picture files, without extension. */
+export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
+  readonly name: string;
+  readonly figure: Figure;
+}
+
+/**
+ * Writes `NAME.svg` and `NAME.png` for each figure, `NAME-3d.svg` and `NAME-3d.png` for the surface of each
+ * trajectory in space, `NAME.csv` for each table, and one page with all of them into `directory`, each complete or
+ * not at all.
+ *
+ * @returns the paths of the files, in the order written.
+ */
+export async function writeReport(
+  directory: string,
+  figures: readonly NamedFigure[],
+  options: WriteReportOptions = {},
+): Promise<string[]> {
+  const [first] = figures;
+  if (first === undefined) throw new InvalidDataError("figures", "at least one figure", "none");
+  const { formats = ["svg", "png", "html", "csv"], scale = 2 } = options;
+  const asked = pick(options, ["width", "height"]);
+  const written: string[] = [];
+  const write = async (name: string, content: string | Uint8Array): Promise<void> => {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    written.push(join(directory, name));
+    await writeFileAtomic(join(directory, name), bytes);
+  };
+  for (const { name, figure } of figures) {
+    if (formats.includes("csv") && figure.kind === "table") await write(`${name}.csv`, tableCsv(figure));
+    if (!formats.includes("svg") && !formats.includes("png")) continue;
+    const pictures = [{ name, svg: renderSvg(figureOption(figure, asked), figureSize(figure, asked)) }];
+    if (figure.kind === "trajectory") {
+      pictures.push({
+        name: `${name}-3d`,
+        svg: renderSvg(surfaceOption(figure, asked), surfaceSize(figure, asked)),
+      });
+    }
+    for (const { name: file, svg } of pictures) {
+      if (formats.includes("svg")) await write(`${file}.svg`, svg);
+      if (formats.includes("png")) await write(`${file}.png`, renderPng(svg, { scale }));
+    }
+  }
+  if (formats.includes("html")) {
+    const title = options.title ?? first.figure.title;
+    const page = renderHtml({
+      title,
+      figures: figures.map(({ figure }) => figure),
+      ...pick(options, ["introduction"]),
+    });
+    await write(options.page ?? "report.html", page);
+  }
+  return written;
+}

@@ -1,0 +1,97 @@
+import type { Rect } from "./figure-frame.js";
+import type { Theme } from "./palette.js";
+
+/** A drawing primitive that ECharts' custom series and graphic components both take. */
+export interface Shape {
+  readonly type: "circle" | "rect" | "polygon" | "polyline" | "line" | "path" | "text";
+  readonly shape?: Readonly<Record<string, unknown>>;
+  readonly style: Readonly<Record<string, unknown>>;
+  readonly x?: number;
+  readonly y?: number;
+  readonly rotation?: number;
+  readonly silent: true;
+  readonly z2?: number;
+}
+
+const END_RADIUS = 12;
+
+/**
+ * A white disc with a coloured rim: where a path starts.
+ *
+ * @param covered - Number of marks that will lie on the same spot on top of this one: it is wider by as many
+ *   rims, so that runs from one initialization show as rings around each other.
+ * @param size - 1, or less where there are many.
+ */
+export function startMark(x: number, y: number, color: string, theme: Theme, covered = 0, size = 1): Shape[] {
+  const radius = size * (5.2 + 3.2 * covered);
+  return [disc(x, y, radius + 2.3 * size, theme.halo), ring(x, y, radius, "#ffffff", color, 2.4 * size)];
+}
+
+/** A star with a white rim: where a path ends; `size` is 1, or less where there are many. */
+export function endMark(x: number, y: number, color: string, theme: Theme, size = 1): Shape[] {
+  return [
+    {
+      type: "polygon",
+      shape: { points: starPoints(x, y, size * END_RADIUS, size * 5.2) },
+      style: { fill: color, stroke: theme.halo, lineWidth: 1.6, lineJoin: "round" },
+      silent: true,
+    },
+  ];
+}
+
+/** A snapshot. */
+export function pointMark(x: number, y: number, radius: number, color: string, theme: Theme): Shape[] {
+  return [disc(x, y, radius + 1.1, theme.halo), disc(x, y, radius, color)];
+}
+
+/**
+ * A snapshot at which the learning rate had dropped: a red dot, with a rim in the run's colour if there are
+ * several runs. Smaller than the end's star, which it often lies on: after a drop the steps are short.
+ */
+export function dropMark(x: number, y: number, rim: string | null, theme: Theme): Shape[] {
+  if (rim === null) return [disc(x, y, 5.4, theme.halo), disc(x, y, 4.2, theme.drop)];
+  return [disc(x, y, 6.4, theme.halo), ring(x, y, 4.4, theme.drop, rim, 1.9)];
+}
+
+/** A filled circle. */
+export function disc(x: number, y: number, r: number, fill: string): Shape {
+  return { type: "circle", shape: { cx: x, cy: y, r }, style: { fill }, silent: true };
+}
+
+function ring(x: number, y: number, r: number, fill: string, stroke: string, lineWidth: number): Shape {
+  return { type: "circle", shape: { cx: x, cy: y, r }, style: { fill, stroke, lineWidth }, silent: true };
+}
+
+function starPoints(x: number, y: number, outer: number, inner: number): [number, number][] {
+  return Array.from({ length: 10 }, (_, index) => {
+    const radius = index % 2 === 0 ? outer : inner;
+    const angle = -Math.PI / 2 + (index * Math.PI) / 5;
+    return [x + radius * Math.cos(angle), y + radius * Math.sin(angle)];
+  });
+}
+
+/** Distance of hatching lines, measured along an axis, in px. */
+const SPACING = 7;
+
+/**
+ * Returns diagonal lines over a rectangle as SVG path data.
+ *
+ * All lines lie on one lattice x + y = k · spacing, so that neighbouring rectangles join without a seam.
+ */
+export function hatchPath({ x, y, width, height }: Rect): string {
+  const parts: string[] = [];
+  const first = Math.ceil((x + y) / SPACING);
+  const last = Math.floor((x + width + y + height) / SPACING);
+  for (let k = first; k <= last; k++) {
+    const sum = k * SPACING;
+    const x0 = Math.max(x, sum - (y + height));
+    const x1 = Math.min(x + width, sum - y);
+    if (x1 > x0) parts.push(`M${round(x0)} ${round(sum - x0)}L${round(x1)} ${round(sum - x1)}`);
+  }
+  return parts.join("");
+}
+
+/** Px to a hundredth: finer is not seen and only makes files larger. */
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

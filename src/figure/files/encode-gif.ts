@@ -1,0 +1,172 @@
+import { createRequire } from "node:module";
+import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import type { TrajectoryFigure } from "../figure.js";
+import { type PathAnimationOptions, pathAnimation } from "./path-animation.js";
+import { type Raster, rasterize } from "./render-png.js";
+import { renderSvg } from "./render-svg.js";
+
+type Color = readonly number[];
+
+/** A GIF being written. */
+interface GifStream {
+  writeFrame(
+    index: Uint8Array,
+    width: number,
+    height: number,
+    options: {
+      readonly palette?: readonly Color[];
+      /** Milliseconds. */
+      readonly delay?: number;
+      readonly transparent?: boolean;
+      readonly transparentIndex?: number;
+      /** 0 repeats for ever. */
+      readonly repeat?: number;
+      /** 1 leaves the frame standing. */
+      readonly dispose?: number;
+    },
+  ): void;
+  finish(): void;
+  bytes(): Uint8Array;
+}
+
+/** The part of gifenc that is used here; the package brings no types. */
+interface GifEncoder {
+  GIFEncoder(): GifStream;
+  quantize(rgba: Uint8Array, maxColors: number): Color[];
+  applyPalette(rgba: Uint8Array, palette: readonly Color[]): Uint8Array;
+}
+
+const require = createRequire(import.meta.url);
+
+/** gifenc is CommonJS that calls itself a module: what a default import of it is depends on the loader. */
+export const gifenc = require("gifenc") as GifEncoder;
+
+/** A moving picture: frames of one size, opaque. */
+export interface GifFrames {
+  readonly width: number;
+  readonly height: number;
+  /** Each (height, width, 4), red, green, blue, 255. May be generated one by one. */
+  readonly frames: Iterable<Uint8Array>;
+  /** Number of frames. */
+  readonly count: number;
+  /** A picture that holds every colour of the frames: the palette is made from it. */
+  readonly colors: Uint8Array;
+  /** Milliseconds that a frame stands, and the last one. */
+  readonly delay: number;
+  readonly lastDelay: number;
+}
+
+/** Colours that a frame can have; one more index says "as before". */
+const COLORS = 255;
+
+/**
+ * Encodes frames as a GIF that repeats for ever.
+ *
+ * All frames share one palette of at most 255 colours, so that what stands still does not flicker; of each
+ * frame only what has changed since the one before is written.
+ *
+ * @throws {@link InvalidDataError} if a frame has another size, or there are more or fewer than `count`.
+ */
+export function encodeGif({ width, height, frames, count, colors, delay, lastDelay }: GifFrames): Uint8Array {
+  const palette = gifenc.quantize(colors, COLORS);
+  const unchanged = palette.length;
+  const gif = gifenc.GIFEncoder();
+  let before: Uint8Array | null = null;
+  let written = 0;
+  for (const frame of frames) {
+    if (frame.length !== 4 * width * height) {
+      throw new InvalidDataError(
+        `frame ${written}`,
+        `${width} × ${height} pixels`,
+        `${frame.length / 4} pixels`,
+      );
+    }
+    const index = gifenc.applyPalette(frame, palette);
+    if (before !== null) markUnchangedInto(index, frame, before, unchanged);
+    gif.writeFrame(index, width, height, {
+      ...(before === null ? { palette: [...palette, [0, 0, 0]], repeat: 0 } : {}),
+      ...(before === null ? {} : { transparent: true, transparentIndex: unchanged }),
+      delay: written === count - 1 ? lastDelay : delay,
+      dispose: 1,
+    });
+    before = frame;
+    written++;
+  }
+  if (written !== count) throw new InvalidDataError("frames", `${count} frames`, String(written));
+  gif.finish();
+  return gif.bytes();
+}
+
+function markUnchangedInto(
+  index: Uint8Array,
+  frame: Uint8Array,
+  before: Uint8Array,
+  unchanged: number,
+): void {
+  const now = new Uint32Array(frame.buffer, frame.byteOffset, index.length);
+  const then = new Uint32Array(before.buffer, before.byteOffset, index.length);
+  for (let i = 0; i < index.length; i++) if (now[i] === then[i]) index[i] = unchanged;
+}
+
+/** Options of {@link renderGif}. */
+export interface RenderGifOptions extends PathAnimationOptions {
+  /** Pixels for each px; default 1, at most 4. */
+  readonly scale?: number;
+  /** Milliseconds that the path takes to grow; default 6000. A frame stands for 40 ms at least. */
+  readonly duration?: number;
+}
+
+/** Milliseconds that the finished path stands. */
+const LAST_DELAY = 2500;
+const LEAST_DELAY = 40;
+const MOST_DELAY = 500;
+
+/**
+ * Draws a figure's paths growing over its contours, snapshot by snapshot, as an animated GIF.
+ *
+ * The picture under the path is drawn once; only paths, curves and the label are drawn for each frame. GIF
+ * has 256 colours: soft edges are rounded to the nearest of them.
+ *
+ * @throws {@link InvalidOptionError} if `scale` is not in (0, 4] or `duration` not positive.
+ */
+export function renderGif(figure: TrajectoryFigure, options: RenderGifOptions = {}): Uint8Array {
+  const { scale = 1, duration = 6000, ...rest } = options;
+  if (!(scale > 0 && scale <= 4)) throw new InvalidOptionError("scale", "a number in (0, 4]", String(scale));
+  if (!(duration > 0 && Number.isFinite(duration))) {
+    throw new InvalidOptionError("duration", "a positive number of ms", String(duration));
+  }
+  const animation = pathAnimation(figure, rest);
+  const { times } = animation;
+  const draw = (option: typeof animation.background): Raster =>
+    rasterize(renderSvg(option, animation), scale);
+  const background = draw(animation.background);
+  const frameAt = (time: number): Uint8Array => over(background.pixels, draw(animation.overlay(time)).pixels);
+  const last = frameAt(times[times.length - 1] as number);
+  function* frames(): Generator<Uint8Array> {
+    for (const time of times.slice(0, -1)) yield frameAt(time);
+    yield last;
+  }
+  // GIF counts in hundredths of a second.
+  const delay = 10 * Math.round(Math.min(MOST_DELAY, Math.max(LEAST_DELAY, duration / times.length)) / 10);
+  return encodeGif({
+    width: background.width,
+    height: background.height,
+    frames: frames(),
+    count: times.length,
+    colors: last,
+    delay,
+    lastDelay: LAST_DELAY,
+  });
+}
+
+/** Lays a picture with premultiplied alpha over an opaque one. */
+function over(below: Uint8Array, above: Uint8Array): Uint8Array {
+  const out = new Uint8Array(below.length);
+  for (let i = 0; i < below.length; i += 4) {
+    const share = 255 - (above[i + 3] as number);
+    for (let c = i; c < i + 3; c++)
+      out[c] = (above[c] as number) + Math.round(((below[c] as number) * share) / 255);
+    out[i + 3] = 255;
+  }
+  return out;
+}

@@ -1,0 +1,148 @@
+import type { JsonValue, Provenance } from "../../base/provenance.js";
+import type { ArtifactValues } from "../../store/results/artifact.js";
+
+/** What a stored result is. "other" is what later versions or other tools keep beside the known ones. */
+export type TableKind = "surface" | "line" | "trajectory" | "weights" | "snapshots" | "other";
+
+/** Every kind of table, in the order of export. */
+export const TABLE_KINDS: readonly TableKind[] = [
+  "surface",
+  "line",
+  "trajectory",
+  "weights",
+  "snapshots",
+  "other",
+];
+
+/** A named column with its unit. */
+export interface TableColumn {
+  /** Name as in the stored file. */
+  readonly name: string;
+  /** Unit or meaning in a few words; null where the name says all. */
+  readonly unit: string | null;
+  /** One value, or `width` values, a row. */
+  readonly values: ArtifactValues;
+  /** Length of each row's list; absent for one value a row. */
+  readonly width?: number;
+}
+
+/** A stored result on its way to another format: columns of equal length. */
+export interface ExportTable {
+  readonly kind: TableKind;
+  /** Name of its files, without extension; safe as a file name. */
+  readonly name: string;
+  /** The file it comes from, relative to the run directory. */
+  readonly source: string;
+  readonly columns: readonly TableColumn[];
+  /** Rows are the points of a grid with H rows over beta and W columns over alpha; null if they are not. */
+  readonly grid: { readonly height: number; readonly width: number } | null;
+  readonly details: JsonValue;
+  /** Null for the snapshots, which nothing was computed from. */
+  readonly provenance: Provenance | null;
+}
+
+/** Number of rows of a table. */
+export function rowCount({ columns }: Pick<ExportTable, "columns">): number {
+  const [first] = columns;
+  return first === undefined ? 0 : first.values.length / (first.width ?? 1);
+}
+
+/** Units of known columns. Losses are means over the samples of the evaluation set. */
+const UNITS: Readonly<Record<string, string>> = {
+  step: "ordinal of the snapshot",
+  epoch: "completed epochs",
+  iteration: "optimizer updates",
+  time: "ms since 1970-01-01 UTC",
+  alpha: "coefficient of direction 1",
+  beta: "coefficient of direction 2",
+  gamma: "coefficient of direction 3",
+  loss: "mean per sample",
+  trueLoss: "mean per sample",
+  planeLoss: "mean per sample",
+  evaluated: "1 computed; 0 not known yet",
+  inPlaneShare: "share of squared distance to the centre",
+  distance: "L2 norm in weight space",
+  norm: "L2 norm in weight space",
+  stepLength: "L2 norm in weight space",
+  pathLength: "L2 norm in weight space",
+  degrees: "degrees from the steepest descent in the plane",
+  inPlaneStep: "L2 norm in weight space",
+  gradientNorm: "loss per unit of weight space",
+};
+
+/** Returns the unit of a column, or null where its name says all that is known. */
+export function unitOf(name: string): string | null {
+  if (Object.hasOwn(UNITS, name)) return UNITS[name] as string;
+  return /^(norm|filters:(mean|least|largest)):/.test(name) ? "L2 norm in weight space" : null;
+}
+
+/** What spreadsheets take for the beginning of a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/**
+ * Encodes a table as CSV (RFC 4180: commas, CRLF, quotes doubled), one header line of "name [unit]".
+ *
+ * Numbers are written with every digit that it takes to read the same number back; non-finite ones as NaN,
+ * Infinity and -Infinity. A text that a spreadsheet would run as a formula gets an apostrophe in front.
+ * Columns of lists become one column for each place, "name[0]" and so on.
+ */
+export function encodeCsv(table: Pick<ExportTable, "columns">): string {
+  const columns = table.columns.flatMap(split);
+  const lines = [columns.map(({ header }) => textField(header)).join(",")];
+  const rows = rowCount(table);
+  for (let row = 0; row < rows; row++) lines.push(columns.map(({ cell }) => cell(row)).join(","));
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+interface Cells {
+  readonly header: string;
+  readonly cell: (row: number) => string;
+}
+
+function split({ name, unit, values, width }: TableColumn): Cells[] {
+  const header = (label: string): string => (unit === null ? label : `${label} [${unit}]`);
+  const read = (index: number): string => field(values[index] as number | string);
+  if (width === undefined) return [{ header: header(name), cell: read }];
+  return Array.from({ length: width }, (_, place) => ({
+    header: header(`${name}[${place}]`),
+    cell: (row: number) => read(row * width + place),
+  }));
+}
+
+function field(value: number | string): string {
+  if (typeof value === "string") return textField(value);
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+function textField(text: string): string {
+  const harmless = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}
+
+/** Letters, digits, "_" and "-" of any text, and dots that are neither first nor doubled. */
+function plain(text: string): string {
+  return text
+    .replace(/[^\w.-]+/g, "-")
+    .replace(/\.{2,}/g, ".")
+    .replace(/^[.-]+/, "")
+    .slice(0, 80);
+}
+
+/** Names that Windows keeps for devices. */
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/**
+ * Returns a function that makes file names out of any texts: no separators, no leading dot, nothing that
+ * leaves the folder, and none twice, whatever the case of letters.
+ */
+export function createFileNamer(): (text: string) => string {
+  const taken = new Set<string>();
+  return (text) => {
+    const known = plain(text);
+    const base = known === "" || RESERVED.test(known) ? `_${known}` : known;
+    let name = base;
+    for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${base}-${i}`;
+    taken.add(name.toLowerCase());
+    return name;
+  };
+}

@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { cleanText } from "../../base/clean-text.js";
+import { InvalidDataError } from "../../base/errors.js";
+import { packageFile } from "../../base/package-files.js";
+import type { AnyFigure } from "../any-figure.js";
+import { FONT_STACK } from "../draw/placed-text.js";
+import { escapeHtml, hasDepth, scriptJson, sectionHtml, TABLE_STYLE } from "./figure-html.js";
+import { fontFaceCss } from "./font-files.js";
+import { packNumbers } from "./pack-numbers.js";
+
+/**
+ * Returns the content security policy of a page: only this script and this style sheet, the font inside it, and
+ * what `directives` add. Nothing else is run, loaded or sent.
+ */
+export function contentPolicy(script: string, style: string, directives: readonly string[]): string {
+  const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  return [
+    "default-src 'none'",
+    `script-src ${hash(script)}`,
+    `style-src ${hash(style)}`,
+    "font-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    ...directives,
+  ].join("; ");
+}
+
+const DARK =
+  "color-scheme:dark;--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9";
+
+/** The page's own style sheet: light and dark by the reader's setting, one column that fits any width. */
+export const PAGE_STYLE = `
+:root{color-scheme:light dark;--background:#fff;--text:#1a1a1a;--muted:#4d4d4d;--line:#c8c8c8;--panel:#f5f5f5;--focus:#0072b2}
+@media (prefers-color-scheme:dark){:root:not([data-theme=light]){${DARK}}}
+:root[data-theme=dark]{${DARK}}
+:root[data-theme=light]{color-scheme:light}
+*{box-sizing:border-box}
+body{margin:0;background:var(--background);color:var(--text);font:16px/1.55 ${FONT_STACK}}
+main{max-width:1160px;margin:0 auto;padding:24px 16px 64px}
+h1{font-size:26px;line-height:1.25;margin:8px 0 24px}
+header h1{margin-bottom:8px}
+header{margin:0 0 16px;display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;justify-content:space-between}
+button{font:inherit;font-size:14px;line-height:1.3;min-height:32px;padding:4px 12px;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--text);cursor:pointer}
+button[aria-pressed=true]{border-color:var(--focus);box-shadow:inset 0 -3px 0 var(--focus)}
+button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
+.player{display:flex;align-items:center;gap:12px;margin:8px 0}
+.player input{flex:1;min-width:80px;height:32px;accent-color:var(--focus)}
+.player .play{min-width:44px}
+.player output{min-width:8.5em;font-size:14px;font-variant-numeric:tabular-nums}
+h2{font-size:20px;line-height:1.3;margin:0 0 8px}
+h1,h2,p,li,td,th,dd,dt{overflow-wrap:anywhere}
+section{margin:0 0 48px;padding-top:24px;border-top:1px solid var(--line)}
+section:first-of-type{border-top:0;padding-top:0}
+figure{margin:0}
+figcaption p{margin:8px 0}
+.chart{position:relative;width:100%;touch-action:pan-y;outline-offset:4px}
+.chart:focus-visible{outline:2px solid var(--focus)}
+.canvas{width:100%}
+.caption{color:var(--muted);font-size:14px}
+.provenance,.hint,.notes{color:var(--muted);font-size:13px}
+.toolbar{display:flex;flex-wrap:wrap;gap:8px;margin:0 0 8px}
+.choice{display:flex}
+.choice button{border-radius:0;margin-left:-1px}
+.choice button:first-child{border-radius:6px 0 0 6px}
+.choice button:last-child{border-radius:0 6px 6px 0}
+.space{position:relative}
+.layer{position:absolute;left:0;top:0}
+.front{pointer-events:none}
+.overlay{position:absolute;left:0;top:0;width:100%;height:100%;pointer-events:none;color:var(--text);overflow:visible}
+.cursor{stroke:var(--text);stroke-width:1.2;opacity:.7}
+.ring{fill:none;stroke-width:2.6}
+.ring-rim{fill:none;stroke:var(--background);stroke-width:6}
+.curves{margin:0 0 16px}
+.curves .ring,.curves .ring-rim{r:6px}
+.tooltip{position:absolute;z-index:2;pointer-events:none;max-width:min(320px,90%);padding:8px 10px;border:1px solid var(--line);border-radius:6px;background:var(--background);color:var(--text);font-size:13px;line-height:1.4;box-shadow:0 2px 10px rgba(0,0,0,.25)}
+.tooltip strong{display:block;margin-bottom:2px;overflow-wrap:anywhere}
+.tooltip dl{display:grid;grid-template-columns:auto auto;gap:0 12px;margin:0}
+.tooltip dt{color:var(--muted)}
+.tooltip dd{margin:0;text-align:right}
+.marker{position:absolute;z-index:1;pointer-events:none;width:20px;height:20px;margin:-10px 0 0 -10px;border:2px solid #000;border-radius:50%;box-shadow:0 0 0 2px #fff}
+.turnable{cursor:grab}
+[hidden]{display:none!important}
+details{margin:8px 0}
+summary{cursor:pointer;font-size:14px}
+.scroll{overflow-x:auto;max-height:420px}
+table{border-collapse:collapse;font-size:13px}
+th,td{padding:3px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}
+.settings th,.settings td{white-space:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.settings th[scope=row]{min-width:9em;font-weight:400;color:var(--muted)}
+.out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+@media print{.tooltip,.marker,.hint,.toolbar,.player,#theme,details{display:none}}
+`;
+
+/** Pictures are made on the page, and there is no connection anywhere. */
+const DIRECTIVES = ["img-src data: blob:"];
+
+/** What a page shows. */
+export interface ReportData {
+  /** Heading of the page. */
+  readonly title: string;
+  /** Figures in order, each with its own caption and fidelity. */
+  readonly figures: readonly AnyFigure[];
+  /** A paragraph under the heading; default none. */
+  readonly introduction?: string;
+}
+
+/** Where the build puts the bundled code of the page, without and with three dimensions. */
+const SCRIPTS = { flat: "dist/src/figure/page/page.js", deep: "dist/src/figure/page/page-3d.js" } as const;
+
+/**
+ * Returns one HTML document that shows the figures, complete in itself: font, code and data are inside, and
+ * it opens offline.
+ *
+ * Every text is escaped, data stand in a JSON block that they cannot leave, and a content security policy
+ * lets nothing run but the page's own code and nothing load at all.
+ *
+ * @throws {@link InvalidDataError} if there is no figure.
+ * @throws `MissingDependencyError` if the page's code has not been built.
+ */
+export function renderHtml(report: ReportData): string {
+  if (report.figures.length === 0) throw new InvalidDataError("figures", "at least one figure", "none");
+  const title = cleanText(report.title);
+  const script = readFileSync(
+    packageFile(SCRIPTS[report.figures.some(hasDepth) ? "deep" : "flat"], "run npm run build"),
+    "utf8",
+  );
+  const data = scriptJson({ figures: report.figures }, packNumbers);
+  const body = report.figures.map((figure, index) => sectionHtml(figure, index, title)).join("\n");
+  const introduction =
+    report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
+  const style = `${fontFaceCss(`${title}${report.introduction ?? ""}${data}`)}${PAGE_STYLE}${TABLE_STYLE}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script, style, DIRECTIVES)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="tfjs-landscape">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<header><h1>${escapeHtml(title)}</h1><button type="button" id="theme" hidden></button></header>
+${introduction}${body}
+</main>
+<script type="application/json" id="report-data">${data}</script>
+<script>${script}</script>
+</body>
+</html>
+`;
+}

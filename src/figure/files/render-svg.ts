@@ -1,0 +1,59 @@
+import type { EChartsOption } from "echarts";
+import { InvalidOptionError } from "../../base/errors.js";
+import { init, setPlatformAPI } from "../draw/echarts.js";
+import { measureText } from "../draw/placed-text.js";
+import { fontFaceCss } from "./font-files.js";
+
+/** Size of a picture in px. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Draws an ECharts option as an SVG document that carries its own font.
+ *
+ * The same option gives the same text. ECharts measures text with the embedded font's advances from here
+ * on, in this process, wherever the font's family is asked for.
+ *
+ * @throws {@link InvalidOptionError} if the size is not positive and finite.
+ */
+export function renderSvg(option: EChartsOption, { width, height }: PictureSize): string {
+  checkSize("width", width);
+  checkSize("height", height);
+  setPlatformAPI({ measureText });
+  const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
+  try {
+    chart.setOption(option);
+    return embedFont(stripRuntime(chart.renderToSVGString()));
+  } finally {
+    chart.dispose();
+  }
+}
+
+function checkSize(where: string, value: number): void {
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new InvalidOptionError(where, "a positive number of px", String(value));
+  }
+}
+
+/**
+ * Takes out what zrender puts in for a page that would bring the picture to life: data attributes, and
+ * class names numbered over the life of the process. Quotes in texts are entities, so nothing else matches.
+ */
+function stripRuntime(svg: string): string {
+  return svg
+    .replace(/ (?:ecmeta_\w+|class)="[^"]*"/g, "")
+    .replace(/<style ?><!\[CDATA\[[^<]*\]\]>\s*<\/style>\n?/g, "")
+    .replace(/( id="|="url\(#)zr\d+-/g, "$1");
+}
+
+function embedFont(svg: string): string {
+  const text = svg.replace(/<[^>]*>/g, "");
+  const style = `<style>${fontFaceCss(decodeEntities(text))}</style>`;
+  return svg.replace(/^(<svg[^>]*>)/, (open) => `${open}\n${style}`);
+}
+
+function decodeEntities(text: string): string {
+  return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+}

@@ -1,0 +1,119 @@
+import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import { niceTicks } from "../draw/figure-frame.js";
+
+/** How loss becomes height and colour: the kind of axis and the levels of the contours. */
+export interface ContourScale {
+  readonly kind: "linear" | "log";
+  /** Levels of the isolines, increasing; empty where the surface is constant. */
+  readonly levels: readonly number[];
+}
+
+/** Options of {@link createContourScale}. */
+export interface ContourScaleOptions {
+  /** "auto" (default): logarithmic if every value is ≥ 0 and the largest is ≥ `logRatio` times the least positive one. */
+  readonly kind?: "auto" | "linear" | "log";
+  /** For "auto"; default 10, the ratio from which a linear scale would hide the valley. */
+  readonly logRatio?: number;
+  /** Number of levels aimed at; default 12. */
+  readonly count?: number;
+}
+
+/** Mantissas of logarithmic levels, densest first. */
+const MANTISSAS: readonly (readonly number[])[] = [
+  [1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2],
+  [1, 1.5, 2, 3, 4, 5, 7],
+  [1, 1.5, 2, 3, 5, 7],
+  [1, 2, 3, 5],
+  [1, 2, 5],
+  [1, 3],
+  [1],
+];
+
+/**
+ * Returns round contour levels for the finite values of one or more surfaces.
+ *
+ * Linear levels are multiples of 1, 2 or 5 times a power of ten. Logarithmic ones are the densest of a few
+ * sets of mantissas that gives at most `count` levels, or every n-th power of ten. Values of 0 lie below
+ * the lowest logarithmic level. Pass the surfaces of several figures together to get common levels.
+ *
+ * @param surfaces - Arrays of values; non-finite ones are left out.
+ * @throws {@link InvalidOptionError} if `kind` is "log" and a value is negative or none is positive, or
+ *   if `count` is below 2.
+ */
+export function createContourScale(
+  surfaces: readonly ArrayLike<number>[],
+  options: ContourScaleOptions = {},
+): ContourScale {
+  const { kind = "auto", count = 12, logRatio = 10 } = options;
+  if (!(count >= 2 && Number.isFinite(count))) {
+    throw new InvalidOptionError("count", "a number of at least 2", String(count));
+  }
+  const { min, max, leastPositive } = extent(surfaces);
+  const canBeLog = min >= 0 && leastPositive < Number.POSITIVE_INFINITY;
+  if (kind === "log" && !canBeLog) {
+    throw new InvalidOptionError(
+      "kind",
+      "values ≥ 0, some of them positive, for a logarithmic scale",
+      `${min}…${max}`,
+    );
+  }
+  const isLog = kind === "log" || (kind === "auto" && canBeLog && max / leastPositive >= logRatio);
+  return isLog
+    ? { kind: "log", levels: logLevels(leastPositive, max, count) }
+    : { kind: "linear", levels: linearLevels(min, max, count) };
+}
+
+/**
+ * Checks a scale that comes from elsewhere.
+ *
+ * @throws {@link InvalidDataError} if levels are not finite and increasing, or not positive on a log scale.
+ */
+export function checkContourScale(scale: ContourScale): ContourScale {
+  scale.levels.forEach((level, index) => {
+    const previous = scale.levels[index - 1] ?? (scale.kind === "log" ? 0 : Number.NEGATIVE_INFINITY);
+    if (!(Number.isFinite(level) && level > previous)) {
+      throw new InvalidDataError(`scale.levels[${index}]`, `a finite level above ${previous}`, String(level));
+    }
+  });
+  return scale;
+}
+
+function extent(surfaces: readonly ArrayLike<number>[]): { min: number; max: number; leastPositive: number } {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let leastPositive = Number.POSITIVE_INFINITY;
+  for (const values of surfaces) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number;
+      if (!Number.isFinite(value)) continue;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      if (value > 0 && value < leastPositive) leastPositive = value;
+    }
+  }
+  return { min, max, leastPositive };
+}
+
+/** Levels strictly between min and max: one at either end would enclose nothing. */
+function linearLevels(min: number, max: number, count: number): number[] {
+  return niceTicks(min, max, count).filter((level) => level > min && level < max);
+}
+
+function logLevels(min: number, max: number, count: number): number[] {
+  const first = Math.floor(Math.log10(min));
+  const last = Math.ceil(Math.log10(max));
+  const inside = (level: number): boolean => level > min && level < max;
+  for (const mantissas of MANTISSAS) {
+    const levels: number[] = [];
+    for (let power = first; power <= last; power++) {
+      for (const mantissa of mantissas) levels.push(Number(`${mantissa}e${power}`));
+    }
+    const kept = levels.filter(inside);
+    if (kept.length <= count) return kept;
+  }
+  const stride = Math.ceil((last - first + 1) / count);
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+    .filter((power) => power % stride === 0)
+    .map((power) => Number(`1e${power}`))
+    .filter(inside);
+}

@@ -1,0 +1,214 @@
+import { cleanText } from "../../base/clean-text.js";
+import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import { encodeNumber } from "../../base/json.js";
+import type { EmbeddingMethod, EmbeddingValue, RunsEmbedding } from "../../embedding/runs-embedding.js";
+import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
+import {
+  type ColorScale,
+  EMBEDDING_COLORS,
+  type EmbeddingColor,
+  type EmbeddingFigure,
+  type EmbeddingPath,
+  type EmbeddingPoint,
+} from "../embedding-figure.js";
+import type { Progress } from "../figure.js";
+import { finiteRange } from "./chart-parts.js";
+import { createContourScale } from "./contour-scale.js";
+
+/** Names of the methods as they stand in titles. */
+export const METHOD_NAMES: Readonly<Record<EmbeddingMethod, string>> = {
+  phate: "PHATE",
+  pca: "PCA",
+  umap: "UMAP",
+  tsne: "t-SNE",
+};
+
+/** What is drawn, how it was made and how good it is, in sentences. */
+export function embeddingCaption(embedding: RunsEmbedding, color: EmbeddingColor): string {
+  return [
+    whatSentence(embedding),
+    methodSentence(embedding),
+    "Lines join snapshots in order of time, from a ring to a star.",
+    unknownSentence(embedding, color),
+    qualitySentence(embedding),
+    stabilitySentence(embedding),
+  ]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
+}
+
+/** Every parameter in one line; empty if there is none. */
+export function parameterLine({ method, parameters }: RunsEmbedding): string {
+  const shown = Object.entries(parameters)
+    .filter(([name, value]) => name !== "components" && value !== null)
+    .map(([name, value]) => `${name} ${valueText(value)}`);
+  return shown.length === 0 ? "" : [METHOD_NAMES[method], ...shown].join(" · ");
+}
+
+function valueText(value: EmbeddingValue): string {
+  if (typeof value === "number") return formatNumber(value);
+  return Array.isArray(value) ? value.map((part) => formatNumber(part)).join(", ") : String(value);
+}
+
+function whatSentence({ run, runs, components, method, facts }: RunsEmbedding): string {
+  const weights = typeof facts.weights === "number" ? ` of ${formatCount(facts.weights)} weights` : "";
+  const of = runs.length === 1 ? "a run" : `${runs.length} runs`;
+  return `${formatCount(run.length)} snapshots${weights} of ${of} in ${components} dimensions by ${METHOD_NAMES[method]}.`;
+}
+
+function methodSentence({ method, parameters, facts }: RunsEmbedding): string {
+  const at = (name: string): string => valueText(parameters[name] ?? null);
+  const distances = `${at("knnDist")} distances`;
+  switch (method) {
+    case "phate": {
+      const t = `t\u00a0=\u00a0${valueText(facts.t ?? null)}${parameters.t === "auto" ? " (knee of the entropy)" : ""}`;
+      const stress =
+        typeof facts.normalizedStress === "number"
+          ? ` The share of potential distances that the picture cannot show (normalized stress) is ${formatNumber(facts.normalizedStress, 2)}.`
+          : "";
+      return `From ${distances}, with knn\u00a0=\u00a0${at("knn")}, decay\u00a0=\u00a0${at("decay")}, ${t}, γ\u00a0=\u00a0${at("gamma")}.${stress} Directions and units of the axes mean nothing, nearness does.`;
+    }
+    case "pca":
+      return "Axes are in units of the weights; PCA is the one linear method.";
+    case "umap":
+      return `From ${distances}, with ${at("nNeighbors")} neighbours, minDist\u00a0=\u00a0${at("minDist")}, seed ${at("seed")}. Distances between far groups mean little.`;
+    case "tsne":
+      return `From ${distances}, with perplexity ${at("perplexity")}, ${at("iterations")} iterations, seed ${at("seed")}. Sizes of groups and distances between them mean little.`;
+  }
+}
+
+function unknownSentence({ loss, stepSize }: RunsEmbedding, color: EmbeddingColor): string {
+  if (color === "run") return "";
+  const values = color === "loss" ? loss : stepSize;
+  const missing = values.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
+  if (missing === 0) return "";
+  const what = color === "loss" ? "no known finite loss" : "no step before them";
+  return `${missing} of ${values.length} snapshots have ${what} and are grey.`;
+}
+
+function qualitySentence({ quality }: RunsEmbedding): string {
+  const { trustworthiness, pathContinuity, nNeighbors } = quality;
+  const near = nNeighbors === 1 ? "the nearest" : `the ${nNeighbors} nearest`;
+  const trust = `Trustworthiness ${formatNumber(trustworthiness, 3)}: how far ${near} in the picture are near in weight space.`;
+  if (!Number.isFinite(pathContinuity)) return trust;
+  return `${trust} Path continuity ${formatNumber(pathContinuity, 3)}: the share of snapshots next to each other in time that are among ${near} in the picture. 1 is best in both.`;
+}
+
+function stabilitySentence({ stability }: RunsEmbedding): string {
+  if (stability === null || stability.settings.length < 2) return "";
+  const [name = ""] = Object.keys(stability.settings[0] ?? {});
+  const values = stability.settings.map((setting) => String(setting[name]));
+  const { meanDisparity, maxDisparity } = stability;
+  return `With ${name} ${values.slice(0, -1).join(", ")} and ${values.at(-1)} the shape changes by a Procrustes disparity of ${formatNumber(meanDisparity, 2)} on average and ${formatNumber(maxDisparity, 2)} at most (0: the same, 1: nothing in common).`;
+}
+
+/** Options of {@link createEmbeddingFigure}. */
+export interface EmbeddingFigureOptions {
+  /** Title. Default the method and the names of the runs. */
+  readonly title?: string;
+  /** What points are coloured by. Default the loss where one is known, otherwise the run. */
+  readonly color?: EmbeddingColor;
+}
+
+/** Ratio of largest to least loss from which its colours are logarithmic: paths end where losses are low and close. */
+const LOG_RATIO = 2;
+/** Most ticks of the colour bar. */
+const TICKS = 7;
+
+/**
+ * Returns the figure of an embedding: paths as lines, points by loss, run or step size.
+ *
+ * @throws {@link InvalidDataError} if there is no snapshot; {@link InvalidOptionError} for a colour that does not
+ * exist.
+ * @example const figure = createEmbeddingFigure(await embed(runs), { color: "run" });
+ */
+export function createEmbeddingFigure(
+  embedding: RunsEmbedding,
+  options: EmbeddingFigureOptions = {},
+): EmbeddingFigure {
+  if (embedding.run.length === 0) throw new InvalidDataError("embedding", "at least one snapshot", "none");
+  const hasLoss = embedding.loss.some(Number.isFinite);
+  const { color = hasLoss ? "loss" : "run" } = options;
+  if (!EMBEDDING_COLORS.includes(color)) {
+    throw new InvalidOptionError("color", `one of ${EMBEDDING_COLORS.join(", ")}`, String(color));
+  }
+  const paths = pathsOf(embedding);
+  const names = embedding.runs.map(({ name }) => cleanText(name));
+  const method = METHOD_NAMES[embedding.method];
+  const title = cleanText(options.title ?? `${method} of ${listed(names)}`);
+  return {
+    kind: "embedding",
+    version: 1,
+    title,
+    method: embedding.method,
+    dimensions: embedding.components,
+    axes: axesOf(embedding),
+    color,
+    lossName: cleanText(embedding.lossName),
+    scale: scaleOf(embedding, color),
+    progress: progressOf(paths),
+    paths,
+    caption: cleanText(embeddingCaption(embedding, color)),
+    provenance: cleanText(parameterLine(embedding)),
+    notes: [...new Set(embedding.warnings.map(({ message }) => cleanText(message)))],
+    description: `${title}. ${paths.length === 1 ? "One path" : `${paths.length} paths`} of snapshots in ${embedding.components} dimensions by ${method}.`,
+  };
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length <= 3) return names.join(" and ");
+  return `${names.length} runs`;
+}
+
+/** Runs without a snapshot left have no path; the others keep their place in the palette by their order. */
+function pathsOf(embedding: RunsEmbedding): EmbeddingPath[] {
+  const { components, coordinates, run, step, epoch, iteration, loss, stepSize } = embedding;
+  return embedding.runs.map(({ name }, r) => {
+    const points: EmbeddingPoint[] = [];
+    run.forEach((owner, row) => {
+      if (owner !== r) return;
+      points.push({
+        step: step[row] as number,
+        epoch: epoch[row] as number,
+        iteration: iteration[row] as number,
+        at: Array.from(coordinates.subarray(row * components, (row + 1) * components), encodeNumber),
+        loss: encodeNumber(loss[row] as number),
+        stepSize: encodeNumber(stepSize[row] as number),
+      });
+    });
+    return { name: cleanText(name), points };
+  });
+}
+
+function axesOf({ method, components, facts }: RunsEmbedding): string[] {
+  const ratios = facts.explainedVarianceRatio;
+  return Array.from({ length: components }, (_, axis) => {
+    const ratio = Array.isArray(ratios) ? (ratios[axis] as number | undefined) : undefined;
+    if (ratio !== undefined) return `PC ${axis + 1}: ${formatPercent(ratio)} of the variance`;
+    return `${METHOD_NAMES[method]} ${axis + 1}`;
+  });
+}
+
+function scaleOf({ loss, lossName, stepSize }: RunsEmbedding, color: EmbeddingColor): ColorScale | null {
+  if (color === "run") return null;
+  const values = color === "loss" ? loss : stepSize;
+  const range = finiteRange(values);
+  if (range === null) return null;
+  const { kind } = createContourScale([values], color === "loss" ? { logRatio: LOG_RATIO } : {});
+  // On a logarithmic scale a value of 0 has the colour of the least positive one.
+  const [low, max] = range;
+  const positive = finiteRange(values.filter((value) => value > 0));
+  const min = kind === "log" && positive !== null ? positive[0] : low;
+  const { levels } = max > min ? createContourScale([[min, max]], { kind, count: TICKS }) : { levels: [min] };
+  const title = color === "loss" ? cleanText(lossName) : "length of the step";
+  return { title, kind, min, max, ticks: levels };
+}
+
+/** The count that tells every snapshot of every path from the one before: epochs if they do. */
+function progressOf(paths: readonly EmbeddingPath[]): Progress {
+  const increases = (key: Progress): boolean =>
+    paths.every(({ points }) =>
+      points.every((point, index) => index === 0 || point[key] > (points[index - 1] as EmbeddingPoint)[key]),
+    );
+  return increases("epoch") ? "epoch" : increases("iteration") ? "iteration" : "step";
+}

@@ -1,0 +1,139 @@
+import { InvalidDataError } from "../../base/errors.js";
+import type { EmbeddingTopology, RunsEmbedding } from "../../embedding/runs-embedding.js";
+import type { ChartAxis, ChartFigure, ChartPanel, ChartSeries } from "../chart-figure.js";
+import { formatCount, formatNumber } from "../draw/format-number.js";
+import { chartOf, finiteRange, panelOf, seriesOf } from "./chart-parts.js";
+
+/** Bars of the histogram of permutations. */
+const BARS = 24;
+
+/**
+ * Returns persistence diagram, Betti curves and permutation null of an embedding with topology.
+ *
+ * @throws {@link InvalidDataError} if the embedding has none.
+ * @see Horoi et al. 2022, section 4.
+ */
+export function createTopologyFigure(embedding: RunsEmbedding, title = "Topology of the loss"): ChartFigure {
+  const { topology } = embedding;
+  if (topology === null) {
+    throw new InvalidDataError("embedding", "topology (topology: true)", "an embedding without");
+  }
+  const panels = [diagramPanel(topology, embedding.lossName), bettiPanel(topology, embedding.lossName)];
+  const nullChart = nullPanel(topology);
+  return chartOf(title, nullChart === null ? panels : [...panels, nullChart], {
+    columns: 3,
+    caption: captionOf(embedding, topology),
+    provenance: `graph of ${topology.neighbours} nearest neighbours in diffusion potential · ${formatCount(topology.vertexCount)} snapshots · ${formatCount(topology.edgeCount)} edges · triangles fill cycles`,
+    notes: embedding.warnings.map(({ message }) => message),
+  });
+}
+
+function captionOf({ lossName, run }: RunsEmbedding, topology: EmbeddingTopology): string[] {
+  const { pairs, vertexCount } = topology;
+  const count = (dimension: 0 | 1): number => pairs.filter((pair) => pair.dimension === dimension).length;
+  const { observed, pLower, pUpper, permuted } = topology.null;
+  const basins = count(0);
+  const cycles = count(1);
+  const left = run.length - vertexCount;
+  const verdict =
+    pLower <= 0.05
+      ? "smoother than chance"
+      : pUpper <= 0.05
+        ? "rougher than chance"
+        : "not told apart from chance";
+  return [
+    `Sublevel sets of the ${lossName} on the neighbour graph: as the level rises, basins appear at their minima and merge at saddles (dimension 0), cycles appear and are filled (dimension 1).`,
+    `${basins} ${basins === 1 ? "basin" : "basins"} and ${cycles} ${cycles === 1 ? "cycle" : "cycles"}; far above the diagonal is deep.`,
+    left > 0 ? `${left} snapshots without a finite loss are left out.` : "",
+    `Total persistence of basins ${formatNumber(observed, 3)}; with the same losses at random vertices (${permuted.length} times) as little in a share of ${formatNumber(pLower, 2)}, as much in ${formatNumber(pUpper, 2)}: ${verdict}.`,
+  ];
+}
+
+function lossAxis(name: string, values: ArrayLike<number>): ChartAxis {
+  const range = finiteRange(values);
+  const isLog = range !== null && range[0] > 0 && range[1] >= 10 * range[0];
+  return { title: name, scale: isLog ? "log" : "linear" };
+}
+
+function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): ChartPanel {
+  const top = levels[levels.length - 1] as number;
+  const bottom = levels[0] as number;
+  const points = (name: string, color: number, chosen: EmbeddingTopology["pairs"]): ChartSeries[] =>
+    chosen.length === 0
+      ? []
+      : [
+          seriesOf(
+            name,
+            color,
+            chosen.map(({ birth }) => birth),
+            chosen.map(({ death }) => (Number.isFinite(death) ? death : top)),
+            { shape: "points" },
+          ),
+        ];
+  const dies = (dimension: 0 | 1) =>
+    pairs.filter((pair) => pair.dimension === dimension && Number.isFinite(pair.death));
+  const { scale, ...axis } = lossAxis("appears at", [bottom, top]);
+  const room = (top - bottom) * 0.04;
+  const [min, max] =
+    scale === "log"
+      ? [bottom * (bottom / top) ** 0.04, top * (top / bottom) ** 0.04]
+      : [bottom - room, top + room];
+  const range = { ...axis, scale, min: min as number, max: max as number };
+  // The diagonal reaches beyond the pairs, so that none lies on the frame.
+  const diagonal = Array.from({ length: 41 }, (_, i) => {
+    const share = i / 40;
+    return scale === "log"
+      ? range.min * (range.max / range.min) ** share
+      : range.min + share * (range.max - range.min);
+  });
+  return {
+    title: "Persistence diagram",
+    x: range,
+    left: { ...range, title: `disappears at (${lossName})` },
+    right: null,
+    series: [
+      seriesOf("birth = death", 3, diagonal, diagonal, { isDashed: true }),
+      ...points("cycles", 1, dies(1)),
+      ...points("basins", 0, dies(0)),
+      ...points(
+        "never disappears (drawn at the top)",
+        2,
+        pairs.filter(({ death }) => !Number.isFinite(death)),
+      ),
+    ],
+    marks: [],
+  };
+}
+
+function bettiPanel({ levels, betti0, betti1 }: EmbeddingTopology, lossName: string): ChartPanel {
+  return {
+    title: "Betti curves",
+    x: lossAxis(lossName, levels),
+    left: { title: "alive at this level", scale: "linear", min: 0 },
+    right: null,
+    series: [seriesOf("cycles", 1, levels, betti1), seriesOf("basins", 0, levels, betti0)],
+    marks: [],
+  };
+}
+
+/** Histogram of the permutations with the observed value; null if all are the same. */
+function nullPanel({ null: { observed, permuted } }: EmbeddingTopology): ChartPanel | null {
+  const range = finiteRange([...permuted, observed]);
+  if (range === null || range[0] === range[1]) return null;
+  const [low, high] = range;
+  const width = (high - low) / BARS;
+  const counts = new Float64Array(BARS);
+  for (const value of permuted) {
+    const bar = Math.min(BARS - 1, Math.floor((value - low) / width));
+    counts[bar] = (counts[bar] as number) + 1;
+  }
+  const x = Array.from(counts, (_, i) => [low + i * width, low + (i + 1) * width]).flat();
+  const y = Array.from(counts, (count) => [count, count]).flat();
+  return panelOf(
+    "Against chance",
+    "total persistence of basins",
+    { title: "permutations", scale: "linear", min: 0 },
+    [seriesOf("losses at random vertices", 4, x, y, { shape: "area" })],
+    [{ x: observed, label: "observed", tone: "drop" }],
+  );
+}

@@ -1,0 +1,93 @@
+import { InvalidDataError } from "../../base/errors.js";
+import type { SnapshotInfo } from "../../store/run/run.js";
+import type { ChartFigure, ChartSeries } from "../chart-figure.js";
+import {
+  type AccuracyForm,
+  autoAxis,
+  chartOf,
+  dropMarks,
+  isAccuracy,
+  panelOf,
+  quantityOf,
+  seriesOf,
+} from "./chart-parts.js";
+
+/** A run's name and its snapshots. */
+export interface RunCurves {
+  readonly name: string;
+  readonly snapshots: readonly SnapshotInfo[];
+}
+
+/** Options of {@link createTrainingFigure}. */
+export interface TrainingFigureOptions {
+  /** Heading. Default "Training". */
+  readonly title?: string;
+  /** Whether an accuracy is shown as the error (default, as in the paper) or as such. */
+  readonly accuracyAs?: AccuracyForm;
+}
+
+/**
+ * Returns training (solid) and validation (dashed) curves of what `fit` logged: loss, and error in percent,
+ * by epoch. Losses logged by `fit` are means over changing weights in training mode, regularization
+ * included: they are not the loss of any snapshot.
+ *
+ * @throws {@link InvalidDataError} if no snapshot has logs.
+ * @see Li et al. 2018, figures 16 and 17.
+ */
+export function createTrainingFigure(
+  runs: readonly RunCurves[],
+  options: TrainingFigureOptions = {},
+): ChartFigure {
+  const { title = "Training", accuracyAs = "error" } = options;
+  const names = [
+    ...new Set(runs.flatMap(({ snapshots }) => snapshots.flatMap(({ logs }) => Object.keys(logs)))),
+  ];
+  const quantities = names.filter((name) => !name.startsWith("val_"));
+  if (quantities.length === 0) throw new InvalidDataError("runs", "snapshots with logs", "none");
+  const marks = dropMarks(runs);
+  const panels = quantities.slice(0, 6).map((quantity) => {
+    const { title: shown, scale, of } = quantityOf(quantity, accuracyAs);
+    const series = runs.flatMap((run, index): ChartSeries[] => [
+      ...curve(run, runs.length > 1 ? run.name : "training", index, quantity, of, false),
+      ...curve(
+        run,
+        runs.length > 1 ? `${run.name}, validation` : "validation",
+        index,
+        `val_${quantity}`,
+        of,
+        true,
+      ),
+    ]);
+    const left = isAccuracy(quantity) ? { title: shown, scale } : autoAxis(shown, series);
+    return panelOf(`${shown.slice(0, 1).toUpperCase()}${shown.slice(1)}`, "epoch", left, series, marks);
+  });
+  return chartOf(title, panels, {
+    columns: 2,
+    caption: [
+      "As logged during training: means over changing weights, with dropout and regularization as trained.",
+      names.some((name) => name.startsWith("val_")) ? "Solid: training; dashed: validation." : "",
+    ],
+  });
+}
+
+function curve(
+  { snapshots }: RunCurves,
+  name: string,
+  color: number,
+  key: string,
+  of: (value: number) => number,
+  isDashed: boolean,
+): ChartSeries[] {
+  const logged = snapshots.filter(({ logs }) => Object.hasOwn(logs, key));
+  if (logged.length === 0) return [];
+  const x = logged.map(({ epoch }) => epoch);
+  return [
+    seriesOf(
+      name,
+      color,
+      x,
+      logged.map(({ logs }) => of(logs[key] as number)),
+      { isDashed },
+    ),
+  ];
+}

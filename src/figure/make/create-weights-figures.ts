@@ -1,0 +1,180 @@
+import { InvalidDataError } from "../../base/errors.js";
+import type { WeightHistograms } from "../../directions/weight-histogram.js";
+import type { WeightStatistics } from "../../directions/weight-statistics.js";
+import type { StepAngles } from "../../surface/step-angles.js";
+import type { ChartFigure, ChartMark, ChartPanel, ChartSeries } from "../chart-figure.js";
+import { formatCount, formatNumber } from "../draw/format-number.js";
+import { autoAxis, bandOf, chartOf, dropMarks, panelOf, seriesOf } from "./chart-parts.js";
+import type { RunCurves } from "./create-training-figure.js";
+
+/** A run with its norms and distances. */
+export interface RunNorms extends RunCurves {
+  readonly statistics: WeightStatistics;
+}
+
+/** More layers than this are not told apart by colour. */
+const MOST_LAYERS = 6;
+
+/**
+ * Returns weight norms of one run or several by epoch and by iteration, distance from the start and path
+ * length; for a single run also the norms by layer and by filter (mean, with a band from the least to the largest),
+ * both ways too.
+ *
+ * @throws {@link InvalidDataError} if there is no run.
+ * @see Li et al. 2018, figure 8.
+ */
+export function createNormsFigure(runs: readonly RunNorms[], title = "Weights along the path"): ChartFigure {
+  const [first] = runs;
+  if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
+  const marks = { epoch: dropMarks(runs), iteration: dropMarks(runs, "iteration") };
+  const all = (key: "norm" | "distance" | "pathLength", x: "epoch" | "iteration") =>
+    runs.map(({ name, snapshots, statistics }, i) =>
+      seriesOf(
+        runs.length > 1 ? name : "all weights",
+        i,
+        snapshots.map((snapshot) => snapshot[x]),
+        statistics[key],
+      ),
+    );
+  const linear = (text: string) => ({ title: text, scale: "linear" as const });
+  const panels = [
+    panelOf("Weight norm by epoch", "epoch", linear("‖θ‖"), all("norm", "epoch"), marks.epoch),
+    panelOf(
+      "Weight norm by iteration",
+      "iteration",
+      linear("‖θ‖"),
+      all("norm", "iteration"),
+      marks.iteration,
+    ),
+    panelOf("Distance from the start", "epoch", linear("‖θ − θ₀‖"), all("distance", "epoch"), marks.epoch),
+    panelOf("Length of the path", "epoch", linear("sum of steps"), all("pathLength", "epoch"), marks.epoch),
+    ...(runs.length === 1 ? singleRunPanels(first, marks) : []),
+  ];
+  const left = runs.length === 1 ? first.statistics.layers.length - MOST_LAYERS : 0;
+  return chartOf(title, panels, {
+    columns: 2,
+    caption: [
+      "Trainable weights. The length of the path is the sum of straight steps between snapshots, at most its true length.",
+      runs.length === 1
+        ? "Filter norms: mean over a layer's filters, band from the least to the largest."
+        : "",
+      left > 0 ? `The ${MOST_LAYERS} layers with the largest norms are shown, ${left} are not.` : "",
+    ],
+  });
+}
+
+function singleRunPanels(
+  { snapshots, statistics }: RunNorms,
+  marks: Readonly<Record<"epoch" | "iteration", ChartMark[]>>,
+): ChartPanel[] {
+  const largest = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0);
+  const layers = [...statistics.layers]
+    .sort((a, b) => largest(b.norm) - largest(a.norm))
+    .slice(0, MOST_LAYERS)
+    .map(({ name }) => name);
+  const place = (name: string) => layers.findIndex((layer) => name === layer || name.startsWith(`${layer}/`));
+  const byLayer = (at: number[]) =>
+    statistics.layers
+      .filter(({ name }) => place(name) >= 0)
+      .map(({ name, norm }) => seriesOf(name, 1 + place(name), at, norm));
+  const byFilter = (at: number[]) =>
+    statistics.kernels
+      .filter(({ name }) => place(name) >= 0)
+      .map(({ name, mean, least, largest: most }) =>
+        seriesOf(name.replace(/\/[^/]*$/, ""), 1 + place(name), at, mean, { band: bandOf(least, most) }),
+      );
+  const panels = (title: string, axis: string, series: (at: number[]) => ChartSeries[]): ChartPanel[] =>
+    (["epoch", "iteration"] as const).map((x) => {
+      const curves = series(snapshots.map((snapshot) => snapshot[x]));
+      return panelOf(`${title} by ${x}`, x, autoAxis(axis, curves), curves, marks[x]);
+    });
+  return [
+    ...panels("Norm of each layer", "‖θ‖ of the layer", byLayer),
+    ...panels("Filter norms of each layer", "‖filter‖", byFilter),
+  ];
+}
+
+/**
+ * Returns histograms of the weights of several solutions over the same bins.
+ *
+ * @see Li et al. 2018, figure 2.
+ */
+export function createHistogramFigure(
+  { edges, histograms, weights }: WeightHistograms,
+  title = "Weights of the solutions",
+): ChartFigure {
+  const x = Array.from(edges.subarray(0, -1)).flatMap((edge, i) => [edge, edges[i + 1] as number]);
+  const series = histograms.map(({ name, density }, i) =>
+    seriesOf(
+      name,
+      i,
+      x,
+      Array.from(density).flatMap((value) => [value, value]),
+      { shape: "area", isDashed: false },
+    ),
+  );
+  const panel = panelOf("", "weight", { title: "density", scale: "linear", min: 0 }, series);
+  const outside = histograms.map(({ name, outside: count }) => `${name} ${formatCount(count)}`).join(", ");
+  const width = formatNumber((edges[1] as number) - (edges[0] as number), 3);
+  return chartOf(title, [panel], {
+    columns: 1,
+    caption: [
+      `${formatCount(weights)} weights of each solution in ${edges.length - 1} bins of width ${width}; density is the share of the weights per unit.`,
+      histograms.some(({ outside: count }) => count > 0) ? `Outside the range: ${outside}.` : "",
+    ],
+  });
+}
+
+/** A run with the angles of its steps. */
+export interface RunAngles extends RunCurves {
+  readonly angles: StepAngles;
+}
+
+/**
+ * Returns what the path does on its plane: the angle of each step to the steepest descent, the length of the
+ * step and the slope under it.
+ *
+ * @throws {@link InvalidDataError} if there is no run, or a run's angles are not one fewer than its snapshots.
+ * @see Li et al. 2018, appendix B.2.
+ */
+export function createAngleFigure(runs: readonly RunAngles[], title = "What the path does"): ChartFigure {
+  if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");
+  for (const { name, snapshots, angles } of runs) {
+    if (angles.degrees.length === snapshots.length - 1) continue;
+    throw new InvalidDataError(name, `angles of ${snapshots.length - 1} steps`, `${angles.degrees.length}`);
+  }
+  const marks = dropMarks(runs);
+  const all = (key: keyof StepAngles) =>
+    runs.map(({ name, snapshots, angles }, i) =>
+      seriesOf(
+        runs.length > 1 ? name : "steps",
+        i,
+        snapshots.slice(1).map(({ epoch }) => epoch),
+        angles[key],
+      ),
+    );
+  const steps = all("inPlaneStep");
+  const slopes = all("gradientNorm");
+  const degrees = {
+    title: "degrees",
+    scale: "linear" as const,
+    min: 0,
+    max: 180,
+    ticks: [0, 45, 90, 135, 180],
+  };
+  return chartOf(
+    title,
+    [
+      panelOf("Angle of the step to steepest descent", "epoch", degrees, all("degrees"), marks),
+      panelOf("Length of the step in the plane", "epoch", autoAxis("length", steps), steps, marks),
+      panelOf("In-plane slope at the step's start", "epoch", autoAxis("‖gradient‖", slopes), slopes, marks),
+    ],
+    {
+      columns: 3,
+      caption: [
+        "0° is straight down, across the contours; 90° along them; 180° straight up. Each value belongs to the step that ends at the epoch.",
+        "Gradients are those of the sampled surface within the plane.",
+      ],
+    },
+  );
+}

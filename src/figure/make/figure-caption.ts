@@ -1,0 +1,286 @@
+import { cleanText } from "../../base/clean-text.js";
+import { decodeNumber } from "../../base/json.js";
+import { boundOfMost, rangeOf } from "../../surface/approximate/estimate.js";
+import type { Surface } from "../../surface/surface.js";
+import type { Interpolation } from "../draw/contours.js";
+import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
+import type { FigureAxis, FigurePath, FigurePoint, Progress } from "../figure.js";
+import { finiteRange } from "./chart-parts.js";
+import type { ContourScale } from "./contour-scale.js";
+
+/**
+ * Says of an approximate surface how far its values may be off, and what it took.
+ *
+ * @param quantity - "loss" or the name of a metric.
+ * @returns nothing for an exact surface.
+ */
+export function approximationSentences(
+  { loss, metrics, approximation }: Surface,
+  quantity = "loss",
+): string[] {
+  if (approximation === undefined) return [];
+  const { sampleEvaluations, exactSampleEvaluations, method, metricErrors } = approximation;
+  const isLoss = quantity === "loss";
+  const values = isLoss ? loss : metrics[quantity];
+  const errors = isLoss ? approximation.error : metricErrors[quantity];
+  const known = errors.filter(Number.isFinite);
+  const unknown = errors.length - known.length;
+  const bound = boundOfMost(known);
+  const range = rangeOf(values);
+  const share = range > 0 ? ` (${formatPercent(bound / range)} of its range)` : "";
+  const exact = method.filter((how) => how === 2).length;
+  const others = unknown > 0 ? "the other points" : "points";
+  return [
+    known.length === 0
+      ? "Approximate, with an error that is not known at any point."
+      : `Approximate, error of the ${quantity} at most ${formatNumber(roundedUp(bound), 2)}${share} on 95 % of ${others}, from ${formatPercent(sampleEvaluations / exactSampleEvaluations)} of the sample evaluations; ${formatCount(exact)} points are exact.`,
+    ...(unknown > 0 && known.length > 0
+      ? [`At ${formatCount(unknown)} points beside gaps the error is not known.`]
+      : []),
+  ];
+}
+
+/** A bound with two significant digits, never less than it is. */
+function roundedUp(bound: number): number {
+  if (!(bound > 0) || !Number.isFinite(bound)) return bound;
+  const unit = 10 ** (Math.floor(Math.log10(bound)) - 1);
+  return Math.ceil(bound / unit) * unit;
+}
+
+/** Says which points a surface that was stopped early has, as a list of one sentence, or none. */
+export function partialSentence({ partial }: Surface, name = ""): string[] {
+  if (partial === undefined) return [];
+  const known = partial.evaluated.reduce((sum, one) => sum + one, 0);
+  const of = name === "" ? "" : ` (${cleanText(name)})`;
+  return [
+    `Partial surface${of}: ${formatCount(known)} of ${formatCount(partial.evaluated.length)} grid points are ` +
+      `evaluated (stopped after ${cleanText(partial.budget)}); the others are interpolated between them.`,
+  ];
+}
+
+/** What a caption is about. */
+export interface CaptionFacts {
+  readonly surface: Surface;
+  readonly scale: ContourScale;
+  readonly interpolation: Interpolation;
+  readonly paths: readonly FigurePath[];
+  readonly lossName: string;
+  readonly dataName: string | null;
+}
+
+/** Returns what is drawn and what is missing from it, in sentences. */
+export function captionSentences(facts: CaptionFacts): string[] {
+  return [
+    ...partialSentence(facts.surface),
+    contourSentence(facts),
+    ...approximationSentences(facts.surface),
+    ...nonFiniteSentence(facts.surface),
+    ...missingPointSentences(facts.paths, facts.surface),
+  ];
+}
+
+/** Returns data, samples, loss mode, clipped share, engine and grid in one line. */
+export function provenanceLine(facts: CaptionFacts): string {
+  const { surface, dataName } = facts;
+  const { engine } = surface;
+  const samples = `${formatCount(surface.samples)} ${surface.samples === 1 ? "sample" : "samples"}`;
+  const mode = surface.lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
+  const clipped =
+    surface.clippedShare === null
+      ? []
+      : [
+          surface.clippedShare === 0
+            ? "no sample clipped"
+            : `probabilities of up to ${formatPercent(surface.clippedShare)} of the samples clipped at 1e-7`,
+        ];
+  const batch = engine.batchSize > 0 ? `, batches of ${engine.batchSize}` : "";
+  const threads =
+    engine.threads > 0 ? `, ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}` : "";
+  return [
+    dataName === null
+      ? samples
+      : dataName.includes(formatCount(surface.samples))
+        ? dataName
+        : `${dataName}, ${samples}`,
+    mode,
+    ...clipped,
+    `engine ${engine.name} (${engine.backend}${batch}${threads})`,
+    `grid ${surface.alpha.length} × ${surface.beta.length}`,
+  ].join(" · ");
+}
+
+function contourSentence(facts: CaptionFacts): string {
+  const { surface, scale } = facts;
+  const isWhole = surface.partial === undefined && surface.approximation === undefined;
+  const kind = isWhole ? "evaluated points" : "grid points";
+  const points = `${surface.alpha.length} × ${surface.beta.length} ${kind}`;
+  const range = finiteRange(surface.loss);
+  if (range === null) return `The ${facts.lossName} is finite at none of the ${points}.`;
+  if (range[0] === range[1]) {
+    return `The ${facts.lossName} is ${formatNumber(range[0])} at all ${points}: there is nothing to contour.`;
+  }
+  if (scale.levels.length === 0) {
+    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: no level lies between.`;
+  }
+  const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
+  const between = facts.interpolation;
+  return `Contours: ${facts.lossName} on the plane, ${levels}; ${between} interpolation between ${points}.`;
+}
+
+function nonFiniteSentence(surface: Surface): string[] {
+  let nan = 0;
+  let infinite = 0;
+  for (const [i, value] of surface.loss.entries()) {
+    if (surface.partial?.evaluated[i] === 0) continue;
+    if (Number.isNaN(value)) nan++;
+    else if (!Number.isFinite(value)) infinite++;
+  }
+  if (nan + infinite === 0) return [];
+  const kinds = [nan > 0 ? `${nan} NaN` : "", infinite > 0 ? `${infinite} infinite` : ""].filter(
+    (part) => part !== "",
+  );
+  return [
+    `At ${nan + infinite} grid points the loss is not finite (${kinds.join(", ")}): cells that touch them are hatched.`,
+  ];
+}
+
+/** Returns which snapshots cannot be drawn, in sentences; none if all can. */
+export function missingPointSentences(paths: readonly FigurePath[], surface: Surface): string[] {
+  const points = paths.flatMap((path) => path.points);
+  const lost = points.filter((point) => !isFinitePoint(point)).length;
+  const outside = points.filter((point) => isFinitePoint(point) && !isInside(point, surface)).length;
+  const of = `of ${points.length} snapshots`;
+  return [
+    ...(lost > 0
+      ? [`${lost} ${of} ${lost === 1 ? "has" : "have"} no finite weights and cannot be drawn.`]
+      : []),
+    ...(outside > 0 ? [`${outside} ${of} ${outside === 1 ? "lies" : "lie"} outside the drawn range.`] : []),
+  ];
+}
+
+function isFinitePoint(point: FigurePoint): boolean {
+  return Number.isFinite(decodeNumber(point.alpha)) && Number.isFinite(decodeNumber(point.beta));
+}
+
+function isInside(point: FigurePoint, { alpha, beta }: Surface): boolean {
+  const [a, b] = [decodeNumber(point.alpha), decodeNumber(point.beta)];
+  const within = (value: number, axis: Float64Array): boolean =>
+    value >= (axis[0] as number) && value <= (axis[axis.length - 1] as number);
+  return within(a, alpha) && within(b, beta);
+}
+
+/** An evaluation set by name; without one there is only one set. */
+export interface EvaluatedSet {
+  readonly set?: string;
+  readonly surface: Pick<Surface, "samples" | "lossMode" | "engine">;
+}
+
+/** Returns data, samples of each set, loss mode and engine in one line. */
+export function evaluationLine(sets: readonly [EvaluatedSet, ...EvaluatedSet[]], dataName?: string): string {
+  const [{ surface }] = sets;
+  return [
+    ...(dataName === undefined ? [] : [cleanText(dataName)]),
+    ...sets.map(({ set, surface: { samples } }) => {
+      const name = set === undefined ? "" : `${cleanText(set)}: `;
+      return `${name}${formatCount(samples)} ${samples === 1 ? "sample" : "samples"}`;
+    }),
+    surface.lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled",
+    `engine ${surface.engine.name} (${surface.engine.backend})`,
+  ].join(" · ");
+}
+
+/** True for the snapshot that is the centre of the plane: no distance to it, so no share of it. */
+export function isCenter(point: FigurePoint): boolean {
+  return point.alpha === 0 && point.beta === 0 && point.distance === 0;
+}
+
+/** What the sentences are about. */
+export interface FidelityFacts {
+  readonly axes: readonly [FigureAxis, FigureAxis];
+  readonly paths: readonly FigurePath[];
+  readonly progress: Progress;
+  /** What distances are measured from, e.g. "the end". */
+  readonly centerName: string;
+}
+
+/**
+ * Returns how faithful the picture is, in plain words: a paragraph about the axes, and one for each path
+ * about distance and loss.
+ */
+export function fidelityParagraphs(facts: FidelityFacts): string[] {
+  const paths = facts.paths.map((path) => {
+    const sentences = [...distanceSentence(path, facts), ...lossSentences(path, facts.progress)].join(" ");
+    if (sentences === "" || facts.paths.length === 1) return sentences;
+    return `${path.name}: ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
+  });
+  return [...varianceSentence(facts), ...paths].filter((paragraph) => paragraph !== "");
+}
+
+function varianceSentence({ axes, paths }: FidelityFacts): string[] {
+  const share = axes.reduce((sum, axis) => sum + decodeNumber(axis.explainedVarianceRatio), 0);
+  const walk = axes.reduce((sum, axis) => sum + decodeNumber(axis.randomWalkBaseline), 0);
+  if (!Number.isFinite(share)) return [];
+  const observed = `The two axes explain ${formatPercent(share)} of the ${paths.length > 1 ? "paths'" : "path's"} variance`;
+  if (!Number.isFinite(walk)) return [`${observed}.`];
+  const meaning =
+    share > walk
+      ? "so only the difference says something about training"
+      : "no less, so that these shares alone say nothing about training";
+  return [
+    `${observed}; those of a random walk with the same step lengths would explain ${formatPercent(walk)}, ${meaning}.`,
+  ];
+}
+
+function distanceSentence(path: FigurePath, facts: FidelityFacts): string[] {
+  const known = path.points.filter(
+    (point) => Number.isFinite(decodeNumber(point.inPlaneShare)) && !isCenter(point),
+  );
+  const first = known[0];
+  if (first === undefined) return [];
+  const share = (point: FigurePoint): number => decodeNumber(point.inPlaneShare);
+  const lowest = known.reduce((least, point) => (share(point) < share(least) ? point : least), first);
+  const start = first === path.points[0] ? "the start's" : `${place(first, facts.progress)}'s`;
+  const held = `The plane holds ${formatPercent(share(first))} of ${start} squared distance from ${facts.centerName}`;
+  if (known.length === 1) return [`${held}.`];
+  return lowest === first
+    ? [`${held}, and no less of any later snapshot's.`]
+    : [`${held}, and least at ${place(lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
+}
+
+function lossSentences(path: FigurePath, progress: Progress): string[] {
+  const pairs = path.points
+    .filter((point) => point.trueLoss !== null && point.planeLoss !== null)
+    .map((point) => ({ point, own: decodeNumber(point.trueLoss), plane: decodeNumber(point.planeLoss) }));
+  const finite = pairs.filter(({ own, plane }) => Number.isFinite(own) && Number.isFinite(plane));
+  const sentences: string[] = [];
+  if (finite.length > 0) {
+    const gaps = finite.map(({ own, plane }) => Math.abs(plane - own));
+    const largest = Math.max(...gaps);
+    const worst = finite[gaps.indexOf(largest)] as (typeof finite)[number];
+    sentences.push(
+      largest === 0
+        ? "The loss on the plane at the projected snapshots equals their true loss."
+        : `The loss on the plane at the projected snapshots differs from their true loss by at most ` +
+            `${formatNumber(largest, 2)} (at ${place(worst.point, progress)}: ${formatNumber(worst.plane, 3)} ` +
+            `on the plane, ${formatNumber(worst.own, 3)} in truth), in the median by ${formatNumber(median(gaps), 2)}.`,
+    );
+  }
+  const left = pairs.length - finite.length;
+  if (left > 0) {
+    const noun = left === 1 ? "1 snapshot has" : `${left} snapshots have`;
+    sentences.push(`${noun} no finite loss, true or on the plane, and count for nothing here.`);
+  }
+  return sentences;
+}
+
+/** "epoch 3": where on the path a point is. */
+function place(point: FigurePoint, progress: Progress): string {
+  return `${progress} ${point[progress]}`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+}

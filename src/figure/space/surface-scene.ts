@@ -1,0 +1,285 @@
+import { decodeNumber } from "../../base/json.js";
+import { refineGrid } from "../draw/contours.js";
+import { niceTicks, type Tick, ticksOf } from "../draw/figure-frame.js";
+import { formatLevels, formatNumber } from "../draw/format-number.js";
+import type { FigurePath, TrajectoryFigure } from "../figure.js";
+import { type ContourScale, createContourScale } from "../make/contour-scale.js";
+import type { Projection, SceneBox, ScenePoint } from "./scene-view.js";
+
+/** A snapshot in the box: on the surface of the plane, and at its own loss. */
+export interface ScenePathPoint {
+  readonly index: number;
+  /** null where the loss there is not known, not finite, or the snapshot lies outside the grid. */
+  readonly plane: ScenePoint | null;
+  readonly own: ScenePoint | null;
+}
+
+/** A path in the box. */
+export interface ScenePath {
+  readonly name: string;
+  readonly points: readonly ScenePathPoint[];
+  /** The path along the surface in pieces, draped between the snapshots. */
+  readonly draped: readonly (readonly ScenePoint[])[];
+}
+
+/** The loss surface as a height field in a box, with the paths on it. */
+export interface SurfaceScene {
+  readonly kind: ContourScale["kind"];
+  readonly box: SceneBox;
+  /** (w) and (h): places of the refined grid along alpha and beta, in the box. */
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** (h, w), row-major: height in the box; NaN is a hole. */
+  readonly z: Float64Array;
+  /** (h, w), row-major: place in the palette, 0 to 1, as in the map of contours. */
+  readonly shade: Float64Array;
+  readonly ticks: { readonly x: readonly Tick[]; readonly y: readonly Tick[]; readonly z: readonly Tick[] };
+  readonly paths: readonly ScenePath[];
+}
+
+/** Options of {@link createSurfaceScene}. */
+export interface SurfaceSceneOptions {
+  /** Grid steps a side that are aimed at: coarser grids are refined, finer ones thinned. Default 72. */
+  readonly steps?: number;
+}
+
+const SIDE = 100;
+const HEIGHT = 62;
+
+/**
+ * Returns the scene of a figure: heights and colours of its surface, and its paths at the loss of the plane
+ * and at their own.
+ *
+ * Heights are linear in the loss, or in its logarithm where the figure's scale is logarithmic; 0 then
+ * stands at the least positive loss. Between grid points they are interpolated as in the map of contours.
+ * Grid points without a finite loss are holes, and every cell that touches one is left out.
+ */
+export function createSurfaceScene(
+  figure: TrajectoryFigure,
+  options: SurfaceSceneOptions = {},
+): SurfaceScene {
+  const { steps = 72 } = options;
+  const { kind } = figure.scale;
+  const grid = fitGrid(figure, steps);
+  const losses = [
+    ...figure.surface.loss.map(decodeNumber),
+    ...figure.paths.flatMap(({ points }) => points.map((point) => decodeNumber(point.trueLoss))),
+  ].filter(Number.isFinite);
+  const least = losses.reduce((low, loss) => (loss > 0 && loss < low ? loss : low), Number.POSITIVE_INFINITY);
+  const toPosition = (loss: number): number => (kind === "log" ? Math.log10(Math.max(loss, least)) : loss);
+  const low = toPosition(losses.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY));
+  const high = toPosition(losses.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY));
+  const span = high > low ? high - low : 1;
+  const toHeight = (position: number): number => ((position - low) / span - 0.5) * HEIGHT;
+  const box = boxOf(figure);
+  const place = (axis: readonly number[], side: number) => (value: number) => {
+    const [first, last] = [axis[0] as number, axis[axis.length - 1] as number];
+    return ((value - first) / (last - first) - 0.5) * side;
+  };
+  const toX = place(figure.surface.alpha, box.width);
+  const toY = place(figure.surface.beta, box.depth);
+  const positions = grid.loss.map((loss) => (Number.isFinite(loss) ? toPosition(loss) : Number.NaN));
+  const factor =
+    figure.interpolation === "linear"
+      ? 1
+      : Math.max(1, Math.floor(steps / (Math.max(grid.alpha.length, grid.beta.length) - 1)));
+  const fine = refineGrid(positions, grid.alpha.length, grid.beta.length, factor);
+  const shadeOf = shadeScale(figure.scale, low, high);
+  const axisOf = (axis: readonly number[], count: number, to: (value: number) => number): Float64Array =>
+    Float64Array.from({ length: count }, (_, i) => to(valueAt(axis, i / factor)));
+  const scene = {
+    kind,
+    box,
+    x: axisOf(grid.alpha, fine.width, toX),
+    y: axisOf(grid.beta, fine.height, toY),
+    z: fine.values.map(toHeight),
+    shade: fine.values.map(shadeOf),
+  };
+  const heightOf = (loss: number): number | null =>
+    Number.isFinite(loss) ? toHeight(toPosition(loss)) : null;
+  return {
+    ...scene,
+    ticks: {
+      x: ticksOf(figure.surface.alpha, 5).map(moved(toX)),
+      y: ticksOf(figure.surface.beta, 5).map(moved(toY)),
+      z: heightTicks(kind, low, high).map(moved(toHeight)),
+    },
+    paths: figure.paths.map((path) => scenePath(path, scene, toX, toY, heightOf)),
+  };
+}
+
+function moved(to: (value: number) => number): (tick: Tick) => Tick {
+  return ({ value, label }) => ({ value: to(value), label });
+}
+
+function boxOf({ surface, aspect }: TrajectoryFigure): SceneBox {
+  if (aspect === "fill") return { width: SIDE, depth: SIDE, height: HEIGHT };
+  const span = (axis: readonly number[]): number => (axis[axis.length - 1] as number) - (axis[0] as number);
+  const ratio = span(surface.beta) / span(surface.alpha);
+  return { width: SIDE / Math.max(1, ratio), depth: SIDE * Math.min(1, ratio), height: HEIGHT };
+}
+
+/** The grid itself, or every n-th of its lines where it is finer than asked for; the last ones are kept. */
+function fitGrid({ surface }: TrajectoryFigure, steps: number) {
+  const keep = (axis: readonly number[]): number[] => {
+    const stride = Math.ceil((axis.length - 1) / steps);
+    const kept = axis.map((_, i) => i).filter((i) => i % stride === 0);
+    if (kept[kept.length - 1] !== axis.length - 1) kept.push(axis.length - 1);
+    return kept;
+  };
+  const [columns, rows] = [keep(surface.alpha), keep(surface.beta)];
+  return {
+    alpha: columns.map((i) => surface.alpha[i] as number),
+    beta: rows.map((j) => surface.beta[j] as number),
+    loss: rows.flatMap((j) =>
+      columns.map((i) => decodeNumber(surface.loss[j * surface.alpha.length + i] as number)),
+    ),
+  };
+}
+
+/** Value of an axis at a fractional index. */
+function valueAt(axis: readonly number[], index: number): number {
+  const low = Math.min(Math.floor(index), axis.length - 2);
+  const start = axis[low] as number;
+  return start + (index - low) * ((axis[low + 1] as number) - start);
+}
+
+/**
+ * Place in the palette of a position on the height axis: the middle of band i of n + 1 bands has i / n, as
+ * the fills of the map have, and between middles it is linear.
+ */
+function shadeScale({ kind, levels }: ContourScale, low: number, high: number): (position: number) => number {
+  const edges = [low, ...levels.map((level) => (kind === "log" ? Math.log10(level) : level)), high];
+  const bands = edges.length - 1;
+  return (position) => {
+    if (Number.isNaN(position)) return Number.NaN;
+    if (bands === 1) return 0.5;
+    let band = 0;
+    while (band < bands - 1 && position >= (edges[band + 1] as number)) band++;
+    const [start, end] = [edges[band] as number, edges[band + 1] as number];
+    const share = end > start ? (position - start) / (end - start) : 0.5;
+    return Math.min(1, Math.max(0, (band + share - 0.5) / (bands - 1)));
+  };
+}
+
+function heightTicks(kind: ContourScale["kind"], low: number, high: number): Tick[] {
+  if (!(high > low))
+    return Number.isFinite(low)
+      ? [{ value: low, label: formatNumber(kind === "log" ? 10 ** low : low) }]
+      : [];
+  if (kind === "linear")
+    return niceTicks(low, high, 5).map((value) => ({ value, label: formatNumber(value, 6) }));
+  const { levels } = createContourScale([[10 ** low, 10 ** high]], { kind: "log", count: 6 });
+  const labels = formatLevels(levels);
+  return levels.map((level, index) => ({ value: Math.log10(level), label: labels[index] as string }));
+}
+
+type FineGrid = Pick<SurfaceScene, "x" | "y" | "z">;
+
+function scenePath(
+  { name, points }: FigurePath,
+  grid: FineGrid,
+  toX: (alpha: number) => number,
+  toY: (beta: number) => number,
+  heightOf: (loss: number) => number | null,
+): ScenePath {
+  const placed = points.map((point, index): ScenePathPoint => {
+    const [x, y] = [toX(decodeNumber(point.alpha)), toY(decodeNumber(point.beta))];
+    if (!isInside(grid, x, y)) return { index, plane: null, own: null };
+    const surface = heightAt(grid, x, y);
+    const plane = heightOf(decodeNumber(point.planeLoss)) ?? (Number.isNaN(surface) ? null : surface);
+    const own = heightOf(decodeNumber(point.trueLoss));
+    return { index, plane: plane === null ? null : [x, y, plane], own: own === null ? null : [x, y, own] };
+  });
+  return { name, points: placed, draped: drape(placed, grid) };
+}
+
+function isInside({ x, y }: FineGrid, px: number, py: number): boolean {
+  const within = (value: number, axis: Float64Array): boolean =>
+    value >= (axis[0] as number) && value <= (axis[axis.length - 1] as number);
+  return within(px, x) && within(py, y);
+}
+
+/** Height of the drawn surface at a place, bilinear in its cell; NaN in a hole. */
+function heightAt({ x, y, z }: FineGrid, px: number, py: number): number {
+  const [i, s] = locate(x, px);
+  const [j, t] = locate(y, py);
+  const at = (row: number, column: number): number => z[row * x.length + column] as number;
+  const near = at(j, i) * (1 - s) + at(j, i + 1) * s;
+  const far = at(j + 1, i) * (1 - s) + at(j + 1, i + 1) * s;
+  return near * (1 - t) + far * t;
+}
+
+function locate(axis: Float64Array, value: number): readonly [index: number, share: number] {
+  let index = axis.length - 2;
+  while (index > 0 && (axis[index] as number) > value) index--;
+  const start = axis[index] as number;
+  return [index, (value - start) / ((axis[index + 1] as number) - start)];
+}
+
+/** The way from snapshot to snapshot along the surface, with a point at least each grid step. */
+function drape(points: readonly ScenePathPoint[], grid: FineGrid): ScenePoint[][] {
+  const step = Math.abs((grid.x[1] as number) - (grid.x[0] as number));
+  const pieces: ScenePoint[][] = [[]];
+  let previous: ScenePoint | null = null;
+  for (const { plane } of points) {
+    const piece = pieces[pieces.length - 1] as ScenePoint[];
+    if (plane === null) {
+      if (piece.length > 0) pieces.push([]);
+    } else {
+      if (previous !== null) piece.push(...between(previous, plane, step, grid));
+      piece.push(plane);
+    }
+    previous = plane;
+  }
+  return pieces.filter((piece) => piece.length > 0);
+}
+
+function between(from: ScenePoint, to: ScenePoint, step: number, grid: FineGrid): ScenePoint[] {
+  const count = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / step);
+  return Array.from({ length: Math.max(0, count - 1) }, (_, k): ScenePoint => {
+    const t = (k + 1) / count;
+    const [x, y] = [from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])];
+    const height = heightAt(grid, x, y);
+    return [x, y, Number.isNaN(height) ? from[2] + t * (to[2] - from[2]) : height];
+  });
+}
+
+/** Steps through the box along the line of sight. */
+const STEPS = 400;
+
+/**
+ * Returns where on the ground the surface is first met behind a place of the picture, as shares of its
+ * width and depth in [0, 1]; null where there is only background.
+ */
+export function pickSurface(
+  { box, x, y, z }: SurfaceScene,
+  { view, scale, toScreen }: Projection,
+  [px, py]: readonly [number, number],
+): { readonly right: number; readonly back: number } | null {
+  const [a, b] = [(view.elevation * Math.PI) / 180, (view.azimuth * Math.PI) / 180];
+  const [sinA, cosA, sinB, cosB] = [Math.sin(a), Math.cos(a), Math.sin(b), Math.cos(b)];
+  const [cx, cy] = toScreen([0, 0, 0]);
+  const [u, v] = [(px - cx) / scale, (cy - py) / scale];
+  // The point of the sight line in the plane through the box's centre, and the direction to the viewer.
+  const base = [u * cosB - v * sinA * sinB, u * sinB + v * sinA * cosB, v * cosA] as const;
+  const toward = [cosA * sinB, -cosA * cosB, sinA] as const;
+  const reach = Math.hypot(box.width, box.depth, box.height) / 2;
+  let wasAbove = false;
+  for (let k = 0; k <= STEPS; k++) {
+    const t = reach * (1 - (2 * k) / STEPS);
+    const right = (base[0] + t * toward[0]) / box.width + 0.5;
+    const back = (base[1] + t * toward[1]) / box.depth + 0.5;
+    if (right < 0 || right > 1 || back < 0 || back > 1) {
+      wasAbove = false;
+      continue;
+    }
+    const i = Math.round(right * (x.length - 1));
+    const j = Math.round(back * (y.length - 1));
+    const height = z[j * x.length + i] as number;
+    const isAbove = base[2] + t * toward[2] >= height;
+    if (wasAbove && !isAbove) return { right, back };
+    wasAbove = isAbove;
+  }
+  return null;
+}

@@ -1,0 +1,162 @@
+import * as tf from "@tensorflow/tfjs";
+import { InvalidDataError } from "../base/errors.js";
+import { createDataHash, type DataHash } from "./data-hash.js";
+import type { Batch, BatchDataset, SampleSource, SampleSourceOptions } from "./evaluation-data.js";
+import { betweenBatches } from "./evaluation-run.js";
+import { type ModelPorts, orderedTensors } from "./model-ports.js";
+import { firstSamples, holdSamples, modelForm } from "./resident-samples.js";
+
+/** Samples of a data set's first pass, as long as they are few enough to keep. */
+interface FirstPass {
+  readonly samples: number;
+  readonly digest: string;
+  readonly batchSize: number;
+  /** All batches, or null if there are more bytes than are to be kept. */
+  readonly kept: readonly Batch[] | null;
+}
+
+/**
+ * Opens a data set of batches `{ xs, ys }`: reads it once, hashing it, and keeps it on the backend if it is
+ * small enough; otherwise it is read again at every evaluation, and a pass that differs is an error.
+ */
+export async function openDataset(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  options: SampleSourceOptions,
+): Promise<SampleSource> {
+  const first = await readFirstPass(ports, dataset, options);
+  if (first.kept === null) return streamSamples(ports, dataset, first, options);
+  const joined = joinBatches(first.kept, first.samples);
+  try {
+    return holdSamples(ports, joined, first.digest, options.batchSize);
+  } finally {
+    tf.dispose([...joined.xs, ...joined.ys]);
+  }
+}
+
+async function readFirstPass(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  options: SampleSourceOptions,
+): Promise<FirstPass> {
+  const hash = createDataHash(ports, options.dataId);
+  let kept: Batch[] | null = [];
+  let bytes = 0;
+  let batchSize = 0;
+  try {
+    for await (const batch of readBatches(ports, dataset, options)) {
+      batchSize ||= batch.samples;
+      try {
+        await hash.add(batch);
+      } catch (error) {
+        disposeBatch(batch);
+        throw error;
+      }
+      bytes += batchBytes(batch);
+      if (bytes > options.cacheBytes) {
+        kept?.forEach(disposeBatch);
+        kept = null;
+      }
+      if (kept === null) disposeBatch(batch);
+      else kept.push(batch);
+    }
+  } catch (error) {
+    kept?.forEach(disposeBatch);
+    throw error;
+  }
+  if (hash.samples === 0) throw new InvalidDataError("data", "at least one sample", "an empty data set");
+  return { samples: hash.samples, digest: hash.digest(), batchSize, kept };
+}
+
+/** Yields the checked batches of one pass, up to the limit of samples; they are the receiver's to dispose. */
+async function* readBatches(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  options: Pick<SampleSourceOptions, "sampleLimit" | "signal">,
+): AsyncGenerator<Batch> {
+  const iterator = await dataset.iterator();
+  for (let left = options.sampleLimit; left > 0; ) {
+    await betweenBatches(options.signal);
+    const { value, done } = await iterator.next();
+    if (done || value === null || value === undefined) return;
+    const batch = takeBatch(ports, value, left);
+    left -= batch.samples;
+    yield batch;
+  }
+}
+
+/** Checks one element of a data set, and cuts it to at most `limit` samples. */
+function takeBatch(ports: ModelPorts, value: unknown, limit: number): Batch {
+  let batch: Batch;
+  try {
+    batch = orderedTensors(ports, value);
+    if (ports.fixedBatch !== null && batch.samples !== ports.fixedBatch) {
+      throw new InvalidDataError("data", `batches of ${ports.fixedBatch} samples`, `one of ${batch.samples}`);
+    }
+  } catch (error) {
+    tf.dispose(value as tf.TensorContainer);
+    throw error;
+  }
+  if (batch.samples <= limit) return batch;
+  const cut = firstSamples(batch, limit);
+  disposeBatch(batch);
+  return cut;
+}
+
+function streamSamples(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  first: FirstPass,
+  options: SampleSourceOptions,
+): SampleSource {
+  return {
+    samples: first.samples,
+    digest: first.digest,
+    batchSize: first.batchSize,
+    targets: null,
+    async forEachBatch(visit) {
+      const hash = createDataHash(ports, options.dataId);
+      for await (const batch of readBatches(ports, dataset, { ...options, signal: undefined })) {
+        let formed: Batch | undefined;
+        try {
+          await hash.add(batch);
+          formed = modelForm(ports, batch);
+          await visit(formed);
+        } finally {
+          disposeBatch(batch);
+          if (formed !== undefined) disposeBatch(formed);
+        }
+      }
+      checkSamePass(first, hash);
+    },
+    dispose() {},
+  };
+}
+
+function checkSamePass(first: FirstPass, hash: DataHash): void {
+  if (hash.samples === first.samples && hash.digest() === first.digest) return;
+  const describe = (samples: number, digest: string) =>
+    `${samples} samples with digest ${digest.slice(0, 12)}`;
+  throw new InvalidDataError(
+    "data",
+    `the same data at every pass (${describe(first.samples, first.digest)})`,
+    describe(hash.samples, hash.digest()),
+    { hint: "take shuffling and random augmentation out of the data set" },
+  );
+}
+
+function joinBatches(batches: readonly Batch[], samples: number): Batch {
+  const join = (side: "xs" | "ys") =>
+    (batches[0] as Batch)[side].map((_, i) => tf.concat(batches.map((batch) => batch[side][i] as tf.Tensor)));
+  const joined = { xs: join("xs"), ys: join("ys"), samples };
+  batches.forEach(disposeBatch);
+  return joined;
+}
+
+function disposeBatch({ xs, ys }: Batch): void {
+  tf.dispose([...xs, ...ys]);
+}
+
+function batchBytes({ xs, ys }: Batch): number {
+  return [...xs, ...ys].reduce((sum, tensor) => sum + tensor.size * 4, 0);
+}

@@ -1,0 +1,123 @@
+import type * as tf from "@tensorflow/tfjs";
+import { EvaluationError } from "../../base/errors.js";
+import type { LandscapeWarning } from "../../base/warning.js";
+import { layoutOfModel } from "../../model/layout-of-model.js";
+import { createLossEvaluator } from "../create-loss-evaluator.js";
+import type { EvaluationData } from "../evaluation-data.js";
+import { type ResolvedLossEvaluatorOptions, resolveLossEvaluatorOptions } from "../loss-evaluator-options.js";
+import { planLoss } from "../loss-plan.js";
+import { portsOf } from "../model-ports.js";
+import { openSamples } from "../model-samples.js";
+import { chooseEngine, passedOver } from "./choose-engine.js";
+import type { EngineEvaluator } from "./engine-options.js";
+import {
+  type EngineEvaluatorOptions,
+  engineRequest,
+  type ResolvedEngineOptions,
+  resolveEngineOptions,
+  withEarlierChoice,
+} from "./engine-options.js";
+import { graphLossEvaluator } from "./graph-loss-evaluator.js";
+import { cutColumns, type DataSet, hasNaN, readColumns } from "./graph-program.js";
+import { type ModelPlan, planModel } from "./plan/plan-model.js";
+
+/**
+ * Creates what computes a model's exact loss and metrics at any θ with the fastest engine that is installed
+ * and knows the model: a TensorFlow graph (native backend), ONNX Runtime, or the model's own ops.
+ *
+ * Losses and metrics are those of {@link createLossEvaluator}, to 1e-5 relative. A graph engine is used only
+ * if it agrees with the model's own ops on the first samples at the model's present weights; one that is
+ * passed over is named in `warnings`. The evaluation set is read back from the TF.js backend once.
+ *
+ * @throws as {@link createLossEvaluator} does.
+ * @throws {@link MissingDependencyError} if the engine asked for is not installed.
+ * @throws {@link BackendError} if the engine asked for needs another backend.
+ * @throws {@link EvaluationError} if the engine asked for does not know the model, or computes something else.
+ * @example
+ * const evaluator = await createEngineEvaluator(model, { xs, ys }, { loss: "logits" });
+ * const { loss } = await evaluator.evaluate(theta);
+ */
+export async function createEngineEvaluator(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: EngineEvaluatorOptions = {},
+): Promise<EngineEvaluator> {
+  const evaluator = await createEvaluator(model, data, withEarlierChoice(options));
+  return { ...evaluator, request: engineRequest(options) };
+}
+
+async function createEvaluator(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: EngineEvaluatorOptions,
+): Promise<EngineEvaluator> {
+  const own = resolveEngineOptions(options);
+  if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
+  const resolved = resolveLossEvaluatorOptions(options);
+  const loss = planLoss(model, resolved);
+  const layout = resolved.layout ?? layoutOfModel(model);
+  const plan = planModel(model, loss, layout);
+  if (!plan.supported) return passOver(model, data, options, own, plan.reason);
+  const set = await readData(model, data, resolved, plan);
+  if (set === null) return passOver(model, data, options, own, "data too large to keep");
+  // Engines' activations, pools and clipping may drop NaN on the way.
+  if (hasNaN(set)) return passOver(model, data, options, own, "NaN in the data");
+  const choice = await chooseEngine(model, data, { plan, loss, layout, set, options, own });
+  if (choice.evaluator === null)
+    return modelEvaluator(model, data, options, choice.warnings, choice.measured);
+  return graphLossEvaluator({ model, loss, layout, set, ...choice, evaluator: choice.evaluator });
+}
+
+/** Evaluates with the model's own ops where no graph can be used. */
+async function passOver(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: EngineEvaluatorOptions,
+  { engine }: ResolvedEngineOptions,
+  reason: string,
+): Promise<EngineEvaluator> {
+  if (engine !== "auto") {
+    throw new EvaluationError(`engine "${engine}"`, "a model, loss and data that it can take", reason, {
+      hint: 'use engine: "auto" or "tfjs"',
+    });
+  }
+  return modelEvaluator(model, data, options, [passedOver("graph engines", reason)]);
+}
+
+/** The model's own ops as an engine. */
+async function modelEvaluator(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: EngineEvaluatorOptions,
+  warnings: readonly LandscapeWarning[],
+  measured: Readonly<Record<string, number>> = {},
+): Promise<EngineEvaluator> {
+  const evaluator = await createLossEvaluator(model, data, options);
+  return {
+    ...evaluator,
+    warnings,
+    measured,
+    openPlane: async () => ({
+      isCached: false,
+      evaluate: (theta, _alpha, _beta, signal) => evaluator.evaluate(theta, signal),
+      dispose() {},
+    }),
+  };
+}
+
+/** Reads the evaluation set into plain arrays; null if it is a stream that is not kept. */
+async function readData(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: ResolvedLossEvaluatorOptions,
+  plan: ModelPlan,
+): Promise<DataSet | null> {
+  const source = await openSamples(portsOf(model), data, options);
+  try {
+    if (source.targets === null) return null;
+    const columns = await readColumns(source, plan);
+    return { ...cutColumns(columns, plan.graph), digest: source.digest };
+  } finally {
+    source.dispose();
+  }
+}

@@ -1,0 +1,58 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Parameter, ParameterLayout } from "../model/layout.js";
+import { layoutOfModel, owningLayers } from "../model/layout-of-model.js";
+import { matchLayout } from "../model/match-layout.js";
+
+/** A stretch of θ in which values below a bound make the loss NaN. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+  /** Least value with which the loss is defined; NaN is below every bound. */
+  readonly least: number;
+}
+
+/**
+ * Returns a test of whether the loss at θ is NaN by definition: a weight is NaN, or a moving variance plus
+ * its ε is negative, so that its root is.
+ *
+ * It is decided here because the kernels hide it: WebAssembly's convolutions, clipping and fused activations
+ * turn NaN into a number, and max pooling passes over it on every backend. A NaN that only arises inside
+ * the network, from an overflow, can still be hidden by them. Embeddings are left out, since a row that is
+ * NaN may never be looked up.
+ */
+export function undefinedPoints(
+  model: tf.LayersModel,
+  layout: ParameterLayout,
+): (theta: Float32Array) => boolean {
+  const stretches = stretchesOf(model, layout);
+  return (theta) => stretches.some((stretch) => goesBelow(theta, stretch));
+}
+
+function goesBelow(theta: Float32Array, { start, end, least }: Stretch): boolean {
+  for (let i = start; i < end; i++) if (!((theta[i] as number) >= least)) return true;
+  return false;
+}
+
+function stretchesOf(model: tf.LayersModel, layout: ParameterLayout): Stretch[] {
+  const found = layoutOfModel(model);
+  const indices = matchLayout(layout, found, `model "${model.name}"`, { partial: true });
+  const variances = leastVariances(model);
+  return layout.parameters.flatMap((parameter, i) => {
+    if (parameter.layerType === "Embedding") return [];
+    const own = found.parameters[indices[i] as number] as Parameter;
+    const least = variances.get(own.name) ?? Number.NEGATIVE_INFINITY;
+    return [{ start: parameter.offset, end: parameter.offset + parameter.size, least }];
+  });
+}
+
+/** The least moving variance with a real root, by the weight's name in the model. */
+function leastVariances(model: tf.LayersModel): Map<string, number> {
+  const layers = owningLayers(model).filter(({ type }) => type === "BatchNormalization");
+  return new Map(
+    layers.flatMap(({ layer }) => {
+      const { epsilon } = layer as unknown as { readonly epsilon: number };
+      const variance = layer.weights.find(({ originalName }) => originalName.endsWith("/moving_variance"));
+      return variance === undefined ? [] : [[variance.name, -epsilon] as const];
+    }),
+  );
+}

@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { InvalidDataError } from "../../base/errors.js";
+import { sampleKind } from "../data-hash.js";
+import {
+  type Batch,
+  type BatchDataset,
+  type EvaluationData,
+  isBatchDataset,
+  type TensorData,
+} from "../evaluation-data.js";
+import { type ModelPorts, orderedTensors } from "../model-ports.js";
+
+/** Most bytes for one call: the operating system takes no more than 2 GiB at once. */
+const CHUNK = 2 ** 28;
+
+/** Numbers as they lie in memory (little-endian on every machine that Node.js runs on). */
+export type RawValues = Float32Array | Int32Array | Uint8Array;
+
+/** Writes the bytes of values at the end of what has been written to an open file. */
+export async function appendRaw(handle: FileHandle, values: RawValues): Promise<void> {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    await handle.writeFile(bytes.subarray(at, at + CHUNK));
+  }
+}
+
+/** Fills `out` with the bytes of an open file from `position` on. */
+export async function readRaw(handle: FileHandle, position: number, out: RawValues): Promise<void> {
+  const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(CHUNK, bytes.length - at);
+    const { bytesRead } = await handle.read(bytes, at, length, position + at);
+    if (bytesRead === 0) throw new RangeError(`file ends ${bytes.length - at} bytes early`);
+    at += bytesRead;
+  }
+}
+
+/** Writes several arrays one after another into a new file. */
+export async function writeRawFile(file: string, parts: readonly RawValues[]): Promise<void> {
+  const handle = await open(file, "wx");
+  try {
+    for (const part of parts) await appendRaw(handle, part);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads `count` float32 arrays of `length` each from a file. */
+export async function readRawFile(file: string, count: number, length: number): Promise<Float32Array[]> {
+  const handle = await open(file, "r");
+  try {
+    const arrays: Float32Array[] = [];
+    for (let i = 0; i < count; i++) {
+      const array = new Float32Array(length);
+      await readRaw(handle, i * array.byteLength, array);
+      arrays.push(array);
+    }
+    return arrays;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** One tensor of the data: its samples lie one after another in a file. */
+interface SpooledColumn {
+  readonly file: string;
+  readonly dtype: "float32" | "int32" | "bool";
+  /** Shape of one sample; null where the tensor has one number for each and no axis for it. */
+  readonly shape: readonly number[];
+}
+
+/** An evaluation set in files, as worker processes read it: plain data, to be sent to them. */
+export interface SpooledData {
+  readonly xs: readonly SpooledColumn[];
+  readonly ys: readonly SpooledColumn[];
+  /** Samples in each batch of a data set; of tensors, all in one. */
+  readonly batches: readonly number[];
+  /** Whether it was a data set of batches, and is to be one again. */
+  readonly isDataset: boolean;
+}
+
+/**
+ * Writes an evaluation set into files, one for each input and target, batch by batch, so that a data set
+ * larger than memory goes through. Files that several processes read share the system's page cache.
+ *
+ * @throws {@link InvalidDataError} if the data do not fit the model, are text, or change type or shape of
+ * samples from batch to batch.
+ */
+export async function spoolData(
+  folder: string,
+  ports: ModelPorts,
+  data: EvaluationData,
+  sampleLimit: number,
+  signal: AbortSignal | undefined,
+): Promise<SpooledData> {
+  const handles: FileHandle[] = [];
+  const batches: number[] = [];
+  let columns: readonly SpooledColumn[] | undefined;
+  let kinds: readonly string[] | undefined;
+  const where = [...ports.xs, ...ports.ys].map((port) => port.where);
+  const write = async (batch: Batch): Promise<void> => {
+    const tensors = [...batch.xs, ...batch.ys];
+    columns ??= tensors.map((tensor, i) => columnOf(tensor, join(folder, `data-${i}.bin`)));
+    kinds ??= tensors.map(sampleKind);
+    for (const [i, tensor] of tensors.entries()) {
+      checkKind(where[i] as string, kinds[i] as string, sampleKind(tensor));
+      handles[i] ??= await open((columns[i] as SpooledColumn).file, "wx");
+      await appendRaw(handles[i] as FileHandle, (await tensor.data()) as RawValues);
+    }
+    batches.push(batch.samples);
+  };
+  try {
+    if (isBatchDataset(data)) await readAll(ports, data, sampleLimit, signal, write);
+    else await write(orderedTensors(ports, data));
+  } finally {
+    for (const handle of handles) await handle.close();
+  }
+  if (columns === undefined) throw new InvalidDataError("data", "at least one sample", "an empty data set");
+  const inputs = ports.xs.length;
+  return {
+    xs: columns.slice(0, inputs),
+    ys: columns.slice(inputs),
+    batches,
+    isDataset: isBatchDataset(data),
+  };
+}
+
+async function readAll(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  sampleLimit: number,
+  signal: AbortSignal | undefined,
+  write: (batch: Batch) => Promise<void>,
+): Promise<void> {
+  const iterator = await dataset.iterator();
+  for (let left = sampleLimit; left > 0; ) {
+    signal?.throwIfAborted();
+    const { value, done } = await iterator.next();
+    if (done || value === null || value === undefined) return;
+    try {
+      const batch = orderedTensors(ports, value);
+      await write(batch);
+      left -= batch.samples;
+    } finally {
+      tf.dispose(value as tf.TensorContainer);
+    }
+  }
+}
+
+function checkKind(where: string, expected: string, kind: string): void {
+  if (kind !== expected) throw new InvalidDataError(where, `samples of ${expected} throughout`, kind);
+}
+
+function columnOf({ dtype, shape }: tf.Tensor, file: string): SpooledColumn {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") {
+    return { file, dtype, shape: shape.slice(1) };
+  }
+  throw new InvalidDataError("data", "numbers", `a tensor of ${dtype}`);
+}
+
+/** Returns spooled data as what they were: tensors, which are the receiver's to dispose, or a data set. */
+export async function readSpooled(data: SpooledData): Promise<EvaluationData> {
+  if (data.isDataset) return { iterator: async () => spooledBatches(data) };
+  const [samples] = data.batches as readonly [number];
+  return readBatch(data, 0, samples);
+}
+
+async function spooledBatches(data: SpooledData) {
+  let batch = 0;
+  let first = 0;
+  return {
+    async next() {
+      const samples = data.batches[batch++];
+      if (samples === undefined) return { value: null, done: true };
+      const value = await readBatch(data, first, samples);
+      first += samples;
+      return { value, done: false };
+    },
+  };
+}
+
+async function readBatch({ xs, ys }: SpooledData, first: number, samples: number): Promise<TensorData> {
+  const read = async (columns: readonly SpooledColumn[]) => {
+    const tensors: tf.Tensor[] = [];
+    for (const column of columns) tensors.push(await readTensor(column, first, samples));
+    return tensors;
+  };
+  return { xs: await read(xs), ys: await read(ys) };
+}
+
+async function readTensor(
+  { file, dtype, shape }: SpooledColumn,
+  first: number,
+  samples: number,
+): Promise<tf.Tensor> {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const Values = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+  const values = new Values(samples * size);
+  const handle = await open(file, "r");
+  try {
+    await readRaw(handle, first * size * values.BYTES_PER_ELEMENT, values);
+  } finally {
+    await handle.close();
+  }
+  return tf.tensor(values, [samples, ...shape], dtype);
+}
+
+/** Process ids say something on their own host only, and TMPDIR may be shared between hosts. */
+const HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 12);
+const PREFIX = `tfjs-landscape-workers-${HOST}-`;
+
+/** A folder for what a process hands to its workers. */
+export interface WorkerFolder {
+  readonly path: string;
+  /** Removes it. Idempotent; the end of the process does so too. */
+  remove(): void;
+}
+
+/**
+ * Makes a folder in the system's place for temporary files (TMPDIR), and removes those that processes of
+ * this host which were killed have left there.
+ */
+export async function createWorkerFolder(): Promise<WorkerFolder> {
+  await removeAbandoned();
+  const path = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const remove = (): void => {
+    process.removeListener("exit", remove);
+    rmSync(path, { recursive: true, force: true });
+  };
+  process.on("exit", remove);
+  return { path, remove };
+}
+
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name);
+    if (owner === null || isAlive(Number(owner[1]))) continue;
+    // Another user's cannot be removed, nor need it.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

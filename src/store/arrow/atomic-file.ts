@@ -1,0 +1,99 @@
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { RunStateError } from "../../base/errors.js";
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EACCES: "no permission to write",
+  EPERM: "no permission to write",
+  EROFS: "the file system is read-only",
+  ENOENT: "a folder on the way is gone",
+  ENOTDIR: "a part of the path is a file",
+  EEXIST: "a part of the path is a file",
+  EISDIR: "it is a folder",
+  EMFILE: "too many open files",
+};
+
+/** Returns in words what an operating system's error code ("ENOSPC") says of a write, or undefined. */
+export function explainWriteCode(code: unknown): string | undefined {
+  return typeof code === "string" && Object.hasOwn(EXPLANATIONS, code) ? EXPLANATIONS[code] : undefined;
+}
+
+let counter = 0;
+
+/**
+ * Writes a file so that it is either there in full or not at all: into a file beside it whose name
+ * begins with a dot, flushed to the disk, then renamed. Folders on the way are made.
+ *
+ * A reader never sees the unfinished file under its final name; a failed write takes its leftover away.
+ *
+ * @throws {@link RunStateError} if the place cannot be written to: no permission, no space, no folder.
+ */
+export async function writeFileAtomic(file: string, bytes: Uint8Array): Promise<void> {
+  await explainingWrites(file, () => writeThroughTemporary(file, bytes));
+}
+
+/**
+ * Does work that writes, and says in words what the operating system refuses.
+ *
+ * @param where - what is written, for error messages.
+ * @throws {@link RunStateError} if the place cannot be written to: no permission, no space, no folder.
+ */
+export async function explainingWrites<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const explanation = explainWriteCode((cause as NodeJS.ErrnoException).code);
+    if (explanation === undefined || cause instanceof RunStateError) throw cause;
+    throw new RunStateError(where, "a place that can be written to", explanation, { cause });
+  }
+}
+
+async function writeThroughTemporary(file: string, bytes: Uint8Array): Promise<void> {
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true });
+  const temporary = join(folder, `.${basename(file)}.${process.pid}-${counter++}.tmp`);
+  try {
+    await writeFlushed(temporary, bytes);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await flushFolder(folder);
+}
+
+/** Says whether a file name is that of a write which did not finish. */
+export function isLeftover(name: string): boolean {
+  return name.startsWith(".") && name.endsWith(".tmp");
+}
+
+/** Removes what interrupted writes left in a folder. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  await Promise.all(
+    names.filter(isLeftover).map((name) => rm(join(folder, name), { recursive: true, force: true })),
+  );
+}
+
+async function writeFlushed(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, "w");
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A rename is on the disk only when its folder is; not every platform can flush a folder. */
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

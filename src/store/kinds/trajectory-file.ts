@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { InvalidDataError } from "../../base/errors.js";
+import { warningsSchema } from "../../base/json-schema.js";
+import type { Provenance } from "../../base/provenance.js";
+import type { Trajectory } from "../../directions/project.js";
+import type { Artifact, ArtifactColumn } from "../results/artifact.js";
+import { float64Column, parseDetails, readArtifact, writeArtifact } from "../results/artifact.js";
+
+const detailsSchema = z.object({ dimensions: z.int().min(1).max(1000), warnings: warningsSchema });
+
+/** Columns of per-snapshot values; the last two are left out where they were not evaluated. */
+const always = ["inPlaneShare", "distance"] as const;
+const optional = ["trueLoss", "planeLoss"] as const;
+
+/**
+ * Writes a trajectory as an Arrow file: one row for each snapshot, columns alpha, beta, … and fidelity.
+ *
+ * @throws {@link InvalidDataError} if lengths do not fit together.
+ */
+export async function writeTrajectory(
+  file: string,
+  trajectory: Trajectory,
+  provenance: Provenance,
+): Promise<void> {
+  const { coordinates, dimensions, warnings } = trajectory;
+  const rows = coordinates.length / dimensions;
+  const columns: Record<string, ArtifactColumn> = {};
+  for (let axis = 0; axis < dimensions; axis++) {
+    const values = Float64Array.from({ length: rows }, (_, i) => coordinates[i * dimensions + axis] ?? 0);
+    columns[axisName(axis)] = { values };
+  }
+  for (const name of [...always, ...optional]) {
+    const values = trajectory[name];
+    if (values === null) continue;
+    if (values.length !== rows) {
+      throw new InvalidDataError(`${file}: ${name}`, `length ${rows}`, String(values.length));
+    }
+    columns[name] = { values };
+  }
+  const details = { dimensions, warnings: warnings.map(({ code, message }) => ({ code, message })) };
+  await writeArtifact(file, { columns, details, provenance });
+}
+
+/**
+ * Reads a trajectory back, bit for bit.
+ *
+ * @param expected - provenance that it must have. Default: any.
+ * @returns null if there is no file or it is stale.
+ * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ */
+export async function readTrajectory(file: string, expected?: Provenance): Promise<Trajectory | null> {
+  const artifact = await readArtifact(file, expected);
+  if (artifact === null) return null;
+  const { dimensions, warnings } = parseDetails(file, artifact, detailsSchema);
+  const axes = Array.from({ length: dimensions }, (_, i) => float64Column(file, artifact, axisName(i)));
+  const rows = axes[0]?.length ?? 0;
+  const coordinates = new Float64Array(rows * dimensions);
+  for (const [axis, values] of axes.entries()) {
+    for (let i = 0; i < rows; i++) coordinates[i * dimensions + axis] = values[i] ?? 0;
+  }
+  return {
+    coordinates,
+    dimensions,
+    inPlaneShare: float64Column(file, artifact, "inPlaneShare"),
+    distance: float64Column(file, artifact, "distance"),
+    trueLoss: optionalColumn(file, artifact, "trueLoss"),
+    planeLoss: optionalColumn(file, artifact, "planeLoss"),
+    warnings,
+  };
+}
+
+function optionalColumn(file: string, artifact: Artifact, name: string): Float64Array | null {
+  return Object.hasOwn(artifact.columns, name) ? float64Column(file, artifact, name) : null;
+}
+
+/** Name of a coordinate's column: alpha, beta, gamma, then axis4 and so on. */
+function axisName(axis: number): string {
+  return ["alpha", "beta", "gamma"][axis] ?? `axis${axis + 1}`;
+}

@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { FormatError } from "../../base/errors.js";
+import { type ByteReader, memoryReader, readArrowLayout } from "../arrow/arrow-layout.js";
+import { widenFloat16Into } from "./float16.js";
+import type { Snapshot, SnapshotInfo } from "./run.js";
+import { checkSnapshotColumns, parseSnapshotMetadata, type ThetaDtype } from "./snapshot-schema.js";
+
+/** All that a snapshot file says but θ itself, and where θ lies. */
+export interface SnapshotHeader {
+  readonly info: SnapshotInfo;
+  readonly dtype: ThetaDtype;
+  readonly parameterCount: number;
+  /** sha-256 (hex) of θ's bytes as stored. */
+  readonly thetaSha256: string;
+  readonly layoutDigest: string;
+  /** Byte offset of θ's first element in the file. */
+  readonly thetaOffset: number;
+}
+
+/** Places of the buffers in Arrow's depth-first order; each array also has a validity buffer before. */
+const buffersAt = { step: 1, epoch: 3, iteration: 5, time: 7, learningRate: 9, theta: 20 } as const;
+const logsBuffersAt = { offsets: 11, keyOffsets: 14, keys: 15, values: 17 } as const;
+const bufferCount = 21;
+
+/**
+ * Reads everything of a snapshot file but θ.
+ *
+ * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ */
+export async function readSnapshotHeader(reader: ByteReader): Promise<SnapshotHeader> {
+  const { name } = reader;
+  const layout = await readArrowLayout(reader);
+  const { rows, buffers } = layout;
+  const { thetaSha256, layoutDigest } = parseSnapshotMetadata(name, layout);
+  const { dtype, parameterCount } = checkSnapshotColumns(name, layout);
+  if (rows !== 1) throw new FormatError(name, "one row", String(rows));
+  if (buffers.length !== bufferCount)
+    throw new FormatError(name, `${bufferCount} buffers`, `${buffers.length}`);
+  const theta = buffers[buffersAt.theta];
+  const thetaBytes = parameterCount * elementSize(dtype);
+  if (theta === undefined || thetaBytes <= 0 || theta.length < thetaBytes) {
+    throw new FormatError(`${name}: theta`, `${thetaBytes} bytes, more than 0`, String(theta?.length));
+  }
+  const read = async (index: number, minimum: number): Promise<DataView> => {
+    const { offset, length } = buffers[index] ?? { offset: 0, length: 0 };
+    if (length < minimum) throw new FormatError(name, `${minimum} bytes in buffer ${index}`, `${length}`);
+    const bytes = await reader.readAt(offset, length);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  };
+  const info: SnapshotInfo = {
+    step: (await read(buffersAt.step, 4)).getInt32(0, true),
+    epoch: (await read(buffersAt.epoch, 4)).getInt32(0, true),
+    iteration: (await read(buffersAt.iteration, 4)).getInt32(0, true),
+    time: (await read(buffersAt.time, 8)).getFloat64(0, true),
+    learningRate: (await read(buffersAt.learningRate, 8)).getFloat64(0, true),
+    logs: await readLogs(name, read),
+  };
+  return { info, dtype, parameterCount, thetaSha256, layoutDigest, thetaOffset: theta.offset };
+}
+
+async function readLogs(
+  name: string,
+  read: (index: number, minimum: number) => Promise<DataView>,
+): Promise<Record<string, number>> {
+  const offsets = await read(logsBuffersAt.offsets, 8);
+  const count = offsets.getInt32(4, true);
+  if (count < 0 || offsets.getInt32(0, true) !== 0)
+    throw new FormatError(`${name}: logs`, "a number of entries", String(count));
+  if (count === 0) return {};
+  const keyOffsets = await read(logsBuffersAt.keyOffsets, 4 * (count + 1));
+  const keys = await read(logsBuffersAt.keys, keyOffsets.getInt32(4 * count, true));
+  const values = await read(logsBuffersAt.values, 8 * count);
+  const decoder = new TextDecoder();
+  const entries = Array.from({ length: count }, (_, i): [string, number] => {
+    const start = keyOffsets.getInt32(4 * i, true);
+    const end = keyOffsets.getInt32(4 * (i + 1), true);
+    if (start < 0 || end < start || end > keys.byteLength) {
+      throw new FormatError(`${name}: logs`, "names inside their buffer", `offsets ${start} to ${end}`);
+    }
+    const key = decoder.decode(new Uint8Array(keys.buffer, keys.byteOffset + start, end - start));
+    return [key, values.getFloat64(8 * i, true)];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Bytes of one element of θ. */
+export function elementSize(dtype: ThetaDtype): number {
+  return dtype === "float16" ? 2 : 4;
+}
+
+/** Converts stored bytes of θ (little-endian) into `out`. */
+export function decodeThetaInto(bytes: Uint8Array, dtype: ThetaDtype, out: Float32Array): void {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  if (dtype === "float16") {
+    widenFloat16Into(new Uint16Array(aligned.buffer, aligned.byteOffset, out.length), out);
+  } else out.set(new Float32Array(aligned.buffer, aligned.byteOffset, out.length));
+}
+
+/** @throws {@link FormatError} if θ's bytes are not those that were written. */
+export function checkThetaHash(name: string, bytes: Uint8Array, expected: string): void {
+  const got = createHash("sha256").update(bytes).digest("hex");
+  if (got !== expected) throw new FormatError(`${name}: theta`, `sha-256 ${expected}`, got);
+}
+
+/**
+ * Decodes a whole snapshot file in memory, verifying θ: the inverse of `encodeSnapshot`.
+ *
+ * @param name - what is decoded, for error messages.
+ */
+export async function decodeSnapshot(bytes: Uint8Array, name: string): Promise<Snapshot> {
+  const reader = memoryReader(name, bytes);
+  const { info, dtype, parameterCount, thetaSha256, thetaOffset } = await readSnapshotHeader(reader);
+  const stored = await reader.readAt(thetaOffset, parameterCount * elementSize(dtype));
+  checkThetaHash(name, stored, thetaSha256);
+  const theta = new Float32Array(parameterCount);
+  decodeThetaInto(stored, dtype, theta);
+  return { ...info, theta };
+}

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { InvalidDataError } from "../../base/errors.js";
+import {
+  encodeArrowFile,
+  fixedSizeListData,
+  float16Data,
+  float32Data,
+  float64Data,
+  int32Data,
+  mapRowData,
+} from "../arrow/arrow-data.js";
+import { writeFileAtomic } from "../arrow/atomic-file.js";
+import { narrowToFloat16 } from "./float16.js";
+import type { Snapshot } from "./run.js";
+import { snapshotMetadata, snapshotPath, type ThetaDtype } from "./snapshot-schema.js";
+
+/**
+ * Encodes a snapshot as an Arrow IPC file of one row, hashing θ.
+ *
+ * Pure: it may run in a worker thread.
+ *
+ * @param layoutDigest - digest of the layout that orders θ.
+ * @param dtype - element type of θ in the file; float16 rounds to nearest even.
+ * @throws {@link InvalidDataError} if a count is not an int32, a log is not a number, θ is empty or
+ *   (float16) has a finite entry beyond 65504.
+ */
+export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: ThetaDtype): Uint8Array {
+  const where = `snapshot ${snapshot.step}`;
+  const { theta } = snapshot;
+  if (theta.length === 0) throw new InvalidDataError(where, "at least one weight", "none");
+  const child = dtype === "float16" ? float16Data(narrowToFloat16(theta, where)) : float32Data(theta);
+  const thetaSha256 = createHash("sha256").update(bytesOf(child.values)).digest("hex");
+  const count = (name: "step" | "epoch" | "iteration") => ({
+    name,
+    data: int32Data(Int32Array.of(checkCount(`${where}: ${name}`, snapshot[name]))),
+  });
+  const real = (name: "time" | "learningRate") => ({
+    name,
+    data: float64Data(Float64Array.of(checkNumber(`${where}: ${name}`, snapshot[name]))),
+  });
+  for (const [name, value] of Object.entries(snapshot.logs)) checkNumber(`${where}: logs.${name}`, value);
+  const columns = [
+    count("step"),
+    count("epoch"),
+    count("iteration"),
+    real("time"),
+    real("learningRate"),
+    { name: "logs", data: mapRowData(snapshot.logs) },
+    { name: "theta", data: fixedSizeListData(child, theta.length) },
+  ];
+  return encodeArrowFile(columns, snapshotMetadata(thetaSha256, layoutDigest));
+}
+
+function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function checkCount(where: string, value: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= 0x7fffffff) return value;
+  throw new InvalidDataError(where, "an integer from 0 to 2147483647", String(value));
+}
+
+function checkNumber(where: string, value: unknown): number {
+  if (typeof value === "number") return value;
+  throw new InvalidDataError(where, "a number", typeof value);
+}
+
+/** Where and how snapshots are written: plain data, so that a worker thread can be told. */
+export interface SnapshotTarget {
+  /** Run directory. */
+  readonly directory: string;
+  /** Digest of the layout that orders θ. */
+  readonly layoutDigest: string;
+  /** Element type of θ in the file. */
+  readonly dtype: ThetaDtype;
+}
+
+/**
+ * Encodes, hashes and writes a snapshot to its file in a run directory, atomically; resolves when it is
+ * safely on disk.
+ *
+ * Needs nothing of the thread it is called in: a worker thread may run it.
+ *
+ * @throws {@link InvalidDataError} if the snapshot cannot be encoded; nothing is written then.
+ */
+export async function writeSnapshotFile(target: SnapshotTarget, snapshot: Snapshot): Promise<void> {
+  const bytes = encodeSnapshot(snapshot, target.layoutDigest, target.dtype);
+  await writeFileAtomic(snapshotPath(target.directory, snapshot.step), bytes);
+}

@@ -1,0 +1,126 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { FormatError } from "../../base/errors.js";
+import { checkFormat, issueText } from "../../base/json-schema.js";
+import type { FileSchema } from "../arrow/flat-table.js";
+
+/** Element type of θ on disk. */
+export type ThetaDtype = "float32" | "float16";
+
+const format = "tfjs-landscape-snapshot";
+const formatVersion = 1;
+
+/** Columns and their types in the file's order; the position of the buffers follows from it. */
+const columnTypes = {
+  step: "int32",
+  epoch: "int32",
+  iteration: "int32",
+  time: "float64",
+  learningRate: "float64",
+  logs: "map<utf8, float64>",
+  theta: "fixed_size_list<float32>",
+} as const;
+
+const metadataSchema = z.object({
+  format: z.literal(format),
+  formatVersion: z.literal(String(formatVersion)),
+  thetaSha256: z.string().regex(/^[0-9a-f]{64}$/, "expected a sha-256 in hex"),
+  layoutDigest: z.string().min(1),
+});
+
+/** What the metadata of a snapshot file says. */
+export type SnapshotMetadata = z.infer<typeof metadataSchema>;
+
+/** Metadata of a snapshot file, ready for the Arrow schema. */
+export function snapshotMetadata(thetaSha256: string, layoutDigest: string): Map<string, string> {
+  const metadata: SnapshotMetadata = {
+    format,
+    formatVersion: String(formatVersion),
+    thetaSha256,
+    layoutDigest,
+  };
+  return new Map(Object.entries(metadata));
+}
+
+/** @throws {@link FormatError} if the file is not a snapshot or is of a newer version. */
+export function parseSnapshotMetadata(name: string, { metadata }: FileSchema): SnapshotMetadata {
+  checkFormat(name, metadata, format, formatVersion);
+  const parsed = metadataSchema.safeParse(metadata);
+  if (parsed.success) return parsed.data;
+  throw new FormatError(name, "metadata of a snapshot", issueText(parsed.error));
+}
+
+/**
+ * Checks the columns' names and types.
+ *
+ * @returns element type and length of θ.
+ * @throws {@link FormatError} naming the first column that differs.
+ */
+export function checkSnapshotColumns(
+  name: string,
+  { fields }: FileSchema,
+): { readonly dtype: ThetaDtype; readonly parameterCount: number } {
+  const expectedNames = Object.keys(columnTypes).join(", ");
+  const names = fields.map((field) => field.name).join(", ");
+  if (names !== expectedNames) throw new FormatError(name, `columns ${expectedNames}`, names || "none");
+  const theta = fields.at(-1)?.type;
+  const dtype = theta?.name === "fixed_size_list<float16>" ? "float16" : "float32";
+  for (const field of fields) {
+    const isNarrow = field.name === "theta" && dtype === "float16";
+    const expected = columnTypes[field.name as keyof typeof columnTypes];
+    if (field.type.name !== expected && !isNarrow) {
+      throw new FormatError(`${name}: ${field.name}`, expected, field.type.name);
+    }
+  }
+  return { dtype, parameterCount: theta?.width ?? 0 };
+}
+
+/** Folder of a run's snapshots. */
+export function snapshotFolder(directory: string): string {
+  return join(directory, "snapshots");
+}
+
+/** Path of a snapshot's file: `snapshots/NNNNNN.arrow`. */
+export function snapshotPath(directory: string, step: number): string {
+  return join(snapshotFolder(directory), snapshotFileName(step));
+}
+
+function snapshotFileName(step: number): string {
+  return `${String(step).padStart(6, "0")}.arrow`;
+}
+
+/**
+ * Counts the snapshot files of a run, whose names must be 000000.arrow, 000001.arrow and so on. Files
+ * whose names begin with a dot do not count.
+ *
+ * @throws {@link FormatError} naming the first file that is missing or should not be there.
+ */
+export async function countSnapshotFiles(directory: string): Promise<number> {
+  const folder = snapshotFolder(directory);
+  const names = (await readNames(folder)).filter((name) => !name.startsWith("."));
+  const steps = names.map((name) => {
+    const step = /^\d+\.arrow$/.test(name) ? Number.parseInt(name, 10) : -1;
+    if (step >= 0 && snapshotFileName(step) === name) return step;
+    throw new FormatError(join(folder, name), "only files named NNNNNN.arrow in this folder", `"${name}"`);
+  });
+  const present = new Set(steps);
+  for (let step = 0; step < steps.length; step++) {
+    if (present.has(step)) continue;
+    const got = `a gap before ${snapshotFileName(Math.min(...steps.filter((other) => other > step)))}`;
+    throw new FormatError(snapshotPath(directory, step), "a snapshot", got);
+  }
+  return steps.length;
+}
+
+/** Names in a folder; none where there is no folder (a run killed before its first snapshot). */
+async function readNames(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    if (code === "ENOTDIR") throw new FormatError(folder, "a folder", "a file", { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,182 @@
+import type { PlanePoint } from "../../directions/plane-point.js";
+import { createUndefinedCount, type PointPolicy, type UndefinedCount } from "../../loss/batch-norm-policy.js";
+import type { LossEvaluator, LossValue, SampleEvaluator, SampleValues } from "../../loss/loss-evaluator.js";
+import { runLanes } from "../evaluate-points.js";
+import { CENTER_INDEX, type Grid, nanValue } from "../surface.js";
+import type { ChosenPoint } from "./choose-points.js";
+import { EXACT, type PointData, SAMPLED } from "./point-data.js";
+
+/** A point of an approximate surface as it has been evaluated: on the subsample, on all samples, or both. */
+export interface ApproximatedPoint {
+  /** Flat index j·W + i; −1 for θ* where it is no point of the grid. */
+  readonly index: number;
+  /** Over all samples, or null where that was not evaluated. */
+  readonly value: LossValue | null;
+  /** On the subsample, sample by sample, or null where that was not evaluated now. */
+  readonly samples: SampleValues | null;
+  /** Weights with values for which there is no loss, as a policy found them; then the value is NaN. */
+  readonly undefinedWeights: readonly string[];
+}
+
+/** Evaluates grid points, and counts what that takes. */
+export interface PointEvaluator {
+  /** Samples evaluated so far, those of points known from before among them. */
+  spent(): number;
+  /** Samples that a point takes to become EXACT (on all samples and on the subsample), or SAMPLED. */
+  costOf(point: number, state: number): number;
+  /** Evaluates points, as many at once as the evaluator takes; those that are EXACT already are left out. */
+  evaluate(points: readonly ChosenPoint[]): Promise<void>;
+  /** Evaluates θ* itself, which is a point of the grid or not (−1). */
+  evaluateCenter(origin: number): Promise<LossValue>;
+  /** Largest shares of clipped and capped samples at exact points. */
+  shares(): { readonly clippedShare: number | null; readonly cappedShare: number | null };
+  readonly undefinedCount: UndefinedCount;
+}
+
+/** What points are evaluated with. */
+export interface PointEvaluatorParts {
+  readonly evaluator: LossEvaluator;
+  /** The subsample, or null where every evaluation is exact. */
+  readonly subset: SampleEvaluator | null;
+  /** Makes a buffer for θ: one for each evaluation at a time. */
+  readonly createPlace: () => PlanePoint;
+  readonly grid: Grid;
+  readonly data: PointData;
+  readonly policy: PointPolicy | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Samples evaluated before. */
+  readonly before: number;
+  /** Points evaluated earlier, which are taken instead of evaluating them; they count as spent all the same. */
+  readonly known: Iterable<ApproximatedPoint>;
+  readonly onPoint: (point: ApproximatedPoint) => void | Promise<void>;
+  /** Called after each point. */
+  readonly report: () => void;
+}
+
+/** What is known of a point from before. */
+interface Known {
+  value: LossValue | null;
+  samples: SampleValues | null;
+  undefinedWeights: readonly string[];
+}
+
+/** Creates what evaluates points and writes what comes into the data. */
+export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator {
+  const { evaluator, subset, grid, data, policy } = parts;
+  const width = grid.alpha.length;
+  const known = gather(parts.known);
+  const undefinedCount = createUndefinedCount();
+  let spent = parts.before;
+  let clipped: number | null = null;
+  let capped: number | null = null;
+
+  const hasSamples = (point: number): boolean =>
+    subset === null || (point !== CENTER_INDEX && data.loss.samples[point] !== null);
+
+  /** What is asked of a point, from before or evaluated now. */
+  const valuesAt = async (
+    point: number,
+    state: number,
+    place: PlanePoint,
+    signal: AbortSignal | undefined,
+  ): Promise<Known> => {
+    const before = known.get(point) ?? { value: null, samples: null, undefinedWeights: [] };
+    if (before.undefinedWeights.length > 0) return before;
+    const wantsSamples = subset !== null && point !== CENTER_INDEX && !hasSamples(point);
+    const wantsValue = state === EXACT;
+    if (!(wantsSamples && before.samples === null) && !(wantsValue && before.value === null)) return before;
+    signal?.throwIfAborted();
+    if (point === CENTER_INDEX) place.moveTo(0, 0);
+    else place.moveTo(grid.alpha[point % width], grid.beta[Math.floor(point / width)]);
+    const undefinedWeights = (await policy?.prepare(place.theta, signal)) ?? [];
+    if (undefinedWeights.length > 0) {
+      const found = { value: nanValue(evaluator), samples: null, undefinedWeights };
+      await parts.onPoint({ index: point, ...found });
+      return found;
+    }
+    const samples =
+      wantsSamples && before.samples === null ? await subset.evaluate(place.theta, signal) : null;
+    const value = wantsValue && before.value === null ? await evaluator.evaluate(place.theta, signal) : null;
+    await parts.onPoint({ index: point, value, samples, undefinedWeights });
+    return { value: before.value ?? value, samples: before.samples ?? samples, undefinedWeights };
+  };
+
+  const put = (
+    point: number,
+    state: number,
+    { value, samples, undefinedWeights }: Known,
+  ): LossValue | null => {
+    const isOnGrid = point !== CENTER_INDEX;
+    if (isOnGrid) undefinedCount.add(undefinedWeights);
+    const isUndefined = undefinedWeights.length > 0;
+    if (isOnGrid && !isUndefined && subset !== null && samples !== null && !hasSamples(point)) {
+      spent += subset.samples;
+      data.loss.samples[point] = samples.loss;
+      for (const [name, quantity] of Object.entries(data.metrics)) {
+        quantity.samples[point] = samples.metrics[name];
+      }
+      data.state[point] = SAMPLED;
+    }
+    if (value === null || (state !== EXACT && !isUndefined)) return null;
+    if (!isUndefined) {
+      spent += evaluator.samples;
+      clipped = larger(clipped, value.clippedShare);
+      capped = larger(capped, value.cappedShare ?? null);
+    }
+    if (isOnGrid) {
+      data.loss.exact[point] = value.loss;
+      for (const [name, quantity] of Object.entries(data.metrics))
+        quantity.exact[point] = value.metrics[name];
+      data.state[point] = EXACT;
+    }
+    return value;
+  };
+
+  return {
+    spent: () => spent,
+    costOf(point, state) {
+      const own = subset === null || hasSamples(point) ? 0 : subset.samples;
+      return state === EXACT ? evaluator.samples + own : own;
+    },
+    async evaluate(points) {
+      const queue = points.filter(({ point }) => data.state[point] !== EXACT);
+      let next = 0;
+      const work = { width: () => evaluator.concurrency ?? 1, left: () => queue.length - next };
+      await runLanes(work, parts.signal, async (stop, goesOn) => {
+        const place = parts.createPlace();
+        while (next < queue.length) {
+          const { point, state } = queue[next++];
+          put(point, state, await valuesAt(point, state, place, stop));
+          parts.report();
+          if (!goesOn()) return;
+        }
+      });
+    },
+    async evaluateCenter(origin) {
+      const point = origin === -1 ? CENTER_INDEX : origin;
+      const values = await valuesAt(point, EXACT, parts.createPlace(), parts.signal);
+      return put(point, EXACT, values) ?? nanValue(evaluator);
+    },
+    shares: () => ({ clippedShare: clipped, cappedShare: capped }),
+    undefinedCount,
+  };
+}
+
+/** Puts together what is known of each point: a point may have been evaluated on the subsample first. */
+function gather(points: Iterable<ApproximatedPoint>): ReadonlyMap<number, Known> {
+  const known = new Map<number, Known>();
+  for (const { index, value, samples, undefinedWeights } of points) {
+    const before = known.get(index);
+    known.set(index, {
+      value: value ?? before?.value ?? null,
+      samples: samples ?? before?.samples ?? null,
+      undefinedWeights,
+    });
+  }
+  return known;
+}
+
+function larger(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
+}

@@ -1,0 +1,168 @@
+import { betweenBatches } from "../../loss/evaluation-run.js";
+import type { ApproximationSettings } from "../surface.js";
+import { type ChosenPoint, choosePoints, drawPoints, latticePoints } from "./choose-points.js";
+import { boundOfMost, type Estimate, type EstimateTools, estimate, rangeOf } from "./estimate.js";
+import { ratio, rounding } from "./held-out.js";
+import { EXACT, type PointData, pointsOf, SAMPLED, UNKNOWN } from "./point-data.js";
+import type { PointEvaluator } from "./point-evaluator.js";
+import { createStencils } from "./stencils.js";
+import type { StratifiedSample } from "./stratified-sample.js";
+
+/** What a grid is refined with. */
+export interface RefineParts {
+  readonly data: PointData;
+  readonly points: PointEvaluator;
+  /** The subsample, or null where every evaluation is exact. */
+  readonly sample: StratifiedSample | null;
+  readonly settings: ApproximationSettings;
+  /** Most sample evaluations. */
+  readonly limit: number;
+  /** Samples of the evaluation set. */
+  readonly samples: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Values over the grid with the bounds of their errors. */
+export interface Refined {
+  readonly values: Float64Array;
+  readonly errors: Float64Array;
+  readonly metrics: Readonly<Record<string, Float64Array>>;
+  readonly metricErrors: Readonly<Record<string, Float64Array>>;
+}
+
+/** Share of the budget for the first exact points, which lie on a lattice. */
+const LATTICE_SHARE = 0.4;
+/** Share of the budget for the exact points that check everything at the end. */
+const CHECK_SHARE = 0.15;
+/** Points drawn at random before anything is refined. */
+const DRAWN_FIRST = 30;
+/** Points drawn at random at the end, of which the largest error bounds 95 % of the others in 95 % of cases. */
+const DRAWN_LAST = 60;
+/** Largest share of the budget for each of these. */
+const DRAWN_SHARE = 0.15;
+/** Refinement goes on to this share of the tolerance: the checks at the end may widen the bounds a little. */
+const AIM = 0.8;
+/** Each round evaluates this share of what is known more. */
+const GROWTH = 0.15;
+
+/**
+ * Evaluates points until the error is small enough or the budget spent: a lattice of exact points, points drawn
+ * at random, then those with the largest errors; at last exact points drawn at random, whose errors widen all
+ * bounds where these do not hold.
+ */
+export async function refine(parts: RefineParts): Promise<Refined> {
+  const { data, points, sample, settings, limit, samples, signal } = parts;
+  const stencils = createStencils(data.width);
+  const isLine = data.height === 1;
+  const affordable = limit / samples;
+  const side = isLine ? LATTICE_SHARE * affordable : Math.sqrt(LATTICE_SHARE * affordable);
+  const evaluate = (some: readonly number[], state: number): Promise<void> =>
+    points.evaluate(some.map((point) => ({ point, state })));
+  await evaluate(latticePoints(data, Math.max(3, Math.min(7, Math.floor(side)))), EXACT);
+  const own = sample === null ? EXACT : SAMPLED;
+  const unit = sample === null ? samples : sample.rows.length;
+  const atMost = (most: number, share: number, cost: number) =>
+    Math.max(3, Math.min(most, Math.floor((share * limit) / cost)));
+  const plan = { last: atMost(DRAWN_LAST, DRAWN_SHARE, unit), checks: atMost(10, CHECK_SHARE, samples) };
+  const reserve = sample === null ? plan.last * samples : plan.last * unit + plan.checks * samples;
+  const first = atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
+  const drawn = drawPoints(pointsOf(data, UNKNOWN), first, settings.seed, "first");
+  await evaluate(drawn, own);
+
+  const tools: EstimateTools = { sample, stencils, drawn };
+  let current = estimate(data, data.loss, tools);
+  for (;;) {
+    const tolerance = smallEnough(current, AIM * settings.tolerance);
+    if (boundOfMost(current.errors) <= tolerance) break;
+    const known = data.state.reduce((sum, state) => sum + (state === UNKNOWN ? 0 : 1), 0);
+    const hasSubsample = sample !== null;
+    const most = Math.max(4, Math.ceil(GROWTH * known));
+    const chosen = choosePoints(data, current, { tolerance, hasSubsample, stencils, count: most });
+    const round = affordablePoints(parts, chosen, own, limit - reserve - points.spent());
+    if (round.length === 0) break;
+    await points.evaluate(round);
+    // An estimate of a large grid takes as long as some points.
+    await betweenBatches(signal);
+    current = estimate(data, data.loss, tools);
+  }
+  return checked(parts, tools, plan, evaluate);
+}
+
+/** The points of a round, in turn, as long as samples are left: on all of them, or on the subsample. */
+function affordablePoints(
+  { data, points }: RefineParts,
+  chosen: readonly ChosenPoint[],
+  own: number,
+  samples: number,
+): ChosenPoint[] {
+  let left = samples;
+  return chosen.flatMap(({ point, state }) => {
+    const cheaper = data.state[point] === UNKNOWN ? own : UNKNOWN;
+    const next = [state, cheaper].find((one) => one !== UNKNOWN && points.costOf(point, one) <= left);
+    if (next === undefined) return [];
+    left -= points.costOf(point, next);
+    return [{ point, state: next }];
+  });
+}
+
+/** The error at which refinement stops: a share of the range, and no less than rounding. */
+function smallEnough({ values }: Estimate, tolerance: number): number {
+  const largest = values.reduce(
+    (most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most),
+    0,
+  );
+  return Math.max(tolerance * rangeOf(values), 10 * rounding(largest));
+}
+
+/**
+ * Compares bounds with values at fresh points drawn at random, on the subsample for interpolation and on all
+ * samples for everything, and widens them where they do not hold. Nothing was chosen by these points' errors.
+ */
+async function checked(
+  { data, settings, sample }: RefineParts,
+  tools: EstimateTools,
+  plan: { readonly last: number; readonly checks: number },
+  evaluate: (some: readonly number[], state: number) => Promise<void>,
+): Promise<Refined> {
+  const quantities = [data.loss, ...Object.values(data.metrics)];
+  const estimates = () => quantities.map((quantity) => estimate(data, quantity, tools));
+  const interpolated = estimates();
+  const last = drawPoints(pointsOf(data, UNKNOWN), plan.last, settings.seed, "last");
+  await evaluate(last, sample === null ? EXACT : SAMPLED);
+  const sampled = estimates();
+  const between = interpolated.map((before, i) => widening(last, before, sampled[i].values));
+
+  const open = [...pointsOf(data, UNKNOWN), ...pointsOf(data, SAMPLED)];
+  const checks = sample === null ? [] : drawPoints(open, plan.checks, settings.seed, "check");
+  await evaluate(checks, EXACT);
+  const final = estimates().map(({ values, errors }, i) => {
+    const everywhere = widening(checks, sampled[i], quantities[i].exact);
+    const factorOf = (state: number) => (state === UNKNOWN ? between[i] * everywhere : everywhere);
+    return {
+      values,
+      errors: errors.map((error, at) => (error === 0 ? 0 : error * factorOf(data.state[at]))),
+    };
+  });
+  const named = Object.keys(data.metrics).map((name, i) => [name, final[i + 1]] as const);
+  return {
+    ...final[0],
+    metrics: Object.fromEntries(named.map(([name, own]) => [name, own.values])),
+    metricErrors: Object.fromEntries(named.map(([name, own]) => [name, own.errors])),
+  };
+}
+
+/** The factor with which bounds hold at all points checked; infinite where finite was predicted and is not. */
+function widening(
+  drawn: readonly number[],
+  { values, errors }: Pick<Estimate, "values" | "errors">,
+  found: Float64Array,
+): number {
+  let factor = 1;
+  for (const point of drawn) {
+    if (errors[point] === Number.POSITIVE_INFINITY) continue;
+    if (Number.isFinite(values[point]) !== Number.isFinite(found[point])) return Number.POSITIVE_INFINITY;
+    if (!Number.isFinite(found[point])) continue;
+    factor = Math.max(factor, ratio(Math.abs(values[point] - found[point]), errors[point], found[point]));
+  }
+  return factor;
+}

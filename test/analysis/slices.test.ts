@@ -1,0 +1,450 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { analyzeRuns } from "../../src/analysis/analyze-runs.js";
+import { interpolateModels, sliceRandomLines } from "../../src/analysis/line-stage.js";
+import { modelPoint, namesOfModels, openModelPoint } from "../../src/analysis/model-point.js";
+import type { SlicePlane } from "../../src/analysis/plane-points.js";
+import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/analysis/plane-stage.js";
+import { analyzeWeights } from "../../src/analysis/weights-stage.js";
+import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
+import { customDirections } from "../../src/directions/between-models.js";
+import { createLineFigure } from "../../src/figure/make/create-line-figure.js";
+import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import { createRecalibrator } from "../../src/loss/recalibrator.js";
+import { readDirections } from "../../src/store/kinds/directions-file.js";
+import { readLineSlice } from "../../src/store/kinds/line-file.js";
+import { readHistograms, readStepAngles } from "../../src/store/kinds/weights-file.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import type { Run } from "../../src/store/run/run.js";
+import type { EvaluationSet } from "../../src/surface/lines/level-set-width.js";
+import { useTestBackend } from "../support/backend.js";
+import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
+
+const newFolder = temporaryFolders();
+const runs: Run[] = [];
+const sets: EvaluationSet[] = [];
+let model: tf.Sequential;
+let data: ReturnType<typeof tinyData>;
+
+beforeAll(async () => {
+  await useTestBackend();
+  data = tinyData();
+  const other = { xs: tf.randomNormal([10, 3], 0, 1, "float32", 9), ys: data.ys.slice([0, 0], [10, 2]) };
+  for (const name of ["first", "second", "third", "fourth"]) {
+    model = tinyModel();
+    const directory = newFolder();
+    await model.fit(data.xs, data.ys, {
+      epochs: 3,
+      verbose: 0,
+      callbacks: [trajectoryCallback({ directory, name })],
+    });
+    runs.push(await openRun(directory));
+  }
+  const layout = runs[0].layout;
+  sets.push({ name: "train", evaluator: await createLossEvaluator(model, data, { layout }) });
+  sets.push({ name: "test", evaluator: await createLossEvaluator(model, other, { layout }) });
+});
+afterAll(() => {
+  for (const { evaluator } of sets) evaluator.dispose();
+});
+
+describe("openModelPoint", () => {
+  it("is the last snapshot, or that of a step", async () => {
+    const { directory } = runs[0];
+    const last = await openModelPoint(directory);
+    expect([last.index, last.name]).toEqual([3, "first"]);
+    const first = await openModelPoint(`${directory}@0`);
+    expect([first.index, first.name]).toEqual([0, "first at step 0"]);
+    expect(first.theta).toEqual(await runs[0].readTheta(0));
+    await expect(openModelPoint(`${directory}@9`)).rejects.toThrow("expected a step from 0 to 3, got 9");
+    expect(namesOfModels([last, last])).toEqual(["first (1)", "first (2)"]);
+  });
+});
+
+describe("interpolateModels", () => {
+  it("ends at the models' own losses, is stored, and read where it is up to date", async () => {
+    const points = [await modelPoint(runs[0]), await modelPoint(runs[1])] as const;
+    const directory = newFolder();
+    const options = { directory, range: { from: 0, to: 1, points: 5 } };
+    const slice = await interpolateModels(points, sets, options);
+    for (const [s, { evaluator }] of sets.entries()) {
+      const { loss, metrics } = slice.curves[s].surface;
+      const own = [await evaluator.evaluate(points[0].theta), await evaluator.evaluate(points[1].theta)];
+      expect([loss[0], loss[4]]).toEqual(own.map((value) => value.loss));
+      expect([metrics.acc[0], metrics.acc[4]]).toEqual(own.map((value) => value.metrics.acc));
+    }
+    const [file] = readdirSync(join(directory, "lines"));
+    const written = () => statSync(join(directory, "lines", file)).mtimeMs;
+    const before = written();
+    expect(await interpolateModels(points, sets, options)).toEqual(slice);
+    expect(written()).toBe(before);
+    const recalibrator = await createRecalibrator(model, data, { layout: runs[0].layout });
+    const recalibrated = await interpolateModels(points, sets, {
+      ...options,
+      batchNorm: "recalibrate",
+      recalibrator,
+    });
+    recalibrator.dispose();
+    expect(written()).toBeGreaterThan(before);
+    expect(recalibrated.curves[0].surface.loss[2]).not.toBe(slice.curves[0].surface.loss[2]);
+  });
+
+  it("refuses models of other layouts and weights that are not finite, and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const [first, ...rest] = runs[0].layout.parameters;
+    const layout = { ...runs[0].layout, digest: "other", parameters: [{ ...first, shape: [6, 2] }, ...rest] };
+    const foreign = { ...point, run: { ...runs[0], layout, directory: "elsewhere" } };
+    const broken = { ...point, name: "broken", theta: point.theta.with(7, Number.NaN) };
+    const directory = newFolder();
+    await expect(interpolateModels([point, foreign], sets, { directory })).rejects.toThrow(
+      /^elsewhere: .*kernel: expected \[3,4\].*got .*\[6,2\]/,
+    );
+    await expect(interpolateModels([point, broken], sets, { directory })).rejects.toThrow(
+      "broken, entry 7: expected finite weights, got NaN",
+    );
+    await expect(sliceRandomLines(broken, sets, { directory })).rejects.toThrow(
+      "entry 7: expected finite weights, got NaN",
+    );
+    await expect(evaluatePlane("random", [broken], sets, { directory })).rejects.toThrow("finite weights");
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("refuses one model twice and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const directory = newFolder();
+    await expect(interpolateModels([point, point], sets, { directory })).rejects.toThrow(
+      "first (2): expected weights of its own, got those of first (1)",
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+});
+
+describe("sliceRandomLines", () => {
+  it("is stored, and computed again for other seeds", async () => {
+    const point = await modelPoint(runs[0]);
+    const options = { directory: newFolder(), range: { from: -1, to: 1, points: 3 } };
+    const slice = await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] });
+    const own = await sets[0].evaluator.evaluate(point.theta);
+    expect(slice.curves.slice(0, 2).map(({ surface }) => surface.loss[1])).toEqual([own.loss, own.loss]);
+    expect(await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] })).toEqual(slice);
+    const other = await sliceRandomLines(point, sets, { ...options, seeds: [2, 3] });
+    expect(other.curves[0].surface.loss).toEqual(slice.curves[1].surface.loss);
+  });
+});
+
+describe("lines that end early", () => {
+  const options = { seeds: [1, 2, 3], range: { from: -1, to: 1, points: 21 } };
+  const counted = () => {
+    const calls = { count: 0 };
+    const own = sets.map(({ name, evaluator }) => ({
+      name,
+      evaluator: {
+        ...evaluator,
+        evaluate(theta: Float32Array, signal?: AbortSignal) {
+          calls.count++;
+          return evaluator.evaluate(theta, signal);
+        },
+      },
+    }));
+    return { calls, own };
+  };
+
+  it("by their budget are stored as what they are, drawn, and completed by the next call, bit for bit", async () => {
+    const point = await modelPoint(runs[0]);
+    const [directory, other] = [newFolder(), newFolder()];
+    const { calls, own } = counted();
+    const partial = await sliceRandomLines(point, own, { ...options, directory, budget: { points: 60 } });
+    expect(calls.count).toBe(60);
+    const file = join(
+      directory,
+      "lines",
+      readdirSync(join(directory, "lines")).find((name) => /^r/.test(name)) ?? "",
+    );
+    expect(await readLineSlice(file)).toEqual(partial);
+    const { caption, panels } = createLineFigure(partial);
+    expect(caption).toContain("Partial: 60 of 126 points are evaluated (stopped after 60 points)");
+    for (const { y } of panels[0].series) expect(y.every((value) => Number.isFinite(value))).toBe(true);
+    const whole = await sliceRandomLines(point, sets, { ...options, directory: other });
+    expect(await sliceRandomLines(point, own, { ...options, directory, resume: true })).toEqual(whole);
+    expect(calls.count).toBe(126);
+    expect(readdirSync(join(directory, "lines"))).toEqual(readdirSync(join(other, "lines")));
+    const bytes = readFileSync(file);
+    expect(readFileSync(file.replace(directory, other)).equals(bytes)).toBe(true);
+    await sliceRandomLines(point, own, { ...options, directory });
+    expect(calls.count).toBe(126);
+  });
+
+  it("by an abort leave no file but their points, which are refused for other weights, seeds and sets", async () => {
+    const points = [await modelPoint(runs[0]), await modelPoint(runs[1])] as const;
+    const directory = newFolder();
+    const { calls, own } = counted();
+    const controller = new AbortController();
+    const given = { directory, range: { from: 0, to: 1, points: 21 } };
+    const onProgress = (done: number) => {
+      if (done === 30) controller.abort(new Error("enough"));
+    };
+    const { signal } = controller;
+    await expect(interpolateModels(points, own, { ...given, signal, onProgress })).rejects.toThrow("enough");
+    expect(calls.count).toBe(30);
+    const [tiles] = readdirSync(join(directory, "lines"));
+    expect(tiles).toMatch(/^\.interpolate-.*\.tiles$/);
+    const resumed = { ...given, resume: true };
+    for (const [asked, message] of [
+      [{ ...resumed, range: { from: 0, to: 1, points: 11 } }, "another range"],
+      [{ ...resumed, batchNorm: "keep" as const }, "another batchNorm"],
+    ] as const) {
+      await expect(interpolateModels(points, own, asked)).rejects.toThrow(message);
+    }
+    await expect(interpolateModels(points, own.slice(0, 1), resumed)).rejects.toThrow(
+      "expected an interrupted line of what is asked now, got one of 30 points with another data:test",
+    );
+    const whole = await interpolateModels(points, sets, { ...given, directory: newFolder() });
+    expect(await interpolateModels(points, own, given)).toEqual(whole);
+    expect(calls.count).toBe(42);
+    expect(readdirSync(join(directory, "lines"))).toEqual([tiles.replace(/^\./, "").replace(".tiles", "")]);
+  });
+});
+
+describe("evaluatePlane", () => {
+  it.each<[SlicePlane, number, string]>([
+    ["random", 1, "maps"],
+    ["ineffective-random", 1, "trajectory"],
+    ["ineffective-initial", 1, "trajectory"],
+    ["models", 3, "maps"],
+    ["barycentric-im", 3, "maps"],
+    ["bilinear", 4, "maps"],
+  ])(
+    "%s through %i models: the centre is the first model's loss on every set",
+    async (plane, count, kind) => {
+      const models = await Promise.all(runs.slice(0, count).map((run) => modelPoint(run)));
+      const directory = newFolder();
+      const options = { directory, points: [5, 4] as const, seed: 2 };
+      const result = await evaluatePlane(plane, models, sets, options);
+      expect(result.figure.kind).toBe(kind);
+      for (const [s, { evaluator }] of sets.entries()) {
+        const { surface } = result.surfaces[s];
+        const own = await evaluator.evaluate(models[0].theta);
+        expect(surface.center.loss).toBe(own.loss);
+        expect([surface.alpha.length, surface.beta.length]).toEqual([5, 4]);
+        expect(surface.alpha).toEqual(result.surfaces[0].surface.alpha);
+      }
+      expect(existsSync(join(directory, "surfaces", `${plane}-test.arrow`))).toBe(true);
+      const stored = await readDirections(join(directory, "directions", `${plane}.arrow`));
+      expect(stored?.vectors ?? null).toEqual(result.directions?.vectors ?? null);
+      const again = await evaluatePlane(plane, models, sets, options);
+      expect(again.surfaces).toEqual(result.surfaces);
+      const isIneffective = plane.startsWith("ineffective");
+      expect(result.warnings.some(({ code }) => code === "ineffective-plane")).toBe(isIneffective);
+      expect(result.trajectory === null).toBe(!isIneffective);
+    },
+  );
+
+  it("ineffective-initial goes from the run's first weights, at (1, 0), to its last", async () => {
+    const [start, end] = [await modelPoint(runs[0], 0), await modelPoint(runs[0])];
+    const { surfaces } = await evaluatePlane("ineffective-initial", [end], sets.slice(0, 1), {
+      directory: newFolder(),
+      range: "0:1:2,0:1:2",
+    });
+    // Statistics stay those of the centre.
+    const { trainableCount } = runs[0].layout;
+    const mixed = end.theta.slice();
+    mixed.set(start.theta.subarray(0, trainableCount));
+    expect(surfaces[0].surface.loss[1]).toBeCloseTo((await sets[0].evaluator.evaluate(mixed)).loss, 5);
+  });
+
+  it("takes the user's own directions, and computes again when they differ", async () => {
+    const point = await modelPoint(runs[0]);
+    const vector = (shift: number) => point.theta.map((_, i) => Math.sin(i + shift));
+    const directory = newFolder();
+    const evaluate = (shift: number) =>
+      evaluatePlane("custom", [point], sets.slice(0, 1), {
+        directory,
+        directions: customDirections(point.theta, [vector(shift), vector(2)]),
+        range: "0:1:2,0:1:2",
+      });
+    const [{ surface }] = (await evaluate(0)).surfaces;
+    const [{ surface: other }] = (await evaluate(1)).surfaces;
+    expect(other.loss[0]).toBe(surface.loss[0]);
+    expect(other.loss[1]).not.toBe(surface.loss[1]);
+  });
+
+  it("says where the user's directions do not go through the model, and names the middle accordingly", async () => {
+    const [point, start] = [await modelPoint(runs[0]), await modelPoint(runs[0], 0)];
+    const vectors = [0, 2].map((shift) => point.theta.map((_, i) => Math.sin(i + shift)));
+    const directions = customDirections(point.theta, vectors);
+    const evaluate = (model: typeof point) =>
+      evaluatePlane("custom", [model], sets.slice(0, 1), {
+        directory: newFolder(),
+        directions,
+        range: "0:1:2,0:1:2",
+      });
+    const through = await evaluate(point);
+    expect(through.warnings.map(({ code }) => code)).not.toContain("other-center");
+    const beside = await evaluate(start);
+    expect(beside.warnings).toContainEqual({
+      code: "other-center",
+      message:
+        "the directions go through other weights than those of first at step 0: the plane is around those",
+    });
+    const labels = [through, beside].map(({ figure }) =>
+      figure.kind === "maps" ? [figure.title, figure.maps.length, figure.marks[0]?.label] : [],
+    );
+    expect(labels).toEqual([
+      ["first: a plane of given directions", 1, "first"],
+      ["given centre: a plane of given directions", 1, "given centre"],
+    ]);
+  });
+
+  it("refuses directions of zeros, on one line, of another length or too few, and writes nothing", async () => {
+    const point = await modelPoint(runs[0]);
+    const vector = point.theta.map((_, i) => Math.sin(i));
+    const given = { ...customDirections(point.theta, [vector]), labels: ["x", "y"] };
+    const directory = newFolder();
+    const attempt = (vectors: Float32Array[], labels = given.labels) =>
+      evaluatePlane("custom", [point], sets, { directory, directions: { ...given, vectors, labels } });
+    await expect(attempt([vector, new Float32Array(vector.length)])).rejects.toThrow(
+      "direction 1: expected a finite vector other than zero",
+    );
+    await expect(attempt([vector, vector.map((value) => -3 * value)])).rejects.toThrow("collinear");
+    await expect(attempt([vector, vector.slice(1)])).rejects.toThrow("direction 1: expected");
+    await expect(attempt([vector, vector.with(1, Number.NaN)])).rejects.toThrow("finite numbers, got NaN");
+    await expect(attempt([vector], ["x"])).rejects.toThrow(
+      "directions: expected at least 2 for a plane, got 1",
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("draws a metric instead of the loss, an accuracy as the error if asked, over the path on its plane", async () => {
+    const point = await modelPoint(runs[0]);
+    const options = { directory: newFolder(), points: [3, 4] as const };
+    const figureOf = async (plane: SlicePlane, more: EvaluatePlaneOptions) => {
+      const { figure, surfaces } = await evaluatePlane(plane, [point], sets, { ...options, ...more });
+      if (figure.kind !== "maps") throw new Error(`a ${figure.kind}`);
+      return { figure, surface: surfaces[0].surface };
+    };
+    const { figure, surface } = await figureOf("random", { metric: "acc", accuracyAs: "error" });
+    expect(figure.maps.map(({ title, quantity }) => [title, quantity])).toEqual([
+      ["train", "error (%)"],
+      ["test", "error (%)"],
+      ["test − train", "error (%)"],
+    ]);
+    expect(figure.maps[0].surface.loss).toEqual(
+      Array.from(surface.metrics.acc, (value) => 100 * (1 - value)),
+    );
+    const path = await figureOf("ineffective-initial", { metric: "acc" });
+    expect(path.figure.maps[0].quantity).toBe("accuracy (%)");
+    expect(path.figure.path.length).toBe(4);
+    const directory = newFolder();
+    await expect(evaluatePlane("random", [point], sets, { directory, metric: "mae" })).rejects.toThrow(
+      'metric: expected one of acc, got "mae"',
+    );
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("refuses a wrong number of models, an unknown plane, and missing directions", async () => {
+    const point = await modelPoint(runs[0]);
+    const evaluate = (plane: string) => evaluatePlane(plane as SlicePlane, [point], sets);
+    await expect(evaluate("bilinear")).rejects.toThrow(
+      'models: expected 4 models for plane "bilinear", got 1',
+    );
+    await expect(evaluate("cubic")).rejects.toThrow('got "cubic"');
+    await expect(evaluate("custom")).rejects.toThrow(
+      'directions: expected directions for plane "custom", got none',
+    );
+  });
+});
+
+describe("analyzeWeights", () => {
+  it("has statistics of each run, and angles once a PCA surface is stored", async () => {
+    const before = await analyzeWeights(runs.slice(0, 2));
+    expect(before.figures.map(({ name }) => name)).toEqual(["training", "norms", "histogram"]);
+    expect(before.angles).toEqual([null, null]);
+    const [first] = before.statistics;
+    const [start, end] = [await runs[0].readTheta(0), await runs[0].readTheta(3)];
+    const { trainableCount } = runs[0].layout;
+    const distance = Math.hypot(
+      ...Array.from(end.subarray(0, trainableCount), (value, i) => value - start[i]),
+    );
+    expect(first.distance[3]).toBeCloseTo(distance, 9);
+    expect(first.pathLength[3]).toBeGreaterThanOrEqual(distance);
+    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
+    await analyzeRuns(runs.slice(0, 1), tools, { points: 7 });
+    const after = await analyzeWeights(runs.slice(0, 2));
+    expect(after.statistics).toEqual(before.statistics);
+    const titleOf = ({ figures }: typeof after) =>
+      figures.find(({ name }) => name === "angles")?.figure.title;
+    expect(titleOf(after)).toBe("What the path does: first");
+    expect(titleOf(await analyzeWeights(runs.slice(0, 1)))).toBe("What the path does");
+    expect(Array.from(after.angles[0]?.degrees ?? []).every((angle) => angle >= 0 && angle <= 180)).toBe(
+      true,
+    );
+    await expect(analyzeWeights([])).rejects.toThrow("runs: expected at least one run, got none");
+  });
+
+  it("stores histograms and angles with their provenance, and leaves up-to-date files alone", async () => {
+    const directory = newFolder();
+    const { histograms, angles } = await analyzeWeights(runs.slice(0, 2), { directory });
+    const [file, other] = [
+      join(directory, "weights/histogram.arrow"),
+      join(runs[0].directory, "weights/angles.arrow"),
+    ];
+    expect(await readHistograms(file)).toEqual(histograms);
+    expect(histograms?.histograms.map(({ name }) => name)).toEqual(["first", "second"]);
+    expect(histograms?.weights).toBe(3 * 4 + 4 * 2);
+    expect(await readStepAngles(other)).toEqual(angles[0]);
+    const written = () => [file, other].map((path) => statSync(path).mtimeMs);
+    const before = written();
+    await analyzeWeights(runs.slice(0, 2), { directory });
+    expect(written()).toEqual(before);
+    await analyzeWeights(runs.slice(1, 3), { directory });
+    expect(written()[0]).toBeGreaterThan(before[0]);
+  });
+
+  it("draws no slope of a surface of two points a side", async () => {
+    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
+    await analyzeRuns([runs[3]], tools, { range: "-1:1:2,-1:1:2" });
+    const { angles, figures } = await analyzeWeights([runs[3]]);
+    expect(angles).toEqual([null]);
+    expect(figures.map(({ name }) => name)).not.toContain("angles");
+  });
+
+  it("says which runs a histogram leaves out, and keeps names apart", async () => {
+    const other = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    other.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    const trained = [];
+    for (const [network, rate] of [
+      [other, 0.1],
+      [tinyModel(tf.train.sgd(Number.NaN)), 1],
+    ] as const) {
+      const directory = newFolder();
+      const callbacks = [trajectoryCallback({ directory, name: rate === 1 ? "broken" : "first" })];
+      await network.fit(data.xs, data.ys, { epochs: 1, verbose: 0, callbacks });
+      trained.push(await openRun(directory));
+    }
+    const { figures, histograms, warnings, statistics } = await analyzeWeights([
+      runs[0],
+      ...trained,
+      runs[0],
+    ]);
+    expect(histograms?.histograms.map(({ name }) => name)).toEqual(["first (1)"]);
+    expect(warnings).toEqual(
+      [
+        "first (2) is not in the histogram: its weights have another layout than those of first (1)",
+        "broken is not in the histogram: its final weights are not all finite",
+        "first (3) is not in the histogram: its final weights are those of first (1)",
+      ].map((message) => ({ code: "not-in-histogram", message })),
+    );
+    expect(statistics[2].norm[1]).toBeNaN();
+    const norms = figures.find(({ name }) => name === "norms")?.figure;
+    expect(norms?.kind === "chart" && norms.panels[0].series.map(({ name }) => name)).toEqual([
+      "first (1)",
+      "first (2)",
+      "broken",
+      "first (3)",
+    ]);
+    expect((await analyzeWeights([trained[1]])).histograms).toBeNull();
+  });
+});

@@ -1,0 +1,345 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { figureOption, figureSize } from "../../src/figure/any-figure.js";
+import { runStroke } from "../../src/figure/draw/option-parts.js";
+import { themeOf, valueColor } from "../../src/figure/draw/palette.js";
+import { textWidth } from "../../src/figure/draw/placed-text.js";
+import { embeddingFrames, embeddingReadout } from "../../src/figure/draw/readout.js";
+import type { EmbeddingPoint } from "../../src/figure/embedding-figure.js";
+import { renderPng } from "../../src/figure/files/render-png.js";
+import { renderSvg } from "../../src/figure/files/render-svg.js";
+import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
+import { createTopologyFigure } from "../../src/figure/make/create-topology-figure.js";
+import { layoutEmbedding } from "../../src/figure/space/embedding-layout.js";
+import { embeddingOption } from "../../src/figure/space/embedding-option.js";
+import { boxCorners, coordinatesOf, sceneOf } from "../../src/figure/space/embedding-scene.js";
+import { placeSnapshots, pointColor } from "../../src/figure/space/embedding-shapes.js";
+import { sampleEmbedding } from "./sample-embedding.js";
+
+const HOSTILE = `</script><script>alert(1)</script>\u202e\u0000<img src=x onerror="alert(1)">`;
+const rect = { x: 10, y: 20, width: 400, height: 300 };
+
+/** Rounds every number of plain data, so that a snapshot does not hang on the last digits. */
+function rounded(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_, item) => (typeof item === "number" ? Number(item.toPrecision(4)) : item)),
+  );
+}
+
+describe("createEmbeddingFigure", () => {
+  test("is plain data: a path for each run, its points in order, what is not known spelled out", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding());
+    expect(JSON.stringify(JSON.parse(JSON.stringify(figure)))).toBe(JSON.stringify(figure));
+    expect(JSON.stringify(figure)).not.toContain("null,");
+    expect(figure.paths.map(({ name, points }) => [name, points.length])).toEqual([
+      ["SGD", 5],
+      ["Adam", 5],
+    ]);
+    expect(figure.paths[1]?.points[0]).toEqual({
+      step: 0,
+      epoch: 0,
+      iteration: 0,
+      at: [0, 0].map(() => expect.closeTo(0, 12)),
+      loss: "NaN",
+      stepSize: "NaN",
+    });
+    expect(figure).toMatchObject({
+      title: "PHATE of SGD and Adam",
+      axes: ["PHATE 1", "PHATE 2"],
+      color: "loss",
+      progress: "epoch",
+    });
+  });
+
+  test("colours by loss on a logarithmic scale, by step on a linear one, by run without a scale", () => {
+    expect(createEmbeddingFigure(sampleEmbedding()).scale).toMatchObject({
+      title: "training loss as logged",
+      kind: "log",
+      min: expect.closeTo(0.01, 9),
+      max: 1,
+    });
+    for (const [most, kind] of [
+      [2, "log"],
+      [1.5, "linear"],
+    ] as const) {
+      const loss = Float64Array.from({ length: 10 }, (_, i) => 1 + ((most - 1) * i) / 9);
+      const { scale } = createEmbeddingFigure(sampleEmbedding({ loss }));
+      expect(scale).toMatchObject({ kind, min: 1, max: most });
+      expect(scale?.ticks.length).toBeGreaterThan(2);
+    }
+    expect(createEmbeddingFigure(sampleEmbedding(), { color: "step" }).scale).toMatchObject({
+      title: "length of the step",
+      kind: "linear",
+      min: 2,
+      max: 5,
+    });
+    expect(createEmbeddingFigure(sampleEmbedding(), { color: "run" }).scale).toBeNull();
+    const unknown = sampleEmbedding({ loss: new Float64Array(10).fill(Number.NaN) });
+    expect(createEmbeddingFigure(unknown)).toMatchObject({ color: "run", scale: null });
+    expect(createEmbeddingFigure(unknown, { color: "loss" }).scale).toBeNull();
+    expect(() => createEmbeddingFigure(sampleEmbedding(), { color: "red" as "run" })).toThrow(
+      "color: expected one of loss, run, step, got red",
+    );
+  });
+
+  test("says in words what was done and how good it is", () => {
+    const { caption, provenance } = createEmbeddingFigure(
+      sampleEmbedding({
+        stability: {
+          settings: [{ knn: 4 }, { knn: 5 }, { knn: 7 }],
+          disparities: new Float64Array(9),
+          meanDisparity: 0.0212,
+          maxDisparity: 0.0456,
+        },
+      }),
+    );
+    for (const part of [
+      "10 snapshots of 1,234,567 weights of 2 runs in 2 dimensions by PHATE.",
+      "cosine distances, with knn\u00a0=\u00a05, decay\u00a0=\u00a040, t\u00a0=\u00a012 (knee of the entropy)",
+      "2 of 10 snapshots have no known finite loss and are grey.",
+      "Trustworthiness 0.988: how far the 4 nearest",
+      "Path continuity 0.75:",
+      "With knn 4, 5 and 7 the shape changes by a Procrustes disparity of 0.021 on average and 0.046 at most",
+    ]) {
+      expect(caption).toContain(part);
+    }
+    expect(provenance).toBe("PHATE · knnDist cosine · seed 0 · knn 5 · decay 40 · t auto · gamma 1");
+    const pca = createEmbeddingFigure(
+      sampleEmbedding({ method: "pca", facts: { explainedVarianceRatio: [0.6123, 0.2] }, parameters: {} }),
+    );
+    expect(pca.axes).toEqual(["PC 1: 61.2 % of the variance", "PC 2: 20 % of the variance"]);
+    expect(pca.provenance).toBe("");
+  });
+
+  test("cleans hostile names of control characters and keeps the rest as text", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding({ runs: [{ name: HOSTILE }, { name: "" }] }));
+    const svg = renderSvg(embeddingOption(figure), figureSize(figure));
+    expect(JSON.stringify(figure)).not.toMatch(/\\u0000|\u202e/);
+    expect(svg).not.toMatch(/<script|<img/);
+  });
+});
+
+describe("sceneOf", () => {
+  const flat = createEmbeddingFigure(sampleEmbedding());
+  const space = createEmbeddingFigure(sampleEmbedding({ components: 3 }));
+
+  test("has one unit equally long on both axes and every point inside", () => {
+    const { place } = sceneOf(flat, rect);
+    const [o, x, y] = [place([0, 0]), place([1, 0]), place([0, 1])];
+    expect(x.x - o.x).toBeCloseTo(o.y - y.y, 9);
+    expect([x.y, y.x]).toEqual([o.y, o.x]);
+    for (const placed of placeSnapshots(flat, sceneOf(flat, rect)).flat()) {
+      expect(placed.x).toBeGreaterThan(rect.x);
+      expect(placed.x).toBeLessThan(rect.x + rect.width);
+      expect(placed.y).toBeGreaterThan(rect.y);
+      expect(placed.y).toBeLessThan(rect.y + rect.height);
+    }
+  });
+
+  test("keeps the box of three dimensions inside the rectangle, from wherever it is looked at", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: -720, max: 720 }),
+        fc.integer({ min: -89, max: 89 }),
+        (azimuth, elevation) => {
+          const scene = sceneOf(space, rect, { azimuth, elevation });
+          for (const corner of boxCorners(scene.ranges)) {
+            const { x, y } = scene.place(corner);
+            expect(x).toBeGreaterThanOrEqual(rect.x);
+            expect(x).toBeLessThanOrEqual(rect.x + rect.width);
+            expect(y).toBeGreaterThanOrEqual(rect.y);
+            expect(y).toBeLessThanOrEqual(rect.y + rect.height);
+          }
+        },
+      ),
+    );
+  });
+
+  test("from above, the third coordinate is depth; from the front it is height", () => {
+    const middle = sceneOf(space, rect).ranges.map(([min, max]) => (min + max) / 2) as [
+      number,
+      number,
+      number,
+    ];
+    const [a, b, c] = middle;
+    const above = sceneOf(space, rect, { azimuth: -90, elevation: 90 }).place;
+    expect(above([a, b, c + 1]).x).toBeCloseTo(above(middle).x, 9);
+    expect(above([a, b, c + 1]).depth).toBeGreaterThan(above(middle).depth);
+    expect(above([a + 1, b, c]).x).toBeGreaterThan(above(middle).x);
+    expect(above([a, b + 1, c]).y).toBeLessThan(above(middle).y);
+    const front = sceneOf(space, rect, { azimuth: -90, elevation: 0 }).place;
+    expect(front([a, b, c + 1]).y).toBeLessThan(front(middle).y);
+    expect(front([a, b, c + 1]).depth).toBeCloseTo(front(middle).depth, 9);
+    expect(front([a, b - 1, c]).depth).toBeGreaterThan(front(middle).depth);
+    // What is nearer is larger.
+    expect(front([a, b - 1, c]).scale).toBeGreaterThan(front([a, b + 1, c]).scale);
+  });
+
+  test("a path that does not move, and coordinates that are not finite, still give a picture", () => {
+    for (const components of [2, 3] as const) {
+      for (const value of [0, Number.NaN]) {
+        const coordinates = new Float64Array(10 * components).fill(value);
+        const figure = createEmbeddingFigure(sampleEmbedding({ components, coordinates }));
+        const svg = renderSvg(embeddingOption(figure), figureSize(figure));
+        expect(svg).not.toContain("NaN");
+      }
+    }
+  });
+});
+
+describe("embeddingOption", () => {
+  test.each([2, 3] as const)("draws the same picture as before in %i dimensions", (components) => {
+    const figure = createEmbeddingFigure(sampleEmbedding({ components }));
+    const option = embeddingOption(figure, { width: 700 }) as {
+      series: { name: string; renderItem: () => { children: object[] } }[];
+    };
+    const drawn = option.series.map(({ name, renderItem }) => [name, renderItem().children]);
+    expect(rounded(Object.fromEntries(drawn.filter(([name]) => name === "paths")))).toMatchSnapshot();
+  });
+
+  test("colours run along the scale, and grey is what is not known", () => {
+    const { paths, scale } = createEmbeddingFigure(sampleEmbedding());
+    if (scale === null) throw new Error("no scale");
+    const [start, first, , , last] = paths[0]?.points ?? [];
+    expect(pointColor(start as EmbeddingPoint, "loss", scale)).toBeNull();
+    expect(pointColor(last as EmbeddingPoint, "loss", scale)).toBe(valueColor(0));
+    expect(pointColor(first as EmbeddingPoint, "loss", scale)).toBe(valueColor(0.97));
+    expect(pointColor({ ...(first as EmbeddingPoint), loss: 0 }, "loss", scale)).toBe(valueColor(0));
+  });
+
+  test("more runs than colours differ by their dashes", () => {
+    const theme = themeOf("light");
+    const strokes = Array.from({ length: 21 }, (_, i) => JSON.stringify(runStroke(i, theme)));
+    expect(new Set(strokes).size).toBe(21);
+  });
+
+  test("plays: up to a count only what came before is there, and no star until the end", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding());
+    expect(embeddingFrames(figure)).toEqual([0, 1, 2, 3, 4]);
+    const scene = sceneOf(figure, rect);
+    expect(placeSnapshots(figure, scene, 2).map((path) => path.length)).toEqual([3, 3]);
+    const stars = (until: number): number => {
+      const option = embeddingOption(figure, { until }) as {
+        series: { renderItem: () => { children: { type: string }[] } }[];
+      };
+      return option.series[1]?.renderItem().children.filter(({ type }) => type === "polygon").length ?? -1;
+    };
+    expect([stars(3), stars(4), stars(Number.POSITIVE_INFINITY)]).toEqual([0, 2, 2]);
+    // Places do not move while it plays.
+    expect(placeSnapshots(figure, scene, 2)[1]?.[2]).toEqual(placeSnapshots(figure, scene)[1]?.[2]);
+  });
+
+  test("lets no text leave the picture, the map keep its size, at any width and name", () => {
+    const name = fc.string({ minLength: 1, maxLength: 90 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 280, max: 1500 }),
+        name,
+        name,
+        fc.constantFrom(2, 3),
+        (width, a, b, k) => {
+          const figure = createEmbeddingFigure(
+            sampleEmbedding({ components: k as 2 | 3, runs: [{ name: a }, { name: b }], lossName: b }),
+          );
+          const layout = layoutEmbedding(figure, { width });
+          expect(layout.map.height).toBeGreaterThanOrEqual(160);
+          for (const { text, x, y, size, weight, align, isVertical } of layout.texts) {
+            const length = textWidth(text, size, weight);
+            const start = align === "left" ? 0 : length / 2;
+            const [low, high] = isVertical
+              ? [y - length / 2, y + length / 2]
+              : [x - start, x - start + length];
+            expect(low).toBeGreaterThanOrEqual(-0.5);
+            expect(high).toBeLessThanOrEqual((isVertical ? layout.height : width) + 0.5);
+          }
+          for (const { text, x } of layout.legend)
+            expect(x + 30 + textWidth(text, 12)).toBeLessThanOrEqual(width);
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect(() => layoutEmbedding(createEmbeddingFigure(sampleEmbedding()), { width: 100 })).toThrow("width");
+    expect(() => layoutEmbedding(createEmbeddingFigure(sampleEmbedding()), { height: 100 })).toThrow(
+      "height",
+    );
+  });
+
+  test("is a PNG of the size asked for", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding({ components: 3 }));
+    const size = figureSize(figure, { width: 500, height: 640 });
+    const png = renderPng(renderSvg(figureOption(figure, { width: 500, height: 640 }), size), { scale: 1 });
+    expect(Buffer.from(png).readUInt32BE(16)).toBe(500);
+    expect(Buffer.from(png).readUInt32BE(20)).toBe(640);
+  });
+});
+
+describe("embeddingReadout", () => {
+  test("tells run, epoch, loss, step and place", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding());
+    const point = figure.paths[1]?.points[1] as EmbeddingPoint;
+    const { heading, rows } = embeddingReadout(figure, 1, point);
+    expect(heading).toBe("Adam, epoch 1");
+    expect(rows.slice(0, 3)).toEqual([
+      ["iteration", "10"],
+      ["training loss as logged", "1"],
+      ["length of the step", "2"],
+    ]);
+    expect(rows[3]?.[1]).toBe(
+      coordinatesOf(point)
+        .map((v) => String(v.toPrecision(4)).replace("-", "−"))
+        .join(", "),
+    );
+    const start = embeddingReadout(figure, 0, figure.paths[0]?.points[0] as EmbeddingPoint);
+    expect(start.rows[1]).toEqual(["training loss as logged", "unknown"]);
+    expect(start.rows.length).toBe(3);
+  });
+});
+
+describe("createTopologyFigure", () => {
+  const topology = {
+    neighbours: 5,
+    vertexCount: 8,
+    edgeCount: 17,
+    pairs: [
+      {
+        dimension: 0 as const,
+        birth: 0.01,
+        death: Number.POSITIVE_INFINITY,
+        birthVertex: 4,
+        deathVertex: -1,
+      },
+      { dimension: 0 as const, birth: 0.02, death: 0.5, birthVertex: 9, deathVertex: 1 },
+      { dimension: 1 as const, birth: 0.2, death: 0.9, birthVertex: 2, deathVertex: 6 },
+    ],
+    levels: Float64Array.of(0.01, 0.1, 1),
+    betti0: Int32Array.of(1, 2, 1),
+    betti1: Int32Array.of(0, 0, 0),
+    null: { observed: 0.48, permuted: Float64Array.of(0.5, 0.6, 0.9), pLower: 0.02, pUpper: 1 },
+  };
+
+  test("shows every pair, the Betti curves and the null", () => {
+    const figure = createTopologyFigure(sampleEmbedding({ topology }));
+    const [diagram, betti, chance] = figure.panels;
+    const series = Object.fromEntries((diagram?.series ?? []).map((one) => [one.name, [one.x, one.y]]));
+    expect(series.basins).toEqual([[0.02], [0.5]]);
+    expect(series.cycles).toEqual([[0.2], [0.9]]);
+    expect(series["never disappears (drawn at the top)"]).toEqual([[0.01], [1]]);
+    expect(betti?.series.map(({ y }) => y)).toEqual([
+      [0, 0, 0],
+      [1, 2, 1],
+    ]);
+    expect(chance?.marks).toEqual([{ x: 0.48, label: "observed", tone: "drop" }]);
+    const bars = chance?.series[0]?.y ?? [];
+    const counted = bars.reduce<number>((sum, value) => sum + Number(value), 0) / 2;
+    expect(counted).toBe(3);
+    expect(figure.caption).toContain("2 basins and 1 cycle");
+    expect(figure.caption).toContain("2 snapshots without a finite loss are left out.");
+    expect(figure.caption).toContain("smoother than chance");
+    const svg = renderSvg(figureOption(figure), figureSize(figure));
+    expect(svg).not.toContain("NaN");
+  });
+
+  test("is refused for an embedding without topology", () => {
+    expect(() => createTopologyFigure(sampleEmbedding())).toThrow("expected topology");
+  });
+});

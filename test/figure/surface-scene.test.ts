@@ -1,0 +1,233 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { themeOf } from "../../src/figure/draw/palette.js";
+import { textWidth } from "../../src/figure/draw/placed-text.js";
+import { withScaleKind } from "../../src/figure/figure.js";
+import { sceneFurniture } from "../../src/figure/space/scene-furniture.js";
+import {
+  createProjection,
+  DEFAULT_VIEW,
+  extentOf,
+  lightOf,
+  turnView,
+} from "../../src/figure/space/scene-view.js";
+import { surfaceGlOption } from "../../src/figure/space/surface-gl-option.js";
+import { layoutSurface, surfaceCaption } from "../../src/figure/space/surface-layout.js";
+import { surfaceOption, surfaceSize } from "../../src/figure/space/surface-option.js";
+import { createSurfaceScene, pickSurface } from "../../src/figure/space/surface-scene.js";
+import { arc, bowl, sampleFigure, samplePath, valley } from "./sample-figures.js";
+
+const view = fc.record({
+  elevation: fc.double({ min: 5, max: 90, noNaN: true }),
+  azimuth: fc.double({ min: -180, max: 180, noNaN: true }),
+});
+
+describe("projection", () => {
+  test("from the front has alpha to the right and height up; from above beta up", () => {
+    const front = createProjection({ elevation: 0, azimuth: 0 }, 2, [100, 50]);
+    expect(front.toScreen([3, 7, 0])).toEqual([106, 50]);
+    expect(front.toScreen([0, 0, 5])[1]).toBeCloseTo(40, 12);
+    const top = createProjection({ elevation: 90, azimuth: 0 }, 2, [100, 50]);
+    expect(top.toScreen([0, 4, 9])[1]).toBeCloseTo(42, 12);
+    expect(front.nearness(0, -1)).toBeGreaterThan(front.nearness(0, 1));
+  });
+
+  test("keeps lengths: a turn about the upright axis moves no point of it", () => {
+    fc.assert(
+      fc.property(view, (v) => {
+        const { toScreen } = createProjection(v, 3, [10, 20]);
+        expect(toScreen([0, 0, 0])).toEqual([10, 20]);
+        expect(toScreen([0, 0, 8])[0]).toBeCloseTo(10, 9);
+        expect(extentOf({ width: 2, depth: 2, height: 2 }, v)[0]).toBeLessThanOrEqual(Math.SQRT2 + 1e-9);
+      }),
+    );
+  });
+
+  test("a turn stays above the ground and comes round", () => {
+    expect(turnView({ elevation: 80, azimuth: 170 }, 20, 20)).toEqual({ elevation: 90, azimuth: -170 });
+    expect(turnView({ elevation: 10, azimuth: 0 }, 0, -20)).toEqual({ elevation: 5, azimuth: 0 });
+  });
+});
+
+describe("createSurfaceScene", () => {
+  test("has heights linear in the loss, or in its logarithm", () => {
+    const figure = sampleFigure(bowl);
+    for (const kind of ["linear", "log"] as const) {
+      const { z, x, y, box } = createSurfaceScene(withScaleKind(figure, kind), { steps: 1 });
+      const { alpha, beta, loss } = figure.surface;
+      expect([x.length, y.length]).toEqual([2, 2]);
+      expect(Math.max(...z)).toBeLessThanOrEqual(box.height / 2 + 1e-9);
+      const corners = [0, alpha.length - 1, (beta.length - 1) * alpha.length, alpha.length * beta.length - 1];
+      const f = (k: number): number => (kind === "log" ? Math.log10(Number(loss[k])) : Number(loss[k]));
+      const [a, b, c, d] = corners as [number, number, number, number];
+      const ratio = (f(b) - f(a)) / (f(d) - f(c));
+      expect(((z[1] as number) - (z[0] as number)) / ((z[3] as number) - (z[2] as number))).toBeCloseTo(
+        ratio,
+        9,
+      );
+    }
+  });
+
+  test("leaves holes where the loss is not finite, and nowhere else", () => {
+    const whole = createSurfaceScene(sampleFigure(valley));
+    expect(whole.z.every(Number.isFinite)).toBe(true);
+    const figure = sampleFigure((a, b) => (a > 9 && b > 4 ? Number.POSITIVE_INFINITY : valley(a, b)));
+    const { z, shade, x, y } = createSurfaceScene(figure);
+    const holes = z.filter(Number.isNaN).length;
+    expect(holes).toBeGreaterThan(0);
+    expect(shade.filter(Number.isNaN).length).toBe(holes);
+    // The cells that touch alpha > 9, beta > 4 are a corner of the grid.
+    z.forEach((value, k) => {
+      const [px, py] = [x[k % x.length] as number, y[Math.floor(k / x.length)] as number];
+      if (px < 0 || py < 0) expect(value).not.toBeNaN();
+    });
+    expect(surfaceCaption(figure)).toContain("left out as holes");
+  });
+
+  test("stands snapshots at the loss of the plane and at their own, and drapes the path between", () => {
+    const figure = sampleFigure(valley);
+    const scene = createSurfaceScene(figure);
+    const path = scene.paths[0];
+    expect(path?.points.length).toBe(13);
+    for (const { plane, own, index } of path?.points ?? []) {
+      const point = figure.paths[0]?.points[index];
+      const higher = Number(point?.trueLoss) > Number(point?.planeLoss);
+      expect((own?.[2] ?? 0) > (plane?.[2] ?? 0)).toBe(higher);
+      expect(own?.slice(0, 2)).toEqual(plane?.slice(0, 2));
+    }
+    expect(path?.draped.length).toBe(1);
+    expect(path?.draped[0]?.length).toBeGreaterThan(13);
+  });
+
+  test("breaks the path where a snapshot lies outside the grid, and thins a fine grid", () => {
+    const path = samplePath(
+      "SGD",
+      [
+        [9, 4],
+        [5, 2],
+        [99, 0],
+        [1, 1],
+        [0, 0],
+      ],
+      valley,
+    );
+    const scene = createSurfaceScene(sampleFigure(valley, { paths: [path] }, [251, 251]));
+    expect(scene.paths[0]?.draped.length).toBe(2);
+    expect(scene.paths[0]?.points[2]).toEqual({ index: 2, plane: null, own: null });
+    expect(scene.x.length).toBeLessThanOrEqual(74);
+  });
+
+  test("puts ticks inside the box, labelled with losses", () => {
+    const { ticks, box } = createSurfaceScene(sampleFigure(valley));
+    expect(ticks.z.map(({ label }) => label)).toEqual(["0.03", "0.1", "0.3", "1", "3", "10"]);
+    for (const { value } of ticks.z) expect(Math.abs(value)).toBeLessThanOrEqual(box.height / 2);
+  });
+});
+
+test("light falls most on what faces it, and never goes out", () => {
+  expect(lightOf(0.5, 0.46)).toBeGreaterThan(lightOf(-3, -3));
+  fc.assert(
+    fc.property(
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      (a, b) => {
+        expect(lightOf(a, b)).toBeGreaterThanOrEqual(0.66);
+        expect(lightOf(a, b)).toBeLessThanOrEqual(1 + 1e-9);
+      },
+    ),
+  );
+});
+
+test("pointing at a snapshot finds its place on the surface; at the background nothing", () => {
+  const figure = sampleFigure(bowl);
+  const scene = createSurfaceScene(figure, { steps: 160 });
+  const { projection } = layoutSurface(figure, scene, { width: 1000 });
+  const [x, y, z] = [10, -20, 0];
+  const k = (axis: Float64Array, value: number): number => axis.findIndex((at) => at >= value);
+  const height = scene.z[k(scene.y, y) * scene.x.length + k(scene.x, x)] as number;
+  const found = pickSurface(scene, projection, projection.toScreen([x, y, height + z]));
+  expect(found?.right).toBeCloseTo(x / scene.box.width + 0.5, 1);
+  expect(found?.back).toBeCloseTo(y / scene.box.depth + 0.5, 1);
+  expect(pickSurface(scene, projection, [2, 2])).toBeNull();
+});
+
+test("no label of the axes is cut or lies on another, from any side and at any width", () => {
+  const figure = sampleFigure(valley);
+  const scene = createSurfaceScene(figure, { steps: 16 });
+  fc.assert(
+    fc.property(view, fc.integer({ min: 300, max: 1400 }), (from, width) => {
+      const layout = layoutSurface(figure, scene, { width, parts: "chart", view: from });
+      const { area } = layout;
+      const { texts } = sceneFurniture(scene, layout.projection, layout.names, [area.x, area.x + area.width]);
+      expect(texts.length).toBeGreaterThan(5);
+      for (const { text, x, y, size } of texts) {
+        const half = textWidth(text, size) / 2;
+        expect(x - half, text).toBeGreaterThanOrEqual(area.x - 0.01);
+        expect(x + half, text).toBeLessThanOrEqual(area.x + area.width + 0.01);
+        expect(y - size / 2, text).toBeGreaterThanOrEqual(0);
+        expect(y + size / 2, text).toBeLessThanOrEqual(layout.height);
+      }
+    }),
+  );
+});
+
+test("the name of the height lies on no part of the box, from any side and at any width", () => {
+  const figure = sampleFigure(valley);
+  const scene = createSurfaceScene(figure, { steps: 16 });
+  const { width: w, depth: d, height: h } = scene.box;
+  const shares = Array.from({ length: 21 }, (_, k) => k / 20 - 0.5);
+  fc.assert(
+    fc.property(view, fc.integer({ min: 300, max: 1400 }), (from, width) => {
+      const { area, projection, names } = layoutSurface(figure, scene, { width, parts: "chart", view: from });
+      const { texts } = sceneFurniture(scene, projection, names, [area.x, area.x + area.width]);
+      const name = texts.find(({ text }) => text === names.z);
+      if (name === undefined) throw new Error("no name of the height");
+      const half = textWidth(name.text, name.size) / 2;
+      // The upper side of the box hides everything below it from above.
+      for (const s of shares)
+        for (const t of shares) {
+          const [x, y] = projection.toScreen([s * w, t * d, h / 2]);
+          if (Math.abs(x - name.x) < half) expect(y).toBeGreaterThan(name.y + name.size / 2);
+        }
+      expect(name.y - name.size / 2).toBeGreaterThanOrEqual(area.y);
+    }),
+  );
+});
+
+describe("options of the surface", () => {
+  const figure = sampleFigure(valley);
+  const rounded = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value, (_, v) => (typeof v === "number" ? Number(v.toPrecision(4)) : v)));
+
+  test("for WebGL has surface, paths and no text", () => {
+    const scene = createSurfaceScene(figure, { steps: 4 });
+    const option = surfaceGlOption(scene, layoutSurface(figure, scene), themeOf("light"));
+    const series = option.series as { type: string; data: unknown[] }[];
+    expect(
+      rounded({
+        ...option,
+        series: series.map(({ data, ...rest }) => ({ ...rest, data: data.slice(0, 2) })),
+      }),
+    ).toMatchSnapshot();
+  });
+
+  test("as a picture is a pure function of figure, view and theme", () => {
+    const shapes = (o: object): unknown => {
+      const { series } = surfaceOption(figure, o) as { series: { renderItem: () => unknown }[] };
+      return rounded(series[0]?.renderItem());
+    };
+    expect(shapes({})).toEqual(shapes({ view: DEFAULT_VIEW, theme: "light" }));
+    expect(shapes({ theme: "dark" })).not.toEqual(shapes({}));
+    expect(shapes({ view: { elevation: 60, azimuth: -50 } })).not.toEqual(shapes({}));
+    expect(surfaceSize(figure, { width: 700 }).width).toBe(700);
+    expect(() => surfaceSize(figure, { height: 200 })).toThrow(/height: expected at least \d+ px/);
+  });
+
+  test("is drawn for several paths without any loss, too", () => {
+    const bare = sampleFigure(valley, {
+      paths: [samplePath("a", arc(5, [9, 4]), null), samplePath("b", arc(4, [8, -4]), null)],
+    });
+    expect(createSurfaceScene(bare).paths[0]?.points[1]?.own).toBeNull();
+    expect(createSurfaceScene(bare).paths[0]?.points[1]?.plane).not.toBeNull();
+  });
+});

@@ -1,0 +1,244 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeNumber, encodeNumber } from "../../src/base/json.js";
+import { createTrajectoryFigure } from "../../src/figure/make/create-trajectory-figure.js";
+import { fidelityParagraphs } from "../../src/figure/make/figure-caption.js";
+import type { SnapshotInfo } from "../../src/store/run/run.js";
+import {
+  arc,
+  bowl,
+  sampleFigure,
+  samplePath,
+  sampleSurface,
+  stepped,
+  uniform,
+  valley,
+} from "./sample-figures.js";
+
+describe("createTrajectoryFigure", () => {
+  test("survives JSON unchanged, non-finite numbers included", () => {
+    const figure = sampleFigure(
+      (a, b) => (a > 10 ? Number.NaN : b > 5 ? Number.POSITIVE_INFINITY : valley(a, b)),
+      {
+        paths: [
+          samplePath("SGD", arc(4, [9, 3]), valley, () => ({
+            learningRate: Number.NaN,
+            logs: { loss: Number.NaN },
+          })),
+        ],
+      },
+    );
+    expect(JSON.parse(JSON.stringify(figure))).toEqual(figure);
+    expect(figure.surface.loss).toContain("NaN");
+    expect(figure.surface.loss).toContain("Infinity");
+    expect(figure.paths[0]?.points[0]?.learningRate).toBe("NaN");
+    expect(figure.paths[0]?.points[0]?.logs).toEqual([["loss", "NaN"]]);
+  });
+
+  test("puts coordinates, fidelity and logs of each snapshot together", () => {
+    const path = samplePath(
+      "SGD",
+      [
+        [3, 1],
+        [1, 2],
+        [0, 0],
+      ],
+      bowl,
+      stepped(3),
+    );
+    const [, second] = sampleFigure(bowl, { paths: [path] }).paths[0]?.points ?? [];
+    expect(second).toMatchObject({
+      step: 1,
+      epoch: 1,
+      iteration: 63,
+      alpha: 1,
+      beta: 2,
+      planeLoss: bowl(1, 2),
+      trueLoss: path.trajectory.trueLoss?.[1],
+      inPlaneShare: path.trajectory.inPlaneShare[1],
+    });
+    expect(second?.logs.map(([name]) => name)).toEqual(["loss", "acc"]);
+  });
+
+  test("marks exactly the snapshots at which the rate is lower than before", () => {
+    const rates = [0.1, 0.1, 0.01, 0.01 * (1 - 1e-9), 0.05, Number.NaN, 0.001, 0.0005];
+    const path = samplePath(
+      "run",
+      arc(8, [5, 3]),
+      bowl,
+      (index): Partial<SnapshotInfo> => ({ learningRate: rates[index] as number }),
+    );
+    const dropped = sampleFigure(bowl, { paths: [path] }).paths[0]?.points.map((point) => point.rateDropped);
+    expect(dropped).toEqual([false, false, true, false, false, false, false, true]);
+  });
+
+  test("labels the axes with explained variance and the random walk's", () => {
+    const titles = sampleFigure(bowl).axes.map((axis) => axis.title);
+    expect(titles).toEqual([
+      "PC 1: 83.2 % of variance (random walk: 61.1 %)",
+      "PC 2: 12.1 % of variance (random walk: 15.2 %)",
+    ]);
+    const plain = sampleFigure(bowl, {
+      axes: { labels: ["x", "y"], explainedVarianceRatio: null, randomWalkBaseline: null },
+    });
+    expect(plain.axes.map((axis) => axis.title)).toEqual(["x", "y"]);
+    expect(plain.fidelity.join(" ")).not.toContain("variance");
+  });
+
+  test("says in words how faithful the plane is", () => {
+    const figure = sampleFigure(bowl, {
+      paths: [
+        {
+          name: "SGD",
+          snapshots: samplePath(
+            "SGD",
+            [
+              [2, 0],
+              [1, 0],
+              [0, 0],
+            ],
+            null,
+          ).snapshots,
+          trajectory: {
+            coordinates: Float64Array.of(2, 0, 1, 0, 0, 0),
+            dimensions: 2,
+            inPlaneShare: Float64Array.of(0.93, 0.5, 1),
+            distance: Float64Array.of(0.55, 1, 0),
+            trueLoss: Float64Array.of(2, 1, 0.25),
+            planeLoss: Float64Array.of(2.5, 1.25, 0.25),
+            warnings: [],
+          },
+        },
+      ],
+    });
+    expect(figure.fidelity).toEqual([
+      "The two axes explain 95.3 % of the path's variance; those of a random walk with the same step lengths would explain 76.3 %, so only the difference says something about training.",
+      "The plane holds 93 % of the start's squared distance from the end, and least at epoch 1: 50 %. " +
+        "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, 2 in truth), in the median by 0.25.",
+    ]);
+  });
+
+  test("says where a random walk would explain as much as the path", () => {
+    const shares = { explainedVarianceRatio: 0.5, randomWalkBaseline: 0.61 };
+    const [sentence] = fidelityParagraphs({
+      axes: [
+        { label: "PC 1", title: "PC 1", ...shares },
+        { label: "PC 2", title: "PC 2", explainedVarianceRatio: 0.1, randomWalkBaseline: 0.15 },
+      ],
+      paths: [],
+      progress: "epoch",
+      centerName: "the end",
+    });
+    expect(sentence).toBe(
+      "The two axes explain 60 % of the path's variance; those of a random walk with the same step lengths would explain 76 %, no less, so that these shares alone say nothing about training.",
+    );
+  });
+
+  test("counts snapshots without a finite loss instead of hiding them", () => {
+    const path = samplePath("SGD", arc(4, [5, 3]), bowl);
+    path.trajectory.trueLoss?.set([Number.NaN], 2);
+    const words = sampleFigure(bowl, { paths: [path] }).fidelity.join(" ");
+    expect(words).toContain("1 snapshot has no finite loss");
+  });
+
+  test("names each run where there are several", () => {
+    const figure = sampleFigure(bowl, {
+      paths: [samplePath("SGD", arc(5, [5, 3]), bowl), samplePath("Adam", arc(5, [4, -3]), bowl)],
+    });
+    expect(figure.fidelity.slice(1).map((text) => text.split(":")[0])).toEqual(["SGD", "Adam"]);
+    expect(figure.fidelity[1]).toContain("squared distance from the plane's centre");
+  });
+
+  test("says in the caption what is drawn, what is missing, and where the numbers come from", () => {
+    const path = samplePath(
+      "SGD",
+      [
+        [20, 0],
+        [Number.NaN, 0],
+        [1, 0],
+        [0, 0],
+      ],
+      bowl,
+    );
+    const figure = sampleFigure(
+      (a, b) => (a > 11 ? Number.NaN : a < -3 ? Number.POSITIVE_INFINITY : bowl(a, b)),
+      {
+        paths: [path],
+        caption: "Two training epochs.",
+      },
+    );
+    expect(figure.caption).toBe(
+      "Two training epochs. Contours: training loss on the plane, logarithmic levels; cubic interpolation between 17 × 15 evaluated points. " +
+        "At 30 grid points the loss is not finite (15 NaN, 15 infinite): cells that touch them are hatched. " +
+        "1 of 4 snapshots has no finite weights and cannot be drawn. 1 of 4 snapshots lies outside the drawn range.",
+    );
+    expect(figure.provenance).toBe(
+      "MNIST, 2,000 samples · loss as compiled · probabilities of up to 3.1 % of the samples clipped at 1e-7 · engine tfjs (wasm, batches of 250, 1 thread) · grid 17 × 15",
+    );
+  });
+
+  test("says the number of samples once", () => {
+    const line = sampleFigure(bowl, { dataName: "the first 2,000 images of MNIST" }).provenance;
+    expect(line).toMatch(/^the first 2,000 images of MNIST · loss as compiled/);
+  });
+
+  test("counts by epochs where they tell snapshots apart, else by iterations, else by steps", () => {
+    const counted = (snapshot: (index: number) => Partial<SnapshotInfo>): string =>
+      sampleFigure(bowl, { paths: [samplePath("run", arc(4, [5, 3]), bowl, snapshot)] }).progress;
+    expect(counted(() => ({}))).toBe("epoch");
+    expect(counted((index) => ({ epoch: index >> 1 }))).toBe("iteration");
+    expect(counted((index) => ({ epoch: 0, iteration: index >> 1 }))).toBe("step");
+  });
+
+  test("cleans every text and takes warnings over as notes", () => {
+    const surface = sampleSurface(uniform(-1, 1, 3), uniform(-1, 1, 3), bowl, {
+      warnings: [{ code: "x", message: "grid\u0000 is coarse" }],
+    });
+    const figure = sampleFigure(bowl, {
+      surface,
+      title: "a\nb\u202e",
+      paths: [samplePath("r\u0007n", [[0, 0]], bowl)],
+    });
+    expect(figure.title).toBe("a b");
+    expect(figure.paths[0]?.name).toBe("r n");
+    expect(figure.notes).toEqual(["grid is coarse".replace(" is", "  is")]);
+  });
+
+  test("refuses what does not fit together, by name", () => {
+    const path = samplePath("SGD", arc(3, [5, 3]), bowl);
+    const surface = sampleSurface(uniform(-1, 1, 3), uniform(-1, 1, 3), bowl);
+    const make = (parts: object) => () => sampleFigure(bowl, parts);
+    expect(make({ paths: [] })).toThrow(/paths: expected at least one path, got none/);
+    expect(make({ paths: [{ ...path, snapshots: [] }] })).toThrow(
+      /path "SGD": expected at least one snapshot/,
+    );
+    expect(make({ paths: [{ ...path, snapshots: path.snapshots.slice(1) }] })).toThrow(
+      /path "SGD": expected coordinates of 2 snapshots, got 3/,
+    );
+    expect(make({ paths: [{ ...path, trajectory: { ...path.trajectory, dimensions: 3 } }] })).toThrow(
+      /2 dimensions.*got 3/,
+    );
+    expect(make({ surface: { ...surface, beta: Float64Array.of(0) } })).toThrow(
+      /surface: expected a grid of at least 2 × 2 points, got 3 × 1/,
+    );
+    expect(make({ surface: { ...surface, loss: new Float64Array(4) } })).toThrow(
+      /surface\.loss: expected 9 values, got 4/,
+    );
+    expect(make({ surface: { ...surface, alpha: Float64Array.of(0, 0, 1) } })).toThrow(
+      /surface\.alpha: expected finite, increasing/,
+    );
+    expect(
+      make({ axes: { labels: ["PC 1"], explainedVarianceRatio: null, randomWalkBaseline: null } }),
+    ).toThrow(/axes\.labels/);
+    expect(make({ scale: { kind: "linear", levels: [2, 1] } })).toThrow(/scale\.levels\[1\]/);
+    expect(createTrajectoryFigure).toBeTypeOf("function");
+  });
+});
+
+test("encodeNumber and decodeNumber are inverse", () => {
+  fc.assert(
+    fc.property(fc.double(), (value) => {
+      expect(decodeNumber(JSON.parse(JSON.stringify(encodeNumber(value))))).toEqual(value + 0);
+    }),
+  );
+});

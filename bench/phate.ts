@@ -184,10 +184,10 @@ async function sendPoints(peer: PythonPeer | null, points: PointRows, directory:
   await rm(file);
 }
 
-function trustOf(points: PointRows, { embedding, count, nComponents }: PhateResult): number {
+function trustOf(points: PointRows, { embedding, count, dimensions }: PhateResult): number {
   return trustworthiness(
     distancesFromRows(points, "cosine"),
-    distancesFromRows({ rows: embedding, count, dimension: nComponents }, "euclidean"),
+    distancesFromRows({ rows: embedding, count, dimension: dimensions }, "euclidean"),
   );
 }
 

@@ -95,7 +95,7 @@ export type { Directions, RowSource } from "./directions/directions.js";
 export { memoryRowSource } from "./directions/directions.js";
 export { type Mixture, type MixtureForm, mixtureMap } from "./directions/mixture.js";
 export { type Normalization, type NormalizeOptions, normalizeDirection } from "./directions/normalize.js";
-export type { PcaCenter, PcaOptions } from "./directions/pca.js";
+export type { PcaCentering, PcaOptions } from "./directions/pca.js";
 export { type PcaDirections, pcaDirections } from "./directions/pca.js";
 export type { Trajectory } from "./directions/project.js";
 export { type ProjectOptions, projectTrajectory } from "./directions/project.js";

@@ -40,7 +40,7 @@ export interface StudyEmbeddings {
  * Cosine distances between snapshots and between potentials, as Horoi et al. have them, but of the weights as they
  * are: with the mean taken away, jumps of all sizes along one direction would lie at one point.
  */
-const COSINE = { knnDist: "cosine", center: false, nPca: null } as const;
+const COSINE = { knnDist: "cosine", centered: false, nPca: null } as const;
 const PHATE = { ...COSINE, method: "phate", mdsDist: "cosine" } as const;
 
 const NAMES = { phate: "PHATE", pca: "PCA", umap: "UMAP", tsne: "t-SNE" } as const;

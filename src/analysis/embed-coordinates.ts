@@ -31,19 +31,19 @@ export interface EmbeddedCoordinates {
 }
 
 /** What PHATE and the distances of every method start from. */
-export function inputOf(points: RunPoints, parameters: Pick<EmbedOptions, "knnDist" | "center" | "nPca">) {
-  const { knnDist = "euclidean", center = null, nPca = 100 } = parameters;
+export function inputOf(points: RunPoints, parameters: Pick<EmbedOptions, "knnDist" | "centered" | "nPca">) {
+  const { knnDist = "euclidean", centered = null, nPca = 100 } = parameters;
   const isReduced = nPca !== null && nPca < points.count;
   // Differences keep the digits of near snapshots; the angle of cosine distance without centring is about 0.
-  const isRaw = knnDist === "cosine" && !(center ?? isReduced);
+  const isRaw = knnDist === "cosine" && !(centered ?? isReduced);
   const input: PhateInput = { gram: isRaw ? rawGram(points) : points.gram, count: points.count };
-  return { input, knnDist, center, nPca };
+  return { input, knnDist, centered, nPca };
 }
 
 /** The distances that every method but PCA sees. */
 async function distancesOf(
   points: RunPoints,
-  options: Pick<EmbedOptions, "knnDist" | "center" | "nPca">,
+  options: Pick<EmbedOptions, "knnDist" | "centered" | "nPca">,
   linearAlgebra: LinearAlgebra,
 ): Promise<DistanceSource> {
   const { input, ...map } = inputOf(points, options);
@@ -57,9 +57,9 @@ export async function embedCoordinates(
   linearAlgebra: LinearAlgebra,
   options: EmbedOptions,
 ): Promise<EmbeddedCoordinates> {
-  const { components = 2, seed = 0, signal, onProgress } = options;
+  const { dimensions = 2, seed = 0, signal, onProgress } = options;
   const common = {
-    nComponents: components,
+    dimensions,
     seed,
     ...(signal === undefined ? {} : { signal }),
     onProgress: (done: number, total: number) => onProgress?.("embedding", done, total),
@@ -70,7 +70,7 @@ export async function embedCoordinates(
       return embedByPhate(points, linearAlgebra, options);
     case "pca": {
       const { count, gram } = points;
-      const found = await pcaEmbedding(gram, count, components, linearAlgebra);
+      const found = await pcaEmbedding(gram, count, dimensions, linearAlgebra);
       const facts = { explainedVarianceRatio: Array.from(found.explainedVarianceRatio) };
       return { ...none, coordinates: found.embedding, facts };
     }
@@ -80,7 +80,7 @@ export async function embedCoordinates(
       const { count, gram } = points;
       const start =
         init === "pca"
-          ? { start: (await pcaEmbedding(gram, count, components, linearAlgebra)).embedding }
+          ? { start: (await pcaEmbedding(gram, count, dimensions, linearAlgebra)).embedding }
           : {};
       return { ...none, coordinates: await umapEmbedding(distances, { ...own, ...start, ...common }) };
     }
@@ -99,13 +99,13 @@ async function embedByPhate(
   linearAlgebra: LinearAlgebra,
   options: EmbedOptions,
 ): Promise<EmbeddedCoordinates> {
-  const { components = 2, seed = 0, signal, onProgress } = options;
+  const { dimensions = 2, seed = 0, signal, onProgress } = options;
   const { input, ...map } = inputOf(points, options);
   const result = await phate(input, linearAlgebra, {
     ...pick(options, PHATE_PARAMETERS),
     ...map,
-    nComponents: components,
-    randomState: seed,
+    dimensions,
+    seed,
     ...(signal === undefined ? {} : { signal }),
     onProgress: (stage) => onProgress?.("embedding", STAGES.indexOf(stage), STAGES.length),
   });
@@ -115,7 +115,7 @@ async function embedByPhate(
       t: result.t,
       normalizedStress: result.normalizedStress,
       pieces: result.components.count,
-      landmarks: result.landmarks === null ? null : result.landmarkEmbedding.length / result.nComponents,
+      landmarks: result.landmarks === null ? null : result.landmarkEmbedding.length / result.dimensions,
     },
     // Equal snapshots are named with run and step elsewhere.
     warnings: result.warnings.filter(({ code }) => code !== "duplicate-points"),
@@ -136,7 +136,7 @@ export async function embeddingStability(
   linearAlgebra: LinearAlgebra,
   options: EmbedOptions,
 ): Promise<EmbeddingStability> {
-  const { method = "phate", components = 2, seed = 0, knn = 5 } = options;
+  const { method = "phate", dimensions = 2, seed = 0, knn = 5 } = options;
   const neighbours = [...new Set([...KNN, knn])].sort((a, b) => a - b).filter((k) => k <= points.count - 2);
   const settings: Record<string, number>[] =
     method === "phate"
@@ -151,7 +151,7 @@ export async function embeddingStability(
     embeddings.push(coordinates);
   }
   onProgress?.("stability", settings.length, settings.length);
-  return { settings, ...pairwiseDisparities(embeddings, points.count, components) };
+  return { settings, ...pairwiseDisparities(embeddings, points.count, dimensions) };
 }
 
 /**

@@ -1,6 +1,7 @@
 import omit from "lodash/omit.js";
 import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/renamed-options.js";
 import { type PhateOptions, resolvePhateOptions } from "../embedding/phate/phate-options.js";
 import { EMBEDDING_METHODS, type EmbeddingMethod, type EmbeddingValue } from "../embedding/runs-embedding.js";
 import { resolveTsneOptions, type TsneOptions } from "../embedding/tsne-embedding.js";
@@ -15,20 +16,20 @@ export type EmbedStep = "rows" | "losses" | "embedding" | "stability" | "topolog
 
 type PhateOwn = Omit<
   PhateOptions,
-  "nComponents" | "signal" | "onProgress" | "randomState" | "nJobs" | "knnDist" | "center" | "nPca"
+  "dimensions" | "signal" | "onProgress" | "seed" | "nJobs" | "knnDist" | "centered" | "nPca"
 >;
-type UmapOwn = Omit<UmapOptions, "nComponents" | "signal" | "onProgress" | "seed" | "start"> & {
+type UmapOwn = Omit<UmapOptions, "dimensions" | "signal" | "onProgress" | "seed" | "start"> & {
   /** Where UMAP starts: "pca" (default), the principal components of the snapshots, or "random". */
   readonly init?: "pca" | "random";
 };
-type TsneOwn = Omit<TsneOptions, "nComponents" | "signal" | "onProgress" | "seed">;
+type TsneOwn = Omit<TsneOptions, "dimensions" | "signal" | "onProgress" | "seed">;
 
 /** Options of {@link embed}: what every method takes, and each method's own under their own names. */
 export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn {
   /** How to embed. Default "phate". */
   readonly method?: EmbeddingMethod;
   /** Dimensions. Default 2. */
-  readonly components?: 2 | 3;
+  readonly dimensions?: 2 | 3;
   /** Weights that count: "trainable" (default) or "all", moving statistics included. */
   readonly weights?: "trainable" | "all";
   /**
@@ -39,8 +40,8 @@ export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn {
   /** Principal components kept before distances if fewer than N; null: never. Default 100, as in PHATE. */
   readonly nPca?: number | null;
   /** Whether the mean snapshot is subtracted before cosine distances; null (default): with `nPca` only. */
-  readonly center?: boolean | null;
-  /** Seed of what is random (PHATE: `randomState`). Default 0. */
+  readonly centered?: boolean | null;
+  /** Seed of what is random Default 0. */
   readonly seed?: number;
   /** The log that snapshots are coloured by: "loss" (default), "val_loss", …; `evaluator` goes before it. */
   readonly lossLog?: string;
@@ -65,7 +66,7 @@ export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn {
   readonly onProgress?: (step: EmbedStep, done: number, total: number) => void;
 }
 
-/** Parameters by name. */
+/** Parameters by name, as files record them: `components` is the number of dimensions, `center` whether points are centred. */
 export type EmbeddingParameters = Readonly<Record<string, EmbeddingValue>>;
 
 /** Names of the parameters that belong to one method alone. */
@@ -116,12 +117,13 @@ export const METHOD_OPTIONS: Readonly<Record<EmbeddingMethod, readonly MethodOpt
  * @throws {InvalidOptionError} naming the option that cannot be used, or that another method takes.
  */
 export function embeddingParameters(options: EmbedOptions, count: number): EmbeddingParameters {
-  const { method = "phate", components = 2, seed = 0, knnDist = "euclidean", center = null } = options;
+  refuseRenamed(options, "embedding");
+  const { method = "phate", dimensions = 2, seed = 0, knnDist = "euclidean", centered = null } = options;
   oneOf("method", method, EMBEDDING_METHODS);
   oneOf("weights", options.weights ?? "trainable", ["trainable", "all"]);
   oneOf("nonFinite", options.nonFinite ?? "error", ["error", "drop"]);
-  if (components !== 2 && components !== 3) {
-    throw new InvalidOptionError("components", "2 or 3", String(components));
+  if (dimensions !== 2 && dimensions !== 3) {
+    throw new InvalidOptionError("dimensions", "2 or 3", String(dimensions));
   }
   checkSeed(seed);
   for (const other of EMBEDDING_METHODS) {
@@ -136,26 +138,23 @@ export function embeddingParameters(options: EmbedOptions, count: number): Embed
   const { nPca = 100 } = options;
   // Distances and centring are checked as PHATE's own, whatever the method.
   const given = method === "phate" ? pick(options, PHATE_PARAMETERS) : { knn: 1 };
-  const shared = { knnDist, nPca, center };
-  const phate = resolvePhateOptions(
-    { ...given, ...shared, nComponents: components, randomState: seed },
-    count,
-  );
-  const common = { components, ...shared, seed };
-  const dimensions = { nComponents: components, seed };
+  const shared = { knnDist, nPca, centered };
+  const phate = resolvePhateOptions({ ...given, ...shared, dimensions, seed }, count);
+  // Recorded as the files of today have it: other names would make stored embeddings stale.
+  const common = { components: dimensions, knnDist, nPca, center: centered, seed };
   switch (method) {
     case "phate":
       return { ...common, ...pick(phate, PHATE_PARAMETERS) };
     case "pca":
-      return { components };
+      return { components: dimensions };
     case "umap": {
       const { init = "pca", ...own } = pick(options, UMAP_PARAMETERS);
       oneOf("init", init, ["pca", "random"]);
-      const umap = resolveUmapOptions({ ...own, ...dimensions }, count);
-      return { ...common, ...omit(umap, "nComponents"), init };
+      const umap = resolveUmapOptions({ ...own, dimensions, seed }, count);
+      return { ...common, ...omit(umap, "dimensions"), init };
     }
     case "tsne": {
-      const tsne = resolveTsneOptions({ ...pick(options, TSNE_PARAMETERS), ...dimensions }, count);
+      const tsne = resolveTsneOptions({ ...pick(options, TSNE_PARAMETERS), dimensions, seed }, count);
       return { ...common, ...pick(tsne, TSNE_PARAMETERS) };
     }
   }

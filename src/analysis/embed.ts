@@ -97,8 +97,8 @@ export function embeddingQuality(
   options: EmbedOptions,
 ): EmbeddingQuality {
   const { count, run } = points;
-  const { components = 2 } = options;
-  const embedded = distancesFromRows({ rows: coordinates, count, dimension: components }, "euclidean");
+  const { dimensions = 2 } = options;
+  const embedded = distancesFromRows({ rows: coordinates, count, dimension: dimensions }, "euclidean");
   const nNeighbors = Math.max(1, Math.min(5, Math.ceil(count / 2) - 1));
   const continuity = pathContinuity(embedded, run, { nNeighbors });
   return {
@@ -133,17 +133,17 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  */
 export async function embed(runs: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
   const [first] = atLeastOneRun(runs);
-  const { method = "phate", components = 2, seed = 0, signal, onProgress } = options;
+  const { method = "phate", dimensions = 2, seed = 0, signal, onProgress } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
-  assertEnough(total, components);
+  assertEnough(total, dimensions);
   const given = embeddingParameters(options, total);
   const linearAlgebra = options.linearAlgebra ?? createLinearAlgebra();
-  const file = embeddingFile(options.directory ?? first.directory, method, components);
+  const file = embeddingFile(options.directory ?? first.directory, method, dimensions);
   const provenance = await provenanceOf(runs, given, linearAlgebra, options);
   const stored = options.force === true ? null : await readEmbedding(file, provenance);
   if (stored !== null) return stored;
   const points = await pointsOf(runs, linearAlgebra, options);
-  assertEnough(points.count, components);
+  assertEnough(points.count, dimensions);
   const parameters = points.count === total ? given : embeddingParameters(options, points.count);
   const found = await embedCoordinates(method, points, linearAlgebra, options);
   const losses = await embedLosses(runs, points, options);
@@ -156,7 +156,7 @@ export async function embed(runs: readonly Run[], options: EmbedOptions = {}): P
       : null;
   const result: RunsEmbedding = {
     method,
-    components,
+    dimensions,
     coordinates: found.coordinates,
     runs: runs.map(({ manifest }) => ({ name: manifest.name })),
     run: points.run,
@@ -175,12 +175,12 @@ export async function embed(runs: readonly Run[], options: EmbedOptions = {}): P
 }
 
 /** Where the result of a method is stored. */
-export function embeddingFile(directory: string, method: EmbeddingMethod, components: 2 | 3): string {
-  return join(directory, "embeddings", `${method}-${components}d.arrow`);
+export function embeddingFile(directory: string, method: EmbeddingMethod, dimensions: 2 | 3): string {
+  return join(directory, "embeddings", `${method}-${dimensions}d.arrow`);
 }
 
-function assertEnough(count: number, components: number): void {
-  const least = Math.max(4, components + 1);
+function assertEnough(count: number, dimensions: number): void {
+  const least = Math.max(4, dimensions + 1);
   if (count >= least) return;
   throw new InvalidDataError("runs", `at least ${least} snapshots to embed`, String(count), {
     hint: "train longer, record more often or take more runs",

@@ -73,8 +73,8 @@ async function computePca(
   const source = rowSourceOfRuns(runs, weights);
   checkComponents(runs, source.rows, components);
   const found = await pcaDirections(source, {
-    center,
-    select: components,
+    centering: center,
+    components,
     linearAlgebra,
     ...(signal === undefined ? {} : { signal }),
     onProgress: (done, total) => onProgress?.("directions", done, total),

@@ -1,4 +1,5 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/renamed-options.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { doubleCenter, type GramEigen, gramEigen } from "../math/tridiagonal.js";
@@ -15,7 +16,7 @@ import {
 } from "./row-combinations.js";
 
 /** What the rows of a path are centred about before their principal components are taken. */
-export type PcaCenter = "mean" | "final";
+export type PcaCentering = "mean" | "final";
 
 /** Options of `pcaDirections`. */
 export interface PcaOptions extends ColumnBlockOptions {
@@ -23,11 +24,12 @@ export interface PcaOptions extends ColumnBlockOptions {
    * "mean" (default): the rows minus their mean, as the code published with Li et al. 2018 does; "final": the
    * differences from the final weights, nothing more subtracted, as the paper's text says.
    */
-  readonly center?: PcaCenter;
-  /** Number of leading components, 1 to 3. Default 2. */
-  readonly components?: number;
-  /** Which components instead, counted from 0, in the order of the axes: [0, 2] is the first and third. */
-  readonly select?: readonly number[];
+  readonly centering?: PcaCentering;
+  /**
+   * The components that span the plane (line, space), counted from 0, in the order of the axes: [0, 2] is the
+   * first and third. Default [0, 1].
+   */
+  readonly components?: readonly number[];
   /** Row of the final weights θ*. Default the last row of the (first) run. */
   readonly finalRow?: number;
   /**
@@ -42,8 +44,8 @@ export interface PcaOptions extends ColumnBlockOptions {
 
 /** The options with defaults filled in and checked against the source. */
 export interface ResolvedPcaOptions {
-  readonly center: PcaCenter;
-  readonly select: readonly number[];
+  readonly centering: PcaCentering;
+  readonly components: readonly number[];
   readonly finalRow: number;
   readonly blockColumns: number;
   readonly runLengths: readonly number[];
@@ -57,21 +59,22 @@ export interface ResolvedPcaOptions {
  * rows or no columns.
  */
 export function resolvePcaOptions(source: RowSource, options: PcaOptions): ResolvedPcaOptions {
+  refuseRenamed(options, "pca");
   const { rows, columns, runLengths = [rows] } = source;
   if (rows < 2) throw new InvalidDataError("snapshots", "at least 2 for principal components", String(rows));
   if (columns < 1) throw new InvalidDataError("columns", "at least 1 weight", String(columns));
   const total = runLengths.reduce((sum, length) => sum + length, 0);
   if (total !== rows) throw new InvalidDataError("runLengths", `a sum of ${rows} rows`, String(total));
-  const { center = "mean", finalRow = runLengths[0] - 1 } = options;
-  if (center !== "mean" && center !== "final") {
-    throw new InvalidOptionError("center", `"mean" or "final"`, JSON.stringify(center));
+  const { centering = "mean", finalRow = runLengths[0] - 1 } = options;
+  if (centering !== "mean" && centering !== "final") {
+    throw new InvalidOptionError("centering", `"mean" or "final"`, JSON.stringify(centering));
   }
   if (!Number.isInteger(finalRow) || finalRow < 0 || finalRow >= rows) {
     throw new InvalidOptionError("finalRow", `an integer from 0 to ${rows - 1}`, String(finalRow));
   }
   return {
-    center,
-    select: resolveSelect(options, Math.min(rows - 1, columns)),
+    centering,
+    components: resolveComponents(options, rows, columns),
     finalRow,
     blockColumns: resolveBlockColumns(source, options),
     runLengths,
@@ -79,27 +82,25 @@ export function resolvePcaOptions(source: RowSource, options: PcaOptions): Resol
   };
 }
 
-function resolveSelect(options: PcaOptions, available: number): readonly number[] {
-  const { components, select } = options;
-  if (components !== undefined && (!Number.isInteger(components) || components < 1 || components > 3)) {
-    throw new InvalidOptionError("components", "1, 2 or 3", String(components));
+function resolveComponents(
+  { components = [0, 1] }: PcaOptions,
+  rows: number,
+  columns: number,
+): readonly number[] {
+  const got = JSON.stringify(components);
+  if (!Array.isArray(components) || components.length < 1 || components.length > 3) {
+    throw new InvalidOptionError("components", "a list of 1 to 3, such as [0, 1]", got);
   }
-  const chosen = select ?? Array.from({ length: components ?? 2 }, (_, i) => i);
-  const got = `[${chosen.join(", ")}]`;
-  if (chosen.length < 1 || chosen.length > 3 || chosen.length !== (components ?? chosen.length)) {
-    throw new InvalidOptionError("select", `${components ?? "1 to 3"} components`, got);
+  const isOrdinal = (index: number): boolean => Number.isInteger(index) && index >= 0;
+  if (new Set(components).size < components.length || !components.every(isOrdinal)) {
+    throw new InvalidOptionError("components", "different integers from 0 on", got);
   }
-  if (new Set(chosen).size < chosen.length || chosen.some((index) => !Number.isInteger(index) || index < 0)) {
-    throw new InvalidOptionError("select", "different integers from 0 on", got);
+  const available = Math.min(rows - 1, columns);
+  if (Math.max(...components) >= available) {
+    const expected = `no more components than the path has (${available}: one less than snapshots, at most the number of weights)`;
+    throw new InvalidOptionError("components", expected, got);
   }
-  if (Math.max(...chosen) >= available) {
-    throw new InvalidOptionError(
-      select === undefined ? "components" : "select",
-      `no more components than the path has (${available}: one less than snapshots, at most the number of weights)`,
-      select === undefined ? String(chosen.length) : got,
-    );
-  }
-  return chosen;
+  return components;
 }
 
 function resolvePrecision({ precision = "auto" }: PcaOptions): GramPrecision {
@@ -118,25 +119,25 @@ const WEAK_SHARE = 1e-6;
  *
  * @param shares - share of every component (N), non-increasing.
  * @param squaredSteps - ‖θ_i − θ_{i−1}‖² (N).
- * @param select - the components in use.
+ * @param components - the components in use.
  * @param runLengths - rows of each run.
  */
 export function pcaWarnings(
   shares: Float64Array,
   squaredSteps: Float64Array,
-  select: readonly number[],
+  components: readonly number[],
   runLengths: readonly number[],
 ): LandscapeWarning[] {
   return [
-    ...equalShares(shares, select),
-    ...weakShares(shares, select),
+    ...equalShares(shares, components),
+    ...weakShares(shares, components),
     ...repeatedSnapshots(squaredSteps, runLengths),
   ];
 }
 
-function equalShares(shares: Float64Array, select: readonly number[]): LandscapeWarning[] {
+function equalShares(shares: Float64Array, components: readonly number[]): LandscapeWarning[] {
   const pairs = Array.from({ length: shares.length - 1 }, (_, index) => index).filter((index) => {
-    const isUsed = select.includes(index) || select.includes(index + 1);
+    const isUsed = components.includes(index) || components.includes(index + 1);
     return (
       isUsed &&
       shares[index + 1] > WEAK_SHARE &&
@@ -151,8 +152,8 @@ function equalShares(shares: Float64Array, select: readonly number[]): Landscape
   }));
 }
 
-function weakShares(shares: Float64Array, select: readonly number[]): LandscapeWarning[] {
-  return select
+function weakShares(shares: Float64Array, components: readonly number[]): LandscapeWarning[] {
+  return components
     .filter((index) => shares[index] < WEAK_SHARE)
     .map((index) => ({
       code: "weak-component",
@@ -186,7 +187,7 @@ export interface PcaDirections extends Directions {
   /** θ*, the row `finalRow` (D). */
   readonly center: Float32Array;
   /** Which components the vectors are, counted from 0 (k). */
-  readonly select: readonly number[];
+  readonly components: readonly number[];
   readonly explainedVarianceRatio: Float64Array;
   readonly randomWalkBaseline: Float64Array;
   /** Share of every component (N), non-increasing, sum 1. */
@@ -203,7 +204,7 @@ export interface PcaDirections extends Directions {
   /** Row of θ*. */
   readonly finalRow: number;
   /** What the rows were centred about. */
-  readonly centering: "mean" | "final";
+  readonly centering: PcaCentering;
   /** How the Gram matrix was multiplied: "float64", or the name of the linear algebra. */
   readonly precision: string;
 }
@@ -215,7 +216,7 @@ const NO_SHARE = 1e-13;
  * Returns the principal components of a path as unit directions through its final point.
  *
  * The rows M = θ_i − θ_f (the zero row of θ_f included) give the Gram matrix G = M·Mᵀ, double-centred for
- * `center: "mean"`; with its eigenpairs (λ, u) the components are Mᵀu/√λ, made orthonormal once more against
+ * `centering: "mean"`; with its eigenpairs (λ, u) the components are Mᵀu/√λ, made orthonormal once more against
  * rounding. The entry of largest magnitude of each is positive (the first of equals). Neither M nor a D×D
  * matrix is ever held: two passes over blocks of columns. A large share says little by itself: compare it with
  * `randomWalkBaseline`.
@@ -230,7 +231,7 @@ const NO_SHARE = 1e-13;
 export async function pcaDirections(source: RowSource, options: PcaOptions): Promise<PcaDirections> {
   const { linearAlgebra, signal, onProgress } = options;
   const resolved = resolvePcaOptions(source, options);
-  const { center, select, finalRow, blockColumns } = resolved;
+  const { centering, components, finalRow, blockColumns } = resolved;
   let done = 0;
   const afterBlock = (columns: number) => {
     done += columns;
@@ -240,27 +241,27 @@ export async function pcaDirections(source: RowSource, options: PcaOptions): Pro
   const path = await differenceGram(source, { ...shared, linearAlgebra, precision: resolved.precision });
   assertMoves(path);
   const n = source.rows;
-  const eigen = gramEigen(center === "mean" ? doubleCenter(path.gram, n) : path.gram, n);
+  const eigen = gramEigen(centering === "mean" ? doubleCenter(path.gram, n) : path.gram, n);
   const rank = eigen.shares.reduce((count, share) => count + (share > NO_SHARE ? 1 : 0), 0);
-  assertRank(select, rank);
-  const weights = select.map((index) => combinationWeights(eigen, index, n, center));
+  assertRank(components, rank);
+  const weights = components.map((index) => combinationWeights(eigen, index, n, centering));
   const raw = await combineRows(source, { ...shared, weights });
-  assertNotNoise(raw, select);
+  assertNotNoise(raw, components);
   const transform = finishVectors(raw);
   return {
     kind: "pca",
     center: raw.row,
     vectors: raw.vectors,
-    labels: select.map((index) => `PC ${index + 1}`),
-    select,
-    explainedVarianceRatio: Float64Array.from(select, (index) => eigen.shares[index]),
+    labels: components.map((index) => `PC ${index + 1}`),
+    components,
+    explainedVarianceRatio: Float64Array.from(components, (index) => eigen.shares[index]),
     randomWalkBaseline: selectBaseline(path, resolved),
     allExplainedVarianceRatio: eigen.shares,
     singularValues: eigen.values.map(Math.sqrt),
     coordinates: coordinatesFromGram(path.gram, n, weights, transform),
     squaredSteps: path.squaredSteps,
     finalRow,
-    centering: center,
+    centering,
     precision: path.precision,
     warnings: warningsOf(path, eigen, resolved),
   };
@@ -278,8 +279,8 @@ function assertMoves(path: DifferenceGram): void {
   }
 }
 
-function assertRank(select: readonly number[], rank: number): void {
-  const beyond = select.find((index) => index >= rank);
+function assertRank(components: readonly number[], rank: number): void {
+  const beyond = components.find((index) => index >= rank);
   if (beyond !== undefined) throw rankError(beyond, rank);
 }
 
@@ -296,10 +297,10 @@ function rankError(index: number, rank: number): InvalidOptionError {
  * A component made of rounding noise betrays itself: the vector that its coefficients give does not have
  * the length that its eigenvalue promised.
  */
-function assertNotNoise(raw: RowCombinations, select: readonly number[]): void {
-  const k = select.length;
-  const noise = select.findIndex((_, m) => !(Math.abs(raw.gram[m * k + m] - 1) < 0.5));
-  if (noise >= 0) throw rankError(select[noise], select[noise]);
+function assertNotNoise(raw: RowCombinations, components: readonly number[]): void {
+  const k = components.length;
+  const noise = components.findIndex((_, m) => !(Math.abs(raw.gram[m * k + m] - 1) < 0.5));
+  if (noise >= 0) throw rankError(components[noise], components[noise]);
 }
 
 /** u/√λ, for "mean" with the mean subtracted, so that a sum over rows about any row is one about the mean. */
@@ -307,11 +308,11 @@ function combinationWeights(
   eigen: GramEigen,
   index: number,
   n: number,
-  center: "mean" | "final",
+  centering: PcaCentering,
 ): Float64Array {
   const scale = 1 / Math.sqrt(eigen.values[index]);
   const weights = eigen.vectors.slice(index * n, (index + 1) * n).map((value) => value * scale);
-  if (center === "final") return weights;
+  if (centering === "final") return weights;
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / n;
   return weights.map((weight) => weight - mean);
 }
@@ -348,7 +349,7 @@ function coordinatesFromGram(
 }
 
 function selectBaseline(path: DifferenceGram, options: ResolvedPcaOptions): Float64Array {
-  const { center, finalRow, runLengths, select } = options;
+  const { centering, finalRow, runLengths, components } = options;
   const n = path.squaredSteps.length;
   let first = 0;
   const squaredStartDistances = runLengths.map((length) => {
@@ -357,12 +358,12 @@ function selectBaseline(path: DifferenceGram, options: ResolvedPcaOptions): Floa
     return Math.max(0, square);
   });
   const shares = randomWalkBaseline(path.squaredSteps, {
-    center,
+    centering,
     finalRow,
     runLengths,
     squaredStartDistances,
   });
-  return Float64Array.from(select, (index) => shares[index]);
+  return Float64Array.from(components, (index) => shares[index]);
 }
 
 function warningsOf(
@@ -370,5 +371,5 @@ function warningsOf(
   eigen: GramEigen,
   options: ResolvedPcaOptions,
 ): readonly LandscapeWarning[] {
-  return pcaWarnings(eigen.shares, path.squaredSteps, options.select, options.runLengths);
+  return pcaWarnings(eigen.shares, path.squaredSteps, options.components, options.runLengths);
 }

@@ -1,10 +1,11 @@
 import { InvalidDataError } from "../base/errors.js";
+import { refuseRenamed } from "../base/renamed-options.js";
 import { doubleCenter, gramShares } from "../math/tridiagonal.js";
 
 /** Options of {@link randomWalkBaseline}. */
 export interface RandomWalkOptions {
   /** What the observed shares are centred about. Default "mean". */
-  readonly center?: "mean" | "final";
+  readonly centering?: "mean" | "final";
   /** Row of the final weights, about which "final" centres. Default the last row of the first run. */
   readonly finalRow?: number;
   /** Rows of each run where several are stacked, in order. Default one run. */
@@ -39,10 +40,11 @@ export function randomWalkBaseline(
   options: RandomWalkOptions = {},
 ): Float64Array {
   const n = squaredSteps.length;
-  const { center = "mean", runLengths = [n], squaredStartDistances } = options;
+  refuseRenamed(options, "pca");
+  const { centering = "mean", runLengths = [n], squaredStartDistances } = options;
   const { finalRow = runLengths[0] - 1 } = options;
   const aboutStart = walkGram(squaredSteps, runLengths, squaredStartDistances);
-  const gram = center === "mean" ? doubleCenter(aboutStart, n) : centerAboutRow(aboutStart, n, finalRow);
+  const gram = centering === "mean" ? doubleCenter(aboutStart, n) : centerAboutRow(aboutStart, n, finalRow);
   return gramShares(gram, n);
 }
 

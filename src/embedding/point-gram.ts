@@ -18,7 +18,7 @@ const smallProduct = 3e8;
 export async function pointGram(
   points: PointRows,
   algebra: LinearAlgebra,
-  center: boolean,
+  centered: boolean,
 ): Promise<Float64Array> {
   const { rows, count: n, dimension } = points;
   const gram = new Float64Array(n * n);
@@ -40,7 +40,7 @@ export async function pointGram(
     if (n * n * dimension < smallProduct) addExactGramInto(gram, block, n, width);
     else await algebra.addGramInto(gram, Float32Array.from(block), n, width);
   }
-  if (center) return gram;
+  if (centered) return gram;
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) gram[i * n + j] = gram[i * n + j] + withMean[i] + withMean[j] - meanSquare;
   }

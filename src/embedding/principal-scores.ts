@@ -22,16 +22,16 @@ export interface PrincipalScores {
  * Scores are √λ·v for the largest eigenpairs; for points minus their mean these are PCA scores.
  *
  * @param gram - (N, N) inner products of the points as they are.
- * @param center - subtracts the mean of the points first.
+ * @param centered - subtracts the mean of the points first.
  */
 export async function scoresFromGram(
   gram: Float64Array,
   n: number,
   k: number,
   algebra: LinearAlgebra,
-  center: boolean,
+  centered: boolean,
 ): Promise<PrincipalScores> {
-  const means = center ? gramMeans(gram, n) : null;
+  const means = centered ? gramMeans(gram, n) : null;
   const used = means === null ? gram : centeredProducts(gram, n, means);
   const { values, vectors } = await leadingEigenpairs(used, n, k, algebra);
   return withScores(vectors, values, n, k, means);
@@ -46,11 +46,11 @@ export async function scoresFromRows(
   points: PointRows,
   k: number,
   algebra: LinearAlgebra,
-  center: boolean,
+  centered: boolean,
 ): Promise<PrincipalScores> {
   const { count: n, dimension } = points;
-  if (dimension >= n) return scoresFromGram(await pointGram(points, algebra, false), n, k, algebra, center);
-  const used = center ? centerRows(points) : points;
+  if (dimension >= n) return scoresFromGram(await pointGram(points, algebra, false), n, k, algebra, centered);
+  const used = centered ? centerRows(points) : points;
   const transposed = transposedRows(used);
   const covariance = await pointGram({ rows: transposed, count: dimension, dimension: n }, algebra, false);
   const { values, vectors } = await leadingEigenpairs(covariance, dimension, k, algebra);
@@ -63,7 +63,7 @@ export async function scoresFromRows(
       gramVectors[c * n + i] = factor * sum;
     }
   }
-  return withScores(gramVectors, values, n, k, center ? productMeans(points) : null);
+  return withScores(gramVectors, values, n, k, centered ? productMeans(points) : null);
 }
 
 /**
@@ -170,10 +170,10 @@ export async function pcaEmbedding(
   algebra: LinearAlgebra,
 ): Promise<PcaEmbedding> {
   if (!(Number.isInteger(k) && k >= 1 && k < n)) {
-    throw new InvalidOptionError("components", `an integer from 1 to ${n - 1}`, String(k));
+    throw new InvalidOptionError("dimensions", `an integer from 1 to ${n - 1}`, String(k));
   }
-  const centered = centeredGram(gram, n);
-  const { scores, values } = await scoresFromGram(centered, n, k, algebra, false);
+  const products = centeredGram(gram, n);
+  const { scores, values } = await scoresFromGram(products, n, k, algebra, false);
   const embedding = Float64Array.from(scores.rows);
   for (let c = 0; c < k; c++) {
     let largest = 0;
@@ -184,7 +184,7 @@ export async function pcaEmbedding(
     if (largest < 0) for (let i = 0; i < n; i++) embedding[i * k + c] = -(embedding[i * k + c] as number);
   }
   let trace = 0;
-  for (let i = 0; i < n; i++) trace += centered[i * n + i] as number;
+  for (let i = 0; i < n; i++) trace += products[i * n + i] as number;
   return {
     embedding,
     explainedVarianceRatio: Float64Array.from(values, (value) => (trace > 0 ? value / trace : 0)),

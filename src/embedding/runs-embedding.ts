@@ -64,7 +64,7 @@ export interface EmbeddingTopology {
 export interface RunsEmbedding {
   readonly method: EmbeddingMethod;
   /** k, the dimensions. */
-  readonly components: 2 | 3;
+  readonly dimensions: 2 | 3;
   /** Coordinates (N, k), row-major. */
   readonly coordinates: Float64Array;
   /** The runs in order. */
@@ -81,7 +81,7 @@ export interface RunsEmbedding {
   readonly lossName: string;
   /** ‖θ_i − θ_{i−1}‖ (N); NaN at the first snapshot of a run. */
   readonly stepSize: Float64Array;
-  /** Every parameter as used, by its own name. */
+  /** Every parameter as used, by the name that files record. */
   readonly parameters: Readonly<Record<string, EmbeddingValue>>;
   /** What the method found beside coordinates: t, stress, explained variance. */
   readonly facts: Readonly<Record<string, EmbeddingValue>>;

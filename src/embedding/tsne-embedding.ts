@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/renamed-options.js";
 import { checkSeed } from "../math/random.js";
 import { type DistanceSource, distanceMatrix } from "./distance-source.js";
 import { flatten } from "./mds/embed-distances.js";
@@ -6,7 +7,7 @@ import { flatten } from "./mds/embed-distances.js";
 /** Options of {@link tsneEmbedding}: those of druidjs's TSNE. */
 export interface TsneOptions {
   /** Dimensions of the embedding (druidjs: `d`). Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /** Effective number of neighbours. Default 30, or a third of the points where that is less. */
   readonly perplexity?: number;
   /** Learning rate. Default 10. */
@@ -33,8 +34,9 @@ const STRIDE = 20;
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function resolveTsneOptions(options: TsneOptions, count: number): ResolvedTsneOptions {
+  refuseRenamed(options, "embedding");
   const {
-    nComponents = 2,
+    dimensions = 2,
     perplexity = Math.max(1, Math.min(30, (count - 1) / 3)),
     epsilon = 10,
     iterations = 1000,
@@ -44,12 +46,12 @@ export function resolveTsneOptions(options: TsneOptions, count: number): Resolve
     if (!ok) throw new InvalidOptionError(name, expected, String(got));
   };
   const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
-  check("nComponents", isCount(nComponents), "an integer ≥ 1", nComponents);
+  check("dimensions", isCount(dimensions), "an integer ≥ 1", dimensions);
   const most = count - 1;
   check("perplexity", perplexity >= 1 && perplexity < most, `a number from 1 to below ${most}`, perplexity);
   check("epsilon", epsilon > 0 && Number.isFinite(epsilon), "a number > 0", epsilon);
   check("iterations", isCount(iterations), "an integer ≥ 1", iterations);
-  return { nComponents, perplexity, epsilon, iterations, seed: checkSeed(seed) };
+  return { dimensions, perplexity, epsilon, iterations, seed: checkSeed(seed) };
 }
 
 /**
@@ -60,7 +62,7 @@ export function resolveTsneOptions(options: TsneOptions, count: number): Resolve
  * same embedding on the same machine.
  *
  * @param source - distances of N points to themselves.
- * @returns coordinates (N, nComponents), row-major.
+ * @returns coordinates (N, dimensions), row-major.
  * @throws {@link InvalidOptionError} if an option is out of range.
  * @see van der Maaten & Hinton 2008; druidjs.
  */
@@ -70,11 +72,11 @@ export async function tsneEmbedding(
 ): Promise<Float64Array> {
   const { signal, onProgress } = options;
   const resolved = resolveTsneOptions(options, source.rows);
-  const { nComponents, perplexity, epsilon, iterations, seed } = resolved;
+  const { dimensions, perplexity, epsilon, iterations, seed } = resolved;
   const { TSNE } = await import("@saehrimnir/druidjs");
   const tsne = new TSNE(scaledSquares(source), {
     metric: "precomputed",
-    d: nComponents,
+    d: dimensions,
     perplexity,
     epsilon,
     seed,
@@ -89,7 +91,7 @@ export async function tsneEmbedding(
     }
     done++;
   }
-  return flatten(last, nComponents);
+  return flatten(last, dimensions);
 }
 
 /**

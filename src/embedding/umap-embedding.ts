@@ -1,4 +1,5 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/renamed-options.js";
 import { createUniform } from "../math/random.js";
 import type { DistanceSource } from "./distance-source.js";
 import { flatten } from "./mds/embed-distances.js";
@@ -7,7 +8,7 @@ import { nearestNeighbours } from "./quality/trustworthiness.js";
 /** Options of {@link umapEmbedding}, under umap-js's own names. */
 export interface UmapOptions {
   /** Dimensions of the embedding. Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /** Size of a neighbourhood, the point itself included. Default 15, or all points where there are fewer. */
   readonly nNeighbors?: number;
   /** Least distance of points in the embedding. Default 0.1. */
@@ -19,7 +20,7 @@ export interface UmapOptions {
   /** Seed of start and sampling. Default 0. */
   readonly seed?: number;
   /**
-   * Where points start (N, nComponents), such as principal components; scaled to a largest coordinate of 10, with a
+   * Where points start (N, dimensions), such as principal components; scaled to a largest coordinate of 10, with a
    * little noise so that equal points come apart. Default random places.
    */
   readonly start?: Float64Array;
@@ -41,8 +42,9 @@ const STRIDE = 20;
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function resolveUmapOptions(options: UmapOptions, count: number): ResolvedUmapOptions {
+  refuseRenamed(options, "embedding");
   const {
-    nComponents = 2,
+    dimensions = 2,
     nNeighbors = Math.min(15, count - 1),
     minDist = 0.1,
     spread = 1,
@@ -53,13 +55,13 @@ export function resolveUmapOptions(options: UmapOptions, count: number): Resolve
     if (!ok) throw new InvalidOptionError(name, expected, String(got));
   };
   const isCount = (value: number, least: number): boolean => Number.isInteger(value) && value >= least;
-  check("nComponents", isCount(nComponents, 1), "an integer ≥ 1", nComponents);
+  check("dimensions", isCount(dimensions, 1), "an integer ≥ 1", dimensions);
   const range = `an integer from 2 to ${count - 1}`;
   check("nNeighbors", isCount(nNeighbors, 2) && nNeighbors <= count - 1, range, nNeighbors);
   check("spread", spread > 0 && Number.isFinite(spread), "a number > 0", spread);
   check("minDist", minDist >= 0 && minDist <= spread, `a number from 0 to spread (${spread})`, minDist);
   check("nEpochs", isCount(nEpochs, 1), "an integer ≥ 1", nEpochs);
-  return { nComponents, nNeighbors, minDist, spread, nEpochs, seed };
+  return { dimensions, nNeighbors, minDist, spread, nEpochs, seed };
 }
 
 /**
@@ -70,9 +72,9 @@ export function resolveUmapOptions(options: UmapOptions, count: number): Resolve
  * the seed; a start of principal components keeps them as they are. The same seed gives the same embedding.
  *
  * @param source - distances of N points to themselves.
- * @returns coordinates (N, nComponents), row-major.
+ * @returns coordinates (N, dimensions), row-major.
  * @throws {@link InvalidOptionError} if an option is out of range; {@link InvalidDataError} if the start is no
- * (N, nComponents) finite numbers.
+ * (N, dimensions) finite numbers.
  * @see McInnes, Healy & Melville 2018; umap-js.
  */
 export async function umapEmbedding(
@@ -82,10 +84,10 @@ export async function umapEmbedding(
   const { start, signal, onProgress } = options;
   const resolved = resolveUmapOptions(options, source.rows);
   const random = createUniform(resolved.seed, "umap");
-  const { nComponents, nNeighbors, minDist, spread, nEpochs } = resolved;
-  if (start !== undefined) checkStart(start, source.rows, nComponents);
+  const { dimensions, nNeighbors, minDist, spread, nEpochs } = resolved;
+  if (start !== undefined) checkStart(start, source.rows, dimensions);
   const { UMAP } = await import("umap-js");
-  const umap = new UMAP({ nComponents, nNeighbors, minDist, spread, nEpochs, random });
+  const umap = new UMAP({ nComponents: dimensions, nNeighbors, minDist, spread, nEpochs, random });
   const { indices, distances } = neighbourLists(source, nNeighbors);
   umap.setPrecomputedKNN(indices, distances);
   // The rows themselves are asked for their number only, once the neighbours are known.
@@ -99,7 +101,7 @@ export async function umapEmbedding(
     }
     umap.step();
   }
-  return flatten(umap.getEmbedding(), nComponents);
+  return flatten(umap.getEmbedding(), dimensions);
 }
 
 function checkStart(start: Float64Array, n: number, k: number): void {

@@ -111,9 +111,9 @@ describe("embed", () => {
     const thetas = walk(20, 1, 40, init);
     const { coordinates: expected, explainedVarianceRatio } = await pcaDirections(memoryRowSource(thetas), {
       linearAlgebra: plainLinearAlgebra,
-      select: [0, 1, 2],
+      components: [0, 1, 2],
     });
-    const found = await embedIn([sgd], { method: "pca", components: 3 });
+    const found = await embedIn([sgd], { method: "pca", dimensions: 3 });
     for (let c = 0; c < 3; c++) {
       const own = found.coordinates.filter((_, p) => p % 3 === c);
       const about = expected.filter((_, p) => p % 3 === c);
@@ -153,12 +153,12 @@ describe("embed", () => {
   test.each(["euclidean", "cosine"] as const)(
     "PHATE out of core is PHATE of the rows: %s",
     async (knnDist) => {
-      for (const center of [null, true, false]) {
+      for (const centered of [null, true, false]) {
         const thetas = [...walk(20, 1, 40, init), ...walk(18, 3, 40, init)];
         const rows = Float64Array.from(thetas.flatMap((theta) => Array.from(theta)));
         const input = { rows, count: 38, dimension: 40 };
-        const expected = await phate(input, plainLinearAlgebra, { knnDist, center, t: 8, mds: "classic" });
-        const found = await embedIn(runs, { knnDist, center, t: 8, mds: "classic" });
+        const expected = await phate(input, plainLinearAlgebra, { knnDist, centered, t: 8, mds: "classic" });
+        const found = await embedIn(runs, { knnDist, centered, t: 8, mds: "classic" });
         expect(procrustes(expected.embedding, found.coordinates, 38, 2).disparity).toBeLessThan(1e-6);
       }
     },
@@ -332,13 +332,13 @@ describe("embed", () => {
     for (const [chosen, change] of changed) {
       await expect(embedIn(chosen, { ...options, ...change, points })).rejects.toThrow("read again");
     }
-    await embedIn(runs, { directory, method: "pca", components: 3 });
+    await embedIn(runs, { directory, method: "pca", dimensions: 3 });
     expect(readdirSync(join(directory, "embeddings"))).toEqual(["pca-3d.arrow", "umap-2d.arrow"]);
   });
 
   test.each([
     [{ method: "mds" as "pca" }, "method: expected one of phate, pca, umap, tsne, got mds"],
-    [{ components: 4 as 3 }, "components: expected 2 or 3, got 4"],
+    [{ dimensions: 4 as 3 }, "dimensions: expected 2 or 3, got 4"],
     [{ weights: "some" as "all" }, "weights: expected one of trainable, all, got some"],
     [{ nonFinite: "keep" as "drop" }, "nonFinite: expected one of error, drop, got keep"],
     [{ seed: 0.5 }, "seed: expected a safe integer, got 0.5"],

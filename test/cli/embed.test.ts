@@ -100,7 +100,9 @@ describe("embed", () => {
     const { parameters, facts } = json(...args, "--n-pca", "none", "--n-landmark", "none", "--decay", "none");
     expect(parameters).toMatchObject({ nPca: null, nLandmark: null, decay: null, center: null });
     expect(facts).toMatchObject({ landmarks: null });
-    expect(json(...args, "--n-pca", "4", "--no-center").parameters).toMatchObject({ nPca: 4, center: false });
+    for (const flag of ["--no-centered", "--no-center"]) {
+      expect(json(...args, "--n-pca", "4", flag).parameters).toMatchObject({ nPca: 4, center: false });
+    }
   });
 
   test("--data colours by the true loss", () => {

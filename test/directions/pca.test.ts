@@ -41,8 +41,8 @@ describe("pcaDirections, identities", () => {
       fc.asyncProperty(path, center, async (rows, about) => {
         const { vectors } = await pcaDirections(memoryRowSource(rows), {
           ...options,
-          center: about,
-          components: 3,
+          centering: about,
+          components: [0, 1, 2],
         });
         vectors.forEach((a, i) => {
           vectors.forEach((b, j) => {
@@ -57,7 +57,7 @@ describe("pcaDirections, identities", () => {
   it("gives eigenvectors of the covariance: Mᵀ(M·v) = λ·v", async () => {
     await fc.assert(
       fc.asyncProperty(path, center, async (rows, about) => {
-        const pca = await pcaDirections(memoryRowSource(rows), { ...options, center: about });
+        const pca = await pcaDirections(memoryRowSource(rows), { ...options, centering: about });
         const n = rows.length;
         const d = rows[0].length;
         const middle = Float64Array.from({ length: d }, (_, c) =>
@@ -129,7 +129,11 @@ describe("pcaDirections, identities", () => {
       { autoTranspose: true },
     );
     for (const precision of ["float64", "backend"] as const) {
-      const pca = await pcaDirections(memoryRowSource(rows), { ...options, precision, components: 3 });
+      const pca = await pcaDirections(memoryRowSource(rows), {
+        ...options,
+        precision,
+        components: [0, 1, 2],
+      });
       expectAllClose(pca.singularValues.slice(0, 3), svd.diagonal.slice(0, 3), { relative: 1e-6 });
       pca.vectors.slice(0, 2).forEach((vector, a) => {
         expectAllCloseUpToSign(vector, svd.rightSingularVectors.getColumn(a), { absolute: 1e-6 });
@@ -140,7 +144,7 @@ describe("pcaDirections, identities", () => {
   it("gives the coordinates about the final point", async () => {
     const rows = scatteredRows(8, 50);
     for (const about of ["mean", "final"] as const) {
-      const pca = await pcaDirections(memoryRowSource(rows), { ...options, center: about });
+      const pca = await pcaDirections(memoryRowSource(rows), { ...options, centering: about });
       rows.forEach((row, i) => {
         const difference = row.map((value, c) => value - pca.center[c]);
         pca.vectors.forEach((vector, a) => {
@@ -189,8 +193,8 @@ describe("pcaDirections, known paths", () => {
     const source = memoryRowSource(
       scatteredRows(9, 40).map((row, i) => row.map((v, c) => v * (c % 3 === i % 3 ? 3 : 1))),
     );
-    const leading = await pcaDirections(source, { ...options, components: 3 });
-    const chosen = await pcaDirections(source, { ...options, select: [2, 0] });
+    const leading = await pcaDirections(source, { ...options, components: [0, 1, 2] });
+    const chosen = await pcaDirections(source, { ...options, components: [2, 0] });
     expect(chosen.labels).toEqual(["PC 3", "PC 1"]);
     expectAllClose(chosen.vectors[0], leading.vectors[2], { absolute: 1e-6 });
     expectAllClose(chosen.vectors[1], leading.vectors[0], { absolute: 1e-6 });
@@ -204,7 +208,7 @@ describe("pcaDirections, known paths", () => {
     );
     const pca = await pcaDirections(memoryRowSource(rows), {
       ...options,
-      components: 1,
+      components: [0],
       precision: "backend",
     });
     expectAllClose(pca.squaredSteps.slice(1, 4), new Float64Array(3).fill(200 * 2 ** -20), {
@@ -232,15 +236,17 @@ describe("pcaDirections, what it refuses", () => {
   const source = memoryRowSource(rows);
 
   it.each([
-    [{ components: 4 }, "components: expected 1, 2 or 3, got 4"],
-    [{ components: 0 }, "components: expected 1, 2 or 3, got 0"],
-    [{ select: [0, 0] }, "select: expected different integers from 0 on, got [0, 0]"],
-    [{ select: [-1, 0] }, "select: expected different integers"],
-    [{ select: [0, 1], components: 3 }, "select: expected 3 components, got [0, 1]"],
-    [{ select: [] }, "select: expected 1 to 3 components, got []"],
-    [{ select: [0, 4] }, "select: expected no more components than the path has (4"],
+    [{ components: [0, 1, 2, 3] }, "components: expected a list of 1 to 3, such as [0, 1], got [0,1,2,3]"],
+    [
+      { components: 3 as unknown as number[] },
+      "components: expected a list of 1 to 3, such as [0, 1], got 3",
+    ],
+    [{ components: [0, 0] }, "components: expected different integers from 0 on, got [0,0]"],
+    [{ components: [-1, 0] }, "components: expected different integers"],
+    [{ components: [] }, "components: expected a list of 1 to 3, such as [0, 1], got []"],
+    [{ components: [0, 4] }, "components: expected no more components than the path has (4"],
     [{ finalRow: 5 }, "finalRow: expected an integer from 0 to 4, got 5"],
-    [{ center: "paper" as "mean" }, 'center: expected "mean" or "final", got "paper"'],
+    [{ centering: "paper" as "mean" }, 'centering: expected "mean" or "final", got "paper"'],
     [{ blockColumns: 0 }, "blockColumns: expected a positive integer, got 0"],
     [{ precision: "half" as "auto" }, 'precision: expected "auto", "float64" or "backend", got "half"'],
   ])("%j", async (bad, message) => {
@@ -259,7 +265,7 @@ describe("pcaDirections, what it refuses", () => {
     await expect(pcaDirections(memoryRowSource(rows.slice(0, 2)), options)).rejects.toThrow(
       "expected no more components than the path has (1",
     );
-    const two = await pcaDirections(memoryRowSource(rows.slice(0, 2)), { ...options, components: 1 });
+    const two = await pcaDirections(memoryRowSource(rows.slice(0, 2)), { ...options, components: [0] });
     expect(two.explainedVarianceRatio[0]).toBeCloseTo(1, 12);
   });
 
@@ -276,7 +282,7 @@ describe("pcaDirections, what it refuses", () => {
       expect(error.message).toContain(
         "components: expected components within the rank of the path (1), got component 2",
       );
-      const pca = await pcaDirections(memoryRowSource(line), { ...options, precision, components: 1 });
+      const pca = await pcaDirections(memoryRowSource(line), { ...options, precision, components: [0] });
       expect(pca.explainedVarianceRatio[0]).toBeCloseTo(1, 6);
     },
   );

@@ -21,8 +21,8 @@ function orthogonalWalk(lengths: readonly number[]): Float32Array[] {
 describe("randomWalkBaseline", () => {
   it("has the limits of many equal steps: 6/π²k² about the mean, 8/π²(2k−1)² about the final point", () => {
     const steps = new Float64Array(300).fill(1);
-    const mean = randomWalkBaseline(steps, { center: "mean" });
-    const final = randomWalkBaseline(steps, { center: "final" });
+    const mean = randomWalkBaseline(steps, { centering: "mean" });
+    const final = randomWalkBaseline(steps, { centering: "final" });
     for (const k of [1, 2, 3]) {
       expect(mean[k - 1]).toBeCloseTo(6 / (Math.PI * k) ** 2, 3);
       expect(final[k - 1]).toBeCloseTo(8 / (Math.PI * (2 * k - 1)) ** 2, 3);
@@ -32,14 +32,14 @@ describe("randomWalkBaseline", () => {
   });
 
   it.each(["mean", "final"] as const)(
-    "is what a walk of orthogonal steps explains (center %s)",
+    "is what a walk of orthogonal steps explains (centering %s)",
     async (center) => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.double({ min: 0.5, max: 4, noNaN: true }), { minLength: 4, maxLength: 9 }),
           async (lengths) => {
             const path = memoryRowSource(orthogonalWalk([0, ...lengths]));
-            const pca = await pcaDirections(path, { ...options, center });
+            const pca = await pcaDirections(path, { ...options, centering: center });
             expectAllClose(pca.randomWalkBaseline, pca.explainedVarianceRatio, { absolute: 1e-6 });
           },
         ),
@@ -48,7 +48,7 @@ describe("randomWalkBaseline", () => {
     },
   );
 
-  it.each(["mean", "final"] as const)("is what independent runs explain (center %s)", async (center) => {
+  it.each(["mean", "final"] as const)("is what independent runs explain (centering %s)", async (center) => {
     // Two walks with axes of their own; the second starts one more orthogonal step away.
     const first = [2, 1, 1.5].map((length, i) => ({ axis: i, length }));
     const second = [1, 3, 0.5, 0.7].map((length, i) => ({ axis: 3 + i, length }));
@@ -67,14 +67,14 @@ describe("randomWalkBaseline", () => {
     };
     for (const from of [start, other]) {
       const rows = memoryRowSource([...walk(start, first), ...walk(from, second)], [4, 5]);
-      const pca = await pcaDirections(rows, { ...options, center, components: 3 });
+      const pca = await pcaDirections(rows, { ...options, centering: center, components: [0, 1, 2] });
       expect(pca.finalRow).toBe(3);
       expectAllClose(pca.randomWalkBaseline, pca.explainedVarianceRatio, { absolute: 1e-6 });
     }
   });
 
   it("about the final point is K_ij = Σ_{k > max(i,j)} s_k²", () => {
-    const shares = randomWalkBaseline([0, 4, 1], { center: "final" });
+    const shares = randomWalkBaseline([0, 4, 1], { centering: "final" });
     // K = [[5, 1], [1, 1]] (and the zero row of the final point).
     const root = Math.sqrt(4 ** 2 + 4) / 2;
     expectAllClose(shares, [(3 + root) / 6, (3 - root) / 6, 0], { absolute: 1e-12 });

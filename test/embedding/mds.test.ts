@@ -30,17 +30,17 @@ describe("points of the plane and of space come back exactly", () => {
   ])("in %i dimensions", async (k, points) => {
     const distances = euclidean(points, k);
     const torgerson = await classicMds(distances, n, plainLinearAlgebra, {
-      nComponents: k,
+      dimensions: k,
       variant: "torgerson",
     });
     expect(maxDifference(euclidean(torgerson, k), distances)).toBeLessThan(1e-8);
-    const classic = await classicMds(distances, n, plainLinearAlgebra, { nComponents: k });
+    const classic = await classicMds(distances, n, plainLinearAlgebra, { dimensions: k });
     for (const acceleration of ["lbfgs", "none"] as const) {
-      const metric = smacof(distances, n, classic, { nComponents: k, acceleration, eps: 1e-12 });
+      const metric = smacof(distances, n, classic, { dimensions: k, acceleration, eps: 1e-12 });
       expect(metric.stress).toBeLessThan(1e-6);
       expect(procrustes(points, metric.embedding, n, k).disparity).toBeLessThan(1e-9);
     }
-    const sgd = sgdMds(distances, n, classic, { nComponents: k });
+    const sgd = sgdMds(distances, n, classic, { dimensions: k });
     expect(procrustes(points, sgd.embedding, n, k).disparity).toBeLessThan(1e-6);
   });
 });
@@ -175,8 +175,8 @@ describe("eigenpairs", () => {
   });
 
   test("classic scaling refuses as many dimensions as points", async () => {
-    await expect(classicMds(curved, n, plainLinearAlgebra, { nComponents: n })).rejects.toThrow(
-      `nComponents: expected an integer from 1 to ${n - 1}, got ${n}`,
+    await expect(classicMds(curved, n, plainLinearAlgebra, { dimensions: n })).rejects.toThrow(
+      `dimensions: expected an integer from 1 to ${n - 1}, got ${n}`,
     );
   });
 });

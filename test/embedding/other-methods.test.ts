@@ -41,10 +41,10 @@ const methods = [
 describe.each(methods)("%s", (_, embed) => {
   test("keeps the neighbours on a circle, in two and three dimensions", async () => {
     const source = distancesFromRows(circle(48), "euclidean");
-    for (const nComponents of [2, 3]) {
-      const found = await embed(source, { nComponents });
-      expect(found.length).toBe(48 * nComponents);
-      expect(trustworthiness(source, embeddedSource(found, nComponents))).toBeGreaterThan(0.95);
+    for (const dimensions of [2, 3]) {
+      const found = await embed(source, { dimensions });
+      expect(found.length).toBe(48 * dimensions);
+      expect(trustworthiness(source, embeddedSource(found, dimensions))).toBeGreaterThan(0.95);
     }
   });
 
@@ -127,7 +127,7 @@ describe("options out of range are refused by name", () => {
     [{ minDist: 2 }, "minDist: expected a number from 0 to spread (1), got 2"],
     [{ spread: 0 }, "spread: expected a number > 0, got 0"],
     [{ nEpochs: 0 }, "nEpochs: expected an integer ≥ 1, got 0"],
-    [{ nComponents: 0 }, "nComponents: expected an integer ≥ 1, got 0"],
+    [{ dimensions: 0 }, "dimensions: expected an integer ≥ 1, got 0"],
     [{ seed: 0.5 }, "seed: expected a safe integer, got 0.5"],
   ])("UMAP %o", async (options, message) => {
     await expect(umapEmbedding(source, options)).rejects.toThrow(message);
@@ -137,7 +137,7 @@ describe("options out of range are refused by name", () => {
     [{ perplexity: Number.NaN }, "perplexity: expected a number from 1"],
     [{ epsilon: 0 }, "epsilon: expected a number > 0, got 0"],
     [{ iterations: 1.5 }, "iterations: expected an integer ≥ 1, got 1.5"],
-    [{ nComponents: 0 }, "nComponents: expected an integer ≥ 1, got 0"],
+    [{ dimensions: 0 }, "dimensions: expected an integer ≥ 1, got 0"],
     [{ seed: 2 ** 60 }, "seed: expected a safe integer"],
   ])("t-SNE %o", async (options, message) => {
     await expect(tsneEmbedding(source, options)).rejects.toThrow(message);

@@ -63,7 +63,7 @@ describe("phate", () => {
     expect(maxDifference(a.potential, b.potential)).toBeLessThan(1e-6);
     expect(disparity(a.embedding, b.embedding, 60)).toBeLessThan(1e-6);
     const scaled = { ...turned, rows: turned.rows.map((value) => 5 * value) };
-    const options: PhateOptions = { knnDist: "cosine", center: true };
+    const options: PhateOptions = { knnDist: "cosine", centered: true };
     const [c, d] = [await phate(small, algebra, options), await phate(scaled, algebra, options)];
     expect(maxDifference(c.potential, d.potential)).toBeLessThan(1e-6);
   });
@@ -96,7 +96,7 @@ describe("phate", () => {
   });
 
   test("three dimensions, other scalings, given t and γ", async () => {
-    const solid = await phate(small, algebra, { nComponents: 3, t: 12, mdsSolver: "sgd", randomState: 4 });
+    const solid = await phate(small, algebra, { dimensions: 3, t: 12, mdsSolver: "sgd", seed: 4 });
     expect(solid.embedding).toHaveLength(180);
     expect(solid.entropy).toBeNull();
     expect(solid.t).toBe(12);
@@ -125,11 +125,11 @@ describe("phate", () => {
 describe("principal components before distances", () => {
   test("are there when nPca is below N and D, and centre unless told otherwise", async () => {
     const plain = await phate(small, algebra, { knnDist: "cosine" });
-    expect(plain.map).toMatchObject({ center: false, principal: null });
+    expect(plain.map).toMatchObject({ centered: false, principal: null });
     const reduced = await phate(small, algebra, { knnDist: "cosine", nPca: 5 });
-    expect(reduced.map.center).toBe(true);
+    expect(reduced.map.centered).toBe(true);
     expect(reduced.map.principal?.scores.dimension).toBe(5);
-    expect((await phate(small, algebra, { nPca: 5, center: false })).map.center).toBe(false);
+    expect((await phate(small, algebra, { nPca: 5, centered: false })).map.centered).toBe(false);
     expect((await phate(small, algebra, { nPca: 8 })).map.principal).toBeNull();
     expect((await phate(small, algebra, { nPca: null })).map.principal).toBeNull();
   });
@@ -138,8 +138,8 @@ describe("principal components before distances", () => {
     const centered = distanceMatrix(distancesFromRows(centerRows(small), "cosine"));
     const scores = (await scoresFromRows(small, 8, algebra, true)).scores;
     expect(maxDifference(distanceMatrix(distancesFromRows(scores, "cosine")), centered)).toBeLessThan(1e-9);
-    const centred = await phate(small, algebra, { knnDist: "cosine", center: true });
-    const reduced = await phate(small, algebra, { knnDist: "cosine", nPca: 7, center: true });
+    const centred = await phate(small, algebra, { knnDist: "cosine", centered: true });
+    const reduced = await phate(small, algebra, { knnDist: "cosine", nPca: 7, centered: true });
     expect(disparity(centred.embedding, reduced.embedding, 60)).toBeLessThan(0.2);
   });
 
@@ -170,7 +170,9 @@ describe("checks", () => {
 
   test("few points", async () => {
     expect(await codes(branchingWalk(20, 3, 1))).toContain("too-few-points");
-    expect(await codes(branchingWalk(60, 3, 1), { knnDist: "cosine", center: true })).toContain("few-points");
+    expect(await codes(branchingWalk(60, 3, 1), { knnDist: "cosine", centered: true })).toContain(
+      "few-points",
+    );
     expect(await codes(branchingWalk(60, 3, 1))).not.toContain("few-points");
   });
 
@@ -242,14 +244,14 @@ describe("checks", () => {
   test.each([
     [{ knn: 0 }, "knn: expected an integer from 1 to 58, got 0"],
     [{ knn: 59 }, "knn: expected an integer from 1 to 58, got 59"],
-    [{ nComponents: 60 }, "nComponents: expected an integer from 1 to 59, got 60"],
-    [{ nComponents: 9, nLandmark: 9 }, "nComponents: expected an integer from 1 to 8, got 9"],
+    [{ dimensions: 60 }, "dimensions: expected an integer from 1 to 59, got 60"],
+    [{ dimensions: 9, nLandmark: 9 }, "dimensions: expected an integer from 1 to 8, got 9"],
     [{ nLandmark: 1 }, "nLandmark: expected an integer ≥ 2, got 1"],
     [{ nPca: 0 }, "nPca: expected an integer ≥ 1, got 0"],
     [{ knnMax: 4 }, "knnMax: expected an integer ≥ 5, got 4"],
     [{ t: 0 }, "t: expected an integer ≥ 1, got 0"],
     [{ tMax: 2 }, "tMax: expected an integer ≥ 3, got 2"],
-    [{ randomState: 0.5 }, "randomState: expected an integer"],
+    [{ seed: 0.5 }, "seed: expected an integer"],
     [{ nJobs: 2 as 1 }, "nJobs: expected an integer from 1 to 1, got 2"],
     [{ decay: 0 }, "decay: expected a number > 0 or null, got 0"],
     [{ gamma: 2 }, "gamma: expected a number from -1 to 1, got 2"],
@@ -258,7 +260,7 @@ describe("checks", () => {
     [{ mdsDist: "l1" as "cosine" }, 'mdsDist: expected "euclidean" or "cosine", got "l1"'],
     [{ mds: "x" as "metric" }, 'mds: expected "classic" or "metric" or "nonmetric", got "x"'],
     [{ mdsSolver: "x" as "sgd" }, 'mdsSolver: expected "smacof" or "sgd", got "x"'],
-    [{ center: 1 as unknown as boolean }, "center: expected true, false or null, got 1"],
+    [{ centered: 1 as unknown as boolean }, "centered: expected true, false or null, got 1"],
   ])("option %j", async (options, message) => {
     await expect(phate(small, algebra, options)).rejects.toThrow(message);
     await expect(phate(small, algebra, options)).rejects.toBeInstanceOf(InvalidOptionError);
@@ -274,10 +276,10 @@ describe("stability", () => {
   test("compares every pair of settings", async () => {
     const result = await phateStability(small, algebra, {
       knn: [4, 5],
-      randomState: [0, 1],
+      seed: [0, 1],
       mdsSolver: "sgd",
     });
-    expect(result.settings.map(({ knn, randomState }) => [knn, randomState])).toEqual([
+    expect(result.settings.map(({ knn, seed }) => [knn, seed])).toEqual([
       [4, 0],
       [4, 1],
       [5, 0],
@@ -293,7 +295,7 @@ describe("stability", () => {
   });
 
   test("SMACOF does not depend on the seed", async () => {
-    const { maxDisparity } = await phateStability(small, algebra, { knn: [5], randomState: [0, 1] });
+    const { maxDisparity } = await phateStability(small, algebra, { knn: [5], seed: [0, 1] });
     expect(maxDisparity).toBeLessThan(1e-12);
   });
 });

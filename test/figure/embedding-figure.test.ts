@@ -121,7 +121,7 @@ describe("createEmbeddingFigure", () => {
 
 describe("sceneOf", () => {
   const flat = createEmbeddingFigure(sampleEmbedding());
-  const space = createEmbeddingFigure(sampleEmbedding({ components: 3 }));
+  const space = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }));
 
   test("has one unit equally long on both axes and every point inside", () => {
     const { place } = sceneOf(flat, rect);
@@ -176,10 +176,10 @@ describe("sceneOf", () => {
   });
 
   test("a path that does not move, and coordinates that are not finite, still give a picture", () => {
-    for (const components of [2, 3] as const) {
+    for (const dimensions of [2, 3] as const) {
       for (const value of [0, Number.NaN]) {
-        const coordinates = new Float64Array(10 * components).fill(value);
-        const figure = createEmbeddingFigure(sampleEmbedding({ components, coordinates }));
+        const coordinates = new Float64Array(10 * dimensions).fill(value);
+        const figure = createEmbeddingFigure(sampleEmbedding({ dimensions, coordinates }));
         const svg = renderSvg(embeddingOption(figure), figureSize(figure));
         expect(svg).not.toContain("NaN");
       }
@@ -188,8 +188,8 @@ describe("sceneOf", () => {
 });
 
 describe("embeddingOption", () => {
-  test.each([2, 3] as const)("draws the same picture as before in %i dimensions", (components) => {
-    const figure = createEmbeddingFigure(sampleEmbedding({ components }));
+  test.each([2, 3] as const)("draws the same picture as before in %i dimensions", (dimensions) => {
+    const figure = createEmbeddingFigure(sampleEmbedding({ dimensions }));
     const option = embeddingOption(figure, { width: 700 }) as {
       series: { name: string; renderItem: () => { children: object[] } }[];
     };
@@ -239,7 +239,7 @@ describe("embeddingOption", () => {
         fc.constantFrom(2, 3),
         (width, a, b, k) => {
           const figure = createEmbeddingFigure(
-            sampleEmbedding({ components: k as 2 | 3, runs: [{ name: a }, { name: b }], lossName: b }),
+            sampleEmbedding({ dimensions: k as 2 | 3, runs: [{ name: a }, { name: b }], lossName: b }),
           );
           const layout = layoutEmbedding(figure, { width });
           expect(layout.map.height).toBeGreaterThanOrEqual(160);
@@ -265,7 +265,7 @@ describe("embeddingOption", () => {
   });
 
   test("is a PNG of the size asked for", () => {
-    const figure = createEmbeddingFigure(sampleEmbedding({ components: 3 }));
+    const figure = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }));
     const size = figureSize(figure, { width: 500, height: 640 });
     const png = renderPng(renderSvg(figureOption(figure, { width: 500, height: 640 }), size), { scale: 1 });
     expect(Buffer.from(png).readUInt32BE(16)).toBe(500);

@@ -16,7 +16,7 @@ import { sampleEmbedding } from "./sample-embedding.js";
 
 const HOSTILE = `</script><script>window.hacked=1</script><img src="http://127.0.0.1:9/x" onerror="window.hacked=1">`;
 const FLAT = createEmbeddingFigure(sampleEmbedding());
-const SPACE = createEmbeddingFigure(sampleEmbedding({ components: 3 }), { title: "In space" });
+const SPACE = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }), { title: "In space" });
 
 const folder = mkdtempSync(join(tmpdir(), "landscape-embedding-page-"));
 const url = pathToFileURL(join(folder, "embedding.html")).href;

@@ -2,21 +2,21 @@ import type { RunsEmbedding } from "../../src/embedding/runs-embedding.js";
 
 /** Two runs on a spiral, five snapshots each, with losses that fall from 1 to 0.01 and are unknown at the start. */
 export function sampleEmbedding(changes: Partial<RunsEmbedding> = {}): RunsEmbedding {
-  const components = changes.components ?? 2;
+  const dimensions = changes.dimensions ?? 2;
   const rows = 10;
-  const coordinates = new Float64Array(rows * components);
+  const coordinates = new Float64Array(rows * dimensions);
   for (let row = 0; row < rows; row++) {
     const [r, i] = [Math.floor(row / 5), row % 5];
     const angle = i * 0.6 + r * Math.PI;
     coordinates.set(
-      [i * Math.cos(angle), i * Math.sin(angle), i - 2 * r].slice(0, components),
-      row * components,
+      [i * Math.cos(angle), i * Math.sin(angle), i - 2 * r].slice(0, dimensions),
+      row * dimensions,
     );
   }
   const position = Int32Array.from({ length: rows }, (_, row) => row % 5);
   return {
     method: "phate",
-    components,
+    dimensions,
     coordinates,
     runs: [{ name: "SGD" }, { name: "Adam" }],
     run: Int32Array.from({ length: rows }, (_, row) => Math.floor(row / 5)),
@@ -27,7 +27,7 @@ export function sampleEmbedding(changes: Partial<RunsEmbedding> = {}): RunsEmbed
     lossName: "training loss as logged",
     stepSize: Float64Array.from(position, (i) => (i === 0 ? Number.NaN : 1 + i)),
     parameters: {
-      components,
+      components: dimensions,
       knnDist: "cosine",
       seed: 0,
       knn: 5,

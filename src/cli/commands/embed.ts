@@ -36,14 +36,7 @@ export interface EmbedCommandOptions
   extends PictureCommandOptions,
     Omit<
       EmbedOptions,
-      | "method"
-      | "components"
-      | "lossLog"
-      | "evaluator"
-      | "nonFinite"
-      | "directory"
-      | "linearAlgebra"
-      | "points"
+      "method" | "lossLog" | "evaluator" | "nonFinite" | "directory" | "linearAlgebra" | "points"
     > {
   readonly method?: readonly EmbeddingMethod[];
   readonly dimensions?: 2 | 3;
@@ -55,7 +48,7 @@ export interface EmbedCommandOptions
 }
 
 /** Options that every method takes. */
-const COMMON = ["weights", "knnDist", "nPca", "center", "seed", "stability", "force"] as const;
+const COMMON = ["weights", "knnDist", "nPca", "centered", "seed", "stability", "force"] as const;
 
 /** `embed RUN…`: snapshots of runs in two or three dimensions, by one method or several. */
 export async function embedCommand(
@@ -108,7 +101,7 @@ async function embedRuns(
     const given = {
       ...pick(options, COMMON),
       ...pick(options, METHOD_OPTIONS[method]),
-      ...defined({ components: options.dimensions, lossLog: options.log, evaluator, signal: options.signal }),
+      ...defined({ dimensions: options.dimensions, lossLog: options.log, evaluator, signal: options.signal }),
     };
     // PCA has nothing to vary: beside other methods it is left out of the comparison.
     const isStable = method === "pca" && methods.length > 1 ? { stability: false } : {};
@@ -139,7 +132,7 @@ async function embedRuns(
 function figuresOf(found: readonly RunsEmbedding[], options: EmbedCommandOptions): NamedFigure[] {
   return found.flatMap((embedding) => {
     const figure = createEmbeddingFigure(embedding, defined(pick(options, ["color"])));
-    const name = `embedding-${embedding.method}-${embedding.components}d`;
+    const name = `embedding-${embedding.method}-${embedding.dimensions}d`;
     const title = options.title ?? figure.title;
     return [
       { name, figure: { ...figure, title } },
@@ -244,8 +237,10 @@ export function addEmbed(program: Command): void {
       new Option("--knn-dist <metric>", "distance between snapshots").choices(["euclidean", "cosine"]),
     )
     .option("--n-pca <n>", "principal components kept before distances, or none", parseOrNone("--n-pca"))
-    .option("--center", "subtract the mean snapshot before cosine distances")
-    .option("--no-center", "do not")
+    .option("--centered", "subtract the mean snapshot before cosine distances")
+    .option("--no-centered", "do not")
+    .addOption(new Option("--center").hideHelp())
+    .addOption(new Option("--no-center").hideHelp())
     .option("--seed <n>", "seed of what is random (default: 0)", parseCount("--seed", 0))
     .option("--drop-non-finite", "leave out snapshots with weights that are not finite")
     .option("--stability", "embed with several settings and compare the shapes")
@@ -253,9 +248,9 @@ export function addEmbed(program: Command): void {
     .option("--force", "compute again, also where stored results are up to date")
     .addOption(backendOption());
   // Without a default: both forms undefined leaves the choice to PHATE's own rule.
-  command.setOptionValue("center", undefined);
+  command.setOptionValue("centered", undefined).setOptionValue("center", undefined);
   pictureOptions(methodOptions(command)).action((runs, options) =>
-    embedCommand(runs, withNulls(options), createOutput(options.json)),
+    embedCommand(runs, libraryOptions(options), createOutput(options.json)),
   );
 }
 
@@ -316,11 +311,18 @@ function parseOrNone(name: string): (text: string) => number | "none" {
   };
 }
 
-/** "none" means null to the library; commander makes an empty text of a null that a parser returns. */
-function withNulls(options: EmbedCommandOptions): EmbedCommandOptions {
-  const given: Readonly<Record<string, unknown>> = { ...options };
-  const none = ["nPca", "decay", "nLandmark"].filter((name) => given[name] === "none");
-  return { ...options, ...Object.fromEntries(none.map((name) => [name, null])) };
+/**
+ * Options as the library has them: the flag that was renamed under its new name, and "none" as null (commander
+ * makes an empty text of a null that a parser returns).
+ */
+function libraryOptions(
+  options: EmbedCommandOptions & { readonly center?: boolean | null },
+): EmbedCommandOptions {
+  const { center, ...given } = options;
+  const values: Readonly<Record<string, unknown>> = given;
+  const none = ["nPca", "decay", "nLandmark"].filter((name) => values[name] === "none");
+  const nulls = Object.fromEntries(none.map((name) => [name, null]));
+  return { ...given, ...defined({ centered: given.centered ?? center }), ...nulls };
 }
 
 function parseSteps(text: string): number | "auto" {

@@ -1,11 +1,12 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import { refuseRenamed } from "../../base/renamed-options.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { symmetricTimes, topEigenpairs } from "../top-eigenpairs.js";
 
 /** Options of {@link classicMds}. */
 export interface ClassicMdsOptions {
   /** Dimensions k of the embedding. Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /**
    * `phate`: principal components of the double-centred squared distances, coordinates λ·v, as the Python
    * package has it. `torgerson`: −1/2 of them, coordinates √λ·v, which reproduces Euclidean distances.
@@ -34,9 +35,10 @@ export async function classicMds(
   algebra: LinearAlgebra,
   options: ClassicMdsOptions = {},
 ): Promise<Float64Array> {
-  const { nComponents: k = 2, variant = "phate", tolerance = 1e-10 } = options;
+  refuseRenamed(options, "embedding");
+  const { dimensions: k = 2, variant = "phate", tolerance = 1e-10 } = options;
   if (!Number.isInteger(k) || k < 1 || k >= n) {
-    throw new InvalidOptionError("nComponents", `an integer from 1 to ${n - 1}`, String(k));
+    throw new InvalidOptionError("dimensions", `an integer from 1 to ${n - 1}`, String(k));
   }
   const centered = doubleCentered(distances, n);
   const { values, vectors } = await topEigenpairs(

@@ -1,3 +1,4 @@
+import { refuseRenamed } from "../../base/renamed-options.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import type { PhateOptions } from "../phate/phate-options.js";
 import { classicMds } from "./classic-mds.js";
@@ -8,10 +9,7 @@ import { smacof } from "./smacof.js";
 import type { MdsResult } from "./stress.js";
 
 /** The options of PHATE that its scaling depends on. */
-export type ScalingOptions = Pick<
-  PhateOptions,
-  "nComponents" | "mds" | "mdsSolver" | "randomState" | "signal"
->;
+export type ScalingOptions = Pick<PhateOptions, "dimensions" | "mds" | "mdsSolver" | "seed" | "signal">;
 
 /** Coordinates from distances, in PHATE's orientation and scale. */
 export interface ScalingResult extends MdsResult {
@@ -35,18 +33,19 @@ export async function embedDistances(
   algebra: LinearAlgebra,
   options: ScalingOptions = {},
 ): Promise<ScalingResult> {
-  const { nComponents = 2, mds = "metric", mdsSolver = "smacof", randomState } = options;
+  refuseRenamed(options, "embedding");
+  const { dimensions = 2, mds = "metric", mdsSolver = "smacof", seed = 0 } = options;
   const { signal } = options;
-  const common = { nComponents, ...(signal === undefined ? {} : { signal }) };
-  const classic = await classicMds(distances, n, algebra, { nComponents, tolerance: 1e-8 });
-  if (mds === "classic") return withStress(classic, distances, n, nComponents, 0);
+  const common = { dimensions, ...(signal === undefined ? {} : { signal }) };
+  const classic = await classicMds(distances, n, algebra, { dimensions, tolerance: 1e-8 });
+  if (mds === "classic") return withStress(classic, distances, n, dimensions, 0);
   let solved =
     mdsSolver === "sgd"
-      ? sgdMds(distances, n, classic, { ...common, seed: randomState ?? 0 })
+      ? sgdMds(distances, n, classic, { ...common, seed })
       : smacof(distances, n, classic, common);
   if (mds === "nonmetric") solved = nonmetricMds(distances, n, solved.embedding, common);
-  const { aligned } = procrustes(classic, solved.embedding, n, nComponents);
-  return withStress(aligned, distances, n, nComponents, solved.iterations);
+  const { aligned } = procrustes(classic, solved.embedding, n, dimensions);
+  return withStress(aligned, distances, n, dimensions, solved.iterations);
 }
 
 function withStress(

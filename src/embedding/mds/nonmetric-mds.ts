@@ -1,9 +1,10 @@
+import { refuseRenamed } from "../../base/renamed-options.js";
 import { guttmanInto, type MdsResult } from "./stress.js";
 
 /** Options of {@link nonmetricMds}. */
 export interface NonmetricMdsOptions {
   /** Dimensions k of the embedding. Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /** Iterations at most. Default 3000. */
   readonly maxIter?: number;
   /** Stops when an iteration lowers the stress by less than this share of it. Default 1e-6. */
@@ -30,7 +31,8 @@ export function nonmetricMds(
   init: Float64Array,
   options: NonmetricMdsOptions = {},
 ): MdsResult {
-  const { nComponents: k = 2, maxIter = 3000, eps = 1e-6, signal } = options;
+  refuseRenamed(options, "embedding");
+  const { dimensions: k = 2, maxIter = 3000, eps = 1e-6, signal } = options;
   const pairs = pairsByDistance(distances, n);
   const disparities = new Float64Array(n * n);
   let x = init;

@@ -1,12 +1,13 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+import { refuseRenamed } from "../../base/renamed-options.js";
 import { type MdsResult, stressOf } from "./stress.js";
 
 /** Options of {@link sgdMds}. */
 export interface SgdMdsOptions {
   /** Dimensions k of the embedding. Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /** Sweeps over all pairs. Default 30. */
   readonly sweeps?: number;
   /** Seed of the order of pairs. Default 0. */
@@ -34,7 +35,8 @@ export function sgdMds(
   init: Float64Array,
   options: SgdMdsOptions = {},
 ): MdsResult {
-  const { nComponents: k = 2, sweeps = 30, seed = 0, signal } = options;
+  refuseRenamed(options, "embedding");
+  const { dimensions: k = 2, sweeps = 30, seed = 0, signal } = options;
   const generator = xoroshiro128plus(seed);
   const order = shuffled(n, 0, generator);
   const start = rescaled(init, distances, n, k);

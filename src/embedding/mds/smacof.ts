@@ -1,3 +1,4 @@
+import { refuseRenamed } from "../../base/renamed-options.js";
 import { centeredCoordinates, guttmanInto, type MdsResult } from "./stress.js";
 
 /**
@@ -71,7 +72,7 @@ function addScaledInto(out: Float64Array, factor: number, x: Float64Array): void
 /** Options of {@link smacof}. */
 export interface SmacofOptions {
   /** Dimensions k of the embedding. Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /** Iterations at most. Default 3000. */
   readonly maxIter?: number;
   /** Stops when an iteration lowers stress / Σ|x_i| by less than this. Default 1e-6. */
@@ -109,7 +110,8 @@ export function smacof(
   init: Float64Array,
   options: SmacofOptions = {},
 ): MdsResult {
-  const { nComponents: k = 2, maxIter = 3000, eps = 1e-6, acceleration = "lbfgs", signal } = options;
+  refuseRenamed(options, "embedding");
+  const { dimensions: k = 2, maxIter = 3000, eps = 1e-6, acceleration = "lbfgs", signal } = options;
   const evaluate = (x: Float64Array): State => {
     signal?.throwIfAborted();
     const residual = new Float64Array(n * k);

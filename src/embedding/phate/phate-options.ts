@@ -1,13 +1,14 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import { refuseRenamed } from "../../base/renamed-options.js";
 import type { DistanceMetric } from "../distance-source.js";
 
 /** Stages of {@link phate}, in order. */
 export type PhateStage = "distances" | "kernel" | "landmarks" | "entropy" | "potential" | "mds";
 
-/** Options of {@link phate}: those of the Python package under their own names, and a few more. */
+/** Options of {@link phate}: those of the Python package, most under their own names, and a few more. */
 export interface PhateOptions {
   /** Dimensions of the embedding. Default 2. */
-  readonly nComponents?: number;
+  readonly dimensions?: number;
   /** Neighbours that set the bandwidth of the kernel. Default 5. */
   readonly knn?: number;
   /** Exponent of the kernel; null joins nearest neighbours with weight 1. Default 40. */
@@ -32,8 +33,8 @@ export interface PhateOptions {
   readonly mdsSolver?: "smacof" | "sgd";
   /** Largest power tried for t = "auto". Default 100. */
   readonly tMax?: number;
-  /** Seed of what is random (SGD, landmarks); null is 0. Default null. */
-  readonly randomState?: number | null;
+  /** Seed of what is random (SGD, landmarks). Default 0. */
+  readonly seed?: number;
   /** Python's worker count; threads are the port's business here, so only 1 is accepted. Default 1. */
   readonly nJobs?: 1;
   /** Affinities below this are 0. Default 1e-4, as in the Python package. */
@@ -42,7 +43,7 @@ export interface PhateOptions {
    * Subtract the mean point before cosine distances and principal components; null does as the Python
    * package does: only where there is a principal component stage. Default null.
    */
-  readonly center?: boolean | null;
+  readonly centered?: boolean | null;
   /** When it is aborted, its reason is thrown. Default none. */
   readonly signal?: AbortSignal;
   /** Called when a stage begins. Default none. */
@@ -59,8 +60,9 @@ export type ResolvedPhateOptions = Required<Omit<PhateOptions, "signal" | "onPro
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function resolvePhateOptions(options: PhateOptions, count: number): ResolvedPhateOptions {
+  refuseRenamed(options, "embedding");
   const resolved: ResolvedPhateOptions = {
-    nComponents: 2,
+    dimensions: 2,
     knn: 5,
     decay: 40,
     nLandmark: 2000,
@@ -73,10 +75,10 @@ export function resolvePhateOptions(options: PhateOptions, count: number): Resol
     mds: "metric",
     mdsSolver: "smacof",
     tMax: 100,
-    randomState: null,
+    seed: 0,
     nJobs: 1,
     thresh: 1e-4,
-    center: null,
+    centered: null,
     ...definedOnly(options),
   };
   checkPhateOptions(resolved, count);
@@ -91,11 +93,11 @@ function checkPhateOptions(options: ResolvedPhateOptions, count: number): void {
   integer("knn", options.knn, 1, count - 2);
   if (options.nLandmark !== null) integer("nLandmark", options.nLandmark, 2);
   const points = Math.min(count, options.nLandmark ?? count);
-  integer("nComponents", options.nComponents, 1, points - 1);
+  integer("dimensions", options.dimensions, 1, points - 1);
   if (options.nPca !== null) integer("nPca", options.nPca, 1);
   if (options.knnMax !== null) integer("knnMax", options.knnMax, options.knn);
   if (options.t !== "auto") integer("t", options.t, 1);
-  if (options.randomState !== null) integer("randomState", options.randomState, Number.MIN_SAFE_INTEGER);
+  integer("seed", options.seed, Number.MIN_SAFE_INTEGER);
   integer("tMax", options.tMax, 3);
   integer("nJobs", options.nJobs, 1, 1);
   const { decay, gamma, thresh } = options;
@@ -106,7 +108,7 @@ function checkPhateOptions(options: ResolvedPhateOptions, count: number): void {
   oneOf("mdsDist", options.mdsDist, ["euclidean", "cosine"]);
   oneOf("mds", options.mds, ["classic", "metric", "nonmetric"]);
   oneOf("mdsSolver", options.mdsSolver, ["smacof", "sgd"]);
-  check("center", "true, false or null", options.center, [true, false, null].includes(options.center));
+  check("centered", "true, false or null", options.centered, [true, false, null].includes(options.centered));
 }
 
 function integer(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {

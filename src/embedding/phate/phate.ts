@@ -1,3 +1,4 @@
+import { refuseRenamed } from "../../base/renamed-options.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { rowDistances } from "../distance-source.js";
@@ -55,7 +56,7 @@ function fewPoints({ map, options }: PhateFacts): LandscapeWarning | undefined {
   }
   return {
     code: "few-points",
-    message: `${count} points: up to 100 there is no principal component stage, so cosine distances are between ${map.center ? "centred" : "raw"} rows; with more points they would be between centred ones unless \`center\` says otherwise.`,
+    message: `${count} points: up to 100 there is no principal component stage, so cosine distances are between ${map.centered ? "centred" : "raw"} rows; with more points they would be between centred ones unless \`centered\` says otherwise.`,
   };
 }
 
@@ -98,12 +99,12 @@ function lateKnee({ t, entropy }: PhateFacts): LandscapeWarning | undefined {
 
 /** A PHATE embedding with what it was made from. L = N where there are no landmarks. */
 export interface PhateResult {
-  /** Coordinates (N, nComponents), row-major. */
+  /** Coordinates (N, dimensions), row-major. */
   readonly embedding: Float64Array;
   /** N. */
   readonly count: number;
   /** Dimensions of the embedding. */
-  readonly nComponents: number;
+  readonly dimensions: number;
   /** Steps of diffusion used. */
   readonly t: number;
   /** Von Neumann entropy of the powers 1…tMax of the operator; null where t was given. */
@@ -124,7 +125,7 @@ export interface PhateResult {
   readonly components: ConnectedComponents;
   /** Groups of points; null where N is not above nLandmark. */
   readonly landmarks: LandmarkOperator | null;
-  /** Coordinates of the landmarks (L, nComponents); the embedding itself where there are none. */
+  /** Coordinates of the landmarks (L, dimensions); the embedding itself where there are none. */
   readonly landmarkEmbedding: Float64Array;
   /** How distances between points were taken: centring, principal components. */
   readonly map: PointMap;
@@ -175,7 +176,7 @@ export async function phate(
   const { nLandmark } = resolved;
   const landmarks =
     nLandmark !== null && nLandmark < input.count
-      ? await landmarkOperator(kernel, algebra, { nLandmark, seed: resolved.randomState ?? 0 })
+      ? await landmarkOperator(kernel, algebra, { nLandmark, seed: resolved.seed })
       : null;
   const operator = landmarks?.operator ?? diffusionOperator(kernel);
 
@@ -193,14 +194,14 @@ export async function phate(
 
   begin("mds");
   const scaling = await embedDistances(potentialDistances, n, algebra, resolved);
-  const { nComponents } = resolved;
+  const { dimensions } = resolved;
   return {
     embedding:
       landmarks === null
         ? scaling.embedding
-        : multiplySparseDense(landmarks.transitions, scaling.embedding, nComponents),
+        : multiplySparseDense(landmarks.transitions, scaling.embedding, dimensions),
     count: input.count,
-    nComponents,
+    dimensions,
     t,
     entropy,
     stress: scaling.stress,
@@ -226,18 +227,18 @@ export async function phate(
 }
 
 /** Options of {@link phateStability}. */
-export interface PhateStabilityOptions extends Omit<PhateOptions, "knn" | "randomState"> {
+export interface PhateStabilityOptions extends Omit<PhateOptions, "knn" | "seed"> {
   /** Neighbour counts to compare. Default [4, 5, 7, 10]. */
   readonly knn?: readonly number[];
   /** Seeds to compare; they matter for SGD and landmarks only. Default [0]. */
-  readonly randomState?: readonly number[];
+  readonly seed?: readonly number[];
 }
 
 /** How much an embedding changes with knn and the seed. */
 export interface PhateStability extends PairwiseDisparities {
   /** The R settings compared, in the order of the matrix. */
-  readonly settings: readonly { readonly knn: number; readonly randomState: number; readonly t: number }[];
-  /** Embedding of each setting (N, nComponents). */
+  readonly settings: readonly { readonly knn: number; readonly seed: number; readonly t: number }[];
+  /** Embedding of each setting (N, dimensions). */
   readonly embeddings: readonly Float64Array[];
 }
 
@@ -253,22 +254,23 @@ export async function phateStability(
   algebra: LinearAlgebra,
   options: PhateStabilityOptions = {},
 ): Promise<PhateStability> {
-  const { knn: neighbours = [4, 5, 7, 10], randomState: seeds = [0], ...rest } = options;
-  const settings: { knn: number; randomState: number; t: number }[] = [];
+  refuseRenamed(options, "embedding");
+  const { knn: neighbours = [4, 5, 7, 10], seed: seeds = [0], ...rest } = options;
+  const settings: { knn: number; seed: number; t: number }[] = [];
   const embeddings: Float64Array[] = [];
   for (const knn of neighbours) {
-    for (const randomState of seeds) {
-      const { embedding, t } = await phate(input, algebra, { ...rest, knn, randomState });
-      settings.push({ knn, randomState, t });
+    for (const seed of seeds) {
+      const { embedding, t } = await phate(input, algebra, { ...rest, knn, seed });
+      settings.push({ knn, seed, t });
       embeddings.push(embedding);
     }
   }
-  const nComponents = rest.nComponents ?? 2;
-  return { settings, ...pairwiseDisparities(embeddings, input.count, nComponents), embeddings };
+  const dimensions = rest.dimensions ?? 2;
+  return { settings, ...pairwiseDisparities(embeddings, input.count, dimensions), embeddings };
 }
 
 /**
- * Returns coordinates (M, nComponents) of points outside a PHATE embedding: the mean of the embedded points
+ * Returns coordinates (M, dimensions) of points outside a PHATE embedding: the mean of the embedded points
  * weighted by affinity to them.
  *
  * The bandwidth of a new point is its distance to the knn-th nearest embedded point. A new point is always
@@ -285,5 +287,5 @@ export function phateTransform(result: PhateResult, points: NewPoints): Float64A
     result.landmarks === null
       ? rowNormalized(affinities)
       : affinitiesToClusters(affinities, result.landmarks.clusters);
-  return multiplySparseDense(transitions, result.landmarkEmbedding, result.nComponents);
+  return multiplySparseDense(transitions, result.landmarkEmbedding, result.dimensions);
 }

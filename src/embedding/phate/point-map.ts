@@ -27,7 +27,7 @@ export interface PointMap {
   readonly input: PhateInput;
   readonly metric: DistanceMetric;
   /** Whether the mean point is subtracted before cosine distances or principal components. */
-  readonly center: boolean;
+  readonly centered: boolean;
   /** Principal component stage; null if there is none. */
   readonly principal: PrincipalScores | null;
 }
@@ -49,7 +49,7 @@ export type NewPoints =
     };
 
 /** The options that distances between points depend on. */
-export type PointMapOptions = Pick<ResolvedPhateOptions, "nPca" | "knnDist" | "center">;
+export type PointMapOptions = Pick<ResolvedPhateOptions, "nPca" | "knnDist" | "centered">;
 
 /** Returns how distances are taken for an input: through which principal components, centred or not. */
 export async function createPointMap(
@@ -58,32 +58,32 @@ export async function createPointMap(
   algebra: LinearAlgebra,
 ): Promise<PointMap> {
   const { nPca, knnDist: metric } = options;
-  if ("distances" in input) return { input, metric, center: false, principal: null };
+  if ("distances" in input) return { input, metric, centered: false, principal: null };
   const limit = "rows" in input ? Math.min(input.count, input.dimension) : input.count;
   const reduce = nPca !== null && nPca < limit;
-  const center = options.center ?? reduce;
-  if (!reduce) return { input, metric, center, principal: null };
+  const centered = options.centered ?? reduce;
+  if (!reduce) return { input, metric, centered, principal: null };
   const principal =
     "rows" in input
-      ? await scoresFromRows(input, nPca, algebra, center)
-      : await scoresFromGram(input.gram, input.count, nPca, algebra, center);
-  return { input, metric, center, principal };
+      ? await scoresFromRows(input, nPca, algebra, centered)
+      : await scoresFromGram(input.gram, input.count, nPca, algebra, centered);
+  return { input, metric, centered, principal };
 }
 
 /** Returns the distances between the points of the input. */
 export async function mappedDistances(map: PointMap, algebra: LinearAlgebra): Promise<DistanceSource> {
-  const { input, metric, center, principal } = map;
+  const { input, metric, centered, principal } = map;
   const { count } = input;
   if ("distances" in input) return distancesFromMatrix(input.distances, count, count);
   if (principal !== null) return distancesFromRows(principal.scores, metric);
-  const centered = center && metric === "cosine";
+  const isCentered = centered && metric === "cosine";
   if ("gram" in input) {
-    return distancesFromGram(centered ? centeredGram(input.gram, count) : input.gram, count, metric);
+    return distancesFromGram(isCentered ? centeredGram(input.gram, count) : input.gram, count, metric);
   }
   if (input.dimension <= directDimension) {
-    return distancesFromRows(centered ? centerRows(input) : input, metric);
+    return distancesFromRows(isCentered ? centerRows(input) : input, metric);
   }
-  const gram = await pointGram(input, algebra, centered || metric === "euclidean");
+  const gram = await pointGram(input, algebra, isCentered || metric === "euclidean");
   return distancesFromGram(gram, count, metric);
 }
 
@@ -93,7 +93,7 @@ export async function mappedDistances(map: PointMap, algebra: LinearAlgebra): Pr
  * @throws {@link InvalidDataError} if they are not in the form of the input.
  */
 export function distancesToMapped(map: PointMap, points: NewPoints): DistanceSource {
-  const { input, metric, center, principal } = map;
+  const { input, metric, centered, principal } = map;
   if ("distances" in input) {
     if (!("distances" in points)) throw wrongForm("distances (M, N)");
     checkSize(points.distances, points.count * input.count, "distances");
@@ -110,7 +110,7 @@ export function distancesToMapped(map: PointMap, points: NewPoints): DistanceSou
       projectProducts(principal, points.products, points.count),
     );
   }
-  if (!(center && metric === "cosine")) return distancesFromGram(input.gram, input.count, metric, points);
+  if (!(centered && metric === "cosine")) return distancesFromGram(input.gram, input.count, metric, points);
   return distancesFromGram(
     centeredGram(input.gram, input.count),
     input.count,
@@ -120,7 +120,7 @@ export function distancesToMapped(map: PointMap, points: NewPoints): DistanceSou
 }
 
 function distancesToRows(map: PointMap, input: PointRows, points: NewPoints): DistanceSource {
-  const { metric, center, principal } = map;
+  const { metric, centered, principal } = map;
   if (!("rows" in points)) throw wrongForm("rows");
   if (points.dimension !== input.dimension) {
     throw new InvalidDataError("new points", `rows of ${input.dimension} numbers`, `${points.dimension}`);
@@ -130,7 +130,7 @@ function distancesToRows(map: PointMap, input: PointRows, points: NewPoints): Di
     const projected = projectProducts(principal, crossProducts(points, input), points.count);
     return distancesFromRows(principal.scores, metric, projected);
   }
-  if (!(center && metric === "cosine")) return distancesFromRows(input, metric, points);
+  if (!(centered && metric === "cosine")) return distancesFromRows(input, metric, points);
   return distancesFromRows(centerRows(input), metric, centerRows(points, input));
 }
 

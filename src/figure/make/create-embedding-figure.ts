@@ -50,10 +50,10 @@ function valueText(value: EmbeddingValue): string {
   return Array.isArray(value) ? value.map((part) => formatNumber(part)).join(", ") : String(value);
 }
 
-function whatSentence({ run, runs, components, method, facts }: RunsEmbedding): string {
+function whatSentence({ run, runs, dimensions, method, facts }: RunsEmbedding): string {
   const weights = typeof facts.weights === "number" ? ` of ${formatCount(facts.weights)} weights` : "";
   const of = runs.length === 1 ? "a run" : `${runs.length} runs`;
-  return `${formatCount(run.length)} snapshots${weights} of ${of} in ${components} dimensions by ${METHOD_NAMES[method]}.`;
+  return `${formatCount(run.length)} snapshots${weights} of ${of} in ${dimensions} dimensions by ${METHOD_NAMES[method]}.`;
 }
 
 function methodSentence({ method, parameters, facts }: RunsEmbedding): string {
@@ -141,7 +141,7 @@ export function createEmbeddingFigure(
     version: 1,
     title,
     method: embedding.method,
-    dimensions: embedding.components,
+    dimensions: embedding.dimensions,
     axes: axesOf(embedding),
     color,
     lossName: cleanText(embedding.lossName),
@@ -151,7 +151,7 @@ export function createEmbeddingFigure(
     caption: cleanText(embeddingCaption(embedding, color)),
     provenance: cleanText(parameterLine(embedding)),
     notes: [...new Set(embedding.warnings.map(({ message }) => cleanText(message)))],
-    description: `${title}. ${paths.length === 1 ? "One path" : `${paths.length} paths`} of snapshots in ${embedding.components} dimensions by ${method}.`,
+    description: `${title}. ${paths.length === 1 ? "One path" : `${paths.length} paths`} of snapshots in ${embedding.dimensions} dimensions by ${method}.`,
   };
 }
 
@@ -162,7 +162,7 @@ function listed(names: readonly string[]): string {
 
 /** Runs without a snapshot left have no path; the others keep their place in the palette by their order. */
 function pathsOf(embedding: RunsEmbedding): EmbeddingPath[] {
-  const { components, coordinates, run, step, epoch, iteration, loss, stepSize } = embedding;
+  const { dimensions, coordinates, run, step, epoch, iteration, loss, stepSize } = embedding;
   return embedding.runs.map(({ name }, r) => {
     const points: EmbeddingPoint[] = [];
     run.forEach((owner, row) => {
@@ -171,7 +171,7 @@ function pathsOf(embedding: RunsEmbedding): EmbeddingPath[] {
         step: step[row] as number,
         epoch: epoch[row] as number,
         iteration: iteration[row] as number,
-        at: Array.from(coordinates.subarray(row * components, (row + 1) * components), encodeNumber),
+        at: Array.from(coordinates.subarray(row * dimensions, (row + 1) * dimensions), encodeNumber),
         loss: encodeNumber(loss[row] as number),
         stepSize: encodeNumber(stepSize[row] as number),
       });
@@ -180,9 +180,9 @@ function pathsOf(embedding: RunsEmbedding): EmbeddingPath[] {
   });
 }
 
-function axesOf({ method, components, facts }: RunsEmbedding): string[] {
+function axesOf({ method, dimensions, facts }: RunsEmbedding): string[] {
   const ratios = facts.explainedVarianceRatio;
-  return Array.from({ length: components }, (_, axis) => {
+  return Array.from({ length: dimensions }, (_, axis) => {
     const ratio = Array.isArray(ratios) ? (ratios[axis] as number | undefined) : undefined;
     if (ratio !== undefined) return `PC ${axis + 1}: ${formatPercent(ratio)} of the variance`;
     return `${METHOD_NAMES[method]} ${axis + 1}`;

@@ -59,6 +59,7 @@ const topologySchema: z.ZodType<EmbeddingTopology> = z.object({
 
 const detailsSchema = z.object({
   method: z.enum(EMBEDDING_METHODS as [EmbeddingMethod, ...EmbeddingMethod[]]),
+  /** The dimensions: files keep the name that they began with. */
   components: z.union([z.literal(2), z.literal(3)]),
   runs: z.array(z.object({ name: z.string() })),
   lossName: z.string(),
@@ -90,18 +91,18 @@ export async function writeEmbedding(
   embedding: RunsEmbedding,
   provenance: Provenance,
 ): Promise<void> {
-  const { components, coordinates } = embedding;
+  const { dimensions, coordinates } = embedding;
   const rows = embedding.run.length;
-  if (coordinates.length !== rows * components) {
+  if (coordinates.length !== rows * dimensions) {
     const got = String(coordinates.length);
-    throw new InvalidDataError(`${file}: coordinates`, `${rows} × ${components} numbers`, got);
+    throw new InvalidDataError(`${file}: coordinates`, `${rows} × ${dimensions} numbers`, got);
   }
   const columns: Record<string, ArtifactColumn> = {};
   for (const name of COUNTS) columns[name] = { values: embedding[name] };
-  AXES.slice(0, components).forEach((name, axis) => {
+  AXES.slice(0, dimensions).forEach((name, axis) => {
     const values = Float64Array.from(
       { length: rows },
-      (_, i) => coordinates[i * components + axis] as number,
+      (_, i) => coordinates[i * dimensions + axis] as number,
     );
     columns[name] = { values };
   });
@@ -120,12 +121,12 @@ export async function readEmbedding(file: string, expected?: Provenance): Promis
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
   const details = parseDetails(file, artifact, detailsSchema);
-  const { components } = details;
-  const axes = AXES.slice(0, components).map((name) => float64Column(file, artifact, name));
+  const { components: dimensions, ...rest } = details;
+  const axes = AXES.slice(0, dimensions).map((name) => float64Column(file, artifact, name));
   const rows = axes[0]?.length ?? 0;
-  const coordinates = new Float64Array(rows * components);
+  const coordinates = new Float64Array(rows * dimensions);
   axes.forEach((values, axis) => {
-    for (let i = 0; i < rows; i++) coordinates[i * components + axis] = values[i] as number;
+    for (let i = 0; i < rows; i++) coordinates[i * dimensions + axis] = values[i] as number;
   });
   const counts = (name: string): Int32Array => int32Column(file, artifact, name);
   const run = counts("run");
@@ -133,7 +134,8 @@ export async function readEmbedding(file: string, expected?: Provenance): Promis
     throw new FormatError(`${file}: run`, `numbers below ${details.runs.length}, the runs`, "others");
   }
   return {
-    ...details,
+    ...rest,
+    dimensions,
     coordinates,
     run,
     step: counts("step"),
@@ -151,11 +153,11 @@ function int32Column(file: string, artifact: Artifact, name: string): Int32Array
 }
 
 function detailsOf(embedding: RunsEmbedding): JsonValue {
-  const { method, components, runs, lossName, parameters, facts, quality, stability, topology, warnings } =
+  const { method, dimensions, runs, lossName, parameters, facts, quality, stability, topology, warnings } =
     embedding;
   return {
     method,
-    components,
+    components: dimensions,
     runs: runs.map(({ name }) => ({ name })),
     lossName,
     parameters: encoded(parameters),

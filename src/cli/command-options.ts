@@ -9,6 +9,7 @@ import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { BATCH_NORM_POLICIES } from "../loss/batch-norm-policy.js";
 import { ENGINE_CHOICES } from "../loss/engine/engine-options.js";
 import type { ParameterRole } from "../model/layout.js";
+import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import { type AxisRange, parseRange } from "../surface/grid.js";
 
 /** Returns a parser of integers from `least` to `most` for commander. */
@@ -163,6 +164,29 @@ export function approximateOptions(command: Command): Command {
     );
 }
 
+/** The options of an approximate surface as they were given. */
+export interface ApproximateCommandOptions {
+  readonly approximate?: boolean;
+  readonly tolerance?: number;
+  readonly budget?: number;
+}
+
+/**
+ * Returns how a surface is to be approximated, or undefined where it is to be exact.
+ *
+ * @throws {InvalidOptionError} for options of an approximate surface without --approximate.
+ */
+export function approximateOf({
+  approximate,
+  tolerance,
+  budget,
+}: ApproximateCommandOptions): ApproximateOptions | undefined {
+  if (approximate === true) return defined({ tolerance, budget });
+  const given = tolerance !== undefined ? "--tolerance" : budget !== undefined ? "--budget" : null;
+  if (given !== null) throw new InvalidOptionError(given, "--approximate beside it", "none");
+  return undefined;
+}
+
 /** Options of a surface, or of lines, that may end before they are complete. */
 export function interruptionOptions(command: Command): Command {
   return command
@@ -198,14 +222,6 @@ export function pictureOptions(command: Command): Command {
     .option("--title <text>", "title of the figure")
     .option("--width <px>", "width of the pictures", parseCount("--width", 200))
     .option("--height <px>", "height of the pictures", parseCount("--height", 200));
-}
-
-/** Adds a command with `--json`. */
-export function subcommand(program: Command, name: string): Command {
-  return program
-    .command(name)
-    .option("--json", "print one JSON object on stdout and nothing else", false)
-    .exitOverride();
 }
 
 /** Options of the plane of principal components. */

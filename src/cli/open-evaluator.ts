@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import type * as tf from "@tensorflow/tfjs";
 import isEqual from "lodash/isEqual.js";
 import { type BackendChoice, type BackendInfo, describeBackend } from "../backend/current-backend.js";
@@ -15,7 +14,7 @@ import { readInterruptedFacts } from "../store/results/tile-journal.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import { defined } from "./command-options.js";
 import type { DataModule } from "./load-module.js";
-import type { Output } from "./output.js";
+import { Interruption, type Output } from "./output.js";
 
 /** Options that say how losses are evaluated. */
 export interface EvaluationCommandOptions {
@@ -129,18 +128,6 @@ export async function openEvaluator(
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-
-/** A command that was ended from outside, having stored what it had finished. */
-export class Interruption extends Error {
-  override readonly name = "Interruption";
-  /** As a shell reports a process that a signal has ended. */
-  readonly exitCode: number;
-
-  constructor(signal: NodeJS.Signals) {
-    super(`interrupted by ${signal}; the same command goes on with what was finished`);
-    this.exitCode = 128 + constants.signals[signal];
-  }
-}
 
 /**
  * Runs work that Ctrl-C (or SIGTERM) stops within a batch, so that what is finished can be stored; a second one

@@ -1,14 +1,12 @@
 import { Console } from "node:console";
+import { constants } from "node:os";
 import cliProgress from "cli-progress";
 import { CommanderError } from "commander";
 import type { CompareStep } from "../analysis/compare/compare-options.js";
-import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import { LandscapeError } from "../base/errors.js";
 import { toJson, toRows } from "../base/json.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import type { PartialSurface, Surface } from "../surface/surface.js";
-import { defined } from "./command-options.js";
-import { Interruption } from "./open-evaluator.js";
 
 /** Reports how much of a long step is done. */
 export interface Progress {
@@ -158,27 +156,16 @@ export function approximationLines({ approximation }: Surface): string[] {
   ];
 }
 
-/** The options of an approximate surface as they were given. */
-export interface ApproximateCommandOptions {
-  readonly approximate?: boolean;
-  readonly tolerance?: number;
-  readonly budget?: number;
-}
+/** A command that was ended from outside, having stored what it had finished. */
+export class Interruption extends Error {
+  override readonly name = "Interruption";
+  /** As a shell reports a process that a signal has ended. */
+  readonly exitCode: number;
 
-/**
- * Returns how a surface is to be approximated, or undefined where it is to be exact.
- *
- * @throws {InvalidOptionError} for options of an approximate surface without --approximate.
- */
-export function approximateOf({
-  approximate,
-  tolerance,
-  budget,
-}: ApproximateCommandOptions): ApproximateOptions | undefined {
-  if (approximate === true) return defined({ tolerance, budget });
-  const given = tolerance !== undefined ? "--tolerance" : budget !== undefined ? "--budget" : null;
-  if (given !== null) throw new InvalidOptionError(given, "--approximate beside it", "none");
-  return undefined;
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}; the same command goes on with what was finished`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
 }
 
 /** Exit codes of the command: done, a defect or a broken machine, input that cannot be used. */

@@ -21,7 +21,6 @@ import {
   parsePositive,
   parseSeeds,
   planeOptions,
-  subcommand,
   workerOptions,
 } from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
@@ -160,13 +159,10 @@ async function report(
   for (const file of files) output.print(file);
 }
 
-/** Adds `compare` to the program. */
-export function addCompare(program: Command): void {
-  const command = normalizationOptions(
-    planeOptions(workerOptions(evaluationOptions(subcommand(program, "compare")))),
-  );
+/** Declares the arguments and options of `compare`. */
+export function declareCompare(command: Command): void {
+  normalizationOptions(planeOptions(workerOptions(evaluationOptions(command))));
   command
-    .description("runs against each other: one plane for all, planes side by side, sharpness, a table")
     .argument("<runs...>", "run directories, at least two")
     .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
     .option("--margin <share>", "margin around the paths as a share of their extent", parseMargin)

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import type { Command } from "commander";
 import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../analysis/analyze-runs.js";
 import { type NamedFigure, writeReport } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
@@ -11,11 +12,11 @@ import { createEngineEvaluator } from "../../loss/engine/create-engine-evaluator
 import { openRun } from "../../store/run/open-run.js";
 import { inspectDirectory } from "../../store/run/prepare-run.js";
 import type { Run } from "../../store/run/run.js";
-import { outputFolder } from "../command-options.js";
+import { backendOption, outputFolder, parseCount, parsePoints } from "../command-options.js";
 import { type DemoTraining, type Images, loadMnist, mnistModule, trainDemo } from "../demo/train.js";
 import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { analysisProgress } from "../output.js";
+import { analysisProgress, createOutput } from "../output.js";
 
 /** Options of `demo`. */
 export interface DemoCommandOptions {
@@ -132,4 +133,17 @@ async function analyzeOne(
 
 function takeFirst({ xs, ys }: Images, count: number): Images {
   return { xs: xs.slice(0, count), ys: ys.slice(0, count) };
+}
+
+/** Declares the arguments and options of `demo`. */
+export function declareDemo(command: Command): void {
+  command
+    .option("--out <dir>", "folder for the runs and the report", "landscape-demo")
+    .option("--overwrite", "replace the runs and the report of an earlier demo in that folder")
+    .option("--epochs <n>", "epochs of each training", parseCount("--epochs", 2), 12)
+    .option("--images <n>", "training images", parseCount("--images"), 3000)
+    .option("--points <n>", "grid points a side", parsePoints, [15, 15] as const)
+    .option("--seed <n>", "seed of weights and batches", parseCount("--seed", 0), 1)
+    .addOption(backendOption())
+    .action((options) => demo(options, createOutput(options.json)));
 }

@@ -25,7 +25,6 @@ import {
   parseCount,
   pictureOptions,
   refuseStray,
-  subcommand,
 } from "../command-options.js";
 import { interruptible, startBackend } from "../open-evaluator.js";
 import { createOutput, type Output, type Progress } from "../output.js";
@@ -220,10 +219,9 @@ function createSteps(output: Output) {
   };
 }
 
-/** Registers `embed RUN…`. */
-export function addEmbed(program: Command): void {
-  const command = subcommand(program, "embed")
-    .description("snapshots of runs in two or three dimensions by PHATE, PCA, UMAP or t-SNE")
+/** Declares the arguments and options of `embed`. */
+export function declareEmbed(command: Command): void {
+  command
     .argument("<runs...>", "run directories of one layout")
     .addOption(
       new Option("--method <methods...>", "how to embed; several are compared").choices(EMBEDDING_METHODS),

@@ -1,6 +1,7 @@
+import type { Command } from "commander";
 import { openRun } from "../../store/run/open-run.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
-import type { Output } from "../output.js";
+import { createOutput, type Output } from "../output.js";
 
 /** `inspect RUN`: what a run directory holds. */
 export async function inspect(directory: string, output: Output): Promise<void> {
@@ -30,4 +31,11 @@ function describeSnapshot({ step, epoch, iteration, learningRate, logs }: Snapsh
   const values = Object.entries(logs).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
   const facts = [`epoch ${epoch}`, `iteration ${iteration}`, `learning rate ${learningRate}`, ...values];
   return `snapshot ${step}: ${facts.join(", ")}`;
+}
+
+/** Declares the arguments and options of `inspect`. */
+export function declareInspect(command: Command): void {
+  command
+    .argument("<run>", "run directory")
+    .action((run, options) => inspect(run, createOutput(options.json)));
 }

@@ -1,3 +1,4 @@
+import type { Command } from "commander";
 import {
   interpolateModels,
   interpolationName,
@@ -12,10 +13,17 @@ import type { Run } from "../../store/run/run.js";
 import type { AxisRange } from "../../surface/grid.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
 import { seedBand } from "../../surface/lines/level-set-width.js";
-import { accuracyFormOf, defined, outputFolder } from "../command-options.js";
+import {
+  accuracyFormOf,
+  defined,
+  lineOptions,
+  normalizationOptions,
+  outputFolder,
+  parseSeeds,
+} from "../command-options.js";
 import { budgetOf, type InterruptionCommandOptions, interruptible } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { lossRange } from "../output.js";
+import { createOutput, lossRange } from "../output.js";
 import {
   checkMetric,
   openSliceTools,
@@ -149,4 +157,22 @@ async function report(
   if (partial !== undefined) {
     output.print(`not all points are evaluated (stopped after ${partial.budget}); the same command goes on`);
   }
+}
+
+/** Declares the arguments and options of `interpolate`. */
+export function declareInterpolate(command: Command): void {
+  command
+    .argument("<a>", "run directory, or RUN@STEP for a snapshot of it")
+    .argument("<b>", "run directory, or RUN@STEP");
+  lineOptions(command).action((a, b, options) => interpolate(a, b, options, createOutput(options.json)));
+}
+
+/** Declares the arguments and options of `line`. */
+export function declareLine(command: Command): void {
+  command
+    .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
+    .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0)", parseSeeds);
+  normalizationOptions(lineOptions(command)).action((run, options) =>
+    line(run, options, createOutput(options.json)),
+  );
 }

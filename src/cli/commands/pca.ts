@@ -1,13 +1,14 @@
+import type { Command } from "commander";
 import { analyzePlane } from "../../analysis/analyze-runs.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { toRows } from "../../base/json.js";
 import type { Trajectory } from "../../directions/project.js";
 import { openRun } from "../../store/run/open-run.js";
-import { defined } from "../command-options.js";
+import { backendOption, defined, planeOptions } from "../command-options.js";
 import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { analysisProgress } from "../output.js";
+import { analysisProgress, createOutput } from "../output.js";
 
 /** Options of the commands that work on a PCA plane. */
 export interface PlaneCommandOptions {
@@ -51,4 +52,12 @@ export async function pca(directory: string, options: PlaneCommandOptions, outpu
 
 function percent(share: number | undefined): string {
   return share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
+}
+
+/** Declares the arguments and options of `pca`. */
+export function declarePca(command: Command): void {
+  planeOptions(command)
+    .argument("<run>", "run directory")
+    .addOption(backendOption())
+    .action((run, options) => pca(run, options, createOutput(options.json)));
 }

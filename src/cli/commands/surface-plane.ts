@@ -12,17 +12,17 @@ import type { Normalization } from "../../directions/normalize.js";
 import type { ParameterRole } from "../../model/layout.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
 import type { Surface } from "../../surface/surface.js";
-import { accuracyFormOf, defined, outputFolder, refuseStray } from "../command-options.js";
-import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
-import type { Output } from "../output.js";
 import {
   type ApproximateCommandOptions,
+  accuracyFormOf,
   approximateOf,
-  approximationFacts,
-  approximationLines,
-  partialFacts,
-  surfaceSummary,
-} from "../output.js";
+  defined,
+  outputFolder,
+  refuseStray,
+} from "../command-options.js";
+import { budgetOf, type InterruptionCommandOptions } from "../open-evaluator.js";
+import type { Output } from "../output.js";
+import { approximationFacts, approximationLines, partialFacts, surfaceSummary } from "../output.js";
 import {
   openSliceTools,
   type PictureCommandOptions,

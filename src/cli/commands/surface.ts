@@ -1,7 +1,8 @@
+import { type Command, Option } from "commander";
 import { resolveAnalyzeOptions } from "../../analysis/analyze-options.js";
 import { analyzeRuns } from "../../analysis/analyze-runs.js";
 import { approximateFile } from "../../analysis/approximate-stage.js";
-import type { SlicePlane } from "../../analysis/plane-points.js";
+import { SLICE_PLANES, type SlicePlane } from "../../analysis/plane-points.js";
 import { resultFiles } from "../../analysis/slice-options.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError } from "../../base/errors.js";
@@ -9,7 +10,21 @@ import { toRows } from "../../base/json.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Surface } from "../../surface/surface.js";
-import { defined, refuseStray } from "../command-options.js";
+import {
+  type ApproximateCommandOptions,
+  approximateOf,
+  approximateOptions,
+  defined,
+  interruptionOptions,
+  normalizationOptions,
+  parseCount,
+  parseMargin,
+  parsePoints,
+  pictureOptions,
+  planeOptions,
+  refuseStray,
+  sliceOptions,
+} from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import {
   budgetOf,
@@ -22,11 +37,10 @@ import {
 } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import {
-  type ApproximateCommandOptions,
   analysisProgress,
-  approximateOf,
   approximationFacts,
   approximationLines,
+  createOutput,
   partialFacts,
   surfaceSummary,
 } from "../output.js";
@@ -138,4 +152,22 @@ function report(surface: Surface, output: Output): void {
     ...approximationFacts(surface),
   });
   for (const line of [...surfaceSummary(surface), ...approximationLines(surface)]) output.print(line);
+}
+
+/** Declares the arguments and options of `surface`. */
+export function declareSurface(command: Command): void {
+  planeOptions(command)
+    .argument("<runs...>", "run directories; RUN@STEP is a snapshot of a run (with --plane)")
+    .addOption(new Option("--plane <plane>", "where the surface lies").choices(SLICE_PLANES).default("pca"))
+    .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
+    .option("--margin <share>", "margin around the path as a share of its extent", parseMargin)
+    .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
+    .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
+    .option("--directions <file>", "Arrow file of directions for --plane custom")
+    .option("--metric <name>", "metric to draw instead of the loss")
+    .option("--error", "show error instead of accuracy, with --metric");
+  const slice = normalizationOptions(sliceOptions(command));
+  pictureOptions(approximateOptions(interruptionOptions(slice))).action((runs, options) =>
+    surface(runs, options, createOutput(options.json)),
+  );
 }

@@ -1,9 +1,10 @@
+import type { Command } from "commander";
 import { analyzeWeights } from "../../analysis/weights-stage.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
-import { accuracyFormOf, defined, outputFolder } from "../command-options.js";
-import type { Output } from "../output.js";
+import { accuracyFormOf, defined, outputFolder, pictureOptions } from "../command-options.js";
+import { createOutput, type Output } from "../output.js";
 import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `weights`. */
@@ -61,4 +62,13 @@ export async function weights(
       );
     }
   }
+}
+
+/** Declares the arguments and options of `weights`. */
+export function declareWeights(command: Command): void {
+  command
+    .argument("<runs...>", "run directories")
+    .option("--accuracy", "show accuracy instead of error")
+    .option("--force", "compute again, also where stored results are up to date");
+  pictureOptions(command).action((runs, options) => weights(runs, options, createOutput(options.json)));
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { EXPORT_FORMATS, type ExportFormat, exportRun } from "../../analysis/export/export-run.js";
 import { TABLE_KINDS, type TableKind } from "../../figure/files/export-table.js";
 import { openRun } from "../../store/run/open-run.js";
-import { defined, outputFolder, parseCount, parsePositive, subcommand } from "../command-options.js";
+import { defined, outputFolder, parseCount, parsePositive } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
 
 interface ExportCommandOptions {
@@ -16,12 +16,9 @@ interface ExportCommandOptions {
   readonly clip?: number;
 }
 
-/** Registers `export RUN`. */
-export function addExport(program: Command): void {
-  subcommand(program, "export")
-    .description(
-      "write a run's stored surfaces, lines and paths as pictures, tables and files for other tools",
-    )
+/** Declares the arguments and options of `export`. */
+export function declareExport(command: Command): void {
+  command
     .argument("<run>", "run directory")
     .addOption(
       new Option("--to <formats...>", "formats to write").choices(EXPORT_FORMATS).makeOptionMandatory(),

@@ -1,12 +1,11 @@
 import type { Command } from "commander";
 import { startLiveView } from "../../live/start-live-view.js";
-import { defined, parseCount, subcommand } from "../command-options.js";
+import { defined, parseCount } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
 
-/** Registers `watch RUN`. */
-export function addWatch(program: Command): void {
-  subcommand(program, "watch")
-    .description("show a run while another process trains it, on a page of this machine (Ctrl-C ends)")
+/** Declares the arguments and options of `watch`. */
+export function declareWatch(command: Command): void {
+  command
     .argument("<run>", "run directory")
     .option("--port <n>", "port on 127.0.0.1 (default: any that is free)", parseCount("--port", 0, 65_535))
     .action((run, options) => watch(run, options, createOutput(options.json)));

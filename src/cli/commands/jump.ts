@@ -16,7 +16,6 @@ import {
   outputFolder,
   parseCount,
   parseSeeds,
-  subcommand,
 } from "../command-options.js";
 import { type DataModule, loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import { startBackend } from "../open-evaluator.js";
@@ -30,10 +29,9 @@ interface JumpCommandOptions extends Omit<JumpOptions, "directory" | "name" | "s
   readonly json?: boolean;
 }
 
-/** Registers `jump`. */
-export function addJump(program: Command): void {
-  const command = subcommand(program, "jump")
-    .description("jump away from a model in random directions and retrain: one run for each seed and size")
+/** Declares the arguments and options of `jump`. */
+export function declareJump(command: Command): void {
+  command
     .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
     .requiredOption(
       "--data <module>",

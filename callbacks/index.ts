@@ -1,16 +1,16 @@
+export type { CaptureSchedule } from "../src/capture/schedule.js";
 export {
   LandscapeCallback,
   type LandscapeCallbackOptions,
   landscapeCallback,
 } from "./landscape-callback.js";
-export type { LearningRateSchedule } from "./learning-rate-schedule.js";
 export {
+  type LearningRateSchedule,
   LearningRateScheduler,
   type LearningRateSchedulerOptions,
   learningRateScheduler,
 } from "./learning-rate-scheduler.js";
 export type { LivePageOptions } from "./live-page.js";
-export type { CaptureSchedule } from "./schedule.js";
 export {
   TrajectoryCallback,
   type TrajectoryCallbackOptions,

@@ -4,12 +4,11 @@ import type { LandscapeWarning } from "../src/base/warning.js";
 import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
 import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
 import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder.js";
-import { resolveSchedule } from "../src/capture/schedule.js";
+import { FitSchedule, resolveSchedule } from "../src/capture/schedule.js";
 import { beforeExit } from "../src/capture/write-queue.js";
 import { readLearningRate } from "../src/model/optimizer.js";
+import { FitCallback, resolveLogsInto } from "./fit-callback.js";
 import { checkLivePageOptions, LivePage, type LivePageOptions } from "./live-page.js";
-import { resolveLogsInto } from "./resolve-logs-into.js";
-import { FitSchedule } from "./schedule.js";
 
 /** Options of {@link TrajectoryCallback}: those of every capture, and of the live page. */
 export interface TrajectoryCallbackOptions extends CaptureOptions, LivePageOptions {}
@@ -52,7 +51,7 @@ interface Session {
  * Must be used with the same copy of `@tensorflow/tfjs` as the model; every element of `callbacks` must
  * then be such an instance.
  */
-export class TrajectoryCallback extends tf.CustomCallback {
+export class TrajectoryCallback extends FitCallback {
   readonly #options: TrajectoryCallbackOptions;
   readonly #live: LivePage;
   #model: tf.LayersModel | null = null;
@@ -61,7 +60,7 @@ export class TrajectoryCallback extends tf.CustomCallback {
 
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: TrajectoryCallbackOptions) {
-    super({});
+    super();
     checkCaptureOptions(options);
     resolveSchedule(options.schedule);
     checkLivePageOptions(options);

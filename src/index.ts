@@ -68,7 +68,6 @@ export {
 export type { JsonNumber } from "./base/json.js";
 export { type JsonValue, type Provenance, provenanceDigest } from "./base/provenance.js";
 export type { LandscapeWarning } from "./base/warning.js";
-export type { FitParameters } from "./capture/create-recorder.js";
 // Capture (the callbacks are in "tfjs-landscape/callbacks")
 export { createTrajectoryRecorder, type TrajectoryRecorderOptions } from "./capture/create-recorder.js";
 export type {
@@ -374,6 +373,7 @@ export {
   readVariables,
   readWeights,
 } from "./model/bound-weights.js";
+export type { FitParameters } from "./model/describe-training.js";
 export type {
   LayoutOptions,
   Parameter,

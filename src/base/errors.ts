@@ -79,10 +79,12 @@ export class EvaluationError extends LandscapeError {
   readonly code = "evaluation";
 }
 
-/** An error as plain data: a process boundary strips an Error's class and fields. */
+/** An error as plain data: the boundaries of threads and processes strip an Error's class and fields. */
 export interface WireError {
   readonly message: string;
   readonly stack: string | undefined;
+  /** The operating system's code ("ENOSPC"), of the error or of its cause; null where there is none. */
+  readonly system: string | null;
   /** What the error says of itself, where it is one of this package. */
   readonly own: {
     readonly code: LandscapeErrorCode;
@@ -109,17 +111,32 @@ const CLASSES: Readonly<Record<LandscapeErrorCode, ErrorClass>> = {
 export function encodeError(error: unknown): WireError {
   const message = error instanceof Error ? error.message : String(error);
   const stack = error instanceof Error ? error.stack : undefined;
-  if (!(error instanceof LandscapeError)) return { message, stack, own: null };
+  const system = systemCode(error);
+  if (!(error instanceof LandscapeError)) return { message, stack, system, own: null };
   const { code, where, expected, got } = error;
-  return { message, stack, own: { code, where, expected, got } };
+  return { message, stack, system, own: { code, where, expected, got } };
 }
 
-/** Returns the error that {@link encodeError} was given: class, fields and message. */
-export function decodeError({ message, stack, own }: WireError): Error {
-  const cause = Object.assign(new Error(message), { stack });
-  if (own === null) return Object.assign(new Error(message, { cause }), { stack });
+/**
+ * Returns the error that {@link encodeError} was given: class, fields and message. The operating system's code
+ * stands in its cause, and in an error that is none of this package also in `code`.
+ */
+export function decodeError({ message, stack, system, own }: WireError): Error {
+  const facts = system === null ? { stack } : { stack, code: system };
+  const cause = Object.assign(new Error(message), facts);
+  if (own === null) return Object.assign(new Error(message, { cause }), facts);
   const { code, where, expected, got } = own;
   const plain = `${where}: expected ${expected}, got ${got}`;
   const hint = message.startsWith(`${plain}; `) ? { hint: message.slice(plain.length + 2) } : {};
   return new CLASSES[code](where, expected, got, { ...hint, cause });
+}
+
+/** Returns the operating system's code ("ENOSPC") of an error or of one of its causes; null where there is none. */
+export function systemCode(error: unknown): string | null {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    // This package's own codes are in small letters.
+    const { code } = one as { code?: unknown };
+    if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return code;
+  }
+  return null;
 }

@@ -1,8 +1,8 @@
 // The writing thread: takes snapshots from the training thread, answers when each is on disk.
 import { parentPort, workerData } from "node:worker_threads";
+import { encodeError, type WireError } from "../base/errors.js";
 import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
 import type { Snapshot } from "../store/run/run.js";
-import { encodeWriteError, type WireError } from "./write-error.js";
 import { createSnapshotWriter } from "./write-in-order.js";
 
 /** Answer to one snapshot, in the order they came: θ's memory comes back, with the error if there was one. */
@@ -14,7 +14,7 @@ export interface WorkerReply {
 const write = createSnapshotWriter(workerData as SnapshotTarget);
 
 async function answer(snapshot: Snapshot): Promise<void> {
-  const error = await write(snapshot).then(() => null, encodeWriteError);
+  const error = await write(snapshot).then(() => null, encodeError);
   const reply: WorkerReply = { theta: snapshot.theta, error };
   parentPort?.postMessage(reply, [snapshot.theta.buffer as ArrayBuffer]);
 }

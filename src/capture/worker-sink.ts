@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { decodeError, RunStateError, systemCode } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import { explainWriteCode } from "../store/arrow/atomic-file.js";
 import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
 import type { WorkerReply } from "./snapshot-worker.js";
-import { decodeWriteError, encodeWriteError, type WireError } from "./write-error.js";
 import { createSnapshotWriter, type WriteSnapshot } from "./write-in-order.js";
 import type { SnapshotSink } from "./write-queue.js";
 
@@ -27,28 +28,29 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
   const worker = new Worker(file, { workerData: target, execArgv: [], name: "tfjs-landscape writer" });
   const waiting: Waiting[] = [];
   let closed = false;
-  let broken: WireError | null = null;
+  let broken: Error | null = null;
 
   const settle = (settleOne: (first: Waiting) => void) => {
     const first = waiting.shift();
     if (first !== undefined) settleOne(first);
     if (waiting.length === 0) worker.unref();
   };
-  const fail = (reason: WireError) => {
+  const fail = (message: string) => {
+    const reason = new Error(message);
     broken ??= reason;
     while (waiting.length > 0) {
-      settle(({ step, reject }) => reject(decodeWriteError(target.directory, step, reason)));
+      settle(({ step, reject }) => reject(writeFailure(target.directory, step, reason)));
     }
   };
   worker.on("message", (reply: WorkerReply) => {
     settle(({ step, resolve, reject }) => {
       if (reply.error === null) resolve(reply.theta);
-      else reject(decodeWriteError(target.directory, step, reply.error));
+      else reject(writeFailure(target.directory, step, decodeError(reply.error)));
     });
   });
-  worker.on("error", (error) => fail(workerFailure(`the writing thread failed: ${error.message}`)));
+  worker.on("error", (error) => fail(`the writing thread failed: ${error.message}`));
   worker.on("exit", (code) => {
-    if (!closed) fail(workerFailure(`the writing thread ended with code ${code}`));
+    if (!closed) fail(`the writing thread ended with code ${code}`);
   });
   // After the listeners: one for messages makes the thread keep the process alive again.
   worker.unref();
@@ -58,7 +60,7 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
       new Promise((resolve, reject) => {
         const { step, theta } = snapshot;
         if (broken !== null) {
-          reject(decodeWriteError(target.directory, step, broken));
+          reject(writeFailure(target.directory, step, broken));
           return;
         }
         waiting.push({ step, resolve, reject });
@@ -72,8 +74,16 @@ export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSin
   };
 }
 
-function workerFailure(message: string): WireError {
-  return { message, code: null };
+/** Returns the error to throw for a snapshot that could not be written. */
+export function writeFailure(directory: string, step: number, error: unknown): RunStateError {
+  const message = error instanceof Error ? error.message : String(error);
+  const explanation = explainWriteCode(systemCode(error));
+  return new RunStateError(
+    `snapshot ${step} of ${directory}`,
+    "to be written",
+    explanation === undefined ? message : `${explanation} (${message})`,
+    { cause: error, hint: "earlier snapshots are complete; resume continues after them" },
+  );
 }
 
 /** Returns a sink that hashes and writes in the calling thread: for sources that are not compiled. */
@@ -83,7 +93,7 @@ export function createInlineSink(directory: string, write: WriteSnapshot): Snaps
       try {
         await write(snapshot);
       } catch (error) {
-        throw decodeWriteError(directory, snapshot.step, encodeWriteError(error));
+        throw writeFailure(directory, snapshot.step, error);
       }
       return snapshot.theta;
     },

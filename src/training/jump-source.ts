@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../base/errors.js";
-import { describeTraining } from "../capture/create-recorder.js";
 import type { Batch, EvaluationData } from "../loss/evaluation-data.js";
 import { compiledLosses, type ModelPorts } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
 import { readWeights } from "../model/bound-weights.js";
+import { describeTraining } from "../model/describe-training.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
 import type { RunManifest } from "../model/manifest.js";

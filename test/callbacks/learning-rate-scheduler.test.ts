@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { LearningRateSchedule } from "../../callbacks/learning-rate-schedule.js";
-import { learningRateScheduler } from "../../callbacks/learning-rate-scheduler.js";
+import { type LearningRateSchedule, learningRateScheduler } from "../../callbacks/learning-rate-scheduler.js";
 import { InvalidOptionError, RunStateError } from "../../src/base/errors.js";
 import { readLearningRate } from "../../src/model/optimizer.js";
 import { useTestBackend } from "../support/backend.js";

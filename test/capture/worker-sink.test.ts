@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { FormatError, InvalidDataError, RunStateError } from "../../src/base/errors.js";
-import { createWorkerSink } from "../../src/capture/worker-sink.js";
-import { decodeWriteError, encodeWriteError } from "../../src/capture/write-error.js";
+import {
+  decodeError,
+  encodeError,
+  FormatError,
+  InvalidDataError,
+  RunStateError,
+} from "../../src/base/errors.js";
+import { createWorkerSink, writeFailure } from "../../src/capture/worker-sink.js";
 import type { Snapshot } from "../../src/store/run/run.js";
 
 const target = { directory: "/runs/mine", layoutDigest: "0".repeat(64), dtype: "float32" } as const;
@@ -59,7 +64,7 @@ describe("createWorkerSink", () => {
 });
 
 describe("errors across threads", () => {
-  const sent = (error: unknown) => decodeWriteError("/r", 3, structuredClone(encodeWriteError(error)));
+  const sent = (error: unknown) => writeFailure("/r", 3, decodeError(structuredClone(encodeError(error))));
 
   it("explains what the operating system says", () => {
     const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });

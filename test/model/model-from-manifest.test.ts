@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EvaluationError } from "../../src/base/errors.js";
-import { describeTraining } from "../../src/capture/create-recorder.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { modelDigest } from "../../src/loss/model-digest.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
+import { describeTraining } from "../../src/model/describe-training.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import type { RunManifest } from "../../src/model/manifest.js";
 import { modelFromManifest, modelToJson } from "../../src/model/model-from-manifest.js";

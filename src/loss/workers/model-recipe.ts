@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, LandscapeError } from "../../base/errors.js";
-import { describeTraining } from "../../capture/create-recorder.js";
 import { assignWeights, readWeights } from "../../model/bound-weights.js";
+import { describeTraining } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
 import type { RunManifest } from "../../model/manifest.js";

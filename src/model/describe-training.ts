@@ -1,0 +1,63 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { JsonValue } from "../base/provenance.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { RunManifest } from "./manifest.js";
+import { describeOptimizer } from "./optimizer.js";
+
+/** What the manifest says of the model and of how it is trained. */
+export interface TrainingFacts extends Pick<RunManifest, "model" | "optimizer" | "loss" | "metrics" | "fit"> {
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/** What `fit` tells its callbacks; missing or null where it does not know. */
+export interface FitParameters {
+  readonly [name: string]: unknown;
+}
+
+/**
+ * Returns what a compiled model says of itself: topology, optimizer with settings, loss and metrics.
+ *
+ * A function given as loss or metric has no name that others could use and is written down as "custom". A
+ * layer of the user's own without a configuration makes the topology null, with a warning.
+ *
+ * @param params - The parameters that `fit` hands to its callbacks.
+ */
+export function describeTraining(model: tf.LayersModel, params: FitParameters = {}): TrainingFacts {
+  const { topology, warnings } = describeTopology(model);
+  return {
+    model: topology,
+    optimizer: describeOptimizer(model.optimizer),
+    loss: nameFunctions(model.loss),
+    metrics: nameFunctions(model.metrics),
+    fit: describeFit(params),
+    warnings,
+  };
+}
+
+function describeTopology(model: tf.LayersModel): { topology: JsonValue; warnings: LandscapeWarning[] } {
+  try {
+    return { topology: JSON.parse(model.toJSON() as string) as JsonValue, warnings: [] };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `The run's manifest has no model topology: ${reason}; it cannot be rebuilt from the run alone.`;
+    return { topology: null, warnings: [{ code: "no-topology", message }] };
+  }
+}
+
+/** Loss or metrics as given to `compile` (a name, a list, a map by output), with functions as "custom". */
+function nameFunctions(value: unknown): JsonValue {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "function") return "custom";
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(nameFunctions);
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, nameFunctions(entry)]));
+}
+
+/** Numbers, strings and truth values only, and no verbosity: what influences the training. */
+export function describeFit(params: FitParameters = {}): { readonly [key: string]: JsonValue } {
+  const entries = Object.entries(params).filter(
+    (entry): entry is [string, number | string | boolean] =>
+      entry[0] !== "verbose" && ["number", "string", "boolean"].includes(typeof entry[1]),
+  );
+  return Object.fromEntries(entries);
+}

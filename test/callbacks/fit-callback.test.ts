@@ -24,7 +24,9 @@ function ours() {
   };
 }
 
-async function fit(callbacks: unknown): Promise<{ readonly before: number[]; readonly after: number[] }> {
+async function trainWith(
+  callbacks: unknown,
+): Promise<{ readonly before: number[]; readonly after: number[] }> {
   const model = tinyModel();
   const { xs, ys } = tinyData();
   const before = flatWeights(model);
@@ -40,14 +42,16 @@ async function fit(callbacks: unknown): Promise<{ readonly before: number[]; rea
 describe.each(["trajectory", "landscape", "rate"] as const)("%s callback", (kind) => {
   it("after a plain object says before training what to write", async () => {
     const { [kind]: callback, directory } = ours();
-    await expect(fit([plain, callback])).rejects.toThrow(/write callbacks: .*new tf\.CustomCallback\(\{/);
+    await expect(trainWith([plain, callback])).rejects.toThrow(
+      /write callbacks: .*new tf\.CustomCallback\(\{/,
+    );
     expect(existsSync(directory)).toBe(false);
   });
 
   it("before a plain object says so in a process warning beside TensorFlow.js's own error", async () => {
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const { [kind]: callback } = ours();
-    await expect(fit([callback, plain])).rejects.toThrow("setParams is not a function");
+    await expect(trainWith([callback, plain])).rejects.toThrow("setParams is not a function");
     expect(warn).toHaveBeenCalledOnce();
     expect(String(warn.mock.calls[0]?.[0])).toMatch(/write callbacks: .*new tf\.CustomCallback\(\{/);
     warn.mockRestore();
@@ -61,7 +65,7 @@ describe.each(["trajectory", "landscape", "rate"] as const)("%s callback", (kind
       "in a list": [spread],
       "after an instance": [new tf.CustomCallback({}), spread],
     };
-    await expect(fit(lists[place as keyof typeof lists])).rejects.toThrow(/no spread of ours/);
+    await expect(trainWith(lists[place as keyof typeof lists])).rejects.toThrow(/no spread of ours/);
     expect(existsSync(directory)).toBe(false);
   });
 });
@@ -71,7 +75,7 @@ it("what the message says to write works", async () => {
   const { trajectory, rate, directory } = ours();
   const seen: number[] = [];
   const custom = new tf.CustomCallback({ onEpochEnd: async (epoch) => void seen.push(epoch) });
-  await fit([trajectory, rate, custom]);
+  await trainWith([trajectory, rate, custom]);
   expect(seen).toEqual([0, 1]);
   expect((await openRun(directory)).snapshots).toHaveLength(3);
   expect(warn).not.toHaveBeenCalled();

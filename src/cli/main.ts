@@ -84,12 +84,17 @@ const COMMANDS: readonly CommandEntry[] = [
  * @param args - arguments after the program's name.
  */
 export async function main(args: readonly string[]): Promise<number> {
+  const streams = { console: globalThis.console, write: process.stdout.write };
   try {
     const program = await createProgram(args);
     await program.parseAsync([...args], { from: "user" });
     return EXIT.ok;
   } catch (error) {
     return reportError(error);
+  } finally {
+    // A command keeps what libraries print off stdout; the caller gets its console back.
+    globalThis.console = streams.console;
+    process.stdout.write = streams.write;
   }
 }
 

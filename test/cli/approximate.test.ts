@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,15 +5,15 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { useTestBackend } from "../support/backend.js";
+import { type CommandResult, runCommand } from "../support/command-line.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
 
 const run = temporaryFolders()();
-const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
 const data = fileURLToPath(new URL("./fixtures/tiny-data.js", import.meta.url));
 
-function cli(...args: string[]) {
-  return spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+function cli(...args: string[]): Promise<CommandResult> {
+  return runCommand(...args);
 }
 
 beforeAll(async () => {
@@ -24,9 +23,9 @@ beforeAll(async () => {
   await tinyModel(tf.train.sgd(0.1)).fit(xs, ys, { epochs: 4, verbose: 0, callbacks });
 });
 
-test("surface --approximate states its error, and plot draws it", () => {
+test("surface --approximate states its error, and plot draws it", async () => {
   const args = ["surface", run, "--data", data, "--points", "21", "--approximate", "--tolerance", "0.02"];
-  const { status, stdout } = cli(...args, "--json");
+  const { status, stdout } = await cli(...args, "--json");
   expect(status).toBe(0);
   const { approximation, loss } = JSON.parse(stdout);
   expect([approximation.tolerance, approximation.budget]).toEqual([0.02, 0.1]);
@@ -34,13 +33,13 @@ test("surface --approximate states its error, and plot draws it", () => {
   expect(approximation.sampleEvaluations).toBeLessThan(0.2 * approximation.exactSampleEvaluations);
   expect(existsSync(join(run, "surfaces/pca.approximate.arrow"))).toBe(true);
   expect(existsSync(join(run, "surfaces/pca.arrow"))).toBe(false);
-  expect(cli(...args).stdout).toMatch(/approximate: error of the loss at most .+ on 95 % of points/);
-  expect(cli("plot", run, "--format", "svg").status).toBe(0);
+  expect((await cli(...args)).stdout).toMatch(/approximate: error of the loss at most .+ on 95 % of points/);
+  expect((await cli("plot", run, "--format", "svg")).status).toBe(0);
 });
 
-test("another plane is approximated too", () => {
+test("another plane is approximated too", async () => {
   const plane = ["--plane", "random", "--points", "15", "--format", "svg"];
-  const { status, stdout } = cli("surface", run, "--data", data, ...plane, "--approximate");
+  const { status, stdout } = await cli("surface", run, "--data", data, ...plane, "--approximate");
   expect(status).toBe(0);
   expect(stdout).toContain("train: approximate: error of the loss");
 });
@@ -48,8 +47,8 @@ test("another plane is approximated too", () => {
 test.each([
   [["--tolerance", "0.1"], "--tolerance: expected --approximate beside it, got none"],
   [["--approximate", "--budget", "2"], "--budget: expected a number above 0 and at most 1"],
-])("refuses %o", (options, message) => {
-  const { status, stderr } = cli("surface", run, "--data", data, ...options);
+])("refuses %o", async (options, message) => {
+  const { status, stderr } = await cli("surface", run, "--data", data, ...options);
   expect(status).toBe(2);
   expect(stderr).toContain(message);
 });

@@ -1,4 +1,4 @@
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +14,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { useTestBackend } from "../support/backend.js";
+import { type CommandResult, runCommand, runCommandProcess } from "../support/command-line.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
 
@@ -23,8 +24,8 @@ const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url
 const fixtures = fileURLToPath(new URL("./fixtures/", import.meta.url));
 const dataModule = join(fixtures, "tiny-data.js");
 
-function cli(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+function cli(...args: string[]): Promise<CommandResult> {
+  return runCommand(...args);
 }
 
 /** The lines on stderr that are the program's own: TensorFlow's library greets there by itself. */
@@ -35,8 +36,8 @@ function ownLines(stderr: string): string[] {
 }
 
 /** Runs a command with --json and returns its object; stdout must hold nothing else. */
-function json(...args: string[]): Record<string, unknown> {
-  const { status, stdout, stderr } = cli(...args, "--json");
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, stdout, stderr } = await cli(...args, "--json");
   expect(stderr).not.toContain("Error");
   expect(status).toBe(0);
   expect(stdout.trim().split("\n").length).toBe(1);
@@ -73,8 +74,8 @@ describe("inspect", () => {
     expect([ownLines(stderr), status]).toEqual([[], 0]);
   });
 
-  test("--json gives snapshots and parameters", () => {
-    const result = json("inspect", run);
+  test("--json gives snapshots and parameters", async () => {
+    const result = await json("inspect", run);
     const snapshots = result.snapshots as { epoch: number; iteration: number; logs: object }[];
     expect(snapshots.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(snapshots.map(({ iteration }) => iteration)).toEqual([0, 4, 8, 12, 16, 20]);
@@ -96,8 +97,8 @@ describe("inspect", () => {
     expect(result.trainableCount).toBe((result.parameterCount as number) - 8);
   });
 
-  test("for a person: the run's name, its weights and snapshots", () => {
-    const { stdout, status } = cli("inspect", run);
+  test("for a person: the run's name, its weights and snapshots", async () => {
+    const { stdout, status } = await cli("inspect", run);
     expect(status).toBe(0);
     expect(stdout).toContain("tiny");
     expect(stdout).toContain("snapshot 5: epoch 5, iteration 20, learning rate 0.1");
@@ -105,8 +106,8 @@ describe("inspect", () => {
 });
 
 describe("pca, surface and plot", () => {
-  test("pca --json: shares, baseline, coordinates that end at the centre", () => {
-    const result = json("pca", run);
+  test("pca --json: shares, baseline, coordinates that end at the centre", async () => {
+    const result = await json("pca", run);
     const shares = result.explainedVarianceRatio as number[];
     expect(shares.length).toBe(2);
     expect(shares[0]).toBeGreaterThan(shares[1] as number);
@@ -115,12 +116,12 @@ describe("pca, surface and plot", () => {
     expect(coordinates.length).toBe(6);
     expect(coordinates[5]).toEqual([0, 0]);
     expect((result.inPlaneShare as number[])[5]).toBe(1);
-    const other = json("pca", run, "--components", "1,3", "--center", "final");
+    const other = await json("pca", run, "--components", "1,3", "--center", "final");
     expect(other.explainedVarianceRatio).not.toEqual(shares);
   });
 
-  test("surface --json: rows over beta, the centre on the grid, the model's own loss there", () => {
-    const result = json("surface", run, "--data", dataModule, "--points", "7x5");
+  test("surface --json: rows over beta, the centre on the grid, the model's own loss there", async () => {
+    const result = await json("surface", run, "--data", dataModule, "--points", "7x5");
     const [alpha, beta] = [result.alpha as number[], result.beta as number[]];
     const loss = result.loss as number[][];
     expect([alpha.length, beta.length, loss.length, loss[0]?.length]).toEqual([7, 5, 5, 7]);
@@ -130,38 +131,48 @@ describe("pca, surface and plot", () => {
     expect(metrics.acc?.[beta.indexOf(0)]?.[alpha.indexOf(0)]).toBe(center.metrics.acc);
     expect(result.nonFinite).toBe(0);
     expect((result.engine as { name: string }).name).toMatch(/^(tfjs|tensorflow|onnx)$/);
-    const own = json("surface", run, "--data", dataModule, "--points", "7x5", "--engine", "tfjs", "--force");
+    const own = await json(
+      "surface",
+      run,
+      "--data",
+      dataModule,
+      "--points",
+      "7x5",
+      "--engine",
+      "tfjs",
+      "--force",
+    );
     expect(own.engine).toMatchObject({ name: "tfjs" });
     for (const [j, row] of (own.loss as number[][]).entries()) {
       for (const [i, value] of row.entries()) expect(loss[j]?.[i]).toBeCloseTo(value, 5);
     }
   });
 
-  test("surface again is read, not computed; --force computes; a TypeScript module gives the same", () => {
+  test("surface again is read, not computed; --force computes; a TypeScript module gives the same", async () => {
     const file = join(run, "surfaces/pca.arrow");
-    json("surface", run, "--data", dataModule, "--points", "5");
+    await json("surface", run, "--data", dataModule, "--points", "5");
     const first = statSync(file).mtimeMs;
-    json("surface", run, "--data", dataModule, "--points", "5");
+    await json("surface", run, "--data", dataModule, "--points", "5");
     expect(statSync(file).mtimeMs).toBe(first);
     // The same engine, for "auto" may choose another the next time: then the last digits differ.
     const again = ["--points", "5", "--engine", "tfjs"];
-    const forced = json("surface", run, "--data", dataModule, ...again, "--force");
+    const forced = await json("surface", run, "--data", dataModule, ...again, "--force");
     expect(statSync(file).mtimeMs).toBeGreaterThan(first);
-    const typed = json("surface", run, "--data", join(fixtures, "typed-data.ts"), ...again);
+    const typed = await json("surface", run, "--data", join(fixtures, "typed-data.ts"), ...again);
     expect(typed.loss).toEqual(forced.loss);
   });
 
-  test("surface takes a range literally and keeps the centre beside it", () => {
-    const result = json("surface", run, "--data", dataModule, "--range", "0.5:1.5:3,-1:0:4");
+  test("surface takes a range literally and keeps the centre beside it", async () => {
+    const result = await json("surface", run, "--data", dataModule, "--range", "0.5:1.5:3,-1:0:4");
     expect(result.alpha).toEqual([0.5, 1, 1.5]);
     expect((result.beta as number[]).length).toBe(4);
     expect(typeof (result.center as { loss: unknown }).loss).toBe("number");
   });
 
-  test("plot writes SVG, PNG and HTML that name the run and the data", () => {
-    json("surface", run, "--data", dataModule, "--points", "5");
+  test("plot writes SVG, PNG and HTML that name the run and the data", async () => {
+    await json("surface", run, "--data", dataModule, "--points", "5");
     const out = newFolder();
-    const { files } = json("plot", run, "--out", out) as { files: string[] };
+    const { files } = (await json("plot", run, "--out", out)) as { files: string[] };
     expect(files.map((file) => file.slice(out.length + 1))).toEqual([
       "plot.svg",
       "plot.png",
@@ -171,13 +182,13 @@ describe("pca, surface and plot", () => {
     ]);
     expect(readFileSync(files[0] as string, "utf8")).toContain("tiny");
     expect(readFileSync(files[4] as string, "utf8")).toContain("24 points on a ring");
-    const only = json("plot", run, "--out", newFolder(), "--format", "svg", "--title", "A & B");
+    const only = await json("plot", run, "--out", newFolder(), "--format", "svg", "--title", "A & B");
     expect((only.files as string[]).length).toBe(2);
     expect(readFileSync((only.files as string[])[0] as string, "utf8")).toContain("A &amp; B");
   });
 
-  test("with --json stdout holds the object alone, whatever a data module writes", () => {
-    const result = json("surface", run, "--data", join(fixtures, "talking-data.js"), "--points", "3");
+  test("with --json stdout holds the object alone, whatever a data module writes", async () => {
+    const result = await json("surface", run, "--data", join(fixtures, "talking-data.js"), "--points", "3");
     expect(Object.keys(result).sort()).toEqual([
       "alpha",
       "beta",
@@ -189,27 +200,27 @@ describe("pca, surface and plot", () => {
     ]);
   });
 
-  test("a path and a surface of different losses are not drawn together", () => {
+  test("a path and a surface of different losses are not drawn together", async () => {
     const copy = copyOfRun();
-    cli("surface", copy, "--data", dataModule, "--points", "3", "--loss", "model");
+    await cli("surface", copy, "--data", dataModule, "--points", "3", "--loss", "model");
     const kept = readFileSync(join(copy, "fidelity/pca.arrow"));
-    cli("surface", copy, "--data", dataModule, "--points", "3", "--loss", "logits");
-    expect(cli("plot", copy, "--format", "svg").status).toBe(0);
+    await cli("surface", copy, "--data", dataModule, "--points", "3", "--loss", "logits");
+    expect((await cli("plot", copy, "--format", "svg")).status).toBe(0);
     writeFileSync(join(copy, "fidelity/pca.arrow"), kept);
-    const { status, stderr } = cli("plot", copy, "--format", "svg");
+    const { status, stderr } = await cli("plot", copy, "--format", "svg");
     expect(status).toBe(2);
     expect(stderr).toContain("different losses or data");
   });
 
-  test("two snapshots are too few for a plane, and the error says what to do", () => {
+  test("two snapshots are too few for a plane, and the error says what to do", async () => {
     const copy = copyOfRun((name) => name < "000002");
-    const { status, stderr } = cli("pca", copy);
+    const { status, stderr } = await cli("pca", copy);
     expect(status).toBe(2);
     expect(stderr).toContain("expected at least 3 snapshots for a plane, got 2");
   });
 
-  test("stderr begins with the backend", () => {
-    const { stderr } = cli("pca", run);
+  test("stderr begins with the backend", async () => {
+    const { stderr } = await cli("pca", run);
     expect(ownLines(stderr)[0]).toMatch(/^backend \w+ \(@tensorflow\//);
   });
 });
@@ -217,15 +228,15 @@ describe("pca, surface and plot", () => {
 describe("interpolate, line, surface --plane and weights", () => {
   const out = () => newFolder();
 
-  test("interpolate --json: the ends are the models' own losses, on both sets; pictures lie in --out", () => {
+  test("interpolate --json: the ends are the models' own losses, on both sets; pictures lie in --out", async () => {
     const folder = out();
     const range = ["--range=-0.5:1.5:5", "--test", "--out", folder];
-    const result = json("interpolate", `${run}@0`, run, "--data", dataModule, ...range);
+    const result = await json("interpolate", `${run}@0`, run, "--data", dataModule, ...range);
     expect(result.alpha).toEqual([-0.5, 0, 0.5, 1, 1.5]);
     const curves = result.curves as { set: string; loss: number[]; center: { loss: number } }[];
     expect(curves.map(({ set }) => set)).toEqual(["train", "test"]);
     expect(curves[0]?.loss[1]).toBe(curves[0]?.center.loss);
-    const plane = json("surface", run, "--data", dataModule, "--points", "3");
+    const plane = await json("surface", run, "--data", dataModule, "--points", "3");
     expect(curves[0]?.loss[3]).toBeCloseTo((plane.center as { loss: number }).loss, 6);
     expect((result.files as string[]).map((file) => file.slice(folder.length + 1))).toEqual([
       "interpolate.svg",
@@ -235,7 +246,7 @@ describe("interpolate, line, surface --plane and weights", () => {
     expect(readdirSync(join(folder, "lines")).length).toBe(1);
   });
 
-  test("line --json has a curve for each seed", () => {
+  test("line --json has a curve for each seed", async () => {
     const args = [
       "--data",
       dataModule,
@@ -247,16 +258,16 @@ describe("interpolate, line, surface --plane and weights", () => {
       "--format",
       "svg",
     ];
-    const { curves } = json("line", run, ...args) as { curves: { seed: number }[] };
+    const { curves } = (await json("line", run, ...args)) as { curves: { seed: number }[] };
     expect(curves.map(({ seed }) => seed)).toEqual([3, 4, 5]);
   });
 
-  test("surface --plane random, ineffective, and pca on two sets", () => {
+  test("surface --plane random, ineffective, and pca on two sets", async () => {
     const args = ["--data", dataModule, "--points", "4x3", "--format", "svg"];
-    const random = json("surface", run, "--plane", "random", "--seed", "4", "--out", out(), ...args);
+    const random = await json("surface", run, "--plane", "random", "--seed", "4", "--out", out(), ...args);
     expect((random.loss as number[][]).map((row) => row.length)).toEqual([4, 4, 4]);
     const folder = out();
-    const { status, stderr } = cli(
+    const { status, stderr } = await cli(
       "surface",
       run,
       "--plane",
@@ -267,31 +278,31 @@ describe("interpolate, line, surface --plane and weights", () => {
     );
     expect([status, stderr]).toEqual([0, expect.stringContaining("warning (ineffective-plane)")]);
     expect(existsSync(join(folder, "ineffective-initial.svg"))).toBe(true);
-    const both = json("surface", run, "--test", "--out", out(), ...args);
+    const both = await json("surface", run, "--test", "--out", out(), ...args);
     expect(Object.keys(both.sets as object)).toEqual(["train", "test"]);
   });
 
-  test("surface --metric draws it instead of the loss, as the error with --error", () => {
+  test("surface --metric draws it instead of the loss, as the error with --error", async () => {
     const args = ["surface", run, "--data", dataModule, "--points", "3", "--format", "svg"];
     const folder = out();
-    json(...args, "--metric", "acc", "--error", "--out", folder);
+    await json(...args, "--metric", "acc", "--error", "--out", folder);
     expect(readFileSync(join(folder, "pca.svg"), "utf8")).toContain("Error (%) at 3 × 3 points");
-    const { status, stderr } = cli(...args, "--error");
+    const { status, stderr } = await cli(...args, "--error");
     expect([status, stderr]).toEqual([2, expect.stringContaining("--error: expected --metric NAME")]);
   });
 
-  test("plot --error and --accuracy decide for all figures, and not together", () => {
+  test("plot --error and --accuracy decide for all figures, and not together", async () => {
     const copy = copyOfRun();
-    json("weights", copy, "--format", "svg");
-    json("plot", copy, "--format", "svg", "--accuracy");
+    await json("weights", copy, "--format", "svg");
+    await json("plot", copy, "--format", "svg", "--accuracy");
     expect(readFileSync(join(copy, "plot-weights-training.svg"), "utf8")).toContain("Accuracy");
-    json("plot", copy, "--format", "svg", "--error");
+    await json("plot", copy, "--format", "svg", "--error");
     expect(readFileSync(join(copy, "plot-weights-training.svg"), "utf8")).not.toContain("Accuracy");
-    expect(cli("plot", copy, "--error", "--accuracy").status).toBe(2);
+    expect((await cli("plot", copy, "--error", "--accuracy")).status).toBe(2);
   });
 
-  test("weights --json has norms, distances and figures", () => {
-    const { runs } = json("weights", run, "--out", out(), "--format", "svg") as {
+  test("weights --json has norms, distances and figures", async () => {
+    const { runs } = (await json("weights", run, "--out", out(), "--format", "svg")) as {
       runs: { norm: number[]; distance: number[] }[];
     };
     expect(runs[0]?.norm.length).toBe(6);
@@ -332,9 +343,9 @@ describe("interpolate, line, surface --plane and weights", () => {
       ["surface", run, "--plane", "custom", "--data", dataModule],
       "expected --directions FILE",
     ],
-  ])("%s: exit code 2 and one line", (_, args, message) => {
+  ])("%s: exit code 2 and one line", async (_, args, message) => {
     const folder = out();
-    const { status, stderr } = cli(...args, "--out", folder);
+    const { status, stderr } = await cli(...args, "--out", folder);
     expect(stderr).toContain(message);
     expect(status).toBe(2);
     expect(existsSync(folder)).toBe(false);
@@ -430,8 +441,9 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     ],
     ["no value", ["pca", run, "--center"], /--center: expected a value, got none/],
   ];
-  test.each(cases)("%s", (_title, args, pattern) => {
-    const { status, stdout, stderr } = cli(...args);
+  test.each(cases)("%s", async (_title, args, pattern) => {
+    const endless = args.some((arg) => arg.endsWith("endless-data.js"));
+    const { status, stdout, stderr } = endless ? runCommandProcess(...args) : await cli(...args);
     expect(status).toBe(2);
     expect(stdout).toBe("");
     const lines = ownLines(stderr).filter((line) => !/^(backend |warning )/.test(line));
@@ -439,27 +451,27 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     expect(lines[0]).toMatch(pattern);
   });
 
-  test("a damaged snapshot is named, with what was expected", () => {
+  test("a damaged snapshot is named, with what was expected", async () => {
     const copy = copyOfRun();
     truncateSync(join(copy, "snapshots/000002.arrow"), 300);
-    const { status, stderr } = cli("inspect", copy);
+    const { status, stderr } = await cli("inspect", copy);
     expect(status).toBe(2);
     expect(stderr).toContain("000002.arrow");
   });
 
-  test("plot before surface says how to compute it, and writes nothing", () => {
+  test("plot before surface says how to compute it, and writes nothing", async () => {
     const copy = copyOfRun();
-    const { status, stderr } = cli("plot", copy);
+    const { status, stderr } = await cli("plot", copy);
     expect(status).toBe(2);
     expect(stderr).toContain("tfjs-landscape surface");
     expect(existsSync(join(copy, "plot.svg"))).toBe(false);
   });
 
-  test("a demo never replaces an earlier one unasked", () => {
+  test("a demo never replaces an earlier one unasked", async () => {
     const out = newFolder();
     mkdirSync(join(out, "sgd", "snapshots"), { recursive: true });
     writeFileSync(join(out, "sgd", "run.json"), readFileSync(join(run, "run.json")));
-    const { status, stderr } = cli("demo", "--out", out);
+    const { status, stderr } = await cli("demo", "--out", out);
     expect(status).toBe(2);
     expect(stderr).toContain(join(out, "sgd"));
     expect(stderr).toContain("--overwrite");
@@ -467,9 +479,9 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
   });
 });
 
-test("--help and --version end with exit code 0", () => {
-  expect(cli("--help").status).toBe(0);
-  const { status, stdout } = cli("--version");
+test("--help and --version end with exit code 0", async () => {
+  expect(runCommandProcess("--help").status).toBe(0);
+  const { status, stdout } = runCommandProcess("--version");
   expect(status).toBe(0);
   expect(stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
 });

@@ -1,4 +1,3 @@
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -7,18 +6,18 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { launchChromium, needChromium } from "../figure/chromium.js";
 import { useTestBackend } from "../support/backend.js";
+import { type CommandResult, runCommand } from "../support/command-line.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
 
 const newFolder = temporaryFolders();
-const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
 const dataModule = fileURLToPath(new URL("./fixtures/tiny-data.js", import.meta.url));
 const NAMES = ["SGD", '</script><img src=x onerror=alert(1)>"=1'];
 const runs = [newFolder(), newFolder()] as const;
 const out = newFolder();
 
-function cli(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+function cli(...args: string[]): Promise<CommandResult> {
+  return runCommand(...args);
 }
 
 /** The options of a small comparison. */
@@ -35,8 +34,16 @@ beforeAll(async () => {
 });
 
 describe("compare", () => {
-  test("--json has the runs, their distances and the files; every view is there", () => {
-    const { status, stdout, stderr } = cli("compare", ...runs, ...SMALL, "--test", "--out", out, "--json");
+  test("--json has the runs, their distances and the files; every view is there", async () => {
+    const { status, stdout, stderr } = await cli(
+      "compare",
+      ...runs,
+      ...SMALL,
+      "--test",
+      "--out",
+      out,
+      "--json",
+    );
     expect(stderr).not.toContain("Error");
     expect(status).toBe(0);
     expect(stdout.trim().split("\n").length).toBe(1);
@@ -91,14 +98,14 @@ describe("compare", () => {
     }
   });
 
-  test("one run, a rise of nothing: exit code 2, one line, nothing written", () => {
+  test("one run, a rise of nothing: exit code 2, one line, nothing written", async () => {
     const cases: [string[], string][] = [
       [[runs[0]], "runs: expected at least 2 to compare, got 1"],
       [[...runs, "--rise", "0"], "--rise: expected a number above 0"],
     ];
     for (const [args, message] of cases) {
       const folder = newFolder();
-      const { status, stderr, stdout } = cli("compare", ...args, ...SMALL, "--out", folder);
+      const { status, stderr, stdout } = await cli("compare", ...args, ...SMALL, "--out", folder);
       expect([status, stdout]).toEqual([2, ""]);
       expect(stderr).toContain(message);
       expect(existsSync(folder)).toBe(false);

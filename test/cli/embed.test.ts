@@ -1,4 +1,3 @@
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,21 +5,21 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { useTestBackend } from "../support/backend.js";
+import { type CommandResult, runCommand } from "../support/command-line.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
 
 const newFolder = temporaryFolders();
 const [first, second, wide] = [newFolder(), newFolder(), newFolder()];
-const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
 const dataModule = fileURLToPath(new URL("./fixtures/tiny-data.js", import.meta.url));
 
-function cli(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [bin, "embed", ...args], { encoding: "utf8" });
+function cli(...args: string[]): Promise<CommandResult> {
+  return runCommand("embed", ...args);
 }
 
 /** Runs the command with --json and returns its object; stdout must hold nothing else. */
-function json(...args: string[]): Record<string, unknown> {
-  const { status, stdout, stderr } = cli(...args, "--json");
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, stdout, stderr } = await cli(...args, "--json");
   expect(stderr).not.toContain("Error");
   expect(status).toBe(0);
   expect(stdout.trim().split("\n").length).toBe(1);
@@ -49,10 +48,10 @@ beforeAll(async () => {
 });
 
 describe("embed", () => {
-  test("--json gives method, coordinates, quality, parameters and warnings, and stores what it found", () => {
+  test("--json gives method, coordinates, quality, parameters and warnings, and stores what it found", async () => {
     const out = newFolder();
     const args = [first, second, "--out", out, "--format", "svg", "--knn", "3", "--t", "4", "--stability"];
-    const found = json(...args);
+    const found = await json(...args);
     expect(found.method).toBe("phate");
     const coordinates = found.coordinates as number[][];
     expect([coordinates.length, coordinates[0]?.length]).toEqual([20, 2]);
@@ -68,13 +67,13 @@ describe("embed", () => {
     expect(found.files).toEqual([join(out, "embedding-phate-2d.svg")]);
     const file = join(out, "embeddings", "phate-2d.arrow");
     const written = statSync(file).mtimeMs;
-    expect(json(...args).coordinates).toEqual(coordinates);
+    expect((await json(...args)).coordinates).toEqual(coordinates);
     expect(statSync(file).mtimeMs).toBe(written);
   });
 
-  test("several methods: a table of their quality, pictures of each and one page", () => {
+  test("several methods: a table of their quality, pictures of each and one page", async () => {
     const out = newFolder();
-    const { status, stdout, stderr } = cli(
+    const { status, stdout, stderr } = await cli(
       ...[first, second, "--out", out, "--method", "phate", "pca", "umap", "tsne", "--dimensions", "3"],
       ...["--color", "run", "--knn", "3", "--n-neighbors", "5", "--n-epochs", "50", "--iterations", "50"],
       ...["--topology", "--title", "A & B"],
@@ -95,18 +94,29 @@ describe("embed", () => {
     expect(stderr.match(/inner products of snapshots/g)?.length).toBe(1);
   });
 
-  test("none leaves a stage out, and no flag leaves centring to PHATE's own rule", () => {
+  test("none leaves a stage out, and no flag leaves centring to PHATE's own rule", async () => {
     const args = [first, second, "--out", newFolder(), "--format", "svg", "--knn", "3", "--t", "4"];
-    const { parameters, facts } = json(...args, "--n-pca", "none", "--n-landmark", "none", "--decay", "none");
+    const { parameters, facts } = await json(
+      ...args,
+      "--n-pca",
+      "none",
+      "--n-landmark",
+      "none",
+      "--decay",
+      "none",
+    );
     expect(parameters).toMatchObject({ nPca: null, nLandmark: null, decay: null, center: null });
     expect(facts).toMatchObject({ landmarks: null });
     for (const flag of ["--no-centered", "--no-center"]) {
-      expect(json(...args, "--n-pca", "4", flag).parameters).toMatchObject({ nPca: 4, center: false });
+      expect((await json(...args, "--n-pca", "4", flag)).parameters).toMatchObject({
+        nPca: 4,
+        center: false,
+      });
     }
   });
 
-  test("--data colours by the true loss", () => {
-    const found = json(
+  test("--data colours by the true loss", async () => {
+    const found = await json(
       ...[first, "--method", "pca", "--data", dataModule, "--out", newFolder(), "--format", "svg"],
     );
     expect(found.lossName).toBe("true loss");
@@ -125,9 +135,9 @@ describe("embed", () => {
     [[first, "--t", "0"], /--t: expected auto or an integer of at least 1, got "0"/],
     [[first, "--dimensions", "4"], /--dimensions: expected 2 or 3, got "4"/],
     [[first, "--log", "nothing", "--method", "pca"], /lossLog: expected a log of the runs \(loss, acc\)/],
-  ])("bad input ends with 2 and one line: %#", (args, message) => {
+  ])("bad input ends with 2 and one line: %#", async (args, message) => {
     const out = newFolder();
-    const { status, stderr } = cli(...(args as string[]), "--out", out);
+    const { status, stderr } = await cli(...(args as string[]), "--out", out);
     expect(status).toBe(2);
     expect(stderr).toMatch(message);
     expect(existsSync(out)).toBe(false);

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -8,18 +7,20 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
+import { type CommandResult, runCommand, runCommandProcess } from "../support/command-line.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
 
 // Runs the compiled command: `npm run build` first.
 const newFolder = temporaryFolders();
 const run = newFolder();
-const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
 const fixtures = fileURLToPath(new URL("./fixtures/", import.meta.url));
 const threeSets = join(fixtures, "three-sets.js");
 
-function cli(...args: string[]) {
-  return spawnSync(process.execPath, [bin, "jump", ...args], { encoding: "utf8" });
+function cli(...args: string[]): Promise<CommandResult> {
+  // Worker processes start from the build only.
+  if (args.includes("--workers")) return Promise.resolve(runCommandProcess("jump", ...args));
+  return runCommand("jump", ...args);
 }
 
 interface JumpAnswer {
@@ -35,8 +36,8 @@ interface JumpAnswer {
   }[];
 }
 
-function json(...args: string[]): JumpAnswer {
-  const { status, stdout, stderr } = cli(...args, "--json");
+async function json(...args: string[]): Promise<JumpAnswer> {
+  const { status, stdout, stderr } = await cli(...args, "--json");
   expect(status, stderr).toBe(0);
   expect(stdout.trim().split("\n")).toHaveLength(1);
   return JSON.parse(stdout) as JumpAnswer;
@@ -56,7 +57,7 @@ describe("jump", () => {
 
   test("--json: one run for each seed and size, with losses on three sets; again it finds them", async () => {
     const args = [run, "--data", threeSets, ...few, "--optimizer", "sgd", "--learning-rate", "0.05"];
-    const first = json(...args, "--workers", "2", "--out", out);
+    const first = await json(...args, "--workers", "2", "--out", out);
     expect(first.directory).toBe(out);
     expect(first.runs.map(({ seed, step, status }) => [seed, step, status])).toEqual([
       [0, 0.5, "made"],
@@ -75,16 +76,16 @@ describe("jump", () => {
       expect(manifest.provenance?.inputs.weights).toBe(weights);
       expect(manifest.name).toBe(`tiny, seed ${manifest.seed}, jump 0.5`);
     }
-    const again = json(...args, "--out", out);
+    const again = await json(...args, "--out", out);
     expect(again.runs.map(({ status }) => status)).toEqual(["found", "found"]);
     expect(again.runs.map(({ logs }) => logs)).toEqual(first.runs.map(({ logs }) => logs));
-    const { status, stderr } = cli(...args, "--out", out, "--weight-decay", "0");
+    const { status, stderr } = await cli(...args, "--out", out, "--weight-decay", "0");
     expect(status).toBe(2);
     expect(stderr).toContain("expected a jump made with weightDecay 0, got one made with weightDecay 0.0001");
   }, 120_000);
 
   test("RUN@STEP jumps from that snapshot, into a folder of its own; plain text names the losses", async () => {
-    const { status, stdout, stderr } = cli(`${run}@1`, "--data", threeSets, ...few, "--epochs", "1");
+    const { status, stdout, stderr } = await cli(`${run}@1`, "--data", threeSets, ...few, "--epochs", "1");
     expect(status, stderr).toBe(0);
     const folder = join(run, "jumps-1");
     expect(stdout).toContain(`runs: ${folder}`);
@@ -99,8 +100,8 @@ describe("jump", () => {
     [["--seeds", "x"], "--seeds: expected integers"],
     [["--learning-rate", "fast"], '--learning-rate: expected a number of at least 0, got "fast"'],
     [["--optimizer", "adam", "--momentum", "0.5"], 'momentum: expected none with optimizer "adam", got 0.5'],
-  ])("%j is refused with exit code 2", (args, message) => {
-    const { status, stderr, stdout } = cli(run, "--data", threeSets, "--out", newFolder(), ...args);
+  ])("%j is refused with exit code 2", async (args, message) => {
+    const { status, stderr, stdout } = await cli(run, "--data", threeSets, "--out", newFolder(), ...args);
     expect(status).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toContain(message);

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
@@ -16,6 +16,7 @@ import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { readInterruptedSurface } from "../../src/store/kinds/surface-journal.js";
 import { useTestBackend } from "../support/backend.js";
+import { type CommandResult, runCommand } from "../support/command-line.js";
 import { temporaryFolders, tinyModel } from "../support/tiny-training.js";
 import { loadData } from "./fixtures/tiny-data.js";
 
@@ -24,12 +25,12 @@ const run = newFolder();
 const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
 const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
 
-function cli(...args: string[]) {
-  return spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+function cli(...args: string[]): Promise<CommandResult> {
+  return runCommand(...args);
 }
 
-function json(...args: string[]): Record<string, unknown> {
-  const { status, stdout, stderr } = cli(...args, "--json");
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, stdout, stderr } = await cli(...args, "--json");
   expect(status, stderr).toBe(0);
   return JSON.parse(stdout);
 }
@@ -52,47 +53,47 @@ beforeAll(async () => {
   });
 });
 
-test("--workers 2 prints what --workers 1 prints, also on a stream, with a model of the module's own", () => {
+test("--workers 2 prints what --workers 1 prints, also on a stream, with a model of the module's own", async () => {
   const common = ["--points", "5x4", "--engine", "tfjs", "--batch-size", "7"];
-  const surface = (count: string, data: string) =>
-    json("surface", copyOfRun(), "--data", fixture(data), ...common, "--workers", count);
-  const one = surface("1", "tiny-data.js");
-  expect(surface("2", "tiny-data.js")).toEqual(one);
+  const surface = async (count: string, data: string) =>
+    await json("surface", copyOfRun(), "--data", fixture(data), ...common, "--workers", count);
+  const one = await surface("1", "tiny-data.js");
+  expect(await surface("2", "tiny-data.js")).toEqual(one);
   expect((one.engine as { name: string }).name).toBe("tfjs");
-  const streamed = surface("2", "streamed-data.js");
-  expect(streamed).toEqual(surface("1", "streamed-data.js"));
+  const streamed = await surface("2", "streamed-data.js");
+  expect(streamed).toEqual(await surface("1", "streamed-data.js"));
   const row = (one.loss as number[][])[0] as number[];
   for (const [i, value] of ((streamed.loss as number[][])[0] as number[]).entries()) {
     expect(value).toBeCloseTo(row[i] as number, 5);
   }
 });
 
-test("--max-points stops early, the same command goes on, and other data are refused with --resume", () => {
+test("--max-points stops early, the same command goes on, and other data are refused with --resume", async () => {
   const copy = copyOfRun();
   const args = ["surface", copy, "--data", fixture("tiny-data.js"), "--points", "5", "--threads", "1"];
-  const partial = json(...args, "--max-points", "8");
+  const partial = await json(...args, "--max-points", "8");
   expect(partial.partial).toBe("8 points");
   expect((partial.evaluated as number[][]).flat().filter((one) => one === 1).length).toBe(8);
-  expect(json("plot", copy, "--format", "svg")).toHaveProperty("files");
+  expect(await json("plot", copy, "--format", "svg")).toHaveProperty("files");
   expect(readFileSync(join(copy, "plot.svg"), "utf8")).toContain("Partial surface: 8 of 25 grid points");
-  const refused = cli(...args.with(3, fixture("other-data.js")), "--resume");
+  const refused = await cli(...args.with(3, fixture("other-data.js")), "--resume");
   expect(refused.status).toBe(2);
   expect(refused.stderr).toMatch(/resume .*another data \(digest/);
   const tiles = join(copy, "surfaces", ".pca.arrow.tiles");
   const damaged = copyOf(copy);
   truncateSync(join(damaged, "surfaces", ".pca.arrow.tiles", readdirSync(tiles)[0] as string), 100);
-  expect(cli(...args.with(1, damaged)).stderr).toContain("expected a complete Arrow IPC file");
-  expect(json(...args.with(1, damaged), "--no-resume").partial).toBeUndefined();
-  const whole = json(...args, "--resume", "--workers", "2");
+  expect((await cli(...args.with(1, damaged))).stderr).toContain("expected a complete Arrow IPC file");
+  expect((await json(...args.with(1, damaged), "--no-resume")).partial).toBeUndefined();
+  const whole = await json(...args, "--resume", "--workers", "2");
   expect(whole.partial).toBeUndefined();
   expect((whole.loss as number[][]).flat().every(Number.isFinite)).toBe(true);
 });
 
-test("--batch-norm recalibrate gives the same with workers, which recalibrate themselves, as without", () => {
+test("--batch-norm recalibrate gives the same with workers, which recalibrate themselves, as without", async () => {
   const given = ["--plane", "random", "--batch-norm", "recalibrate", "--points", "4x3", "--format", "svg"];
   const engine = ["--engine", "tfjs", "--batch-size", "7", "--threads", "1"];
-  const surface = (...more: string[]) => {
-    const result = json(
+  const surface = async (...more: string[]) => {
+    const result = await json(
       "surface",
       copyOfRun(),
       "--data",
@@ -103,10 +104,10 @@ test("--batch-norm recalibrate gives the same with workers, which recalibrate th
     );
     return { loss: result.loss, metrics: result.metrics, center: result.center };
   };
-  expect(surface("--workers", "2")).toEqual(surface());
+  expect(await surface("--workers", "2")).toEqual(await surface());
 });
 
-test("lines: --max-points stops early, --resume goes on with workers to the same values, other seeds are refused", () => {
+test("lines: --max-points stops early, --resume goes on with workers to the same values, other seeds are refused", async () => {
   const copy = copyOfRun();
   const common = [
     "--data",
@@ -119,20 +120,20 @@ test("lines: --max-points stops early, --resume goes on with workers to the same
     "1",
   ];
   const args = ["line", copy, ...common, "--seeds", "0,1", "--range", "-1:1:21", "--format", "svg"];
-  const partial = json(...args, "--max-points", "20");
+  const partial = await json(...args, "--max-points", "20");
   const evaluatedOf = (result: Record<string, unknown>) =>
     (result.curves as { evaluated?: number[] }[]).map(
       ({ evaluated }) => evaluated?.filter((one) => one === 1).length,
     );
   expect(evaluatedOf(partial)).toEqual([11, 9]);
   expect(readFileSync(join(copy, "line.svg"), "utf8")).toContain("20 of 42 points are evaluated");
-  const refused = cli(...args.with(args.indexOf("0,1"), "0,2"), "--resume");
+  const refused = await cli(...args.with(args.indexOf("0,1"), "0,2"), "--resume");
   expect(refused.status).toBe(2);
   expect(refused.stderr).toContain("expected an interrupted line of what is asked now, got one of 20 points");
-  const whole = json(...args, "--resume", "--workers", "2");
+  const whole = await json(...args, "--resume", "--workers", "2");
   expect(evaluatedOf(whole)).toEqual([undefined, undefined]);
   const other = args.with(1, copyOfRun());
-  expect((json(...other) as { curves: unknown }).curves).toEqual(whole.curves);
+  expect(((await json(...other)) as { curves: unknown }).curves).toEqual(whole.curves);
 });
 
 test("Ctrl-C stores what is finished and ends with 130; the same command goes on to the same surface", async () => {
@@ -160,8 +161,8 @@ test("Ctrl-C stores what is finished and ends with 130; the same command goes on
   const left = await readInterruptedSurface(join(copy, "surfaces", "pca.arrow"));
   expect(left?.points.length).toBeGreaterThan(0);
   // Another grid is refused with --resume, and the coarse picture of this one is there at once.
-  expect(cli(...args(copy, "5"), "--resume").status).toBe(2);
-  const more = json(...args(copy, "151").slice(0, -1), "--resume", "--max-points", "1");
+  expect((await cli(...args(copy, "5"), "--resume")).status).toBe(2);
+  const more = await json(...args(copy, "151").slice(0, -1), "--resume", "--max-points", "1");
   const known = (more.evaluated as number[][]).flat().filter((one) => one === 1).length;
   expect(known).toBe((left?.points.length ?? 0) + 1);
 });
@@ -196,33 +197,48 @@ test.each([
   expect(said.join("")).toContain("interrupted by SIGINT");
 });
 
-test("numbers of workers and seconds that cannot be are one line", () => {
+test("numbers of workers and seconds that cannot be are one line", async () => {
   for (const [name, value] of [
     ["--workers", "0"],
     ["--workers", "many"],
     ["--max-seconds", "-1"],
     ["--threads", "0"],
   ] as const) {
-    const { status, stderr } = cli("surface", run, "--data", fixture("tiny-data.js"), `${name}=${value}`);
+    const { status, stderr } = await cli(
+      "surface",
+      run,
+      "--data",
+      fixture("tiny-data.js"),
+      `${name}=${value}`,
+    );
     expect(status).toBe(2);
     expect(stderr).toContain(`${name}: expected`);
   }
 });
 
-test("compare takes --workers: equal numbers from one process and two, on both sets", () => {
+test("compare takes --workers: equal numbers from one process and two, on both sets", async () => {
   const other = copyOfRun();
   writeFileSync(
     join(other, "run.json"),
     readFileSync(join(other, "run.json"), "utf8").replace('"name": "tiny"', '"name": "twin"'),
   );
   const small = ["--points", "3", "--seeds", "0", "--range=-1:1:3", "--format", "csv", "--test"];
-  const compare = (count: string) => {
+  const compare = async (count: string) => {
     const args = ["--data", fixture("tiny-data.js"), ...small, "--engine", "tfjs", "--batch-size", "7"];
-    const { runs, distance } = json("compare", run, other, ...args, "--workers", count, "--out", newFolder());
+    const { runs, distance } = await json(
+      "compare",
+      run,
+      other,
+      ...args,
+      "--workers",
+      count,
+      "--out",
+      newFolder(),
+    );
     return { runs, distance };
   };
-  const one = compare("1");
-  expect(compare("2")).toEqual(one);
+  const one = await compare("1");
+  expect(await compare("2")).toEqual(one);
   expect((one.runs as { scores: { set: string }[] }[])[0]?.scores.map(({ set }) => set)).toEqual([
     "train",
     "test",

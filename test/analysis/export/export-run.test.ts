@@ -1,7 +1,5 @@
-import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { analyzeRuns } from "../../../src/analysis/analyze-runs.js";
@@ -13,11 +11,10 @@ import { writeSnapshotFile } from "../../../src/store/run/encode-snapshot.js";
 import { openRun } from "../../../src/store/run/open-run.js";
 import { bowl, sampleSurface, uniform } from "../../figure/sample-figures.js";
 import { sampleProvenance, sampleSnapshot, temporaryFolder } from "../../store/sample-run.js";
+import { runCommand } from "../../support/command-line.js";
 import { plainLinearAlgebra } from "../../support/plain-linear-algebra.js";
 import { parseGif } from "./gif-blocks.js";
 import { lossOf, SIZE, writeSpiral, writeStoredResults } from "./stored-results.js";
-
-const bin = fileURLToPath(new URL("../../../bin/tfjs-landscape.js", import.meta.url));
 
 describe("exportRun", () => {
   test("writes every stored surface, line and path in every format", async () => {
@@ -198,11 +195,7 @@ describe("tfjs-landscape export", () => {
   test("--json lists the files on stdout and nothing else", async () => {
     const directory = await temporaryFolder();
     await writeStoredResults(directory);
-    const { status, stdout } = spawnSync(
-      process.execPath,
-      [bin, "export", directory, "--to", "csv", "vtk", "--json"],
-      { encoding: "utf8" },
-    );
+    const { status, stdout } = await runCommand("export", directory, "--to", "csv", "vtk", "--json");
     expect(status).toBe(0);
     const { files } = JSON.parse(stdout) as { files: { file: string; format: string; bytes: number }[] };
     expect(files.filter(({ format }) => format === "vtk").length).toBe(3);
@@ -214,9 +207,7 @@ describe("tfjs-landscape export", () => {
     [[], "--to"],
     [["--to", "svg", "--scale", "x"], "--scale: expected a number above 0"],
   ])("bad input ends with 2 (%j)", async (args, said) => {
-    const { status, stderr } = spawnSync(process.execPath, [bin, "export", "none", ...args], {
-      encoding: "utf8",
-    });
+    const { status, stderr } = await runCommand("export", "none", ...args);
     expect(status).toBe(2);
     expect(stderr).toContain(said);
   });

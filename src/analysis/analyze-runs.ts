@@ -12,6 +12,7 @@ import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readSurface } from "../store/kinds/surface-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.js";
+import { memoResumably } from "../store/results/memo.js";
 import type { Run } from "../store/run/run.js";
 import { evaluateFidelity } from "../surface/fidelity.js";
 import { createGrid, parseRange } from "../surface/grid.js";
@@ -23,7 +24,7 @@ import {
 } from "./analyze-options.js";
 import { approximateStage } from "./approximate-stage.js";
 import { type PlaneStage, pcaStage } from "./pca-stage.js";
-import { computeResumably, engineFact, storedSurface } from "./resumable.js";
+import { engineFact, storedSurface } from "./resumable.js";
 import { type ResultFiles, resultFiles } from "./slice-options.js";
 
 /**
@@ -54,36 +55,35 @@ export async function fidelityStage(
   for (const [index, run] of runs.entries()) {
     const file = files.fidelity[index] as string;
     const provenance = fidelityProvenance(await run.digest(), plane, evaluator, options);
-    const stored = options.force ? null : await readTrajectory(file, provenance);
     const start = before;
-    const compute = () =>
-      computeResumably(
-        {
-          what: "path",
-          file,
-          provenance,
-          engines: [evaluator.engine],
-          metrics: evaluator.metricNames,
-          codec: curvePointTiles,
-          compute: (known, onPoint) =>
-            evaluateFidelity(
-              plane.trajectories[index] as Trajectory,
-              plane.directions,
-              evaluator,
-              (step) => run.readTheta(step),
-              {
-                ...pick(options, ["signal"]),
-                known,
-                onPoint: (point) => onPoint({ ...point, curve: 0 }),
-                onProgress: (done) => options.onProgress?.("fidelity", start + done, total),
-              },
-            ),
-          isPartial: () => false,
-          write: (trajectory) => writeTrajectory(file, trajectory, provenance),
-        },
-        pick(options, ["force", "resume"]),
-      );
-    trajectories.push(stored ?? (await compute()));
+    const trajectory = await memoResumably(
+      {
+        what: "path",
+        file,
+        provenance,
+        read: readTrajectory,
+        write: writeTrajectory,
+        engines: [evaluator.engine],
+        metrics: evaluator.metricNames,
+        tiles: curvePointTiles,
+        isPartial: () => false,
+        ...pick(options, ["force", "resume"]),
+      },
+      ({ known, onPoint }) =>
+        evaluateFidelity(
+          plane.trajectories[index] as Trajectory,
+          plane.directions,
+          evaluator,
+          (step) => run.readTheta(step),
+          {
+            ...pick(options, ["signal"]),
+            known,
+            onPoint: (point) => onPoint({ ...point, curve: 0 }),
+            onProgress: (done) => options.onProgress?.("fidelity", start + done, total),
+          },
+        ),
+    );
+    trajectories.push(trajectory);
     before += 2 * run.snapshots.length;
   }
   return trajectories;

@@ -3,15 +3,15 @@ import { type Provenance, provenanceDigest } from "../base/provenance.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { PointPolicy } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
-import { readSurface, writeSurface } from "../store/kinds/surface-file.js";
+import { approximateFile, readSurface, writeSurface } from "../store/kinds/surface-file.js";
 import { approximatedPointTiles } from "../store/kinds/surface-journal.js";
+import { memoResumably } from "../store/results/memo.js";
 import {
   type ApproximateOptions,
   approximateSurface,
   resolveApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
 import type { Grid, Surface } from "../surface/surface.js";
-import { computeResumably } from "./resumable.js";
 
 /** What an approximate surface is computed with, and what the exact one would be. */
 export interface ApproximateStageParts {
@@ -49,32 +49,30 @@ export async function approximateStage(
     return { surface: exact, digest: provenanceDigest(parts.provenance) };
   }
   const digest = provenanceDigest(provenance);
-  const own = approximateFile(file);
-  const stored = force ? null : await readSurface(own, provenance);
-  if (stored !== null) return { surface: stored, digest };
   const { samples } = evaluator;
-  const surface = await computeResumably(
+  const surface = await memoResumably(
     {
       what: "surface",
-      file: own,
+      file: approximateFile(file),
       provenance,
+      read: readSurface,
+      write: writeSurface,
       engines: [evaluator.engine],
       metrics: evaluator.metricNames,
-      codec: approximatedPointTiles,
-      compute: (known, onPoint) =>
-        approximateSurface(evaluator, points, grid, {
-          ...approximate,
-          ...(policy === undefined ? {} : { policy }),
-          ...(signal === undefined ? {} : { signal }),
-          known,
-          onPoint,
-          onProgress: (spent, budget) =>
-            onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
-        }),
+      tiles: approximatedPointTiles,
       isPartial: () => false,
-      write: (made) => writeSurface(own, made, provenance),
+      force,
+      resume,
     },
-    { force, ...(resume === undefined ? {} : { resume }) },
+    ({ known, onPoint }) =>
+      approximateSurface(evaluator, points, grid, {
+        ...approximate,
+        ...(policy === undefined ? {} : { policy }),
+        ...(signal === undefined ? {} : { signal }),
+        known,
+        onPoint,
+        onProgress: (spent, budget) => onProgress?.(Math.ceil(spent / samples), Math.ceil(budget / samples)),
+      }),
   );
   return { surface, digest };
 }
@@ -84,16 +82,6 @@ function approximateProvenance({ evaluator, provenance, approximate }: Approxima
   const { samples, perSample } = evaluator;
   const settings = resolveApproximateOptions(approximate, samples, perSample !== undefined);
   return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version: 1 } } };
-}
-
-/** Where an approximate surface is stored: beside the exact one. */
-export function approximateFile(file: string): string {
-  return file.replace(/\.arrow$/, ".approximate.arrow");
-}
-
-/** Where the exact surface is stored that belongs to a file: the file itself where that is it. */
-export function exactFile(file: string): string {
-  return file.replace(/\.approximate\.arrow$/, ".arrow");
 }
 
 /** The file of the surface that was stored last, the exact or the approximate one. */

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
+import { sha256 } from "../base/digest.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -12,6 +12,7 @@ import type { EmbeddingMethod, EmbeddingQuality, RunsEmbedding } from "../embedd
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readEmbedding, writeEmbedding } from "../store/kinds/embedding-file.js";
+import { memo } from "../store/results/memo.js";
 import type { Run } from "../store/run/run.js";
 import { runLanes } from "../surface/evaluate-points.js";
 import { atLeastOneRun } from "./analyze-runs.js";
@@ -133,15 +134,25 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  */
 export async function embed(runs: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
   const [first] = atLeastOneRun(runs);
-  const { method = "phate", dimensions = 2, seed = 0, signal, onProgress } = options;
+  const { method = "phate", dimensions = 2 } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
   assertEnough(total, dimensions);
   const given = embeddingParameters(options, total);
   const linearAlgebra = options.linearAlgebra ?? createLinearAlgebra();
   const file = embeddingFile(options.directory ?? first.directory, method, dimensions);
   const provenance = await provenanceOf(runs, given, linearAlgebra, options);
-  const stored = options.force === true ? null : await readEmbedding(file, provenance);
-  if (stored !== null) return stored;
+  const result = { file, provenance, read: readEmbedding, write: writeEmbedding, force: options.force };
+  return memo(result, () => computeEmbedding(runs, given, linearAlgebra, options));
+}
+
+async function computeEmbedding(
+  runs: readonly Run[],
+  given: EmbeddingParameters,
+  linearAlgebra: LinearAlgebra,
+  options: EmbedOptions,
+): Promise<RunsEmbedding> {
+  const { method = "phate", dimensions = 2, seed = 0, signal, onProgress } = options;
+  const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
   const points = await pointsOf(runs, linearAlgebra, options);
   assertEnough(points.count, dimensions);
   const parameters = points.count === total ? given : embeddingParameters(options, points.count);
@@ -154,7 +165,7 @@ export async function embed(runs: readonly Run[], options: EmbedOptions = {}): P
     options.topology === true && found.phate !== null
       ? embeddingTopology(found.phate, losses.loss, seed, signal)
       : null;
-  const result: RunsEmbedding = {
+  return {
     method,
     dimensions,
     coordinates: found.coordinates,
@@ -170,8 +181,6 @@ export async function embed(runs: readonly Run[], options: EmbedOptions = {}): P
     topology,
     warnings: warningsOf(runs, points, method, found.warnings),
   };
-  await writeEmbedding(file, result, provenance);
-  return result;
 }
 
 /** Where the result of a method is stored. */
@@ -243,7 +252,7 @@ async function provenanceOf(
     seed,
     inputs: {
       ...Object.fromEntries(digests.map((digest, index) => [`run${index}`, digest])),
-      snapshots: createHash("sha256").update(JSON.stringify(facts)).digest("hex"),
+      snapshots: sha256(JSON.stringify(facts)),
       ...(evaluator === undefined ? {} : { data: evaluator.dataDigest, model: evaluator.modelDigest }),
     },
   };

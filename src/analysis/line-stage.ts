@@ -5,6 +5,7 @@ import type { JsonValue, Provenance } from "../base/provenance.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
 import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
+import { memoResumably } from "../store/results/memo.js";
 import type { AxisRange } from "../surface/grid.js";
 import type { LineOptions } from "../surface/lines/evaluate-lines.js";
 import {
@@ -15,7 +16,6 @@ import {
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
 import { type ModelPoint, namesOfModels } from "./model-point.js";
-import { computeResumably } from "./resumable.js";
 import { fileName, type SliceOptions, sliceProvenance } from "./slice-options.js";
 
 /** Options of {@link interpolateModels}. */
@@ -121,21 +121,20 @@ async function stored(
   const directory = options.directory ?? (points[0] as ModelPoint).run.directory;
   const file = lineFile(directory, name);
   const provenance: Provenance = sliceProvenance(kind, given, seed, points, sets, options.recalibrator);
-  const known = options.force ? null : await readLineSlice(file, provenance);
-  if (known !== null && !isPartial(known)) return known;
-  return computeResumably(
+  return memoResumably(
     {
       what: "line",
       file,
       provenance,
+      read: readLineSlice,
+      write: writeLineSlice,
       engines: sets.map(({ evaluator }) => evaluator.engine),
       metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.metricNames)),
-      codec: curvePointTiles,
-      compute: (left, onPoint) => compute({ known: left, onPoint }),
+      tiles: curvePointTiles,
       isPartial,
-      write: (slice) => writeLineSlice(file, slice, provenance),
+      ...pick(options, ["force", "resume"]),
     },
-    pick(options, ["force", "resume"]),
+    compute,
   );
 }
 

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { sha256 } from "../base/digest.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { assertSameLayout } from "../model/match-layout.js";
 import { openRun } from "../store/run/open-run.js";
@@ -67,13 +67,12 @@ export async function modelPoint(run: Run, step?: number): Promise<ModelPoint> {
     throw new InvalidOptionError(run.directory, expected, step === undefined ? "no snapshots" : String(step));
   }
   const theta = await run.readTheta(index);
-  const bytes = new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength);
   return {
     run,
     index,
     theta,
     name: index === last ? run.manifest.name : `${run.manifest.name} at step ${run.snapshots[index]?.step}`,
-    digest: createHash("sha256").update(bytes).digest("hex"),
+    digest: sha256(theta),
   };
 }
 

@@ -8,10 +8,11 @@ import { projectTrajectory } from "../directions/project.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readDirections, writeDirections } from "../store/kinds/directions-file.js";
 import { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.js";
+import { memo } from "../store/results/memo.js";
 import type { Run } from "../store/run/run.js";
 import type { ResolvedAnalyzeOptions } from "./analyze-options.js";
 import { type RunRowSource, rowSourceOfRuns } from "./row-source.js";
-import { type ResultFiles, readFirst } from "./slice-options.js";
+import type { ResultFiles } from "./slice-options.js";
 
 /** Directions of a plane and the paths on it. */
 export interface PlaneStage {
@@ -34,15 +35,17 @@ export async function pcaStage(
 ): Promise<PlaneStage> {
   const provenance = await pcaProvenance(runs, linearAlgebra, options);
   const digest = provenanceDigest(provenance);
-  const stored = options.force
-    ? null
-    : await readFirst(
-        files,
-        (place) => place.directions,
-        (file) => readDirections(file, provenance),
-      );
-  const directions = stored ?? (await computePca(runs, linearAlgebra, options));
-  if (stored === null) await writeDirections(files.directions, directions, provenance);
+  const directions = await memo(
+    {
+      file: files.directions,
+      elsewhere: files.elsewhere && [files.elsewhere.directions],
+      provenance,
+      read: readDirections,
+      write: writeDirections,
+      force: options.force,
+    },
+    () => computePca(runs, linearAlgebra, options),
+  );
   const trajectories: Trajectory[] = [];
   for (const [index, run] of runs.entries()) {
     trajectories.push(await projectRun(run, index, directions, digest, files, options));
@@ -110,17 +113,20 @@ async function projectRun(
 ): Promise<Trajectory> {
   const inputs = { run: await run.digest(), directions: digest };
   const provenance: Provenance = { kind: "trajectory", version: 1, options: { weights }, seed: null, inputs };
-  const stored = force
-    ? null
-    : await readFirst(
-        files,
-        ({ trajectories }) => trajectories[index],
-        (file) => readTrajectory(file, provenance),
-      );
-  if (stored !== null) return stored;
-  const source: RunRowSource = rowSourceOfRuns([run], weights);
-  const plane = restrictDirections(directions, source.ranges);
-  const trajectory = await projectTrajectory(source, plane, signal === undefined ? {} : { signal });
-  await writeTrajectory(files.trajectories[index] as string, trajectory, provenance);
-  return trajectory;
+  const elsewhere = files.elsewhere?.trajectories[index];
+  return memo(
+    {
+      file: files.trajectories[index] as string,
+      elsewhere: elsewhere === undefined ? [] : [elsewhere],
+      provenance,
+      read: readTrajectory,
+      write: writeTrajectory,
+      force,
+    },
+    () => {
+      const source: RunRowSource = rowSourceOfRuns([run], weights);
+      const plane = restrictDirections(directions, source.ranges);
+      return projectTrajectory(source, plane, signal === undefined ? {} : { signal });
+    },
+  );
 }

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import pick from "lodash/pick.js";
+import { sha256 } from "../base/digest.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { restrictDirections } from "../directions/column-selection.js";
@@ -132,11 +132,7 @@ function directionFacts(plane: SlicePlane, options: EvaluatePlaneOptions) {
 
 /** sha-256 (hex) of θ* and the vectors. */
 function vectorsDigest({ center, vectors }: Directions): string {
-  const hash = createHash("sha256");
-  for (const vector of [center, ...vectors]) {
-    hash.update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
-  }
-  return hash.digest("hex");
+  return sha256(center, ...vectors);
 }
 
 /** Projects the path of a run on directions of the whole θ. */

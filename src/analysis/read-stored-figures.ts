@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { sha256 } from "../base/digest.js";
 import { RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -9,11 +9,11 @@ import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createLineFigure } from "../figure/make/create-line-figure.js";
 import { readDirections } from "../store/kinds/directions-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
-import { readSurface } from "../store/kinds/surface-file.js";
+import { exactFile, readSurface } from "../store/kinds/surface-file.js";
 import { readArtifact } from "../store/results/artifact.js";
 import type { Run } from "../store/run/run.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
-import { exactFile, latestSurfaceFile } from "./approximate-stage.js";
+import { latestSurfaceFile } from "./approximate-stage.js";
 import { planeFigure } from "./plane-figure.js";
 import { SLICE_PLANES, type SlicePlane } from "./plane-points.js";
 import { projectRun } from "./plane-stage.js";
@@ -65,8 +65,7 @@ function ownWeights(run: Run): (digest: string | undefined) => Promise<boolean> 
     if (digest === undefined) return false;
     while (!known.includes(digest) && known.length < run.snapshots.length) {
       const theta = await run.readTheta(run.snapshots.length - 1 - known.length);
-      const bytes = new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength);
-      known.push(createHash("sha256").update(bytes).digest("hex"));
+      known.push(sha256(theta));
     }
     return known.includes(digest);
   };

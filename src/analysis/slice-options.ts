@@ -78,20 +78,6 @@ export interface ResultFiles {
   readonly elsewhere?: ResultFiles;
 }
 
-/** Reads a result from the first of its places that has it up to date. */
-export async function readFirst<T>(
-  files: ResultFiles,
-  place: (files: ResultFiles) => string | undefined,
-  read: (file: string) => Promise<T | null>,
-): Promise<T | null> {
-  for (const from of [files, files.elsewhere]) {
-    const file = from === undefined ? undefined : place(from);
-    const found = file === undefined ? null : await read(file);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
 /**
  * Returns the files of the PCA plane of one run (in its own directory) or several (in `directory`).
  *

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { sha256 } from "../base/digest.js";
 import { InvalidDataError, RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -22,6 +22,7 @@ import {
   writeStepAngles,
   writeWeightStatistics,
 } from "../store/kinds/weights-file.js";
+import { memo } from "../store/results/memo.js";
 import type { Run } from "../store/run/run.js";
 import { type StepAngles, stepAngles } from "../surface/step-angles.js";
 import type { RunsAnalysis } from "./analyze-runs.js";
@@ -45,13 +46,14 @@ export async function planeAngles(run: Run): Promise<StepAngles | null> {
 export async function anglesStage(run: Run): Promise<StepAngles | null> {
   const analysis = await storedAnalysis(run);
   if (analysis === null) return null;
-  const found = anglesOf(analysis);
-  const file = join(run.directory, "weights", "angles.arrow");
-  const provenance = await provenanceOf(run, analysis);
-  if ((await readStepAngles(file, provenance)) === null) {
-    await writeStepAngles(file, found, run.snapshots, provenance);
-  }
-  return found;
+  const result = {
+    file: join(run.directory, "weights", "angles.arrow"),
+    provenance: await provenanceOf(run, analysis),
+    read: readStepAngles,
+    write: (file: string, found: StepAngles, provenance: Provenance) =>
+      writeStepAngles(file, found, run.snapshots, provenance),
+  };
+  return memo(result, () => anglesOf(analysis));
 }
 
 async function storedAnalysis(run: Run): Promise<RunsAnalysis | null> {
@@ -81,20 +83,11 @@ async function provenanceOf(
     seed: null,
     inputs: {
       run: await run.digest(),
-      surface: digestOf([alpha, beta, loss]),
-      directions: digestOf(directions.vectors.slice(0, 2)),
-      trajectory: digestOf([(trajectories[0] as Trajectory).coordinates]),
+      surface: sha256(alpha, beta, loss),
+      directions: sha256(...directions.vectors.slice(0, 2)),
+      trajectory: sha256((trajectories[0] as Trajectory).coordinates),
     },
   };
-}
-
-/** sha-256 (hex) of numbers. */
-function digestOf(arrays: readonly (Float32Array | Float64Array)[]): string {
-  const hash = createHash("sha256");
-  for (const { buffer, byteOffset, byteLength } of arrays) {
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  }
-  return hash.digest("hex");
 }
 
 /** A run under the name by which it is told apart. */
@@ -133,13 +126,14 @@ export async function histogramStage(
   const role = (["kernel", "other"] as const).find(has);
   if (solutions.length === 0 || role === undefined) return { histograms: null, warnings };
   const histograms = weightHistograms(first.layout, solutions, { roles: [role] });
-  if (directory !== null) {
-    const file = join(directory, "weights", "histogram.arrow");
-    const provenance = histogramProvenance(solutions, role, histograms);
-    if ((await readHistograms(file, provenance)) === null)
-      await writeHistograms(file, histograms, provenance);
-  }
-  return { histograms, warnings };
+  if (directory === null) return { histograms, warnings };
+  const result = {
+    file: join(directory, "weights", "histogram.arrow"),
+    provenance: histogramProvenance(solutions, role, histograms),
+    read: readHistograms,
+    write: writeHistograms,
+  };
+  return { histograms: await memo(result, () => histograms), warnings };
 }
 
 async function solutionsOf(runs: readonly NamedRun[]) {
@@ -168,16 +162,12 @@ function histogramProvenance(
   role: ParameterRole,
   { edges }: WeightHistograms,
 ): Provenance {
-  const digest = ({ theta }: Solution): string =>
-    createHash("sha256")
-      .update(new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength))
-      .digest("hex");
   return {
     kind: "weight-histogram",
     version: 1,
     options: { roles: [role], bins: edges.length - 1, names: solutions.map(({ name }) => name) },
     seed: null,
-    inputs: Object.fromEntries(solutions.map((solution, i) => [`model${i}`, digest(solution)])),
+    inputs: Object.fromEntries(solutions.map((solution, i) => [`model${i}`, sha256(solution.theta)])),
   };
 }
 
@@ -192,15 +182,21 @@ export interface StatisticsOptions {
 
 /** Computes weight statistics of a run, or reads them from `weights/statistics.arrow` where they are up to date. */
 export async function statisticsStage(run: Run, options: StatisticsOptions): Promise<WeightStatistics> {
-  const known = options.force ? null : await storedStatistics(run);
-  if (known !== null) return known;
-  const { signal, onProgress } = options;
-  const found = await weightStatistics(
-    { layout: run.layout, count: run.snapshots.length, readTheta: (index) => run.readTheta(index) },
-    { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) },
+  const { signal, onProgress, force } = options;
+  const result = {
+    file: fileOf(run),
+    provenance: await statisticsProvenance(run),
+    read: readWeightStatistics,
+    write: (file: string, found: WeightStatistics, provenance: Provenance) =>
+      writeWeightStatistics(file, found, run.snapshots, provenance),
+    force,
+  };
+  return memo(result, () =>
+    weightStatistics(
+      { layout: run.layout, count: run.snapshots.length, readTheta: (index) => run.readTheta(index) },
+      { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) },
+    ),
   );
-  await writeWeightStatistics(fileOf(run), found, run.snapshots, await statisticsProvenance(run));
-  return found;
 }
 
 /** Reads the statistics of a run as it is; null where none are stored. */

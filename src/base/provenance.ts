@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "./digest.js";
 
 /** A value that JSON can carry. */
 export type JsonValue =
@@ -38,7 +38,7 @@ export interface Provenance {
  */
 export function provenanceDigest({ kind, version, options, seed, inputs }: Provenance): string {
   const canonical = canonicalJson({ kind, version, options, seed, inputs });
-  return createHash("sha256").update(canonical).digest("hex");
+  return sha256(canonical);
 }
 
 /** Says whether a stored result may not be reused for what is asked now. */

@@ -1,5 +1,5 @@
-import { createHash, type Hash } from "node:crypto";
 import type * as tf from "@tensorflow/tfjs";
+import { type RunningDigest, startDigest } from "../base/digest.js";
 import { InvalidDataError } from "../base/errors.js";
 import type { Batch } from "./evaluation-data.js";
 import { describeShape, type ModelPort, type ModelPorts } from "./model-ports.js";
@@ -19,7 +19,7 @@ export interface DataHash {
 
 interface TensorHash {
   readonly port: ModelPort;
-  readonly hash: Hash;
+  readonly hash: RunningDigest;
   kind: string | undefined;
 }
 
@@ -32,7 +32,7 @@ interface TensorHash {
  */
 export function createDataHash(ports: ModelPorts, dataId?: string): DataHash {
   const parts = [...ports.xs, ...ports.ys].map(
-    (port): TensorHash => ({ port, hash: createHash("sha256"), kind: undefined }),
+    (port): TensorHash => ({ port, hash: startDigest(), kind: undefined }),
   );
   let samples = 0;
   return {
@@ -46,9 +46,9 @@ export function createDataHash(ports: ModelPorts, dataId?: string): DataHash {
     },
     digest() {
       if (dataId !== undefined) return dataId;
-      const whole = createHash("sha256").update(`${ports.xs.length} ${ports.ys.length} ${samples}\n`);
-      for (const { kind, hash } of parts) whole.update(`${kind} ${hash.copy().digest("hex")}\n`);
-      return whole.digest("hex");
+      const whole = startDigest().add(`${ports.xs.length} ${ports.ys.length} ${samples}\n`);
+      for (const { kind, hash } of parts) whole.add(`${kind} ${hash.hex()}\n`);
+      return whole.hex();
     },
   };
 }
@@ -67,7 +67,7 @@ async function addTensor(part: TensorHash, tensor: tf.Tensor, dataId: string | u
   if (dataId !== undefined && part.port.form !== "labels") return;
   const values = await tensor.data();
   if (part.port.form === "labels") checkLabels(part.port, values);
-  part.hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  part.hash.add(values);
 }
 
 /** Refuses class numbers that TF.js would silently count as no class at all. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../base/digest.js";
 import { InvalidDataError } from "../base/errors.js";
 import type { LossEvaluator } from "./loss-evaluator.js";
 
@@ -26,7 +26,7 @@ export function functionEvaluator(
   parameterCount: number,
   options: FunctionEvaluatorOptions = {},
 ): LossEvaluator {
-  const id = options.id ?? createHash("sha256").update(String(lossOf)).digest("hex");
+  const id = options.id ?? sha256(String(lossOf));
   return {
     engine: { name: "function", backend: "js", batchSize: 0, threads: 1 },
     lossMode: "model",

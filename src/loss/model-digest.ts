@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type * as tf from "@tensorflow/tfjs";
+import { sha256 } from "../base/digest.js";
 import type { JsonValue } from "../base/provenance.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, modelWeights } from "../model/layout-of-model.js";
@@ -43,10 +43,7 @@ function weightsOutside(model: tf.LayersModel, layout: ParameterLayout): JsonVal
     .filter(({ parameter }) => names.has(parameter.name))
     .map(({ parameter, variable }) => {
       const values = variable.read().dataSync();
-      return [
-        parameter.name,
-        createHash("sha256").update(new Uint8Array(values.slice().buffer)).digest("hex"),
-      ];
+      return [parameter.name, sha256(values)];
     });
 }
 
@@ -60,5 +57,5 @@ function topologyOf(model: tf.LayersModel): JsonValue {
 }
 
 function digestOf(value: JsonValue): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+  return sha256(JSON.stringify(value));
 }

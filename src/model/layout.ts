@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../base/digest.js";
 import { LayoutError } from "../base/errors.js";
 
 /** What a weight does in its layer, decided by the layer's type and never by the tensor's rank. */
@@ -132,5 +132,5 @@ function checkNames(parameters: readonly Parameter[], where: string): void {
 
 function digestOf(parameters: readonly Parameter[]): string {
   const facts = parameters.map((p) => [p.key, p.shape, p.role, p.trainable]);
-  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+  return sha256(JSON.stringify(facts));
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../base/digest.js";
 import { FormatError, RunStateError } from "../base/errors.js";
 import { canonicalJson, isStale, type JsonValue, type Provenance } from "../base/provenance.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
@@ -35,7 +35,7 @@ export function jumpOrigin(
   const data = Object.entries(evaluators).map(([name, { dataDigest }]) => [name, dataDigest]);
   return {
     inputs: {
-      weights: createHash("sha256").update(bytesOf(theta)).digest("hex"),
+      weights: sha256(theta),
       layout: layout.digest,
       model: evaluators.train?.modelDigest ?? "",
       ...Object.fromEntries(data),
@@ -79,10 +79,6 @@ function facts({ kind, version, options, seed, inputs }: Provenance): Record<str
     seed: String(seed),
     ...Object.fromEntries([...shown, ...digests]),
   };
-}
-
-function bytesOf(theta: Float32Array): Uint8Array {
-  return new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength);
 }
 
 /**

@@ -5,6 +5,7 @@ import { randomDirections } from "../../directions/random.js";
 import { type SolutionDistances, solutionDistances } from "../../directions/solution-distances.js";
 import type { ComparedFacts } from "../../figure/make/create-comparison-table.js";
 import { readSharpness, writeSharpness } from "../../store/kinds/line-file.js";
+import { memo } from "../../store/results/memo.js";
 import { type EpsilonSharpness, epsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import {
   commonRise,
@@ -49,16 +50,11 @@ export async function sharpnessStage(
   const given = { ...normalization, ignore: [...normalization.ignore], epsilon, points: POINTS };
   const provenance = sliceProvenance("epsilon-sharpness", given, seed, [point], [set]);
   const file = join(directory, "sharpness", `epsilon-${point.digest.slice(0, 8)}.arrow`);
-  const known = options.force ? null : await readSharpness(file, provenance);
-  if (known !== null) return known;
-  const directions = randomDirections(point.run.layout, point.theta, { ...normalization, seed });
-  const found = await epsilonSharpness(set.evaluator, directions, {
-    epsilon,
-    points: POINTS,
-    ...(signal === undefined ? {} : { signal }),
+  return memo({ file, provenance, read: readSharpness, write: writeSharpness, force: options.force }, () => {
+    const directions = randomDirections(point.run.layout, point.theta, { ...normalization, seed });
+    const settings = { epsilon, points: POINTS, ...(signal === undefined ? {} : { signal }) };
+    return epsilonSharpness(set.evaluator, directions, settings);
   });
-  await writeSharpness(file, found, provenance);
-  return found;
 }
 
 /** Evaluates, or reads where they are up to date, random lines around each solution on each of its sets. */

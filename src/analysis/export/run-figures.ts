@@ -6,9 +6,8 @@ import { createLineFigure } from "../../figure/make/create-line-figure.js";
 import { createMapsFigure } from "../../figure/make/create-maps-figure.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
 import { readLineSlice } from "../../store/kinds/line-file.js";
-import { readSurface } from "../../store/kinds/surface-file.js";
+import { exactFile, readSurface } from "../../store/kinds/surface-file.js";
 import type { Run } from "../../store/run/run.js";
-import { exactFile } from "../approximate-stage.js";
 import { readAnalysis } from "../read-analysis.js";
 import type { NamedFigure } from "../write-report.js";
 

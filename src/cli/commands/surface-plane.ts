@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { analyzePlane } from "../../analysis/analyze-runs.js";
-import { approximateFile } from "../../analysis/approximate-stage.js";
 import { type ModelPoint, openModelPoint } from "../../analysis/model-point.js";
 import type { SlicePlane } from "../../analysis/plane-points.js";
 import { evaluatePlane } from "../../analysis/plane-stage.js";
@@ -11,6 +10,7 @@ import { toRows } from "../../base/json.js";
 import type { Normalization } from "../../directions/normalize.js";
 import type { ParameterRole } from "../../model/layout.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
+import { approximateFile } from "../../store/kinds/surface-file.js";
 import type { Surface } from "../../surface/surface.js";
 import {
   type ApproximateCommandOptions,

@@ -1,13 +1,13 @@
 import { type Command, Option } from "commander";
 import { resolveAnalyzeOptions } from "../../analysis/analyze-options.js";
 import { analyzeRuns } from "../../analysis/analyze-runs.js";
-import { approximateFile } from "../../analysis/approximate-stage.js";
 import { SLICE_PLANES, type SlicePlane } from "../../analysis/plane-points.js";
 import { resultFiles } from "../../analysis/slice-options.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
+import { approximateFile } from "../../store/kinds/surface-file.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Surface } from "../../surface/surface.js";
 import {

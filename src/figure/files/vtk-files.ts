@@ -1,8 +1,7 @@
 import { join } from "node:path";
-import { exactFile } from "../../analysis/approximate-stage.js";
 import { InvalidDataError } from "../../base/errors.js";
 import type { Trajectory } from "../../directions/project.js";
-import { readSurface } from "../../store/kinds/surface-file.js";
+import { exactFile, readSurface } from "../../store/kinds/surface-file.js";
 import { readTrajectory } from "../../store/kinds/trajectory-file.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import type { Surface } from "../../surface/surface.js";

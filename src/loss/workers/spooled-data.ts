@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { sha256 } from "../../base/digest.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { sampleKind } from "../data-hash.js";
 import {
@@ -211,7 +211,7 @@ async function readTensor(
 }
 
 /** Process ids say something on their own host only, and TMPDIR may be shared between hosts. */
-const HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 12);
+const HOST = sha256(hostname()).slice(0, 12);
 const PREFIX = `tfjs-landscape-workers-${HOST}-`;
 
 /** A folder for what a process hands to its workers. */

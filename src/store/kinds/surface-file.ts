@@ -230,3 +230,13 @@ export function metricColumn(name: string): string {
     ? `metric:${name}`
     : name;
 }
+
+/** Where an approximate surface is stored: beside the exact one. */
+export function approximateFile(file: string): string {
+  return file.replace(/\.arrow$/, ".approximate.arrow");
+}
+
+/** Where the exact surface is stored that belongs to a file: the file itself where that is it. */
+export function exactFile(file: string): string {
+  return file.replace(/\.approximate\.arrow$/, ".arrow");
+}

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Data } from "apache-arrow";
 import { z } from "zod";
+import { startDigest } from "../../base/digest.js";
 import { FormatError, InvalidDataError } from "../../base/errors.js";
 import { checkFormat, issueText, jsonValueSchema, provenanceSchema } from "../../base/json-schema.js";
 import {
@@ -181,13 +181,13 @@ function readStrings(where: string, offsets: Int32Array, length: number, text: U
 }
 
 function contentHash(columns: Artifact["columns"], details: string): string {
-  const hash = createHash("sha256").update(details);
+  const hash = startDigest().add(details);
   for (const [name, { values, width }] of Object.entries(columns)) {
-    hash.update(`\n${JSON.stringify([name, width ?? 0])}\n`);
-    if (isStrings(values)) hash.update(JSON.stringify(values));
-    else hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    hash.add(`\n${JSON.stringify([name, width ?? 0])}\n`);
+    if (isStrings(values)) hash.add(JSON.stringify(values));
+    else hash.add(values);
   }
-  return hash.digest("hex");
+  return hash.hex();
 }
 
 function isStrings(values: ArtifactValues): values is readonly string[] {

@@ -3,7 +3,6 @@ import { basename, dirname, join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import { isStale, type Provenance } from "../../base/provenance.js";
-import type { EngineInfo } from "../../loss/loss-evaluator.js";
 import { isLeftover } from "../arrow/atomic-file.js";
 import type { Artifact, ArtifactColumn } from "./artifact.js";
 import { parseDetails, readArtifact, writeArtifact } from "./artifact.js";
@@ -28,11 +27,14 @@ export interface TileCodec<T> {
   pointsOf(file: string, tile: Artifact, metrics: readonly string[]): T[];
 }
 
+/** What computes values: the same gives the same bits. */
+export type EngineFacts = Readonly<z.infer<typeof engineSchema>>;
+
 /** What a computation is known by while it is not complete. */
 export interface JournalFacts {
   readonly provenance: Provenance;
   /** What computes the values: one for each evaluation set. */
-  readonly engines: readonly EngineInfo[];
+  readonly engines: readonly EngineFacts[];
 }
 
 /** What an interrupted computation has left. */

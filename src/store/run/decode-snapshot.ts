@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../../base/digest.js";
 import { FormatError } from "../../base/errors.js";
 import { type ByteReader, memoryReader, readArrowLayout } from "../arrow/arrow-layout.js";
 import { widenFloat16Into } from "./float16.js";
@@ -98,7 +98,7 @@ export function decodeThetaInto(bytes: Uint8Array, dtype: ThetaDtype, out: Float
 
 /** @throws {@link FormatError} if θ's bytes are not those that were written. */
 export function checkThetaHash(name: string, bytes: Uint8Array, expected: string): void {
-  const got = createHash("sha256").update(bytes).digest("hex");
+  const got = sha256(bytes);
   if (got !== expected) throw new FormatError(`${name}: theta`, `sha-256 ${expected}`, got);
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../../base/digest.js";
 import { InvalidDataError } from "../../base/errors.js";
 import {
   encodeArrowFile,
@@ -29,7 +29,7 @@ export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: 
   const { theta } = snapshot;
   if (theta.length === 0) throw new InvalidDataError(where, "at least one weight", "none");
   const child = dtype === "float16" ? float16Data(narrowToFloat16(theta, where)) : float32Data(theta);
-  const thetaSha256 = createHash("sha256").update(bytesOf(child.values)).digest("hex");
+  const thetaSha256 = sha256(child.values);
   const count = (name: "step" | "epoch" | "iteration") => ({
     name,
     data: int32Data(Int32Array.of(checkCount(`${where}: ${name}`, snapshot[name]))),
@@ -49,10 +49,6 @@ export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: 
     { name: "theta", data: fixedSizeListData(child, theta.length) },
   ];
   return encodeArrowFile(columns, snapshotMetadata(thetaSha256, layoutDigest));
-}
-
-function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 function checkCount(where: string, value: number): number {

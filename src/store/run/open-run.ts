@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import chunk from "lodash/chunk.js";
+import { startDigest } from "../../base/digest.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import type { RunManifest } from "../../model/manifest.js";
 import { withFileReader } from "../arrow/arrow-layout.js";
@@ -67,9 +67,9 @@ async function readHeader(directory: string, step: number, manifest: RunManifest
 }
 
 function digestOf({ layout }: RunManifest, headers: readonly SnapshotHeader[]): string {
-  const hash = createHash("sha256").update(`${layout.digest}\n`);
-  for (const { thetaSha256 } of headers) hash.update(`${thetaSha256}\n`);
-  return hash.digest("hex");
+  const hash = startDigest().add(`${layout.digest}\n`);
+  for (const { thetaSha256 } of headers) hash.add(`${thetaSha256}\n`);
+  return hash.hex();
 }
 
 /** Reads weights at places known from the headers. */

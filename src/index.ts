@@ -89,7 +89,6 @@ export {
 } from "./directions/between-models.js";
 // Directions and trajectories
 export type { ColumnRange, ColumnSelectionOptions } from "./directions/column-selection.js";
-export type { GramPrecision } from "./directions/difference-gram.js";
 export type { Directions, RowSource } from "./directions/directions.js";
 export { memoryRowSource } from "./directions/directions.js";
 export { type Mixture, type MixtureForm, mixtureMap } from "./directions/mixture.js";
@@ -104,6 +103,7 @@ export {
   randomDirections,
 } from "./directions/random.js";
 export { type RandomWalkOptions, randomWalkBaseline } from "./directions/random-walk.js";
+export type { GramPrecision } from "./directions/row-products.js";
 export type { SliceMap, SlicePoints } from "./directions/slice-map.js";
 export { type SolutionDistances, solutionDistances } from "./directions/solution-distances.js";
 export {

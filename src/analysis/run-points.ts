@@ -1,8 +1,8 @@
 import { InvalidDataError, LayoutError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { type ColumnBlockOptions, resolveBlockColumns } from "../directions/column-blocks.js";
-import { differenceGram } from "../directions/difference-gram.js";
 import type { RowSource } from "../directions/directions.js";
+import { differenceGram } from "../directions/row-products.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { dot } from "../math/row-kernels.js";
 import type { Run } from "../store/run/run.js";

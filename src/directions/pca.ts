@@ -1,19 +1,19 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/renamed-options.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import { doubleCenter, type GramEigen, gramShares, leadingGramEigen } from "../math/gram-eigen.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import { doubleCenter, type GramEigen, gramEigen } from "../math/tridiagonal.js";
 import { type ColumnBlockOptions, resolveBlockColumns } from "./column-blocks.js";
-import { type DifferenceGram, differenceGram, type GramPrecision } from "./difference-gram.js";
 import type { Directions, RowSource } from "./directions.js";
-import { randomWalkBaseline } from "./random-walk.js";
+import { leadingWalkShares } from "./random-walk.js";
 import {
   combineRows,
-  negateInto,
-  orthonormalizeInto,
+  type DifferenceGram,
+  differenceGram,
+  finishVectorsInto,
+  type GramPrecision,
   type RowCombinations,
-  signOfLargestEntry,
-} from "./row-combinations.js";
+} from "./row-products.js";
 
 /** What the rows of a path are centred about before their principal components are taken. */
 export type PcaCentering = "mean" | "final";
@@ -32,6 +32,11 @@ export interface PcaOptions extends ColumnBlockOptions {
   readonly components?: readonly number[];
   /** Row of the final weights θ*. Default the last row of the (first) run. */
   readonly finalRow?: number;
+  /**
+   * Whether the shares of all components are computed. Default: those of at most 256 rows; of more they take
+   * O(N³) time, and only the leading ones are.
+   */
+  readonly allShares?: boolean;
   /**
    * "backend" multiplies float32 blocks through `linearAlgebra` and sums them in float64; "float64" multiplies
    * in float64 loops, some 10 times slower; "auto" (default) takes float64 where it costs less than about
@@ -190,9 +195,9 @@ export interface PcaDirections extends Directions {
   readonly components: readonly number[];
   readonly explainedVarianceRatio: Float64Array;
   readonly randomWalkBaseline: Float64Array;
-  /** Share of every component (N), non-increasing, sum 1. */
+  /** Share of every component (N), non-increasing, sum 1; of the leading ones without `allShares`. */
   readonly allExplainedVarianceRatio: Float64Array;
-  /** Singular values of the (centred) matrix of differences (N), non-increasing. */
+  /** Singular values of the (centred) matrix of differences, non-increasing; as many as shares. */
   readonly singularValues: Float64Array;
   /**
    * Coordinates (N, k) of the rows about θ*, row-major, from the Gram matrix: as precise as float32
@@ -220,7 +225,7 @@ const NO_SHARE = 1e-13;
  * rounding. The entry of largest magnitude of each is positive (the first of equals). Neither M nor a D×D
  * matrix is ever held: two passes over blocks of columns. A large share says little by itself: compare it with
  * `randomWalkBaseline`.
- * Cost: O(N²·D + N³) time, O(N² + block + k·D) memory.
+ * Cost: O(N²·D) time, O(N² + block + k·D) memory.
  *
  * @param source - N rows of length D.
  * @throws {@link InvalidOptionError} for bad options, or for a component beyond the rank of the path;
@@ -241,13 +246,13 @@ export async function pcaDirections(source: RowSource, options: PcaOptions): Pro
   const path = await differenceGram(source, { ...shared, linearAlgebra, precision: resolved.precision });
   assertMoves(path);
   const n = source.rows;
-  const eigen = gramEigen(centering === "mean" ? doubleCenter(path.gram, n) : path.gram, n);
+  const eigen = await eigenpairsOf(path, resolved, linearAlgebra);
   const rank = eigen.shares.reduce((count, share) => count + (share > NO_SHARE ? 1 : 0), 0);
   assertRank(components, rank);
   const weights = components.map((index) => combinationWeights(eigen, index, n, centering));
   const raw = await combineRows(source, { ...shared, weights });
   assertNotNoise(raw, components);
-  const transform = finishVectors(raw);
+  const transform = finishVectorsInto(raw);
   return {
     kind: "pca",
     center: raw.row,
@@ -255,15 +260,44 @@ export async function pcaDirections(source: RowSource, options: PcaOptions): Pro
     labels: components.map((index) => `PC ${index + 1}`),
     components,
     explainedVarianceRatio: Float64Array.from(components, (index) => eigen.shares[index]),
-    randomWalkBaseline: selectBaseline(path, resolved),
-    allExplainedVarianceRatio: eigen.shares,
-    singularValues: eigen.values.map(Math.sqrt),
+    randomWalkBaseline: await selectBaseline(path, resolved, linearAlgebra),
+    ...spectrumOf(path, eigen, resolved, options.allShares ?? false),
     coordinates: coordinatesFromGram(path.gram, n, weights, transform),
     squaredSteps: path.squaredSteps,
     finalRow,
     centering,
     precision: path.precision,
     warnings: warningsOf(path, eigen, resolved),
+  };
+}
+
+/** The components asked for, and one more, which tells whether the last of them stands alone. */
+function eigenpairsOf(
+  { gram, squaredSteps }: DifferenceGram,
+  { components, centering }: ResolvedPcaOptions,
+  linearAlgebra: LinearAlgebra,
+): Promise<GramEigen> {
+  const n = squaredSteps.length;
+  const count = Math.min(n, Math.max(...components) + 2);
+  return leadingGramEigen(gram, n, count, linearAlgebra, centering === "mean");
+}
+
+/** Shares and singular values, of all components where they are known or asked for. */
+function spectrumOf(
+  { gram, squaredSteps }: DifferenceGram,
+  eigen: GramEigen,
+  { centering }: ResolvedPcaOptions,
+  all: boolean,
+): Pick<PcaDirections, "allExplainedVarianceRatio" | "singularValues"> {
+  const n = squaredSteps.length;
+  if (!all || eigen.values.length === n) {
+    return { allExplainedVarianceRatio: eigen.shares, singularValues: eigen.values.map(Math.sqrt) };
+  }
+  const shares = gramShares(centering === "mean" ? doubleCenter(gram, n) : gram, n);
+  const total = eigen.values[0] / eigen.shares[0];
+  return {
+    allExplainedVarianceRatio: shares,
+    singularValues: shares.map((share) => Math.sqrt(share * total)),
   };
 }
 
@@ -317,18 +351,6 @@ function combinationWeights(
   return weights.map((weight) => weight - mean);
 }
 
-/** Orthonormal vectors with their signs fixed, in place; returns the k×k matrix that did it. */
-function finishVectors(raw: RowCombinations): Float64Array {
-  const k = raw.vectors.length;
-  const transform = orthonormalizeInto(raw.vectors, raw.gram);
-  raw.vectors.forEach((vector, a) => {
-    if (signOfLargestEntry(vector) > 0) return;
-    negateInto(vector);
-    for (let b = 0; b < k; b++) transform[a * k + b] = -transform[a * k + b];
-  });
-  return transform;
-}
-
 /** M·v = M·Mᵀ·w = G·w for each vector's coefficients w. */
 function coordinatesFromGram(
   gram: Float64Array,
@@ -337,18 +359,30 @@ function coordinatesFromGram(
   transform: Float64Array,
 ): Float64Array {
   const k = weights.length;
-  const coordinates = new Float64Array(n * k);
-  for (let a = 0; a < k; a++) {
-    for (let j = 0; j < n; j++) {
+  const finished = Array.from({ length: k }, (_, a) =>
+    Float64Array.from({ length: n }, (__, j) => {
       let weight = 0;
       for (let b = 0; b < k; b++) weight += transform[a * k + b] * weights[b][j];
-      for (let i = 0; i < n; i++) coordinates[i * k + a] += gram[i * n + j] * weight;
+      return weight;
+    }),
+  );
+  const coordinates = new Float64Array(n * k);
+  for (let i = 0; i < n; i++) {
+    for (let a = 0; a < k; a++) {
+      const weight = finished[a];
+      let sum = 0;
+      for (let j = 0; j < n; j++) sum += gram[i * n + j] * weight[j];
+      coordinates[i * k + a] = sum;
     }
   }
   return coordinates;
 }
 
-function selectBaseline(path: DifferenceGram, options: ResolvedPcaOptions): Float64Array {
+async function selectBaseline(
+  path: DifferenceGram,
+  options: ResolvedPcaOptions,
+  linearAlgebra: LinearAlgebra,
+): Promise<Float64Array> {
   const { centering, finalRow, runLengths, components } = options;
   const n = path.squaredSteps.length;
   let first = 0;
@@ -357,12 +391,9 @@ function selectBaseline(path: DifferenceGram, options: ResolvedPcaOptions): Floa
     first += length;
     return Math.max(0, square);
   });
-  const shares = randomWalkBaseline(path.squaredSteps, {
-    centering,
-    finalRow,
-    runLengths,
-    squaredStartDistances,
-  });
+  const walk = { centering, finalRow, runLengths, squaredStartDistances };
+  const count = Math.max(...components) + 1;
+  const shares = await leadingWalkShares(path.squaredSteps, count, linearAlgebra, walk);
   return Float64Array.from(components, (index) => shares[index]);
 }
 

@@ -1,6 +1,6 @@
+import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { cholesky, solveCholesky } from "../math/cholesky.js";
 import { differenceDot, dot, squaredDistance } from "../math/row-kernels.js";
 import {
   type ColumnBlock,
@@ -65,16 +65,16 @@ export function createSpan(vectors: readonly Float32Array[]): Span {
       `one of length ${length}`,
     );
   });
-  // Normalised to a unit diagonal, so that a pivot is the squared sine of an angle.
+  // Normalised to a unit diagonal, so that a diagonal entry of the factor is the sine of an angle.
   const gram = new Float64Array(k * k);
   for (let a = 0; a < k; a++) {
     for (let b = 0; b < k; b++) {
       gram[a * k + b] = a === b ? 1 : dot(vectors[a], vectors[b]) / (lengths[a] * lengths[b]);
     }
   }
-  const { lower, pivots } = cholesky(gram, k);
-  pivots.forEach((pivot, a) => {
-    const angle = Math.asin(Math.sqrt(Math.min(1, Math.max(0, pivot))));
+  const decomposition = new CholeskyDecomposition(Matrix.from1DArray(k, k, gram));
+  decomposition.lowerTriangularMatrix.diagonal().forEach((sine, a) => {
+    const angle = Math.asin(Math.min(1, sine));
     if (angle >= SMALLEST_ANGLE) return;
     const others = a === 1 ? "direction 0" : "the span of the directions before it";
     throw new InvalidOptionError(
@@ -86,7 +86,8 @@ export function createSpan(vectors: readonly Float32Array[]): Span {
   return {
     solve(products) {
       const scaled = lengths.map((length, a) => products[a] / length);
-      return solveCholesky(lower, k, scaled).map((value, a) => value / lengths[a]);
+      const solution = decomposition.solve(Matrix.columnVector(scaled));
+      return Float64Array.from(lengths, (length, a) => solution.get(a, 0) / length);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { InvalidDataError } from "../base/errors.js";
 import { refuseRenamed } from "../base/renamed-options.js";
-import { doubleCenter, gramShares } from "../math/tridiagonal.js";
+import { ALL_PAIRS_UP_TO, doubleCenter, gramShares, leadingPairs, minusMean } from "../math/gram-eigen.js";
+import type { LinearAlgebra } from "../math/linear-algebra.js";
 
 /** Options of {@link randomWalkBaseline}. */
 export interface RandomWalkOptions {
@@ -29,7 +30,7 @@ export interface RandomWalkOptions {
  * Several runs are independent walks: from common starting weights, or each from a start that one more
  * independent step (`squaredStartDistances`) has led to from the start of the first run. Then K_ij = 0
  * between runs.
- * Cost: O(N³) time for N rows.
+ * Cost: O(N³) time for N rows; {@link leadingWalkShares} gives the largest ones sooner.
  *
  * @param squaredSteps - ‖θ_k − θ_{k−1}‖² (N); the entry of each run's first row is not read.
  * @returns shares (N), non-increasing, sum 1; all 0 if no step moves.
@@ -43,12 +44,96 @@ export function randomWalkBaseline(
   refuseRenamed(options, "pca");
   const { centering = "mean", runLengths = [n], squaredStartDistances } = options;
   const { finalRow = runLengths[0] - 1 } = options;
-  const aboutStart = walkGram(squaredSteps, runLengths, squaredStartDistances);
+  const aboutStart = walkGram(walkSquares(squaredSteps, runLengths, squaredStartDistances), runLengths);
   const gram = centering === "mean" ? doubleCenter(aboutStart, n) : centerAboutRow(aboutStart, n, finalRow);
   return gramShares(gram, n);
 }
 
-function walkGram(
+/**
+ * Returns the k largest of those shares: beyond 256 rows without an N×N matrix.
+ *
+ * A product with K takes O(N) by running sums, y_i = Σ_{m ≤ i} s_m²·Σ_{j ≥ m} x_j, for which the leading
+ * eigenvalues are found by block Lanczos.
+ *
+ * @throws as {@link randomWalkBaseline}.
+ */
+export async function leadingWalkShares(
+  squaredSteps: ArrayLike<number>,
+  k: number,
+  algebra: LinearAlgebra,
+  options: RandomWalkOptions = {},
+): Promise<Float64Array> {
+  const n = squaredSteps.length;
+  if (n <= ALL_PAIRS_UP_TO) return randomWalkBaseline(squaredSteps, options).slice(0, k);
+  refuseRenamed(options, "pca");
+  const { centering = "mean", runLengths = [n], squaredStartDistances } = options;
+  const { finalRow = runLengths[0] - 1 } = options;
+  const squares = walkSquares(squaredSteps, runLengths, squaredStartDistances);
+  const apply = (x: Float64Array) => walkTimes(squares, runLengths, x);
+  const about = centering === "mean" ? aboutMean : aboutRow(finalRow);
+  const operator = (x: Float64Array): Float64Array => about.after(apply(about.before(x)));
+  const trace = traceAbout(squares, runLengths, centering === "mean" ? null : finalRow);
+  if (!(trace > 0)) return new Float64Array(k);
+  const found = await leadingPairs((block) => block.map(operator), n, k, trace, algebra);
+  return found === null ? randomWalkBaseline(squaredSteps, options).slice(0, k) : found.shares;
+}
+
+/** J = I − 11ᵀ/n on both sides. */
+const aboutMean = { before: minusMean, after: minusMean };
+
+/** (I − 1·e_fᵀ)·K·(I − e_f·1ᵀ): products of differences from row f. */
+function aboutRow(row: number) {
+  return {
+    before(x: Float64Array): Float64Array {
+      const out = x.slice();
+      out[row] -= x.reduce((sum, value) => sum + value, 0);
+      return out;
+    },
+    after: (y: Float64Array): Float64Array => y.map((value) => value - y[row]),
+  };
+}
+
+/** The trace of K about its mean (null) or about a row. */
+function traceAbout(squares: Float64Array, runLengths: readonly number[], row: number | null): number {
+  const n = squares.length;
+  const column =
+    row === null
+      ? new Float64Array(n).fill(1)
+      : Float64Array.from({ length: n }, (_, i) => (i === row ? 1 : 0));
+  const product = walkTimes(squares, runLengths, column);
+  const sum = product.reduce((total, value) => total + value, 0);
+  let diagonal = 0;
+  let first = 0;
+  for (const length of runLengths) {
+    let travelled = 0;
+    for (let i = first; i < first + length; i++) {
+      travelled += squares[i];
+      diagonal += travelled;
+    }
+    first += length;
+  }
+  return row === null ? diagonal - sum / n : diagonal - 2 * sum + n * product[row];
+}
+
+/** K·x, run by run. */
+function walkTimes(squares: Float64Array, runLengths: readonly number[], x: Float64Array): Float64Array {
+  const out = new Float64Array(x.length);
+  let first = 0;
+  for (const length of runLengths) {
+    const end = first + length;
+    let behind = 0;
+    for (let i = end - 1; i >= first; i--) {
+      behind += x[i];
+      out[i] = squares[i] * behind;
+    }
+    for (let i = first + 1; i < end; i++) out[i] += out[i - 1];
+    first = end;
+  }
+  return out;
+}
+
+/** The squared step that leads to each row; to the first of a run, from the start of the first run. */
+function walkSquares(
   squaredSteps: ArrayLike<number>,
   runLengths: readonly number[],
   starts: ArrayLike<number> | undefined,
@@ -58,22 +143,31 @@ function walkGram(
   if (total !== n) {
     throw new InvalidDataError("randomWalkBaseline", `run lengths that add up to ${n} rows`, String(total));
   }
-  const gram = new Float64Array(n * n);
+  const squares = Float64Array.from(squaredSteps);
   let first = 0;
   runLengths.forEach((length, run) => {
+    if (length > 0) squares[first] = starts?.[run] ?? 0;
+    first += length;
+  });
+  squares.forEach((square, i) => {
+    if (square >= 0 && square < Number.POSITIVE_INFINITY) return;
+    throw new InvalidDataError(`step ${i}`, "a finite squared length", String(square));
+  });
+  return squares;
+}
+
+function walkGram(squares: Float64Array, runLengths: readonly number[]): Float64Array {
+  const n = squares.length;
+  const gram = new Float64Array(n * n);
+  let first = 0;
+  for (const length of runLengths) {
     const travelled = new Float64Array(length);
-    for (let i = 0; i < length; i++) {
-      const square = i === 0 ? (starts?.[run] ?? 0) : squaredSteps[first + i];
-      if (!(square >= 0 && square < Number.POSITIVE_INFINITY)) {
-        throw new InvalidDataError(`step ${first + i}`, "a finite squared length", String(square));
-      }
-      travelled[i] = (i === 0 ? 0 : travelled[i - 1]) + square;
-    }
+    for (let i = 0; i < length; i++) travelled[i] = (i === 0 ? 0 : travelled[i - 1]) + squares[first + i];
     for (let i = 0; i < length; i++) {
       for (let j = 0; j < length; j++) gram[(first + i) * n + first + j] = travelled[Math.min(i, j)];
     }
     first += length;
-  });
+  }
   return gram;
 }
 

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { LinearAlgebra, SymmetricEigen } from "../math/linear-algebra.js";
+import { symmetricTimes, topEigenpairs } from "../math/top-eigenpairs.js";
 import { centerRows, type PointRows } from "./distance-source.js";
 import { centeredGram, centeredProducts, type GramMeans, gramMeans, pointGram } from "./point-gram.js";
-import { symmetricTimes, topEigenpairs } from "./top-eigenpairs.js";
 
 /** Principal component scores of N points, and what projects other points onto the same components. */
 export interface PrincipalScores {

@@ -1,6 +1,6 @@
 import { randomWalkBaseline } from "../directions/random-walk.js";
+import { doubleCenter, gramEigen } from "../math/gram-eigen.js";
 import { differencesDot } from "../math/row-kernels.js";
-import { doubleCenter, gramEigen } from "../math/tridiagonal.js";
 
 /** Rows that are compared at most: beyond it only every second one stays, then every fourth, and so on. */
 const MOST_ROWS = 256;

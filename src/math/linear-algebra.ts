@@ -9,7 +9,7 @@ export interface SymmetricEigen {
 /**
  * The heavy linear algebra that pure code needs, behind a port.
  *
- * Pure folders (`math/`, `directions/`, `trajectory/`, `embedding/`) take an object of this
+ * Pure folders (`math/`, `directions/`, `embedding/`) take an object of this
  * interface; `src/backend/` implements it for native TensorFlow, WASM, worker threads and plain
  * JavaScript. All matrices are flat and row-major. Implementations may compute products in float32
  * but sum blocks in float64.

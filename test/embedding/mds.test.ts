@@ -7,7 +7,7 @@ import { procrustes } from "../../src/embedding/mds/procrustes.js";
 import { sgdMds } from "../../src/embedding/mds/sgd-mds.js";
 import { smacof } from "../../src/embedding/mds/smacof.js";
 import { guttmanInto, stressOf } from "../../src/embedding/mds/stress.js";
-import { symmetricTimes, topEigenpairs } from "../../src/embedding/top-eigenpairs.js";
+import { symmetricTimes, topEigenpairs } from "../../src/math/top-eigenpairs.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
 import { maxDifference } from "./golden.js";
 import { branchingWalk, normal } from "./random-points.js";

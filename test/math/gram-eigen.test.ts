@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { cholesky, solveCholesky } from "../../src/math/cholesky.js";
+import { doubleCenter, gramEigen, gramShares } from "../../src/math/gram-eigen.js";
 import { createNormal } from "../../src/math/random.js";
 import { addGramExactInto } from "../../src/math/row-kernels.js";
-import { doubleCenter, gramEigen, gramShares } from "../../src/math/tridiagonal.js";
 import { expectAllClose } from "../support/allclose.js";
 
 const [n, d] = [7, 11];
@@ -64,15 +63,5 @@ describe("doubleCenter", () => {
       rows.map((b) => a.reduce((sum, value, c) => sum + (value - mean[c]) * (b[c] - mean[c]), 0)),
     );
     expectAllClose(doubleCenter(gram, n), expected, { absolute: 1e-12 });
-  });
-});
-
-describe("cholesky", () => {
-  it("solves, and its pivots are the squared distances to the span before", () => {
-    const matrix = Float64Array.from([4, 2, 0, 2, 5, 1, 0, 1, 3]);
-    const { lower, pivots } = cholesky(matrix, 3);
-    expectAllClose(solveCholesky(lower, 3, [8, 15, 11]), [1, 2, 3]);
-    expectAllClose(pivots, [4, 4, 2.75]);
-    expectAllClose(cholesky(Float64Array.from([1, 1, 1, 1]), 2).pivots, [1, 0]);
   });
 });

@@ -28,6 +28,8 @@ const IN_JS: Float64Algebra = {
   singularValues: singularValuesInJs,
 };
 
+/** Columns of a chunk at least, for many rows: adding a product to the Gram matrix costs as much as some 100. */
+const MIN_CHUNK_COLUMNS = 384;
 /** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
 const MAX_CHUNK_COLUMNS = 4096;
 
@@ -87,7 +89,7 @@ function addGramInto(
 ): void {
   if (rows === 0) return;
   const size = rows * columns;
-  const affordable = Math.max(1, Math.floor(plan.chunkValues / rows));
+  const affordable = Math.max(MIN_CHUNK_COLUMNS, Math.floor(plan.chunkValues / rows));
   const width = Math.min(affordable, MAX_CHUNK_COLUMNS, columns);
   if (width === columns) {
     for (let b = 0; b < count; b += plan.batch) {

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/renamed-options.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
-import { symmetricTimes, topEigenpairs } from "../top-eigenpairs.js";
+import { symmetricTimes, topEigenpairs } from "../../math/top-eigenpairs.js";
 
 /** Options of {@link classicMds}. */
 export interface ClassicMdsOptions {

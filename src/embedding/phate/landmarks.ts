@@ -1,7 +1,7 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
-import { topEigenpairs } from "../top-eigenpairs.js";
+import { topEigenpairs } from "../../math/top-eigenpairs.js";
 import {
   diffusionOperator,
   multiplySparse,

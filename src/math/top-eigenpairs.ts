@@ -1,16 +1,24 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import type { LinearAlgebra, SymmetricEigen } from "../math/linear-algebra.js";
+import type { LinearAlgebra, SymmetricEigen } from "./linear-algebra.js";
 
 /** Returns A·x for each of some vectors (n) and a symmetric A (n, n). */
 export type ApplyOperator = (vectors: readonly Float64Array[]) => readonly Float64Array[];
 
+/** The eigenpairs of largest magnitude. */
+export interface TopEigenpairs extends SymmetricEigen {
+  /** Largest residual |A·x − λ·x|, relative to the largest |λ|. */
+  readonly residual: number;
+}
+
 /** Options of {@link topEigenpairs}. */
 export interface TopEigenOptions {
-  /** Vectors iterated together; more than `k` of them resolve close eigenvalues. Default k + 2. */
+  /** Vectors iterated together, `k` at least; more than `k` of them resolve close eigenvalues. Default k + 2. */
   readonly blockSize?: number;
   /** Blocks in a Krylov basis before it is restarted. Default 8. */
   readonly depth?: number;
+  /** Blocks after which convergence is looked at, before the depth is reached. Default the depth. */
+  readonly lookEvery?: number;
   /** Restarts at most. Default 40. */
   readonly restarts?: number;
   /** Largest residual |A·x − λ·x|, relative to the largest |λ|. Default 1e-10. */
@@ -35,25 +43,32 @@ export async function topEigenpairs(
   k: number,
   algebra: LinearAlgebra,
   options: TopEigenOptions = {},
-): Promise<SymmetricEigen> {
-  const { blockSize = k + 2, depth = 8, restarts = 40, tolerance = 1e-10, seed = 0 } = options;
+): Promise<TopEigenpairs> {
+  const { depth = 8, restarts = 40, tolerance = 1e-10, seed = 0, lookEvery = depth } = options;
+  const blockSize = Math.max(k, options.blockSize ?? k + 2);
   let block = randomBlock(n, Math.min(n, blockSize), seed);
   for (let restart = 0; ; restart++) {
-    const { basis, images } = krylovBasis(apply, block, depth, n);
-    const { values, order, vectors } = await ritzPairs(basis, images, algebra);
-    const size = Math.min(blockSize, basis.length);
-    const ritz = Array.from({ length: size }, (_, r) => combine(basis, vectors, order[r]));
-    const isLast = restart + 1 >= restarts || basis.length === n;
-    if (
-      isLast ||
-      residual(images, vectors, order, values, ritz, k) <= tolerance * Math.abs(values[order[0]])
-    ) {
-      return {
-        values: Float64Array.from({ length: k }, (_, r) => values[order[r]]),
-        vectors: Float64Array.from(ritz.slice(0, k).flatMap((vector) => [...vector])),
-      };
+    const isLast = restart + 1 >= restarts;
+    const krylov: KrylovBasis = { basis: [], images: [] };
+    let next: readonly Float64Array[] = block;
+    for (let level = 1; level <= depth; level++) {
+      next = extendInto(krylov, apply, next, n);
+      if (level % lookEvery !== 0 && level < depth) continue;
+      const { basis, images } = krylov;
+      const { values, order, vectors } = await ritzPairs(basis, images, algebra);
+      const size = Math.min(blockSize, basis.length);
+      const ritz = Array.from({ length: size }, (_, r) => combine(basis, vectors, order[r]));
+      const largest = Math.abs(values[order[0]]);
+      const left = residual(images, vectors, order, values, ritz, k);
+      if (left <= tolerance * largest || basis.length === n || (isLast && level === depth)) {
+        return {
+          residual: largest > 0 ? left / largest : 0,
+          values: Float64Array.from({ length: k }, (_, r) => values[order[r]]),
+          vectors: Float64Array.from(ritz.slice(0, k).flatMap((vector) => [...vector])),
+        };
+      }
+      block = ritz;
     }
-    block = ritz;
   }
 }
 
@@ -62,31 +77,27 @@ function randomBlock(n: number, size: number, seed: number): Float64Array[] {
   return Array.from({ length: size }, () => new Float64Array(n).map(() => 2 * uniformFloat64(generator) - 1));
 }
 
+/** Orthonormal basis of span{X, A·X, A²·X, …}, with the image A·q of each of its vectors. */
 interface KrylovBasis {
-  readonly basis: readonly Float64Array[];
-  readonly images: readonly Float64Array[];
+  readonly basis: Float64Array[];
+  readonly images: Float64Array[];
 }
 
-/** Orthonormal basis of span{X, A·X, …, A^(depth−1)·X} with the image A·q of each of its vectors. */
-function krylovBasis(
+/** Adds a block to the basis and returns its images, from which the next block is made. */
+function extendInto(
+  { basis, images }: KrylovBasis,
   apply: ApplyOperator,
-  start: readonly Float64Array[],
-  depth: number,
+  block: readonly Float64Array[],
   n: number,
-): KrylovBasis {
-  const basis: Float64Array[] = [];
-  const images: Float64Array[] = [];
-  let block: readonly Float64Array[] = start;
-  for (let level = 0; level < depth; level++) {
-    const first = basis.length;
-    for (const x of block) {
-      const q = basis.length === n ? undefined : orthonormalized(x, basis);
-      if (q !== undefined) basis.push(q);
-    }
-    block = apply(basis.slice(first));
-    images.push(...block);
+): readonly Float64Array[] {
+  const first = basis.length;
+  for (const x of block) {
+    const q = basis.length === n ? undefined : orthonormalized(x, basis);
+    if (q !== undefined) basis.push(q);
   }
-  return { basis, images };
+  const found = apply(basis.slice(first));
+  images.push(...found);
+  return found;
 }
 
 /** x made orthogonal to the basis (twice, for rounding) and of length 1; undefined if nothing is left. */
@@ -182,21 +193,36 @@ export function symmetricTimes(
     const at = [0, 1, 2, 3].map((r) => Math.min(v + r, vectors.length - 1));
     const [x0, x1, x2, x3] = at.map((index) => vectors[index]);
     const [y0, y1, y2, y3] = at.map((index) => images[index]);
-    for (let i = 0; i < n; i++) {
-      const row = i * n;
-      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+    let i = 0;
+    for (; i + 1 < n; i += 2) {
+      const [row, row1] = [i * n, (i + 1) * n];
+      let [s0, s1, s2, s3, t0, t1, t2, t3] = [0, 0, 0, 0, 0, 0, 0, 0];
       for (let j = 0; j < n; j++) {
-        const value = matrix[row + j];
+        const [value, value1] = [matrix[row + j], matrix[row1 + j]];
         s0 += value * x0[j];
         s1 += value * x1[j];
         s2 += value * x2[j];
         s3 += value * x3[j];
+        t0 += value1 * x0[j];
+        t1 += value1 * x1[j];
+        t2 += value1 * x2[j];
+        t3 += value1 * x3[j];
       }
       y0[i] = s0;
       y1[i] = s1;
       y2[i] = s2;
       y3[i] = s3;
+      y0[i + 1] = t0;
+      y1[i + 1] = t1;
+      y2[i + 1] = t2;
+      y3[i + 1] = t3;
     }
+    if (i === n) continue;
+    images.slice(v, v + 4).forEach((image, r) => {
+      let sum = 0;
+      for (let j = 0; j < n; j++) sum += matrix[i * n + j] * vectors[v + r][j];
+      image[i] = sum;
+    });
   }
   return images;
 }

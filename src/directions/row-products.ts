@@ -1,0 +1,322 @@
+import { CholeskyDecomposition, Matrix } from "ml-matrix";
+import { InvalidDataError } from "../base/errors.js";
+import type { LinearAlgebra } from "../math/linear-algebra.js";
+import {
+  addCombinationInto,
+  addGramExactInto,
+  addTwoCombinationsInto,
+  subtractFourInto,
+  subtractInto,
+} from "../math/row-kernels.js";
+import { type ColumnBlock, readColumnBlocks } from "./column-blocks.js";
+import type { RowSource } from "./directions.js";
+
+/** Inner products and step lengths of a path. */
+export interface DifferenceGram {
+  /** G (N, N): products of the differences θ_i − θ_f, float64. */
+  readonly gram: Float64Array;
+  /** ‖θ_i − θ_{i−1}‖² (N), float64 throughout; [0] = 0. */
+  readonly squaredSteps: Float64Array;
+  /** How G was computed: "float64", or the port's name. */
+  readonly precision: string;
+}
+
+/** How the products are taken: float64 loops, the port's float32 blocks summed in float64, or by size. */
+export type GramPrecision = "auto" | "float64" | "backend";
+
+/** What `differenceGram` needs beside the rows. */
+export interface DifferenceGramOptions {
+  /** Index of the row θ_f to subtract. */
+  readonly row: number;
+  readonly linearAlgebra: LinearAlgebra;
+  readonly blockColumns: number;
+  /** "auto": float64 for small problems. */
+  readonly precision: GramPrecision;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each block with its number of columns. */
+  readonly afterBlock?: (columns: number) => void;
+}
+
+/** Products (rows²·columns/2) up to which float64 loops take about half a second. */
+const EXACT_PRODUCTS = 2e8;
+
+/** float32 values of a tile of columns: what is subtracted is multiplied while it is in the second cache. */
+const TILE_VALUES = 400_000;
+/** Columns of a tile at least, for many rows: adding a product to the Gram matrix costs as much as some 100 columns. */
+const MIN_TILE_COLUMNS = 384;
+/** Longer float32 sums lose accuracy (3e-7 in an explained variance ratio at 4,000 on WASM), shorter ones time. */
+const MAX_TILE_COLUMNS = 2048;
+/** Tiles multiplied in one call: fewer calls, and still within the third cache. */
+const TILES_PER_PRODUCT = 4;
+
+/**
+ * Returns the Gram matrix of a path about one of its rows, and the squared lengths of its steps, in one
+ * pass.
+ *
+ * The row is subtracted before multiplying, for G_ij from products of θ alone cancels. Step lengths do not come
+ * from G either, where a small step is a small difference of large numbers, but are summed on their own.
+ * Small problems are multiplied in float64, others by the port, in float32 blocks summed in float64.
+ *
+ * @throws {@link InvalidDataError} naming row and column of a weight that is not finite.
+ */
+export async function differenceGram(
+  source: RowSource,
+  options: DifferenceGramOptions,
+): Promise<DifferenceGram> {
+  const { row, linearAlgebra, blockColumns, precision, signal, afterBlock } = options;
+  const { rows: n, columns } = source;
+  const gram = new Float64Array(n * n);
+  const squaredSteps = new Float64Array(n);
+  const isSmall = (n * n * columns) / 2 <= EXACT_PRODUCTS;
+  const isExact = precision === "float64" || (precision === "auto" && isSmall);
+  const affordable = Math.max(MIN_TILE_COLUMNS, Math.floor(TILE_VALUES / n));
+  const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, affordable);
+  const buffer = new Float32Array(TILES_PER_PRODUCT * n * tileColumns);
+  for await (const block of readColumnBlocks(source, blockColumns, signal)) {
+    for (const { start, count, tiles } of tileGroups(block.count, tileColumns)) {
+      const differences = buffer.subarray(0, n * count * tiles);
+      for (let t = 0; t < tiles; t++) {
+        const out = differences.subarray(t * n * count, (t + 1) * n * count);
+        subtractRowInto(out, squaredSteps, sliceBlock(block, start + t * count, count), row);
+        if (isExact) addGramExactInto(gram, out, n, count);
+      }
+      if (!isExact) await linearAlgebra.addGramInto(gram, differences, n, count, tiles);
+    }
+    afterBlock?.(block.count);
+  }
+  assertInRange(gram, n);
+  return { gram, squaredSteps, precision: isExact ? "float64" : linearAlgebra.name };
+}
+
+/** Tiles of one width that are multiplied together. */
+interface TileGroup {
+  readonly start: number;
+  /** Columns of each tile. */
+  readonly count: number;
+  readonly tiles: number;
+}
+
+/** Covers a block with groups of whole tiles, and one group for the narrower rest. */
+function* tileGroups(columns: number, tileColumns: number): Generator<TileGroup> {
+  const whole = Math.floor(columns / tileColumns);
+  for (let done = 0; done < whole; done += TILES_PER_PRODUCT) {
+    const tiles = Math.min(TILES_PER_PRODUCT, whole - done);
+    yield { start: done * tileColumns, count: tileColumns, tiles };
+  }
+  const rest = columns - whole * tileColumns;
+  if (rest > 0) yield { start: whole * tileColumns, count: rest, tiles: 1 };
+}
+
+function sliceBlock(block: ColumnBlock, at: number, count: number): ColumnBlock {
+  return { start: block.start + at, count, rows: block.rows.map((theta) => theta.subarray(at, at + count)) };
+}
+
+/** Every row enters a step, so that a step which is not finite finds any weight which is not. */
+function subtractRowInto(
+  differences: Float32Array,
+  squaredSteps: Float64Array,
+  tile: ColumnBlock,
+  row: number,
+): void {
+  const { rows, count } = tile;
+  const squares = new Float64Array(rows.length);
+  const whole = rows.length - (rows.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const out = differences.subarray(i * count, (i + 4) * count);
+    const four = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]] as const;
+    subtractFourInto(out, squares.subarray(i, i + 4), four, rows[row], rows[Math.max(0, i - 1)]);
+  }
+  for (let i = whole; i < rows.length; i++) {
+    const out = differences.subarray(i * count, (i + 1) * count);
+    squares[i] = subtractInto(out, rows[i], rows[row], rows[Math.max(0, i - 1)]);
+  }
+  for (let i = 0; i < rows.length; i++) {
+    if (!Number.isFinite(squares[i])) throw nonFiniteWeight(tile);
+    squaredSteps[i] += squares[i];
+  }
+}
+
+function nonFiniteWeight(block: ColumnBlock): InvalidDataError {
+  for (const [i, row] of block.rows.entries()) {
+    const c = row.findIndex((weight) => !Number.isFinite(weight));
+    if (c >= 0) {
+      const where = `snapshot ${i}, column ${block.start + c}`;
+      return new InvalidDataError(where, "finite weights", String(row[c]), {
+        hint: "leave out the snapshots after training diverged",
+      });
+    }
+  }
+  return new InvalidDataError("snapshots", "finite differences", "an overflow");
+}
+
+function assertInRange(gram: Float64Array, n: number): void {
+  for (let i = 0; i < n * n; i++) {
+    if (Number.isFinite(gram[i])) continue;
+    const where = `snapshot ${Math.floor(i / n)}`;
+    throw new InvalidDataError(where, "weights whose products float32 can hold", "an overflow");
+  }
+}
+
+/** Linear combinations of the rows of a source. */
+export interface RowCombinations {
+  /** k vectors of length D, float32. */
+  readonly vectors: Float32Array[];
+  /** Their inner products (k, k), float64, before rounding to float32. */
+  readonly gram: Float64Array;
+  /** A copy of one row (D), for the centre. */
+  readonly row: Float32Array;
+}
+
+/** What `combineRows` needs beside the rows. */
+export interface CombineRowsOptions {
+  /** k arrays of N coefficients. */
+  readonly weights: readonly Float64Array[];
+  /** Index f of the row subtracted and returned. */
+  readonly row: number;
+  readonly blockColumns: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each block with its number of columns. */
+  readonly afterBlock?: (columns: number) => void;
+}
+
+/** Columns per tile: the float64 sums of a tile stay in the processor's first cache. */
+const COMBINED_TILE = 2048;
+
+/**
+ * Returns Σ_i weights[m][i]·(θ_i − θ_f) for each of k sets of weights in one pass, summed in float64.
+ *
+ * In float64 the products of θ itself lose nothing that float32 weights ever held, so θ_f is subtracted as a
+ * row like the others, by its weight.
+ */
+export async function combineRows(source: RowSource, options: CombineRowsOptions): Promise<RowCombinations> {
+  const { weights, row, blockColumns, signal, afterBlock } = options;
+  const k = weights.length;
+  const aboutRow = weights.map((set) => aboutRowWeights(set, row));
+  const vectors = weights.map(() => new Float32Array(source.columns));
+  const center = new Float32Array(source.columns);
+  const gram = new Float64Array(k * k);
+  const sums = weights.map(() => new Float64Array(COMBINED_TILE));
+  for await (const block of readColumnBlocks(source, blockColumns, signal)) {
+    center.set(block.rows[row], block.start);
+    for (let at = 0; at < block.count; at += COMBINED_TILE) {
+      const rows = block.rows.map((theta) => theta.subarray(at, Math.min(at + COMBINED_TILE, block.count)));
+      const tiles = sums.map((tile) => tile.subarray(0, rows[0].length).fill(0));
+      addCombinationsInto(tiles, rows, aboutRow);
+      tiles.forEach((tile, m) => {
+        vectors[m].set(tile, block.start + at);
+      });
+      addTileGramInto(gram, tiles);
+    }
+    afterBlock?.(block.count);
+  }
+  return { vectors, gram, row: center };
+}
+
+/** Σ w_i·(θ_i − θ_f) = Σ w_i·θ_i − (Σ w_i)·θ_f. */
+function aboutRowWeights(weights: Float64Array, row: number): Float64Array {
+  const out = Float64Array.from(weights);
+  out[row] -= weights.reduce((sum, weight) => sum + weight, 0);
+  return out;
+}
+
+function addCombinationsInto(
+  tiles: readonly Float64Array[],
+  rows: readonly Float32Array[],
+  weights: readonly Float64Array[],
+): void {
+  const paired = tiles.length - (tiles.length % 2);
+  for (let m = 0; m < paired; m += 2) {
+    addTwoCombinationsInto(tiles[m], tiles[m + 1], rows, weights[m], weights[m + 1]);
+  }
+  for (let m = paired; m < tiles.length; m++) addCombinationInto(tiles[m], rows, weights[m]);
+}
+
+function addTileGramInto(gram: Float64Array, tiles: readonly Float64Array[]): void {
+  const k = tiles.length;
+  for (let a = 0; a < k; a++) {
+    for (let b = 0; b < k; b++) {
+      let sum = 0;
+      for (let c = 0; c < tiles[a].length; c++) sum += tiles[a][c] * tiles[b][c];
+      gram[a * k + b] += sum;
+    }
+  }
+}
+
+/**
+ * Makes combinations orthonormal, and the entry of largest magnitude of each positive, in place.
+ *
+ * @returns the matrix (k, k), row-major, that takes the old vectors to the new ones.
+ */
+export function finishVectorsInto(raw: RowCombinations): Float64Array {
+  const k = raw.vectors.length;
+  const transform = orthonormalizeInto(raw.vectors, raw.gram);
+  raw.vectors.forEach((vector, a) => {
+    if (signOfLargestEntry(vector) > 0) return;
+    negateInto(vector);
+    for (let b = 0; b < k; b++) transform[a * k + b] = -transform[a * k + b];
+  });
+  return transform;
+}
+
+/**
+ * Makes k nearly orthonormal vectors orthonormal, in place: each loses what it has along those before
+ * it and gets length 1 (Gram-Schmidt, by V ← L⁻¹·V with L·Lᵀ their Gram matrix).
+ *
+ * @param vectors - k vectors of length D, float32.
+ * @param gram - their inner products (k, k), float64.
+ * @returns L⁻¹ (k, k), row-major, which takes the old vectors to the new ones.
+ */
+function orthonormalizeInto(vectors: readonly Float32Array[], gram: Float64Array): Float64Array {
+  const k = vectors.length;
+  const inverse = invertLower(lowerFactor(gram, k), k);
+  // From the last one backwards: a vector depends only on those before it, which are still the old ones.
+  for (let a = k - 1; a >= 0; a--) {
+    const target = vectors[a];
+    for (let c = 0; c < target.length; c++) {
+      let value = 0;
+      for (let b = 0; b <= a; b++) value += inverse[a * k + b] * vectors[b][c];
+      target[c] = value;
+    }
+  }
+  return inverse;
+}
+
+/** L (k, k), row-major, with L·Lᵀ the matrix. */
+function lowerFactor(matrix: Float64Array, k: number): number[] {
+  return new CholeskyDecomposition(Matrix.from1DArray(k, k, matrix)).lowerTriangularMatrix.to1DArray();
+}
+
+function invertLower(lower: readonly number[], k: number): Float64Array {
+  const inverse = new Float64Array(k * k);
+  for (let j = 0; j < k; j++) {
+    inverse[j * k + j] = 1 / lower[j * k + j];
+    for (let i = j + 1; i < k; i++) {
+      let value = 0;
+      for (let m = j; m < i; m++) value -= lower[i * k + m] * inverse[m * k + j];
+      inverse[i * k + j] = value / lower[i * k + i];
+    }
+  }
+  return inverse;
+}
+
+/**
+ * Returns −1 if the entry of largest magnitude is negative, else 1. Of entries of equal magnitude the
+ * first counts.
+ */
+function signOfLargestEntry(vector: Float32Array): 1 | -1 {
+  let largest = 0;
+  let sign: 1 | -1 = 1;
+  for (let c = 0; c < vector.length; c++) {
+    const magnitude = Math.abs(vector[c]);
+    if (magnitude > largest) {
+      largest = magnitude;
+      sign = vector[c] < 0 ? -1 : 1;
+    }
+  }
+  return sign;
+}
+
+/** Changes the sign of every entry, in place. */
+function negateInto(vector: Float32Array): void {
+  for (let c = 0; c < vector.length; c++) vector[c] = -vector[c];
+}

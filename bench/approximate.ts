@@ -11,7 +11,7 @@ import { selectBackend } from "../src/backend/select-backend.js";
 import { createLeNet, loadMnist, seededBatches } from "../src/cli/demo/train.js";
 import type { Directions } from "../src/directions/directions.js";
 import { randomDirections } from "../src/directions/random.js";
-import { createEngineEvaluator } from "../src/loss/engine/create-engine-evaluator.js";
+import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../src/loss/loss-evaluator.js";
 import { openRun } from "../src/store/run/open-run.js";
 import { approximateSurface } from "../src/surface/approximate/approximate-surface.js";
@@ -84,8 +84,8 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
   const model = createLeNet(1);
   const planes = await trainedPlanes(model, Number(values.points), log);
   const loss = values.loss === "logits" ? "logits" : "model";
-  const evaluator = await createEngineEvaluator(model, images, { loss, dataId: "mnist" });
-  log(`approximate: ${JSON.stringify(evaluator.engine)}`);
+  const evaluator = await createLossEvaluator(model, images, { loss, dataId: "mnist" });
+  log(`approximate: ${JSON.stringify(evaluator.facts.engine)}`);
   const cases: ApproximateCase[] = [];
   try {
     for (const plane of planes.filter(({ name }) => values.plane.includes(name))) {
@@ -155,7 +155,7 @@ async function trainedPlanes(
 function caseOf(
   name: string,
   backend: string,
-  { engine }: LossEvaluator,
+  { facts: { engine } }: LossEvaluator,
   { loss, samples, approximation }: Surface,
   exact: Surface,
   ours: number,

@@ -8,11 +8,10 @@ import { createInterface } from "node:readline";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { createPlanePoint, type PlanePoint } from "../src/directions/plane-point.js";
-import { createEngineEvaluator } from "../src/loss/engine/create-engine-evaluator.js";
-import type { EngineChoice, EngineEvaluator } from "../src/loss/engine/engine-options.js";
-import type { PlaneLoss } from "../src/loss/loss-evaluator.js";
-import { createWorkerEvaluator } from "../src/loss/workers/create-worker-evaluator.js";
+import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
+import type { EngineChoice } from "../src/loss/engine/engine-options.js";
+import type { LossEvaluator, SliceLoss } from "../src/loss/loss-evaluator.js";
+import { openSlice } from "../src/loss/slice-loss.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { surfaceModels } from "./surface-models.js";
@@ -40,10 +39,9 @@ interface Command {
 
 let model: tf.LayersModel | undefined;
 let data: { xs: tf.Tensor; ys: tf.Tensor } | undefined;
-let point: PlanePoint | undefined;
 let vectors: { center: Float32Array; vectors: Float32Array[] } | undefined;
-let evaluator: EngineEvaluator | undefined;
-let plane: PlaneLoss | undefined;
+let evaluator: LossEvaluator | undefined;
+let plane: SliceLoss | undefined;
 let isPooled = false;
 let backend = "";
 
@@ -85,7 +83,6 @@ async function prepare({ case: name, folder, write, samples: limit }: NonNullabl
   }
   const center = floats(join(folder, "theta.f32"));
   vectors = { center, vectors: ["dx", "dy"].map((axis) => floats(join(folder, `${axis}.f32`))) };
-  point = createPlanePoint(vectors);
   const labels = Int32Array.from(floats(join(folder, "labels.f32")));
   data = {
     xs: tf.tensor(floats(join(folder, "images.f32")), [samples, ...shape]),
@@ -99,29 +96,24 @@ async function open({ engine, threads, workers }: NonNullable<Command["open"]>) 
   const own = model as tf.LayersModel;
   evaluator =
     workers === 0
-      ? await createEngineEvaluator(own, data as never, {
-          ...options,
-          ...(threads === undefined ? {} : { threads }),
-        })
-      : await createWorkerEvaluator(own, data as never, { ...options, workers });
+      ? await createLossEvaluator(own, data as never, { ...options, threads })
+      : await createLossEvaluator(own, data as never, { ...options, workers });
   isPooled = workers > 0;
-  plane = await evaluator.openPlane(vectors as never);
-  return { engine: evaluator.engine, isCached: plane.isCached, warnings: evaluator.warnings };
+  plane = await openSlice(evaluator, vectors as never, { points: 1000 });
+  return { engine: evaluator.facts.engine, isCached: plane.isPrepared, warnings: evaluator.facts.warnings };
 }
 
 async function evaluate(points: NonNullable<Command["points"]>) {
-  const { moveTo, theta } = point as PlanePoint;
-  const opened = plane as PlaneLoss;
+  const opened = plane as SliceLoss;
   const losses: number[] = [];
   const cpu = process.cpuUsage();
   const begin = performance.now();
   if (isPooled) {
-    const values = await Promise.all(points.map(([alpha, beta]) => opened.evaluate(theta, alpha, beta)));
+    const values = await Promise.all(points.map(([alpha, beta]) => opened.evaluate(alpha, beta)));
     losses.push(...values.map(({ loss }) => loss));
   } else {
     for (const [alpha, beta] of points) {
-      moveTo(alpha, beta);
-      losses.push((await opened.evaluate(theta, alpha, beta)).loss);
+      losses.push((await opened.evaluate(alpha, beta)).loss);
     }
   }
   const seconds = (performance.now() - begin) / 1000 / points.length;

@@ -2,10 +2,10 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { createPlanePoint } from "../src/directions/plane-point.js";
-import { createEngineEvaluator } from "../src/loss/engine/create-engine-evaluator.js";
-import type { EngineChoice, EngineEvaluator } from "../src/loss/engine/engine-options.js";
-import { createWorkerEvaluator } from "../src/loss/workers/create-worker-evaluator.js";
+import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
+import type { EngineChoice } from "../src/loss/engine/engine-options.js";
+import type { LossEvaluator } from "../src/loss/loss-evaluator.js";
+import { openSlice } from "../src/loss/slice-loss.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { runLanes } from "../src/surface/evaluate-points.js";
@@ -107,13 +107,13 @@ async function measureCase(
     ys: tf.oneHot(labels, 10).toFloat(),
   };
   const common = { engine, loss: "logits", dataId: "bench" } as const;
-  const open: EngineEvaluator[] = [];
+  const open: LossEvaluator[] = [];
   try {
-    const first = await createWorkerEvaluator(model, data, { ...common, workers: 1 });
+    const first = await createLossEvaluator(model, data, { ...common, workers: 1 });
     open.push(first);
-    const { batchSize } = first.engine;
-    open.push(await createWorkerEvaluator(model, data, { ...common, batchSize, workers: 2 }));
-    open.push(await createEngineEvaluator(model, data, { ...common, batchSize }));
+    const { batchSize } = first.facts.engine;
+    open.push(await createLossEvaluator(model, data, { ...common, batchSize, workers: 2 }));
+    open.push(await createLossEvaluator(model, data, { ...common, batchSize }));
     const runs = await Promise.all(open.map((evaluator) => planeRun(evaluator, { center, vectors })));
     const seconds: number[][] = runs.map(() => []);
     const warm: number[] = [];
@@ -126,7 +126,7 @@ async function measureCase(
     return {
       case: name,
       backend,
-      engine: first.engine.name,
+      engine: first.facts.engine.name,
       batchSize,
       one: median(one),
       two: median(two),
@@ -145,21 +145,19 @@ async function measureCase(
 
 /** Returns what evaluates points of a plane, as many at once as the evaluator takes: seconds per point. */
 async function planeRun(
-  evaluator: EngineEvaluator,
+  evaluator: LossEvaluator,
   vectors: { center: Float32Array; vectors: Float32Array[] },
 ): Promise<(points: number) => Promise<number>> {
-  const plane = await evaluator.openPlane(vectors);
+  const plane = await openSlice(evaluator, vectors, { points: 1000 });
   return async (points) => {
     let next = 0;
     const begin = performance.now();
     const pieces = { width: () => evaluator.concurrency ?? 1, left: () => points - next };
     await runLanes(pieces, undefined, async (_stop, goesOn) => {
-      const point = plane.needsTheta === false ? null : createPlanePoint(vectors);
       while (next < points) {
         const at = next++;
         const [alpha, beta] = [(at % 5) / 5 - 0.4, at / points - 0.5];
-        point?.moveTo(alpha, beta);
-        await plane.evaluate(point?.theta ?? vectors.center, alpha, beta);
+        await plane.evaluate(alpha, beta);
         if (!goesOn()) return;
       }
     });

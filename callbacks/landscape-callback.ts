@@ -6,8 +6,7 @@ import { analyzeRuns, type RunsAnalysis } from "../src/analysis/analyze-runs.js"
 import { type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
-import { createEngineEvaluator } from "../src/loss/engine/create-engine-evaluator.js";
-import type { EngineEvaluatorOptions } from "../src/loss/engine/engine-options.js";
+import { createLossEvaluator, type LossEvaluatorOptions } from "../src/loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
 import { openRun } from "../src/store/run/open-run.js";
 import { TrajectoryCallback, type TrajectoryCallbackOptions } from "./trajectory-callback.js";
@@ -22,7 +21,7 @@ export interface LandscapeCallbackOptions
    */
   readonly data: EvaluationData;
   /** How the loss is evaluated: mode, engine, batch size, a function of your own. */
-  readonly evaluation?: Omit<EngineEvaluatorOptions, "layout">;
+  readonly evaluation?: Omit<LossEvaluatorOptions, "layout">;
   /** Pictures and page; default SVG, PNG and HTML in the run directory. */
   readonly report?: WriteReportOptions;
   /** Weights that span the plane: "trainable" (default) or "all". */
@@ -107,7 +106,7 @@ export class LandscapeCallback extends TrajectoryCallback {
       throw new RunStateError("LandscapeCallback", "setModel before training", "none");
     const { data, evaluation, report, directory: _directory, ...options } = this.#options;
     const run = await openRun(this.directory);
-    const evaluator = await createEngineEvaluator(this.#model, data, { ...evaluation, layout: run.layout });
+    const evaluator = await createLossEvaluator(this.#model, data, { ...evaluation, layout: run.layout });
     try {
       const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
       this.#analysis = await analyzeRuns([run], tools, options);

@@ -3,8 +3,8 @@
 import * as tf from "@tensorflow/tfjs";
 import {
   analyzeRuns,
-  createEngineEvaluator,
   createLinearAlgebra,
+  createLossEvaluator,
   openRun,
   selectBackend,
   writeReport,
@@ -55,7 +55,7 @@ for (const [name, optimizer] of Object.entries(optimizers)) {
 }
 
 const runs = [await openRun("runs/SGD"), await openRun("runs/Adam")];
-const evaluator = await createEngineEvaluator(model, evaluation, { layout: runs[0]?.layout });
+const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0]?.layout });
 const analysis = await analyzeRuns(
   runs,
   { evaluator, linearAlgebra: createLinearAlgebra() },

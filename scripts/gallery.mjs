@@ -16,7 +16,6 @@ import {
   createLinearAlgebra,
   createLineFigure,
   createLossEvaluator,
-  createRecalibrator,
   epsilonSharpness,
   evaluatePlane,
   interpolateModels,
@@ -85,11 +84,12 @@ const { run: large } = await train("SGD, batch 500", tf.train.momentum(0.05, 0.9
 const { run: rmsprop } = await train("RMSProp", tf.train.rmsprop(0.001), 32, 4, training, held);
 
 const layout = sgd.layout;
+const engine = { engine: "tfjs", layout, loss: "logits", calibration: {} };
+const onTraining = await createLossEvaluator(model, training, engine);
 const sets = [
-  { name: "train", evaluator: await createLossEvaluator(model, training, { layout, loss: "logits" }) },
-  { name: "test", evaluator: await createLossEvaluator(model, held, { layout, loss: "logits" }) },
+  { name: "train", evaluator: onTraining },
+  { name: "test", evaluator: await onTraining.withData(held) },
 ];
-const recalibrator = await createRecalibrator(model, training, { layout });
 const [a, b, c, d] = await Promise.all([sgd, adam, large, rmsprop].map((run) => modelPoint(run)));
 const dataName = "MNIST, 1,500 training and 1,000 test images";
 const shared = { directory: work };
@@ -116,7 +116,7 @@ await draw({
     "From the start of a training to its end",
   ),
   recalibrated: line(
-    await interpolateModels([a, b], sets, { ...shared, ...between, batchNorm: "recalibrate", recalibrator }),
+    await interpolateModels([a, b], sets, { ...shared, ...between, batchNorm: "recalibrate" }),
     "SGD to Adam, batch norm recalibrated at every point",
   ),
 });
@@ -153,7 +153,7 @@ const asError = await evaluatePlane("random", [a], sets, {
 await draw({ "plane-error": asError.figure });
 const planes = { random: [a], models: [a, b, c], bilinear: [a, b, c, d] };
 for (const [plane, models] of Object.entries(planes)) {
-  const policy = plane === "random" ? {} : { batchNorm: "recalibrate", recalibrator };
+  const policy = plane === "random" ? {} : { batchNorm: "recalibrate" };
   const { figure } = await evaluatePlane(plane, models, sets, {
     ...shared,
     ...policy,
@@ -190,5 +190,4 @@ await draw({
 });
 say(JSON.stringify({ sharpness }, null, 2));
 for (const { evaluator } of sets) evaluator.dispose();
-recalibrator.dispose();
 if (values.keep === undefined) rmSync(work, { recursive: true });

@@ -315,17 +315,14 @@ export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "
 export { tableCsv } from "./figure/table-figure.js";
 export type { LiveFeedOptions } from "./live/live-feed.js";
 export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
-export type { PointPolicy } from "./loss/batch-norm-policy.js";
+export type { BatchNormPolicyName } from "./loss/batch-norm-policy.js";
 export {
-  type BatchNormPolicyName,
-  type BatchNormPolicyOptions,
-  createBatchNormPolicy,
-  type Recalibrator,
-} from "./loss/batch-norm-policy.js";
-export { createLossEvaluator } from "./loss/create-loss-evaluator.js";
+  type CalibrationOptions,
+  createLossEvaluator,
+  type LossEvaluatorOptions,
+} from "./loss/create-loss-evaluator.js";
 // Loss and surface
-export { createEngineEvaluator } from "./loss/engine/create-engine-evaluator.js";
-export type { EngineChoice, EngineEvaluator, EngineEvaluatorOptions } from "./loss/engine/engine-options.js";
+export type { EngineChoice } from "./loss/engine/engine-options.js";
 export type {
   BatchDataset,
   BatchIterator,
@@ -339,29 +336,23 @@ export {
   type LossOfTheta,
 } from "./loss/function-evaluator.js";
 export type {
+  CalibrationFacts,
   EngineInfo,
   EngineRequest,
+  EvaluatorFacts,
   LossEvaluator,
   LossMode,
   LossValue,
-  PlaneLoss,
-  PlaneVectors,
-  SampleAccess,
+  OtherDataOptions,
+  PointEvaluation,
   SampleEvaluator,
   SampleValues,
+  SliceEvaluation,
+  SliceLoss,
+  ThetaEvaluation,
 } from "./loss/loss-evaluator.js";
-export type { BatchLossFunction, LossEvaluatorOptions } from "./loss/loss-evaluator-options.js";
-export {
-  createRecalibrator,
-  type ModelRecalibrator,
-  type RecalibratorOptions,
-} from "./loss/recalibrator.js";
-// Worker processes
-export {
-  createWorkerEvaluator,
-  type WorkerEvaluator,
-  type WorkerEvaluatorOptions,
-} from "./loss/workers/create-worker-evaluator.js";
+export type { BatchLossFunction } from "./loss/loss-evaluator-options.js";
+export { openSlice } from "./loss/slice-loss.js";
 export type { LinearAlgebra, SymmetricEigen } from "./math/linear-algebra.js";
 // Parameters
 export {

@@ -44,8 +44,8 @@ for (const seed of seeds) {
 
 const runs = await Promise.all(names.map((name) => openRun(join(out, fileName(name)))));
 const [onTrain, onTest] = [
-  await createLossEvaluator(model, train, { loss: "logits" }),
-  await createLossEvaluator(model, test, { loss: "logits" }),
+  await createLossEvaluator(model, train, { engine: "tfjs", loss: "logits" }),
+  await createLossEvaluator(model, test, { engine: "tfjs", loss: "logits" }),
 ];
 for (const run of runs) {
   const theta = await run.readTheta(run.snapshots.length - 1);

@@ -69,7 +69,7 @@ interface ExactLoss {
 
 /** Exact losses of the whole sets; the runs' own logs would do for the jumps, but not for the optimum's way. */
 async function createLosses(model: tf.LayersModel, train: LabelledImages): Promise<readonly ExactLoss[]> {
-  const open = (data: LabelledImages) => createLossEvaluator(model, data, { loss: "logits" });
+  const open = (data: LabelledImages) => createLossEvaluator(model, data, { engine: "tfjs", loss: "logits" });
   return [
     { name: "training loss", source: { evaluator: await open(train) } },
     { name: "test loss", source: { evaluator: await open(test) } },

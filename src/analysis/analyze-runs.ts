@@ -63,8 +63,8 @@ export async function fidelityStage(
         provenance,
         read: readTrajectory,
         write: writeTrajectory,
-        engines: [evaluator.engine],
-        metrics: evaluator.metricNames,
+        engines: [evaluator.facts.engine],
+        metrics: evaluator.facts.metricNames,
         tiles: curvePointTiles,
         isPartial: () => false,
         ...pick(options, ["force", "resume"]),
@@ -95,14 +95,14 @@ function fidelityProvenance(
   evaluator: LossEvaluator,
   { weights }: ResolvedAnalyzeOptions,
 ): Provenance {
-  const { lossMode, samples, dataDigest, modelDigest } = evaluator;
+  const { lossMode, samples, dataDigest, modelDigest } = evaluator.facts;
   return {
     kind: "fidelity",
     version: 1,
     options: { weights, loss: lossMode, samples, engine: engineFact(evaluator) },
     seed: null,
     inputs: { run, directions: plane.digest, data: dataDigest, model: modelDigest },
-    chosen: { engine: { ...evaluator.engine } },
+    chosen: { engine: { ...evaluator.facts.engine } },
   };
 }
 
@@ -167,7 +167,7 @@ function surfaceProvenance(
   grid: Grid,
   { dataName, lossName }: ResolvedAnalyzeOptions,
 ): Provenance {
-  const { lossMode, metricNames, samples } = evaluator;
+  const { lossMode, metricNames, samples } = evaluator.facts;
   return {
     kind: "surface",
     version: 1,
@@ -182,8 +182,12 @@ function surfaceProvenance(
       lossName: lossName ?? null,
     },
     seed: null,
-    inputs: { directions: plane.digest, data: evaluator.dataDigest, model: evaluator.modelDigest },
-    chosen: { engine: { ...evaluator.engine } },
+    inputs: {
+      directions: plane.digest,
+      data: evaluator.facts.dataDigest,
+      model: evaluator.facts.modelDigest,
+    },
+    chosen: { engine: { ...evaluator.facts.engine } },
   };
 }
 
@@ -240,7 +244,13 @@ export async function analyzeRuns(
     })),
     ...pick(options, ["dataName", "lossName"]),
   });
-  const warnings = [runs, [tools.evaluator], [plane.directions], [surface], trajectories]
+  const warnings = [
+    runs,
+    [{ warnings: tools.evaluator.facts.warnings ?? [] }],
+    [plane.directions],
+    [surface],
+    trajectories,
+  ]
     .flat()
     .flatMap((part) => part.warnings ?? []);
   return { runs, directions: plane.directions, trajectories, surface, figure, warnings };

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { type Provenance, provenanceDigest } from "../base/provenance.js";
 import type { SlicePoints } from "../directions/slice-map.js";
-import type { PointPolicy } from "../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import { approximateFile, readSurface, writeSurface } from "../store/kinds/surface-file.js";
 import { approximatedPointTiles } from "../store/kinds/surface-journal.js";
@@ -25,7 +25,7 @@ export interface ApproximateStageParts {
   readonly force: boolean;
   /** As `AnalyzeOptions` has it. */
   readonly resume?: boolean | undefined;
-  readonly policy?: PointPolicy;
+  readonly batchNorm?: BatchNormPolicyName | undefined;
   readonly signal?: AbortSignal;
   /** Called with what is done and all that may be, in points of the exact surface. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -42,14 +42,14 @@ export interface ApproximateStageParts {
 export async function approximateStage(
   parts: ApproximateStageParts,
 ): Promise<{ readonly surface: Surface; readonly digest: string }> {
-  const { evaluator, points, grid, file, approximate, force, resume, policy, signal, onProgress } = parts;
+  const { evaluator, points, grid, file, approximate, force, resume, batchNorm, signal, onProgress } = parts;
   const provenance = approximateProvenance(parts);
   const exact = force ? null : await readSurface(file, parts.provenance);
   if (exact !== null && exact.partial === undefined) {
     return { surface: exact, digest: provenanceDigest(parts.provenance) };
   }
   const digest = provenanceDigest(provenance);
-  const { samples } = evaluator;
+  const { samples } = evaluator.facts;
   const surface = await memoResumably(
     {
       what: "surface",
@@ -57,8 +57,8 @@ export async function approximateStage(
       provenance,
       read: readSurface,
       write: writeSurface,
-      engines: [evaluator.engine],
-      metrics: evaluator.metricNames,
+      engines: [evaluator.facts.engine],
+      metrics: evaluator.facts.metricNames,
       tiles: approximatedPointTiles,
       isPartial: () => false,
       force,
@@ -67,7 +67,7 @@ export async function approximateStage(
     ({ known, onPoint }) =>
       approximateSurface(evaluator, points, grid, {
         ...approximate,
-        ...(policy === undefined ? {} : { policy }),
+        batchNorm,
         ...(signal === undefined ? {} : { signal }),
         known,
         onPoint,
@@ -79,8 +79,8 @@ export async function approximateStage(
 
 /** With the settings in effect: whether there is a subsample by default depends on the evaluator. */
 function approximateProvenance({ evaluator, provenance, approximate }: ApproximateStageParts): Provenance {
-  const { samples, perSample } = evaluator;
-  const settings = resolveApproximateOptions(approximate, samples, perSample !== undefined);
+  const isDivisible = evaluator.openSamples !== undefined;
+  const settings = resolveApproximateOptions(approximate, evaluator.facts.samples, isDivisible);
   return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version: 1 } } };
 }
 

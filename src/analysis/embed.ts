@@ -63,10 +63,10 @@ async function evaluated(
 ): Promise<EmbeddedLosses> {
   const earlier = known.get(points);
   if (earlier?.evaluator === evaluator) return { loss: earlier.loss.slice(), lossName: "true loss" };
-  const wrong = runs.find(({ layout }) => layout.parameterCount !== evaluator.parameterCount);
+  const wrong = runs.find(({ layout }) => layout.parameterCount !== evaluator.facts.parameterCount);
   if (wrong !== undefined) {
     const got = `${wrong.layout.parameterCount} in ${wrong.directory}`;
-    throw new InvalidDataError("evaluator", `${evaluator.parameterCount} parameters, its own`, got);
+    throw new InvalidDataError("evaluator", `${evaluator.facts.parameterCount} parameters, its own`, got);
   }
   const loss = new Float64Array(points.count);
   let next = 0;
@@ -77,7 +77,7 @@ async function evaluated(
       stop?.throwIfAborted();
       const row = next++;
       const { name, readTheta } = snapshotOf(runs, points, row);
-      loss[row] = (await evaluator.evaluate(await readTheta(), stop, name)).loss;
+      loss[row] = (await evaluator.evaluate(await readTheta(), { signal: stop, name })).loss;
       onProgress?.("losses", ++done, points.count);
       if (!goesOn()) return;
     }
@@ -245,15 +245,17 @@ async function provenanceOf(
       nonFinite,
       stability,
       topology,
-      loss: evaluator === undefined ? `log:${lossLog}` : `true:${evaluator.lossMode}`,
-      samples: evaluator?.samples ?? null,
+      loss: evaluator === undefined ? `log:${lossLog}` : `true:${evaluator.facts.lossMode}`,
+      samples: evaluator?.facts.samples ?? null,
       linearAlgebra: linearAlgebra.name,
     },
     seed,
     inputs: {
       ...Object.fromEntries(digests.map((digest, index) => [`run${index}`, digest])),
       snapshots: sha256(JSON.stringify(facts)),
-      ...(evaluator === undefined ? {} : { data: evaluator.dataDigest, model: evaluator.modelDigest }),
+      ...(evaluator === undefined
+        ? {}
+        : { data: evaluator.facts.dataDigest, model: evaluator.facts.modelDigest }),
     },
   };
 }

@@ -50,7 +50,7 @@ export async function interpolateModels(
   const given = { range: { ...range }, batchNorm, names: [first, second] };
   const name = interpolationName(points);
   return stored(name, "line-between-models", given, null, points, sets, options, (resumed) =>
-    interpolateLine(sets, a.run.layout, [a.theta, b.theta], {
+    interpolateLine(sets, [a.theta, b.theta], {
       ...common(options),
       ...resumed,
       range,
@@ -90,7 +90,7 @@ export async function sliceRandomLines(
 }
 
 function common(options: SliceOptions) {
-  return pick(options, ["recalibrator", "signal", "budget", "onProgress"]);
+  return pick(options, ["signal", "budget", "onProgress"]);
 }
 
 /** Name of the file of the line between two models. */
@@ -120,7 +120,7 @@ async function stored(
 ): Promise<LineSlice> {
   const directory = options.directory ?? (points[0] as ModelPoint).run.directory;
   const file = lineFile(directory, name);
-  const provenance: Provenance = sliceProvenance(kind, given, seed, points, sets, options.recalibrator);
+  const provenance: Provenance = sliceProvenance(kind, given, seed, points, sets, options.batchNorm);
   return memoResumably(
     {
       what: "line",
@@ -128,8 +128,8 @@ async function stored(
       provenance,
       read: readLineSlice,
       write: writeLineSlice,
-      engines: sets.map(({ evaluator }) => evaluator.engine),
-      metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.metricNames)),
+      engines: sets.map(({ evaluator }) => evaluator.facts.engine),
+      metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.facts.metricNames)),
       tiles: curvePointTiles,
       isPartial,
       ...pick(options, ["force", "resume"]),

@@ -10,7 +10,7 @@ import type { Trajectory } from "../directions/project.js";
 import { projectTrajectory } from "../directions/project.js";
 import type { AnyFigure } from "../figure/any-figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
-import { type BatchNormPolicyName, createBatchNormPolicy } from "../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import { writeDirections } from "../store/kinds/directions-file.js";
 import {
   type ApproximateOptions,
@@ -118,7 +118,7 @@ export async function evaluatePlane(
 }
 
 function checkMetric([first]: readonly EvaluationSet[], metric: string | undefined): void {
-  const names = first?.evaluator.metricNames ?? [];
+  const names = first?.evaluator.facts.metricNames ?? [];
   if (metric === undefined || names.includes(metric)) return;
   throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));
 }
@@ -161,13 +161,7 @@ async function storedSurfaces(
   sets: readonly EvaluationSet[],
   options: EvaluatePlaneOptions & { readonly directory: string },
 ): Promise<SetSurface[]> {
-  const { batchNorm = defaultPolicy(place), recalibrator, signal } = options;
-  const policy = createBatchNormPolicy(batchNorm, {
-    layout: (models[0] as ModelPoint).run.layout,
-    center: place.points.center,
-    ...(place.isBetween || place.directions === null ? {} : { vectors: place.directions.vectors }),
-    ...(recalibrator === undefined ? {} : { recalibrator }),
-  });
+  const { batchNorm = defaultPolicy(place), signal } = options;
   const surfaces: SetSurface[] = [];
   for (const [i, set] of sets.entries()) {
     const file = surfaceFile(options.directory, plane, set.name);
@@ -181,14 +175,8 @@ async function storedSurfaces(
       alpha: Array.from(grid.alpha),
       beta: Array.from(grid.beta),
     };
-    const provenance = sliceProvenance(
-      "slice-surface",
-      facts,
-      options.seed ?? 0,
-      models,
-      [set],
-      recalibrator,
-    );
+    const seed = options.seed ?? 0;
+    const provenance = sliceProvenance("slice-surface", facts, seed, models, [set], batchNorm);
     const { force, resume, budget, approximate } = options;
     if (approximate !== undefined) {
       const { surface } = await approximateStage({
@@ -200,7 +188,7 @@ async function storedSurfaces(
         approximate,
         force: force ?? false,
         resume,
-        policy,
+        batchNorm,
         ...(signal === undefined ? {} : { signal }),
         onProgress: (done, total) => options.onProgress?.(i * total + done, sets.length * total),
       });
@@ -208,7 +196,7 @@ async function storedSurfaces(
       continue;
     }
     const surface = await storedSurface(file, provenance, set.evaluator, place.points, grid, {
-      policy,
+      batchNorm,
       ...(force === undefined ? {} : { force }),
       ...(resume === undefined ? {} : { resume }),
       ...(budget === undefined ? {} : { budget }),

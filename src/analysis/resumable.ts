@@ -19,7 +19,7 @@ export interface ResumeOptions {
  * What a stored result is known by of its engine: what was asked for, so that values of "auto" are found again
  * whatever was chosen, and values of one engine are not taken for those of another that is asked for by name.
  */
-export function engineFact({ request, engine }: LossEvaluator): JsonValue {
+export function engineFact({ facts: { request, engine } }: LossEvaluator): JsonValue {
   if (request !== undefined) return { ...request };
   const { name, batchSize, threads } = engine;
   return { engine: name, batchSize, threads };
@@ -28,7 +28,7 @@ export function engineFact({ request, engine }: LossEvaluator): JsonValue {
 /** Options of {@link storedSurface}. */
 export interface StoredSurfaceOptions
   extends ResumeOptions,
-    Pick<EvaluateSurfaceOptions, "signal" | "onProgress" | "policy" | "budget"> {}
+    Pick<EvaluateSurfaceOptions, "signal" | "onProgress" | "batchNorm" | "budget"> {}
 
 /**
  * Reads a surface where it is up to date, else evaluates it, or what is missing of it, and writes it.
@@ -53,8 +53,8 @@ export async function storedSurface(
       provenance,
       read: readSurface,
       write: writeSurface,
-      engines: [evaluator.engine],
-      metrics: evaluator.metricNames,
+      engines: [evaluator.facts.engine],
+      metrics: evaluator.facts.metricNames,
       tiles: curvePointTiles,
       isPartial: ({ partial }) => partial !== undefined,
       force,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { InvalidOptionError } from "../base/errors.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
-import type { BatchNormPolicyName, Recalibrator } from "../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
@@ -12,8 +12,6 @@ import { engineFact } from "./resumable.js";
 export interface SliceOptions {
   /** What becomes of batch norm's moving statistics; the default depends on the slice. */
   readonly batchNorm?: BatchNormPolicyName;
-  /** Needed by "recalibrate"; see `createRecalibrator`. */
-  readonly recalibrator?: Recalibrator;
   /** Folder for results. Default the first model's run directory. */
   readonly directory?: string;
   /** Computes everything again, also where stored results are up to date. Default false. */
@@ -34,8 +32,9 @@ export function sliceProvenance(
   seed: number | null,
   points: readonly ModelPoint[],
   sets: readonly EvaluationSet[],
-  recalibrator?: Recalibrator,
+  batchNorm?: BatchNormPolicyName,
 ): Provenance {
+  const calibration = (batchNorm === "recalibrate" ? sets[0]?.evaluator.facts.calibration : null) ?? null;
   return {
     kind,
     version: 1,
@@ -43,21 +42,23 @@ export function sliceProvenance(
       ...options,
       sets: sets.map(({ name, evaluator }) => ({
         name,
-        loss: evaluator.lossMode,
-        metrics: evaluator.metricNames,
-        samples: evaluator.samples,
+        loss: evaluator.facts.lossMode,
+        metrics: evaluator.facts.metricNames,
+        samples: evaluator.facts.samples,
         engine: engineFact(evaluator),
       })),
-      calibrationSamples: recalibrator?.samples ?? null,
+      calibrationSamples: calibration?.samples ?? null,
     },
     seed,
     inputs: {
       ...Object.fromEntries(points.map(({ digest }, i) => [`model${i}`, digest])),
-      ...Object.fromEntries(sets.map(({ name, evaluator }) => [`data:${name}`, evaluator.dataDigest])),
-      ...Object.fromEntries(sets.map(({ name, evaluator }) => [`network:${name}`, evaluator.modelDigest])),
-      ...(recalibrator === undefined ? {} : { calibration: recalibrator.dataDigest }),
+      ...Object.fromEntries(sets.map(({ name, evaluator }) => [`data:${name}`, evaluator.facts.dataDigest])),
+      ...Object.fromEntries(
+        sets.map(({ name, evaluator }) => [`network:${name}`, evaluator.facts.modelDigest]),
+      ),
+      ...(calibration === null ? {} : { calibration: calibration.dataDigest }),
     },
-    chosen: { engines: sets.map(({ evaluator }) => ({ ...evaluator.engine })) },
+    chosen: { engines: sets.map(({ evaluator }) => ({ ...evaluator.facts.engine })) },
   };
 }
 

@@ -4,11 +4,11 @@ import { type BackendChoice, type BackendInfo, describeBackend } from "../backen
 import { selectBackend } from "../backend/select-backend.js";
 import { LandscapeError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
-import { createEngineEvaluator } from "../loss/engine/create-engine-evaluator.js";
-import { type EngineChoice, type EngineEvaluator, engineRequest } from "../loss/engine/engine-options.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
+import { type EngineChoice, engineRequest } from "../loss/engine/engine-options.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
-import type { EngineInfo, LossMode } from "../loss/loss-evaluator.js";
-import { createWorkerEvaluator, type WorkerEvaluator } from "../loss/workers/create-worker-evaluator.js";
+import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { readInterruptedFacts } from "../store/results/tile-journal.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
@@ -24,6 +24,7 @@ export interface EvaluationCommandOptions {
   readonly engine?: EngineChoice;
   readonly workers?: number | "auto";
   readonly threads?: number;
+  readonly batchNorm?: BatchNormPolicyName;
   readonly force?: boolean;
   /** false: whatever an interrupted surface has left does not count. */
   readonly resume?: boolean;
@@ -104,18 +105,16 @@ export async function openEvaluator(
   },
   earlier?: EarlierChoice,
   isResumed = false,
-): Promise<EngineEvaluator | WorkerEvaluator> {
+): Promise<LossEvaluator> {
   const { loss, batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
   const open = (reuse: EarlierChoice) => {
-    const common = defined({ loss, batchSize, engine, threads, layout, reuse, signal });
-    if (workers === undefined) return createEngineEvaluator(model, data, common);
+    const calibration = options.batchNorm === "recalibrate" ? {} : undefined;
+    const common = { loss, batchSize, engine, threads, layout, reuse, signal, calibration };
+    if (workers === undefined) return createLossEvaluator(model, data, common);
     const setup = isStream || module.loadModel !== undefined ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
-    return createWorkerEvaluator(model, data, {
-      ...common,
-      ...defined({ workers, setup, dataExport: streamed }),
-    });
+    return createLossEvaluator(model, data, { ...common, workers, setup, dataExport: streamed });
   };
   if (earlier === undefined) return open(undefined);
   try {

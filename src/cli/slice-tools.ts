@@ -3,7 +3,7 @@ import { type ReportFormat, writeReport } from "../analysis/write-report.js";
 import type { BackendChoice } from "../backend/current-backend.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
-import { createRecalibrator, type ModelRecalibrator } from "../loss/recalibrator.js";
+import { isBatchDataset } from "../loss/evaluation-data.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
 import type { Run } from "../store/run/run.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
@@ -45,7 +45,6 @@ export interface SlicePlaces {
 export interface SliceTools {
   /** "train", and "test" where it is asked for. */
   readonly sets: readonly EvaluationSet[];
-  readonly recalibrator: ModelRecalibrator | undefined;
   readonly dataName: string | undefined;
   dispose(): void;
 }
@@ -83,20 +82,18 @@ export async function openSliceTools(
     const sets: EvaluationSet[] = [{ name: "train", evaluator: train }];
     if (options.test === true) {
       const held = await loadEvaluationData(module, options.data, "loadTestData");
-      const both = { ...given, dataExport: "loadTestData" } as const;
-      const left = await prepareEvaluation(options, places?.test ?? nowhere);
-      const evaluator = await openEvaluator(model, held, module, run.layout, both, left, isResumed);
+      const reuse = await prepareEvaluation(options, places?.test ?? nowhere);
+      const isStream = options.workers !== undefined && isBatchDataset(held);
+      const dataExport = isStream ? "loadTestData" : undefined;
+      const evaluator = await (train.withData as NonNullable<typeof train.withData>)(held, {
+        reuse,
+        dataExport,
+        signal,
+      });
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }
-    const recalibrator =
-      options.batchNorm === "recalibrate"
-        ? "openRecalibrator" in train
-          ? await train.openRecalibrator({}, signal)
-          : await createRecalibrator(model, data, { layout: run.layout })
-        : undefined;
-    if (recalibrator !== undefined) open.push(recalibrator);
-    return { sets, recalibrator, dataName: module.dataName, dispose };
+    return { sets, dataName: module.dataName, dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -105,7 +102,7 @@ export async function openSliceTools(
 
 /** Checks a metric that is to be drawn before anything is evaluated; "none" is none of them. */
 export function checkMetric(metric: string | undefined, { sets }: Pick<SliceTools, "sets">): void {
-  const names = [...(sets[0]?.evaluator.metricNames ?? []), "none"];
+  const names = [...(sets[0]?.evaluator.facts.metricNames ?? []), "none"];
   if (metric === undefined || names.includes(metric)) return;
   throw new InvalidOptionError("--metric", `one of ${names.join(", ")}`, JSON.stringify(metric));
 }

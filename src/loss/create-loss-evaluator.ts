@@ -1,74 +1,161 @@
 import type * as tf from "@tensorflow/tfjs";
-import { currentBackend } from "../backend/current-backend.js";
-import { tensorFlowThreads } from "../backend/native-package.js";
-import { EvaluationError, InvalidDataError } from "../base/errors.js";
-import { bindModel } from "../model/bound-weights.js";
+import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
-import { createSharedUse, evaluateAt, undefinedValue, withModel } from "./evaluate-at.js";
+import { hasStatistics } from "./batch-norm-policy.js";
+import { createEngineEvaluator } from "./engine/create-engine-evaluator.js";
+import type { EngineEvaluatorOptions } from "./engine/engine-options.js";
 import type { EvaluationData } from "./evaluation-data.js";
-import type { LossEvaluator, LossValue } from "./loss-evaluator.js";
-import { type LossEvaluatorOptions, resolveLossEvaluatorOptions } from "./loss-evaluator-options.js";
-import { planLoss } from "./loss-plan.js";
-import { evaluationDigest } from "./model-digest.js";
-import { portsOf } from "./model-ports.js";
-import { modelSamples, openSamples } from "./model-samples.js";
-import { undefinedPoints } from "./undefined-points.js";
+import { localEvaluator } from "./local-evaluator.js";
+import type { LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
+import { createRecalibrator, type ModelRecalibrator } from "./recalibrator.js";
+import { undefinedVariances } from "./undefined-points.js";
+import { createWorkerEvaluator } from "./workers/create-worker-evaluator.js";
+
+/** On what batch norm "recalibrate" computes its statistics. */
+export interface CalibrationOptions {
+  /** The calibration set; its targets are not used. Default the evaluation set. */
+  readonly data?: EvaluationData | undefined;
+  /** Uses only the first so many samples. Default 1024. */
+  readonly sampleLimit?: number | undefined;
+  /** Samples per forward pass. Default all of them at once, which gives the statistics of the whole set. */
+  readonly batchSize?: number | undefined;
+}
+
+/** Options of {@link createLossEvaluator}. */
+export interface LossEvaluatorOptions extends EngineEvaluatorOptions {
+  /**
+   * Worker processes: a number, or "auto", one for each processor as far as memory allows. Default none: this
+   * process evaluates.
+   */
+  readonly workers?: number | "auto" | undefined;
+  /**
+   * Path of a module that each worker imports before it makes the model: it registers layers of your own, and
+   * may export `loadModel()`, which then gives the compiled model, and `lossFunction`. Default none.
+   */
+  readonly setup?: string | undefined;
+  /**
+   * Export of the set-up module that gives the data in each worker, in place of `data`: for data sets that
+   * are too large to be copied to the disk. Default none.
+   */
+  readonly dataExport?: string | undefined;
+  /**
+   * On what batch norm "recalibrate" computes its statistics; null: it cannot be asked for. Default the first 1024
+   * samples of the evaluation set, where θ has such statistics.
+   */
+  readonly calibration?: CalibrationOptions | null | undefined;
+}
 
 /**
  * Creates what computes a model's exact loss and metrics at any θ: the sample-weighted mean over the whole
  * evaluation set, in evaluation mode (no dropout, moving batch statistics), without regularization unless
  * asked for. The loss of several outputs is the sum of theirs, as TF.js trains on (it has no loss weights).
  *
- * Every evaluation puts θ into the model's own variables and the model's weights back afterwards, bit for
- * bit, also when it fails or is aborted; evaluations on one model wait for each other. The model must not be
- * trained while an evaluation runs. Per-sample losses are read back and summed in float64. Values in the data
- * are taken as they are: NaN among them makes the loss NaN. Where a weight is NaN, or a moving variance
- * negative, loss and metrics are NaN.
+ * The engine is the fastest that is installed and knows the model: a TensorFlow graph (native backend), ONNX
+ * Runtime, or the model's own ops. It is used only if it agrees with the model's own ops, to 1e-5 relative;
+ * `facts.warnings` names one that was rejected. With `workers`, other processes evaluate several points at a time;
+ * values are bit-identical for any number of them, and to those of this process with the same engine, batch size
+ * and threads. A worker that dies is replaced and its points are done again.
  *
- * Cost: one forward pass over the data per evaluation; memory for one copy of the data on the backend.
+ * The model's weights are put back bit for bit after every evaluation, also when it fails; the model must not be
+ * trained while one runs. Where a weight is NaN, or a moving variance has no root, loss and metrics are NaN.
+ *
+ * Cost: one forward pass over the data per evaluation; memory for the data once in each process.
  *
  * @param data - tensors `{ xs, ys }` (one, lists, or records by name), which stay the caller's, or a
  * `tf.data.Dataset` of batches.
  * @throws {@link InvalidDataError} if the data do not fit the model.
- * @throws {@link EvaluationError} if the model has no loss, or none in the loss mode asked for.
+ * @throws {@link EvaluationError} if the model has no loss, or none in the loss mode asked for; if the engine asked
+ * for does not know the model; naming what cannot be handed to a process (a loss, metric or layer of your own
+ * without `setup`), or if workers do not start.
  * @throws {@link InvalidOptionError} if an option cannot be used.
+ * @throws {@link MissingDependencyError} if the engine asked for is not installed.
+ * @throws {@link BackendError} if the engine asked for needs another backend.
+ * @example
+ * const evaluator = await createLossEvaluator(model, { xs, ys }, { loss: "logits" });
+ * const { loss } = await evaluator.evaluate(theta);
  */
 export async function createLossEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
   options: LossEvaluatorOptions = {},
 ): Promise<LossEvaluator> {
-  const backend = currentBackend().name;
-  const threads = backend === "native" ? tensorFlowThreads() : 0;
-  const resolved = resolveLossEvaluatorOptions(options);
-  const plan = planLoss(model, resolved);
-  const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
-  const isUndefined = undefinedPoints(model, weights.layout);
-  const ports = portsOf(model);
-  const source = await openSamples(ports, data, resolved);
-  const use = createSharedUse(() => source.dispose());
+  if (options.workers !== undefined) return createWorkerEvaluator(model, data, options);
+  for (const name of ["setup", "dataExport"] as const) {
+    if (options[name] === undefined) continue;
+    throw new InvalidOptionError(name, "none without `workers`", JSON.stringify(options[name]));
+  }
+  return createHere(model, data, options);
+}
 
-  const evaluateNow = async (theta: Float32Array, signal: AbortSignal | undefined): Promise<LossValue> => {
-    signal?.throwIfAborted();
-    if (use.isClosed()) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
-    if (theta.length !== weights.layout.parameterCount) {
-      const expected = `${weights.layout.parameterCount} weights`;
-      throw new InvalidDataError("theta", expected, String(theta.length));
-    }
-    if (isUndefined(theta)) return undefinedValue(plan);
-    return evaluateAt(model, plan, source, () => weights.assign(theta), signal);
-  };
+/** What a calibration set is shared by. */
+interface SharedRecalibrator {
+  readonly recalibrator: ModelRecalibrator | null;
+  /** Counts one more user. */
+  share(): SharedRecalibrator;
+  release(): void;
+}
 
-  return {
-    engine: { name: "tfjs", backend, batchSize: source.batchSize, threads },
-    lossMode: plan.mode,
-    parameterCount: weights.layout.parameterCount,
-    metricNames: plan.scores.metrics.map(({ name }) => name),
-    samples: source.samples,
-    dataDigest: source.digest,
-    modelDigest: evaluationDigest(model, weights.layout, plan),
-    perSample: modelSamples({ model, plan, ports, source, weights, isUndefined }),
-    evaluate: (theta, signal) => use.run(() => withModel(model, () => evaluateNow(theta, signal))),
-    dispose: use.close,
+async function createHere(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: LossEvaluatorOptions,
+  given?: SharedRecalibrator,
+): Promise<LossEvaluator> {
+  const layout = options.layout ?? layoutOfModel(model);
+  const engine = await createEngineEvaluator(model, data, options);
+  try {
+    const shared = given?.share() ?? shareable(await openCalibration(model, data, layout, options));
+    const withData = (other: EvaluationData, how: OtherDataOptions = {}): Promise<LossEvaluator> => {
+      const { dataId, reuse, signal } = how;
+      const open = (choice: OtherDataOptions["reuse"]) =>
+        createHere(model, other, { ...options, dataId, reuse: choice, signal }, shared);
+      return open(reuse ?? engine.engine).catch((error: unknown) => {
+        // The engine that serves for these data may refuse others: they get a choice of their own.
+        if (reuse !== undefined || options.engine !== undefined || !(error instanceof LandscapeError))
+          throw error;
+        return open(undefined);
+      });
+    };
+    return localEvaluator({
+      engine,
+      layout,
+      undefinedAt: undefinedVariances(model, layout),
+      recalibrator: shared.recalibrator,
+      withData,
+      release: shared.release,
+    });
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
+}
+
+async function openCalibration(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  layout: ParameterLayout,
+  { calibration, dataId, sampleLimit = Number.POSITIVE_INFINITY }: LossEvaluatorOptions,
+): Promise<ModelRecalibrator | null> {
+  if (calibration === null || (calibration === undefined && !hasStatistics(layout))) return null;
+  const { data: own, sampleLimit: most = 1024, batchSize } = calibration ?? {};
+  return own === undefined || own === data
+    ? createRecalibrator(model, data, { layout, batchSize, dataId, sampleLimit: Math.min(most, sampleLimit) })
+    : createRecalibrator(model, own, { layout, batchSize, sampleLimit: most });
+}
+
+function shareable(recalibrator: ModelRecalibrator | null): SharedRecalibrator {
+  let users = 1;
+  const shared: SharedRecalibrator = {
+    recalibrator,
+    share() {
+      users++;
+      return shared;
+    },
+    release() {
+      users--;
+      if (users === 0) recalibrator?.dispose();
+    },
   };
+  return shared;
 }

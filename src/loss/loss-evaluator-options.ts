@@ -16,44 +16,44 @@ export type BatchLossFunction = (
   ys: tf.Tensor | tf.Tensor[],
 ) => tf.Tensor;
 
-/** Options of `createLossEvaluator`. */
-export interface LossEvaluatorOptions {
+/** What is computed, on which data. */
+export interface ModelLossOptions {
   /**
    * "model": the compiled loss with TF.js's clipping; "logits": a final softmax or sigmoid is taken away and
    * the log-softmax form used. With `lossFunction` it only says what that computes. Default "model".
    */
-  readonly loss?: LossMode;
+  readonly loss?: LossMode | undefined;
   /**
    * Replaces the compiled loss. Default none. Stored surfaces know it by its source text: after a change of
    * values that it only refers to, compute with `force`.
    */
-  readonly lossFunction?: BatchLossFunction;
+  readonly lossFunction?: BatchLossFunction | undefined;
   /** Adds the model's regularization penalties to the loss, as `fit` does. Default false. */
-  readonly includeRegularization?: boolean;
+  readonly includeRegularization?: boolean | undefined;
   /** Names of the compiled metrics to compute. Default all of them. */
-  readonly metrics?: readonly string[];
+  readonly metrics?: readonly string[] | undefined;
   /**
    * Samples per forward pass. Default 128: activations stay in the cache, and small networks spend little on
    * the call of each op. A `tf.data.Dataset` too large to keep is taken in its own batches.
    */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Uses only the first so many samples. Default all. */
-  readonly sampleLimit?: number;
+  readonly sampleLimit?: number | undefined;
   /** What the data are called, instead of a digest of their values. Default a sha-256. */
-  readonly dataId?: string;
+  readonly dataId?: string | undefined;
   /**
    * Most bytes of a `tf.data.Dataset` that are kept on the backend. A larger one is read again at every
    * evaluation, and an error if a pass differs. Default 536870912 (512 MiB).
    */
-  readonly cacheBytes?: number;
+  readonly cacheBytes?: number | undefined;
   /** Order of the entries of θ. Default that of the model. */
-  readonly layout?: ParameterLayout;
+  readonly layout?: ParameterLayout | undefined;
   /** Stops the reading of the data, and the choice of an engine, within a batch. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** {@link LossEvaluatorOptions} with the defaults filled in. */
-export interface ResolvedLossEvaluatorOptions {
+/** {@link ModelLossOptions} with the defaults filled in. */
+export interface ResolvedModelLossOptions {
   readonly loss: LossMode;
   readonly lossFunction: BatchLossFunction | undefined;
   readonly includeRegularization: boolean;
@@ -71,7 +71,7 @@ export interface ResolvedLossEvaluatorOptions {
  *
  * @throws {@link InvalidOptionError} if a value cannot be used.
  */
-export function resolveLossEvaluatorOptions(options: LossEvaluatorOptions): ResolvedLossEvaluatorOptions {
+export function resolveModelLossOptions(options: ModelLossOptions): ResolvedModelLossOptions {
   const loss = options.loss ?? "model";
   if (loss !== "model" && loss !== "logits") {
     throw new InvalidOptionError("loss", '"model" or "logits"', JSON.stringify(loss));

@@ -1,61 +1,7 @@
 import type { LandscapeWarning } from "../base/warning.js";
-
-/** θ* and one or two directions, all of θ's length. */
-export interface PlaneVectors {
-  readonly center: Float32Array;
-  readonly vectors: readonly Float32Array[];
-}
-
-/** Computes losses at the points of one plane (or line), where that can be faster than points anywhere. */
-export interface PlaneLoss {
-  /** Whether something is kept for the plane; otherwise `evaluate` is the evaluator's own. */
-  readonly isCached: boolean;
-  /** Whether `evaluate` looks at `theta`, and not at the coordinates alone. Default true. */
-  readonly needsTheta?: boolean;
-  /**
-   * Loss and metrics at `theta`, which is θ* + alpha·vectors[0] + beta·vectors[1].
-   *
-   * @param name - what the point is called in errors.
-   */
-  evaluate(
-    theta: Float32Array,
-    alpha: number,
-    beta: number,
-    signal?: AbortSignal,
-    name?: string,
-  ): Promise<LossValue>;
-  /** Frees what is kept for the plane. Idempotent. */
-  dispose(): void;
-}
-
-/** Loss and metrics of single samples at one point θ. */
-export interface SampleValues {
-  /** Loss of each sample; its mean over the whole set is the loss. */
-  readonly loss: Float64Array;
-  /** Metrics by name, sample by sample. */
-  readonly metrics: Readonly<Record<string, Float64Array>>;
-}
-
-/** Computes the losses of some samples of an evaluation set, each by itself. */
-export interface SampleEvaluator {
-  readonly samples: number;
-  /** Evaluates at `theta` (parameterCount, layout order), in the order of the rows asked for. */
-  evaluate(theta: Float32Array, signal?: AbortSignal): Promise<SampleValues>;
-  /** Frees what is held for these samples. Idempotent. */
-  dispose(): void;
-}
-
-/** Single samples of an evaluation set: what statistics over a part of it need. */
-export interface SampleAccess {
-  /** Returns the class of each sample, or null where the targets are no classes. */
-  classes(signal?: AbortSignal): Promise<Int32Array | null>;
-  /**
-   * Opens some samples; the evaluator must outlive them.
-   *
-   * @param rows - positions of the samples in the evaluation set, increasing; null means all of them.
-   */
-  open(rows: Int32Array | null, signal?: AbortSignal): Promise<SampleEvaluator>;
-}
+import type { SlicePoints } from "../directions/slice-map.js";
+import type { BatchNormPolicyName } from "./batch-norm-policy.js";
+import type { EvaluationData } from "./evaluation-data.js";
 
 /** Which loss is computed: the compiled one with TF.js's clipping, or the exact log-softmax form. */
 export type LossMode = "model" | "logits";
@@ -81,6 +27,40 @@ export interface EngineRequest {
   readonly threads: number | null;
 }
 
+/** The set on which batch norm's statistics are computed anew. */
+export interface CalibrationFacts {
+  /** sha-256 (hex) or name of the calibration set. */
+  readonly dataDigest: string;
+  /** Samples used. */
+  readonly samples: number;
+}
+
+/** What an evaluator is, as plain data: it does not change while the evaluator lives. */
+export interface EvaluatorFacts {
+  readonly engine: EngineInfo;
+  /** What was asked for, where that leaves a choice: "auto". Not given by every evaluator. */
+  readonly request?: EngineRequest | undefined;
+  readonly lossMode: LossMode;
+  /** Length of θ. */
+  readonly parameterCount: number;
+  /** Names of the metrics that `evaluate` returns. */
+  readonly metricNames: readonly string[];
+  /** Number of samples in the evaluation set. */
+  readonly samples: number;
+  /** sha-256 (hex) over the evaluation data, or the user's `dataId`. */
+  readonly dataDigest: string;
+  /** sha-256 (hex) over the model's architecture, compiled loss and metrics (not its weights). */
+  readonly modelDigest: string;
+  /** What batch norm "recalibrate" uses; null or absent where it cannot be asked for. */
+  readonly calibration?: CalibrationFacts | null | undefined;
+  /** What the user should know of the choice of engine. */
+  readonly warnings?: readonly LandscapeWarning[] | undefined;
+  /** Seconds per sample by engine, as measured for the choice. */
+  readonly measured?: Readonly<Record<string, number>> | undefined;
+  /** Worker processes that are kept running; absent where this process evaluates. */
+  readonly workers?: number | undefined;
+}
+
 /** Loss and metrics at one point θ, over the whole evaluation set. */
 export interface LossValue {
   /** Sample-weighted mean loss; may be NaN or infinite, and is then kept so. */
@@ -97,48 +77,119 @@ export interface LossValue {
    * where the loss does not clip. Not given by every evaluator.
    */
   readonly cappedShare?: number | null;
+  /** Weights whose values leave no loss (a negative variance), where that was found; the loss is then NaN. */
+  readonly undefinedWeights?: readonly string[] | undefined;
+}
+
+/** How one point is evaluated. */
+export interface PointEvaluation {
+  /** What the point is called in errors. Default "theta" or its coordinates. */
+  readonly name?: string | undefined;
+  /** Stops the work within a batch. Default none. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How the loss at a θ is evaluated. */
+export interface ThetaEvaluation extends PointEvaluation {
+  /** "recalibrate" computes batch norm's statistics anew first; otherwise they are those of θ. Default none. */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
+}
+
+/** How the points of a slice are evaluated. */
+export interface SliceEvaluation {
+  /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
+  /**
+   * Points that are to be evaluated, roughly: from 16 on, work that the points of a plane share is done once where
+   * that helps. Values then differ from those of `evaluate` by rounding, and are bit-identical for the same
+   * plane. Default 0.
+   */
+  readonly points?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Computes losses at the points of one slice. */
+export interface SliceLoss {
+  /** Whether work that the points share was done once. */
+  readonly isPrepared: boolean;
+  /** Loss and metrics at a point. Only the coordinates travel to a worker process. */
+  evaluate(alpha: number, beta: number, how?: PointEvaluation): Promise<LossValue>;
+  /**
+   * Writes θ at a point into `out` (parameterCount), with the statistics that "keep" or "interpolate" give it;
+   * those of "recalibrate" are computed where θ is evaluated.
+   *
+   * @returns names of weights whose values leave no loss there; it is NaN then.
+   */
+  writeInto(out: Float32Array, alpha: number, beta: number): readonly string[];
+  /** Frees what is kept for the slice. Idempotent. */
+  dispose(): void;
+}
+
+/** Loss and metrics of single samples at one point θ. */
+export interface SampleValues {
+  /** Loss of each sample; its mean over the whole set is the loss. */
+  readonly loss: Float64Array;
+  /** Metrics by name, sample by sample. */
+  readonly metrics: Readonly<Record<string, Float64Array>>;
+}
+
+/** Computes the losses of some samples of an evaluation set, each by itself. */
+export interface SampleEvaluator {
+  readonly samples: number;
+  /** Returns the class of each sample, or null where the targets are no classes. */
+  classes(signal?: AbortSignal): Promise<Int32Array | null>;
+  /** Losses and metrics at `theta` (parameterCount, layout order), in the order of the rows asked for. */
+  losses(theta: Float32Array, how?: ThetaEvaluation): Promise<SampleValues>;
+  /** Frees what is held for these samples. Idempotent. */
+  dispose(): void;
+}
+
+/** What another evaluation set changes beside the data. */
+export interface OtherDataOptions {
+  /** What the data are called, instead of a digest of their values. Default a sha-256. */
+  readonly dataId?: string | undefined;
+  /** Engine, batch size and threads of an earlier evaluation on these data. Default those of this evaluator. */
+  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads"> | undefined;
+  /** Export of the set-up module that gives the data in each worker process. Default none. */
+  readonly dataExport?: string | undefined;
+  /** Stops the reading of the data. Default none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Computes the loss at any θ. The seam between what a loss is (a TF.js model and its data, a worker
- * pool, a closed form in a test) and what is made of it (surfaces, fidelity, curvature).
+ * Computes the loss at any θ. The seam between what a loss is (a TF.js model and its data, worker processes, a
+ * closed form in a test) and what is made of it (surfaces, fidelity, curvature). Facts, `evaluate` and `dispose`
+ * make an evaluator; the rest is what some can do better.
  */
 export interface LossEvaluator {
-  readonly engine: EngineInfo;
-  readonly lossMode: LossMode;
-  /** What was asked for, where that leaves a choice: "auto". Not given by every evaluator. */
-  readonly request?: EngineRequest;
-  /** How many evaluations are to run at once, each with a θ of its own; it may change. Default 1. */
+  readonly facts: EvaluatorFacts;
+  /** How many evaluations are to be under way at once; it may change. Default 1. */
   readonly concurrency?: number;
-  /** Length of θ. */
-  readonly parameterCount: number;
-  /** What the user should know of the choice of engine. Not given by every evaluator. */
-  readonly warnings?: readonly LandscapeWarning[];
-  /** Names of the metrics that `evaluate` returns. */
-  readonly metricNames: readonly string[];
-  /** Number of samples in the evaluation set. */
-  readonly samples: number;
-  /** sha-256 (hex) over the evaluation data, or the user's `dataId`. */
-  readonly dataDigest: string;
-  /** sha-256 (hex) over the model's architecture, compiled loss and metrics (not its weights). */
-  readonly modelDigest: string;
 
   /**
    * Evaluates loss and metrics at `theta` (parameterCount, layout order).
    * `theta` may be reused by the caller as soon as the promise settles.
-   *
-   * @param name - what the point is called in errors.
    */
-  evaluate(theta: Float32Array, signal?: AbortSignal, name?: string): Promise<LossValue>;
+  evaluate(theta: Float32Array, how?: ThetaEvaluation): Promise<LossValue>;
 
   /**
-   * Prepares for many points of one plane; the evaluator must outlive it. Values differ from those of
-   * `evaluate` by rounding only, and are bit-identical for the same plane. Not offered by every evaluator.
+   * Prepares for the points of one slice; the evaluator must outlive it. See `openSlice` for evaluators without
+   * it: those know nothing of batch norm.
    */
-  openPlane?(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneLoss>;
+  openSlice?(slice: SlicePoints, how?: SliceEvaluation): Promise<SliceLoss>;
 
-  /** Single samples of the evaluation set, for estimates from a part of it. Not offered by every evaluator. */
-  readonly perSample?: SampleAccess;
+  /**
+   * Opens some samples of the evaluation set, each to be evaluated by itself; the evaluator must outlive them.
+   *
+   * @param rows - positions of the samples in the evaluation set, increasing; null means all of them.
+   */
+  openSamples?(rows: Int32Array | null, signal?: AbortSignal): Promise<SampleEvaluator>;
+
+  /**
+   * Opens an evaluator of the same model on other data. It shares processes and calibration set with this one;
+   * either may be disposed first.
+   */
+  withData?(data: EvaluationData, options?: OtherDataOptions): Promise<LossEvaluator>;
 
   /** Puts the model's own weights back bit for bit and frees what the evaluator holds. Idempotent. */
   dispose(): void;

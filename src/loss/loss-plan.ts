@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { FinalActivation } from "./final-activation.js";
 import type { LossMode } from "./loss-evaluator.js";
-import type { BatchLossFunction, ResolvedLossEvaluatorOptions } from "./loss-evaluator-options.js";
+import type { BatchLossFunction, ResolvedModelLossOptions } from "./loss-evaluator-options.js";
 import { compiledLosses } from "./model-ports.js";
 import { type OutputLoss, outputLoss } from "./output-loss.js";
 import type { ScorePlan } from "./scores.js";
@@ -26,7 +26,7 @@ export interface LossPlan {
  * @throws {@link EvaluationError} if there is no loss, none in this mode, or the model keeps state.
  * @throws {@link InvalidOptionError} if a metric is asked for that is not compiled.
  */
-export function planLoss(model: tf.LayersModel, options: ResolvedLossEvaluatorOptions): LossPlan {
+export function planLoss(model: tf.LayersModel, options: ResolvedModelLossOptions): LossPlan {
   refuseStateful(model);
   const { loss: mode, lossFunction = null, includeRegularization } = options;
   const compiled = compiledLosses(model);

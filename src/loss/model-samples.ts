@@ -3,6 +3,7 @@ import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { BoundWeights } from "../model/bound-weights.js";
 import { createDataHash } from "./data-hash.js";
 import { openDataset } from "./dataset-source.js";
+import type { SampleAccess } from "./engine-evaluator.js";
 import { computeAt, disposeComputed, withModel } from "./evaluate-at.js";
 import {
   type Batch,
@@ -14,7 +15,7 @@ import {
   type TensorData,
 } from "./evaluation-data.js";
 import { betweenBatches } from "./evaluation-run.js";
-import type { SampleAccess, SampleValues } from "./loss-evaluator.js";
+import type { SampleValues } from "./loss-evaluator.js";
 import type { LossPlan } from "./loss-plan.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
 import { firstSamples, holdSamples } from "./resident-samples.js";

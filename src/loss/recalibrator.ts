@@ -4,23 +4,29 @@ import { bindModel } from "../model/bound-weights.js";
 import type { Parameter, ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, owningLayers } from "../model/layout-of-model.js";
 import { matchLayout } from "../model/match-layout.js";
-import type { Recalibrator } from "./batch-norm-policy.js";
 import { changedWeightsError, holdWeights, withModel } from "./evaluate-at.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { betweenBatches, forwardPass } from "./evaluation-run.js";
+import type { CalibrationFacts } from "./loss-evaluator.js";
 import { portsOf } from "./model-ports.js";
 import { openSamples } from "./model-samples.js";
+
+/** Computes moving statistics anew. */
+export interface Recalibrator extends CalibrationFacts {
+  /** Writes the statistics that belong to the other weights of `theta` into it. */
+  recalibrateInto(theta: Float32Array, signal?: AbortSignal): Promise<void>;
+}
 
 /** Options of {@link createRecalibrator}. */
 export interface RecalibratorOptions {
   /** Order of the entries of θ. Default that of the model. */
-  readonly layout?: ParameterLayout;
+  readonly layout?: ParameterLayout | undefined;
   /** Uses only the first so many samples of the calibration set. Default 1024. */
-  readonly sampleLimit?: number;
+  readonly sampleLimit?: number | undefined;
   /** Samples per forward pass. Default all of them at once, which gives the statistics of the whole set. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** What the data are called, instead of a digest of their values. Default a sha-256. */
-  readonly dataId?: string;
+  readonly dataId?: string | undefined;
 }
 
 /** A recalibrator that holds data on the backend. */
@@ -113,7 +119,7 @@ export async function createRecalibrator(
       if (theta.length !== weights.layout.parameterCount) {
         throw new InvalidDataError("theta", `${weights.layout.parameterCount} weights`, String(theta.length));
       }
-      await withModel(model, () => recalibrateNow(theta, signal));
+      if (places.length > 0) await withModel(model, () => recalibrateNow(theta, signal));
     },
     dispose() {
       if (isDisposed) return;

@@ -5,6 +5,8 @@ import { matchLayout } from "../model/match-layout.js";
 
 /** A stretch of θ in which values below a bound make the loss NaN. */
 interface Stretch {
+  /** Name of the weight. */
+  readonly name: string;
   readonly start: number;
   readonly end: number;
   /** Least value with which the loss is defined; NaN is below every bound. */
@@ -28,6 +30,24 @@ export function undefinedPoints(
   return (theta) => stretches.some((stretch) => goesBelow(theta, stretch));
 }
 
+/**
+ * Returns what names, at a θ, the moving variances that leave no loss: those whose sum with the layer's ε is
+ * negative, so that it has no root.
+ */
+export function undefinedVariances(
+  model: tf.LayersModel,
+  layout: ParameterLayout,
+): (theta: Float32Array) => readonly string[] {
+  const stretches = stretchesOf(model, layout).filter(({ least }) => least > Number.NEGATIVE_INFINITY);
+  return (theta) => stretches.filter((stretch) => hasBelow(theta, stretch)).map(({ name }) => name);
+}
+
+/** Whether a number in the stretch lies below the bound; NaN does not. */
+function hasBelow(theta: Float32Array, { start, end, least }: Stretch): boolean {
+  for (let i = start; i < end; i++) if ((theta[i] as number) < least) return true;
+  return false;
+}
+
 function goesBelow(theta: Float32Array, { start, end, least }: Stretch): boolean {
   for (let i = start; i < end; i++) if (!((theta[i] as number) >= least)) return true;
   return false;
@@ -41,7 +61,8 @@ function stretchesOf(model: tf.LayersModel, layout: ParameterLayout): Stretch[] 
     if (parameter.layerType === "Embedding") return [];
     const own = found.parameters[indices[i] as number] as Parameter;
     const least = variances.get(own.name) ?? Number.NEGATIVE_INFINITY;
-    return [{ start: parameter.offset, end: parameter.offset + parameter.size, least }];
+    const { name, offset: start, size } = parameter;
+    return [{ name, start, end: start + size, least }];
   });
 }
 

@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { InvalidOptionError } from "../base/errors.js";
-import type { PlanePoint } from "../directions/plane-point.js";
-import { createSlicePoint, isSliceMap, type SlicePoints } from "../directions/slice-map.js";
-import type { PointPolicy } from "../loss/batch-norm-policy.js";
-import type { LossEvaluator, PlaneLoss } from "../loss/loss-evaluator.js";
+import type { SlicePoints } from "../directions/slice-map.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import type { LossEvaluator } from "../loss/loss-evaluator.js";
+import { openSlice } from "../loss/slice-loss.js";
 import { originIndex } from "./grid.js";
-import { CENTER_INDEX, type EvaluatedPoint, type Grid, nanValue } from "./surface.js";
+import { CENTER_INDEX, type EvaluatedPoint, type Grid } from "./surface.js";
 
 /** Work that is done piece by piece, several pieces at once. */
 export interface LaneWork {
@@ -64,8 +64,8 @@ export async function runLanes(work: LaneWork, signal: AbortSignal | undefined, 
 export interface PointOptions {
   /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
   readonly signal?: AbortSignal;
-  /** What is done with θ at each point first, such as a batch-norm policy. Default nothing. */
-  readonly policy?: PointPolicy;
+  /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
   /** Called with each point as it is evaluated, in no particular order; the work waits for its promise. */
   readonly onPoint?: (point: EvaluatedPoint) => void | Promise<void>;
 }
@@ -84,31 +84,24 @@ export async function evaluatePoints(
   done: (point: EvaluatedPoint) => void,
 ): Promise<string | null> {
   if (queue.length === 0) return null;
-  const { policy, signal } = options;
+  const { batchNorm, signal } = options;
   const points = grid.alpha.length * grid.beta.length + (originIndex(grid) === -1 ? 1 : 0);
-  const plane = await openPlane(evaluator, slice, points, options);
-  const needsTheta = plane.needsTheta !== false || (policy !== undefined && policy.isIdle !== true);
+  const plane = await openSlice(evaluator, slice, { batchNorm, points, signal });
   let next = 0;
   let usedUp: string | null = null;
 
-  const evaluateAt = async (index: number, point: PlanePoint, stop: AbortSignal | undefined) => {
+  const evaluateAt = async (index: number, stop: AbortSignal | undefined) => {
     const [alpha, beta] = coordinatesOf(grid, index);
-    if (needsTheta) point.moveTo(alpha, beta);
-    const undefinedWeights = (await policy?.prepare(point.theta, stop)) ?? [];
-    const value =
-      undefinedWeights.length > 0
-        ? nanValue(evaluator)
-        : await plane.evaluate(point.theta, alpha, beta, stop, nameOfPoint(grid, index));
-    const evaluated = { index, value, undefinedWeights };
+    const value = await plane.evaluate(alpha, beta, { signal: stop, name: nameOfPoint(grid, index) });
+    const evaluated = { index, value, undefinedWeights: value.undefinedWeights ?? [] };
     await options.onPoint?.(evaluated);
     done(evaluated);
   };
   const evaluateSome: Lane = async (stop, goesOn) => {
-    const point = needsTheta ? createSlicePoint(slice) : { theta: slice.center, moveTo: () => {} };
     while (next < queue.length && usedUp === null) {
       stop?.throwIfAborted();
       usedUp = take();
-      if (usedUp === null) await evaluateAt(queue[next++] as number, point, stop);
+      if (usedUp === null) await evaluateAt(queue[next++] as number, stop);
       if (!goesOn()) return;
     }
   };
@@ -133,28 +126,6 @@ function nameOfPoint(grid: Grid, index: number): string {
   const [alpha, beta] = coordinatesOf(grid, index);
   const [column, row] = [index % grid.alpha.length, Math.floor(index / grid.alpha.length)];
   return `grid point ${index} (column ${column}, row ${row}: α = ${alpha}, β = ${beta})`;
-}
-
-/** Fewest points for which preparing a plane, which costs about three, is worthwhile. */
-const POINTS_FOR_PLANE = 16;
-
-/** Returns what evaluates the points: the evaluator's own plane where it has one, else the evaluator. */
-async function openPlane(
-  evaluator: LossEvaluator,
-  slice: SlicePoints,
-  points: number,
-  { policy, signal }: PointOptions,
-): Promise<PlaneLoss> {
-  // Only θ that are exactly where the directions say can share work.
-  const isPlain = !isSliceMap(slice) && (policy?.isReadOnly ?? true);
-  if (isPlain && evaluator.openPlane !== undefined && points >= POINTS_FOR_PLANE) {
-    return evaluator.openPlane({ center: slice.center, vectors: slice.vectors.slice(0, 2) }, signal);
-  }
-  return {
-    isCached: false,
-    evaluate: (theta, _alpha, _beta, stop, name) => evaluator.evaluate(theta, stop, name),
-    dispose() {},
-  };
 }
 
 /** How much work one call may do; it ends with what it has, starting with the coarse picture. */

@@ -1,6 +1,7 @@
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
 import { createUndefinedCount } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
+import { nanValue } from "../loss/slice-loss.js";
 import { checkCenter, checkDirections, checkGrid } from "./check-surface.js";
 import {
   evaluatePoints,
@@ -16,7 +17,6 @@ import {
   createSurfaceValues,
   type EvaluatedPoint,
   type Grid,
-  nanValue,
   type Surface,
   surfaceWarnings,
 } from "./surface.js";
@@ -66,7 +66,7 @@ export function beginSurface(
   const indices = pointOrder(grid, options.order);
   const origin = originIndex(grid);
   const undefinedCount = createUndefinedCount();
-  const values = createSurfaceValues(evaluator, indices.length);
+  const values = createSurfaceValues(evaluator.facts, indices.length);
   let center: LossValue | null = null;
   const put = ({ index, value, undefinedWeights }: EvaluatedPoint): void => {
     const place = index === CENTER_INDEX ? origin : index;
@@ -85,8 +85,8 @@ export function beginSurface(
     total,
     pending: () => queue.length,
     async evaluate(slice, until, take, done) {
-      if (isSliceMap(slice)) checkCenter(slice.center, evaluator.parameterCount);
-      else checkDirections(slice, grid, evaluator.parameterCount);
+      if (isSliceMap(slice)) checkCenter(slice.center, evaluator.facts.parameterCount);
+      else checkDirections(slice, grid, evaluator.facts.parameterCount);
       const part = queue.slice(0, Math.max(0, until - (total - queue.length)));
       const now = new Set<number>();
       const usedUp = await evaluatePoints(evaluator, slice, grid, part, options, take, (point) => {
@@ -104,7 +104,7 @@ export function beginSurface(
         (count, value, i) => count + (evaluated[i] === 0 || Number.isFinite(value) ? 0 : 1),
         0,
       );
-      const { lossMode, samples, engine } = evaluator;
+      const { lossMode, samples, engine } = evaluator.facts;
       const clippedShare = values.clippedShare();
       const cappedShare = values.cappedShare();
       const warnings = [
@@ -116,7 +116,7 @@ export function beginSurface(
         beta: grid.beta,
         loss,
         metrics,
-        center: center ?? nanValue(evaluator),
+        center: center ?? nanValue(evaluator.facts),
         nonFinite,
         clippedShare,
         lossMode,
@@ -164,7 +164,7 @@ export async function evaluateSurface(
   grid: Grid,
   options: EvaluateSurfaceOptions = {},
 ): Promise<Surface> {
-  const { samples } = evaluator;
+  const { samples } = evaluator.facts;
   const surface = beginSurface(evaluator, grid, options);
   const budget = startBudget(options.budget, samples);
   const done = pointProgress(surface.total - surface.pending(), surface.total, options.onProgress);

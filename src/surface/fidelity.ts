@@ -56,7 +56,7 @@ export async function evaluateFidelity(
     stop: AbortSignal | undefined,
   ): Promise<void> => {
     if (!losses.has(index)) {
-      const value = await evaluator.evaluate(theta, stop, name);
+      const value = await evaluator.evaluate(theta, { signal: stop, name });
       await onPoint?.({ index, value, undefinedWeights: [] });
       losses.set(index, value.loss);
     }
@@ -93,7 +93,7 @@ export async function evaluateFidelity(
 function assertSizes(
   trajectory: Trajectory,
   { center, vectors }: Pick<Directions, "center" | "vectors">,
-  { parameterCount }: LossEvaluator,
+  { facts: { parameterCount } }: LossEvaluator,
 ): void {
   const wrong = [center, ...vectors].find((vector) => vector.length !== parameterCount);
   if (wrong !== undefined) {

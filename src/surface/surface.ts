@@ -1,5 +1,5 @@
 import type { LandscapeWarning } from "../base/warning.js";
-import type { EngineInfo, LossEvaluator, LossMode, LossValue } from "../loss/loss-evaluator.js";
+import type { EngineInfo, EvaluatorFacts, LossMode, LossValue } from "../loss/loss-evaluator.js";
 
 /** How an approximate surface was asked for. */
 export interface ApproximationSettings {
@@ -105,7 +105,7 @@ export interface SurfaceValues {
 
 /** Makes room for the values of `points` grid points, NaN until they are put there. */
 export function createSurfaceValues(
-  { metricNames }: Pick<LossEvaluator, "metricNames">,
+  { metricNames }: Pick<EvaluatorFacts, "metricNames">,
   points: number,
 ): SurfaceValues {
   const loss = new Float64Array(points).fill(Number.NaN);
@@ -131,12 +131,6 @@ export function createSurfaceValues(
     clippedShare: () => clipped,
     cappedShare: () => capped,
   };
-}
-
-/** The value where there is none. */
-export function nanValue({ metricNames }: Pick<LossEvaluator, "metricNames">): LossValue {
-  const metrics = Object.fromEntries(metricNames.map((name) => [name, Number.NaN]));
-  return { loss: Number.NaN, metrics, clippedShare: null };
 }
 
 function larger(a: number | null, b: number | null): number | null {

@@ -32,12 +32,12 @@ export function jumpOrigin(
 ): JumpOrigin {
   const { epochs, batchSize, optimizer, weightDecay, loss, direction } = recipe;
   const { ignore, normalize, oneDimensional } = direction;
-  const data = Object.entries(evaluators).map(([name, { dataDigest }]) => [name, dataDigest]);
+  const data = Object.entries(evaluators).map(([name, { facts }]) => [name, facts.dataDigest]);
   return {
     inputs: {
       weights: sha256(theta),
       layout: layout.digest,
-      model: evaluators.train?.modelDigest ?? "",
+      model: evaluators.train?.facts.modelDigest ?? "",
       ...Object.fromEntries(data),
     },
     options: {

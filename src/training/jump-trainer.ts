@@ -82,7 +82,7 @@ export async function createJumpTrainer(source: JumpSource, compiled: Compiled |
   try {
     for (const set of sets) {
       const batch = tensorsOfSet(set);
-      const options = { loss: recipe.loss, layout };
+      const options = { engine: "tfjs", loss: recipe.loss, layout, calibration: null } as const;
       const data = { xs: batch.xs, ys: batch.ys };
       tensors.push(batch);
       evaluators[set.name] = await createLossEvaluator(judge, data, options);
@@ -193,7 +193,7 @@ async function update(model: tf.LayersModel, samples: Batch, rows: Int32Array): 
 async function judged(theta: Float32Array, { evaluators, signal }: OneJump): Promise<Record<string, number>> {
   const logs: Record<string, number> = {};
   for (const [name, evaluator] of Object.entries(evaluators)) {
-    const { loss, metrics } = await evaluator.evaluate(theta, signal);
+    const { loss, metrics } = await evaluator.evaluate(theta, { signal });
     for (const [key, value] of Object.entries({ loss, ...metrics })) logs[`${PREFIXES[name]}${key}`] = value;
   }
   return logs;

@@ -60,7 +60,12 @@ async function setUp(kind: "tensors" | "stream" = "tensors") {
     },
   };
   const data = kind === "tensors" ? { xs, ys } : stream;
-  const evaluator = await createLossEvaluator(model, data, { ...options, lossFunction, cacheBytes: 1 });
+  const evaluator = await createLossEvaluator(model, data, {
+    ...options,
+    engine: "tfjs",
+    lossFunction,
+    cacheBytes: 1,
+  });
   open.push(evaluator);
   const layout = layoutOfModel(model);
   const center = await readWeights(model, layout);
@@ -116,11 +121,11 @@ describe("an abort in the middle of a point lets one more batch run at most", ()
   });
 
   test("of a line, and of the losses along a path", async () => {
-    const { watch, evaluator, plane, layout } = await setUp();
+    const { watch, evaluator, plane } = await setUp();
     const other = plane.center.map((value, i) => value + (plane.vectors[0][i] as number));
     const at = 2 * COUNT + 5;
     const line = (signal: AbortSignal) =>
-      interpolateLine([{ name: "train", evaluator }], layout, [plane.center, other], { signal });
+      interpolateLine([{ name: "train", evaluator }], [plane.center, other], { signal });
     expect(await abortedAt(at, watch, line)).toBeLessThanOrEqual(at + 1);
     const path = {
       dimensions: 2,

@@ -8,7 +8,7 @@ import { readAnalysis } from "../../src/analysis/read-analysis.js";
 import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { FormatError, InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
-import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
+import type { LossEvaluator, ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import type { Run } from "../../src/store/run/run.js";
 import { useTestBackend } from "../support/backend.js";
@@ -32,13 +32,14 @@ async function trainedRun(optimizer: tf.Optimizer, name: string): Promise<Run> {
 
 /** An evaluator that counts its evaluations, over another model of the same architecture. */
 async function countingEvaluator(run: Run, data = { xs, ys }): Promise<LossEvaluator & { calls: number }> {
-  const inner = await createLossEvaluator(tinyModel(), data, { layout: run.layout });
+  const options = { engine: "tfjs", layout: run.layout } as const;
+  const { openSlice: _, ...inner } = await createLossEvaluator(tinyModel(), data, options);
   const counting = {
     ...inner,
     calls: 0,
-    evaluate(theta: Float32Array, signal?: AbortSignal) {
+    evaluate(theta: Float32Array, how?: ThetaEvaluation) {
       counting.calls++;
-      return inner.evaluate(theta, signal);
+      return inner.evaluate(theta, how);
     },
   };
   return counting;

@@ -8,7 +8,12 @@ import { readSurface } from "../../src/store/kinds/surface-file.js";
 import { createGrid } from "../../src/surface/grid.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 import { LANDSCAPES, SAMPLES } from "../surface/approximate/landscapes.js";
-import { type CountedEvaluator, PLANE, sampleFunction } from "../surface/approximate/sample-function.js";
+import {
+  type CountedEvaluator,
+  PLANE,
+  sampleFunction,
+  withGap,
+} from "../surface/approximate/sample-function.js";
 
 const newFolder = temporaryFolders();
 const axis = { from: -1, to: 1, points: 17 };
@@ -31,18 +36,15 @@ function atOnce(evaluator: CountedEvaluator, concurrency: number): LossEvaluator
     turn = (turn + 3) % 4;
     return new Promise((done) => setTimeout(done, turn));
   };
-  const { perSample } = evaluator;
-  if (perSample === undefined) throw new Error("expected an evaluator of single samples");
+  const { openSamples } = evaluator;
+  if (openSamples === undefined) throw new Error("expected an evaluator of single samples");
   return {
     ...evaluator,
     concurrency,
-    evaluate: (theta, signal) => wait().then(() => evaluator.evaluate(theta, signal)),
-    perSample: {
-      ...perSample,
-      async open(rows, signal) {
-        const own = await perSample.open(rows, signal);
-        return { ...own, evaluate: (theta, stop) => wait().then(() => own.evaluate(theta, stop)) };
-      },
+    evaluate: (theta, how) => wait().then(() => evaluator.evaluate(theta, how)),
+    async openSamples(rows, signal) {
+      const own = await openSamples(rows, signal);
+      return { ...own, losses: (theta, how) => wait().then(() => own.losses(theta, how)) };
     },
   };
 }
@@ -111,15 +113,12 @@ describe("an approximate surface", () => {
   );
 
   test("goes on where a policy found no loss, and where every evaluation is exact", async () => {
-    const prepare = async (theta: Float32Array) => (theta[0] > 0.6 ? ["bn/moving_variance"] : []);
-    const policy = { name: "test", isReadOnly: true, prepare };
+    const gap = () => withGap(hinges(), (theta) => theta[0] > 0.6);
     for (const approximate of [{}, { subsample: 0 }]) {
       const [file, other] = [newFile(), newFile()];
-      const { surface } = await stage(other, hinges(), { policy, approximate });
-      await expect(stage(file, hinges(), { policy, approximate, ...stopAfter(20) })).rejects.toThrow(
-        "enough",
-      );
-      const again = await stage(file, hinges(), { policy, approximate });
+      const { surface } = await stage(other, gap(), { approximate });
+      await expect(stage(file, gap(), { approximate, ...stopAfter(20) })).rejects.toThrow("enough");
+      const again = await stage(file, gap(), { approximate });
       expect(again.surface).toEqual(surface);
       expect(await readSurface(ownFile(file))).toEqual(surface);
     }
@@ -139,7 +138,9 @@ describe("an approximate surface", () => {
       await expect(stage(file, hinges(), { ...options, resume: true })).rejects.toThrow(RunStateError);
       await expect(stage(file, hinges(), { ...options, resume: true })).rejects.toThrow(message);
     }
-    const other = { ...hinges(), engine: { name: "function", backend: "js", batchSize: 7, threads: 1 } };
+    const engine = { name: "function", backend: "js", batchSize: 7, threads: 1 };
+    const plain = hinges();
+    const other = { ...plain, facts: { ...plain.facts, engine } };
     await expect(stage(file, other)).rejects.toThrow("another engine (function on js, batch size 0");
     const { surface } = await stage(file, hinges(), { approximate: { seed: 1 } });
     expect(surface.warnings.map(({ code }) => code)).toContain("interrupted-surface-replaced");

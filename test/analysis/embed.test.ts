@@ -11,6 +11,7 @@ import { procrustes } from "../../src/embedding/mds/procrustes.js";
 import { phate } from "../../src/embedding/phate/phate.js";
 import { EMBEDDING_METHODS } from "../../src/embedding/runs-embedding.js";
 import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { flat, type PhateGolden, readGolden } from "../embedding/golden.js";
 import { normal } from "../embedding/random-points.js";
 import { expectAllClose } from "../support/allclose.js";
@@ -243,12 +244,12 @@ describe("embed", () => {
     const evaluator = {
       ...plain,
       concurrency: 3,
-      async evaluate(theta: Float32Array, signal?: AbortSignal, name?: string) {
+      async evaluate(theta: Float32Array, how?: ThetaEvaluation) {
         begun++;
         most = Math.max(most, ++under);
         await new Promise(setImmediate);
         under--;
-        return plain.evaluate(theta, signal, name);
+        return plain.evaluate(theta, how);
       },
     };
     const shared = readRunPoints(runs, plainLinearAlgebra);

@@ -9,7 +9,8 @@ import {
 import { type ModelPoint, modelPoint } from "../../src/analysis/model-point.js";
 import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/analysis/plane-stage.js";
 import { functionEvaluator } from "../../src/loss/function-evaluator.js";
-import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
+import { localEvaluator } from "../../src/loss/local-evaluator.js";
+import type { EvaluatorFacts } from "../../src/loss/loss-evaluator.js";
 import type { Run } from "../../src/store/run/run.js";
 import { makeLayout } from "../support/layout.js";
 import { temporaryFolders } from "../support/tiny-training.js";
@@ -36,18 +37,25 @@ beforeEach(async () => {
 });
 
 /** A function to which every entry of θ matters, with a count of its evaluations. */
-function counted(facts: Partial<LossEvaluator> = {}) {
+function counted(facts: Partial<EvaluatorFacts> = {}, recalibrator = calibration("a", 1)) {
   let calls = 0;
   const lossOf = (theta: Float32Array) => {
     calls++;
     return theta.reduce((sum, value, i) => sum + (i + 1) * value ** 2 + value, 0);
   };
-  const evaluator = { ...functionEvaluator(lossOf, layout.parameterCount, { id: "f" }), ...facts };
+  const plain = functionEvaluator(lossOf, layout.parameterCount, { id: "f" });
+  const engine = {
+    ...plain.facts,
+    ...facts,
+    evaluate: (theta: Float32Array) => plain.evaluate(theta),
+    dispose() {},
+  };
+  const evaluator = localEvaluator({ engine, layout, undefinedAt: () => [], recalibrator, release() {} });
   return { sets: [{ name: "train", evaluator }], calls: () => calls };
 }
 
 /** What another evaluation set, loss or network is known by. */
-const OTHERS: readonly Partial<LossEvaluator>[] = [
+const OTHERS: readonly Partial<EvaluatorFacts>[] = [
   { dataDigest: "other data" },
   { modelDigest: "other network" },
   { lossMode: "logits" },
@@ -55,7 +63,7 @@ const OTHERS: readonly Partial<LossEvaluator>[] = [
   { engine: { name: "other", backend: "js", batchSize: 0, threads: 1 } },
 ];
 
-const recalibrator = (dataDigest: string, shift: number) => ({
+const calibration = (dataDigest: string, shift: number) => ({
   dataDigest,
   samples: 4,
   async recalibrateInto(theta: Float32Array) {
@@ -69,7 +77,7 @@ describe("a stored line between models", () => {
   it.each<[string, InterpolateModelsOptions]>([
     ["range", { range: { from: 0, to: 1, points: 5 } }],
     ["batch norm kept", { batchNorm: "keep" }],
-    ["batch norm recalibrated", { batchNorm: "recalibrate", recalibrator: recalibrator("a", 1) }],
+    ["batch norm recalibrated", { batchNorm: "recalibrate" }],
   ])("is computed again for another %s, as anew", async (_, change) => {
     const pair = [points[0], points[1]] as const;
     const directory = newFolder();
@@ -95,11 +103,10 @@ describe("a stored line between models", () => {
       expect([facts, calls() > 0]).toEqual([facts, true]);
     }
     const recalibrate = (digest: string, shift: number) =>
-      interpolateModels(pair, counted().sets, {
+      interpolateModels(pair, counted({}, calibration(digest, shift)).sets, {
         ...base,
         directory,
         batchNorm: "recalibrate",
-        recalibrator: recalibrator(digest, shift),
       });
     const [{ surface: a }] = (await recalibrate("a", 1)).curves;
     const [{ surface: b }] = (await recalibrate("b", 2)).curves;
@@ -125,7 +132,7 @@ describe("stored random lines", () => {
     ["seed", { seeds: [2] }],
     ["normalization", { normalize: "layer" }],
     ["choice of roles", { ignore: [] }],
-    ["batch norm policy", { batchNorm: "recalibrate", recalibrator: recalibrator("a", 1) }],
+    ["batch norm policy", { batchNorm: "recalibrate" }],
   ])("are computed again for another %s, as anew", async (_, change) => {
     const directory = newFolder();
     const { sets, calls } = counted();
@@ -175,7 +182,7 @@ describe("a stored plane", () => {
     ["seed", { seed: 2 }],
     ["normalization", { normalize: "weight" }],
     ["choice of roles", { ignore: [] }],
-    ["batch norm policy", { batchNorm: "recalibrate", recalibrator: recalibrator("a", 1) }],
+    ["batch norm policy", { batchNorm: "recalibrate" }],
   ])("is computed again for another %s, as anew", async (_, change) => {
     const directory = newFolder();
     const compute = async (options: EvaluatePlaneOptions) => {
@@ -194,7 +201,7 @@ describe("a stored plane", () => {
 
   it("is computed again for another model, data, network, loss or engine", async () => {
     const directory = newFolder();
-    const compute = async (point: ModelPoint, facts: Partial<LossEvaluator> = {}) => {
+    const compute = async (point: ModelPoint, facts: Partial<EvaluatorFacts> = {}) => {
       const { sets, calls } = counted(facts);
       await evaluatePlane("random", [point], sets, { ...base, directory });
       return calls();

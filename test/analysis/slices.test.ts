@@ -13,7 +13,7 @@ import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-lin
 import { customDirections } from "../../src/directions/between-models.js";
 import { createLineFigure } from "../../src/figure/make/create-line-figure.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
-import { createRecalibrator } from "../../src/loss/recalibrator.js";
+import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { readDirections } from "../../src/store/kinds/directions-file.js";
 import { readLineSlice } from "../../src/store/kinds/line-file.js";
 import { readHistograms, readStepAngles } from "../../src/store/kinds/weights-file.js";
@@ -44,8 +44,14 @@ beforeAll(async () => {
     runs.push(await openRun(directory));
   }
   const layout = runs[0].layout;
-  sets.push({ name: "train", evaluator: await createLossEvaluator(model, data, { layout }) });
-  sets.push({ name: "test", evaluator: await createLossEvaluator(model, other, { layout }) });
+  sets.push({
+    name: "train",
+    evaluator: await createLossEvaluator(model, data, { engine: "tfjs", layout, calibration: {} }),
+  });
+  sets.push({
+    name: "test",
+    evaluator: await createLossEvaluator(model, other, { engine: "tfjs", layout, calibration: { data } }),
+  });
 });
 afterAll(() => {
   for (const { evaluator } of sets) evaluator.dispose();
@@ -81,13 +87,7 @@ describe("interpolateModels", () => {
     const before = written();
     expect(await interpolateModels(points, sets, options)).toEqual(slice);
     expect(written()).toBe(before);
-    const recalibrator = await createRecalibrator(model, data, { layout: runs[0].layout });
-    const recalibrated = await interpolateModels(points, sets, {
-      ...options,
-      batchNorm: "recalibrate",
-      recalibrator,
-    });
-    recalibrator.dispose();
+    const recalibrated = await interpolateModels(points, sets, { ...options, batchNorm: "recalibrate" });
     expect(written()).toBeGreaterThan(before);
     expect(recalibrated.curves[0].surface.loss[2]).not.toBe(slice.curves[0].surface.loss[2]);
   });
@@ -139,13 +139,13 @@ describe("lines that end early", () => {
   const options = { seeds: [1, 2, 3], range: { from: -1, to: 1, points: 21 } };
   const counted = () => {
     const calls = { count: 0 };
-    const own = sets.map(({ name, evaluator }) => ({
+    const own = sets.map(({ name, evaluator: { openSlice: _, ...evaluator } }) => ({
       name,
       evaluator: {
         ...evaluator,
-        evaluate(theta: Float32Array, signal?: AbortSignal) {
+        evaluate(theta: Float32Array, how?: ThetaEvaluation) {
           calls.count++;
-          return evaluator.evaluate(theta, signal);
+          return evaluator.evaluate(theta, how);
         },
       },
     }));

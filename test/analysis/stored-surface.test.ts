@@ -110,12 +110,13 @@ describe("a surface that was interrupted", () => {
       "one of 9 points with another data (digest data, now other)",
     );
     await expect(resume(11, "data", evaluator)).rejects.toThrow("another grid (alpha)");
-    const engine = { ...evaluator.engine, batchSize: 64 };
-    await expect(resume(21, "data", { ...evaluator, engine })).rejects.toThrow(
+    const { facts } = evaluator;
+    const other = { ...evaluator, facts: { ...facts, engine: { ...facts.engine, batchSize: 64 } } };
+    await expect(resume(21, "data", other)).rejects.toThrow(
       /another engine \(function on js, batch size 0, threads 1; now function on js, batch size 64, threads 1\)/,
     );
     // Not asked to resume: of something else it starts anew and says so; of another engine it does not.
-    await expect(evaluate(file, { ...evaluator, engine })).rejects.toThrow("another engine");
+    await expect(evaluate(file, other)).rejects.toThrow("another engine");
     const calls = evaluator.calls;
     const anew = await evaluate(file, evaluator, {}, 11);
     expect(evaluator.calls - calls).toBe(121);
@@ -146,7 +147,7 @@ describe("a surface that was interrupted", () => {
 
 test("what was chosen is written down, and is no part of what a surface is known by", async () => {
   const [file, evaluator] = [newFile(), counting()];
-  const chosen = { engine: { ...evaluator.engine } };
+  const chosen = { engine: { ...evaluator.facts.engine } };
   await storedSurface(file, { ...provenanceOf(5), chosen }, evaluator, plane, gridOf(5), {});
   expect((await readArtifact(file))?.provenance.chosen).toEqual(chosen);
   await evaluate(file, evaluator, {}, 5);

@@ -2,13 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
   type BatchNormPolicyName,
-  createBatchNormPolicy,
   createLossEvaluator,
-  createRecalibrator,
   evaluateLine,
   evaluateSurface,
   type LossEvaluator,
-  layoutOfModel,
   type MixtureForm,
   mixtureMap,
 } from "../../src/index.js";
@@ -120,18 +117,13 @@ describe("f_cnn_bn.json between models", () => {
     const golden = readGolden<CnnGolden>("f_cnn_bn.json");
     const model = goldenCnn(golden.eps);
     const data = { xs: tf.tensor4d(golden.X), ys: tf.tensor1d(golden.y) };
-    evaluator = await createLossEvaluator(model, data, { loss: "logits" });
-    const recalibrator = await createRecalibrator(model, data);
+    evaluator = await createLossEvaluator(model, data, { engine: "tfjs", loss: "logits" });
     tf.dispose([data.xs, data.ys]);
     const before = tf.memory().numTensors;
     const stored = model.getWeights().map((weight) => Array.from(weight.dataSync()));
     const map = mixtureMap("line", [theta(golden.A), theta(golden.B)]);
     const line = await evaluateLine(evaluator, map, Float64Array.from(golden[key].alphas), {
-      policy: createBatchNormPolicy(policy, {
-        layout: layoutOfModel(model),
-        center: map.center,
-        recalibrator,
-      }),
+      batchNorm: policy,
     });
     for (const { loss, acc } of [golden[key].float32, golden[key].float64]) {
       expectAllClose(line.loss, loss, { absolute: 1e-5, relative: 1e-5 });
@@ -140,6 +132,5 @@ describe("f_cnn_bn.json between models", () => {
     expect(line.nonFinite).toBe(0);
     expect(tf.memory().numTensors).toBe(before);
     expect(model.getWeights().map((weight) => Array.from(weight.dataSync()))).toEqual(stored);
-    recalibrator.dispose();
   });
 });

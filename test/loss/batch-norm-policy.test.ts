@@ -1,10 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { mixtureMap } from "../../src/directions/mixture.js";
-import { type BatchNormPolicyName, createBatchNormPolicy } from "../../src/loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../../src/loss/batch-norm-policy.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { localEvaluator } from "../../src/loss/local-evaluator.js";
 import { createRecalibrator } from "../../src/loss/recalibrator.js";
+import { openSlice } from "../../src/loss/slice-loss.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { evaluateLine } from "../../src/surface/evaluate-surface.js";
@@ -28,13 +30,13 @@ const layout = makeLayout([
 ]);
 const models = [Float32Array.of(1, 0, 1), Float32Array.of(3, 2, 0.25)];
 const map = mixtureMap("line", models);
-const sum = functionEvaluator((theta) => theta[0] + 10 * theta[1] + 100 * theta[2], 3);
+const lossOf = (theta: Float32Array) => theta[0] + 10 * theta[1] + 100 * theta[2];
+const sum = functionEvaluator(lossOf, 3, { layout });
 
-describe("createBatchNormPolicy", () => {
+describe("batch norm at the points of a slice", () => {
   it("interpolate: moves statistics; a negative variance is NaN, counted and named, never clamped", async () => {
-    const policy = createBatchNormPolicy("interpolate", { layout, center: map.center });
     const alpha = Float64Array.of(-0.5, 0, 0.5, 1, 1.3, 1.5);
-    const line = await evaluateLine(sum, map, alpha, { policy });
+    const line = await evaluateLine(sum, map, alpha, { batchNorm: "interpolate" });
     expectAllClose(line.loss.subarray(0, 5), [-10 + 137.5, 101, 74.5, 48, 3.6 + 26 + 2.5], {
       absolute: 1e-4,
     });
@@ -45,18 +47,46 @@ describe("createBatchNormPolicy", () => {
   });
 
   it("keep: statistics of θ* at every point", async () => {
-    const policy = createBatchNormPolicy("keep", { layout, center: map.center });
-    const line = await evaluateLine(sum, map, Float64Array.of(0, 1, 1.5), { policy });
+    const line = await evaluateLine(sum, map, Float64Array.of(0, 1, 1.5), { batchNorm: "keep" });
     expect(Array.from(line.loss)).toEqual([101, 103, 104]);
   });
 
-  it("refuses an unknown policy, and recalibration without data", () => {
-    const make = (name: string) =>
-      createBatchNormPolicy(name as BatchNormPolicyName, { layout, center: map.center });
-    expect(() => make("reset")).toThrow(
-      'batchNorm: expected one of keep, interpolate, recalibrate, got "reset"',
-    );
-    expect(() => make("recalibrate")).toThrow("batchNorm: expected a recalibrator for recalibrate, got none");
+  it("refuses an unknown policy, and recalibration without data", async () => {
+    for (const evaluator of [sum, functionEvaluator(lossOf, 3)]) {
+      const open = (name: string) => openSlice(evaluator, map, { batchNorm: name as BatchNormPolicyName });
+      await expect(open("reset")).rejects.toThrow(
+        'batchNorm: expected one of keep, interpolate, recalibrate, got "reset"',
+      );
+      await expect(open("recalibrate")).rejects.toThrow(
+        "batchNorm: expected an evaluator with a calibration set for recalibrate, got none",
+      );
+    }
+  });
+});
+
+describe("a real layer", () => {
+  it("has a loss where its variance is negative and its ε makes up for it", async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.batchNormalization({ inputShape: [1], epsilon: 0.1, name: "bn" }),
+        tf.layers.dense({ units: 1, kernelInitializer: "ones" }),
+      ],
+    });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    const evaluator = await createLossEvaluator(model, { xs: tf.ones([2, 1]), ys: tf.zeros([2, 1]) });
+    const layout = layoutOfModel(model);
+    const center = await readWeights(model, layout);
+    const vector = new Float32Array(center.length);
+    const place = layout.parameters.find(({ name }) => name.endsWith("moving_variance"))?.offset ?? 0;
+    vector[place] = 1;
+    const slice = { center, vectors: [vector] };
+    const alpha = Float64Array.of(-1.2, -1.05, 0);
+    const line = await evaluateLine(evaluator, slice, alpha, { batchNorm: "interpolate" });
+    expect(line.loss[0]).toBeNaN();
+    expectAllClose(line.loss.subarray(1), [1 / 0.05, 1 / 1.1], { relative: 1e-5 });
+    expect(line.warnings[1]?.message).toContain("1 of 3 points, whose loss is NaN: bn/moving_variance (1)");
+    evaluator.dispose();
+    model.dispose();
   });
 });
 
@@ -162,10 +192,11 @@ describe("createRecalibrator", () => {
 describe("evaluators that share work over a plane", () => {
   const grid = Float64Array.from({ length: 21 }, (_, i) => -1 + i / 10);
   const vectors = [Float32Array.of(1, 0, 0)];
-  const opened = async (vectors: Float32Array[], name: BatchNormPolicyName, given?: Float32Array[]) => {
+  const opened = async (directions: Float32Array[], batchNorm: BatchNormPolicyName) => {
     let planes = 0;
-    const sharing = {
-      ...sum,
+    const engine = {
+      ...sum.facts,
+      evaluate: (theta: Float32Array) => sum.evaluate(theta),
       openPlane: async () => {
         planes++;
         return {
@@ -174,21 +205,21 @@ describe("evaluators that share work over a plane", () => {
           dispose() {},
         };
       },
+      dispose() {},
     };
-    const policy = createBatchNormPolicy(name, {
-      layout,
-      center: models[0],
-      ...(given === undefined ? {} : { vectors: given }),
-    });
-    await evaluateLine(sharing, { center: models[0], vectors }, grid, { policy });
+    const recalibrator = { dataDigest: "calibration", samples: 1, recalibrateInto: async () => {} };
+    const sharing = localEvaluator({ engine, layout, undefinedAt: () => [], recalibrator, release() {} });
+    await evaluateLine(sharing, { center: models[0], vectors: directions }, grid, { batchNorm });
+    await evaluateLine(sharing, map, grid, { batchNorm });
     return planes;
   };
 
   it("are asked for one only where θ is where the directions say", async () => {
     expect(await opened(vectors, "interpolate")).toBe(1);
-    expect(await opened(vectors, "keep", vectors)).toBe(1);
-    expect(await opened(vectors, "keep")).toBe(0);
+    expect(await opened(vectors, "keep")).toBe(1);
+    expect(await opened(vectors, "recalibrate")).toBe(0);
     const moving = [Float32Array.of(1, 1, 0)];
-    expect(await opened(moving, "keep", moving)).toBe(0);
+    expect(await opened(moving, "keep")).toBe(0);
+    expect(await opened(moving, "interpolate")).toBe(1);
   });
 });

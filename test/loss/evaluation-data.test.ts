@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { InvalidDataError } from "../../src/base/errors.js";
-import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../../src/loss/evaluation-data.js";
-import type { LossEvaluatorOptions } from "../../src/loss/loss-evaluator-options.js";
+import type { ModelLossOptions } from "../../src/loss/loss-evaluator-options.js";
+import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";
 
@@ -42,8 +42,8 @@ function dataset(batchSize: number, order: () => readonly number[] = () => [...X
     .batch(batchSize) as unknown as EvaluationData;
 }
 
-async function evaluate(data: EvaluationData, options: LossEvaluatorOptions = {}) {
-  const evaluator = await createLossEvaluator(linear(), data, options);
+async function evaluate(data: EvaluationData, options: ModelLossOptions = {}) {
+  const evaluator = await createModelEvaluator(linear(), data, options);
   const { loss } = await evaluator.evaluate(THETA);
   const { dataDigest, samples } = evaluator;
   evaluator.dispose();
@@ -92,7 +92,7 @@ describe("evaluation data", () => {
   it("refuses a pass that differs from the first", async () => {
     let pass = 0;
     const reversed = dataset(4, () => (pass++ === 0 ? [...X.keys()] : [...X.keys()].reverse()));
-    const evaluator = await createLossEvaluator(linear(), reversed, { cacheBytes: 0 });
+    const evaluator = await createModelEvaluator(linear(), reversed, { cacheBytes: 0 });
     const before = tf.memory().numTensors;
     await expect(evaluator.evaluate(THETA)).rejects.toThrow(
       /data: expected the same data at every pass .* take shuffling and random augmentation out/,
@@ -100,11 +100,11 @@ describe("evaluation data", () => {
     expect(tf.memory().numTensors).toBe(before);
     pass = 0;
     const shorter = dataset(4, () => (pass++ === 0 ? [...X.keys()] : [0, 1, 2]));
-    const named = await createLossEvaluator(linear(), shorter, { cacheBytes: 0, dataId: "mine" });
+    const named = await createModelEvaluator(linear(), shorter, { cacheBytes: 0, dataId: "mine" });
     await expect(named.evaluate(THETA)).rejects.toThrow(InvalidDataError);
     // Kept in memory there is no second pass, and nothing to differ.
     pass = 0;
-    const kept = await createLossEvaluator(
+    const kept = await createModelEvaluator(
       linear(),
       dataset(4, () => (pass++ === 0 ? [0, 1] : [1, 0])),
     );
@@ -115,16 +115,16 @@ describe("evaluation data", () => {
     const model = linear();
     const before = tf.memory().numTensors;
     const empty = dataset(4, () => []);
-    await expect(createLossEvaluator(model, empty)).rejects.toThrow("got an empty data set");
+    await expect(createModelEvaluator(model, empty)).rejects.toThrow("got an empty data set");
     const unbatched = tf.data.generator(function* () {
       yield { xs: tf.tensor1d([1, 2]), ys: tf.tensor1d([1]) };
     }) as unknown as EvaluationData;
-    await expect(createLossEvaluator(model, unbatched)).rejects.toThrow(InvalidDataError);
+    await expect(createModelEvaluator(model, unbatched)).rejects.toThrow(InvalidDataError);
     const pairs = tf.data.array([1, 2, 3]) as unknown as EvaluationData;
-    await expect(createLossEvaluator(model, pairs)).rejects.toThrow("xs: expected tensors");
+    await expect(createModelEvaluator(model, pairs)).rejects.toThrow("xs: expected tensors");
     const controller = new AbortController();
     controller.abort();
-    const aborted = createLossEvaluator(model, dataset(4), { signal: controller.signal });
+    const aborted = createModelEvaluator(model, dataset(4), { signal: controller.signal });
     await expect(aborted).rejects.toThrow(/abort/i);
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -134,18 +134,18 @@ describe("evaluation data", () => {
     model.add(tf.layers.dense({ batchInputShape: [4, 2], units: 1 }));
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const { xs, ys } = tensors();
-    await expect(createLossEvaluator(model, { xs, ys })).rejects.toThrow(
+    await expect(createModelEvaluator(model, { xs, ys })).rejects.toThrow(
       "expected a multiple of the model's batch of 4 samples, got 11",
     );
     const eight = { xs: xs.slice(0, 8), ys: ys.slice(0, 8) };
-    const evaluator = await createLossEvaluator(model, eight, { batchSize: 100 });
+    const evaluator = await createModelEvaluator(model, eight, { batchSize: 100 });
     expect(evaluator.engine.batchSize).toBe(4);
     expectAllClose([(await evaluator.evaluate(THETA)).loss], [exactLoss(8)], { relative: 1e-6 });
   });
 
   it("leaves the caller's tensors alone and does not need them afterwards", async () => {
     const data = tensors();
-    const evaluator = await createLossEvaluator(linear(), data, { batchSize: 100 });
+    const evaluator = await createModelEvaluator(linear(), data, { batchSize: 100 });
     const { loss } = await evaluator.evaluate(THETA);
     expect(data.xs.isDisposed).toBe(false);
     tf.dispose(data);

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { useTestBackend } from "../support/backend.js";
 import { tinyData, tinyModel } from "../support/tiny-training.js";
@@ -14,7 +14,7 @@ describe("what identifies a model's loss", () => {
     const model = tinyModel();
     const kernels = layoutOfModel(model, { select: ({ role }) => role === "kernel" });
     const digest = async (layout = layoutOfModel(model)) => {
-      const evaluator = await createLossEvaluator(model, tinyData(), { layout });
+      const evaluator = await createModelEvaluator(model, tinyData(), { layout });
       evaluator.dispose();
       return evaluator.modelDigest;
     };

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EvaluationError, InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
-import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { expectAllClose } from "../support/allclose.js";
@@ -49,7 +49,7 @@ function evaluated(model: tf.LayersModel, xs: tf.Tensor, ys: tf.Tensor): number[
   return (Array.isArray(values) ? values : [values]).map((value) => value.dataSync()[0] as number);
 }
 
-describe("createLossEvaluator, compiled losses", () => {
+describe("createModelEvaluator, compiled losses", () => {
   const positive = () => tf.abs(tf.randomNormal([SAMPLES, 3], 0, 1, "float32", 9)).add(0.1);
   const cases: readonly [string, Parameters<typeof network>[1], () => tf.Tensor][] = [
     ["meanSquaredError", "linear", positive],
@@ -74,7 +74,7 @@ describe("createLossEvaluator, compiled losses", () => {
     const data = { xs: inputs(), ys: targets() };
     const [expected] = evaluated(model, data.xs, data.ys);
     for (const batchSize of [1, 7, 64]) {
-      const evaluator = await createLossEvaluator(model, data, { batchSize });
+      const evaluator = await createModelEvaluator(model, data, { batchSize });
       const value = await evaluator.evaluate(thetaOf(model));
       expectAllClose([value.loss], [expected as number], { absolute: 2e-6, relative: 2e-6 });
       evaluator.dispose();
@@ -102,7 +102,7 @@ describe("createLossEvaluator, compiled losses", () => {
       // TF.js returns the running totals of the losses first, then each loss, then the metrics.
       const numbers = values.map((value) => value.dataSync()[0] as number);
       for (const targets of [ys, [ys.a, ys.b]]) {
-        const evaluator = await createLossEvaluator(model, { xs: [xs], ys: targets }, { batchSize: 6 });
+        const evaluator = await createModelEvaluator(model, { xs: [xs], ys: targets }, { batchSize: 6 });
         const { loss: total, metrics } = await evaluator.evaluate(thetaOf(model));
         expect(evaluator.metricNames).toEqual(["a_loss", "b_loss", "a_acc", "b_mse"]);
         expectAllClose([total], [numbers[1] as number], { absolute: 2e-6 });
@@ -121,11 +121,11 @@ describe("createLossEvaluator, compiled losses", () => {
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const xs = { v: inputs(), u: inputs().mul(2) };
     const ys = tf.randomNormal([SAMPLES], 0, 1, "float32", 3);
-    const evaluator = await createLossEvaluator(model, { xs, ys }, { batchSize: 5 });
+    const evaluator = await createModelEvaluator(model, { xs, ys }, { batchSize: 5 });
     const [expected] = evaluated(model, [xs.u, xs.v] as unknown as tf.Tensor, ys);
     const { loss } = await evaluator.evaluate(thetaOf(model));
     expectAllClose([loss], [expected as number], { relative: 1e-6 });
-    await expect(createLossEvaluator(model, { xs: { u: xs.u }, ys }, {})).rejects.toThrow(
+    await expect(createModelEvaluator(model, { xs: { u: xs.u }, ys }, {})).rejects.toThrow(
       'xs: expected an entry "v", got entries u',
     );
   });
@@ -137,8 +137,8 @@ describe("createLossEvaluator, compiled losses", () => {
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const data = { xs: inputs(), ys: tf.zeros([SAMPLES, 1]) };
     const theta = Float32Array.of(1, -2, 3, 0, 0.5);
-    const plain = await createLossEvaluator(model, data);
-    const penalized = await createLossEvaluator(model, data, { includeRegularization: true });
+    const plain = await createModelEvaluator(model, data);
+    const penalized = await createModelEvaluator(model, data, { includeRegularization: true });
     const difference = (await penalized.evaluate(theta)).loss - (await plain.evaluate(theta)).loss;
     expectAllClose([difference], [0.5 * (1 + 4 + 9)], { absolute: 1e-5 });
     expect(penalized.modelDigest).not.toBe(plain.modelDigest);
@@ -150,11 +150,11 @@ describe("createLossEvaluator, compiled losses", () => {
     const data = { xs: inputs(), ys: oneHot() };
     const forward = (m: tf.LayersModel, xs: tf.Tensor | tf.Tensor[]) =>
       m.apply(xs, { training: false }) as tf.Tensor;
-    const asMean = await createLossEvaluator(model, data, {
+    const asMean = await createModelEvaluator(model, data, {
       batchSize: 6,
       lossFunction: (m, xs, ys) => tf.mean(tf.squaredDifference(forward(m, xs), ys as tf.Tensor)),
     });
-    const perSample = await createLossEvaluator(model, data, {
+    const perSample = await createModelEvaluator(model, data, {
       batchSize: 6,
       metrics: [],
       lossFunction: (m, xs, ys) => tf.mean(tf.squaredDifference(forward(m, xs), ys as tf.Tensor), 1),
@@ -169,21 +169,21 @@ describe("createLossEvaluator, compiled losses", () => {
       absolute: 1e-6,
     });
     expect(perSample.metricNames).toEqual([]);
-    const wrong = await createLossEvaluator(model, data, {
+    const wrong = await createModelEvaluator(model, data, {
       lossFunction: (async () => tf.scalar(0)) as unknown as () => tf.Tensor,
     });
     await expect(wrong.evaluate(thetaOf(model))).rejects.toThrow(EvaluationError);
   });
 });
 
-describe("createLossEvaluator, metrics", () => {
+describe("createModelEvaluator, metrics", () => {
   it("averages sample means and computes the others on the whole set", async () => {
     const model = network(3, "softmax");
     const metrics = ["accuracy", "mse", "precision", tf.metrics.recall, tf.metrics.r2Score] as string[];
     model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics });
     const data = { xs: inputs(), ys: oneHot() };
     const expected = evaluated(model, data.xs, data.ys);
-    const evaluator = await createLossEvaluator(model, data, { batchSize: 4 });
+    const evaluator = await createModelEvaluator(model, data, { batchSize: 4 });
     const value = await evaluator.evaluate(thetaOf(model));
     expect(Object.keys(value.metrics)).toEqual(model.metricsNames.slice(1));
     expectAllClose(Object.values(value.metrics), expected.slice(1), { absolute: 2e-6 });
@@ -193,9 +193,9 @@ describe("createLossEvaluator, metrics", () => {
     const model = network(3, "softmax");
     model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy", "mse"] });
     const data = { xs: inputs(), ys: oneHot() };
-    const evaluator = await createLossEvaluator(model, data, { metrics: ["mse"] });
+    const evaluator = await createModelEvaluator(model, data, { metrics: ["mse"] });
     expect(Object.keys((await evaluator.evaluate(thetaOf(model))).metrics)).toEqual(["mse"]);
-    await expect(createLossEvaluator(model, data, { metrics: ["recall"] })).rejects.toThrow(
+    await expect(createModelEvaluator(model, data, { metrics: ["recall"] })).rejects.toThrow(
       'metrics: expected compiled metrics (acc, mse), got "recall"',
     );
   });
@@ -204,7 +204,7 @@ describe("createLossEvaluator, metrics", () => {
     const model = network(3, "softmax");
     model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy", "precision"] });
     const dataset = tf.data.zip({ xs: rows(inputs()), ys: rows(oneHot()) }).batch(5);
-    const evaluator = await createLossEvaluator(model, dataset, { cacheBytes: 0 });
+    const evaluator = await createModelEvaluator(model, dataset, { cacheBytes: 0 });
     const before = tf.memory().numTensors;
     await expect(evaluator.evaluate(thetaOf(model))).rejects.toThrow(
       'metric "precision": expected one value per sample',
@@ -218,7 +218,7 @@ function rows(tensor: tf.Tensor): tf.data.Dataset<tf.TensorContainer> {
   return tf.data.array(values as unknown as tf.TensorContainer[]);
 }
 
-describe("createLossEvaluator, what it leaves behind", () => {
+describe("createModelEvaluator, what it leaves behind", () => {
   function setUp() {
     const model = network(3, "softmax");
     model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
@@ -230,7 +230,7 @@ describe("createLossEvaluator, what it leaves behind", () => {
     const { model, data, theta } = setUp();
     const weights = flatWeights(model);
     const tensors = tf.memory().numTensors;
-    const evaluator = await createLossEvaluator(model, data, { batchSize: 5 });
+    const evaluator = await createModelEvaluator(model, data, { batchSize: 5 });
     const held = tf.memory().numTensors;
     await evaluator.evaluate(theta);
     expect(tf.memory().numTensors).toBe(held);
@@ -246,7 +246,7 @@ describe("createLossEvaluator, what it leaves behind", () => {
     const { model, data, theta } = setUp();
     const weights = flatWeights(model);
     let calls = 0;
-    const evaluator = await createLossEvaluator(model, data, {
+    const evaluator = await createModelEvaluator(model, data, {
       batchSize: 5,
       lossFunction: () => {
         if (++calls === 3) throw new Error("third batch");
@@ -266,7 +266,7 @@ describe("createLossEvaluator, what it leaves behind", () => {
     model.add(tf.layers.dense({ inputShape: [1], units: 1, kernelConstraint, useBias: false }));
     model.compile({ optimizer: "sgd", loss: "meanAbsoluteError" });
     const data = { xs: tf.ones([4, 1]), ys: tf.zeros([4, 1]) };
-    const evaluator = await createLossEvaluator(model, data);
+    const evaluator = await createModelEvaluator(model, data);
     expect((await evaluator.evaluate(Float32Array.of(-3))).loss).toBe(3);
   });
 
@@ -275,7 +275,7 @@ describe("createLossEvaluator, what it leaves behind", () => {
     const weights = flatWeights(model);
     const controller = new AbortController();
     let batches = 0;
-    const evaluator = await createLossEvaluator(model, data, {
+    const evaluator = await createModelEvaluator(model, data, {
       batchSize: 1,
       metrics: [],
       lossFunction: () => {
@@ -296,7 +296,10 @@ describe("createLossEvaluator, what it leaves behind", () => {
   it("lets concurrent evaluations of two evaluators on one model wait for each other", async () => {
     const { model, data, theta } = setUp();
     const other = { xs: inputs(9), ys: oneHot(9) };
-    const [first, second] = [await createLossEvaluator(model, data), await createLossEvaluator(model, other)];
+    const [first, second] = [
+      await createModelEvaluator(model, data),
+      await createModelEvaluator(model, other),
+    ];
     const signal = new AbortController().signal;
     const apart = [await first.evaluate(theta), await second.evaluate(thetaOf(model))];
     const together = await Promise.all([
@@ -313,7 +316,7 @@ describe("createLossEvaluator, what it leaves behind", () => {
   it("notices when somebody trains the model meanwhile, and puts the weights of before back", async () => {
     const { model, data, theta } = setUp();
     const weights = flatWeights(model);
-    const evaluator = await createLossEvaluator(model, data, { batchSize: 2 });
+    const evaluator = await createModelEvaluator(model, data, { batchSize: 2 });
     const evaluation = evaluator.evaluate(theta, new AbortController().signal);
     await new Promise((resolve) => setImmediate(resolve));
     model.setWeights(model.getWeights().map((weight) => weight.mul(2)));
@@ -326,8 +329,8 @@ describe("createLossEvaluator, what it leaves behind", () => {
   it("gives the same bits every time", async () => {
     const { model, data, theta } = setUp();
     const [a, b] = [
-      await createLossEvaluator(model, data, { batchSize: 5 }),
-      await createLossEvaluator(model, data, { batchSize: 5 }),
+      await createModelEvaluator(model, data, { batchSize: 5 }),
+      await createModelEvaluator(model, data, { batchSize: 5 }),
     ];
     const first = await a.evaluate(theta);
     expect(await a.evaluate(theta)).toEqual(first);
@@ -336,7 +339,7 @@ describe("createLossEvaluator, what it leaves behind", () => {
 
   it("keeps non-finite losses as they are", async () => {
     const { model, data, theta } = setUp();
-    const evaluator = await createLossEvaluator(model, data);
+    const evaluator = await createModelEvaluator(model, data);
     const broken = theta.slice();
     broken[0] = Number.NaN;
     expect((await evaluator.evaluate(broken)).loss).toBeNaN();
@@ -346,22 +349,22 @@ describe("createLossEvaluator, what it leaves behind", () => {
     broken.fill(-1, variance?.offset, (variance?.offset ?? 0) + (variance?.size ?? 0));
     expect((await evaluator.evaluate(broken)).loss).toBeNaN();
     const withNaN = tf.tidy(() => data.xs.concat(tf.fill([1, 4], Number.NaN)));
-    const holes = await createLossEvaluator(model, { xs: withNaN, ys: oneHot(SAMPLES + 1) });
+    const holes = await createModelEvaluator(model, { xs: withNaN, ys: oneHot(SAMPLES + 1) });
     expect((await holes.evaluate(theta)).loss).toBeNaN();
     const targets = tf.tidy(() => data.ys.slice(1).concat(tf.fill([1, 3], Number.NaN)));
     for (const loss of ["hinge", "categoricalHinge", "meanSquaredLogarithmicError", "meanSquaredError"]) {
       model.compile({ optimizer: "sgd", loss });
-      const unknown = await createLossEvaluator(model, { xs: data.xs, ys: targets });
+      const unknown = await createModelEvaluator(model, { xs: data.xs, ys: targets });
       expect((await unknown.evaluate(theta)).loss, loss).toBeNaN();
     }
   });
 });
 
-describe("createLossEvaluator, errors", () => {
+describe("createModelEvaluator, errors", () => {
   it("refuses models and options that it cannot use", async () => {
     const model = network(3, "softmax");
     const data = { xs: inputs(), ys: oneHot() };
-    await expect(createLossEvaluator(model, data)).rejects.toThrow("expected a compiled model");
+    await expect(createModelEvaluator(model, data)).rejects.toThrow("expected a compiled model");
     model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy" });
     for (const options of [
       { batchSize: 0 },
@@ -371,16 +374,16 @@ describe("createLossEvaluator, errors", () => {
       { loss: "mse" as "model" },
       { dataId: "" },
     ]) {
-      await expect(createLossEvaluator(model, data, options)).rejects.toThrow(InvalidOptionError);
+      await expect(createModelEvaluator(model, data, options)).rejects.toThrow(InvalidOptionError);
     }
-    const evaluator = await createLossEvaluator(model, data);
+    const evaluator = await createModelEvaluator(model, data);
     await expect(evaluator.evaluate(new Float32Array(3))).rejects.toThrow(
       `expected ${evaluator.parameterCount} weights, got 3`,
     );
     const stateful = tf.sequential();
     stateful.add(tf.layers.simpleRNN({ units: 2, batchInputShape: [1, 3, 4], stateful: true }));
     stateful.compile({ optimizer: "sgd", loss: "meanSquaredError" });
-    await expect(createLossEvaluator(stateful, data)).rejects.toThrow(EvaluationError);
+    await expect(createModelEvaluator(stateful, data)).rejects.toThrow(EvaluationError);
   });
 
   it("refuses data that do not fit, naming the tensor", async () => {
@@ -404,9 +407,9 @@ describe("createLossEvaluator, errors", () => {
       ],
     ];
     for (const [data, message] of wrong) {
-      const attempt = createLossEvaluator(model, data as { xs: tf.Tensor; ys: tf.Tensor });
+      const attempt = createModelEvaluator(model, data as { xs: tf.Tensor; ys: tf.Tensor });
       await expect(attempt).rejects.toThrow(InvalidDataError);
-      await expect(createLossEvaluator(model, data as { xs: tf.Tensor; ys: tf.Tensor })).rejects.toThrow(
+      await expect(createModelEvaluator(model, data as { xs: tf.Tensor; ys: tf.Tensor })).rejects.toThrow(
         message,
       );
     }
@@ -414,7 +417,7 @@ describe("createLossEvaluator, errors", () => {
     model.compile({ optimizer: "sgd", loss: "sparseCategoricalCrossentropy" });
     for (const label of [3, -1, 0.5, Number.NaN]) {
       const data = { xs: inputs(2), ys: tf.tensor1d([0, label]) };
-      await expect(createLossEvaluator(model, data, { dataId: "d" })).rejects.toThrow(
+      await expect(createModelEvaluator(model, data, { dataId: "d" })).rejects.toThrow(
         `expected class numbers from 0 to 2, got ${label}`,
       );
     }

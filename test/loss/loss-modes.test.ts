@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossMode, LossValue } from "../../src/loss/loss-evaluator.js";
+import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { expectAllClose } from "../support/allclose.js";
@@ -31,7 +31,7 @@ async function evaluate(
   ys: tf.Tensor,
   loss: LossMode,
 ): Promise<LossValue> {
-  const evaluator = await createLossEvaluator(model, { xs, ys }, { loss, batchSize: 2 });
+  const evaluator = await createModelEvaluator(model, { xs, ys }, { loss, batchSize: 2 });
   expect(evaluator.lossMode).toBe(loss);
   const value = await evaluator.evaluate(readWeightsSync(model, layoutOfModel(model)));
   evaluator.dispose();
@@ -162,7 +162,7 @@ describe("loss modes of the crossentropies", () => {
   it("leaves the model as it was when the forward pass throws", async () => {
     const model = withEnding(passThrough(3), activation("softmax"), "categoricalCrossentropy");
     const [xs, ys] = [tf.tensor2d(logits), tf.oneHot(tf.tensor1d(labels, "int32"), 3)];
-    const evaluator = await createLossEvaluator(model, { xs, ys }, { loss: "logits" });
+    const evaluator = await createModelEvaluator(model, { xs, ys }, { loss: "logits" });
     const layer = model.layers[0] as tf.layers.Layer;
     const call = layer.call;
     layer.call = () => {
@@ -195,7 +195,7 @@ describe("NaN", () => {
     const theta = readWeightsSync(model, layout);
     for (const loss of ["model", "logits"] as const) {
       const data = { xs, ys: tf.tensor1d([0, 1, 2, 0]) };
-      const evaluator = await createLossEvaluator(model, data, { loss });
+      const evaluator = await createModelEvaluator(model, data, { loss });
       expect((await evaluator.evaluate(theta)).loss).toBeGreaterThan(0);
       const point = (change: (copy: Float32Array) => void) => {
         const copy = theta.slice();

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EvaluationError } from "../../src/base/errors.js";
-import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { modelDigest } from "../../src/loss/model-digest.js";
+import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { describeTraining } from "../../src/model/describe-training.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
@@ -67,8 +67,8 @@ describe("modelFromManifest", () => {
     const layout = layoutOfModel(model);
     const theta = readWeightsSync(model, layout);
     const [original, copy] = [
-      await createLossEvaluator(model, data),
-      await createLossEvaluator(rebuilt, data, { layout }),
+      await createModelEvaluator(model, data),
+      await createModelEvaluator(rebuilt, data, { layout }),
     ];
     expect(await copy.evaluate(theta)).toEqual(await original.evaluate(theta));
     expect(copy.modelDigest).toBe(original.modelDigest);
@@ -133,7 +133,7 @@ describe("modelDigest", () => {
     ] as const) {
       const model = sequential();
       model.compile({ optimizer: "sgd", loss, metrics: [...metrics] });
-      digests.add((await createLossEvaluator(model, data)).modelDigest);
+      digests.add((await createModelEvaluator(model, data)).modelDigest);
     }
     expect(digests.size).toBe(3);
   });

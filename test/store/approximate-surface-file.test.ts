@@ -53,7 +53,7 @@ test("a stored approximation is read again, but not for other settings nor as th
 
 test("what was approximated without single samples is not taken for what is with a subsample", async () => {
   const file = join(newFolder(), "pca.arrow");
-  const { perSample, ...wholeSets } = evaluator;
+  const { openSamples, ...wholeSets } = evaluator;
   const shared = { points: PLANE, grid, file, provenance, approximate: {}, force: false };
   const without = await approximateStage({ ...shared, evaluator: wholeSets });
   const withSubsample = await approximateStage({ ...shared, evaluator });

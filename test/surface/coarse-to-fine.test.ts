@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { coarseToFine, fillPartial } from "../../src/surface/coarse-to-fine.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import type { Surface } from "../../src/surface/surface.js";
@@ -71,7 +72,7 @@ describe("a budget", () => {
   });
 
   test("of seconds or samples likewise; of nothing at all it is refused", async () => {
-    const slow = { ...plain, samples: 10 };
+    const slow = { ...plain, facts: { ...plain.facts, samples: 10 } };
     const bySamples = await evaluateSurface(slow, { center, vectors }, grid, { budget: { samples: 59 } });
     expect(bySamples.partial?.evaluated.reduce((sum, one) => sum + one, 0)).toBe(5);
     const bySeconds = await evaluateSurface(plain, { center, vectors }, grid, { budget: { seconds: 1e-9 } });
@@ -144,7 +145,7 @@ describe("points known from before", () => {
     let calls = 0;
     const failing = {
       ...many,
-      evaluate: async (theta: Float32Array, signal?: AbortSignal, name?: string) => {
+      evaluate: async (theta: Float32Array, { signal, name }: ThetaEvaluation = {}) => {
         calls++;
         signal?.throwIfAborted();
         if (theta[0] === 4 && theta[1] === 3) throw new Error(`no loss at ${name}`);

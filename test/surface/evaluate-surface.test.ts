@@ -162,8 +162,8 @@ describe("evaluateLine", () => {
 describe("functionEvaluator", () => {
   it("checks θ and tells functions apart", async () => {
     await expect(bowl.evaluate(new Float32Array(3))).rejects.toThrow("expected 4 weights, got 3");
-    expect(functionEvaluator(() => 1, 4).dataDigest).not.toBe(bowl.dataDigest);
-    expect(functionEvaluator(() => 1, 4, { id: "one" }).modelDigest).toBe("one");
+    expect(functionEvaluator(() => 1, 4).facts.dataDigest).not.toBe(bowl.facts.dataDigest);
+    expect(functionEvaluator(() => 1, 4, { id: "one" }).facts.modelDigest).toBe("one");
     bowl.dispose();
   });
 });

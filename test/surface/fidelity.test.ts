@@ -10,13 +10,15 @@ import { expectAllClose } from "../support/allclose.js";
 function bowl(loss = (theta: Float32Array) => theta[0] ** 2 + 2 * theta[1] ** 2 + 3 * theta[2] ** 2) {
   const points: number[][] = [];
   const evaluator: LossEvaluator = {
-    engine: { name: "function", backend: "js", batchSize: 0, threads: 1 },
-    lossMode: "model",
-    parameterCount: 3,
-    metricNames: [],
-    samples: 1,
-    dataDigest: "none",
-    modelDigest: "none",
+    facts: {
+      engine: { name: "function", backend: "js", batchSize: 0, threads: 1 },
+      lossMode: "model",
+      parameterCount: 3,
+      metricNames: [],
+      samples: 1,
+      dataDigest: "none",
+      modelDigest: "none",
+    },
     async evaluate(theta) {
       points.push([...theta]);
       return { loss: loss(theta), metrics: {}, clippedShare: null };

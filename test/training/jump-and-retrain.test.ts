@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { openRun } from "../../src/store/run/open-run.js";
@@ -163,7 +163,7 @@ describe("retraining", () => {
     const [run] = runs;
     expect(run?.states.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
     expect(run?.states.map(({ iteration }) => iteration)).toEqual([0, 3, 6, 9]);
-    const evaluator = await createLossEvaluator(model, data);
+    const evaluator = await createModelEvaluator(model, data);
     const [rows] = await thetas({ runs } as JumpStudy);
     for (const [index, { logs }] of (run?.states ?? []).entries()) {
       const { loss, metrics } = await evaluator.evaluate(Float32Array.from(rows?.[index] ?? []));

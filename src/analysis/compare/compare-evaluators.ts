@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { canonicalJson, type JsonValue } from "../../base/provenance.js";
-import { createEngineEvaluator } from "../../loss/engine/create-engine-evaluator.js";
-import type { EngineEvaluator } from "../../loss/engine/engine-options.js";
+import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../../loss/evaluation-data.js";
+import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import { anonymousTopology, modelFromManifest } from "../../model/model-from-manifest.js";
 import { disposeOptimizer } from "../../model/optimizer.js";
 import type { Run } from "../../store/run/run.js";
@@ -35,13 +35,13 @@ export interface RunEvaluators {
 /**
  * Opens an evaluator on each set for every network among the runs.
  *
- * @throws as `createEngineEvaluator` and `modelFromManifest`; nothing is left open then.
+ * @throws as `createLossEvaluator` and `modelFromManifest`; nothing is left open then.
  */
 export async function openRunEvaluators(
   runs: readonly Run[],
   options: CompareRunsOptions,
 ): Promise<RunEvaluators> {
-  const evaluators: EngineEvaluator[] = [];
+  const evaluators: LossEvaluator[] = [];
   const models: tf.LayersModel[] = [];
   const dispose = (): void => {
     for (const evaluator of evaluators) evaluator.dispose();
@@ -86,7 +86,7 @@ export async function openRunEvaluators(
 /** Evaluates in this process. */
 function here(options: CompareRunsOptions): OpenEvaluator {
   const settings = pick(options, ["loss", "batchSize", "engine", "signal"]);
-  return (model, data, layout) => createEngineEvaluator(model, data, { ...settings, layout });
+  return (model, data, layout) => createLossEvaluator(model, data, { ...settings, layout });
 }
 
 /** Architecture, loss and metrics of a run, by which networks are told apart. */

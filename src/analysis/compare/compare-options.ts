@@ -2,9 +2,9 @@ import type * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import type { AccuracyForm } from "../../figure/make/chart-parts.js";
-import type { EngineChoice, EngineEvaluator } from "../../loss/engine/engine-options.js";
+import type { EngineChoice } from "../../loss/engine/engine-options.js";
 import type { EvaluationData } from "../../loss/evaluation-data.js";
-import type { LossMode } from "../../loss/loss-evaluator.js";
+import type { LossEvaluator, LossMode } from "../../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { Run } from "../../store/run/run.js";
@@ -20,7 +20,7 @@ export type OpenEvaluator = (
   data: EvaluationData,
   layout: ParameterLayout,
   set: "train" | "test",
-) => Promise<EngineEvaluator>;
+) => Promise<LossEvaluator>;
 
 /** Options of {@link compareRuns}. */
 export interface CompareRunsOptions
@@ -47,7 +47,7 @@ export interface CompareRunsOptions
   readonly engine?: EngineChoice;
   /**
    * Opens what computes the losses of a model on a set, such as worker processes; the comparison disposes of it.
-   * Default `createEngineEvaluator` with `loss`, `batchSize` and `engine`.
+   * Default `createLossEvaluator` with `loss`, `batchSize` and `engine`.
    */
   readonly openEvaluator?: OpenEvaluator;
   /** Seeds of the random lines around each solution; the first one is also that of the ε-sharpness. Default 0 to 4. */

@@ -41,8 +41,8 @@ export async function whyNoJointPlane(
   for (const { name, sets, point } of runs) {
     const [train] = sets;
     if (train === own) continue;
-    const a = (await own.evaluator.evaluate(point.theta, signal)).loss;
-    const b = (await train.evaluator.evaluate(point.theta, signal)).loss;
+    const a = (await own.evaluator.evaluate(point.theta, { signal })).loss;
+    const b = (await train.evaluator.evaluate(point.theta, { signal })).loss;
     if (Object.is(a, b) || Math.abs(a - b) <= SAME_LOSS * Math.max(Math.abs(a), Math.abs(b))) continue;
     return (
       `There is no surface under all paths: at the final weights of "${name}" the network of "${first.name}" ` +
@@ -126,7 +126,7 @@ async function compareOpened(
   const warnings = condenseWarnings([
     ...opened.flatMap(({ run, sets }) => [
       ...run.warnings,
-      ...sets.flatMap(({ evaluator }) => evaluator.warnings ?? []),
+      ...sets.flatMap(({ evaluator }) => evaluator.facts.warnings ?? []),
     ]),
     ...(joint?.warnings ?? []),
     ...planes.flatMap(({ directions, surface }) => [...directions.warnings, ...surface.warnings]),

@@ -8,7 +8,7 @@ import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { RunStateError } from "../../base/errors.js";
 import type { TrajectoryFigure } from "../../figure/figure.js";
-import { createEngineEvaluator } from "../../loss/engine/create-engine-evaluator.js";
+import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import { openRun } from "../../store/run/open-run.js";
 import { inspectDirectory } from "../../store/run/prepare-run.js";
 import type { Run } from "../../store/run/run.js";
@@ -41,7 +41,7 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   const images = await loadMnist("train", Math.max(options.images, EVALUATION_IMAGES));
   const { runs, model } = await trainBoth(out, images, options, output);
   const evaluation = takeFirst(images, EVALUATION_IMAGES);
-  const evaluator = await createEngineEvaluator(model, evaluation, { layout: runs[0].layout });
+  const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0].layout });
   const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
   const planes = [
     {

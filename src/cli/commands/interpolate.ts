@@ -103,7 +103,7 @@ async function drawLines(
       checkMetric(options.metric, tools);
       const { range, batchNorm, force, resume } = options;
       const slice = await compute(tools.sets, {
-        ...defined({ range, batchNorm, force, resume, recalibrator: tools.recalibrator }),
+        ...defined({ range, batchNorm, force, resume }),
         ...defined({ budget: budgetOf(options), directory: folder, signal }),
         onProgress: (done, total) => bar.update(done, total),
       });

@@ -87,7 +87,7 @@ export async function surfacePlane(
   try {
     const { plane, seed, normalize, ignore, oneDimensional, points, range, batchNorm, force, title, resume } =
       options;
-    const { recalibrator, dataName } = tools;
+    const { dataName } = tools;
     const { directions, path } =
       plane === "pca" ? await principalPlane(models, options) : { directions: given, path: undefined };
     const chosen = {
@@ -113,7 +113,6 @@ export async function surfacePlane(
         path,
         metric: options.metric,
         accuracyAs: accuracyFormOf(options),
-        recalibrator,
         dataName,
         directory: folder,
         budget: budgetOf(options),

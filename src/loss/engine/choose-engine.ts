@@ -3,10 +3,10 @@ import { EvaluationError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { bindModel } from "../../model/bound-weights.js";
 import type { ParameterLayout } from "../../model/layout.js";
-import { createLossEvaluator } from "../create-loss-evaluator.js";
 import type { EvaluationData } from "../evaluation-data.js";
 import type { LossValue } from "../loss-evaluator.js";
 import type { LossPlan } from "../loss-plan.js";
+import { createModelEvaluator } from "../model-evaluator.js";
 import type { EngineEvaluatorOptions, ResolvedEngineOptions } from "./engine-options.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { createGraphEvaluator, type GraphEvaluator } from "./graph-evaluator.js";
@@ -110,7 +110,7 @@ export async function runOwnOps(
   theta: Float32Array,
 ): Promise<OwnOps> {
   const sampleLimit = Math.min(CHECK_SAMPLES, options.sampleLimit ?? CHECK_SAMPLES);
-  const evaluator = await createLossEvaluator(model, data, { ...options, sampleLimit, dataId: "check" });
+  const evaluator = await createModelEvaluator(model, data, { ...options, sampleLimit, dataId: "check" });
   try {
     const value = await evaluator.evaluate(theta, options.signal);
     if (own.engine !== "auto") return { value, secondsPerSample: null };

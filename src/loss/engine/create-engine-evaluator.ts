@@ -2,14 +2,14 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
-import { createLossEvaluator } from "../create-loss-evaluator.js";
+import type { EngineEvaluator } from "../engine-evaluator.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import { type ResolvedLossEvaluatorOptions, resolveLossEvaluatorOptions } from "../loss-evaluator-options.js";
+import { type ResolvedModelLossOptions, resolveModelLossOptions } from "../loss-evaluator-options.js";
 import { planLoss } from "../loss-plan.js";
+import { createModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
 import { chooseEngine, passedOver } from "./choose-engine.js";
-import type { EngineEvaluator } from "./engine-options.js";
 import {
   type EngineEvaluatorOptions,
   engineRequest,
@@ -25,11 +25,11 @@ import { type ModelPlan, planModel } from "./plan/plan-model.js";
  * Creates what computes a model's exact loss and metrics at any θ with the fastest engine that is installed
  * and knows the model: a TensorFlow graph (native backend), ONNX Runtime, or the model's own ops.
  *
- * Losses and metrics are those of {@link createLossEvaluator}, to 1e-5 relative. A graph engine is used only
+ * Losses and metrics are those of {@link createModelEvaluator}, to 1e-5 relative. A graph engine is used only
  * if it agrees with the model's own ops on the first samples at the model's present weights; one that is
  * passed over is named in `warnings`. The evaluation set is read back from the TF.js backend once.
  *
- * @throws as {@link createLossEvaluator} does.
+ * @throws as {@link createModelEvaluator} does.
  * @throws {@link MissingDependencyError} if the engine asked for is not installed.
  * @throws {@link BackendError} if the engine asked for needs another backend.
  * @throws {@link EvaluationError} if the engine asked for does not know the model, or computes something else.
@@ -53,7 +53,7 @@ async function createEvaluator(
 ): Promise<EngineEvaluator> {
   const own = resolveEngineOptions(options);
   if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
-  const resolved = resolveLossEvaluatorOptions(options);
+  const resolved = resolveModelLossOptions(options);
   const loss = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
   const plan = planModel(model, loss, layout);
@@ -92,7 +92,7 @@ async function modelEvaluator(
   warnings: readonly LandscapeWarning[],
   measured: Readonly<Record<string, number>> = {},
 ): Promise<EngineEvaluator> {
-  const evaluator = await createLossEvaluator(model, data, options);
+  const evaluator = await createModelEvaluator(model, data, options);
   return {
     ...evaluator,
     warnings,
@@ -109,7 +109,7 @@ async function modelEvaluator(
 async function readData(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: ResolvedLossEvaluatorOptions,
+  options: ResolvedModelLossOptions,
   plan: ModelPlan,
 ): Promise<DataSet | null> {
   const source = await openSamples(portsOf(model), data, options);

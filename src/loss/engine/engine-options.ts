@@ -1,8 +1,7 @@
 import { availableParallelism } from "node:os";
 import { InvalidOptionError } from "../../base/errors.js";
-import type { LandscapeWarning } from "../../base/warning.js";
-import type { EngineInfo, EngineRequest, LossEvaluator, PlaneLoss, PlaneVectors } from "../loss-evaluator.js";
-import type { LossEvaluatorOptions } from "../loss-evaluator-options.js";
+import type { EngineInfo, EngineRequest } from "../loss-evaluator.js";
+import type { ModelLossOptions } from "../loss-evaluator-options.js";
 
 /** What can compute losses: the fastest that works, or one of them by name. */
 export type EngineChoice = "auto" | "tfjs" | "tfjs-fused" | "onnx" | "tensorflow";
@@ -11,23 +10,23 @@ export type EngineChoice = "auto" | "tfjs" | "tfjs-fused" | "onnx" | "tensorflow
 export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "tfjs", "tfjs-fused", "onnx", "tensorflow"];
 
 /** Options of `createEngineEvaluator`. */
-export interface EngineEvaluatorOptions extends LossEvaluatorOptions {
+export interface EngineEvaluatorOptions extends ModelLossOptions {
   /**
    * "tfjs": the model's own ops, whatever the model; "tfjs-fused": TF.js's fused operations on the active
    * backend; "onnx": ONNX Runtime; "tensorflow": a TensorFlow graph under the native backend. Default "auto":
    * the fastest of those that are installed and know the model, by measuring once.
    */
-  readonly engine?: EngineChoice;
+  readonly engine?: EngineChoice | undefined;
   /**
    * Threads of ONNX Runtime; TensorFlow's are set by the environment (TF_NUM_INTRAOP_THREADS). Default the
    * number of processors.
    */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /**
    * What an earlier choice came to: its engine, batch size and threads are used instead of choosing again,
    * so that the values are bit for bit those of then. The request stays what it was. Default none.
    */
-  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads">;
+  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads"> | undefined;
 }
 
 /** The engine's own options with the defaults filled in. */
@@ -80,13 +79,4 @@ export function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions)
     ...(batchSize > 0 ? { batchSize } : {}),
     ...(threads > 0 ? { threads } : {}),
   };
-}
-
-/** A loss evaluator over one of the engines. */
-export interface EngineEvaluator extends LossEvaluator {
-  /** What the caller should know: an engine that was passed over, and why. */
-  readonly warnings: readonly LandscapeWarning[];
-  /** Seconds per sample by engine, as measured for the choice. */
-  readonly measured: Readonly<Record<string, number>>;
-  openPlane(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneLoss>;
 }

@@ -1,4 +1,5 @@
-import type { LossValue, PlaneVectors, SampleValues } from "../loss-evaluator.js";
+import type { PlaneVectors } from "../engine-evaluator.js";
+import type { LossValue, SampleValues } from "../loss-evaluator.js";
 import type { ScorePlan } from "../scores.js";
 import { type DataColumns, type GraphEngine, type ProgramBatches, takeRows } from "./graph-program.js";
 import { type ModelPlan, sampleGraph, weightsAt } from "./plan/plan-model.js";

@@ -2,14 +2,14 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { ParameterLayout } from "../../model/layout.js";
+import type { EngineEvaluator, PlaneLoss, RowEvaluator } from "../engine-evaluator.js";
 import { createSharedUse, type SharedUse, undefinedValue } from "../evaluate-at.js";
 import { classesOf } from "../evaluation-data.js";
-import type { LossValue, PlaneLoss, SampleEvaluator } from "../loss-evaluator.js";
+import type { LossValue } from "../loss-evaluator.js";
 import type { LossPlan } from "../loss-plan.js";
 import { evaluationDigest } from "../model-digest.js";
 import { undefinedSamples } from "../model-samples.js";
 import { undefinedPoints } from "../undefined-points.js";
-import type { EngineEvaluator } from "./engine-options.js";
 import type { GraphEvaluator } from "./graph-evaluator.js";
 import type { DataSet } from "./graph-program.js";
 
@@ -80,7 +80,7 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
           : classesOf(column.values, column.shape[0] ?? 1);
       },
       open: (rows, signal) =>
-        queue.run(async (): Promise<SampleEvaluator> => {
+        queue.run(async (): Promise<RowEvaluator> => {
           signal?.throwIfAborted();
           const own = await evaluator.openRows(rows);
           const samples = rows?.length ?? set.samples;

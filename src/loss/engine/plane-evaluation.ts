@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
+import type { PlaneVectors } from "../engine-evaluator.js";
 import { betweenBatches } from "../evaluation-run.js";
-import type { LossValue, PlaneVectors } from "../loss-evaluator.js";
+import type { LossValue } from "../loss-evaluator.js";
 import type { ScorePlan } from "../scores.js";
 import type {
   DataColumn,

@@ -2,25 +2,34 @@ import { rm, stat } from "node:fs/promises";
 import { availableParallelism, freemem } from "node:os";
 import { join, resolve } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
+import omit from "lodash/omit.js";
 import { type BackendChoice, currentBackend } from "../../backend/current-backend.js";
 import { BackendError, EvaluationError, InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
+import type { Mixture } from "../../directions/mixture.js";
+import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
+import type { ParameterLayout } from "../../model/layout.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
-import {
-  type EngineEvaluator,
-  type EngineEvaluatorOptions,
-  engineRequest,
-  resolveEngineOptions,
-  withEarlierChoice,
-} from "../engine/engine-options.js";
+import { checkBatchNorm, sliceWriters } from "../batch-norm-policy.js";
+import type { LossEvaluatorOptions } from "../create-loss-evaluator.js";
+import { engineRequest, resolveEngineOptions, withEarlierChoice } from "../engine/engine-options.js";
 import { createSharedUse } from "../evaluate-at.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type { LossValue, PlaneVectors, SampleAccess, SampleValues } from "../loss-evaluator.js";
-import { resolveLossEvaluatorOptions } from "../loss-evaluator-options.js";
+import type {
+  EvaluatorFacts,
+  LossEvaluator,
+  LossValue,
+  PointEvaluation,
+  SampleValues,
+  SliceEvaluation,
+  SliceLoss,
+} from "../loss-evaluator.js";
+import { resolveModelLossOptions } from "../loss-evaluator-options.js";
 import { planLoss } from "../loss-plan.js";
 import { evaluationDigest } from "../model-digest.js";
 import { portsOf } from "../model-ports.js";
-import type { ModelRecalibrator, RecalibratorOptions } from "../recalibrator.js";
+import { sliceLoss } from "../slice-loss.js";
+import { undefinedVariances } from "../undefined-points.js";
 import { describeModel } from "./model-recipe.js";
 import {
   createWorkerFolder,
@@ -29,7 +38,7 @@ import {
   type WorkerFolder,
   writeRawFile,
 } from "./spooled-data.js";
-import type { Calibration, PlaneFile, SampleRows, WorkerOrder, WorkerResult } from "./worker-messages.js";
+import type { SampleRows, SliceFile, WorkerOrder, WorkerResult, WorkerWork } from "./worker-messages.js";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.js";
 
 /** Memory of a worker process without model and data: Node.js, TensorFlow.js and an engine. */
@@ -90,147 +99,47 @@ export function settleWorkerCount(
   return { workers, threads: threads ?? Math.max(1, Math.floor(machine.processors / workers)) };
 }
 
-/** Opens what recalibrates in worker processes; each opens its calibration set when it is first asked. */
-export async function openWorkerRecalibrator(
-  pool: WorkerPool,
-  calibration: Calibration,
-  signal: AbortSignal | undefined,
-): Promise<ModelRecalibrator> {
-  const opened = await pool.run({ kind: "calibration", calibration }, "the calibration set", signal);
-  const facts = opened as { readonly dataDigest: string; readonly samples: number };
-  let isDisposed = false;
-  return {
-    ...facts,
-    async recalibrateInto(theta, stop) {
-      if (isDisposed) throw new InvalidOptionError("Recalibrator", "one in use", "one that was disposed");
-      const done = await pool.run({ kind: "recalibrate", calibration, theta }, "moving statistics", stop);
-      theta.set((done as { readonly theta: Float32Array }).theta);
-    },
-    dispose() {
-      isDisposed = true;
-    },
-  };
-}
-
 /**
- * Single samples of an evaluation set, evaluated by worker processes: each opens the rows when it first gets a
- * point of them.
+ * Creates what computes a model's exact loss and metrics at any θ in worker processes, several points at a time.
  *
- * @param newId - numbers what the workers are to remember.
- * @param check - throws where θ does not fit.
- */
-export function workerSamples(
-  pool: WorkerPool,
-  newId: () => number,
-  check: (theta: Float32Array) => void,
-): SampleAccess {
-  return {
-    async classes(signal) {
-      const found = await pool.run({ kind: "classes" }, "the classes of the samples", signal);
-      return (found as { readonly classes: Int32Array | null }).classes;
-    },
-    async open(rows, signal) {
-      signal?.throwIfAborted();
-      const samples: SampleRows = { id: newId(), rows };
-      const use = createSharedUse(() => pool.closePlane(samples.id));
-      return {
-        samples: rows?.length ?? pool.facts.samples,
-        async evaluate(theta, stop) {
-          if (use.isClosed()) throw new EvaluationError("samples", "samples in use", "disposed ones");
-          check(theta);
-          const work = { kind: "samples", samples, theta } as const;
-          return (await use.run(() => pool.run(work, "samples at theta", stop))) as SampleValues;
-        },
-        dispose: use.close,
-      };
-    },
-  };
-}
-
-/** Options of {@link createWorkerEvaluator}. */
-export interface WorkerEvaluatorOptions extends EngineEvaluatorOptions {
-  /**
-   * Worker processes: a number, or "auto", one for each processor as far as memory allows. Default "auto".
-   */
-  readonly workers?: number | "auto";
-  /** Threads in each worker, of any engine. Default 1; with "auto", the processors shared out. */
-  readonly threads?: number;
-  /**
-   * Path of a module that each worker imports before it makes the model: it registers layers of your own, and
-   * may export `loadModel()`, which then gives the compiled model, and `lossFunction`. Default none.
-   */
-  readonly setup?: string;
-  /**
-   * Export of the set-up module that gives the data in each worker, in place of `data`: for data sets that
-   * are too large to be copied to the disk. Default none.
-   */
-  readonly dataExport?: string;
-}
-
-/** A loss evaluator whose work is done by other processes. */
-export interface WorkerEvaluator extends EngineEvaluator {
-  /** Worker processes that are kept running. */
-  readonly workers: number;
-  /**
-   * How many evaluations are to be under way at once, so that no worker waits: two for each worker, and more as
-   * points turn out to take less than 20 ms.
-   */
-  readonly concurrency: number;
-  /** Single samples, evaluated by the workers. */
-  readonly perSample: SampleAccess;
-  /** Process ids of the workers that live. */
-  workerIds(): readonly number[];
-  /**
-   * Opens what computes batch norm's moving statistics anew in the workers, on the first samples of the
-   * evaluation set: `createRecalibrator` on the same data, in its place. The evaluator must outlive it.
-   */
-  openRecalibrator(
-    options?: Pick<RecalibratorOptions, "sampleLimit" | "batchSize">,
-    signal?: AbortSignal,
-  ): Promise<ModelRecalibrator>;
-}
-
-/**
- * Creates what computes a model's exact loss and metrics at any θ in worker processes, several points at a
- * time: `createEngineEvaluator` for surfaces, in its place.
+ * Model, data and slices go to the workers in files in the folder for temporary files, read once by each; the
+ * engine and batch size are chosen once, by the first. `dispose` ends the workers.
  *
- * Model, data and planes go to the workers in files in the folder for temporary files, read once by each; the
- * engine and batch size are chosen once, by the first. Values are bit-identical for any number of workers,
- * and to those of this process with the same engine, batch size and threads. A worker that dies is replaced
- * and its points are done again. `dispose` ends the workers.
- *
- * @throws as `createEngineEvaluator`; {@link EvaluationError} naming what cannot be handed to a process (a
- * loss, metric or layer of your own without `setup`), or if workers do not start.
- * @throws {@link BackendError} if the program has set a backend that workers cannot start.
- * @example
- * const evaluator = await createWorkerEvaluator(model, { xs, ys }, { workers: 2 });
- * const { surface } = await analyzeRuns([run], { evaluator, linearAlgebra });
+ * @throws as `createLossEvaluator`; {@link BackendError} if the program has set a backend that workers cannot start.
  */
 export async function createWorkerEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: WorkerEvaluatorOptions = {},
+  options: LossEvaluatorOptions,
 ): Promise<WorkerEvaluator> {
-  const { workers = "auto", setup: setupPath, dataExport, signal, lossFunction, ...engine } = options;
-  resolveEngineOptions(withEarlierChoice(engine));
-  const resolved = resolveLossEvaluatorOptions(options);
+  const { workers = "auto", setup: setupPath, dataExport, signal, lossFunction, ...rest } = options;
+  resolveEngineOptions(withEarlierChoice(rest));
+  const resolved = resolveModelLossOptions(options);
   const plan = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
   const backend = workerBackend();
   if (setupPath === undefined && (lossFunction !== undefined || dataExport !== undefined)) {
     const what = dataExport === undefined ? "lossFunction" : "dataExport";
     throw new EvaluationError(`worker processes: ${what}`, "`setup`, a module that exports it", "none", {
-      hint: "a function cannot be handed to a process; or evaluate in this one with createEngineEvaluator",
+      hint: "a function cannot be handed to a process; or evaluate in this one, without workers",
     });
   }
   const setup = setupPath === undefined ? null : await inspectSetup(resolve(setupPath), options);
   const folder = await createWorkerFolder();
   try {
     const recipe = await describeModel(model, join(folder.path, "weights.bin"), setup?.hasModel ?? false);
+    const ports = portsOf(model);
+    const { sampleLimit } = resolved;
     const spooled =
       dataExport === undefined
-        ? await spoolData(folder.path, portsOf(model), data, resolved.sampleLimit, signal)
+        ? await spoolData(folder.path, "data", ports, data, sampleLimit, signal)
         : null;
+    const { calibration } = options;
+    const own = calibration?.data === data ? undefined : calibration?.data;
+    const calibrationSet =
+      own === undefined
+        ? null
+        : await spoolData(folder.path, "calibration", ports, own, calibration?.sampleLimit ?? 1024, signal);
     const { parameterCount } = layoutOfModel(model);
     const dataBytes = Math.min(await bytesOf(spooled), resolved.cacheBytes);
     const threads = options.reuse?.threads || options.threads;
@@ -241,12 +150,26 @@ export async function createWorkerEvaluator(
       setup: setup === null ? null : { file: setup.file, dataExport: dataExport ?? null },
       model: recipe,
       data: spooled,
-      options: { ...engine, layout, threads: count.threads },
+      calibration: calibrationSet,
+      options: {
+        ...rest,
+        ...(calibration ? { calibration: omit(calibration, "data") } : {}),
+        layout,
+        threads: count.threads,
+      },
       hasLossFunction: lossFunction !== undefined,
       modelDigest: evaluationDigest(model, layout, plan),
     };
     const pool = await createWorkerPool(order, count.workers, signal);
-    return poolEvaluator(pool, folder, count.workers, options);
+    const undefinedAt = undefinedVariances(model, layout);
+    const withData: NonNullable<LossEvaluator["withData"]> = (other, { reuse, ...how } = {}) =>
+      createWorkerEvaluator(model, other, {
+        ...options,
+        ...how,
+        calibration: calibration === null ? null : { data, ...calibration },
+        reuse: reuse ?? pool.facts.engine,
+      });
+    return poolEvaluator({ pool, folder, workers: count.workers, options, layout, undefinedAt, withData });
   } catch (error) {
     folder.remove();
     throw error;
@@ -261,11 +184,11 @@ function workerBackend(): BackendChoice {
   const choice = (["wasm", "js"] as const).find((known) => known === name);
   if (choice !== undefined) return choice;
   throw new BackendError("worker processes", "a backend of selectBackend()", JSON.stringify(name), {
-    hint: "evaluate in this process with createEngineEvaluator",
+    hint: "evaluate in this process with createLossEvaluator, without workers",
   });
 }
 
-async function inspectSetup(file: string, { lossFunction, dataExport }: WorkerEvaluatorOptions) {
+async function inspectSetup(file: string, { lossFunction, dataExport }: LossEvaluatorOptions) {
   const where = `setup ${file}`;
   const exports = await importModule(file).catch((cause: unknown) => {
     const got = `an error: ${cause instanceof Error ? cause.message : String(cause)}`;
@@ -286,67 +209,125 @@ async function bytesOf(data: SpooledData | null): Promise<number> {
   return bytes;
 }
 
-function poolEvaluator(
-  pool: WorkerPool,
-  folder: WorkerFolder,
-  workers: number,
-  options: WorkerEvaluatorOptions,
-): WorkerEvaluator {
-  const { parameterCount } = pool.facts;
-  let planes = 0;
-  const newId = (): number => planes++;
+/** A loss evaluator whose work is done by other processes. */
+export interface WorkerEvaluator extends LossEvaluator {
+  /** Process ids of the workers that live. */
+  workerIds(): readonly number[];
+}
+
+/** What the evaluator of a pool is made of. */
+interface PoolParts {
+  readonly pool: WorkerPool;
+  readonly folder: WorkerFolder;
+  readonly workers: number;
+  readonly options: LossEvaluatorOptions;
+  readonly layout: ParameterLayout;
+  readonly undefinedAt: (theta: Float32Array) => readonly string[];
+  readonly withData: NonNullable<LossEvaluator["withData"]>;
+}
+
+function poolEvaluator({ pool, folder, workers, options, ...parts }: PoolParts): WorkerEvaluator {
+  const facts: EvaluatorFacts = { ...pool.facts, request: engineRequest(options), workers };
+  const { parameterCount, calibration } = facts;
+  let ids = 0;
+  const newId = (): number => ids++;
   const check = (where: string, theta: Float32Array): void => {
     if (theta.length === parameterCount) return;
     throw new InvalidDataError(where, `${parameterCount} weights`, String(theta.length));
   };
-  const openPlane = async ({ center, vectors }: PlaneVectors, signal?: AbortSignal) => {
-    for (const vector of [center, ...vectors]) check("plane", vector);
+  const evaluate: LossEvaluator["evaluate"] = async (theta, { batchNorm, name = "theta", signal } = {}) => {
+    check("theta", theta);
+    checkBatchNorm(batchNorm, calibration != null);
+    return (await pool.run({ kind: "theta", theta, batchNorm }, name, signal)) as LossValue;
+  };
+  const openStored = async (slice: SlicePoints, form: SliceFile["form"], how: SliceEvaluation) => {
+    const vectors = isMixture(slice) ? slice.models : [slice.center, ...planeVectors(slice)];
+    for (const vector of vectors) check("slice", vector);
     const id = newId();
-    const file = join(folder.path, `plane-${id}.bin`);
-    const plane: PlaneFile = { id, file, vectors: vectors.length };
+    const { signal, ...sent } = how;
+    const file = join(folder.path, `slice-${id}.bin`);
+    const stored: SliceFile = { id, file, form, count: vectors.length, how: sent };
     let opened: WorkerResult;
     try {
-      await writeRawFile(file, [center, ...vectors]);
-      opened = await pool.run({ kind: "open", plane }, "the plane", signal);
+      await writeRawFile(file, vectors);
+      opened = await pool.run({ kind: "open", slice: stored }, "the slice", signal);
     } catch (error) {
-      pool.closePlane(id);
+      pool.close(id);
       await rm(file, { force: true });
       throw error;
     }
     const use = createSharedUse(() => {
-      pool.closePlane(id);
+      pool.close(id);
       void rm(file, { force: true });
     });
+    const { writeInto } = written(slice, how);
     return {
-      isCached: (opened as { isCached: boolean }).isCached,
-      needsTheta: false,
-      async evaluate(_theta: Float32Array, alpha: number, beta: number, stop?: AbortSignal, name?: string) {
-        if (use.isClosed()) throw new EvaluationError("plane", "one in use", "one that was disposed");
-        const work = { kind: "point", plane, alpha, beta } as const;
+      isPrepared: (opened as { isPrepared: boolean }).isPrepared,
+      async evaluate(alpha: number, beta: number, { name, signal: stop }: PointEvaluation = {}) {
+        if (use.isClosed()) throw new EvaluationError("slice", "one in use", "one that was disposed");
+        const work = { kind: "point", slice: stored, alpha, beta } as const;
         const place = name ?? `the point (${alpha}, ${beta})`;
         return (await use.run(() => pool.run(work, place, stop))) as LossValue;
       },
+      writeInto,
       dispose: use.close,
     };
   };
+  /** Points that are written here and travel as θ. */
+  const written = (slice: SlicePoints, { batchNorm }: SliceEvaluation): SliceLoss =>
+    sliceLoss({
+      writers: sliceWriters(slice, parts.layout, batchNorm),
+      isPrepared: false,
+      undefinedAt: batchNorm === "recalibrate" ? () => [] : parts.undefinedAt,
+      metricNames: facts.metricNames,
+      evaluate: (theta, _alpha, _beta, how) => evaluate(theta, { ...how, batchNorm }),
+      dispose() {},
+    });
   return {
-    ...pool.facts,
-    request: engineRequest(options),
-    workers,
+    facts,
     get concurrency() {
       return workers * pool.tasksAtATime();
     },
-    workerIds: pool.workerIds,
-    async evaluate(theta, signal, name = "theta") {
-      check("theta", theta);
-      return (await pool.run({ kind: "theta", theta }, name, signal)) as LossValue;
+    evaluate,
+    async openSlice(slice, how = {}) {
+      checkBatchNorm(how.batchNorm, calibration != null);
+      if (isMixture(slice)) return openStored(slice, slice.form, how);
+      return isSliceMap(slice) ? written(slice, how) : openStored(slice, "plane", how);
     },
-    openPlane,
-    perSample: workerSamples(pool, newId, (theta) => check("theta", theta)),
-    openRecalibrator: (given = {}, signal) => openWorkerRecalibrator(pool, given, signal),
+    async openSamples(rows, signal) {
+      signal?.throwIfAborted();
+      const samples: SampleRows = { id: newId(), rows };
+      const use = createSharedUse(() => pool.close(samples.id));
+      const run = (work: WorkerWork, name: string, stop: AbortSignal | undefined) => {
+        if (use.isClosed()) throw new EvaluationError("samples", "samples in use", "disposed ones");
+        return use.run(() => pool.run(work, name, stop));
+      };
+      return {
+        samples: rows?.length ?? facts.samples,
+        async classes(stop) {
+          const found = await run({ kind: "classes", samples }, "the classes of the samples", stop);
+          return (found as { readonly classes: Int32Array | null }).classes;
+        },
+        async losses(theta, { batchNorm, name = "samples at theta", signal: stop } = {}) {
+          check("theta", theta);
+          return (await run({ kind: "samples", samples, theta, batchNorm }, name, stop)) as SampleValues;
+        },
+        dispose: use.close,
+      };
+    },
+    withData: parts.withData,
+    workerIds: pool.workerIds,
     dispose() {
       pool.dispose();
       folder.remove();
     },
   };
+}
+
+function isMixture(slice: SlicePoints): slice is Mixture {
+  return isSliceMap(slice) && "models" in slice && "form" in slice;
+}
+
+function planeVectors(slice: SlicePoints): readonly Float32Array[] {
+  return isSliceMap(slice) ? [] : slice.vectors.slice(0, 2);
 }

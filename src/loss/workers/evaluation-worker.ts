@@ -3,22 +3,19 @@ import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../backend/select-backend.js";
 import { EvaluationError, encodeError, InvalidOptionError } from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
-import { createPlanePoint, type PlanePoint } from "../../directions/plane-point.js";
-import { createEngineEvaluator } from "../engine/create-engine-evaluator.js";
-import type { EngineEvaluator } from "../engine/engine-options.js";
+import { type Mixture, mixtureMap } from "../../directions/mixture.js";
+import type { SlicePoints } from "../../directions/slice-map.js";
+import { createLossEvaluator } from "../create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
-import type { PlaneLoss, SampleAccess, SampleEvaluator } from "../loss-evaluator.js";
+import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../loss-evaluator.js";
 import type { BatchLossFunction } from "../loss-evaluator-options.js";
-import { createRecalibrator, type ModelRecalibrator } from "../recalibrator.js";
 import { buildModel } from "./model-recipe.js";
 import { readRawFile, readSpooled } from "./spooled-data.js";
 import {
-  type Calibration,
-  type PlaneFile,
   type SampleRows,
   SECONDS_A_MESSAGE,
+  type SliceFile,
   type WorkerAnswer,
-  type WorkerFacts,
   type WorkerOrder,
   type WorkerReply,
   type WorkerRequest,
@@ -27,24 +24,10 @@ import {
   type WorkerWork,
 } from "./worker-messages.js";
 
-interface OpenPlane {
-  readonly loss: PlaneLoss;
-  readonly point: PlanePoint;
-}
-
-/** What the worker has made by its order. */
-interface Made {
-  readonly evaluator: EngineEvaluator;
-  readonly model: tf.LayersModel;
-  readonly order: WorkerOrder;
-  readonly setup: Record<string, unknown>;
-}
-
 const aborts = new Map<number, AbortController>();
-const planes = new Map<number, Promise<OpenPlane>>();
+const slices = new Map<number, Promise<SliceLoss>>();
 const rowSets = new Map<number, Promise<SampleEvaluator>>();
-const recalibrators = new Map<string, Promise<ModelRecalibrator>>();
-let maker: Promise<Made> | undefined;
+let maker: Promise<LossEvaluator> | undefined;
 let tail: Promise<void> = Promise.resolve();
 /** Tasks that are not computed yet. */
 let waiting = 0;
@@ -55,21 +38,26 @@ function send(reply: WorkerReply): void {
   process.send?.(reply);
 }
 
-async function start(order: WorkerOrder): Promise<Made> {
+async function start(order: WorkerOrder): Promise<LossEvaluator> {
   await selectBackend({ backend: order.backend });
   const setup = order.setup === null ? {} : await importModule(order.setup.file);
   const model = await buildModel(order.model, setup);
   const data = await dataOf(order, setup);
-  const made = await createEngineEvaluator(model, data, {
+  const { calibration } = order.options;
+  const own = order.calibration === null ? undefined : await readSpooled(order.calibration);
+  const made = await createLossEvaluator(model, data, {
     ...order.options,
+    calibration: own === undefined ? calibration : { ...calibration, data: own },
     ...(order.hasLossFunction ? { lossFunction: setup.lossFunction as BatchLossFunction } : {}),
   });
-  if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys] as tf.TensorContainer);
-  if (made.modelDigest !== order.modelDigest) {
+  for (const set of [data, own]) {
+    if (set !== undefined && !isBatchDataset(set)) tf.dispose([set.xs, set.ys] as tf.TensorContainer);
+  }
+  if (made.facts.modelDigest !== order.modelDigest) {
     const expected = "the model, losses and metrics of the parent";
     throw new EvaluationError("worker processes: model", expected, "others from the set-up module");
   }
-  return { evaluator: made, model, order, setup };
+  return made;
 }
 
 async function dataOf(
@@ -85,26 +73,21 @@ async function dataOf(
   return (await load()) as EvaluationData;
 }
 
-function factsOf(made: EngineEvaluator): WorkerFacts {
-  const { engine, lossMode, parameterCount, metricNames, samples, dataDigest, modelDigest } = made;
-  const { warnings, measured } = made;
-  const facts = { engine, lossMode, parameterCount, metricNames, samples, dataDigest, modelDigest };
-  return { ...facts, warnings, measured };
-}
-
-function openPlane(
-  made: EngineEvaluator,
-  { id, file, vectors: count }: PlaneFile,
+function openSlice(
+  { openSlice: open, facts }: LossEvaluator,
+  { id, file, form, count, how }: SliceFile,
   signal: AbortSignal,
-): Promise<OpenPlane> {
-  const known = planes.get(id);
+): Promise<SliceLoss> {
+  const known = slices.get(id);
   if (known !== undefined) return known;
   const opened = (async () => {
-    const [center, ...vectors] = await readRawFile(file, 1 + count, made.parameterCount);
-    const plane = { center: center as Float32Array, vectors };
-    return { loss: await made.openPlane(plane, signal), point: createPlanePoint(plane) };
+    const vectors = await readRawFile(file, count, facts.parameterCount);
+    const [center, ...directions] = vectors as [Float32Array, ...Float32Array[]];
+    const slice: SlicePoints | Mixture =
+      form === "plane" ? { center, vectors: directions } : mixtureMap(form, vectors);
+    return (open as NonNullable<typeof open>)(slice, { ...how, signal });
   })();
-  return remember(planes, id, opened);
+  return remember(slices, id, opened);
 }
 
 /** What failed or was stopped is made anew where it is asked for again. */
@@ -115,67 +98,33 @@ function remember<K, T>(known: Map<K, Promise<T>>, key: K, made: Promise<T>): Pr
 }
 
 function openRows(
-  made: EngineEvaluator,
+  { openSamples: open }: LossEvaluator,
   { id, rows }: SampleRows,
   signal: AbortSignal,
 ): Promise<SampleEvaluator> {
   const known = rowSets.get(id);
   if (known !== undefined) return known;
-  return remember(rowSets, id, accessOf(made).open(rows, signal));
-}
-
-function accessOf({ perSample }: EngineEvaluator): SampleAccess {
-  if (perSample !== undefined) return perSample;
+  if (open !== undefined) return remember(rowSets, id, open(rows, signal));
   throw new EvaluationError("samples", "an engine that evaluates single samples", "one that does not");
-}
-
-function openRecalibrator(made: Made, calibration: Calibration): Promise<ModelRecalibrator> {
-  const key = JSON.stringify(calibration);
-  const known = recalibrators.get(key);
-  if (known !== undefined) return known;
-  const open = async (): Promise<ModelRecalibrator> => {
-    const { dataId, layout, sampleLimit = Number.POSITIVE_INFINITY } = made.order.options;
-    const data = await dataOf(made.order, made.setup);
-    const limited = { ...calibration, sampleLimit: Math.min(calibration.sampleLimit ?? 1024, sampleLimit) };
-    const options = { ...limited, ...(layout === undefined ? {} : { layout }) };
-    try {
-      return await createRecalibrator(
-        made.model,
-        data,
-        dataId === undefined ? options : { ...options, dataId },
-      );
-    } finally {
-      if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys] as tf.TensorContainer);
-    }
-  };
-  return remember(recalibrators, key, open());
 }
 
 async function compute(work: WorkerWork, signal: AbortSignal): Promise<WorkerResult> {
   signal.throwIfAborted();
-  const made = await (maker as Promise<Made>);
-  const { evaluator } = made;
+  const evaluator = await (maker as Promise<LossEvaluator>);
   switch (work.kind) {
     case "theta":
-      return evaluator.evaluate(work.theta, signal);
+      return evaluator.evaluate(work.theta, { batchNorm: work.batchNorm, signal });
     case "open":
-      return { isCached: (await openPlane(evaluator, work.plane, signal)).loss.isCached };
-    case "point": {
-      const { loss, point } = await openPlane(evaluator, work.plane, signal);
-      point.moveTo(work.alpha, work.beta);
-      return loss.evaluate(point.theta, work.alpha, work.beta, signal);
-    }
+      return { isPrepared: (await openSlice(evaluator, work.slice, signal)).isPrepared };
+    case "point":
+      return (await openSlice(evaluator, work.slice, signal)).evaluate(work.alpha, work.beta, { signal });
     case "classes":
-      return { classes: await accessOf(evaluator).classes(signal) };
+      return { classes: await (await openRows(evaluator, work.samples, signal)).classes(signal) };
     case "samples":
-      return (await openRows(evaluator, work.samples, signal)).evaluate(work.theta, signal);
-    case "calibration": {
-      const { dataDigest, samples } = await openRecalibrator(made, work.calibration);
-      return { dataDigest, samples };
-    }
-    case "recalibrate":
-      await (await openRecalibrator(made, work.calibration)).recalibrateInto(work.theta, signal);
-      return { theta: work.theta };
+      return (await openRows(evaluator, work.samples, signal)).losses(work.theta, {
+        batchNorm: work.batchNorm,
+        signal,
+      });
   }
 }
 
@@ -201,10 +150,10 @@ async function answer({ id, work }: WorkerTask, abort: AbortController): Promise
 }
 
 async function close(id: number): Promise<void> {
-  const [plane, rows] = [planes.get(id), rowSets.get(id)];
-  planes.delete(id);
+  const [slice, rows] = [slices.get(id), rowSets.get(id)];
+  slices.delete(id);
   rowSets.delete(id);
-  (await plane?.catch(() => undefined))?.loss.dispose();
+  (await slice?.catch(() => undefined))?.dispose();
   (await rows?.catch(() => undefined))?.dispose();
 }
 
@@ -213,7 +162,7 @@ process.on("message", (message: WorkerRequest) => {
     const { order } = message;
     maker = start(order);
     maker.then(
-      (made) => send({ type: "ready", facts: factsOf(made.evaluator) }),
+      (made) => send({ type: "ready", facts: made.facts }),
       (error: unknown) => send({ type: "failed", error: encodeError(error) }),
     );
   } else if (message.type === "work") {
@@ -224,7 +173,7 @@ process.on("message", (message: WorkerRequest) => {
       tail = tail.then(() => answer(task, abort));
     }
   } else if (message.type === "abort") aborts.get(message.id)?.abort();
-  else tail = tail.then(() => close(message.plane));
+  else tail = tail.then(() => close(message.id));
 });
 // Ctrl-C reaches every process of a terminal: the parent decides what becomes of it, and ends this one.
 process.on("SIGINT", () => {});

@@ -88,11 +88,13 @@ export interface SpooledData {
  * Writes an evaluation set into files, one for each input and target, batch by batch, so that a data set
  * larger than memory goes through. Files that several processes read share the system's page cache.
  *
+ * @param name - begins the names of the files.
  * @throws {@link InvalidDataError} if the data do not fit the model, are text, or change type or shape of
  * samples from batch to batch.
  */
 export async function spoolData(
   folder: string,
+  name: string,
   ports: ModelPorts,
   data: EvaluationData,
   sampleLimit: number,
@@ -105,7 +107,7 @@ export async function spoolData(
   const where = [...ports.xs, ...ports.ys].map((port) => port.where);
   const write = async (batch: Batch): Promise<void> => {
     const tensors = [...batch.xs, ...batch.ys];
-    columns ??= tensors.map((tensor, i) => columnOf(tensor, join(folder, `data-${i}.bin`)));
+    columns ??= tensors.map((tensor, i) => columnOf(tensor, join(folder, `${name}-${i}.bin`)));
     kinds ??= tensors.map(sampleKind);
     for (const [i, tensor] of tensors.entries()) {
       checkKind(where[i] as string, kinds[i] as string, sampleKind(tensor));

@@ -1,8 +1,9 @@
 import type { BackendChoice } from "../../backend/current-backend.js";
 import type { WireError } from "../../base/errors.js";
-import type { LandscapeWarning } from "../../base/warning.js";
-import type { EngineEvaluatorOptions } from "../engine/engine-options.js";
-import type { EngineInfo, LossMode, LossValue, SampleValues } from "../loss-evaluator.js";
+import type { MixtureForm } from "../../directions/mixture.js";
+import type { BatchNormPolicyName } from "../batch-norm-policy.js";
+import type { LossEvaluatorOptions } from "../create-loss-evaluator.js";
+import type { EvaluatorFacts, LossValue, SampleValues, SliceEvaluation } from "../loss-evaluator.js";
 import type { ModelRecipe } from "./model-recipe.js";
 import type { SpooledData } from "./spooled-data.js";
 
@@ -14,31 +15,23 @@ export interface WorkerOrder {
   readonly setup: { readonly file: string; readonly dataExport: string | null } | null;
   readonly model: ModelRecipe;
   readonly data: SpooledData | null;
-  readonly options: Omit<EngineEvaluatorOptions, "signal" | "lossFunction">;
+  readonly options: Omit<LossEvaluatorOptions, "signal" | "lossFunction">;
   /** Whether the loss is the set-up module's `lossFunction`. */
   readonly hasLossFunction: boolean;
-  /** Digest of the model that is to come out; null: any. */
+  /** Calibration set of its own; null: that of `options.calibration`, on the evaluation set. */
+  readonly calibration: SpooledData | null;
+  /** Digest of the model that is to come out. */
   readonly modelDigest: string;
 }
 
-/** What a worker's evaluator says of itself. */
-export interface WorkerFacts {
-  readonly engine: EngineInfo;
-  readonly lossMode: LossMode;
-  readonly parameterCount: number;
-  readonly metricNames: readonly string[];
-  readonly samples: number;
-  readonly dataDigest: string;
-  readonly modelDigest: string;
-  readonly warnings: readonly LandscapeWarning[];
-  readonly measured: Readonly<Record<string, number>>;
-}
-
-/** A plane in a file: θ* and its vectors one after another. */
-export interface PlaneFile {
+/** A slice in a file: θ* and its vectors, or the models that are mixed, one after another. */
+export interface SliceFile {
   readonly id: number;
   readonly file: string;
-  readonly vectors: number;
+  readonly form: "plane" | MixtureForm;
+  /** Vectors in the file. */
+  readonly count: number;
+  readonly how: Pick<SliceEvaluation, "batchNorm" | "points">;
 }
 
 /** Some samples of the evaluation set: positions, increasing; null means all of them. */
@@ -47,24 +40,25 @@ export interface SampleRows {
   readonly rows: Int32Array | null;
 }
 
-/** How a worker recalibrates: on the first samples of the evaluation set. */
-export interface Calibration {
-  readonly sampleLimit?: number;
-  readonly batchSize?: number;
-}
-
 /** Seconds of work whose answers a worker sends in one message, where it has more to do. */
 export const SECONDS_A_MESSAGE = 0.02;
 
 /** What a worker is asked to compute. */
 export type WorkerWork =
-  | { readonly kind: "theta"; readonly theta: Float32Array }
-  | { readonly kind: "open"; readonly plane: PlaneFile }
-  | { readonly kind: "point"; readonly plane: PlaneFile; readonly alpha: number; readonly beta: number }
-  | { readonly kind: "classes" }
-  | { readonly kind: "samples"; readonly samples: SampleRows; readonly theta: Float32Array }
-  | { readonly kind: "calibration"; readonly calibration: Calibration }
-  | { readonly kind: "recalibrate"; readonly calibration: Calibration; readonly theta: Float32Array };
+  | {
+      readonly kind: "theta";
+      readonly theta: Float32Array;
+      readonly batchNorm?: BatchNormPolicyName | undefined;
+    }
+  | { readonly kind: "open"; readonly slice: SliceFile }
+  | { readonly kind: "point"; readonly slice: SliceFile; readonly alpha: number; readonly beta: number }
+  | { readonly kind: "classes"; readonly samples: SampleRows }
+  | {
+      readonly kind: "samples";
+      readonly samples: SampleRows;
+      readonly theta: Float32Array;
+      readonly batchNorm?: BatchNormPolicyName | undefined;
+    };
 
 /** One thing to compute; its answer comes under the same number. */
 export interface WorkerTask {
@@ -77,17 +71,15 @@ export type WorkerRequest =
   | { readonly type: "start"; readonly order: WorkerOrder }
   | { readonly type: "work"; readonly tasks: readonly WorkerTask[] }
   | { readonly type: "abort"; readonly id: number }
-  /** Forgets a plane, or some samples: both are numbered by one count. */
-  | { readonly type: "close"; readonly plane: number };
+  /** Forgets a slice, or some samples: both are numbered by one count. */
+  | { readonly type: "close"; readonly id: number };
 
-/** A value or values of single samples; whether a plane that was opened is kept; classes; what was recalibrated. */
+/** A value or values of single samples; whether work is shared on a slice that was opened; classes. */
 export type WorkerResult =
   | LossValue
   | SampleValues
-  | { readonly isCached: boolean }
-  | { readonly classes: Int32Array | null }
-  | { readonly dataDigest: string; readonly samples: number }
-  | { readonly theta: Float32Array };
+  | { readonly isPrepared: boolean }
+  | { readonly classes: Int32Array | null };
 
 /** What became of a task, and what computing it took. */
 export type WorkerAnswer = { readonly id: number; readonly seconds: number } & (
@@ -97,6 +89,6 @@ export type WorkerAnswer = { readonly id: number; readonly seconds: number } & (
 
 /** From a worker to the parent. */
 export type WorkerReply =
-  | { readonly type: "ready"; readonly facts: WorkerFacts }
+  | { readonly type: "ready"; readonly facts: EvaluatorFacts }
   | { readonly type: "failed"; readonly error: WireError }
   | { readonly type: "answers"; readonly answers: readonly WorkerAnswer[] };

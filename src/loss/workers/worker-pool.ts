@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { decodeError, EvaluationError, type WireError } from "../../base/errors.js";
 import { packageFile } from "../../base/package-files.js";
+import type { EvaluatorFacts } from "../loss-evaluator.js";
 import {
   SECONDS_A_MESSAGE,
-  type WorkerFacts,
   type WorkerOrder,
   type WorkerReply,
   type WorkerRequest,
@@ -132,7 +132,7 @@ const MOST_DEATHS = 3;
 /** Worker processes that compute what they are asked, in any order. */
 export interface WorkerPool {
   /** What the first worker said of its evaluator. */
-  readonly facts: WorkerFacts;
+  readonly facts: EvaluatorFacts;
   /**
    * Tasks that a worker takes at a time, of the kind asked for last. Where they take long, and of work that is only
    * begun, it is two; of short ones more, which then go in one message, for a message costs both processes about a
@@ -148,8 +148,8 @@ export interface WorkerPool {
    * @throws {@link EvaluationError} if three workers died at it, or workers cannot be started.
    */
   run(work: WorkerWork, name: string, signal?: AbortSignal): Promise<WorkerResult>;
-  /** Has all workers forget a plane. */
-  closePlane(id: number): void;
+  /** Has all workers forget a slice, or samples. */
+  close(id: number): void;
   /** Ends the workers; work under way fails. */
   dispose(): void;
 }
@@ -182,7 +182,7 @@ export async function createWorkerPool(
   count: number,
   signal?: AbortSignal,
 ): Promise<WorkerPool> {
-  let facts: WorkerFacts | undefined;
+  let facts: EvaluatorFacts | undefined;
   let current = order;
   let failure: Error | undefined;
   let isClosed = false;
@@ -239,7 +239,7 @@ export async function createWorkerPool(
       dispatch();
     });
   };
-  const ready = (worker: Worker, found: WorkerFacts): void => {
+  const ready = (worker: Worker, found: EvaluatorFacts): void => {
     startDeaths = 0;
     worker.isReady = true;
     if (facts === undefined) {
@@ -317,7 +317,7 @@ export async function createWorkerPool(
   }
   holdAll();
   return {
-    facts: facts as unknown as WorkerFacts,
+    facts: facts as unknown as EvaluatorFacts,
     tasksAtATime: () => (isBusy() ? times.tasksAtATime(lastKey) : FEWEST_TASKS),
     workerIds: () => [...workers].flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid])),
     async run(work, name, stopSignal) {
@@ -349,9 +349,9 @@ export async function createWorkerPool(
         schedule();
       });
     },
-    closePlane(id) {
+    close(id) {
       times.forget(String(id));
-      for (const { process } of workers) process.send({ type: "close", plane: id });
+      for (const { process } of workers) process.send({ type: "close", id });
     },
     dispose,
   };
@@ -372,7 +372,7 @@ function freest(workers: Iterable<Worker>, most: number): Worker | undefined {
 function keyOf(work: WorkerWork): string {
   switch (work.kind) {
     case "point":
-      return String(work.plane.id);
+      return String(work.slice.id);
     case "samples":
       return String(work.samples.id);
     default:
@@ -387,7 +387,7 @@ function isUndefined(result: WorkerResult): boolean {
 
 /** What an abort rejects with need not be an error. */
 function isResult(outcome: WorkerResult | Error): outcome is WorkerResult {
-  const names = ["loss", "isCached", "classes", "dataDigest", "theta"];
+  const names = ["loss", "isPrepared", "classes"];
   return typeof outcome === "object" && outcome !== null && names.some((name) => name in outcome);
 }
 

@@ -1,8 +1,9 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
-import { createSlicePoint, isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
-import type { PointPolicy } from "../../loss/batch-norm-policy.js";
-import type { LossEvaluator, SampleEvaluator } from "../../loss/loss-evaluator.js";
+import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
+import type { BatchNormPolicyName } from "../../loss/batch-norm-policy.js";
+import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../../loss/loss-evaluator.js";
+import { openSlice } from "../../loss/slice-loss.js";
 import { checkSeed } from "../../math/random.js";
 import { checkCenter, checkDirections, checkGrid } from "../check-surface.js";
 import { originIndex } from "../grid.js";
@@ -129,8 +130,8 @@ export interface ApproximateSurfaceOptions extends ApproximateOptions {
   readonly signal?: AbortSignal;
   /** Called after each evaluation with the sample evaluations spent and those that may be. */
   readonly onProgress?: (spent: number, budget: number) => void;
-  /** What is done with θ at each point first, such as a batch-norm policy. Default nothing. */
-  readonly policy?: PointPolicy;
+  /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
   /**
    * Points evaluated by an earlier call with the same arguments, which are not evaluated again: the surface is
    * the same. Default none.
@@ -155,7 +156,7 @@ export interface ApproximateSurfaceOptions extends ApproximateOptions {
  *
  * @param directions - θ* and as many vectors as the grid has axes, or any map from coordinates to θ.
  * @returns a surface with `approximation`; values at exact points are those of `evaluateSurface`, to rounding
- * where the evaluator has an `openPlane`.
+ * where the evaluator shares work on a plane.
  * @throws {@link InvalidOptionError} if options, grid, directions and evaluator do not fit together.
  * @throws {@link InvalidDataError} if θ* or a direction is not finite.
  */
@@ -165,32 +166,35 @@ export async function approximateSurface(
   grid: Grid,
   options: ApproximateSurfaceOptions = {},
 ): Promise<Surface> {
-  const { perSample, samples } = evaluator;
-  const settings = resolveApproximateOptions(options, samples, perSample !== undefined);
+  const { samples } = evaluator.facts;
+  const divisible = isDivisible(evaluator) ? evaluator : null;
+  const settings = resolveApproximateOptions(options, samples, divisible !== null);
   checkGrid(grid);
-  if (isSliceMap(directions)) checkCenter(directions.center, evaluator.parameterCount);
-  else checkDirections(directions, grid, evaluator.parameterCount);
-  const { signal, policy } = options;
-  const data = createPointData(grid.alpha.length, grid.beta.length, evaluator.metricNames);
+  if (isSliceMap(directions)) checkCenter(directions.center, evaluator.facts.parameterCount);
+  else checkDirections(directions, grid, evaluator.facts.parameterCount);
+  const { signal, batchNorm } = options;
+  const data = createPointData(grid.alpha.length, grid.beta.length, evaluator.facts.metricNames);
   const origin = originIndex(grid);
 
   let subset: SampleEvaluator | null = null;
+  let slice: SliceLoss | null = null;
   try {
+    slice = await openSlice(evaluator, directions, { batchNorm, signal });
     const drawn =
-      settings.subsample === 0 || perSample === undefined
+      settings.subsample === 0 || divisible === null
         ? null
-        : await drawSubsample(perSample, directions.center, settings.subsample, settings.seed, signal);
-    if (drawn !== null) subset = (await perSample?.open(drawn.sample.rows, signal)) ?? null;
+        : await drawSubsample(divisible, directions.center, settings.subsample, settings.seed, signal);
+    if (drawn !== null) subset = (await divisible?.openSamples(drawn.sample.rows, signal)) ?? null;
     const before = drawn?.evaluations ?? 0;
     const exactEvaluations = samples * (data.state.length + (origin === -1 ? 1 : 0));
     const limit = settings.budget * exactEvaluations;
     const points: PointEvaluator = createPointEvaluator({
       evaluator,
       subset,
-      createPlace: () => createSlicePoint(directions),
+      slice,
+      batchNorm,
       grid,
       data,
-      policy,
       signal,
       before,
       known: options.known ?? [],
@@ -211,7 +215,7 @@ export async function approximateSurface(
     const approximation = describe(data, refined, { ...settings, subsample: subset?.samples ?? 0 }, counts);
     const { clippedShare, cappedShare } = points.shares();
     const nonFinite = refined.values.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
-    const { lossMode, engine } = evaluator;
+    const { lossMode, engine } = evaluator.facts;
     return {
       alpha: grid.alpha,
       beta: grid.beta,
@@ -232,7 +236,14 @@ export async function approximateSurface(
     };
   } finally {
     subset?.dispose();
+    slice?.dispose();
   }
+}
+
+function isDivisible(
+  evaluator: LossEvaluator,
+): evaluator is LossEvaluator & Required<Pick<LossEvaluator, "openSamples">> {
+  return evaluator.openSamples !== undefined;
 }
 
 function describe(

@@ -1,8 +1,18 @@
-import type { PlanePoint } from "../../directions/plane-point.js";
-import { createUndefinedCount, type PointPolicy, type UndefinedCount } from "../../loss/batch-norm-policy.js";
-import type { LossEvaluator, LossValue, SampleEvaluator, SampleValues } from "../../loss/loss-evaluator.js";
+import {
+  type BatchNormPolicyName,
+  createUndefinedCount,
+  type UndefinedCount,
+} from "../../loss/batch-norm-policy.js";
+import type {
+  LossEvaluator,
+  LossValue,
+  SampleEvaluator,
+  SampleValues,
+  SliceLoss,
+} from "../../loss/loss-evaluator.js";
+import { nanValue } from "../../loss/slice-loss.js";
 import { runLanes } from "../evaluate-points.js";
-import { CENTER_INDEX, type Grid, nanValue } from "../surface.js";
+import { CENTER_INDEX, type Grid } from "../surface.js";
 import type { ChosenPoint } from "./choose-points.js";
 import { EXACT, type PointData, SAMPLED } from "./point-data.js";
 
@@ -38,11 +48,10 @@ export interface PointEvaluatorParts {
   readonly evaluator: LossEvaluator;
   /** The subsample, or null where every evaluation is exact. */
   readonly subset: SampleEvaluator | null;
-  /** Makes a buffer for θ: one for each evaluation at a time. */
-  readonly createPlace: () => PlanePoint;
+  readonly slice: SliceLoss;
+  readonly batchNorm: BatchNormPolicyName | undefined;
   readonly grid: Grid;
   readonly data: PointData;
-  readonly policy: PointPolicy | undefined;
   readonly signal: AbortSignal | undefined;
   /** Samples evaluated before. */
   readonly before: number;
@@ -62,7 +71,8 @@ interface Known {
 
 /** Creates what evaluates points and writes what comes into the data. */
 export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator {
-  const { evaluator, subset, grid, data, policy } = parts;
+  const { evaluator, subset, slice, batchNorm, grid, data } = parts;
+  const { parameterCount } = evaluator.facts;
   const width = grid.alpha.length;
   const known = gather(parts.known);
   const undefinedCount = createUndefinedCount();
@@ -77,7 +87,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   const valuesAt = async (
     point: number,
     state: number,
-    place: PlanePoint,
+    theta: Float32Array,
     signal: AbortSignal | undefined,
   ): Promise<Known> => {
     const before = known.get(point) ?? { value: null, samples: null, undefinedWeights: [] };
@@ -86,17 +96,17 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     const wantsValue = state === EXACT;
     if (!(wantsSamples && before.samples === null) && !(wantsValue && before.value === null)) return before;
     signal?.throwIfAborted();
-    if (point === CENTER_INDEX) place.moveTo(0, 0);
-    else place.moveTo(grid.alpha[point % width], grid.beta[Math.floor(point / width)]);
-    const undefinedWeights = (await policy?.prepare(place.theta, signal)) ?? [];
+    const [alpha, beta] =
+      point === CENTER_INDEX ? [0, 0] : [grid.alpha[point % width], grid.beta[Math.floor(point / width)]];
+    const undefinedWeights = slice.writeInto(theta, alpha, beta);
     if (undefinedWeights.length > 0) {
-      const found = { value: nanValue(evaluator), samples: null, undefinedWeights };
+      const found = { value: nanValue(evaluator.facts), samples: null, undefinedWeights };
       await parts.onPoint({ index: point, ...found });
       return found;
     }
     const samples =
-      wantsSamples && before.samples === null ? await subset.evaluate(place.theta, signal) : null;
-    const value = wantsValue && before.value === null ? await evaluator.evaluate(place.theta, signal) : null;
+      wantsSamples && before.samples === null ? await subset.losses(theta, { batchNorm, signal }) : null;
+    const value = wantsValue && before.value === null ? await slice.evaluate(alpha, beta, { signal }) : null;
     await parts.onPoint({ index: point, value, samples, undefinedWeights });
     return { value: before.value ?? value, samples: before.samples ?? samples, undefinedWeights };
   };
@@ -119,7 +129,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     }
     if (value === null || (state !== EXACT && !isUndefined)) return null;
     if (!isUndefined) {
-      spent += evaluator.samples;
+      spent += evaluator.facts.samples;
       clipped = larger(clipped, value.clippedShare);
       capped = larger(capped, value.cappedShare ?? null);
     }
@@ -136,17 +146,17 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     spent: () => spent,
     costOf(point, state) {
       const own = subset === null || hasSamples(point) ? 0 : subset.samples;
-      return state === EXACT ? evaluator.samples + own : own;
+      return state === EXACT ? evaluator.facts.samples + own : own;
     },
     async evaluate(points) {
       const queue = points.filter(({ point }) => data.state[point] !== EXACT);
       let next = 0;
       const work = { width: () => evaluator.concurrency ?? 1, left: () => queue.length - next };
       await runLanes(work, parts.signal, async (stop, goesOn) => {
-        const place = parts.createPlace();
+        const theta = new Float32Array(parameterCount);
         while (next < queue.length) {
           const { point, state } = queue[next++];
-          put(point, state, await valuesAt(point, state, place, stop));
+          put(point, state, await valuesAt(point, state, theta, stop));
           parts.report();
           if (!goesOn()) return;
         }
@@ -154,8 +164,8 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     },
     async evaluateCenter(origin) {
       const point = origin === -1 ? CENTER_INDEX : origin;
-      const values = await valuesAt(point, EXACT, parts.createPlace(), parts.signal);
-      return put(point, EXACT, values) ?? nanValue(evaluator);
+      const values = await valuesAt(point, EXACT, new Float32Array(parameterCount), parts.signal);
+      return put(point, EXACT, values) ?? nanValue(evaluator.facts);
     },
     shares: () => ({ clippedShare: clipped, cappedShare: capped }),
     undefinedCount,

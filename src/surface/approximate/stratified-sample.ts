@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
-import type { SampleAccess } from "../../loss/loss-evaluator.js";
+import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import { createUniform } from "../../math/random.js";
 
 /** One stratum of a sample. */
@@ -123,22 +123,20 @@ const LOSS_STRATA = 10;
  * @param center - θ* (parameterCount), at which all samples are then evaluated.
  */
 export async function drawSubsample(
-  access: SampleAccess,
+  evaluator: LossEvaluator & Required<Pick<LossEvaluator, "openSamples">>,
   center: Float32Array,
   size: number,
   seed: number,
   signal?: AbortSignal,
 ): Promise<DrawnSubsample> {
-  const classes = await access.classes(signal);
-  if (classes !== null) {
-    const count = new Set(classes).size;
-    if (count > 1 && count * LEAST_ROWS <= size) {
+  const all = await evaluator.openSamples(null, signal);
+  try {
+    const classes = await all.classes(signal);
+    const kinds = classes === null ? 0 : new Set(classes).size;
+    if (classes !== null && kinds > 1 && kinds * LEAST_ROWS <= size) {
       return { sample: stratifiedSample(classes, size, seed), evaluations: 0 };
     }
-  }
-  const all = await access.open(null, signal);
-  try {
-    const { loss } = await all.evaluate(center, signal);
+    const { loss } = await all.losses(center, { signal });
     const count = Math.max(1, Math.min(LOSS_STRATA, Math.floor(size / LEAST_ROWS)));
     return {
       sample: stratifiedSample(quantileStrata(loss, count), size, seed),

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import type { Directions } from "../../directions/directions.js";
 import { createSpan } from "../../directions/project.js";
-import type { PointPolicy } from "../../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import { evaluateSurface } from "../evaluate-surface.js";
 import { axisFromRange } from "../grid.js";
@@ -12,8 +12,8 @@ export interface EpsilonSharpnessOptions {
   readonly epsilon?: number;
   /** Grid points along each side of the box, odd so that θ* is one. Default 21. */
   readonly points?: number;
-  /** What is done with θ at each point, such as a batch-norm policy. Default nothing. */
-  readonly policy?: PointPolicy;
+  /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -46,7 +46,7 @@ export async function epsilonSharpness(
   directions: Pick<Directions, "center" | "vectors">,
   options: EpsilonSharpnessOptions = {},
 ): Promise<EpsilonSharpness> {
-  const { epsilon = 1e-3, points = 21, policy, signal } = options;
+  const { epsilon = 1e-3, points = 21, batchNorm, signal } = options;
   if (!(epsilon > 0 && Number.isFinite(epsilon))) {
     throw new InvalidOptionError("epsilon", "a finite number above 0", String(epsilon));
   }
@@ -64,7 +64,7 @@ export async function epsilonSharpness(
     evaluator,
     { center: directions.center, vectors },
     { alpha, beta },
-    { ...(policy === undefined ? {} : { policy }), ...(signal === undefined ? {} : { signal }) },
+    { batchNorm, ...(signal === undefined ? {} : { signal }) },
   );
   const maximum = loss.reduce((a, b) => Math.max(a, b));
   const index = Math.max(0, loss.indexOf(maximum));

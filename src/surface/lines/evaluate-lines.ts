@@ -4,11 +4,7 @@ import { mixtureMap } from "../../directions/mixture.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { randomDirections } from "../../directions/random.js";
 import type { SlicePoints } from "../../directions/slice-map.js";
-import {
-  type BatchNormPolicyName,
-  createBatchNormPolicy,
-  type Recalibrator,
-} from "../../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import { checkSeed } from "../../math/random.js";
 import type { ParameterLayout } from "../../model/layout.js";
@@ -31,8 +27,6 @@ export interface LineOptions {
   readonly range?: AxisRange;
   /** What becomes of batch norm's moving statistics; the default depends on the slice. */
   readonly batchNorm?: BatchNormPolicyName;
-  /** Needed by "recalibrate"; see `createRecalibrator`. */
-  readonly recalibrator?: Recalibrator;
   /** Ends early, all lines together, with curves that say which points they have (`partial`). Default no limit. */
   readonly budget?: SurfaceBudget;
   /** Points evaluated earlier, which are not evaluated again. Default none. */
@@ -49,16 +43,6 @@ export interface LineOptions {
 export interface Line {
   readonly seed: number | null;
   points(): SlicePoints & { readonly warnings?: readonly LandscapeWarning[] };
-}
-
-/** What lines are evaluated with beside the options. */
-export interface LineParts {
-  readonly layout: ParameterLayout;
-  /** θ (parameterCount) whose moving statistics "keep" keeps. */
-  readonly center: Float32Array;
-  /** The directions, where they are known to move no statistics or some. */
-  readonly vectors?: readonly Float32Array[];
-  readonly batchNorm: BatchNormPolicyName;
 }
 
 /** Curves of a slice and what the reader should know of them. */
@@ -83,28 +67,22 @@ export async function evaluateLines(
   sets: readonly EvaluationSet[],
   lines: readonly Line[],
   alpha: Float64Array,
-  { layout, center, vectors, batchNorm }: LineParts,
-  { recalibrator, budget: limits, known = [], onPoint, signal, onProgress }: LineOptions,
+  batchNorm: BatchNormPolicyName,
+  { budget: limits, known = [], onPoint, signal, onProgress }: LineOptions,
 ): Promise<EvaluatedLines> {
   checkSets(sets);
-  const policy = createBatchNormPolicy(batchNorm, {
-    layout,
-    center,
-    ...(vectors === undefined ? {} : { vectors }),
-    ...(recalibrator === undefined ? {} : { recalibrator }),
-  });
   const evaluators = lines.flatMap(() => sets.map(({ evaluator }) => evaluator));
   const grid = { alpha, beta: Float64Array.of(0) };
   const earlier = pointsByCurve(known, evaluators);
   const curves = evaluators.map((evaluator, curve) =>
     beginSurface(evaluator, grid, {
-      policy,
+      batchNorm,
       ...(signal === undefined ? {} : { signal }),
       known: earlier[curve] ?? [],
       onPoint: (point) => onPoint?.({ ...point, curve }),
     }),
   );
-  const budget = startBudget(limits, Math.max(...evaluators.map(({ samples }) => samples)));
+  const budget = startBudget(limits, Math.max(...evaluators.map(({ facts }) => facts.samples)));
   const done = progressOf(curves, onProgress);
   const warnings: (readonly LandscapeWarning[] | undefined)[] = lines.map(() => undefined);
   const evaluateUntil = async (until: number): Promise<string | null> => {
@@ -115,7 +93,7 @@ export async function evaluateLines(
       const slice = line.points();
       warnings[l] = slice.warnings ?? [];
       for (const [s, surface] of own.entries()) {
-        const { samples } = (sets[s] as EvaluationSet).evaluator;
+        const { samples } = (sets[s] as EvaluationSet).evaluator.facts;
         const usedUp = await surface.evaluate(slice, until, () => budget.take(samples), done);
         if (usedUp !== null) return usedUp;
       }
@@ -173,7 +151,7 @@ function roundsOf(curves: readonly SurfaceInProgress[]): number[] {
 function pointsByCurve(known: Iterable<LinePoint>, evaluators: readonly LossEvaluator[]): EvaluatedPoint[][] {
   const points: EvaluatedPoint[][] = evaluators.map(() => []);
   for (const { curve, ...point } of known) {
-    const names = evaluators[curve]?.metricNames ?? [];
+    const names = evaluators[curve]?.facts.metricNames ?? [];
     // Curves that are stored together have the metrics of all sets.
     const metrics = Object.fromEntries(names.map((name) => [name, point.value.metrics[name] ?? Number.NaN]));
     points[curve]?.push({ ...point, value: { ...point.value, metrics } });
@@ -216,7 +194,6 @@ export const DEFAULT_INTERPOLATION: AxisRange = { from: -0.5, to: 1.5, points: 4
  */
 export async function interpolateLine(
   sets: readonly EvaluationSet[],
-  layout: ParameterLayout,
   models: readonly [Float32Array, Float32Array],
   options: InterpolateLineOptions = {},
 ): Promise<LineSlice> {
@@ -225,12 +202,11 @@ export async function interpolateLine(
   const alpha = axisFromRange("range", options.range ?? DEFAULT_INTERPOLATION);
   const map = mixtureMap("line", models, names);
   const line = { seed: null, points: () => map };
-  const { center } = map;
   return {
     kind: "models",
     axis: `α: ${names[0]} at 0, ${names[1]} at 1`,
     alpha,
-    ...(await evaluateLines(sets, [line], alpha, { layout, center, batchNorm }, options)),
+    ...(await evaluateLines(sets, [line], alpha, batchNorm, options)),
     marks: names.map((name, i) => ({ alpha: i, name })),
     batchNorm,
   };
@@ -273,13 +249,11 @@ export async function randomLines(
     seed,
     points: () => randomDirections(layout, theta, { ...options, seed, count: 1 }),
   }));
-  // Random directions never move statistics.
-  const parts = { layout, center: theta, vectors: [], batchNorm };
   return {
     kind: "random",
     axis: `α along ${seeds.length === 1 ? "a random direction" : `${seeds.length} random directions`} (${options.normalize ?? "filter"} normalization)`,
     alpha,
-    ...(await evaluateLines(sets, lines, alpha, parts, options)),
+    ...(await evaluateLines(sets, lines, alpha, batchNorm, options)),
     marks: [{ alpha: 0, name }],
     batchNorm,
   };

@@ -49,9 +49,9 @@ export function checkSets(sets: readonly EvaluationSet[]): void {
     if (sets.slice(0, i).some((other) => other.name === name)) {
       throw new InvalidOptionError("sets", "names that differ", `two called ${JSON.stringify(name)}`);
     }
-    if (evaluator.parameterCount !== first.parameterCount) {
-      const expected = `${first.parameterCount} parameters, as set "${firstName}"`;
-      throw new LayoutError(`set "${name}"`, expected, String(evaluator.parameterCount));
+    if (evaluator.facts.parameterCount !== first.facts.parameterCount) {
+      const expected = `${first.facts.parameterCount} parameters, as set "${firstName}"`;
+      throw new LayoutError(`set "${name}"`, expected, String(evaluator.facts.parameterCount));
     }
   });
 }

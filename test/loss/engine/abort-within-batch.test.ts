@@ -8,7 +8,7 @@ import { cutColumns, readColumns } from "../../../src/loss/engine/graph-program.
 import { createOnnxEngine, requireOnnxRuntime } from "../../../src/loss/engine/onnx/onnx-engine.js";
 import { planModel } from "../../../src/loss/engine/plan/plan-model.js";
 import { createTfEngine } from "../../../src/loss/engine/tensorflow/tf-engine.js";
-import { resolveLossEvaluatorOptions } from "../../../src/loss/loss-evaluator-options.js";
+import { resolveModelLossOptions } from "../../../src/loss/loss-evaluator-options.js";
 import { planLoss } from "../../../src/loss/loss-plan.js";
 import { portsOf } from "../../../src/loss/model-ports.js";
 import { openSamples } from "../../../src/loss/model-samples.js";
@@ -65,7 +65,7 @@ function wideMlp() {
 
 async function open(engine: GraphEngine): Promise<{ evaluator: GraphEvaluator; theta: Float32Array }> {
   const { model, data } = wideMlp();
-  const options = resolveLossEvaluatorOptions({});
+  const options = resolveModelLossOptions({});
   const layout = layoutOfModel(model);
   const loss = planLoss(model, options);
   const plan = planModel(model, loss, layout);

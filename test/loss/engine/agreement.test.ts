@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
 import type { EngineChoice } from "../../../src/loss/engine/engine-options.js";
 import type { LossMode, LossValue } from "../../../src/loss/loss-evaluator.js";
+import { createModelEvaluator } from "../../../src/loss/model-evaluator.js";
 import { bindModel } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { useTestBackend } from "../../support/backend.js";
@@ -34,7 +34,7 @@ function expectClose(value: LossValue, expected: LossValue): void {
 
 async function compare({ make }: ZooCase, loss: LossMode): Promise<void> {
   const { model, data } = make();
-  const own = await createLossEvaluator(model, data, { loss });
+  const own = await createModelEvaluator(model, data, { loss });
   for (const engine of engines) {
     const evaluator = await createEngineEvaluator(model, data, { loss, engine, batchSize: 16 });
     expect(evaluator.engine).toMatchObject({ name: engine, batchSize: 16 });

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
 import type { EngineChoice } from "../../../src/loss/engine/engine-options.js";
+import { createModelEvaluator } from "../../../src/loss/model-evaluator.js";
 import { bindModel } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { expectAllClose } from "../../support/allclose.js";
@@ -84,7 +84,7 @@ test("the model's own ops leave weights and tensors as they were", async () => {
   const layout = layoutOfModel(model);
   const theta = bindModel(model, layout).readSync();
   const before = tf.memory().numTensors;
-  const evaluator = await createLossEvaluator(model, data);
+  const evaluator = await createModelEvaluator(model, data);
   const some = await evaluator.perSample?.open(Int32Array.of(0, 3));
   await some?.evaluate(theta.map((value) => 2 * value));
   expect(bindModel(model, layout).readSync()).toEqual(theta);
@@ -105,7 +105,7 @@ test("penalties count for each sample; a loss of one number for a batch is refus
   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
   const data = { xs: tf.ones([5, 2]), ys: tf.zeros([5, 1]) };
   const theta = Float32Array.of(1, 2, 0);
-  const evaluator = await createLossEvaluator(model, data, { includeRegularization: true });
+  const evaluator = await createModelEvaluator(model, data, { includeRegularization: true });
   const all = await evaluator.perSample?.open(null);
   const { loss } = await evaluator.evaluate(theta);
   expectAllClose((await all?.evaluate(theta))?.loss ?? [], new Array(5).fill(loss), { relative: 1e-6 });
@@ -113,7 +113,7 @@ test("penalties count for each sample; a loss of one number for a batch is refus
 
   const lossFunction = (inner: tf.LayersModel, xs: tf.Tensor | tf.Tensor[]) =>
     tf.mean(inner.apply(xs) as tf.Tensor);
-  const whole = await createLossEvaluator(model, data, { lossFunction });
+  const whole = await createModelEvaluator(model, data, { lossFunction });
   const some = await whole.perSample?.open(Int32Array.of(0, 1));
   await expect(some?.evaluate(theta)).rejects.toThrow("lossFunction: expected one value per sample");
   whole.dispose();

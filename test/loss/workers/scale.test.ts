@@ -1,11 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
-import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
+import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
-import {
-  createWorkerEvaluator,
-  settleWorkerCount,
-} from "../../../src/loss/workers/create-worker-evaluator.js";
+import { settleWorkerCount } from "../../../src/loss/workers/create-worker-evaluator.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { evaluateLine, evaluateSurface } from "../../../src/surface/evaluate-surface.js";
@@ -31,7 +28,7 @@ test("tensors do not grow over a 51 × 51 surface, and none is left behind", asy
   const data = tinyData();
   const plane = await planeOf(model, 2);
   const before = tf.memory().numTensors;
-  const evaluator = await createEngineEvaluator(model, data, { engine: "tfjs" });
+  const evaluator = await createLossEvaluator(model, data, { engine: "tfjs" });
   const counts: number[] = [];
   const onProgress = () => counts.push(tf.memory().numTensors);
   await evaluateSurface(evaluator, plane, { alpha: axis(51), beta: axis(51) }, { onProgress });
@@ -55,8 +52,8 @@ test("ten million parameters, in worker processes as in this one", async () => {
   expect(plane.center.length).toBeGreaterThan(9.9e6);
   const data = { xs: tf.randomUniform([4, 3120], 0, 1, "float32", 3), ys: tf.ones([4, 1]) };
   const options = { engine: "tfjs", threads: 1 } as const;
-  const own = await createEngineEvaluator(model, data, options);
-  const pool = await createWorkerEvaluator(model, data, { ...options, workers: 1 });
+  const own = await createLossEvaluator(model, data, options);
+  const pool = await createLossEvaluator(model, data, { ...options, workers: 1 });
   try {
     const alpha = Float64Array.of(-0.5, 0, 0.25, 1);
     const expected = await evaluateLine(own, plane, alpha);
@@ -93,8 +90,8 @@ test("a data set larger than what may be kept is streamed at each point, in work
   const plane = await planeOf(model, 1);
   const options = { cacheBytes: 3 * batchBytes, engine: "tfjs" } as const;
   const begin = tf.memory().numBytes;
-  const own = await createEngineEvaluator(model, data, options);
-  const pool = await createWorkerEvaluator(model, data, { ...options, workers: 2 });
+  const own = await createLossEvaluator(model, data, options);
+  const pool = await createLossEvaluator(model, data, { ...options, workers: 2 });
   const evaluators: LossEvaluator[] = [own, pool];
   try {
     largest = 0;
@@ -105,7 +102,7 @@ test("a data set larger than what may be kept is streamed at each point, in work
     expect(passes - before).toBe(5);
     expect(largest - begin).toBeLessThan(4 * batchBytes);
     expect(bitsOf(found?.loss as Float64Array)).toBe(bitsOf(expected?.loss as Float64Array));
-    expect(pool).toMatchObject({ samples: batches * samples, dataDigest: own.dataDigest });
+    expect(pool.facts).toMatchObject({ samples: batches * samples, dataDigest: own.facts.dataDigest });
   } finally {
     for (const evaluator of evaluators) evaluator.dispose();
     model.dispose();

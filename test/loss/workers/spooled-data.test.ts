@@ -24,7 +24,7 @@ function spool(batches: () => Iterable<{ xs: tf.Tensor; ys: tf.Tensor }>) {
   const data = tf.data.generator(function* () {
     yield* batches();
   });
-  return spoolData(folder, portsOf(model), data, Number.POSITIVE_INFINITY, undefined);
+  return spoolData(folder, "data", portsOf(model), data, Number.POSITIVE_INFINITY, undefined);
 }
 
 test("batches whose samples differ in length or type are refused, and none of their tensors stays", async () => {

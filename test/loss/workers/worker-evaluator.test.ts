@@ -5,12 +5,11 @@ import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { mixtureMap } from "../../../src/directions/mixture.js";
-import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
+import { createLossEvaluator, type LossEvaluatorOptions } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
 import {
   createWorkerEvaluator,
   type WorkerEvaluator,
-  type WorkerEvaluatorOptions,
 } from "../../../src/loss/workers/create-worker-evaluator.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
@@ -50,7 +49,7 @@ afterAll(() => {
 });
 
 async function workers(
-  options: WorkerEvaluatorOptions,
+  options: LossEvaluatorOptions,
   given: tf.LayersModel = model,
 ): Promise<WorkerEvaluator> {
   const evaluator = await createWorkerEvaluator(given, data, options);
@@ -58,8 +57,8 @@ async function workers(
   return evaluator;
 }
 
-async function inProcess(options: WorkerEvaluatorOptions = {}): Promise<LossEvaluator> {
-  const evaluator = await createEngineEvaluator(model, data, options);
+async function inProcess(options: LossEvaluatorOptions = {}): Promise<LossEvaluator> {
+  const evaluator = await createLossEvaluator(model, data, options);
   open.push(evaluator);
   return evaluator;
 }
@@ -77,15 +76,15 @@ describe("values of worker processes", () => {
     for (const count of [1, 2, 3]) {
       const evaluator = await workers({ ...options, workers: count });
       expect(bits(await evaluateSurface(evaluator, plane, grid))).toEqual(bits(own));
-      expect(evaluator).toMatchObject({ workers: count, samples: 12, metricNames: ["acc"] });
+      expect(evaluator.facts).toMatchObject({ workers: count, samples: 12, metricNames: ["acc"] });
     }
   });
 
   test("so are digests and the request, and lines, single points and maps that are no plane", async () => {
     const options = { engine: "tfjs", batchSize: 4 } as const;
     const [own, evaluator] = [await inProcess(options), await workers({ ...options, workers: 2 })];
-    const { modelDigest, dataDigest, request } = own;
-    expect(evaluator).toMatchObject({ modelDigest, dataDigest, request });
+    const { modelDigest, dataDigest, request } = own.facts;
+    expect(evaluator.facts).toMatchObject({ modelDigest, dataDigest, request });
     const line = { alpha: Float64Array.of(-1, 0.5, 1), beta: Float64Array.of(0) };
     expect(bits(await evaluateSurface(evaluator, plane, line))).toEqual(
       bits(await evaluateSurface(own, plane, line)),
@@ -100,10 +99,10 @@ describe("values of worker processes", () => {
   test("the first worker's choice of engine is that of the others", async () => {
     const evaluator = await workers({ workers: 2 });
     const { loss } = await evaluateSurface(evaluator, plane, grid);
-    const { name, batchSize, threads } = evaluator.engine;
+    const { name, batchSize, threads } = evaluator.facts.engine;
     expect(threads).toBeLessThanOrEqual(1);
     const again = await workers({ workers: 1, reuse: { name, batchSize, threads } });
-    expect(again.request).toEqual({ engine: "auto", batchSize: null, threads: null });
+    expect(again.facts.request).toEqual({ engine: "auto", batchSize: null, threads: null });
     expect(bitsOf((await evaluateSurface(again, plane, grid)).loss)).toBe(bitsOf(loss));
   });
 });
@@ -143,7 +142,7 @@ describe("a worker that dies", () => {
     const points = Array.from({ length: 24 }, (_, i) => {
       const alpha = i === fatal ? 2 : -i / 24;
       const at = plane.center.map((value, j) => value + alpha * (slice.vectors[0][j] as number));
-      return evaluator.evaluate(at, undefined, `point ${i}`);
+      return evaluator.evaluate(at, { name: `point ${i}` });
     });
     const outcomes = await Promise.allSettled(points);
     expect(outcomes.flatMap(({ status }, i) => (status === "rejected" ? [i] : []))).toEqual([fatal]);
@@ -153,14 +152,15 @@ describe("a worker that dies", () => {
 
   test("with its parent, which does not leave it behind", async () => {
     const script = `
-      import { createWorkerEvaluator, selectBackend } from ${JSON.stringify(fileURLToPath(new URL("../../../dist/src/index.js", import.meta.url)))};
+      import { createLossEvaluator, selectBackend } from ${JSON.stringify(fileURLToPath(new URL("../../../dist/src/index.js", import.meta.url)))};
       import * as tf from "@tensorflow/tfjs";
       await selectBackend({ backend: "js" });
       const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
       model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
       const data = { xs: tf.ones([3, 2]), ys: tf.ones([3, 1]) };
-      const evaluator = await createWorkerEvaluator(model, data, { workers: 1, engine: "tfjs" });
-      console.log(evaluator.workerIds()[0]);
+      const evaluator = await createLossEvaluator(model, data, { workers: 1, engine: "tfjs" });
+      const { execFileSync } = await import("node:child_process");
+      console.log(execFileSync("pgrep", ["-P", String(process.pid), "-f", "worker"], { encoding: "utf8" }).trim());
       process.kill(process.pid, "SIGKILL");`;
     let pid = 0;
     try {
@@ -197,7 +197,7 @@ describe("how much a worker has at a time", () => {
     for (let i = 0; i < 2; i++) {
       await evaluateSurface(evaluator, plane, grid, {
         signal: new AbortController().signal,
-        onPoint: () => void during.push(evaluator.concurrency),
+        onPoint: () => void during.push(evaluator.concurrency ?? 0),
       });
     }
     process.off("warning", onWarning);
@@ -209,7 +209,7 @@ describe("how much a worker has at a time", () => {
     await Promise.all(
       Array.from({ length: 50 }, async () => {
         await evaluator.evaluate(undefinedPoint);
-        during.push(evaluator.concurrency);
+        during.push(evaluator.concurrency ?? 0);
       }),
     );
     expect(Math.max(...during)).toBeLessThanOrEqual(most);
@@ -230,7 +230,7 @@ describe("how much a worker has at a time", () => {
     expect(evaluator.concurrency).toBe(4);
     const line = { alpha: Float64Array.from({ length: 10 }, (_, i) => 2 + i), beta: Float64Array.of(0) };
     const during: number[] = [];
-    const onPoint = () => void during.push(evaluator.concurrency);
+    const onPoint = () => void during.push(evaluator.concurrency ?? 0);
     await evaluateSurface(evaluator, alongFirstBias(), line, { onPoint });
     expect(during).toHaveLength(11);
     expect(Math.max(...during)).toBe(4);
@@ -242,12 +242,12 @@ describe("a plane that is disposed", () => {
     const { evaluator, planes } = await workerWithFolder();
     const expected = await evaluator.evaluate(plane.center);
     for (let i = 0; i < 3; i++) {
-      const opened = await evaluator.openPlane(plane);
-      const points = [1, 2, 3, 4, 5].map(() => opened.evaluate(plane.center, 0, 0));
+      const opened = await openPlane(evaluator);
+      const points = [1, 2, 3, 4, 5].map(() => opened.evaluate(0, 0));
       opened.dispose();
       opened.dispose();
       expect(new Set((await Promise.all(points)).map(({ loss }) => loss))).toEqual(new Set([expected.loss]));
-      await expect(opened.evaluate(plane.center, 0, 0)).rejects.toThrow("plane: expected one in use");
+      await expect(opened.evaluate(0, 0)).rejects.toThrow("slice: expected one in use");
     }
     await expect.poll(planes).toEqual([]);
   });
@@ -289,7 +289,7 @@ describe("what stops it", () => {
     const evaluator = await workers(options);
     const done = () => (existsSync(batches) ? readFileSync(batches).length : 0);
     const abort = new AbortController();
-    const points = [1, 2].map(() => evaluator.evaluate(plane.center, abort.signal));
+    const points = [1, 2].map(() => evaluator.evaluate(plane.center, { signal: abort.signal }));
     const outcomes = Promise.allSettled(points);
     await expect.poll(done, { timeout: 20_000 }).toBe(3);
     abort.abort(new Error("enough"));
@@ -302,16 +302,14 @@ describe("what stops it", () => {
 
   test("a signal before a plane is open: the plane leaves no file", async () => {
     const { evaluator, planes } = await workerWithFolder();
-    const opened = await evaluator.openPlane(plane);
+    const opened = await openPlane(evaluator);
     expect(planes()).toHaveLength(1);
     opened.dispose();
     await expect.poll(planes).toEqual([]);
-    await expect(evaluator.openPlane(plane, AbortSignal.abort(new Error("enough")))).rejects.toThrow(
-      "enough",
-    );
+    await expect(openPlane(evaluator, AbortSignal.abort(new Error("enough")))).rejects.toThrow("enough");
     expect(planes()).toEqual([]);
     const abort = new AbortController();
-    const opening = evaluator.openPlane(plane, abort.signal);
+    const opening = openPlane(evaluator, abort.signal);
     abort.abort(new Error("later"));
     await expect(opening).rejects.toThrow("later");
     expect(planes()).toEqual([]);
@@ -333,7 +331,7 @@ describe("what stops it", () => {
       optimizer: "sgd",
       loss: (a: tf.Tensor, b: tf.Tensor) => tf.losses.meanSquaredError(a, b),
     });
-    await expect(createWorkerEvaluator(custom, data)).rejects.toThrow(
+    await expect(createWorkerEvaluator(custom, data, {})).rejects.toThrow(
       /worker processes: loss: expected losses of TensorFlow.js by name, got a function of your own; give `setup`/,
     );
     custom.dispose();
@@ -350,6 +348,11 @@ describe("what stops it", () => {
   });
 });
 
+async function openPlane({ openSlice }: LossEvaluator, signal?: AbortSignal) {
+  if (openSlice === undefined) throw new Error("expected slices");
+  return openSlice(plane, { points: 100, signal });
+}
+
 /** One worker, and the files of planes in its folder. */
 async function workerWithFolder() {
   const folder = newFolder();
@@ -358,7 +361,7 @@ async function workerWithFolder() {
   const evaluator = await workers({ workers: 1, engine: "tfjs" });
   vi.unstubAllEnvs();
   const planes = () =>
-    readdirSync(folder, { recursive: true }).filter((name) => String(name).includes("plane-"));
+    readdirSync(folder, { recursive: true }).filter((name) => String(name).includes("slice-"));
   return { evaluator, planes };
 }
 

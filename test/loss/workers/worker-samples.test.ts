@@ -1,14 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createBatchNormPolicy } from "../../../src/loss/batch-norm-policy.js";
-import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
-import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
-import { createRecalibrator } from "../../../src/loss/recalibrator.js";
-import { createWorkerEvaluator } from "../../../src/loss/workers/create-worker-evaluator.js";
+import type { BatchNormPolicyName } from "../../../src/loss/batch-norm-policy.js";
+import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
+import type { LossEvaluator, SampleEvaluator } from "../../../src/loss/loss-evaluator.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { approximateSurface } from "../../../src/surface/approximate/approximate-surface.js";
 import { evaluateSurface } from "../../../src/surface/evaluate-surface.js";
+import type { Surface } from "../../../src/surface/surface.js";
 import { bitsOf } from "../../store/sample-run.js";
 import { useTestBackend } from "../../support/backend.js";
 import { tinyModel } from "../../support/tiny-training.js";
@@ -44,13 +43,13 @@ const axis = (points: number) => Float64Array.from({ length: points }, (_, i) =>
 const engines = { engine: "tfjs", batchSize: 64, threads: 1 } as const;
 
 async function workers(count: number) {
-  const evaluator = await createWorkerEvaluator(model, data, { ...engines, workers: count });
+  const evaluator = await createLossEvaluator(model, data, { ...engines, workers: count });
   open.push(evaluator);
   return evaluator;
 }
 
 async function inProcess(): Promise<LossEvaluator> {
-  const evaluator = await createEngineEvaluator(model, data, engines);
+  const evaluator = await createLossEvaluator(model, data, engines);
   open.push(evaluator);
   return evaluator;
 }
@@ -71,38 +70,69 @@ describe("single samples in worker processes", () => {
 
   test("are those asked for, in their order; θ of another length, and disposed ones, are refused", async () => {
     const [own, evaluator] = [await inProcess(), await workers(1)];
-    expect(await evaluator.perSample.classes()).toEqual(await own.perSample?.classes());
-    const rows = Int32Array.of(2, 3, 299);
-    const [a, b] = [await own.perSample?.open(rows), await evaluator.perSample.open(rows)];
+    const opened = async (rows: Int32Array | null) =>
+      [await own.openSamples?.(rows), await evaluator.openSamples?.(rows)] as SampleEvaluator[];
+    const [all, allThere] = await opened(null);
+    expect(await allThere.classes()).toEqual(await all.classes());
+    const [a, b] = await opened(Int32Array.of(2, 3, 299));
     expect(b.samples).toBe(3);
-    expect(await b.evaluate(plane.center)).toEqual(await a?.evaluate(plane.center));
-    await expect(b.evaluate(plane.center.subarray(1))).rejects.toThrow(
+    expect(await b.classes()).toEqual(Int32Array.of(0, 1, 1));
+    expect(await a.classes()).toEqual(await b.classes());
+    expect(await b.losses(plane.center)).toEqual(await a.losses(plane.center));
+    await expect(b.losses(plane.center.subarray(1))).rejects.toThrow(
       `theta: expected ${plane.center.length} weights`,
     );
-    const aborted = AbortSignal.abort(new Error("enough"));
-    await expect(b.evaluate(plane.center, aborted)).rejects.toThrow("enough");
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(b.losses(plane.center, { signal })).rejects.toThrow("enough");
     b.dispose();
-    await expect(b.evaluate(plane.center)).rejects.toThrow("disposed");
-    a?.dispose();
+    await expect(b.losses(plane.center)).rejects.toThrow("disposed");
+    for (const part of [a, all, allThere]) part.dispose();
   });
 });
 
 test("moving statistics that workers recalibrate are those of this process, bit for bit", async () => {
-  const layout = layoutOfModel(model);
-  const limit = { sampleLimit: 200 };
-  const [own, evaluator] = [await inProcess(), await workers(2)];
-  const inside = await createRecalibrator(model, data, limit);
-  const outside = await evaluator.openRecalibrator(limit);
-  open.push(inside, outside);
-  expect([outside.dataDigest, outside.samples]).toEqual([inside.dataDigest, 200]);
+  const calibration = { sampleLimit: 200 };
+  const own = await createLossEvaluator(model, data, { ...engines, calibration });
+  const evaluator = await createLossEvaluator(model, data, { ...engines, calibration, workers: 2 });
+  const other = { xs: tf.mul(data.xs, 2), ys: data.ys };
+  const apart = await createLossEvaluator(model, data, {
+    ...engines,
+    workers: 1,
+    calibration: { data: other },
+  });
+  open.push(own, evaluator, apart);
+  expect(evaluator.facts.calibration).toEqual(own.facts.calibration);
+  expect(own.facts.calibration?.samples).toBe(200);
+  expect(apart.facts.calibration?.dataDigest).not.toBe(own.facts.calibration?.dataDigest);
   const grid = { alpha: axis(5), beta: axis(3) };
-  const surface = (used: LossEvaluator, recalibrator: typeof inside) => {
-    const policy = createBatchNormPolicy("recalibrate", { layout, center: plane.center, recalibrator });
-    return evaluateSurface(used, plane, grid, { policy });
-  };
-  const [a, b] = [await surface(own, inside), await surface(evaluator, outside)];
+  const surface = (used: LossEvaluator, batchNorm?: BatchNormPolicyName) =>
+    evaluateSurface(used, plane, grid, { batchNorm });
+  const [a, b] = [await surface(own, "recalibrate"), await surface(evaluator, "recalibrate")];
   expect(bitsOf(b.loss)).toBe(bitsOf(a.loss));
-  expect(bitsOf(a.loss)).not.toBe(bitsOf((await evaluateSurface(own, plane, grid)).loss));
-  outside.dispose();
-  await expect(outside.recalibrateInto(plane.center.slice())).rejects.toThrow("one that was disposed");
+  expect(bitsOf(a.loss)).not.toBe(bitsOf((await surface(own)).loss));
+  expect(bitsOf((await surface(apart, "recalibrate")).loss)).not.toBe(bitsOf(a.loss));
+  const [there, here] = [evaluator, own].map((used) =>
+    used.evaluate(plane.center, { batchNorm: "recalibrate" }),
+  );
+  expect(await there).toEqual(await here);
+  tf.dispose(other.xs);
+});
+
+test("other data have the same calibration set, and may outlive what they came from", async () => {
+  const half = { xs: data.xs.slice(0, 150), ys: data.ys.slice(0, 150) };
+  const grid = { alpha: axis(5), beta: axis(5) };
+  const found: Surface[] = [];
+  for (const count of [undefined, 2]) {
+    const calibration = { sampleLimit: 200 };
+    const first = await createLossEvaluator(model, data, { ...engines, calibration, workers: count });
+    const second = (await first.withData?.(half)) as LossEvaluator;
+    open.push(second);
+    expect(second.facts).toMatchObject({ calibration: first.facts.calibration, samples: 150 });
+    expect(second.facts.dataDigest).not.toBe(first.facts.dataDigest);
+    first.dispose();
+    await expect(first.evaluate(plane.center)).rejects.toThrow("disposed");
+    found.push(await evaluateSurface(second, plane, grid, { batchNorm: "recalibrate" }));
+  }
+  expect(bitsOf((found[1] as Surface).loss)).toBe(bitsOf((found[0] as Surface).loss));
+  tf.dispose([half.xs, half.ys]);
 });

@@ -6,7 +6,7 @@ import { createGrid } from "../../../src/surface/grid.js";
 import type { Surface } from "../../../src/surface/surface.js";
 import { coverage, trueErrorOn95 } from "./coverage.js";
 import { LANDSCAPES, SAMPLES } from "./landscapes.js";
-import { PLANE, sampleFunction } from "./sample-function.js";
+import { PLANE, sampleFunction, withGap } from "./sample-function.js";
 
 function square(points: number) {
   const axis = { from: -1, to: 1, points };
@@ -152,11 +152,9 @@ test("a grid of few points is exact where its budget buys all of them", async ()
 });
 
 test("a policy without a loss at a point makes a gap there", async () => {
-  const evaluator = sampleFunction(LANDSCAPES.bowl(1), SAMPLES);
-  const prepare = async (theta: Float32Array) => (theta[0] > 0.6 ? ["bn/moving_variance"] : []);
-  const policy = { name: "test", isReadOnly: true, prepare };
-  const surface = await approximateSurface(evaluator, PLANE, grid, { policy });
-  const exact = await evaluateSurface(evaluator, PLANE, grid, { policy });
+  const evaluator = withGap(sampleFunction(LANDSCAPES.bowl(1), SAMPLES), (theta) => theta[0] > 0.6);
+  const surface = await approximateSurface(evaluator, PLANE, grid);
+  const exact = await evaluateSurface(evaluator, PLANE, grid);
   expect(coverage(surface, exact)).toBeGreaterThanOrEqual(0.95);
   expect(surface.warnings.map(({ code }) => code)).toContain("negative-variance");
 });

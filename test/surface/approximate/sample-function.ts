@@ -1,4 +1,6 @@
+import { sliceWriters } from "../../../src/loss/batch-norm-policy.js";
 import type { LossEvaluator, SampleValues } from "../../../src/loss/loss-evaluator.js";
+import { sliceLoss } from "../../../src/loss/slice-loss.js";
 
 /** Loss of one sample at a place of the plane. */
 export type SampleLoss = (x: number, y: number, sample: number) => number;
@@ -24,28 +26,44 @@ export function sampleFunction(
   const all = Int32Array.from({ length: samples }, (_, i) => i);
   const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
-    engine: { name: "function", backend: "js", batchSize: 0, threads: 1 },
-    lossMode: "model",
-    parameterCount: 2,
-    metricNames: ["large"],
-    samples,
-    dataDigest: "samples",
-    modelDigest: "function",
+    facts: {
+      engine: { name: "function", backend: "js", batchSize: 0, threads: 1 },
+      lossMode: "model",
+      parameterCount: 2,
+      metricNames: ["large"],
+      samples,
+      dataDigest: "samples",
+      modelDigest: "function",
+    },
     evaluated: () => evaluated,
-    async evaluate(theta, signal) {
-      signal?.throwIfAborted();
+    async evaluate(theta, how) {
+      how?.signal?.throwIfAborted();
       const { loss, metrics } = at(theta, all);
       return { loss: mean(loss), metrics: { large: mean(metrics.large) }, clippedShare: null };
     },
-    perSample: {
+    openSamples: async (rows) => ({
+      samples: rows?.length ?? samples,
       classes: async () => classes,
-      open: async (rows) => ({
-        samples: rows?.length ?? samples,
-        evaluate: async (theta) => at(theta, rows ?? all),
+      losses: async (theta) => at(theta, rows ?? all),
+      dispose() {},
+    }),
+    dispose() {},
+  };
+}
+
+/** The same, without a loss where a variance is said to be negative. */
+export function withGap(evaluator: LossEvaluator, isGap: (theta: Float32Array) => boolean): LossEvaluator {
+  return {
+    ...evaluator,
+    openSlice: async (slice, { batchNorm } = {}) =>
+      sliceLoss({
+        writers: sliceWriters(slice, null, batchNorm),
+        isPrepared: false,
+        undefinedAt: (theta) => (isGap(theta) ? ["bn/moving_variance"] : []),
+        metricNames: evaluator.facts.metricNames,
+        evaluate: (theta, _alpha, _beta, how) => evaluator.evaluate(theta, how),
         dispose() {},
       }),
-    },
-    dispose() {},
   };
 }
 

@@ -23,10 +23,14 @@ function bowl(samples: number, metricNames: readonly string[]) {
     4,
     { metricNames, id: `bowl ${samples}` },
   );
-  const evaluator: LossEvaluator & { calls: number } = { ...plain, samples, calls: 0 };
-  evaluator.evaluate = (at, signal) => {
+  const evaluator: LossEvaluator & { calls: number } = {
+    ...plain,
+    facts: { ...plain.facts, samples },
+    calls: 0,
+  };
+  evaluator.evaluate = (at, how) => {
     evaluator.calls++;
-    return plain.evaluate(at, signal);
+    return plain.evaluate(at, how);
   };
   return evaluator;
 }
@@ -123,7 +127,7 @@ describe("lines that take turns", () => {
   test("a line alone is evaluated from coarse to fine in one go", async () => {
     const order: number[] = [];
     const [train] = setUp().sets;
-    await interpolateLine([train as typeof train & object], layout, [theta, theta.map((value) => -value)], {
+    await interpolateLine([train as typeof train & object], [theta, theta.map((value) => -value)], {
       range: { from: 0, to: 1, points: 9 },
       onPoint: ({ index }) => void order.push(index),
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { randomDirections } from "../../../src/directions/random.js";
 import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import type { ParameterLayout } from "../../../src/model/layout.js";
 import { readLineSlice, writeLineSlice } from "../../../src/store/kinds/line-file.js";
 import { interpolateLine, randomLines } from "../../../src/surface/lines/evaluate-lines.js";
 import { evaluateOnSets, surfaceDifference } from "../../../src/surface/lines/evaluate-sets.js";
@@ -14,14 +15,14 @@ const layout = makeLayout([
   { name: "dense/kernel", shape: [2, 2] },
   { name: "dense/bias", shape: [2] },
 ]);
-const bowl = (lift: number) =>
+const bowl = (lift: number, given?: ParameterLayout) =>
   functionEvaluator(
     (theta) => {
       const loss = theta.reduce((sum, value) => sum + value ** 2, lift);
       return { loss, metrics: { acc: 1 / (1 + loss) } };
     },
     6,
-    { metricNames: ["acc"], id: `bowl ${lift}` },
+    { metricNames: ["acc"], id: `bowl ${lift}`, layout: given },
   );
 const sets = [
   { name: "train", evaluator: bowl(0) },
@@ -33,7 +34,7 @@ const b = Float32Array.of(0, 1, -1, 0, 0, 0.5);
 describe("interpolateLine", () => {
   it("has the closed form of a quadratic on both sets, 401 points from −0.5 to 1.5", async () => {
     const range = { from: -0.5, to: 1.5, points: 401 };
-    const line = await interpolateLine(sets, layout, [a, b], { range, names: ["A", "B"] });
+    const line = await interpolateLine(sets, [a, b], { range, names: ["A", "B"] });
     expect(line.curves.map(({ set, seed }) => [set, seed])).toEqual([
       ["train", null],
       ["test", null],
@@ -63,7 +64,8 @@ describe("interpolateLine", () => {
       { name: "dense/bias", shape: [1] },
       { name: "bn/moving_mean", shape: [1], role: "state", trainable: false },
     ]);
-    const line = await interpolateLine(sets, withState, [a, b]);
+    const stated = [{ name: "train", evaluator: bowl(0, withState) }];
+    const line = await interpolateLine(stated, [a, b]);
     expect([line.alpha.length, line.alpha[0], line.alpha[40], line.batchNorm]).toEqual([
       41,
       -0.5,
@@ -72,7 +74,7 @@ describe("interpolateLine", () => {
     ]);
     const { loss } = await sets[0].evaluator.evaluate(b);
     expect(line.curves[0].surface.loss[line.alpha.indexOf(1)]).toBe(loss);
-    const kept = await interpolateLine(sets, withState, [a, b], { batchNorm: "keep" });
+    const kept = await interpolateLine(stated, [a, b], { batchNorm: "keep" });
     const mixed = Float32Array.of(...b.subarray(0, 5), a[5]);
     expect(kept.curves[0].surface.loss[line.alpha.indexOf(1)]).toBe(
       (await sets[0].evaluator.evaluate(mixed)).loss,
@@ -81,23 +83,23 @@ describe("interpolateLine", () => {
 
   it("refuses a range upside down, one model twice, sets of one name and sets of another size", async () => {
     const range = { from: 1.5, to: -0.5, points: 5 };
-    await expect(interpolateLine(sets, layout, [a, b], { range })).rejects.toThrow(
+    await expect(interpolateLine(sets, [a, b], { range })).rejects.toThrow(
       "range: expected two finite numbers, the smaller first, got 1.5 to -0.5",
     );
-    await expect(interpolateLine(sets, layout, [a, a.slice()])).rejects.toThrow(
+    await expect(interpolateLine(sets, [a, a.slice()])).rejects.toThrow(
       "model 2: expected weights of its own, got those of model 1",
     );
-    await expect(interpolateLine([sets[0], sets[0]], layout, [a, b])).rejects.toThrow('two called "train"');
+    await expect(interpolateLine([sets[0], sets[0]], [a, b])).rejects.toThrow('two called "train"');
     const other = { name: "x", evaluator: functionEvaluator(() => 0, 3) };
-    await expect(interpolateLine([sets[0], other], layout, [a, b])).rejects.toThrow(
+    await expect(interpolateLine([sets[0], other], [a, b])).rejects.toThrow(
       'set "x": expected 6 parameters, as set "train", got 3',
     );
-    await expect(interpolateLine([], layout, [a, b])).rejects.toThrow("at least one evaluation set");
+    await expect(interpolateLine([], [a, b])).rejects.toThrow("at least one evaluation set");
   });
 
   it("stops when it is told to", async () => {
     const signal = AbortSignal.abort(new Error("stop"));
-    await expect(interpolateLine(sets, layout, [a, b], { signal })).rejects.toThrow("stop");
+    await expect(interpolateLine(sets, [a, b], { signal })).rejects.toThrow("stop");
   });
 });
 
@@ -189,7 +191,7 @@ describe("writeLineSlice", () => {
   });
 
   it("refuses a curve with other coordinates", async () => {
-    const slice = await interpolateLine(sets, layout, [a, b], { range: { from: 0, to: 1, points: 3 } });
+    const slice = await interpolateLine(sets, [a, b], { range: { from: 0, to: 1, points: 3 } });
     const cut = { ...slice, alpha: slice.alpha.slice(1) };
     await expect(writeLineSlice(`${newFolder()}/line.arrow`, cut, provenance)).rejects.toThrow(
       'curve "train": expected 2 values, got 3',

@@ -29,7 +29,7 @@ it("is tried where neither the native backend nor ONNX Runtime is there", async 
     .cast("float32");
   const evaluator = await createEngineEvaluator(model, { xs, ys });
   const graph = backend === "native" ? "tensorflow" : "tfjs-fused";
-  expect(Object.keys(evaluator.measured).sort()).toEqual([graph, "tfjs"].sort());
+  expect(Object.keys(evaluator.measured ?? {}).sort()).toEqual([graph, "tfjs"].sort());
   expect([graph, "tfjs"]).toContain(evaluator.engine.name);
   evaluator.dispose();
 });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { countOperations, type ModelPlan, planModel } from "../../../../src/loss/engine/plan/plan-model.js";
-import { resolveLossEvaluatorOptions } from "../../../../src/loss/loss-evaluator-options.js";
+import { resolveModelLossOptions } from "../../../../src/loss/loss-evaluator-options.js";
 import { planLoss } from "../../../../src/loss/loss-plan.js";
 import { layoutOfModel } from "../../../../src/model/layout-of-model.js";
 import { useTestBackend } from "../../../support/backend.js";
@@ -11,8 +11,8 @@ beforeAll(async () => {
   await useTestBackend();
 });
 
-function plan(model: tf.LayersModel, options: Parameters<typeof resolveLossEvaluatorOptions>[0] = {}) {
-  return planModel(model, planLoss(model, resolveLossEvaluatorOptions(options)), layoutOfModel(model));
+function plan(model: tf.LayersModel, options: Parameters<typeof resolveModelLossOptions>[0] = {}) {
+  return planModel(model, planLoss(model, resolveModelLossOptions(options)), layoutOfModel(model));
 }
 
 function compiled(model: tf.LayersModel, metrics: string[] = []): tf.LayersModel {

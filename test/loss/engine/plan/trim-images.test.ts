@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { countOperations, type ModelPlan, planModel } from "../../../../src/loss/engine/plan/plan-model.js";
-import { resolveLossEvaluatorOptions } from "../../../../src/loss/loss-evaluator-options.js";
+import { resolveModelLossOptions } from "../../../../src/loss/loss-evaluator-options.js";
 import { planLoss } from "../../../../src/loss/loss-plan.js";
 import { layoutOfModel } from "../../../../src/model/layout-of-model.js";
 import { useTestBackend } from "../../../support/backend.js";
@@ -13,7 +13,7 @@ beforeAll(async () => {
 function plan(layers: tf.layers.Layer[]): ModelPlan {
   const model = tf.sequential({ layers: [...layers, tf.layers.flatten(), tf.layers.dense({ units: 2 })] });
   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
-  const loss = planLoss(model, resolveLossEvaluatorOptions({}));
+  const loss = planLoss(model, resolveModelLossOptions({}));
   return planModel(model, loss, layoutOfModel(model)) as ModelPlan;
 }
 

@@ -95,6 +95,21 @@ export function parseRoles(text: string): readonly ParameterRole[] {
   throw new InvalidArgumentError(`--ignore: expected some of ${known.join(", ")}, or none, got "${text}".`);
 }
 
+/** Checks that a data module is a file, before anything is loaded; what it exports is checked later. */
+export function parseModuleFile(text: string): string {
+  let found: Stats | undefined;
+  try {
+    found = statOf(text);
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `--data ${text}: expected a file that can be read, got an error: ${error}.`,
+    );
+  }
+  if (found?.isFile() === true) return text;
+  const got = found === undefined ? "no such file" : found.isDirectory() ? "a folder" : "something else";
+  throw new InvalidArgumentError(`--data ${text}: expected a JS or TS module, got ${got}.`);
+}
+
 /** Parses the range of a line, "x0:x1:n". */
 export function parseLineRange(text: string): AxisRange {
   try {
@@ -138,7 +153,7 @@ export function workerOptions(command: Command): Command {
 /** Options of the commands that evaluate a model on a data module. */
 export function evaluationOptions(command: Command): Command {
   return command
-    .requiredOption("--data <module>", "JS or TS module that exports loadData()")
+    .requiredOption("--data <module>", "JS or TS module that exports loadData()", parseModuleFile)
     .option("--test", "evaluate on the module's loadTestData() as well")
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))

@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
@@ -23,17 +22,11 @@ export interface DataModule {
 /**
  * Loads a user's JavaScript or TypeScript module by path.
  *
- * @throws {InvalidOptionError} if there is no such file, it cannot be loaded, or has no `loadData`.
+ * @throws {InvalidOptionError} if it cannot be loaded, or has no `loadData`.
  */
 export async function loadDataModule(path: string): Promise<DataModule> {
   const where = `--data ${path}`;
-  const file = resolve(path);
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (!found?.isFile()) {
-    const got = found === undefined ? "no such file" : "a folder";
-    throw new InvalidOptionError(where, "a JavaScript or TypeScript module", got);
-  }
-  const loaded = await importFile(file, where);
+  const loaded = await importFile(resolve(path), where);
   if (typeof loaded.loadData !== "function") {
     const names = Object.keys(loaded).join(", ") || "nothing";
     throw new InvalidOptionError(where, "an exported function loadData()", `exports ${names}`);

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { terminalText } from "../base/clean-text.js";
 import { ownPackageVersion } from "../base/package-files.js";
 import { EXIT, reportError, usageMessage } from "./output.js";
 
@@ -90,7 +91,8 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: "user" });
     return EXIT.ok;
   } catch (error) {
-    return reportError(error);
+    process.stdout.write = streams.write;
+    return reportError(error, args.includes("--json"));
   } finally {
     // A command keeps what libraries print off stdout; the caller gets its console back.
     globalThis.console = streams.console;
@@ -104,7 +106,8 @@ async function createProgram(args: readonly string[]): Promise<Command> {
     .description("Loss landscapes and optimizer trajectories for TensorFlow.js")
     .version(ownPackageVersion(), "-v, --version")
     .configureOutput({
-      outputError: (text, write) => write(`tfjs-landscape: ${usageMessage(text)} (see --help)\n`),
+      outputError: (text, write) =>
+        write(`tfjs-landscape: ${terminalText(usageMessage(text))} (see --help)\n`),
     })
     .exitOverride();
   for (const [name, description, load] of COMMANDS) {

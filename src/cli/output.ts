@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import cliProgress from "cli-progress";
 import { CommanderError } from "commander";
 import type { CompareStep } from "../analysis/compare/compare-options.js";
+import { terminalText } from "../base/clean-text.js";
 import { LandscapeError } from "../base/errors.js";
 import { toJson, toRows } from "../base/json.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -75,7 +76,7 @@ export function createOutput(json: boolean): Output {
   if (json) process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
   const seen = new Set<string>();
   const note = (line: string): void => {
-    process.stderr.write(`${line}\n`);
+    process.stderr.write(`${terminalText(line)}\n`);
   };
   return {
     json,
@@ -88,7 +89,7 @@ export function createOutput(json: boolean): Output {
       }
     },
     print(line) {
-      if (!json) writeOut(`${line}\n`);
+      if (!json) writeOut(`${terminalText(line)}\n`);
     },
     result(value) {
       if (json) writeOut(`${JSON.stringify(toJson(value))}\n`);
@@ -173,20 +174,47 @@ export const EXIT = { ok: 0, failure: 1, badInput: 2 } as const;
 
 /**
  * Says on stderr why a command ended and returns its exit code: one line for bad input (2) or an interruption
- * (130 for Ctrl-C); the stack for anything unexpected (1). Commander has printed its own errors already.
+ * (130 for Ctrl-C); the stack for anything unexpected (1). Commander has printed its own errors already. With
+ * `json`, stdout carries the same as `{"error": {"code", "message"}}`.
  */
-export function reportError(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
-  if (error instanceof Interruption) {
-    process.stderr.write(`tfjs-landscape: ${error.message}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof LandscapeError) {
-    process.stderr.write(`tfjs-landscape: ${error.message.replace(/\s*\n\s*/g, " ")}\n`);
+export function reportError(error: unknown, json = false): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok;
+    if (json) writeErrorObject("usage", usageMessage(error.message));
     return EXIT.badInput;
   }
-  process.stderr.write(`tfjs-landscape: ${error instanceof Error ? error.stack : String(error)}\n`);
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) writeErrorObject(error instanceof LandscapeError ? error.code : "failure", message);
+  if (error instanceof LandscapeError || error instanceof Interruption) {
+    process.stderr.write(`tfjs-landscape: ${terminalText(message.replace(/\s*\n\s*/g, " "))}\n`);
+    return error instanceof Interruption ? error.exitCode : EXIT.badInput;
+  }
+  const stack = error instanceof Error ? (error.stack ?? message) : message;
+  process.stderr.write(`tfjs-landscape: ${stack.split("\n").map(terminalText).join("\n")}\n`);
   return EXIT.failure;
+}
+
+function writeErrorObject(code: string, message: string): void {
+  process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
+}
+
+/** Lines of a long list: all of them up to `most`, else the first and last ones around an ellipsis. */
+export function shortened(lines: readonly string[], most = 10): readonly string[] {
+  if (lines.length <= most + 1) return lines;
+  const first = Math.ceil(most / 2);
+  const last = most - first;
+  return [...lines.slice(0, first), `… ${lines.length - most} more`, ...lines.slice(-last)];
+}
+
+/** Rows of cells as lines with aligned columns: the first to the left, the others to the right. */
+export function alignedTable(rows: readonly (readonly string[])[]): string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, c) =>
+    Math.max(...rows.map((row) => row[c]?.length ?? 0)),
+  );
+  const cell = (text: string, c: number) =>
+    c === 0 ? text.padEnd(widths[c] ?? 0) : text.padStart(widths[c] ?? 0);
+  return rows.map((row) => row.map(cell).join("  ").trimEnd());
 }
 
 /** What a person should know of a surface, in lines. */

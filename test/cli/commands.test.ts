@@ -97,6 +97,28 @@ describe("inspect", () => {
     expect(result.trainableCount).toBe((result.parameterCount as number) - 8);
   });
 
+  test("RUN@STEP is one snapshot; a step that is not there is named", async () => {
+    const { snapshots } = (await json("inspect", `${run}@3`)) as { snapshots: { step: number }[] };
+    expect(snapshots.map(({ step }) => step)).toEqual([3]);
+    expect((await cli("inspect", `${run}@3`)).stdout).toMatch(/^snapshot 3: epoch 3/);
+    const { status, stderr } = await cli("inspect", `${run}@9`);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("expected a step from 0 to 5, got 9")]);
+  });
+
+  test("bad input with --json is an object on stdout", async () => {
+    const { status, stdout } = await cli("inspect", "nowhere", "--json");
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { message: expect.stringContaining("nowhere") } });
+    const usage = await cli("surface", run, "--json");
+    expect(JSON.parse(usage.stdout)).toMatchObject({ error: { code: "usage" } });
+  });
+
+  test("a data module that is not there is reported before any backend starts", async () => {
+    const { stderr } = await cli("surface", run, "--data", "nope.js");
+    expect(stderr).not.toContain("backend");
+    expect(stderr).toContain("no such file");
+  });
+
   test("for a person: the run's name, its weights and snapshots", async () => {
     const { stdout, status } = await cli("inspect", run);
     expect(status).toBe(0);

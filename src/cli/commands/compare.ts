@@ -25,7 +25,7 @@ import {
 } from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import { interruptible, openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
-import { analysisProgress, createOutput, type Output } from "../output.js";
+import { alignedTable, analysisProgress, createOutput, type Output } from "../output.js";
 import type { SliceCommandOptions } from "../slice-tools.js";
 import type { PlaneCommandOptions } from "./pca.js";
 import type { NormalizationCommandOptions } from "./surface-plane.js";
@@ -150,11 +150,13 @@ async function report(
     files,
   });
   if (whyNoJoint !== null) output.print(whyNoJoint);
-  for (const { name, scores, distance, pathLength } of runs) {
-    const losses = scores.map(({ set, loss }) => `${set} loss ${loss.toPrecision(4)}`);
-    output.print(
-      `${name}: ${losses.join(", ")}, ${distance.toPrecision(4)} from the start on a path of ${pathLength.toPrecision(4)}`,
-    );
+  const sets = runs[0]?.scores.map(({ set }) => `${set} loss`) ?? [];
+  const rows = runs.map(({ name, scores, distance, pathLength }) => [
+    name,
+    ...[...scores.map(({ loss }) => loss), distance, pathLength].map((value) => value.toPrecision(4)),
+  ]);
+  for (const line of alignedTable([["run", ...sets, "from the start", "path length"], ...rows])) {
+    output.print(line);
   }
   for (const file of files) output.print(file);
 }

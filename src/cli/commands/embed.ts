@@ -23,6 +23,7 @@ import {
   defined,
   outputFolder,
   parseCount,
+  parseModuleFile,
   pictureOptions,
   refuseStray,
 } from "../command-options.js";
@@ -229,7 +230,11 @@ export function declareEmbed(command: Command): void {
     .option("--dimensions <n>", "2 or 3", parseDimensions)
     .addOption(new Option("--color <what>", "colour of points (default: loss)").choices(EMBEDDING_COLORS))
     .option("--log <name>", "log that is the loss, such as val_loss (default: loss)")
-    .option("--data <module>", "JS or TS module that exports loadData(): colours by the true loss")
+    .option(
+      "--data <module>",
+      "JS or TS module that exports loadData(): colours by the true loss",
+      parseModuleFile,
+    )
     .addOption(new Option("--weights <which>", "weights that count").choices(["trainable", "all"]))
     .addOption(
       new Option("--knn-dist <metric>", "distance between snapshots").choices(["euclidean", "cosine"]),

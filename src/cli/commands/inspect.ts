@@ -1,19 +1,26 @@
 import type { Command } from "commander";
+import { InvalidOptionError } from "../../base/errors.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
-import { createOutput, type Output } from "../output.js";
+import { createOutput, type Output, shortened } from "../output.js";
 
-/** `inspect RUN`: what a run directory holds. */
-export async function inspect(directory: string, output: Output): Promise<void> {
+/** `inspect RUN` or `inspect RUN@STEP`: what a run directory, or one snapshot of it, holds. */
+export async function inspect(reference: string, output: Output): Promise<void> {
+  const [directory, step] = parseReference(reference);
   const run = await openRun(directory);
   output.warn(run.warnings);
-  const { manifest, layout, snapshots } = run;
+  const { manifest, layout } = run;
+  const snapshots = step === null ? run.snapshots : [snapshotAt(run.snapshots, step, reference)];
   output.result({
     snapshots,
     parameters: layout.parameters,
     parameterCount: layout.parameterCount,
     trainableCount: layout.trainableCount,
   });
+  if (step !== null) {
+    for (const snapshot of snapshots) output.print(describeSnapshot(snapshot));
+    return;
+  }
   output.print(`${manifest.name}  (${run.directory})`);
   output.print(
     `${layout.parameterCount.toLocaleString("en")} parameters, ` +
@@ -24,7 +31,20 @@ export async function inspect(directory: string, output: Output): Promise<void> 
   for (const { name, shape, role, trainable } of layout.parameters) {
     output.print(`  ${name}  [${shape.join(", ")}]  ${role}${trainable ? "" : ", not trainable"}`);
   }
-  for (const snapshot of snapshots) output.print(describeSnapshot(snapshot));
+  for (const line of shortened(snapshots.map(describeSnapshot))) output.print(line);
+}
+
+/** "RUN" or "RUN@STEP". */
+function parseReference(reference: string): readonly [directory: string, step: number | null] {
+  const match = /^(.+)@(\d+)$/.exec(reference);
+  return match === null ? [reference, null] : [match[1] as string, Number(match[2])];
+}
+
+function snapshotAt(snapshots: readonly SnapshotInfo[], step: number, reference: string): SnapshotInfo {
+  const found = snapshots.find((snapshot) => snapshot.step === step);
+  if (found !== undefined) return found;
+  const last = snapshots.at(-1)?.step ?? 0;
+  throw new InvalidOptionError(reference, `a step from 0 to ${last}`, String(step));
 }
 
 function describeSnapshot({ step, epoch, iteration, learningRate, logs }: SnapshotInfo): string {
@@ -36,6 +56,6 @@ function describeSnapshot({ step, epoch, iteration, learningRate, logs }: Snapsh
 /** Declares the arguments and options of `inspect`. */
 export function declareInspect(command: Command): void {
   command
-    .argument("<run>", "run directory")
+    .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
     .action((run, options) => inspect(run, createOutput(options.json)));
 }

@@ -15,6 +15,7 @@ import {
   normalizationOptions,
   outputFolder,
   parseCount,
+  parseModuleFile,
   parseSeeds,
 } from "../command-options.js";
 import { type DataModule, loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
@@ -36,6 +37,7 @@ export function declareJump(command: Command): void {
     .requiredOption(
       "--data <module>",
       "JS or TS module that exports loadData(), and perhaps loadValidationData() and loadTestData()",
+      parseModuleFile,
     )
     .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0..3)", parseSeeds)
     .option("--steps <sizes>", "sizes of the jumps (default: 0.25,0.5,0.75,1)", parseSteps)

@@ -8,7 +8,7 @@ import { openRun } from "../../store/run/open-run.js";
 import { backendOption, defined, planeOptions } from "../command-options.js";
 import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
-import { analysisProgress, createOutput } from "../output.js";
+import { analysisProgress, createOutput, shortened } from "../output.js";
 
 /** Options of the commands that work on a PCA plane. */
 export interface PlaneCommandOptions {
@@ -43,11 +43,12 @@ export async function pca(directory: string, options: PlaneCommandOptions, outpu
     const walk = percent(directions.randomWalkBaseline?.[index]);
     output.print(`${label}: ${observed} of the variance (random walk: ${walk})`);
   }
-  for (const [index, snapshot] of run.snapshots.entries()) {
+  const path = run.snapshots.map(({ epoch }, index) => {
     const [x, y] = trajectory.coordinates.subarray(2 * index);
     const share = percent(trajectory.inPlaneShare[index]);
-    output.print(`epoch ${snapshot.epoch}: (${x?.toFixed(4)}, ${y?.toFixed(4)}), in-plane share ${share}`);
-  }
+    return `epoch ${epoch}: (${x?.toFixed(4)}, ${y?.toFixed(4)}), in-plane share ${share}`;
+  });
+  for (const line of shortened(path)) output.print(line);
 }
 
 function percent(share: number | undefined): string {

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { trajectoryOption, trajectorySize } from "../src/figure/draw/trajectory-option.js";
-import type { TrajectoryFigure } from "../src/figure/figure.js";
+import { figureOption, figureSize } from "../src/figure/draw/figure-option.js";
+import type { Figure } from "../src/figure/figure.js";
 import { renderHtml } from "../src/figure/files/render-html.js";
 import { renderPng } from "../src/figure/files/render-png.js";
 import { renderSvg } from "../src/figure/files/render-svg.js";
 import { createTrajectoryFigure } from "../src/figure/make/create-trajectory-figure.js";
-import { surfaceOption, surfaceSize } from "../src/figure/space/surface-option.js";
+import { inSpace } from "../src/figure/space/surface-panel.js";
 
 /** A surface as large as a report is made for, and a long path on it. */
 const POINTS = 251;
@@ -36,20 +36,21 @@ interface BenchCase {
 export async function runBench({ log }: BenchInput): Promise<{ bench: string; cases: BenchCase[] }> {
   const figure = largeFigure();
   const html = renderHtml({ title: "large", figures: [figure] });
-  const svg = renderSvg(trajectoryOption(figure), trajectorySize(figure));
-  const space = renderSvg(surfaceOption(figure), surfaceSize(figure));
+  const svg = renderSvg(figureOption(figure), figureSize(figure));
+  const surface = inSpace(figure) as Figure;
+  const space = renderSvg(figureOption(surface), figureSize(surface));
   const cases: BenchCase[] = [
     { case: "page", bytes: html.length },
     { case: "page, gzip", bytes: gzipSync(html).length },
     {
       case: "svg of the map",
       bytes: svg.length,
-      seconds: timeOf(() => renderSvg(trajectoryOption(figure), trajectorySize(figure))),
+      seconds: timeOf(() => renderSvg(figureOption(figure), figureSize(figure))),
     },
     {
       case: "svg of the surface in space",
       bytes: space.length,
-      seconds: timeOf(() => renderSvg(surfaceOption(figure), surfaceSize(figure))),
+      seconds: timeOf(() => renderSvg(figureOption(surface), figureSize(surface))),
     },
     { case: "png of the map", seconds: timeOf(() => renderPng(svg)) },
     { case: "page written", seconds: timeOf(() => renderHtml({ title: "large", figures: [figure] })) },
@@ -57,7 +58,7 @@ export async function runBench({ log }: BenchInput): Promise<{ bench: string; ca
   return { bench: "page", cases: [...cases, ...(await inChromium(html, log))] };
 }
 
-function largeFigure(): TrajectoryFigure {
+function largeFigure(): Figure {
   const axis = (min: number, max: number): Float64Array =>
     Float64Array.from({ length: POINTS }, (_, i) => min + ((max - min) * i) / (POINTS - 1));
   const valley = (a: number, b: number): number =>

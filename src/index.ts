@@ -218,36 +218,41 @@ export {
   umapEmbedding,
   vonNeumannEntropy,
 } from "./embedding/index.js";
-export { type AnyFigure, figureOption, figureSize } from "./figure/any-figure.js";
-export type { ChartAxis, ChartFigure, ChartMark, ChartPanel, ChartSeries } from "./figure/chart-figure.js";
-export { chartOption, chartSize } from "./figure/draw/chart-option.js";
-export type { Interpolation } from "./figure/draw/contours.js";
-export { mapsOption, mapsSize } from "./figure/draw/maps-option.js";
-export type { ThemeName } from "./figure/draw/palette.js";
-export { tableOption, tableSize } from "./figure/draw/table-option.js";
-export type { TrajectoryLayoutOptions } from "./figure/draw/trajectory-layout.js";
+// Figures and reports
 export {
-  type TrajectoryOptionOptions,
-  trajectoryOption,
-  trajectorySize,
-} from "./figure/draw/trajectory-option.js";
+  type ContourScale,
+  type ContourScaleOptions,
+  createContourScale,
+} from "./figure/draw/contour-scale.js";
+export type { DrawOptions, SceneView } from "./figure/draw/figure-frame.js";
+export { figureOption, figureSize } from "./figure/draw/figure-option.js";
+export type { ThemeName } from "./figure/draw/palette.js";
+export { tableCsv } from "./figure/draw/table-panel.js";
 export type {
   ColorScale,
-  EmbeddingColor,
-  EmbeddingFigure,
-  EmbeddingPath,
-  EmbeddingPoint,
-} from "./figure/embedding-figure.js";
-export type {
+  CurvesAxis,
+  CurvesPanel,
+  Figure,
   FigureAxis,
-  FigurePath,
-  FigurePoint,
-  FigureSurface,
+  FigureText,
+  Interpolation,
+  MapMark,
+  MapPanel,
+  Panel,
+  Path,
   Progress,
+  RunData,
+  ScatterPanel,
+  Series,
   Setting,
-  TrajectoryFigure,
+  SnapshotColumn,
+  TableCell,
+  TableColumn,
+  TableGroup,
+  TablePanel,
+  TableRow,
+  UprightMark,
 } from "./figure/figure.js";
-export { withScaleKind } from "./figure/figure.js";
 export { type RenderGifOptions, renderGif } from "./figure/files/encode-gif.js";
 export type { TableKind } from "./figure/files/export-table.js";
 export type { PathAnimationOptions } from "./figure/files/path-animation.js";
@@ -255,12 +260,6 @@ export { type ReportData, renderHtml } from "./figure/files/render-html.js";
 export { type RenderPngOptions, renderPng } from "./figure/files/render-png.js";
 export { type PictureSize, renderSvg } from "./figure/files/render-svg.js";
 export type { AccuracyForm } from "./figure/make/chart-parts.js";
-// Figures and reports
-export {
-  type ContourScale,
-  type ContourScaleOptions,
-  createContourScale,
-} from "./figure/make/contour-scale.js";
 export {
   type ComparedLinesOptions,
   createComparedLinesFigure,
@@ -272,25 +271,27 @@ export {
   createComparisonTable,
   type SetScores,
 } from "./figure/make/create-comparison-table.js";
-export { createEmbeddingFigure, type EmbeddingFigureOptions } from "./figure/make/create-embedding-figure.js";
+export {
+  createEmbeddingFigure,
+  type EmbeddingColor,
+  type EmbeddingFigureOptions,
+} from "./figure/make/create-embedding-figure.js";
 export { createLineFigure, type LineFigureOptions } from "./figure/make/create-line-figure.js";
-export type { MapMark, MapPanel, MapRun, MapsFigure } from "./figure/make/create-maps-figure.js";
 export { createMapsFigure, type MapsFigureInput } from "./figure/make/create-maps-figure.js";
 export {
   createPlanesFigure,
   type PlaneInput,
   type PlanesFigureInput,
 } from "./figure/make/create-planes-figure.js";
-export { createProgressFigure } from "./figure/make/create-progress-figure.js";
 export { createTopologyFigure } from "./figure/make/create-topology-figure.js";
 export {
   createTrainingFigure,
   type RunCurves,
   type TrainingFigureOptions,
 } from "./figure/make/create-training-figure.js";
-export type { FigureAxesInput, FigurePathInput } from "./figure/make/create-trajectory-figure.js";
 export {
   createTrajectoryFigure,
+  type FigureAxesInput,
   type TrajectoryFigureInput,
 } from "./figure/make/create-trajectory-figure.js";
 export {
@@ -300,19 +301,10 @@ export {
   type RunAngles,
   type RunNorms,
 } from "./figure/make/create-weights-figures.js";
+export type { FigurePathInput } from "./figure/make/run-data.js";
 export { runSettings } from "./figure/make/run-settings.js";
-export type { EmbeddingLayoutOptions } from "./figure/space/embedding-layout.js";
-export {
-  type EmbeddingOptionOptions,
-  embeddingOption,
-  embeddingSize,
-} from "./figure/space/embedding-option.js";
-export type { EmbeddingView } from "./figure/space/embedding-scene.js";
-export { DEFAULT_VIEW, type SceneView } from "./figure/space/scene-view.js";
-export type { SurfaceLayoutOptions } from "./figure/space/surface-layout.js";
-export { type SurfaceOptionOptions, surfaceOption, surfaceSize } from "./figure/space/surface-option.js";
-export type { TableCell, TableColumn, TableFigure, TableGroup, TableRow } from "./figure/table-figure.js";
-export { tableCsv } from "./figure/table-figure.js";
+export { withScale } from "./figure/make/with-scale.js";
+export { inSpace } from "./figure/space/surface-panel.js";
 export type { LiveFeedOptions } from "./live/live-feed.js";
 export { type LiveView, type LiveViewOptions, startLiveView } from "./live/start-live-view.js";
 export type { BatchNormPolicyName } from "./loss/batch-norm-policy.js";

@@ -4,7 +4,7 @@ import { type Provenance, provenanceDigest } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
-import type { TrajectoryFigure } from "../figure/figure.js";
+import type { Figure } from "../figure/figure.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
 import { runSettings } from "../figure/make/run-settings.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
@@ -206,7 +206,7 @@ export interface RunsAnalysis {
   /** Each run's path with its fidelity, in the order of the runs. */
   readonly trajectories: readonly Trajectory[];
   readonly surface: Surface;
-  readonly figure: TrajectoryFigure;
+  readonly figure: Figure;
   readonly warnings: readonly LandscapeWarning[];
 }
 

@@ -1,6 +1,6 @@
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
-import type { AnyFigure } from "../figure/any-figure.js";
+import type { Figure } from "../figure/figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createMapsFigure } from "../figure/make/create-maps-figure.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
@@ -45,7 +45,7 @@ export function planeFigure(
   run: Run,
   trajectory: Trajectory | null,
   options: PlaneFigureOptions,
-): AnyFigure {
+): Figure {
   const { name } = run.manifest;
   // A plane with the path on it is the run's; any other is that of the model in its middle.
   const whose = trajectory === null && plane !== "pca" ? (place.marks[0]?.label ?? name) : name;
@@ -70,7 +70,9 @@ export function planeFigure(
     labels: place.labels,
     marks: place.marks,
     batchNorm,
-    ...(path === undefined ? {} : { path: path.coordinates }),
+    ...(path === undefined
+      ? {}
+      : { path: { name, snapshots: run.snapshots, settings: runSettings(run), trajectory: path } }),
     ...(metric === undefined ? {} : { quantity: metric }),
     ...(accuracyAs === undefined ? {} : { accuracyAs }),
     ...named,

@@ -8,7 +8,7 @@ import type { Directions } from "../directions/directions.js";
 import { resolveNormalizeOptions } from "../directions/normalize.js";
 import type { Trajectory } from "../directions/project.js";
 import { projectTrajectory } from "../directions/project.js";
-import type { AnyFigure } from "../figure/any-figure.js";
+import type { Figure } from "../figure/figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import { writeDirections } from "../store/kinds/directions-file.js";
@@ -57,7 +57,7 @@ export interface EvaluatedPlane {
   readonly directions: Directions | null;
   /** The run's path on the plane; only on the ineffective planes. */
   readonly trajectory: Trajectory | null;
-  readonly figure: AnyFigure;
+  readonly figure: Figure;
   readonly warnings: readonly LandscapeWarning[];
 }
 

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
-import { InvalidDataError } from "../base/errors.js";
-import { type AnyFigure, figureOption, figureSize } from "../figure/any-figure.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { figureOption, figureSize } from "../figure/draw/figure-option.js";
+import { tableCsv } from "../figure/draw/table-panel.js";
+import type { Figure } from "../figure/figure.js";
 import { renderHtml } from "../figure/files/render-html.js";
 import { renderPng } from "../figure/files/render-png.js";
 import { renderSvg } from "../figure/files/render-svg.js";
-import { surfaceOption, surfaceSize } from "../figure/space/surface-option.js";
-import { tableCsv } from "../figure/table-figure.js";
+import { inSpace } from "../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 
 /** Options of {@link writeReport}. */
@@ -31,7 +32,7 @@ export interface WriteReportOptions {
 export type ReportFormat = "svg" | "png" | "html" | "csv";
 
 /** One figure and the name of its picture files, without extension. */
-export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
+export interface NamedFigure {
   readonly name: string;
   readonly figure: Figure;
 }
@@ -42,6 +43,8 @@ export interface NamedFigure<Figure extends AnyFigure = AnyFigure> {
  * not at all.
  *
  * @returns the paths of the files, in the order written.
+ * @throws {@link InvalidDataError} if there is no figure; {@link InvalidOptionError} if `page` or a figure's
+ * name is not a file name.
  */
 export async function writeReport(
   directory: string,
@@ -58,17 +61,20 @@ export async function writeReport(
     written.push(join(directory, name));
     await writeFileAtomic(join(directory, name), bytes);
   };
+  // Checked before anything is written.
+  const pageFile = fileName("page", options.page ?? "report.html");
+  for (const { name } of figures) fileName("figures.name", name);
   for (const { name, figure } of figures) {
-    if (formats.includes("csv") && figure.kind === "table") await write(`${name}.csv`, tableCsv(figure));
+    const table = figure.panels.find((panel) => panel.kind === "table");
+    if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));
     if (!formats.includes("svg") && !formats.includes("png")) continue;
-    const pictures = [{ name, svg: renderSvg(figureOption(figure, asked), figureSize(figure, asked)) }];
-    if (figure.kind === "trajectory") {
-      pictures.push({
-        name: `${name}-3d`,
-        svg: renderSvg(surfaceOption(figure, asked), surfaceSize(figure, asked)),
-      });
-    }
-    for (const { name: file, svg } of pictures) {
+    const surface = inSpace(figure);
+    const pictures = [
+      { file: name, figure },
+      ...(surface === null ? [] : [{ file: `${name}-3d`, figure: surface }]),
+    ];
+    for (const { file, figure: drawn } of pictures) {
+      const svg = renderSvg(figureOption(drawn, asked), figureSize(drawn, asked));
       if (formats.includes("svg")) await write(`${file}.svg`, svg);
       if (formats.includes("png")) await write(`${file}.png`, renderPng(svg, { scale }));
     }
@@ -80,7 +86,19 @@ export async function writeReport(
       figures: figures.map(({ figure }) => figure),
       ...pick(options, ["introduction"]),
     });
-    await write(options.page ?? "report.html", page);
+    await write(pageFile, page);
   }
   return written;
+}
+
+/**
+ * A file name that comes from elsewhere (options, names of runs): it must stay in its folder.
+ *
+ * @throws {@link InvalidOptionError} if it is a path.
+ */
+function fileName(where: string, name: string): string {
+  if (/[\\/\0]/.test(name) || /^\.*$/.test(name) || /^[A-Za-z]:/.test(name)) {
+    throw new InvalidOptionError(where, "a file name, without a folder", JSON.stringify(name));
+  }
+  return name;
 }

@@ -1,90 +1,35 @@
-import { decodeNumber, type JsonNumber } from "../base/json.js";
-import type { Interpolation } from "./draw/contours.js";
-import { type ContourScale, createContourScale } from "./make/contour-scale.js";
-
-/** One axis of the plane. */
-export interface FigureAxis {
-  /** Short name: "PC 1". */
-  readonly label: string;
-  /** Name with the variance it explains, as it stands on the axis. */
-  readonly title: string;
-  readonly explainedVarianceRatio: JsonNumber | null;
-  readonly randomWalkBaseline: JsonNumber | null;
-}
-
-/** One snapshot on the plane. */
-export interface FigurePoint {
-  readonly step: number;
-  readonly epoch: number;
-  readonly iteration: number;
-  readonly learningRate: JsonNumber;
-  /** Coordinates on the plane. */
-  readonly alpha: JsonNumber;
-  readonly beta: JsonNumber;
-  /** Loss of the snapshot itself, and of the plane at its coordinates; null if not evaluated. */
-  readonly trueLoss: JsonNumber | null;
-  readonly planeLoss: JsonNumber | null;
-  /** Share of the squared distance to the centre that lies in the plane. */
-  readonly inPlaneShare: JsonNumber;
-  /** Distance to the plane. */
-  readonly distance: JsonNumber;
-  /** True where the learning rate is lower than at the snapshot before. */
-  readonly rateDropped: boolean;
-  /** What training logged, by name. */
-  readonly logs: readonly (readonly [name: string, value: JsonNumber])[];
-}
-
-/** Something that a run was trained with, in words. */
-export type Setting = readonly [name: string, value: string];
-
-/** The path of one run. */
-export interface FigurePath {
-  readonly name: string;
-  /** How the run was trained; absent where it is not known. */
-  readonly settings?: readonly Setting[];
-  readonly points: readonly FigurePoint[];
-}
-
-/** The evaluated surface under the paths. */
-export interface FigureSurface {
-  /** (W), increasing. */
-  readonly alpha: readonly number[];
-  /** (H), increasing. */
-  readonly beta: readonly number[];
-  /** (H, W), row-major: rows over beta. */
-  readonly loss: readonly JsonNumber[];
-  readonly nonFinite: number;
-}
-
-/** What the horizontal axis of the fidelity panels counts. */
-export type Progress = "epoch" | "iteration" | "step";
+import type { JsonNumber } from "../base/json.js";
+import type { ContourScale } from "./draw/contour-scale.js";
 
 /**
- * Everything that one picture of trajectories on a loss surface shows, as plain JSON data.
+ * A picture as plain JSON data: a frame of texts around a grid of panels, and the runs that the panels show.
  *
- * Non-finite numbers are spelled out (`"NaN"`, `"Infinity"`, `"-Infinity"`). Every text is cleaned of
- * control characters, but not escaped: it is data, never markup.
+ * Non-finite numbers are spelled out (`"NaN"`, `"Infinity"`, `"-Infinity"`). Every text is cleaned of control
+ * characters, but not escaped: it is data, never markup.
  */
-export interface TrajectoryFigure {
-  readonly kind: "trajectory";
+export interface Figure extends FigureText {
   /** Version of this form; raised when it changes. */
-  readonly version: 1;
-  readonly title: string;
-  /** What the surface is: "training loss". */
-  readonly lossName: string;
-  readonly axes: readonly [FigureAxis, FigureAxis];
-  readonly surface: FigureSurface;
-  readonly scale: ContourScale;
-  readonly interpolation: Interpolation;
-  /** "equal": one unit is equally long on both axes; "fill": the map fills its place. */
-  readonly aspect: "equal" | "fill";
+  readonly version: 2;
+  /** What the player and the time axes count. */
   readonly progress: Progress;
-  readonly paths: readonly FigurePath[];
-  /** How faithful the picture is, in words: a paragraph on the axes, one on each path. */
+  /** The runs whose snapshots the panels show; empty where no panel shows snapshots. */
+  readonly runs: readonly RunData[];
+  readonly panels: readonly Panel[];
+  /**
+   * "lead": the first panel is large and the others stand beside it. Otherwise a grid with so many columns
+   * where the picture is wide enough.
+   */
+  readonly layout: "lead" | { readonly columns: number };
+}
+
+/** The texts around the panels. */
+export interface FigureText {
+  readonly title: string;
+  /** How faithful the picture is, in words: one paragraph each; may be empty. */
   readonly fidelity: readonly string[];
   /** What is drawn, in sentences. */
   readonly caption: string;
-  /** Where the numbers come from, in one line. */
+  /** Where the numbers come from, in one line; may be empty. */
   readonly provenance: string;
   /** Warnings of the results that the picture is made of. */
   readonly notes: readonly string[];
@@ -92,23 +37,229 @@ export interface TrajectoryFigure {
   readonly description: string;
 }
 
-/** Whether a figure's surface can have logarithmic levels: some values are positive and none is negative. */
-export function canBeLogarithmic({ surface }: Pick<TrajectoryFigure, "surface">): boolean {
-  const values = surface.loss.map(decodeNumber).filter(Number.isFinite);
-  return values.some((value) => value > 0) && values.every((value) => value >= 0);
+/** What a time axis counts. */
+export type Progress = "epoch" | "iteration" | "step";
+
+/** Something that a run was trained with, in words. */
+export type Setting = readonly [name: string, value: string];
+
+/** One run: everything that is known of its snapshots. Panels refer to a snapshot by its position here. */
+export interface RunData {
+  readonly name: string;
+  /** Place in the palette of runs. */
+  readonly color: number;
+  /** How the run was trained; absent where it is not known. */
+  readonly settings?: readonly Setting[] | undefined;
+  readonly step: readonly number[];
+  readonly epoch: readonly number[];
+  readonly iteration: readonly number[];
+  /** Snapshots at which the learning rate is lower than at the snapshot before. */
+  readonly drops: readonly number[];
+  /** Further facts of every snapshot, in the order in which they are shown. */
+  readonly columns: readonly SnapshotColumn[];
 }
 
-/**
- * Returns a figure with levels of another kind, in its caption too.
- *
- * @throws {@link InvalidOptionError} if logarithmic levels are asked for that its values cannot have.
- */
-export function withScaleKind(figure: TrajectoryFigure, kind: "linear" | "log"): TrajectoryFigure {
-  if (figure.scale.kind === kind) return figure;
-  const words = { linear: ", linear levels;", log: ", logarithmic levels;" } as const;
-  return {
-    ...figure,
-    scale: createContourScale([figure.surface.loss.map(decodeNumber)], { kind }),
-    caption: figure.caption.replace(words[figure.scale.kind], words[kind]),
-  };
+/** One fact of every snapshot of a run. */
+export interface SnapshotColumn {
+  /** As it is shown: "true loss". */
+  readonly name: string;
+  /** "share": written as a percentage; "known": not finite means that it is unknown. */
+  readonly form: "number" | "share" | "known";
+  /** One for each snapshot; null where there is none. */
+  readonly values: readonly (JsonNumber | null)[];
+}
+
+/** Names of columns that are looked up: losses of the snapshots, and of the plane where they are drawn. */
+export const TRUE_LOSS = "true loss";
+export const PLANE_LOSS = "loss on the plane";
+export const LEARNING_RATE = "learning rate";
+export const HELD_SHARE = "distance held by the plane";
+
+/** Returns the values of a column of a run; null where the run does not have it. */
+export function columnOf({ columns }: RunData, name: string): SnapshotColumn["values"] | null {
+  return columns.find((column) => column.name === name)?.values ?? null;
+}
+
+/** What a grid of panels consists of. */
+export type Panel = MapPanel | CurvesPanel | ScatterPanel | TablePanel;
+
+/** What every panel has. */
+interface PanelBase {
+  /** Heading; empty for none. */
+  readonly title: string;
+  /** Shown on a page only, not in picture files. */
+  readonly only?: "page" | undefined;
+}
+
+/** How values between grid points are drawn. */
+export type Interpolation = "linear" | "cubic";
+
+/** One axis of a map or a scatter. */
+export interface FigureAxis {
+  /** Short name: "PC 1". */
+  readonly label: string;
+  /** Name with the variance that it explains, as it stands on the axis. */
+  readonly title: string;
+  readonly explainedVarianceRatio: JsonNumber | null;
+  readonly randomWalkBaseline: JsonNumber | null;
+  /** What coordinates along it are called: "α". Default the label. */
+  readonly symbol?: string | undefined;
+}
+
+/** Where the snapshots of a run are in a panel. */
+export interface Path {
+  /** Position of the run in the figure. */
+  readonly run: number;
+  /** Coordinates, one list for each snapshot of the run. */
+  readonly at: readonly (readonly JsonNumber[])[];
+}
+
+/** A place on a map that has a name: a model. */
+export interface MapMark {
+  readonly alpha: JsonNumber;
+  readonly beta: JsonNumber;
+  readonly label: string;
+  /** The centre θ* is a star, others are dots. */
+  readonly isCenter: boolean;
+}
+
+/** Values over a plane, with the paths on it. */
+export interface MapPanel extends PanelBase {
+  readonly kind: "map";
+  readonly axes: readonly [FigureAxis, FigureAxis];
+  /** "equal": one unit is equally long on both axes, and on every such map of the figure; "fill": the map fills its place. */
+  readonly aspect: "equal" | "fill";
+  /** (W), increasing. */
+  readonly alpha: readonly number[];
+  /** (H), increasing. */
+  readonly beta: readonly number[];
+  /** (H, W), row-major: rows over beta; null where nobody has evaluated any (a run that is still training). */
+  readonly values: readonly JsonNumber[] | null;
+  /** What the values are: "training loss". */
+  readonly quantity: string;
+  /** Levels of the contours; null without values. */
+  readonly scale: ContourScale | null;
+  /** "value": from low to high; "difference": below and above zero. */
+  readonly palette: "value" | "difference";
+  readonly interpolation: Interpolation;
+  readonly paths: readonly Path[];
+  readonly marks: readonly MapMark[];
+  /** "space": as a surface in three dimensions, seen from the side. Default from above. */
+  readonly view?: "space" | undefined;
+}
+
+/** An axis of curves. */
+export interface CurvesAxis {
+  readonly title: string;
+  /** "percent": shares, written as percentages; "count": ticks at whole numbers only. */
+  readonly scale: "linear" | "log" | "percent" | "count";
+  /** Range; default what the curves need. */
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  /** Ticks; default round values. */
+  readonly ticks?: readonly number[] | undefined;
+}
+
+/** One curve. */
+export interface Series {
+  /** Name in read-outs, and in the legend; curves of one name, colour and stroke share an entry. */
+  readonly name: string;
+  /** Name in the legend where curves of several runs share one; null for no entry. Default the name. */
+  readonly key?: string | null | undefined;
+  /** Place in the palette of runs. */
+  readonly color: number;
+  readonly isDashed: boolean;
+  readonly axis: "left" | "right";
+  /** "line" through the points, "area" with the ground below filled (histograms), "points" by themselves. */
+  readonly shape: "line" | "area" | "points";
+  /** Positions, increasing or equal; of points, in any order. */
+  readonly x: readonly number[];
+  /** Values; those that are not finite break the line. */
+  readonly y: readonly JsonNumber[];
+  /** Band around the curve, at the same positions; null without. */
+  readonly band: { readonly low: readonly JsonNumber[]; readonly high: readonly JsonNumber[] } | null;
+  /** The snapshots that the points belong to; absent where they are none. */
+  readonly link?: { readonly run: number; readonly snapshots: readonly number[] } | undefined;
+}
+
+/** An upright line with a name. */
+export interface UprightMark {
+  readonly x: number;
+  readonly label: string;
+  readonly tone: "muted" | "drop";
+}
+
+/** Curves over one horizontal axis. */
+export interface CurvesPanel extends PanelBase {
+  readonly kind: "curves";
+  readonly x: CurvesAxis;
+  readonly left: CurvesAxis;
+  readonly right: CurvesAxis | null;
+  readonly series: readonly Series[];
+  readonly marks: readonly UprightMark[];
+}
+
+/** Scale of the colours of points. */
+export interface ColorScale {
+  readonly title: string;
+  readonly kind: "linear" | "log";
+  readonly min: number;
+  readonly max: number;
+  /** Levels with a label, increasing, inside [min, max]. */
+  readonly ticks: readonly number[];
+}
+
+/** Snapshots as points in two or three dimensions. */
+export interface ScatterPanel extends PanelBase {
+  readonly kind: "scatter";
+  /** 2 or 3. */
+  readonly axes: readonly FigureAxis[];
+  readonly paths: readonly Path[];
+  /** What points are coloured by: their run, or a column of the runs' facts. */
+  readonly color: "run" | { readonly column: string; readonly scale: ColorScale };
+}
+
+/** A column of a table: what its cells belong to. */
+export interface TableColumn {
+  readonly title: string;
+  /** Place in the palette of runs, shown beside the title; null for none. */
+  readonly color: number | null;
+}
+
+/** One value of a table. */
+export interface TableCell {
+  /** As it is shown. */
+  readonly text: string;
+  /** The number behind it, with all its digits; null where there is none. */
+  readonly value: JsonNumber | null;
+  /** Quartiles or other bounds that the text shows beside the value; null for none. */
+  readonly range: readonly [low: JsonNumber, high: JsonNumber] | null;
+}
+
+/** One quantity, for every column. */
+export interface TableRow {
+  readonly name: string;
+  /** Unit of the numbers behind the cells; empty for none. */
+  readonly unit: string;
+  /** Position of its definition in the table's list, or null where the name says it all. */
+  readonly definition: number | null;
+  /** One for each column. */
+  readonly cells: readonly TableCell[];
+}
+
+/** Rows that belong together. */
+export interface TableGroup {
+  readonly title: string;
+  readonly rows: readonly TableRow[];
+}
+
+/** A table of numbers: quantities down, runs across. */
+export interface TablePanel extends PanelBase {
+  readonly kind: "table";
+  /** What the rows are: the head of the first column. */
+  readonly rowTitle: string;
+  readonly columns: readonly TableColumn[];
+  readonly groups: readonly TableGroup[];
+  /** What the quantities are, exactly; numbered from 1 where they are shown. */
+  readonly definitions: readonly string[];
 }

@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cleanText } from "../base/clean-text.js";
 import { encodeNumber, type JsonNumber } from "../base/json.js";
+import { isRateLowered, MOST_DROPS } from "../figure/make/chart-parts.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import { RunFollower } from "./run-follower.js";
 import { RunningGram, type RunningPlane, runningPlane } from "./running-plane.js";
@@ -223,9 +224,13 @@ export class LiveFeed {
   }
 }
 
+/** Every n-th snapshot and the last; also those at which the rate was lowered, unless it falls all the time. */
 function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
   const stride = Math.ceil(snapshots.length / MOST_POINTS);
-  return stride <= 1 ? snapshots : snapshots.filter((_, i) => i % stride === 0 || i === snapshots.length - 1);
+  if (stride <= 1) return snapshots;
+  const drops = snapshots.flatMap((one, i) => (isRateLowered(one, snapshots[i - 1]) ? [i, i - 1] : []));
+  const kept = new Set(drops.length > 2 * MOST_DROPS ? [] : drops);
+  return snapshots.filter((_, i) => i % stride === 0 || i === snapshots.length - 1 || kept.has(i));
 }
 
 function toPoint({ step, epoch, iteration, learningRate, logs }: SnapshotInfo): LivePoint {

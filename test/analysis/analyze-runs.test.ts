@@ -62,7 +62,7 @@ describe("analyzeRuns on one run", () => {
     expect(trajectories[0]?.planeLoss?.[last]).toBe(direct.loss);
     const first = await evaluator.evaluate(await run.readTheta(0));
     expect(trajectories[0]?.trueLoss?.[0]).toBe(first.loss);
-    expect(figure.paths[0]?.points.length).toBe(run.snapshots.length);
+    expect(figure.runs[0]?.step.length).toBe(run.snapshots.length);
     // Moving statistics stay as they are at the centre: directions are 0 there.
     const state = run.layout.trainableCount;
     expect(directions.vectors.every((vector) => vector.subarray(state).every((value) => value === 0))).toBe(
@@ -161,7 +161,7 @@ describe("analyzeRuns on several runs", () => {
     expect(Array.from(directions.center)).toEqual(Array.from(final));
     expect(Array.from(trajectories[0]?.coordinates.slice(-2) ?? [])).toEqual([0, 0]);
     expect(trajectories[1]?.coordinates.slice(-2)).not.toEqual(new Float64Array(2));
-    expect(figure.paths.map(({ name }) => name)).toEqual(["sgd", "adam"]);
+    expect(figure.runs.map(({ name }) => name)).toEqual(["sgd", "adam"]);
     expect(readdirSync(join(directory, "fidelity")).sort()).toEqual(["pca-0.arrow", "pca-1.arrow"]);
   });
 

@@ -7,12 +7,12 @@ import { compareRuns } from "../../src/analysis/compare/compare-runs.js";
 import { distinctNames } from "../../src/analysis/model-point.js";
 import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { createTrajectoryRecorder } from "../../src/capture/create-recorder.js";
-import { layoutMaps } from "../../src/figure/draw/maps-layout.js";
-import type { MapsFigure } from "../../src/figure/make/create-maps-figure.js";
-import type { TableFigure } from "../../src/figure/table-figure.js";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import type { Figure, MapPanel, TablePanel } from "../../src/figure/figure.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import type { Run } from "../../src/store/run/run.js";
+import { curvesOf, mapsOf } from "../figure/panels.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
@@ -62,8 +62,8 @@ const SECOND = [
 
 const settings = { points: 5, seeds: [0, 1], range: { from: -1, to: 1, points: 5 } };
 
-function tableOf(figures: Awaited<ReturnType<typeof compareRuns>>["figures"]): TableFigure {
-  return figures.find(({ name }) => name === "table")?.figure as TableFigure;
+function tableOf(figures: Awaited<ReturnType<typeof compareRuns>>["figures"]): TablePanel {
+  return figures.find(({ name }) => name === "table")?.figure.panels[0] as TablePanel;
 }
 
 describe("compareRuns", () => {
@@ -99,7 +99,7 @@ describe("compareRuns", () => {
         ...asked,
       });
       const lines = figures.find(({ name }) => name === "lines")?.figure;
-      return lines?.kind === "chart" ? lines.panels.map(({ left }) => left.title) : [];
+      return lines === undefined ? [] : curvesOf(lines).map(({ left }) => left.title);
     };
     expect(await titles()).toEqual(["loss", "error"]);
     expect(await titles("accuracy")).toEqual(["loss", "accuracy"]);
@@ -162,28 +162,33 @@ describe("compareRuns", () => {
   it("shows the planes with common levels and one unit per length, each path inside its map", async () => {
     const runs = [await runOf("short", FIRST), await runOf("long", SECOND)];
     const { figures } = await compareRuns(runs, { ...settings, data: unitData(), directory: newFolder() });
-    const planes = figures.find(({ name }) => name === "planes")?.figure as MapsFigure;
-    expect(planes.maps[1]?.scale).toEqual(planes.maps[0]?.scale);
-    expect(planes.maps[0]?.scale.levels.length).toBeGreaterThan(3);
-    const units = layoutMaps(planes).maps.flatMap(({ rect, panel: { surface } }) => [
-      rect.width / ((surface.alpha.at(-1) as number) - (surface.alpha[0] as number)),
-      rect.height / ((surface.beta.at(-1) as number) - (surface.beta[0] as number)),
-    ]);
+    const planes = figures.find(({ name }) => name === "planes")?.figure as Figure;
+    const maps = mapsOf(planes);
+    expect(maps[1]?.scale).toEqual(maps[0]?.scale);
+    expect(maps[0]?.scale?.levels.length).toBeGreaterThan(3);
+    const units = layoutFigure(planes).panels.flatMap(({ rect, panel }) => {
+      const { alpha, beta } = panel as MapPanel;
+      return [
+        rect.width / ((alpha.at(-1) as number) - (alpha[0] as number)),
+        rect.height / ((beta.at(-1) as number) - (beta[0] as number)),
+      ];
+    });
+    expect(units.length).toBe(4);
     for (const unit of units) expect(unit).toBeCloseTo(units[0] as number, 9);
-    for (const { run, surface } of planes.maps) {
-      for (const { alpha, beta } of run?.path.points ?? []) {
-        expect(Number(alpha)).toBeGreaterThanOrEqual(surface.alpha[0] as number);
-        expect(Number(alpha)).toBeLessThanOrEqual(surface.alpha.at(-1) as number);
-        expect(Number(beta)).toBeGreaterThanOrEqual(surface.beta[0] as number);
-        expect(Number(beta)).toBeLessThanOrEqual(surface.beta.at(-1) as number);
+    for (const { paths, alpha: across, beta: up } of maps) {
+      expect(paths[0]?.at.length).toBeGreaterThan(1);
+      for (const [alpha, beta] of paths[0]?.at ?? []) {
+        expect(Number(alpha)).toBeGreaterThanOrEqual(across[0] as number);
+        expect(Number(alpha)).toBeLessThanOrEqual(across.at(-1) as number);
+        expect(Number(beta)).toBeGreaterThanOrEqual(up[0] as number);
+        expect(Number(beta)).toBeLessThanOrEqual(up.at(-1) as number);
       }
     }
     // The surface is the loss at the points of the plane: ½‖θ* + αd₁ + βd₂‖², whatever the axes' directions.
-    const [first] = planes.maps;
-    const least = Math.min(...(first?.surface.loss.map(Number) ?? []));
+    const [first] = maps;
+    const least = Math.min(...(first?.values?.map(Number) ?? []));
     expect(least).toBeGreaterThanOrEqual(0);
-    expect(first?.run?.color).toBe(0);
-    expect(planes.maps[1]?.run?.color).toBe(1);
+    expect(maps.map(({ paths }) => planes.runs[paths[0]?.run ?? -1]?.color)).toEqual([0, 1]);
   });
 
   it("says why runs of different layouts share no plane, names both, and compares the rest", async () => {
@@ -213,7 +218,7 @@ describe("compareRuns", () => {
     expect(found.whyNoJoint).toContain('"flat" (2 numbers in 1 weights');
     expect(found.whyNoJoint).toContain('"deep" (9 numbers in 2 weights');
     expect(found.figures.map(({ name }) => name)).toEqual(["planes", "lines", "table"]);
-    const planes = found.figures[0]?.figure as MapsFigure;
+    const planes = found.figures[0]?.figure as Figure;
     expect(planes.caption).toContain(found.whyNoJoint);
     expect(existsSync(join(out, "joint"))).toBe(false);
     expect(Array.from(found.pairs.distance, (value) => Math.round(value * 1e6) / 1e6)).toEqual([

@@ -11,6 +11,7 @@ import { analyzeWeights } from "../../src/analysis/weights-stage.js";
 import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { openRun } from "../../src/store/run/open-run.js";
+import { curvesOf, mapOf } from "../figure/panels.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
@@ -59,18 +60,16 @@ describe("readStoredFigures", () => {
     expect(figureOf("plot-random")).toEqual(random.figure);
     // The losses along that path are not stored; the surface under it is.
     const again = figureOf("plot-ineffective-initial");
-    expect(again).toMatchObject({
-      kind: "trajectory",
-      surface: ineffective.figure.kind === "trajectory" ? ineffective.figure.surface : null,
-    });
+    expect(again?.layout).toBe("lead");
+    expect(again?.panels[0]).toMatchObject({ kind: "map", values: mapOf(ineffective.figure).values });
 
     // Accuracies on lines and errors in training curves, unless asked otherwise.
     const shown = async (accuracyAs?: "error" | "accuracy") => {
       const again = await readStoredFigures(run, "mine", accuracyAs);
       return again.figures.flatMap(({ figure }) =>
-        figure.kind !== "chart"
+        figure.layout === "lead"
           ? []
-          : figure.panels.flatMap(({ left, right }) =>
+          : curvesOf(figure).flatMap(({ left, right }) =>
               [left, right].flatMap((axis) => (axis?.scale === "percent" ? [axis.title] : [])),
             ),
       );

@@ -12,6 +12,7 @@ import { functionEvaluator } from "../../src/loss/function-evaluator.js";
 import { localEvaluator } from "../../src/loss/local-evaluator.js";
 import type { EvaluatorFacts } from "../../src/loss/loss-evaluator.js";
 import type { Run } from "../../src/store/run/run.js";
+import { mapOf } from "../figure/panels.js";
 import { makeLayout } from "../support/layout.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 import { memoryRun } from "./memory-run.js";
@@ -222,7 +223,7 @@ describe("a stored plane", () => {
       const { surfaces, figure } = await evaluatePlane(plane, points, sets, { directory, points: [9, 9] });
       const { alpha, beta, loss } = surfaces[0].surface;
       expect([alpha[0], alpha[8], beta[0], beta[8]]).toEqual([-0.5, 1.5, -0.5, 1.5]);
-      const marks = figure.kind === "maps" ? figure.marks : [];
+      const { marks } = mapOf(figure);
       expect(marks.map(({ label }) => label)).toEqual(["run 0", "run 1", "run 2"]);
       for (const [k, mark] of marks.entries()) {
         const index = beta.indexOf(mark.beta as number) * 9 + alpha.indexOf(mark.alpha as number);
@@ -244,7 +245,7 @@ describe("a stored plane", () => {
       [...thetas, last].map(async (theta) => (await sets[0].evaluator.evaluate(theta)).loss),
     );
     expect(Array.from(surfaces[0].surface.loss)).toEqual(own);
-    expect(figure.kind === "maps" && figure.axes).toEqual(["α: run 0 to run 1", "β: run 0 to run 2"]);
+    expect(mapOf(figure).axes.map(({ title }) => title)).toEqual(["α: run 0 to run 1", "β: run 0 to run 2"]);
   });
 });
 

@@ -20,6 +20,7 @@ import { readHistograms, readStepAngles } from "../../src/store/kinds/weights-fi
 import { openRun } from "../../src/store/run/open-run.js";
 import type { Run } from "../../src/store/run/run.js";
 import type { EvaluationSet } from "../../src/surface/lines/level-set-width.js";
+import { curvesOf, mapOf, mapsOf } from "../figure/panels.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
@@ -164,9 +165,10 @@ describe("lines that end early", () => {
       readdirSync(join(directory, "lines")).find((name) => /^r/.test(name)) ?? "",
     );
     expect(await readLineSlice(file)).toEqual(partial);
-    const { caption, panels } = createLineFigure(partial);
-    expect(caption).toContain("Partial: 60 of 126 points are evaluated (stopped after 60 points)");
-    for (const { y } of panels[0].series) expect(y.every((value) => Number.isFinite(value))).toBe(true);
+    const drawn = createLineFigure(partial);
+    expect(drawn.caption).toContain("Partial: 60 of 126 points are evaluated (stopped after 60 points)");
+    for (const { y } of curvesOf(drawn)[0].series)
+      expect(y.every((value) => Number.isFinite(value))).toBe(true);
     const whole = await sliceRandomLines(point, sets, { ...options, directory: other });
     expect(await sliceRandomLines(point, own, { ...options, directory, resume: true })).toEqual(whole);
     expect(calls.count).toBe(126);
@@ -210,20 +212,20 @@ describe("lines that end early", () => {
 
 describe("evaluatePlane", () => {
   it.each<[SlicePlane, number, string]>([
-    ["random", 1, "maps"],
-    ["ineffective-random", 1, "trajectory"],
-    ["ineffective-initial", 1, "trajectory"],
-    ["models", 3, "maps"],
-    ["barycentric-im", 3, "maps"],
-    ["bilinear", 4, "maps"],
+    ["random", 1, "map, map, map"],
+    ["ineffective-random", 1, "map, curves, curves, curves"],
+    ["ineffective-initial", 1, "map, curves, curves, curves"],
+    ["models", 3, "map, map, map"],
+    ["barycentric-im", 3, "map, map, map"],
+    ["bilinear", 4, "map, map, map"],
   ])(
     "%s through %i models: the centre is the first model's loss on every set",
-    async (plane, count, kind) => {
+    async (plane, count, kinds) => {
       const models = await Promise.all(runs.slice(0, count).map((run) => modelPoint(run)));
       const directory = newFolder();
       const options = { directory, points: [5, 4] as const, seed: 2 };
       const result = await evaluatePlane(plane, models, sets, options);
-      expect(result.figure.kind).toBe(kind);
+      expect(result.figure.panels.map(({ kind }) => kind).join(", ")).toBe(kinds);
       for (const [s, { evaluator }] of sets.entries()) {
         const { surface } = result.surfaces[s];
         const own = await evaluator.evaluate(models[0].theta);
@@ -289,9 +291,11 @@ describe("evaluatePlane", () => {
       message:
         "the directions go through other weights than those of first at step 0: the plane is around those",
     });
-    const labels = [through, beside].map(({ figure }) =>
-      figure.kind === "maps" ? [figure.title, figure.maps.length, figure.marks[0]?.label] : [],
-    );
+    const labels = [through, beside].map(({ figure }) => [
+      figure.title,
+      mapsOf(figure).length,
+      mapOf(figure).marks[0]?.label,
+    ]);
     expect(labels).toEqual([
       ["first: a plane of given directions", 1, "first"],
       ["given centre: a plane of given directions", 1, "given centre"],
@@ -322,21 +326,19 @@ describe("evaluatePlane", () => {
     const options = { directory: newFolder(), points: [3, 4] as const };
     const figureOf = async (plane: SlicePlane, more: EvaluatePlaneOptions) => {
       const { figure, surfaces } = await evaluatePlane(plane, [point], sets, { ...options, ...more });
-      if (figure.kind !== "maps") throw new Error(`a ${figure.kind}`);
+      if (figure.layout === "lead") throw new Error("a map with curves beside it");
       return { figure, surface: surfaces[0].surface };
     };
     const { figure, surface } = await figureOf("random", { metric: "acc", accuracyAs: "error" });
-    expect(figure.maps.map(({ title, quantity }) => [title, quantity])).toEqual([
+    expect(mapsOf(figure).map(({ title, quantity }) => [title, quantity])).toEqual([
       ["train", "error (%)"],
       ["test", "error (%)"],
       ["test − train", "error (%)"],
     ]);
-    expect(figure.maps[0].surface.loss).toEqual(
-      Array.from(surface.metrics.acc, (value) => 100 * (1 - value)),
-    );
+    expect(mapOf(figure).values).toEqual(Array.from(surface.metrics.acc, (value) => 100 * (1 - value)));
     const path = await figureOf("ineffective-initial", { metric: "acc" });
-    expect(path.figure.maps[0].quantity).toBe("accuracy (%)");
-    expect(path.figure.path.length).toBe(4);
+    expect(mapOf(path.figure).quantity).toBe("accuracy (%)");
+    expect(mapOf(path.figure).paths[0]?.at.length).toBe(4);
     const directory = newFolder();
     await expect(evaluatePlane("random", [point], sets, { directory, metric: "mae" })).rejects.toThrow(
       'metric: expected one of acc, got "mae"',
@@ -439,7 +441,7 @@ describe("analyzeWeights", () => {
     );
     expect(statistics[2].norm[1]).toBeNaN();
     const norms = figures.find(({ name }) => name === "norms")?.figure;
-    expect(norms?.kind === "chart" && norms.panels[0].series.map(({ name }) => name)).toEqual([
+    expect(norms && curvesOf(norms)[0].series.map(({ name }) => name)).toEqual([
       "first (1)",
       "first (2)",
       "broken",

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type AnyFigure, figureOption, figureSize } from "../../src/figure/any-figure.js";
-import { layoutChart } from "../../src/figure/draw/chart-layout.js";
-import { layoutMaps } from "../../src/figure/draw/maps-layout.js";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderPng } from "../../src/figure/files/render-png.js";
 import { renderSvg } from "../../src/figure/files/render-svg.js";
 import { createLineFigure } from "../../src/figure/make/create-line-figure.js";
@@ -15,7 +15,8 @@ import {
 } from "../../src/figure/make/create-weights-figures.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
 import type { LineSlice } from "../../src/surface/lines/level-set-width.js";
-import { sampleSurface, uniform } from "./sample-figures.js";
+import { curvesOf, mapsOf } from "./panels.js";
+import { samplePath, sampleSurface, uniform } from "./sample-figures.js";
 
 const line = uniform(-0.5, 1.5, 21);
 
@@ -55,7 +56,7 @@ const snapshots = Array.from(
   }),
 );
 
-function draw(figure: AnyFigure, options = {}): string {
+function draw(figure: Figure, options = {}): string {
   return renderSvg(figureOption(figure, options), figureSize(figure, options));
 }
 
@@ -66,7 +67,7 @@ function textsOf(svg: string): string[] {
 
 describe("createLineFigure", () => {
   it("has loss left and the first metric right, solid on the first set and dashed on the others", () => {
-    const [panel] = createLineFigure(lineSlice([null])).panels;
+    const [panel] = curvesOf(createLineFigure(lineSlice([null])));
     expect(panel?.series.map(({ name, axis, isDashed }) => [name, axis, isDashed])).toEqual([
       ["loss, train", "left", false],
       ["loss, test", "left", true],
@@ -82,11 +83,11 @@ describe("createLineFigure", () => {
   });
 
   it("shows the error instead of the accuracy, or no metric", () => {
-    const shown = createLineFigure(lineSlice([null], ["train"]), { accuracyAs: "error" }).panels[0];
-    const accuracy = createLineFigure(lineSlice([null], ["train"])).panels[0];
+    const [shown] = curvesOf(createLineFigure(lineSlice([null], ["train"]), { accuracyAs: "error" }));
+    const [accuracy] = curvesOf(createLineFigure(lineSlice([null], ["train"])));
     expect(shown?.series[1]?.name).toBe("error");
     expect(shown?.series[1]?.y[3]).toBe(1 - (accuracy?.series[1]?.y[3] as number));
-    expect(createLineFigure(lineSlice([null]), { metric: null }).panels[0]?.right).toBeNull();
+    expect(curvesOf(createLineFigure(lineSlice([null]), { metric: null }))[0]?.right).toBeNull();
     expect(() => createLineFigure(lineSlice([null]), { metric: "mae" })).toThrow(
       "quantity: expected one of loss, acc",
     );
@@ -94,7 +95,7 @@ describe("createLineFigure", () => {
 
   it("is the median with a band over several seeds, and says so", () => {
     const figure = createLineFigure(lineSlice([0, 1, 2]));
-    const [series] = figure.panels[0]?.series ?? [];
+    const [series] = curvesOf(figure)[0]?.series ?? [];
     expect(series?.y[0]).toBeCloseTo(0.1 + 2 * 0.25, 12);
     expect(series?.band?.low[0]).toBeCloseTo(0.1 + 1.5 * 0.25, 12);
     expect(figure.caption).toContain("Median over 3 seeds; band from the 25 % to the 75 % quantile.");
@@ -104,7 +105,7 @@ describe("createLineFigure", () => {
     const slice = lineSlice([null], ["train"]);
     slice.curves[0]?.surface.loss.set([Number.NaN, Number.POSITIVE_INFINITY], 4);
     const figure = createLineFigure(slice, { metric: null });
-    expect(figure.panels[0]?.series[0]?.y.slice(3, 7)).toEqual([
+    expect(curvesOf(figure)[0]?.series[0]?.y.slice(3, 7)).toEqual([
       expect.any(Number),
       "NaN",
       "Infinity",
@@ -118,7 +119,7 @@ describe("createLineFigure", () => {
 });
 
 describe("charts", () => {
-  const figures: Record<string, AnyFigure> = {
+  const figures: Record<string, Figure> = {
     line: createLineFigure(lineSlice([null])),
     band: createLineFigure(lineSlice([1, 2, 3])),
     training: createTrainingFigure([{ name: "SGD", snapshots }]),
@@ -169,7 +170,7 @@ describe("charts", () => {
     "%s: everything lies inside, the same each time, as SVG and PNG",
     (_, figure) => {
       for (const width of [320, 700, 1200]) {
-        const layout = layoutChart(figure as never, { width });
+        const layout = layoutFigure(figure, { width });
         for (const { text, x, size, align, isVertical, weight } of layout.texts) {
           if (isVertical) continue;
           const length = textWidth(text, size, weight);
@@ -189,19 +190,19 @@ describe("charts", () => {
   it("training: error in percent by epoch, validation dashed, marks where the rate dropped", () => {
     const figure = figures.training as ReturnType<typeof createTrainingFigure>;
     expect(figure.panels.map(({ title }) => title)).toEqual(["Loss", "Error"]);
-    const [training, validation] = figure.panels[1]?.series ?? [];
+    const [training, validation] = curvesOf(figure)[1]?.series ?? [];
     expect(training?.y).toEqual([0.5, 0.25, 1 - (1 - 0.5 / 3), 0.125, 1 - (1 - 0.1)]);
     expect(validation?.isDashed).toBe(true);
-    expect(figure.panels[0]?.marks).toEqual([{ x: 4, label: "rate lowered", tone: "drop" }]);
+    expect(curvesOf(figure)[0]?.marks).toEqual([{ x: 4, label: "rate lowered", tone: "drop" }]);
     const accuracy = createTrainingFigure([{ name: "SGD", snapshots }], { accuracyAs: "accuracy" });
-    expect(accuracy.panels[1]?.series[0]?.y[0]).toBe(0.5);
+    expect(curvesOf(accuracy)[1]?.series[0]?.y[0]).toBe(0.5);
     expect(() => createTrainingFigure([{ name: "a", snapshots: snapshots.slice(0, 1) }])).toThrow(
       "snapshots with logs",
     );
   });
 
   it("training: curves are what was logged, each under its own key", () => {
-    const [loss] = createTrainingFigure([{ name: "SGD", snapshots }]).panels;
+    const [loss] = curvesOf(createTrainingFigure([{ name: "SGD", snapshots }]));
     const [training, validation] = loss?.series ?? [];
     expect(training?.x).toEqual([1, 2, 3, 4, 5]);
     expect(training?.y).toEqual([2, 1, 2 / 3, 0.5, 0.4]);
@@ -211,7 +212,7 @@ describe("charts", () => {
   it("training: accuracies of several outputs are told apart", () => {
     const logs = { a_acc: 0.5, b_acc: 0.25, b_loss: 3 };
     const one = snapshots.slice(0, 1).map((snapshot) => ({ ...snapshot, logs }));
-    const { panels } = createTrainingFigure([{ name: "SGD", snapshots: one }]);
+    const panels = curvesOf(createTrainingFigure([{ name: "SGD", snapshots: one }]));
     expect(panels.map(({ title, series }) => [title, series[0]?.y[0]])).toEqual([
       ["Error, a", 0.5],
       ["Error, b", 0.75],
@@ -220,7 +221,7 @@ describe("charts", () => {
   });
 
   it("norms: each panel has its own quantity, by epoch and by iteration", () => {
-    const { panels } = figures.norms as ReturnType<typeof createNormsFigure>;
+    const panels = curvesOf(figures.norms as Figure);
     const facts = panels.map(({ title, x, series, marks }) => [
       title,
       x.title,
@@ -244,13 +245,13 @@ describe("charts", () => {
   });
 
   it("angles: a value belongs to the epoch in which its step ends", () => {
-    const [degrees] = (figures.angles as ReturnType<typeof createAngleFigure>).panels;
+    const [degrees] = curvesOf(figures.angles as Figure);
     expect(degrees?.series[0]?.x).toEqual([1, 2, 3, 4, 5]);
     expect(degrees?.series[0]?.y).toEqual([5, 20, 80, 85, "NaN"]);
   });
 
   it("histogram: steps along the edges of the bins", () => {
-    const [panel] = (figures.histogram as ReturnType<typeof createHistogramFigure>).panels;
+    const [panel] = curvesOf(figures.histogram as Figure);
     const x = panel?.series[0]?.x.map((value) => Math.round(10 * value) / 10);
     expect(x).toEqual([-1, -0.6, -0.6, -0.2, -0.2, 0.2, 0.2, 0.6, 0.6, 1]);
     expect(panel?.series[0]?.y).toEqual([0, 0, 1, 1, 2, 2, 1, 1, 0, 0]);
@@ -268,8 +269,8 @@ describe("charts", () => {
   });
 
   it("refuse sizes that are too small, and angles of another run", () => {
-    expect(() => draw(figures.line as AnyFigure, { width: 100 })).toThrow("width: expected at least 280 px");
-    expect(() => draw(figures.line as AnyFigure, { height: 100 })).toThrow("height: expected at least");
+    expect(() => draw(figures.line as Figure, { width: 100 })).toThrow("width: expected at least 280 px");
+    expect(() => draw(figures.line as Figure, { height: 100 })).toThrow("height: expected at least");
     const angles = {
       degrees: new Float64Array(2),
       inPlaneStep: new Float64Array(2),
@@ -293,7 +294,7 @@ describe("createMapsFigure", () => {
   const input = { title: "Three models", surfaces, labels: ["α", "β"] };
 
   it("has common levels, and the difference with levels symmetric about zero", () => {
-    const { maps } = createMapsFigure(input);
+    const maps = mapsOf(createMapsFigure(input));
     expect(maps.map(({ title, palette }) => [title, palette])).toEqual([
       ["train", "value"],
       ["test", "value"],
@@ -306,10 +307,10 @@ describe("createMapsFigure", () => {
       ...input,
       surfaces: [surfaces[0] as never, { set: "test", surface: far }],
     });
-    expect(Math.max(...(wide.maps[0]?.scale.levels ?? []))).toBeGreaterThan(Math.max(...train.loss));
-    const levels = maps[2]?.scale.levels ?? [];
+    expect(Math.max(...(mapsOf(wide)[0]?.scale?.levels ?? []))).toBeGreaterThan(Math.max(...train.loss));
+    const levels = maps[2]?.scale?.levels ?? [];
     expect(levels.map((level) => -level + 0).reverse()).toEqual(levels.map((level) => level + 0));
-    expect(maps[2]?.surface.loss[0]).toBeCloseTo(-0.125, 12);
+    expect(maps[2]?.values?.[0]).toBeCloseTo(-0.125, 12);
   });
 
   it("draws the same picture each time, names inside the maps and off each other", () => {
@@ -318,11 +319,20 @@ describe("createMapsFigure", () => {
       { alpha: 0.05, beta: 0.02, label: "a long name of a model" },
       { alpha: 1.49, beta: 1.49, label: "Adam" },
     ];
-    const figure = createMapsFigure({ ...input, marks, path: Float64Array.of(1, 1, 0.5, 0.2, 0, 0) });
+    const path = samplePath(
+      "SGD",
+      [
+        [1, 1],
+        [0.5, 0.2],
+        [0, 0],
+      ],
+      null,
+    );
+    const figure = createMapsFigure({ ...input, marks, path });
     const svg = draw(figure);
     expect(svg).toBe(draw(figure));
     expect(textsOf(svg).filter((text) => text === "Adam").length).toBe(3);
-    for (const width of [300, 800]) expect(layoutMaps(figure, { width }).maps.length).toBe(3);
+    for (const width of [300, 800]) expect(layoutFigure(figure, { width }).panels.length).toBe(3);
   });
 
   it("refuses a line, other grids, unknown metrics", () => {

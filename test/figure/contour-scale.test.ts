@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { niceTicks } from "../../src/figure/draw/figure-frame.js";
-import { checkContourScale, createContourScale } from "../../src/figure/make/contour-scale.js";
+import { checkContourScale, createContourScale, niceTicks } from "../../src/figure/draw/contour-scale.js";
 
 describe("createContourScale", () => {
   test("takes a logarithmic scale where the range asks for it", () => {

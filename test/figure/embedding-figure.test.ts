@@ -1,22 +1,32 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/any-figure.js";
-import { runStroke } from "../../src/figure/draw/option-parts.js";
-import { themeOf, valueColor } from "../../src/figure/draw/palette.js";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { figureTargets, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { runStroke, themeOf, valueColor } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { embeddingFrames, embeddingReadout } from "../../src/figure/draw/readout.js";
-import type { EmbeddingPoint } from "../../src/figure/embedding-figure.js";
+import { pointColors } from "../../src/figure/draw/scatter-panel.js";
+import { snapshotReadout, timeline } from "../../src/figure/draw/snapshots.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderPng } from "../../src/figure/files/render-png.js";
 import { renderSvg } from "../../src/figure/files/render-svg.js";
 import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../src/figure/make/create-topology-figure.js";
-import { layoutEmbedding } from "../../src/figure/space/embedding-layout.js";
-import { embeddingOption } from "../../src/figure/space/embedding-option.js";
-import { boxCorners, coordinatesOf, sceneOf } from "../../src/figure/space/embedding-scene.js";
-import { placeSnapshots, pointColor } from "../../src/figure/space/embedding-shapes.js";
+import { boxCorners, sceneOf as panelScene } from "../../src/figure/space/box-scene.js";
+import { curvesOf, runOf, scatterOf } from "./panels.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 
 const HOSTILE = `</script><script>alert(1)</script>\u202e\u0000<img src=x onerror="alert(1)">`;
+/** The scene of a figure's only scatter. */
+function sceneOf(figure: Figure, ...rest: [typeof rect, Parameters<typeof panelScene>[2]?]) {
+  return panelScene(scatterOf(figure), ...rest);
+}
+
+/** The scale of the colours of the points; null where they have those of their runs. */
+function scaleOf(figure: Figure) {
+  const { color } = scatterOf(figure);
+  return color === "run" ? null : color.scale;
+}
+
 const rect = { x: 10, y: 20, width: 400, height: 300 };
 
 /** Rounds every number of plain data, so that a snapshot does not hang on the last digits. */
@@ -30,29 +40,30 @@ describe("createEmbeddingFigure", () => {
   test("is plain data: a path for each run, its points in order, what is not known spelled out", () => {
     const figure = createEmbeddingFigure(sampleEmbedding());
     expect(JSON.stringify(JSON.parse(JSON.stringify(figure)))).toBe(JSON.stringify(figure));
-    expect(JSON.stringify(figure)).not.toContain("null,");
-    expect(figure.paths.map(({ name, points }) => [name, points.length])).toEqual([
+    expect(figure.runs.map(({ name }, run) => [name, scatterOf(figure).paths[run]?.at.length])).toEqual([
       ["SGD", 5],
       ["Adam", 5],
     ]);
-    expect(figure.paths[1]?.points[0]).toEqual({
-      step: 0,
-      epoch: 0,
-      iteration: 0,
-      at: [0, 0].map(() => expect.closeTo(0, 12)),
-      loss: "NaN",
-      stepSize: "NaN",
-    });
+    const second = runOf(figure, 1);
+    expect([second.step[0], second.epoch[0], second.iteration[0]]).toEqual([0, 0, 0]);
+    expect(scatterOf(figure).paths[1]?.at[0]).toEqual([0, 0].map(() => expect.closeTo(0, 12)));
+    // The loss of a start is not known; no step leads to it.
+    expect(second.columns.map(({ name, values }) => [name, values[0]])).toEqual([
+      ["training loss as logged", "NaN"],
+      ["length of the step", null],
+    ]);
     expect(figure).toMatchObject({
       title: "PHATE of SGD and Adam",
-      axes: ["PHATE 1", "PHATE 2"],
-      color: "loss",
       progress: "epoch",
+    });
+    expect(scatterOf(figure)).toMatchObject({
+      axes: [{ title: "PHATE 1" }, { title: "PHATE 2" }],
+      color: { column: "training loss as logged" },
     });
   });
 
   test("colours by loss on a logarithmic scale, by step on a linear one, by run without a scale", () => {
-    expect(createEmbeddingFigure(sampleEmbedding()).scale).toMatchObject({
+    expect(scaleOf(createEmbeddingFigure(sampleEmbedding()))).toMatchObject({
       title: "training loss as logged",
       kind: "log",
       min: expect.closeTo(0.01, 9),
@@ -63,20 +74,20 @@ describe("createEmbeddingFigure", () => {
       [1.5, "linear"],
     ] as const) {
       const loss = Float64Array.from({ length: 10 }, (_, i) => 1 + ((most - 1) * i) / 9);
-      const { scale } = createEmbeddingFigure(sampleEmbedding({ loss }));
+      const scale = scaleOf(createEmbeddingFigure(sampleEmbedding({ loss })));
       expect(scale).toMatchObject({ kind, min: 1, max: most });
       expect(scale?.ticks.length).toBeGreaterThan(2);
     }
-    expect(createEmbeddingFigure(sampleEmbedding(), { color: "step" }).scale).toMatchObject({
+    expect(scaleOf(createEmbeddingFigure(sampleEmbedding(), { color: "step" }))).toMatchObject({
       title: "length of the step",
       kind: "linear",
       min: 2,
       max: 5,
     });
-    expect(createEmbeddingFigure(sampleEmbedding(), { color: "run" }).scale).toBeNull();
+    expect(scaleOf(createEmbeddingFigure(sampleEmbedding(), { color: "run" }))).toBeNull();
     const unknown = sampleEmbedding({ loss: new Float64Array(10).fill(Number.NaN) });
-    expect(createEmbeddingFigure(unknown)).toMatchObject({ color: "run", scale: null });
-    expect(createEmbeddingFigure(unknown, { color: "loss" }).scale).toBeNull();
+    expect(scatterOf(createEmbeddingFigure(unknown)).color).toBe("run");
+    expect(scaleOf(createEmbeddingFigure(unknown, { color: "loss" }))).toBeNull();
     expect(() => createEmbeddingFigure(sampleEmbedding(), { color: "red" as "run" })).toThrow(
       "color: expected one of loss, run, step, got red",
     );
@@ -107,13 +118,16 @@ describe("createEmbeddingFigure", () => {
     const pca = createEmbeddingFigure(
       sampleEmbedding({ method: "pca", facts: { explainedVarianceRatio: [0.6123, 0.2] }, parameters: {} }),
     );
-    expect(pca.axes).toEqual(["PC 1: 61.2 % of the variance", "PC 2: 20 % of the variance"]);
+    expect(scatterOf(pca).axes.map(({ title }) => title)).toEqual([
+      "PC 1: 61.2 % of the variance",
+      "PC 2: 20 % of the variance",
+    ]);
     expect(pca.provenance).toBe("");
   });
 
   test("cleans hostile names of control characters and keeps the rest as text", () => {
     const figure = createEmbeddingFigure(sampleEmbedding({ runs: [{ name: HOSTILE }, { name: "" }] }));
-    const svg = renderSvg(embeddingOption(figure), figureSize(figure));
+    const svg = renderSvg(figureOption(figure), figureSize(figure));
     expect(JSON.stringify(figure)).not.toMatch(/\\u0000|\u202e/);
     expect(svg).not.toMatch(/<script|<img/);
   });
@@ -128,7 +142,8 @@ describe("sceneOf", () => {
     const [o, x, y] = [place([0, 0]), place([1, 0]), place([0, 1])];
     expect(x.x - o.x).toBeCloseTo(o.y - y.y, 9);
     expect([x.y, y.x]).toEqual([o.y, o.x]);
-    for (const placed of placeSnapshots(flat, sceneOf(flat, rect)).flat()) {
+    for (const at of scatterOf(flat).paths.flatMap((path) => path.at)) {
+      const placed = place(at.map(Number));
       expect(placed.x).toBeGreaterThan(rect.x);
       expect(placed.x).toBeLessThan(rect.x + rect.width);
       expect(placed.y).toBeGreaterThan(rect.y);
@@ -180,7 +195,7 @@ describe("sceneOf", () => {
       for (const value of [0, Number.NaN]) {
         const coordinates = new Float64Array(10 * dimensions).fill(value);
         const figure = createEmbeddingFigure(sampleEmbedding({ dimensions, coordinates }));
-        const svg = renderSvg(embeddingOption(figure), figureSize(figure));
+        const svg = renderSvg(figureOption(figure), figureSize(figure));
         expect(svg).not.toContain("NaN");
       }
     }
@@ -190,7 +205,7 @@ describe("sceneOf", () => {
 describe("embeddingOption", () => {
   test.each([2, 3] as const)("draws the same picture as before in %i dimensions", (dimensions) => {
     const figure = createEmbeddingFigure(sampleEmbedding({ dimensions }));
-    const option = embeddingOption(figure, { width: 700 }) as {
+    const option = figureOption(figure, { width: 700 }) as {
       series: { name: string; renderItem: () => { children: object[] } }[];
     };
     const drawn = option.series.map(({ name, renderItem }) => [name, renderItem().children]);
@@ -198,13 +213,15 @@ describe("embeddingOption", () => {
   });
 
   test("colours run along the scale, and grey is what is not known", () => {
-    const { paths, scale } = createEmbeddingFigure(sampleEmbedding());
-    if (scale === null) throw new Error("no scale");
-    const [start, first, , , last] = paths[0]?.points ?? [];
-    expect(pointColor(start as EmbeddingPoint, "loss", scale)).toBeNull();
-    expect(pointColor(last as EmbeddingPoint, "loss", scale)).toBe(valueColor(0));
-    expect(pointColor(first as EmbeddingPoint, "loss", scale)).toBe(valueColor(0.97));
-    expect(pointColor({ ...(first as EmbeddingPoint), loss: 0 }, "loss", scale)).toBe(valueColor(0));
+    const figure = createEmbeddingFigure(sampleEmbedding());
+    const colorOf = pointColors(scatterOf(figure));
+    if (colorOf === undefined) throw new Error("no scale");
+    const run = runOf(figure);
+    expect(colorOf(run, 0)).toBeNull();
+    expect(colorOf(run, 4)).toBe(valueColor(0));
+    expect(colorOf(run, 1)).toBe(valueColor(0.97));
+    const columns = run.columns.map((column) => ({ ...column, values: column.values.with(1, 0) }));
+    expect(colorOf({ ...run, columns }, 1)).toBe(valueColor(0));
   });
 
   test("more runs than colours differ by their dashes", () => {
@@ -215,18 +232,21 @@ describe("embeddingOption", () => {
 
   test("plays: up to a count only what came before is there, and no star until the end", () => {
     const figure = createEmbeddingFigure(sampleEmbedding());
-    expect(embeddingFrames(figure)).toEqual([0, 1, 2, 3, 4]);
-    const scene = sceneOf(figure, rect);
-    expect(placeSnapshots(figure, scene, 2).map((path) => path.length)).toEqual([3, 3]);
+    expect(timeline(figure)).toEqual([0, 1, 2, 3, 4]);
+    const shown = (until?: number) => figureTargets(layoutFigure(figure, { until }));
+    expect([0, 1].map((one) => shown(2).filter(({ run }) => run === one).length)).toEqual([3, 3]);
     const stars = (until: number): number => {
-      const option = embeddingOption(figure, { until }) as {
+      const option = figureOption(figure, { until }) as {
         series: { renderItem: () => { children: { type: string }[] } }[];
       };
       return option.series[1]?.renderItem().children.filter(({ type }) => type === "polygon").length ?? -1;
     };
     expect([stars(3), stars(4), stars(Number.POSITIVE_INFINITY)]).toEqual([0, 2, 2]);
     // Places do not move while it plays.
-    expect(placeSnapshots(figure, scene, 2)[1]?.[2]).toEqual(placeSnapshots(figure, scene)[1]?.[2]);
+    const third = (targets: ReturnType<typeof shown>) =>
+      targets.find(({ run, snapshot }) => run === 1 && snapshot === 2);
+    expect(third(shown(2))).toEqual(third(shown()));
+    expect(third(shown())).toBeDefined();
   });
 
   test("lets no text leave the picture, the map keep its size, at any width and name", () => {
@@ -241,8 +261,8 @@ describe("embeddingOption", () => {
           const figure = createEmbeddingFigure(
             sampleEmbedding({ dimensions: k as 2 | 3, runs: [{ name: a }, { name: b }], lossName: b }),
           );
-          const layout = layoutEmbedding(figure, { width });
-          expect(layout.map.height).toBeGreaterThanOrEqual(160);
+          const layout = layoutFigure(figure, { width });
+          expect(layout.panels[0]?.rect.height).toBeGreaterThanOrEqual(160);
           for (const { text, x, y, size, weight, align, isVertical } of layout.texts) {
             const length = textWidth(text, size, weight);
             const start = align === "left" ? 0 : length / 2;
@@ -258,10 +278,8 @@ describe("embeddingOption", () => {
       ),
       { numRuns: 60 },
     );
-    expect(() => layoutEmbedding(createEmbeddingFigure(sampleEmbedding()), { width: 100 })).toThrow("width");
-    expect(() => layoutEmbedding(createEmbeddingFigure(sampleEmbedding()), { height: 100 })).toThrow(
-      "height",
-    );
+    expect(() => layoutFigure(createEmbeddingFigure(sampleEmbedding()), { width: 100 })).toThrow("width");
+    expect(() => layoutFigure(createEmbeddingFigure(sampleEmbedding()), { height: 100 })).toThrow("height");
   });
 
   test("is a PNG of the size asked for", () => {
@@ -273,11 +291,10 @@ describe("embeddingOption", () => {
   });
 });
 
-describe("embeddingReadout", () => {
+describe("snapshotReadout of an embedding", () => {
   test("tells run, epoch, loss, step and place", () => {
     const figure = createEmbeddingFigure(sampleEmbedding());
-    const point = figure.paths[1]?.points[1] as EmbeddingPoint;
-    const { heading, rows } = embeddingReadout(figure, 1, point);
+    const { heading, rows } = snapshotReadout(figure, 1, 1);
     expect(heading).toBe("Adam, epoch 1");
     expect(rows.slice(0, 3)).toEqual([
       ["iteration", "10"],
@@ -285,11 +302,12 @@ describe("embeddingReadout", () => {
       ["length of the step", "2"],
     ]);
     expect(rows[3]?.[1]).toBe(
-      coordinatesOf(point)
+      (scatterOf(figure).paths[1]?.at[1] ?? [])
+        .map(Number)
         .map((v) => String(v.toPrecision(4)).replace("-", "−"))
         .join(", "),
     );
-    const start = embeddingReadout(figure, 0, figure.paths[0]?.points[0] as EmbeddingPoint);
+    const start = snapshotReadout(figure, 0, 0);
     expect(start.rows[1]).toEqual(["training loss as logged", "unknown"]);
     expect(start.rows.length).toBe(3);
   });
@@ -319,7 +337,7 @@ describe("createTopologyFigure", () => {
 
   test("shows every pair, the Betti curves and the null", () => {
     const figure = createTopologyFigure(sampleEmbedding({ topology }));
-    const [diagram, betti, chance] = figure.panels;
+    const [diagram, betti, chance] = curvesOf(figure);
     const series = Object.fromEntries((diagram?.series ?? []).map((one) => [one.name, [one.x, one.y]]));
     expect(series.basins).toEqual([[0.02], [0.5]]);
     expect(series.cycles).toEqual([[0.2], [0.9]]);

@@ -5,12 +5,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPage } from "../../scripts/build-page.mjs";
-import type { EmbeddingFigure } from "../../src/figure/embedding-figure.js";
+import { figureTargets, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
-import { layoutEmbedding } from "../../src/figure/space/embedding-layout.js";
-import { sceneOf } from "../../src/figure/space/embedding-scene.js";
-import { placeSnapshots } from "../../src/figure/space/embedding-shapes.js";
 import { chromiumPath, launchChromium, needChromium } from "./chromium.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 
@@ -32,7 +30,7 @@ afterAll(async () => {
 });
 
 /** A page with the document open, and everything that it said or asked for. */
-async function open(figures: readonly EmbeddingFigure[], title = "Embeddings") {
+async function open(figures: readonly Figure[], title = "Embeddings") {
   const page = await (await browser.newContext({ viewport: { width: 1000, height: 900 } })).newPage();
   const heard: string[] = [];
   page.on("console", (message) => heard.push(`console: ${message.text()}`));
@@ -47,11 +45,12 @@ async function open(figures: readonly EmbeddingFigure[], title = "Embeddings") {
 }
 
 /** Where a snapshot is on the screen. */
-async function placeOf(page: Page, figure: EmbeddingFigure, path: number, point: number) {
+async function placeOf(page: Page, figure: Figure, path: number, point: number) {
   const chart = page.locator(".chart").first();
   const box = await chart.boundingBox();
-  const layout = layoutEmbedding(figure, { width: Math.floor(box?.width ?? 0), parts: "chart" });
-  const placed = placeSnapshots(figure, sceneOf(figure, layout.map))[path]?.[point];
+  const width = Math.floor(box?.width ?? 0);
+  const targets = figureTargets(layoutFigure(figure, { width, parts: "chart", isPage: true }));
+  const placed = targets.find(({ run, snapshot }) => run === path && snapshot === point);
   return { x: (box?.x ?? 0) + (placed?.x ?? 0), y: (box?.y ?? 0) + (placed?.y ?? 0) };
 }
 
@@ -78,20 +77,32 @@ describe("the page of embeddings", () => {
     }
   });
 
-  test("the slider and the button play the training", async (context) => {
+  test("the slider and the button play the training: rings stand at the snapshots", async (context) => {
     needChromium(context);
     const { page, heard } = await open([FLAT]);
     const whole = await drawing(page);
     const slider = page.locator(".player input");
     const label = page.locator(".player output");
-    expect(await label.textContent()).toBe("epoch 4 of 4");
+    const rings = async () =>
+      await page
+        .locator(".ring")
+        .evaluateAll((all) =>
+          all.map((ring) => [ring.getAttribute("cx"), ring.getAttribute("cy")].map(Number)),
+        );
+    expect(await label.textContent()).toBe("epoch 0 of 4");
     await slider.fill("1");
     expect(await label.textContent()).toBe("epoch 1 of 4");
-    const early = await drawing(page);
-    expect(early.length).toBeLessThan(whole.length);
+    const box = await page.locator(".chart").first().boundingBox();
+    const places = await Promise.all([0, 1].map((run) => placeOf(page, FLAT, run, 1)));
+    for (const [k, { x, y }] of places.entries()) {
+      expect((await rings())[k]?.[0]).toBeCloseTo(x - (box?.x ?? 0), 1);
+      expect((await rings())[k]?.[1]).toBeCloseTo(y - (box?.y ?? 0), 1);
+    }
+    // What has been drawn stands still, and every snapshot can be pointed at.
+    expect(await drawing(page)).toBe(whole);
     const { x, y } = await placeOf(page, FLAT, 0, 3);
     await page.mouse.move(x, y);
-    expect(await page.locator(".tooltip").isHidden()).toBe(true);
+    expect(await page.locator(".tooltip strong").textContent()).toBe("SGD, epoch 3");
     const button = page.locator(".player button");
     await button.click();
     expect(await button.getAttribute("aria-label")).toBe("Pause");
@@ -143,11 +154,11 @@ describe("the page of embeddings", () => {
       "SGD, epoch 0",
       "SGD, epoch 1",
       "SGD, epoch 4",
-      "Adam, epoch 0",
-      "Adam, epoch 0",
-      "SGD, epoch 0",
+      "Adam, epoch 4",
+      "Adam, epoch 3",
+      "SGD, epoch 3",
     ]);
-    expect(await page.locator("[aria-live]").first().textContent()).toContain("SGD, epoch 0: iteration 0");
+    expect(await page.locator("[aria-live]").first().textContent()).toContain("SGD, epoch 3: iteration 30");
     await page.keyboard.press("Escape");
     expect(await chart.locator(".tooltip").isHidden()).toBe(true);
     await page.context().close();

@@ -1,17 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeNumber } from "../../src/base/json.js";
-import { layoutChart } from "../../src/figure/draw/chart-layout.js";
-import { lossPanel } from "../../src/figure/draw/fidelity-panels.js";
-import { layoutMaps } from "../../src/figure/draw/maps-layout.js";
-import { themeOf } from "../../src/figure/draw/palette.js";
-import { chartReadout, mapsReadout, snapshotAt, timeline } from "../../src/figure/draw/readout.js";
-import { canBeLogarithmic, withScaleKind } from "../../src/figure/figure.js";
+import type { PlacedCurves } from "../../src/figure/draw/curves-panel.js";
+import { figureOption } from "../../src/figure/draw/figure-option.js";
+import { figureReadout, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { snapshotAt, timeline } from "../../src/figure/draw/snapshots.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { packNumbers, unpackNumbers } from "../../src/figure/files/pack-numbers.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
-import { createProgressFigure } from "../../src/figure/make/create-progress-figure.js";
 import { runSettings } from "../../src/figure/make/run-settings.js";
+import { canBeLogarithmic, withScale } from "../../src/figure/make/with-scale.js";
 import type { Run } from "../../src/store/run/run.js";
+import { curvesNamed, curvesOf, mapOf, runOf } from "./panels.js";
 import {
   arc,
   bowl,
@@ -57,19 +57,24 @@ describe("packing of numbers", () => {
 describe("levels of the other kind", () => {
   test("change scale and caption and nothing else", () => {
     const figure = sampleFigure(valley);
-    const linear = withScaleKind(figure, "linear");
-    expect(figure.scale.kind).toBe("log");
-    expect(linear.scale.kind).toBe("linear");
+    const linear = withScale(figure, "linear");
+    expect(mapOf(figure).scale?.kind).toBe("log");
+    expect(mapOf(linear).scale?.kind).toBe("linear");
     expect(linear.caption).toBe(figure.caption.replace("logarithmic", "linear"));
-    expect({ ...linear, scale: 0, caption: 0 }).toEqual({ ...figure, scale: 0, caption: 0 });
-    expect(withScaleKind(linear, "log").scale).toEqual(figure.scale);
+    const without = (one: Figure) => ({
+      ...one,
+      caption: 0,
+      panels: one.panels.map((panel) => ({ ...panel, scale: 0 })),
+    });
+    expect(without(linear)).toEqual(without(figure));
+    expect(mapOf(withScale(linear, "log")).scale).toEqual(mapOf(figure).scale);
   });
 
   test("cannot be logarithmic with a negative loss", () => {
     expect(canBeLogarithmic(sampleFigure(bowl))).toBe(true);
     expect(canBeLogarithmic(sampleFigure((a) => a))).toBe(false);
     expect(() =>
-      withScaleKind(
+      withScale(
         sampleFigure((a) => a),
         "log",
       ),
@@ -81,14 +86,17 @@ test("the time line has every epoch once, and each run stands at its last snapsh
   const slow = samplePath("slow", arc(4, [8, -4]), valley, (k) => ({ epoch: 3 * k }));
   const figure = sampleFigure(valley, { paths: [samplePath("SGD", arc(6, [9, 4]), valley), slow] });
   expect(timeline(figure)).toEqual([0, 1, 2, 3, 4, 5, 6, 9]);
-  const second = figure.paths[1] as (typeof figure.paths)[number];
+  const second = runOf(figure, 1);
   expect([0, 2, 3, 8, 9].map((place) => snapshotAt(second, "epoch", place))).toEqual([0, 0, 1, 2, 3]);
   expect(snapshotAt(second, "epoch", -1)).toBe(-1);
 });
 
+/** The curves that only a page shows. */
+const pagePanels = (figure: Figure) => curvesOf(figure).filter(({ only }) => only === "page");
+
 describe("training curves beside a trajectory", () => {
   test("show what was logged and the learning rate, at the snapshots that know them", () => {
-    const figure = createProgressFigure(
+    const panels = pagePanels(
       sampleFigure(valley, {
         paths: [
           samplePath("SGD", arc(5, [9, 4]), valley, (k) => ({
@@ -99,7 +107,7 @@ describe("training curves beside a trajectory", () => {
       }),
     );
     expect(
-      figure?.panels.map(({ title, series }) => [title, series.map((s) => [s.name, s.isDashed, s.x.length])]),
+      panels.map(({ title, series }) => [title, series.map((s) => [s.name, s.isDashed, s.x.length])]),
     ).toEqual([
       [
         "Loss while training",
@@ -110,26 +118,24 @@ describe("training curves beside a trajectory", () => {
       ],
       ["Learning rate", [["learning rate", false, 5]]],
     ]);
-    expect(figure?.panels[1]?.left.scale).toBe("log");
-    expect(figure?.panels[0]?.series[0]?.y[0]).toBe(1.75);
+    expect(panels[1]?.left.scale).toBe("log");
+    expect(panels[0]?.series[0]?.y[0]).toBe(1.75);
   });
 
   test("are none where nothing is known", () => {
     const path = samplePath("SGD", arc(5, [9, 4]), valley, () => ({ logs: {}, learningRate: Number.NaN }));
-    expect(createProgressFigure(sampleFigure(valley, { paths: [path] }))).toBeNull();
+    expect(pagePanels(sampleFigure(valley, { paths: [path] }))).toEqual([]);
   });
 });
 
 describe("what is said of a place", () => {
   test("of a chart: every curve at the nearest position", () => {
-    const figure = createProgressFigure(sampleFigure(valley));
-    if (figure === null) throw new Error("no figure");
-    const layout = layoutChart(figure, { width: 900, parts: "chart" });
-    const { rect, x } = layout.panels[1] as (typeof layout.panels)[number];
+    const layout = layoutFigure(sampleFigure(valley), { width: 900, parts: "chart", isPage: true });
+    const { rect, x } = layout.panels.find(({ panel }) => panel.title === "Learning rate") as PlacedCurves;
     const at = rect.x + ((8.2 - x.min) / (x.max - x.min)) * rect.width;
-    const said = chartReadout(layout, { x: at, y: rect.y + 5 });
+    const said = figureReadout(layout, { x: at, y: rect.y + 5 });
     expect(said?.readout).toEqual({ heading: "epoch 8", rows: [["learning rate", "0.01"]] });
-    expect(chartReadout(layout, { x: 1, y: 1 })).toBeNull();
+    expect(figureReadout(layout, { x: 1, y: 1 })).toBeNull();
   });
 
   test("of a map: the nearest grid point", () => {
@@ -139,15 +145,15 @@ describe("what is said of a place", () => {
       surfaces: [{ set: "train", surface }],
       labels: ["right", "up"],
     });
-    const layout = layoutMaps(figure, { width: 700, parts: "chart" });
-    const rect = layout.maps[0]?.rect ?? { x: 0, y: 0, width: 0, height: 0 };
-    const said = mapsReadout(figure, layout, {
+    const layout = layoutFigure(figure, { width: 700, parts: "chart" });
+    const rect = layout.panels[0]?.rect ?? { x: 0, y: 0, width: 0, height: 0 };
+    const said = figureReadout(layout, {
       x: rect.x + rect.width * 0.74,
       y: rect.y + rect.height * 0.02,
     });
     expect(said?.readout.rows.map(([, value]) => value)).toEqual(["0.5", "2", "20.5"]);
     expect(said?.readout.rows.slice(0, 2).map(([name]) => name)).toEqual(["right", "up"]);
-    expect(mapsReadout(figure, layout, { x: 0, y: 0 })).toBeNull();
+    expect(figureReadout(layout, { x: 0, y: 0 })).toBeNull();
   });
 });
 
@@ -155,13 +161,21 @@ test("the gap is a band between the two losses, broken where one is not finite",
   const path = samplePath("SGD", arc(6, [5, 3]), bowl);
   path.trajectory.trueLoss?.set([Number.NaN], 3);
   const figure = sampleFigure(bowl, { paths: [path] });
-  const { gaps, curves } = lossPanel(figure, themeOf("light"));
-  expect(gaps.map(({ points }) => points.map(([x]) => x))).toEqual([
-    [0, 1, 2],
-    [4, 5],
+  const [own, plane] = curvesNamed(figure, "Loss along the path").series;
+  expect([own?.band?.low, own?.band?.high]).toEqual([own?.y, plane?.y]);
+  type Drawn = { name: string; renderItem?: () => { children: { shape: { points: number[][] } }[] } };
+  const { series } = figureOption(figure) as { series: Drawn[] };
+  const bands = series.flatMap(({ name, renderItem }) =>
+    name === "bands" ? (renderItem?.().children ?? []) : [],
+  );
+  const placed = layoutFigure(figure).panels.find(({ panel }) => panel.title === "Loss along the path");
+  const { rect, x } = placed as PlacedCurves;
+  const at = (px: number) => Math.round(x.min + ((px - rect.x) / rect.width) * (x.max - x.min));
+  // Along one curve and back along the other.
+  expect(bands.map(({ shape }) => shape.points.map(([px = 0]) => at(px)))).toEqual([
+    [0, 1, 2, 2, 1, 0],
+    [4, 5, 5, 4],
   ]);
-  expect(gaps[0]?.points[1]?.[1]).toBe(curves[0]?.points[1]?.[1]);
-  expect(gaps[0]?.points[1]?.[2]).toBe(curves[1]?.points[1]?.[1]);
 });
 
 test("settings of a run are in words, and cleaned", () => {
@@ -194,5 +208,5 @@ test("settings of a run are in words, and cleaned", () => {
   expect("continued" in rows).toBe(false);
   const settings = [["a\u0000b", "c\u202ed"]] as const;
   const figure = sampleFigure(bowl, { paths: [{ ...samplePath("x", arc(3, [5, 3]), bowl), settings }] });
-  expect(figure.paths[0]?.settings).toEqual([["a b", "c d"]]);
+  expect(figure.runs[0]?.settings).toEqual([["a b", "c d"]]);
 });

@@ -5,10 +5,12 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPage } from "../../scripts/build-page.mjs";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
-import { layoutSurface } from "../../src/figure/space/surface-layout.js";
+import { inSpace, type PlacedSpace } from "../../src/figure/space/surface-panel.js";
 import { createSurfaceScene } from "../../src/figure/space/surface-scene.js";
 import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
 import { decodePng, type Picture } from "./png.js";
@@ -58,17 +60,21 @@ describe("the player", () => {
   test("moves the marks on map, panels and curves with slider, keys and time", async (context) => {
     needChromium(context);
     const { page, heard } = await open(renderHtml({ title: "Report", figures: [figure] }));
-    const main = ".chart:not(.curves)";
+    const main = ".chart";
     const start = await ringOf(page, main);
-    const cursor = async (place: string): Promise<number> =>
-      Number(await page.locator(`${place} .cursor`).first().getAttribute("x1"));
-    const before = [await cursor(main), await cursor(".curves")];
+    const cursors = async (): Promise<number[]> =>
+      (await page.locator(".cursor").all()).reduce<Promise<number[]>>(
+        async (known, line) => [...(await known), Number(await line.getAttribute("x1"))],
+        Promise.resolve([]),
+      );
+    const before = await cursors();
+    // Losses along the path, share of the plane, logged losses, learning rate.
+    expect(before.length).toBe(4);
     await page.locator(".player input").focus();
     for (let k = 0; k < 3; k++) await page.keyboard.press("ArrowRight");
     expect(await page.locator(".player output").textContent()).toBe("epoch 3 of 12");
     expect(await ringOf(page, main)).not.toEqual(start);
-    expect(await cursor(main)).toBeGreaterThan(before[0] as number);
-    expect(await cursor(".curves")).toBeGreaterThan(before[1] as number);
+    for (const [k, x] of (await cursors()).entries()) expect(x).toBeGreaterThan(before[k] as number);
     await page.locator(main).focus();
     await page.keyboard.press("End");
     expect(await page.locator(".player output").textContent()).toBe("epoch 12 of 12");
@@ -96,11 +102,13 @@ describe("the surface in space", () => {
     const drawn = decodePng(await page.locator(".space").screenshot());
     expect(coloursOf(drawn)).toBeGreaterThan(60);
 
-    const chart = page.locator(".chart:not(.curves)");
+    const chart = page.locator(".chart");
     const box = await chart.boundingBox();
     if (box === null) throw new Error("no place");
-    const scene = createSurfaceScene(figure, { steps: 160 });
-    const { projection } = layoutSurface(figure, scene, { width: Math.floor(box.width), parts: "chart" });
+    const options = { width: Math.floor(box.width), parts: "chart", isPage: true } as const;
+    const placed = layoutFigure(inSpace(figure) as Figure, options).panels[0] as PlacedSpace;
+    const { projection } = placed;
+    const scene = createSurfaceScene(placed, { steps: 160 });
     // In the middle of the wall behind, far from the path: WebGL has drawn the surface there, in viridis.
     const k = 100 * scene.x.length + 60;
     const place = [scene.x[60], scene.y[100], scene.z[k]] as [number, number, number];

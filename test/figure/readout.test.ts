@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { pointReadout, surfaceReadout } from "../../src/figure/draw/readout.js";
+import { gridReadout } from "../../src/figure/draw/map-plane.js";
+import { snapshotReadout } from "../../src/figure/draw/snapshots.js";
+import { mapOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, stepped } from "./sample-figures.js";
 
-describe("pointReadout", () => {
+describe("snapshotReadout", () => {
   test("says everything that is known of a snapshot", () => {
     const figure = sampleFigure(bowl, {
       paths: [
@@ -18,10 +20,9 @@ describe("pointReadout", () => {
         ),
       ],
     });
-    const [, , last] = figure.paths[0]?.points ?? [];
-    const readout = last === undefined ? undefined : pointReadout(figure, 0, last);
-    expect(readout?.heading).toBe("SGD, epoch 2");
-    expect(Object.fromEntries(readout?.rows ?? [])).toEqual({
+    const readout = snapshotReadout(figure, 0, 2);
+    expect(readout.heading).toBe("SGD, epoch 2");
+    expect(Object.fromEntries(readout.rows)).toEqual({
       iteration: "126",
       "learning rate": "0.01 (lowered)",
       "true loss": "0.05",
@@ -39,29 +40,26 @@ describe("pointReadout", () => {
       learningRate: index === 0 ? 0.1 : 0.01,
     }));
     const figure = sampleFigure(bowl, { paths: [path] });
-    const rows = Object.fromEntries(
-      figure.paths[0]?.points.flatMap((point) => pointReadout(figure, 0, point).rows) ?? [],
-    );
+    const rows = Object.fromEntries([0, 1].flatMap((snapshot) => snapshotReadout(figure, 0, snapshot).rows));
     expect(rows["learning rate"]).toBe("0.01 (lowered)");
     expect(rows).not.toHaveProperty("true loss");
     const unknown = sampleFigure(bowl, {
       paths: [samplePath("SGD", [[0, 0]], null, () => ({ learningRate: Number.NaN }))],
     });
-    const [point] = unknown.paths[0]?.points ?? [];
-    expect(point && Object.fromEntries(pointReadout(unknown, 0, point).rows)["learning rate"]).toBe(
-      "unknown",
-    );
+    expect(Object.fromEntries(snapshotReadout(unknown, 0, 0).rows)["learning rate"]).toBe("unknown");
   });
 });
 
-describe("surfaceReadout", () => {
+describe("gridReadout", () => {
   test("gives the nearest evaluated grid point, rows over beta", () => {
     const figure = sampleFigure((a, b) => (a > 11 ? Number.NaN : 100 * a + b), {}, [17, 12]);
-    expect(surfaceReadout(figure, 2.9, -4.2).rows).toEqual([
+    const at = (alpha: number, beta: number) =>
+      gridReadout(mapOf(figure), (alpha + 4) / 16, (beta + 5) / 11)?.rows;
+    expect(at(2.9, -4.2)).toEqual([
       ["α", "3"],
       ["β", "−4"],
       ["training loss", "296"],
     ]);
-    expect(surfaceReadout(figure, 12, 0).rows[2]).toEqual(["training loss", "NaN"]);
+    expect(at(12, 0)?.[2]).toEqual(["training loss", "NaN"]);
   });
 });

@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/any-figure.js";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderPng } from "../../src/figure/files/render-png.js";
 import { renderSvg } from "../../src/figure/files/render-svg.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
-import { surfaceOption, surfaceSize } from "../../src/figure/space/surface-option.js";
+import { inSpace } from "../../src/figure/space/surface-panel.js";
 import { decodePng } from "./png.js";
 import {
   arc,
@@ -22,11 +23,12 @@ import {
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "reference");
 const figure = sampleFigure((a, b) => (a > 9 && b > 4 ? Number.NaN : valley(a, b)));
+const surface = inSpace(figure) as Figure;
 const size = { width: 560 };
 
 const pictures: Readonly<Record<string, () => string>> = {
   trajectory: () => renderSvg(figureOption(figure, size), figureSize(figure, size)),
-  surface: () => renderSvg(surfaceOption(figure, size), surfaceSize(figure, size)),
+  surface: () => renderSvg(figureOption(surface, size), figureSize(surface, size)),
   chart: () => {
     const { snapshots } = samplePath("SGD", arc(12, [9, 4]), valley, stepped(12));
     const chart = createTrainingFigure([{ name: "SGD", snapshots }]);

@@ -6,14 +6,13 @@ import fc from "fast-check";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPage } from "../../scripts/build-page.mjs";
-import { planeToPixel } from "../../src/figure/draw/surface-shapes.js";
-import { layoutTrajectory } from "../../src/figure/draw/trajectory-layout.js";
-import type { TrajectoryFigure } from "../../src/figure/figure.js";
-import { escapeHtml, scriptJson } from "../../src/figure/files/figure-html.js";
+import { escapeHtml, scriptJson } from "../../src/figure/draw/html-text.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
+import { placedMap, pointsOf } from "./panels.js";
 import {
   arc,
   bowl,
@@ -53,18 +52,18 @@ async function open(html: string, options: { width?: number; isDark?: boolean } 
 }
 
 /** Moves the pointer to a place of the plane of the n-th figure. */
-async function pointAt(page: Page, figure: TrajectoryFigure, place: readonly [number, number], index = 0) {
-  const chart = page.locator(".chart:not(.curves)").nth(index);
+async function pointAt(page: Page, figure: Figure, place: readonly [number, number], index = 0) {
+  const chart = page.locator(".chart").nth(index);
   await chart.scrollIntoViewIfNeeded();
   const box = await chart.boundingBox();
-  const layout = layoutTrajectory(figure, { width: Math.floor(box?.width ?? 0), parts: "chart" });
-  const [x, y] = planeToPixel(figure, layout.map)(...place);
+  const width = Math.floor(box?.width ?? 0);
+  const { x, y } = placedMap(figure, { width, parts: "chart", isPage: true }).toPixel(place);
   await page.mouse.move((box?.x ?? 0) + x, (box?.y ?? 0) + y);
   return chart.locator(".tooltip");
 }
 
 async function rows(page: Page, index = 0): Promise<Record<string, string>> {
-  const box = page.locator(".chart:not(.curves)").nth(index).locator(".tooltip");
+  const box = page.locator(".chart").nth(index).locator(".tooltip");
   const names = await box.locator("dt").allTextContents();
   const values = await box.locator("dd").allTextContents();
   return Object.fromEntries(names.map((name, k) => [name, values[k] as string]));
@@ -139,7 +138,7 @@ describe("the page in Chromium", () => {
   test("draws every figure without a message or a request", async (context) => {
     needChromium(context);
     const { page, heard } = await open(renderHtml({ title: "Report", figures: [SGD, JOINT] }));
-    expect(await page.locator(".chart:not(.curves) .canvas svg").count()).toBe(2);
+    expect(await page.locator(".chart .canvas svg").count()).toBe(2);
     for (const color of ["#0072b2", "#d00000", "#e69f00"]) {
       expect(await page.locator(`.canvas svg [fill="${color}"]`).count(), color).toBeGreaterThan(0);
     }
@@ -170,10 +169,8 @@ describe("the page in Chromium", () => {
     const html = renderHtml({ title: "Report", figures: [SGD, chart, maps] });
     for (const isDark of [false, true]) {
       const { page, heard } = await open(html, { isDark, width: isDark ? 400 : 1200 });
-      await page.waitForFunction("document.querySelectorAll('.chart:not(.curves) .canvas svg').length === 3");
-      expect(await page.locator("[role=img]:not(.curves)").nth(0).getAttribute("aria-label")).toBe(
-        chart.description,
-      );
+      await page.waitForFunction("document.querySelectorAll('.chart .canvas svg').length === 3");
+      expect(await page.locator("[role=img]").nth(0).getAttribute("aria-label")).toBe(chart.description);
       expect(await page.locator("figcaption .caption").nth(2).textContent()).toBe(maps.caption);
       expect(heard).toEqual([]);
       await page.context().close();
@@ -183,7 +180,7 @@ describe("the page in Chromium", () => {
   test("says the right numbers of a snapshot and of the surface", async (context) => {
     needChromium(context);
     const { page, heard } = await open(renderHtml({ title: "Report", figures: [SGD, JOINT] }));
-    const point = SGD.paths[0]?.points[3];
+    const point = pointsOf(SGD)[3];
     const tooltip = await pointAt(page, SGD, [Number(point?.alpha), Number(point?.beta)]);
     expect(await tooltip.locator("strong").textContent()).toBe("SGD, epoch 3");
     const shown = await rows(page);
@@ -204,7 +201,7 @@ describe("the page in Chromium", () => {
   test("is walked through with the keyboard, and spoken", async (context) => {
     needChromium(context);
     const { page } = await open(renderHtml({ title: "Report", figures: [JOINT] }));
-    const chart = page.locator(".chart:not(.curves)");
+    const chart = page.locator(".chart");
     await chart.focus();
     for (const key of ["ArrowRight", "ArrowRight"]) await page.keyboard.press(key);
     expect(await chart.locator("strong").textContent()).toBe("SGD, epoch 2");
@@ -235,7 +232,7 @@ describe("the page in Chromium", () => {
     expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBe(360);
     expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe("rgb(22, 24, 29)");
     expect(await page.locator('svg [fill="#56b4e9"]').count()).toBeGreaterThan(0);
-    const last = SGD.paths[0]?.points[1];
+    const last = pointsOf(SGD)[1];
     const tooltip = await pointAt(page, SGD, [Number(last?.alpha), Number(last?.beta)]);
     const box = await tooltip.boundingBox();
     expect(box?.x).toBeGreaterThanOrEqual(0);
@@ -254,7 +251,7 @@ describe("the page in Chromium", () => {
     const { page, heard } = await open(
       renderHtml({ title: HOSTILE, introduction: HOSTILE, figures: [figure] }),
     );
-    const point = figure.paths[0]?.points[1];
+    const point = pointsOf(figure)[1];
     const tooltip = await pointAt(page, figure, [Number(point?.alpha), Number(point?.beta)]);
     expect(await tooltip.locator("strong").textContent()).toContain("<img src=");
     expect(Object.keys(await rows(page)).join(" ")).toContain("</script>");
@@ -277,7 +274,7 @@ describe("the page in Chromium", () => {
 });
 
 /** A figure whose every string tries to break out. */
-function hostileFigure(): TrajectoryFigure {
+function hostileFigure(): Figure {
   return sampleFigure(bowl, {
     title: HOSTILE,
     caption: HOSTILE,

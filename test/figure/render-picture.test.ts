@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { surfaceColors } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { planeToPixel } from "../../src/figure/draw/surface-shapes.js";
-import { layoutTrajectory } from "../../src/figure/draw/trajectory-layout.js";
-import { trajectoryOption, trajectorySize } from "../../src/figure/draw/trajectory-option.js";
 import { renderPng } from "../../src/figure/files/render-png.js";
 import { renderSvg } from "../../src/figure/files/render-svg.js";
+import { mapOf, placedMap, pointsOf } from "./panels.js";
 import { decodePng } from "./png.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
 
 const figure = sampleFigure(valley);
-const size = trajectorySize(figure);
-const svg = renderSvg(trajectoryOption(figure), size);
+const size = figureSize(figure);
+const svg = renderSvg(figureOption(figure), size);
 
 /** Text content of an SVG's text elements. */
 function texts(document: string): string[] {
@@ -23,8 +23,8 @@ describe("renderSvg", () => {
     const all = texts(svg).join("\n").replaceAll("&#39;", "'");
     for (const text of [
       figure.title,
-      figure.axes[0].title,
-      figure.axes[1].title,
+      mapOf(figure).axes[0].title,
+      mapOf(figure).axes[1].title,
       "0.05",
       "learning rate lowered",
       "epoch",
@@ -38,7 +38,7 @@ describe("renderSvg", () => {
 
   test.each([280, 390, 520, 719, 720, 760, 1100])("keeps every text inside a picture %i px wide", (width) => {
     const options = { width };
-    const document = renderSvg(trajectoryOption(figure, options), trajectorySize(figure, options));
+    const document = renderSvg(figureOption(figure, options), figureSize(figure, options));
     const level =
       /<text[^>]*text-anchor="(\w+)" style="font-size:([\d.]+)px[^>]*translate\(([\d.]+) [\d.]+\)[^>]*>([^<]*)</g;
     const found = [...document.matchAll(level)];
@@ -59,7 +59,7 @@ describe("renderSvg", () => {
   });
 
   test("gives the same text for the same figure, however often", () => {
-    expect(renderSvg(trajectoryOption(figure), size)).toBe(svg);
+    expect(renderSvg(figureOption(figure), size)).toBe(svg);
     expect(svg).not.toMatch(/zr\d+-|ecmeta/);
   });
 
@@ -70,7 +70,7 @@ describe("renderSvg", () => {
       lossName: hostile,
       paths: [samplePath(hostile, arc(3, [3, 2]), valley), samplePath(hostile, arc(3, [2, 2]), valley)],
     });
-    const document = renderSvg(trajectoryOption(evil), trajectorySize(evil));
+    const document = renderSvg(figureOption(evil), figureSize(evil));
     expect(document).not.toContain("<script");
     expect(renderPng(document, { scale: 1 }).length).toBeGreaterThan(10_000);
     expect(texts(document).join(" ")).toContain("zr0-c0");
@@ -78,10 +78,10 @@ describe("renderSvg", () => {
   });
 
   test("refuses a size that is none", () => {
-    expect(() => renderSvg(trajectoryOption(figure), { width: 0, height: 10 })).toThrow(
+    expect(() => renderSvg(figureOption(figure), { width: 0, height: 10 })).toThrow(
       /width: expected a positive number of px, got 0/,
     );
-    expect(() => renderSvg(trajectoryOption(figure), { width: 10, height: Number.NaN })).toThrow(
+    expect(() => renderSvg(figureOption(figure), { width: 10, height: Number.NaN })).toThrow(
       /height: .*got NaN/,
     );
   });
@@ -89,13 +89,13 @@ describe("renderSvg", () => {
 
 describe("renderPng", () => {
   const scale = 2;
-  const { map } = layoutTrajectory(figure);
-  const toPixel = planeToPixel(figure, map);
+  const { toPixel } = placedMap(figure);
+  const levels = mapOf(figure).scale?.levels ?? [];
   const picture = decodePng(renderPng(svg, { scale }));
 
   /** Red, green and blue at a place of the plane. */
   function colorAt(alpha: number, beta: number): string {
-    const [x, y] = toPixel(alpha, beta);
+    const { x, y } = toPixel([alpha, beta]);
     return hex(picture.at(x * scale, y * scale));
   }
 
@@ -105,7 +105,7 @@ describe("renderPng", () => {
   });
 
   test("shows start, snapshots, drops of the learning rate and end where they are", () => {
-    const points = figure.paths[0]?.points ?? [];
+    const points = pointsOf(figure);
     for (const [index, point] of points.entries()) {
       const color = index === 0 ? "#ffffff" : point.rateDropped ? "#d00000" : "#0072b2";
       expect(colorAt(Number(point.alpha), Number(point.beta)), `snapshot ${index}`).toBe(color);
@@ -126,14 +126,14 @@ describe("renderPng", () => {
       (index) => ({ learningRate: index < 2 ? 0.1 : 0.01 }),
     );
     const near = sampleFigure(valley, { paths: [path] });
-    const drawn = decodePng(renderPng(renderSvg(trajectoryOption(near), trajectorySize(near)), { scale }));
-    const [x, y] = planeToPixel(near, layoutTrajectory(near).map)(0, 0);
+    const drawn = decodePng(renderPng(renderSvg(figureOption(near), figureSize(near)), { scale }));
+    const { x, y } = placedMap(near).toPixel([0, 0]);
     expect(hex(drawn.at(x * scale, y * scale))).toBe("#d00000");
     expect(hex(drawn.at(x * scale, (y - 7.5) * scale))).toBe("#0072b2");
   });
 
   test("fills each place with the colour of its level, rows over beta", () => {
-    const colors = surfaceColors(figure.scale.levels.length + 1);
+    const colors = surfaceColors(levels.length + 1);
     for (const [a, b] of [
       [-3.7, -4.2],
       [11.6, -4.6],
@@ -142,13 +142,13 @@ describe("renderPng", () => {
       [1, 5.9],
       [5, -2],
     ] as const) {
-      const band = figure.scale.levels.filter((level) => valley(a, b) >= level).length;
+      const band = levels.filter((level) => valley(a, b) >= level).length;
       expect(colorAt(a, b), `(${a}, ${b})`).toBe(colors[band]);
     }
   });
 
   test("draws text: the title's place is not blank", () => {
-    const title = layoutTrajectory(figure).texts[0];
+    const title = layoutFigure(figure).texts[0];
     let dark = 0;
     for (let x = 20; x < 300; x++) {
       const [r = 255] = picture.at(x * scale, (title?.y ?? 0) * scale);
@@ -159,13 +159,11 @@ describe("renderPng", () => {
 
   test("hatches grey where the loss is not finite", () => {
     const holed = sampleFigure((a, b) => (a > 8 && b < -2 ? Number.NaN : bowl(a, b)));
-    const drawn = decodePng(
-      renderPng(renderSvg(trajectoryOption(holed), trajectorySize(holed)), { scale: 1 }),
-    );
-    const place = planeToPixel(holed, layoutTrajectory(holed).map);
+    const drawn = decodePng(renderPng(renderSvg(figureOption(holed), figureSize(holed)), { scale: 1 }));
+    const { toPixel: place } = placedMap(holed);
     const seen = new Set<string>();
     for (let step = 0; step < 12; step++) {
-      const [x, y] = place(10, -4);
+      const { x, y } = place([10, -4]);
       seen.add(hex(drawn.at(x + step, y)));
     }
     expect(seen.has("#d0d0d0")).toBe(true);
@@ -180,11 +178,11 @@ describe("renderPng", () => {
         samplePath("Adam", arc(9, [8, -4]), valley),
       ],
     });
-    const drawn = decodePng(renderPng(renderSvg(trajectoryOption(two), trajectorySize(two)), { scale: 1 }));
-    const place = planeToPixel(two, layoutTrajectory(two).map);
+    const drawn = decodePng(renderPng(renderSvg(figureOption(two), figureSize(two)), { scale: 1 }));
+    const { toPixel: place } = placedMap(two);
     const at = (path: number, index: number): string => {
-      const point = two.paths[path]?.points[index];
-      const [x, y] = place(Number(point?.alpha), Number(point?.beta));
+      const point = pointsOf(two, path)[index];
+      const { x, y } = place([point?.alpha ?? Number.NaN, point?.beta ?? Number.NaN]);
       return hex(drawn.at(x, y));
     };
     expect(at(0, 2)).toBe("#0072b2");

@@ -1,10 +1,10 @@
 import type { Trajectory } from "../../src/directions/project.js";
-import type { TrajectoryFigure } from "../../src/figure/figure.js";
-import type { FigurePathInput } from "../../src/figure/make/create-trajectory-figure.js";
+import type { Figure } from "../../src/figure/figure.js";
 import {
   createTrajectoryFigure,
   type TrajectoryFigureInput,
 } from "../../src/figure/make/create-trajectory-figure.js";
+import type { FigurePathInput } from "../../src/figure/make/run-data.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
 import type { Surface } from "../../src/surface/surface.js";
 
@@ -103,7 +103,7 @@ export function sampleFigure(
   loss: (alpha: number, beta: number) => number,
   input: Partial<TrajectoryFigureInput> = {},
   size: readonly [number, number] = [17, 15],
-): TrajectoryFigure {
+): Figure {
   const count = 13;
   return createTrajectoryFigure({
     title: "LeNet on MNIST, SGD with momentum",

@@ -1,8 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { DrawOptions } from "../../src/figure/draw/figure-frame.js";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { themeOf } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { withScaleKind } from "../../src/figure/figure.js";
+import { columnOf, type Figure, PLANE_LOSS, TRUE_LOSS } from "../../src/figure/figure.js";
+import { withScale } from "../../src/figure/make/with-scale.js";
 import { sceneFurniture } from "../../src/figure/space/scene-furniture.js";
 import {
   createProjection,
@@ -12,10 +16,24 @@ import {
   turnView,
 } from "../../src/figure/space/scene-view.js";
 import { surfaceGlOption } from "../../src/figure/space/surface-gl-option.js";
-import { layoutSurface, surfaceCaption } from "../../src/figure/space/surface-layout.js";
-import { surfaceOption, surfaceSize } from "../../src/figure/space/surface-option.js";
-import { createSurfaceScene, pickSurface } from "../../src/figure/space/surface-scene.js";
+import { inSpace, type PlacedSpace } from "../../src/figure/space/surface-panel.js";
+import {
+  createSurfaceScene,
+  pickSurface,
+  type SurfaceSceneOptions,
+} from "../../src/figure/space/surface-scene.js";
+import { mapOf, runOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, valley } from "./sample-figures.js";
+
+/** The scene of a figure's only map. */
+function sceneOf(figure: Figure, options?: SurfaceSceneOptions) {
+  return createSurfaceScene({ panel: mapOf(figure), figure }, options);
+}
+
+/** The map in space, at its place. */
+function placedIn(figure: Figure, options: DrawOptions): PlacedSpace {
+  return layoutFigure(inSpace(figure) as Figure, options).panels[0] as PlacedSpace;
+}
 
 const view = fc.record({
   elevation: fc.double({ min: 5, max: 90, noNaN: true }),
@@ -53,12 +71,13 @@ describe("createSurfaceScene", () => {
   test("has heights linear in the loss, or in its logarithm", () => {
     const figure = sampleFigure(bowl);
     for (const kind of ["linear", "log"] as const) {
-      const { z, x, y, box } = createSurfaceScene(withScaleKind(figure, kind), { steps: 1 });
-      const { alpha, beta, loss } = figure.surface;
+      const { z, x, y, box } = sceneOf(withScale(figure, kind), { steps: 1 });
+      const { alpha, beta, values } = mapOf(figure);
       expect([x.length, y.length]).toEqual([2, 2]);
       expect(Math.max(...z)).toBeLessThanOrEqual(box.height / 2 + 1e-9);
       const corners = [0, alpha.length - 1, (beta.length - 1) * alpha.length, alpha.length * beta.length - 1];
-      const f = (k: number): number => (kind === "log" ? Math.log10(Number(loss[k])) : Number(loss[k]));
+      const f = (k: number): number =>
+        kind === "log" ? Math.log10(Number(values?.[k])) : Number(values?.[k]);
       const [a, b, c, d] = corners as [number, number, number, number];
       const ratio = (f(b) - f(a)) / (f(d) - f(c));
       expect(((z[1] as number) - (z[0] as number)) / ((z[3] as number) - (z[2] as number))).toBeCloseTo(
@@ -69,10 +88,10 @@ describe("createSurfaceScene", () => {
   });
 
   test("leaves holes where the loss is not finite, and nowhere else", () => {
-    const whole = createSurfaceScene(sampleFigure(valley));
+    const whole = sceneOf(sampleFigure(valley));
     expect(whole.z.every(Number.isFinite)).toBe(true);
     const figure = sampleFigure((a, b) => (a > 9 && b > 4 ? Number.POSITIVE_INFINITY : valley(a, b)));
-    const { z, shade, x, y } = createSurfaceScene(figure);
+    const { z, shade, x, y } = sceneOf(figure);
     const holes = z.filter(Number.isNaN).length;
     expect(holes).toBeGreaterThan(0);
     expect(shade.filter(Number.isNaN).length).toBe(holes);
@@ -81,17 +100,17 @@ describe("createSurfaceScene", () => {
       const [px, py] = [x[k % x.length] as number, y[Math.floor(k / x.length)] as number];
       if (px < 0 || py < 0) expect(value).not.toBeNaN();
     });
-    expect(surfaceCaption(figure)).toContain("left out as holes");
+    expect(inSpace(figure)?.caption).toContain("left out as holes");
   });
 
   test("stands snapshots at the loss of the plane and at their own, and drapes the path between", () => {
     const figure = sampleFigure(valley);
-    const scene = createSurfaceScene(figure);
+    const scene = sceneOf(figure);
     const path = scene.paths[0];
     expect(path?.points.length).toBe(13);
     for (const { plane, own, index } of path?.points ?? []) {
-      const point = figure.paths[0]?.points[index];
-      const higher = Number(point?.trueLoss) > Number(point?.planeLoss);
+      const [own_, plane_] = [TRUE_LOSS, PLANE_LOSS].map((name) => columnOf(runOf(figure), name)?.[index]);
+      const higher = Number(own_) > Number(plane_);
       expect((own?.[2] ?? 0) > (plane?.[2] ?? 0)).toBe(higher);
       expect(own?.slice(0, 2)).toEqual(plane?.slice(0, 2));
     }
@@ -111,14 +130,14 @@ describe("createSurfaceScene", () => {
       ],
       valley,
     );
-    const scene = createSurfaceScene(sampleFigure(valley, { paths: [path] }, [251, 251]));
+    const scene = sceneOf(sampleFigure(valley, { paths: [path] }, [251, 251]));
     expect(scene.paths[0]?.draped.length).toBe(2);
     expect(scene.paths[0]?.points[2]).toEqual({ index: 2, plane: null, own: null });
     expect(scene.x.length).toBeLessThanOrEqual(74);
   });
 
   test("puts ticks inside the box, labelled with losses", () => {
-    const { ticks, box } = createSurfaceScene(sampleFigure(valley));
+    const { ticks, box } = sceneOf(sampleFigure(valley));
     expect(ticks.z.map(({ label }) => label)).toEqual(["0.03", "0.1", "0.3", "1", "3", "10"]);
     for (const { value } of ticks.z) expect(Math.abs(value)).toBeLessThanOrEqual(box.height / 2);
   });
@@ -140,8 +159,8 @@ test("light falls most on what faces it, and never goes out", () => {
 
 test("pointing at a snapshot finds its place on the surface; at the background nothing", () => {
   const figure = sampleFigure(bowl);
-  const scene = createSurfaceScene(figure, { steps: 160 });
-  const { projection } = layoutSurface(figure, scene, { width: 1000 });
+  const scene = sceneOf(figure, { steps: 160 });
+  const { projection } = placedIn(figure, { width: 1000 });
   const [x, y, z] = [10, -20, 0];
   const k = (axis: Float64Array, value: number): number => axis.findIndex((at) => at >= value);
   const height = scene.z[k(scene.y, y) * scene.x.length + k(scene.x, x)] as number;
@@ -153,19 +172,19 @@ test("pointing at a snapshot finds its place on the surface; at the background n
 
 test("no label of the axes is cut or lies on another, from any side and at any width", () => {
   const figure = sampleFigure(valley);
-  const scene = createSurfaceScene(figure, { steps: 16 });
+  const scene = sceneOf(figure, { steps: 16 });
   fc.assert(
     fc.property(view, fc.integer({ min: 300, max: 1400 }), (from, width) => {
-      const layout = layoutSurface(figure, scene, { width, parts: "chart", view: from });
-      const { area } = layout;
-      const { texts } = sceneFurniture(scene, layout.projection, layout.names, [area.x, area.x + area.width]);
+      const { height } = layoutFigure(inSpace(figure) as Figure, { width, parts: "chart", view: from });
+      const { rect: area, projection, names } = placedIn(figure, { width, parts: "chart", view: from });
+      const { texts } = sceneFurniture(scene, projection, names, [area.x, area.x + area.width]);
       expect(texts.length).toBeGreaterThan(5);
       for (const { text, x, y, size } of texts) {
         const half = textWidth(text, size) / 2;
         expect(x - half, text).toBeGreaterThanOrEqual(area.x - 0.01);
         expect(x + half, text).toBeLessThanOrEqual(area.x + area.width + 0.01);
         expect(y - size / 2, text).toBeGreaterThanOrEqual(0);
-        expect(y + size / 2, text).toBeLessThanOrEqual(layout.height);
+        expect(y + size / 2, text).toBeLessThanOrEqual(height);
       }
     }),
   );
@@ -173,12 +192,12 @@ test("no label of the axes is cut or lies on another, from any side and at any w
 
 test("the name of the height lies on no part of the box, from any side and at any width", () => {
   const figure = sampleFigure(valley);
-  const scene = createSurfaceScene(figure, { steps: 16 });
+  const scene = sceneOf(figure, { steps: 16 });
   const { width: w, depth: d, height: h } = scene.box;
   const shares = Array.from({ length: 21 }, (_, k) => k / 20 - 0.5);
   fc.assert(
     fc.property(view, fc.integer({ min: 300, max: 1400 }), (from, width) => {
-      const { area, projection, names } = layoutSurface(figure, scene, { width, parts: "chart", view: from });
+      const { rect: area, projection, names } = placedIn(figure, { width, parts: "chart", view: from });
       const { texts } = sceneFurniture(scene, projection, names, [area.x, area.x + area.width]);
       const name = texts.find(({ text }) => text === names.z);
       if (name === undefined) throw new Error("no name of the height");
@@ -196,12 +215,13 @@ test("the name of the height lies on no part of the box, from any side and at an
 
 describe("options of the surface", () => {
   const figure = sampleFigure(valley);
+  const space = inSpace(figure) as Figure;
   const rounded = (value: unknown): unknown =>
     JSON.parse(JSON.stringify(value, (_, v) => (typeof v === "number" ? Number(v.toPrecision(4)) : v)));
 
   test("for WebGL has surface, paths and no text", () => {
-    const scene = createSurfaceScene(figure, { steps: 4 });
-    const option = surfaceGlOption(scene, layoutSurface(figure, scene), themeOf("light"));
+    const scene = sceneOf(figure, { steps: 4 });
+    const option = surfaceGlOption({ ...placedIn(figure, {}), scene }, themeOf("light"));
     const series = option.series as { type: string; data: unknown[] }[];
     expect(
       rounded({
@@ -213,21 +233,21 @@ describe("options of the surface", () => {
 
   test("as a picture is a pure function of figure, view and theme", () => {
     const shapes = (o: object): unknown => {
-      const { series } = surfaceOption(figure, o) as { series: { renderItem: () => unknown }[] };
-      return rounded(series[0]?.renderItem());
+      const { series } = figureOption(space, o) as { series: { renderItem: () => unknown }[] };
+      return rounded(series.map(({ renderItem }) => renderItem()));
     };
     expect(shapes({})).toEqual(shapes({ view: DEFAULT_VIEW, theme: "light" }));
     expect(shapes({ theme: "dark" })).not.toEqual(shapes({}));
     expect(shapes({ view: { elevation: 60, azimuth: -50 } })).not.toEqual(shapes({}));
-    expect(surfaceSize(figure, { width: 700 }).width).toBe(700);
-    expect(() => surfaceSize(figure, { height: 200 })).toThrow(/height: expected at least \d+ px/);
+    expect(figureSize(space, { width: 700 }).width).toBe(700);
+    expect(() => figureSize(space, { height: 200 })).toThrow(/height: expected at least \d+ px/);
   });
 
   test("is drawn for several paths without any loss, too", () => {
     const bare = sampleFigure(valley, {
       paths: [samplePath("a", arc(5, [9, 4]), null), samplePath("b", arc(4, [8, -4]), null)],
     });
-    expect(createSurfaceScene(bare).paths[0]?.points[1]?.own).toBeNull();
-    expect(createSurfaceScene(bare).paths[0]?.points[1]?.plane).not.toBeNull();
+    expect(sceneOf(bare).paths[0]?.points[1]?.own).toBeNull();
+    expect(sceneOf(bare).paths[0]?.points[1]?.plane).not.toBeNull();
   });
 });

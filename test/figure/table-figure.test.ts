@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { layoutTable } from "../../src/figure/draw/table-layout.js";
-import { tableOption, tableSize } from "../../src/figure/draw/table-option.js";
-import { sectionHtml } from "../../src/figure/files/figure-html.js";
+import { tableCsv } from "../../src/figure/draw/table-panel.js";
+import { figureHtml } from "../../src/figure/files/figure-html.js";
 import { renderPng } from "../../src/figure/files/render-png.js";
 import { renderSvg } from "../../src/figure/files/render-svg.js";
 import { type ComparedFacts, createComparisonTable } from "../../src/figure/make/create-comparison-table.js";
-import { tableCsv } from "../../src/figure/table-figure.js";
+import { tableOf } from "./panels.js";
 
 /** A run with round numbers. */
 function factsOf(name: string, changes: Partial<ComparedFacts> = {}): ComparedFacts {
@@ -41,7 +42,9 @@ const HOSTILE = [`</script><img src=x onerror=alert(1)>"'&`, '=HYPERLINK("http:/
 
 describe("createComparisonTable", () => {
   it("has each quantity once for every run, with its digits behind the text", () => {
-    const table = createComparisonTable({ runs: [factsOf("a"), factsOf("b", { norm: Number.NaN })], pairs });
+    const table = tableOf(
+      createComparisonTable({ runs: [factsOf("a"), factsOf("b", { norm: Number.NaN })], pairs }),
+    );
     const rows = table.groups.flatMap((group) => group.rows);
     const cells = (name: string) => rows.find((row) => row.name === name)?.cells;
     expect(cells("loss, train")?.map(({ value }) => value)).toEqual([0.0218, 0.0218]);
@@ -76,7 +79,7 @@ describe("createComparisonTable", () => {
       }),
       factsOf("b", { width: null, epsilonSharpness: null, scores: [{ set: "train", loss: 1, metrics: {} }] }),
     ];
-    const rows = createComparisonTable({ runs, pairs }).groups.flatMap((group) => group.rows);
+    const rows = tableOf(createComparisonTable({ runs, pairs })).groups.flatMap((group) => group.rows);
     expect(rows.find(({ name }) => name.startsWith("width"))?.cells.map(({ text }) => text)).toEqual([
       "≥ 2 [2, 2]",
       "–",
@@ -101,7 +104,9 @@ describe("tableCsv", () => {
   it("quotes what needs it and disarms what a spreadsheet would compute", () => {
     const names = [...HOSTILE, '+1,"x"', "@sum", "-2", "\tx"];
     for (const name of names) {
-      const text = tableCsv(createComparisonTable({ runs: [factsOf(name), factsOf("plain")], pairs }));
+      const text = tableCsv(
+        tableOf(createComparisonTable({ runs: [factsOf(name), factsOf("plain")], pairs })),
+      );
       for (const line of text.split("\r\n")) {
         for (const field of fieldsOf(line)) {
           const isNumber = field !== "" && !Number.isNaN(Number(field));
@@ -109,15 +114,17 @@ describe("tableCsv", () => {
         }
       }
     }
-    expect(tableCsv(createComparisonTable({ runs: [factsOf("=1+1"), factsOf('a"b,c')], pairs }))).toContain(
-      `'=1+1,'=1+1: lower bound,'=1+1: upper bound,"a""b,c"`,
-    );
+    expect(
+      tableCsv(tableOf(createComparisonTable({ runs: [factsOf("=1+1"), factsOf('a"b,c')], pairs }))),
+    ).toContain(`'=1+1,'=1+1: lower bound,'=1+1: upper bound,"a""b,c"`);
   });
 
   it("has all digits and the same number of fields in every line", () => {
     const loss = 0.1 + 0.2;
     const runs = [factsOf("a", { scores: [{ set: "train", loss, metrics: {} }] }), factsOf("b")];
-    const lines = tableCsv(createComparisonTable({ runs, pairs })).trimEnd().split("\r\n");
+    const lines = tableCsv(tableOf(createComparisonTable({ runs, pairs })))
+      .trimEnd()
+      .split("\r\n");
     expect(lines.find((line) => line.includes("loss, train"))).toContain("0.30000000000000004");
     expect(new Set(lines.map((line) => fieldsOf(line).length))).toEqual(new Set([9]));
   });
@@ -133,7 +140,7 @@ function fieldsOf(line: string): string[] {
 describe("a table as HTML", () => {
   it("has caption, scopes and definitions, and no string of a run becomes markup", () => {
     const [a = "", b = ""] = HOSTILE;
-    const html = sectionHtml(createComparisonTable({ runs: [factsOf(a), factsOf(b)], pairs }), 3, "page");
+    const html = figureHtml(createComparisonTable({ runs: [factsOf(a), factsOf(b)], pairs }), 3, "page");
     expect(html).not.toContain("<img");
     expect(html).toContain("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;");
     expect(html).toContain("<caption");
@@ -151,7 +158,7 @@ describe("a table as a picture", () => {
       distance: new Float64Array(count * count).fill(1),
       cosine: new Float64Array(count * count),
     };
-    return layoutTable(createComparisonTable({ runs, pairs: many }), width === undefined ? {} : { width });
+    return layoutFigure(createComparisonTable({ runs, pairs: many }), width === undefined ? {} : { width });
   };
 
   it.each([
@@ -182,8 +189,8 @@ describe("a table as a picture", () => {
 
   it("is an SVG and a PNG of the size it says", () => {
     const table = createComparisonTable({ runs: [factsOf("a"), factsOf("b")], pairs });
-    const size = tableSize(table);
-    const svg = renderSvg(tableOption(table, size), size);
+    const size = figureSize(table);
+    const svg = renderSvg(figureOption(table, size), size);
     expect(svg).toContain("norm of the weights");
     const png = renderPng(svg, { scale: 1 });
     const view = new DataView(png.buffer, png.byteOffset);
@@ -192,10 +199,10 @@ describe("a table as a picture", () => {
 
   it("refuses a width without room for the columns, and a height without room for the rows", () => {
     const runs = [factsOf("a"), factsOf("b")];
-    expect(() => layoutTable(createComparisonTable({ runs, pairs }), { width: 200 })).toThrow(
+    expect(() => layoutFigure(createComparisonTable({ runs, pairs }), { width: 200 })).toThrow(
       "width: expected at least",
     );
-    expect(() => layoutTable(createComparisonTable({ runs, pairs }), { height: 200 })).toThrow(
+    expect(() => layoutFigure(createComparisonTable({ runs, pairs }), { height: 200 })).toThrow(
       "height: expected at least",
     );
   });

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeNumber, encodeNumber } from "../../src/base/json.js";
+import { columnOf, HELD_SHARE } from "../../src/figure/figure.js";
 import { createTrajectoryFigure } from "../../src/figure/make/create-trajectory-figure.js";
 import { fidelityParagraphs } from "../../src/figure/make/figure-caption.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
+import { mapOf, pointsOf, runOf } from "./panels.js";
 import {
   arc,
   bowl,
@@ -29,10 +31,11 @@ describe("createTrajectoryFigure", () => {
       },
     );
     expect(JSON.parse(JSON.stringify(figure))).toEqual(figure);
-    expect(figure.surface.loss).toContain("NaN");
-    expect(figure.surface.loss).toContain("Infinity");
-    expect(figure.paths[0]?.points[0]?.learningRate).toBe("NaN");
-    expect(figure.paths[0]?.points[0]?.logs).toEqual([["loss", "NaN"]]);
+    expect(mapOf(figure).values).toContain("NaN");
+    expect(mapOf(figure).values).toContain("Infinity");
+    expect(columnOf(runOf(figure), "learning rate")?.[0]).toBe("NaN");
+    const logs = runOf(figure).columns.filter(({ name }) => name.startsWith("logged"));
+    expect(logs.map(({ name, values }) => [name, values[0]])).toEqual([["logged loss", "NaN"]]);
   });
 
   test("puts coordinates, fidelity and logs of each snapshot together", () => {
@@ -46,18 +49,19 @@ describe("createTrajectoryFigure", () => {
       bowl,
       stepped(3),
     );
-    const [, second] = sampleFigure(bowl, { paths: [path] }).paths[0]?.points ?? [];
-    expect(second).toMatchObject({
-      step: 1,
-      epoch: 1,
-      iteration: 63,
+    const figure = sampleFigure(bowl, { paths: [path] });
+    const run = runOf(figure);
+    expect([run.step[1], run.epoch[1], run.iteration[1]]).toEqual([1, 1, 63]);
+    expect(pointsOf(figure)[1]).toMatchObject({
       alpha: 1,
       beta: 2,
       planeLoss: bowl(1, 2),
       trueLoss: path.trajectory.trueLoss?.[1],
-      inPlaneShare: path.trajectory.inPlaneShare[1],
     });
-    expect(second?.logs.map(([name]) => name)).toEqual(["loss", "acc"]);
+    expect(columnOf(run, HELD_SHARE)?.[1]).toBe(path.trajectory.inPlaneShare[1]);
+    const logs = run.columns.filter(({ name }) => name.startsWith("logged"));
+    expect(logs.map(({ name }) => name)).toEqual(["logged loss", "logged acc"]);
+    expect(logs.map(({ values }) => values[0])).toEqual([null, null]);
   });
 
   test("marks exactly the snapshots at which the rate is lower than before", () => {
@@ -68,12 +72,11 @@ describe("createTrajectoryFigure", () => {
       bowl,
       (index): Partial<SnapshotInfo> => ({ learningRate: rates[index] as number }),
     );
-    const dropped = sampleFigure(bowl, { paths: [path] }).paths[0]?.points.map((point) => point.rateDropped);
-    expect(dropped).toEqual([false, false, true, false, false, false, false, true]);
+    expect(runOf(sampleFigure(bowl, { paths: [path] })).drops).toEqual([2, 7]);
   });
 
   test("labels the axes with explained variance and the random walk's", () => {
-    const titles = sampleFigure(bowl).axes.map((axis) => axis.title);
+    const titles = mapOf(sampleFigure(bowl)).axes.map((axis) => axis.title);
     expect(titles).toEqual([
       "PC 1: 83.2 % of variance (random walk: 61.1 %)",
       "PC 2: 12.1 % of variance (random walk: 15.2 %)",
@@ -81,7 +84,7 @@ describe("createTrajectoryFigure", () => {
     const plain = sampleFigure(bowl, {
       axes: { labels: ["x", "y"], explainedVarianceRatio: null, randomWalkBaseline: null },
     });
-    expect(plain.axes.map((axis) => axis.title)).toEqual(["x", "y"]);
+    expect(mapOf(plain).axes.map((axis) => axis.title)).toEqual(["x", "y"]);
     expect(plain.fidelity.join(" ")).not.toContain("variance");
   });
 
@@ -200,7 +203,7 @@ describe("createTrajectoryFigure", () => {
       paths: [samplePath("r\u0007n", [[0, 0]], bowl)],
     });
     expect(figure.title).toBe("a b");
-    expect(figure.paths[0]?.name).toBe("r n");
+    expect(figure.runs[0]?.name).toBe("r n");
     expect(figure.notes).toEqual(["grid is coarse".replace(" is", "  is")]);
   });
 

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { lossPanel, sharePanel } from "../../src/figure/draw/fidelity-panels.js";
+import { verticalScale } from "../../src/figure/draw/axis-scale.js";
+import { figureOption } from "../../src/figure/draw/figure-option.js";
+import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { LEGEND_MARK_WIDTH } from "../../src/figure/draw/legend.js";
 import { hatchPath } from "../../src/figure/draw/marks.js";
-import { themeOf } from "../../src/figure/draw/palette.js";
 import type { PlacedText } from "../../src/figure/draw/placed-text.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { layoutTrajectory } from "../../src/figure/draw/trajectory-layout.js";
-import { trajectoryOption } from "../../src/figure/draw/trajectory-option.js";
+import { curvesNamed, placedMap, pointsOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
 
 /** Rounds every number of plain data, so that a snapshot does not hang on the last digits. */
@@ -26,7 +26,7 @@ function box(text: PlacedText): { x0: number; x1: number; y0: number; y1: number
     : { x0: text.x - shift, x1: text.x - shift + width, y0: text.y - half, y1: text.y + half };
 }
 
-describe("layoutTrajectory", () => {
+describe("layoutFigure of a path", () => {
   const name = fc.string({ minLength: 1, maxLength: 120 });
 
   test("lets no text overlap another, the map or the panels, nor leave the picture, at any width", () => {
@@ -43,14 +43,10 @@ describe("layoutTrajectory", () => {
             samplePath("Adam", arc(5, [8, -4]), loss),
           ];
           const figure = sampleFigure(valley, { title, lossName, paths });
-          const layout = layoutTrajectory(figure, { width });
+          const layout = layoutFigure(figure, { width });
           const boxes = layout.texts.filter(({ text }) => text !== "").map(box);
-          const { map } = layout;
-          const rects = [
-            map,
-            layout.sharePanel,
-            ...(layout.lossPanel === null ? [] : [layout.lossPanel]),
-          ].map((r) => ({
+          expect(layout.panels.length).toBe(hasLoss ? 3 : 2);
+          const rects = layout.panels.map(({ rect: r }) => ({
             x0: r.x,
             x1: r.x + r.width,
             y0: r.y,
@@ -65,13 +61,8 @@ describe("layoutTrajectory", () => {
               expect(apart, `${layout.texts[index]?.text} overlaps at width ${width}`).toBe(true);
             }
           }
-          for (const row of layout.legend) {
-            for (const entry of row.entries) {
-              expect(
-                row.x + entry.offset + LEGEND_MARK_WIDTH + textWidth(entry.text, 12),
-              ).toBeLessThanOrEqual(width);
-            }
-          }
+          for (const { x, text } of layout.legend)
+            expect(x + LEGEND_MARK_WIDTH + textWidth(text, 12)).toBeLessThanOrEqual(width);
         },
       ),
       { numRuns: 60 },
@@ -81,13 +72,13 @@ describe("layoutTrajectory", () => {
   test("gives both axes the same units where that is asked for", () => {
     const figure = sampleFigure(valley, { aspect: "equal" });
     for (const options of [{ width: 1000 }, { width: 1000, height: 500 }, { width: 400 }]) {
-      const { map } = layoutTrajectory(figure, options);
-      expect(map.width / 16).toBeCloseTo(map.height / 11, 9);
+      const { rect } = placedMap(figure, options);
+      expect(rect.width / 16).toBeCloseTo(rect.height / 11, 9);
     }
   });
 
   test("fills the height that is given", () => {
-    const layout = layoutTrajectory(sampleFigure(valley), { width: 1000, height: 900 });
+    const layout = layoutFigure(sampleFigure(valley), { width: 1000, height: 900 });
     expect(layout.height).toBe(900);
     const last = Math.max(...layout.texts.map((text) => text.y));
     expect(last).toBeGreaterThan(850);
@@ -97,19 +88,17 @@ describe("layoutTrajectory", () => {
 
 test("refuses a size into which the picture does not fit", () => {
   const figure = sampleFigure(valley);
-  expect(() => layoutTrajectory(figure, { width: 200 })).toThrow(/width: expected at least 280 px, got 200/);
-  expect(() => layoutTrajectory(figure, { width: 8001 })).toThrow(
-    /width: expected at most 8000 px, got 8001/,
-  );
-  expect(() => layoutTrajectory(figure, { height: 1e6 })).toThrow(/height: expected at most 8000 px/);
-  expect(() => layoutTrajectory(figure, { height: 300 })).toThrow(
+  expect(() => layoutFigure(figure, { width: 200 })).toThrow(/width: expected at least 280 px, got 200/);
+  expect(() => layoutFigure(figure, { width: 8001 })).toThrow(/width: expected at most 8000 px, got 8001/);
+  expect(() => layoutFigure(figure, { height: 1e6 })).toThrow(/height: expected at most 8000 px/);
+  expect(() => layoutFigure(figure, { height: 300 })).toThrow(
     /height: expected at least \d+ px for this figure, got 300/,
   );
 });
 
-describe("trajectoryOption", () => {
+describe("figureOption of a path", () => {
   test("has the axes, ticks and series of the figure", () => {
-    const option = trajectoryOption(sampleFigure(bowl), { width: 1000 });
+    const option = figureOption(sampleFigure(bowl), { width: 1000 });
     const { xAxis, yAxis, grid, series } = option as Record<string, Record<string, unknown>[]>;
     const ticks = (axes: Record<string, unknown>[] = []): unknown =>
       axes.map(({ min, max, axisTick }) => [min, max, (axisTick as Record<string, unknown>).customValues]);
@@ -130,47 +119,63 @@ describe("trajectoryOption", () => {
 
   test("is the same for the same figure, and another in the dark", () => {
     const figure = sampleFigure(valley);
-    expect(rounded(trajectoryOption(figure))).toEqual(rounded(trajectoryOption(figure)));
-    expect(rounded(trajectoryOption(figure, { theme: "dark" }))).not.toEqual(
-      rounded(trajectoryOption(figure)),
-    );
+    expect(rounded(figureOption(figure))).toEqual(rounded(figureOption(figure)));
+    expect(rounded(figureOption(figure, { theme: "dark" }))).not.toEqual(rounded(figureOption(figure)));
   });
 });
 
 describe("fidelity panels", () => {
-  const theme = themeOf("light");
+  const LOSS = "Loss along the path";
+  const SHARE = "Squared distance held by the plane";
 
   test("draw true and plane loss on a logarithmic axis where the range asks for it", () => {
     const figure = sampleFigure(valley);
-    const panel = lossPanel(figure, theme);
-    expect(panel.curves.map(({ name, isDashed }) => [name, isDashed])).toEqual([
-      ["SGD, true", false],
-      ["SGD, on the plane", true],
+    const panel = curvesNamed(figure, LOSS);
+    expect(panel.series.map(({ name, isDashed }) => [name, isDashed])).toEqual([
+      ["true loss", false],
+      ["loss on the plane", true],
     ]);
-    const [point] = figure.paths[0]?.points ?? [];
-    expect(panel.curves[1]?.points[0]?.[1]).toBeCloseTo(Math.log10(Number(point?.planeLoss)), 12);
-    expect(panel.y.ticks.map(({ label }) => label)).toEqual(["0.02", "0.05", "0.1", "0.2", "0.5"]);
+    const [point] = pointsOf(figure);
+    const scale = verticalScale(panel, "left", 5);
+    expect(scale?.position(panel.series[1]?.y[0] ?? "NaN")).toBeCloseTo(
+      Math.log10(Number(point?.planeLoss)),
+      12,
+    );
+    expect(scale?.ticks.map(({ label }) => label)).toEqual(["0.02", "0.05", "0.1", "0.2", "0.5"]);
+    const two = [samplePath("SGD", arc(5, [9, 4]), valley), samplePath("Adam", arc(4, [8, -4]), valley)];
+    expect(curvesNamed(sampleFigure(valley, { paths: two }), LOSS).series.map(({ name }) => name)).toEqual([
+      "SGD, true loss",
+      "SGD, loss on the plane",
+      "Adam, true loss",
+      "Adam, loss on the plane",
+    ]);
   });
 
   test("break a curve where the loss is not finite", () => {
     const path = samplePath("SGD", arc(5, [5, 3]), bowl);
     path.trajectory.trueLoss?.set([Number.POSITIVE_INFINITY], 2);
-    const panel = lossPanel(sampleFigure(bowl, { paths: [path] }), theme);
-    expect(panel.curves[0]?.points.map(([, y]) => y === null)).toEqual([false, false, true, false, false]);
+    const figure = sampleFigure(bowl, { paths: [path] });
+    const panel = curvesNamed(figure, LOSS);
+    expect(panel.series[0]?.y.map((y) => typeof y !== "number")).toEqual([false, false, true, false, false]);
+    const { series } = figureOption(figure) as { series: { name: string; data: (number | null)[][] }[] };
+    const drawn = series.find(({ name }) => name === "true loss")?.data;
+    expect(drawn?.map(([, y]) => y === null)).toEqual([false, false, true, false, false]);
   });
 
   test("mark drops of the learning rate, unless it falls all the time", () => {
-    expect(lossPanel(sampleFigure(bowl), theme).drops).toEqual([7, 10]);
+    expect(curvesNamed(sampleFigure(bowl), LOSS).marks).toEqual(
+      [7, 10].map((x) => ({ x, label: "", tone: "drop" })),
+    );
     const falling = samplePath("SGD", arc(20, [5, 3]), bowl, (index) => ({
       learningRate: 0.1 * 0.9 ** index,
     }));
-    expect(sharePanel(sampleFigure(bowl, { paths: [falling] }), theme).drops).toEqual([]);
+    expect(curvesNamed(sampleFigure(bowl, { paths: [falling] }), SHARE).marks).toEqual([]);
   });
 
   test("leave the centre out of the shares", () => {
-    const panel = sharePanel(sampleFigure(bowl), theme);
-    expect(panel.curves[0]?.points.at(-1)?.[1]).toBeNull();
-    expect(panel.curves[0]?.points[0]?.[1]).toBeCloseTo(0.93, 12);
+    const [share] = curvesNamed(sampleFigure(bowl), SHARE).series;
+    expect(share?.y.at(-1)).toBe("NaN");
+    expect(share?.y[0]).toBeCloseTo(0.93, 12);
   });
 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
 import { renderSvg } from "../../src/figure/files/render-svg.js";
 import type { LiveState } from "../../src/live/live-feed.js";
-import { liveCurves, livePlaneCaption, livePlaneHeight, livePlaneOption } from "../../src/live/live-plane.js";
+import { liveCurves, livePlaneCaption, livePlaneFigure } from "../../src/live/live-plane.js";
+import { curvesOf } from "../figure/panels.js";
 
 /** A state of `count` snapshots on a parabola; the rate falls to a tenth at step 3. */
 function sampleState(count: number): LiveState {
@@ -31,15 +33,15 @@ function sampleState(count: number): LiveState {
   };
 }
 
-describe("livePlaneOption", () => {
+describe("livePlaneFigure", () => {
   test.each([280, 390, 1100])("draws every snapshot inside the picture, %i px wide", (width) => {
     const state = sampleState(6);
-    const plane = state.plane;
-    if (plane === null) throw new Error("no plane");
-    const height = livePlaneHeight(width);
-    const svg = renderSvg(livePlaneOption(state, plane, { width, theme: "light" }), { width, height });
-    // The red one is the drop of the rate; the colours are those of the report.
-    expect(svg.match(/fill="#d00000"/g)?.length).toBe(1);
+    const figure = livePlaneFigure(state);
+    if (figure === null) throw new Error("no plane");
+    const options = { width, parts: "chart" } as const;
+    const svg = renderSvg(figureOption(figure, options), figureSize(figure, options));
+    // The red ones are the drop of the rate and its mark in the legend; the colours are those of the report.
+    expect(svg.match(/fill="#d00000"/g)?.length).toBe(2);
     expect(svg.match(/fill="#0072b2"/g)?.length).toBeGreaterThanOrEqual(6);
     expect(svg).toContain("PC 1: 80");
     for (const [, x] of svg.matchAll(/translate\(([\d.]+)/g)) expect(Number(x)).toBeLessThanOrEqual(width);
@@ -48,10 +50,10 @@ describe("livePlaneOption", () => {
   test("a path that does not move is drawn all the same", () => {
     const state = sampleState(3);
     const plane = { ...(state.plane as NonNullable<LiveState["plane"]>), alpha: [0, 0, 0], beta: [0, 0, 0] };
-    const svg = renderSvg(livePlaneOption(state, plane, { width: 500, theme: "dark" }), {
-      width: 500,
-      height: 300,
-    });
+    const figure = livePlaneFigure({ ...state, plane });
+    if (figure === null) throw new Error("no plane");
+    const options = { width: 500, theme: "dark" } as const;
+    const svg = renderSvg(figureOption(figure, options), figureSize(figure, options));
     expect(svg).not.toContain("NaN");
   });
 });
@@ -70,6 +72,6 @@ test("the caption says what is on the plane, what is not, and the baseline", () 
 test("the curves show what was logged, and the learning rate", () => {
   const figure = liveCurves(sampleState(5));
   expect(figure.panels.map(({ title }) => title)).toEqual(["Loss", "Learning rate"]);
-  expect(figure.panels[1]?.series[0]?.y).toEqual([0.1, 0.1, 0.1, 0.01, 0.01]);
+  expect(curvesOf(figure)[1]?.series[0]?.y).toEqual([0.1, 0.1, 0.1, 0.01, 0.01]);
   expect(liveCurves({ ...sampleState(1) }).panels.map(({ title }) => title)).toEqual(["Learning rate"]);
 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
-import { figureOption, figureSize } from "../../figure/any-figure.js";
+import { figureOption, figureSize } from "../../figure/draw/figure-option.js";
 import type { ThemeName } from "../../figure/draw/palette.js";
 import { renderGif } from "../../figure/files/encode-gif.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
@@ -149,7 +149,8 @@ function pictures(
     { name: `${name}.svg`, format: "svg", content: svg },
     { name: `${name}.png`, format: "png", content: () => renderPng(svg(), times) },
   ];
-  if (figure.kind === "trajectory") {
+  // What grows in a moving picture is the path on its plane.
+  if (figure.layout === "lead") {
     known.push({
       name: `${name}.gif`,
       format: "gif",

@@ -7,7 +7,6 @@ import { type NamedFigure, writeReport } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { RunStateError } from "../../base/errors.js";
-import type { TrajectoryFigure } from "../../figure/figure.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import { openRun } from "../../store/run/open-run.js";
 import { inspectDirectory } from "../../store/run/prepare-run.js";
@@ -58,7 +57,7 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
       directory: join(out, "joint"),
     },
   ];
-  const figures: NamedFigure<TrajectoryFigure>[] = [];
+  const figures: NamedFigure[] = [];
   for (const { name, title, runs: shown, directory } of planes) {
     const analysis = await analyzeOne(shown, tools, { directory, title, points: options.points }, output);
     figures.push({ name, figure: analysis.figure });

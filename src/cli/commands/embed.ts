@@ -12,8 +12,11 @@ import {
   type EmbeddingMethod,
   type RunsEmbedding,
 } from "../../embedding/runs-embedding.js";
-import { EMBEDDING_COLORS, type EmbeddingColor } from "../../figure/embedding-figure.js";
-import { createEmbeddingFigure } from "../../figure/make/create-embedding-figure.js";
+import {
+  createEmbeddingFigure,
+  EMBEDDING_COLORS,
+  type EmbeddingColor,
+} from "../../figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../figure/make/create-topology-figure.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import { openRun } from "../../store/run/open-run.js";

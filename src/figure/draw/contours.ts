@@ -1,6 +1,6 @@
 import { contours as d3Contours } from "d3-contour";
-import { finiteRange } from "../make/chart-parts.js";
-import type { ContourScale } from "../make/contour-scale.js";
+import type { Interpolation } from "../figure.js";
+import { type ContourScale, finiteRange } from "./contour-scale.js";
 
 /** A grid of values refined between its points. */
 export interface RefinedGrid {
@@ -136,9 +136,6 @@ export interface GridValues {
   /** (H, W), row-major: rows over beta. */
   readonly loss: ArrayLike<number>;
 }
-
-/** How values between grid points are drawn. */
-export type Interpolation = "linear" | "cubic";
 
 /** Grid steps a side that cubic interpolation aims at. */
 const FINE_STEPS = 120;

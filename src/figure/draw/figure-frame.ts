@@ -1,35 +1,45 @@
 import { InvalidOptionError } from "../../base/errors.js";
-import { formatNumber } from "./format-number.js";
-import { type Block, block, blocksHeight, type PlacedText, placeBlocks } from "./placed-text.js";
+import { decodeNumber } from "../../base/json.js";
+import type { FigureAxis } from "../figure.js";
+import { niceTicks } from "./contour-scale.js";
+import { formatNumber, formatPercent } from "./format-number.js";
+import type { ThemeName } from "./palette.js";
+import {
+  type Block,
+  block,
+  blocksHeight,
+  NAME_SIZE,
+  type PlacedText,
+  placeBlocks,
+  TICK_SIZE,
+  textWidth,
+  truncateText,
+} from "./placed-text.js";
 
-/**
- * Returns about `count` round values (1, 2 or 5 times a power of ten) inside [min, max], increasing.
- *
- * Each value is computed as an integer times the step, so that 0 is exactly 0 and nothing accumulates.
- */
-export function niceTicks(min: number, max: number, count: number): number[] {
-  if (!(max > min) || !Number.isFinite(max - min)) return min === max ? [min] : [];
-  const rough = (max - min) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const error = rough / power;
-  const factor = error >= Math.sqrt(50) ? 10 : error >= Math.sqrt(10) ? 5 : error >= Math.SQRT2 ? 2 : 1;
-  // Below 1 a division by an integer keeps the digits clean: 3 / 10, not 3 × 0.1.
-  const step = factor * power;
-  const inverse = power < 1 ? Math.round(1 / power) / factor : 0;
-  const at = (index: number): number => (inverse > 0 ? index / inverse : index * step);
-  const first = Math.ceil(min / step - 1e-9);
-  const last = Math.floor(max / step + 1e-9);
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => at(first + index) + 0);
+/** From where a picture in three dimensions is looked at, in degrees. */
+export interface SceneView {
+  /** Above the floor: 0 from the side, 90 from the top. */
+  readonly elevation: number;
+  /** Around the vertical axis. */
+  readonly azimuth: number;
 }
 
-/** Size and parts of a picture. */
-export interface TrajectoryLayoutOptions {
-  /** Width in px, at least 280; default 1100. */
-  readonly width?: number;
-  /** Height in px; default what the content needs. The map takes up or gives way to what is left. */
-  readonly height?: number;
+/** Size, colours and parts of a picture. */
+export interface DrawOptions {
+  /** Width in px, at least 280; default what the panels need. */
+  readonly width?: number | undefined;
+  /** Height in px; default what the content needs. The panels take up or give way to what is left. */
+  readonly height?: number | undefined;
+  /** Colours for light (default) or dark surroundings. */
+  readonly theme?: ThemeName | undefined;
   /** "figure" (default): with title, fidelity and caption; "chart": without, where a page sets them itself. */
-  readonly parts?: "figure" | "chart";
+  readonly parts?: "figure" | "chart" | undefined;
+  /** Draws the panels of pages too. Default false. */
+  readonly isPage?: boolean | undefined;
+  /** From where a picture in three dimensions is looked at. Default from the front right, a little above. */
+  readonly view?: SceneView | undefined;
+  /** Draws only snapshots up to this count of the figure's `progress`, to play a training. Default all. */
+  readonly until?: number | undefined;
 }
 
 /** A tick: its position in data units and its label. */
@@ -78,7 +88,7 @@ export interface FigureFrame {
 export function layoutFrame(
   texts: FrameTexts,
   width: number,
-  parts: TrajectoryLayoutOptions["parts"] = "figure",
+  parts: DrawOptions["parts"] = "figure",
   least: number = LEAST_WIDTH,
 ): FigureFrame {
   if (!(width >= least && width <= MOST_SIZE)) {
@@ -121,6 +131,35 @@ export function checkHeight(height: number | undefined, least: number): void {
 export function ticksOf(axis: readonly number[], count: number): Tick[] {
   const [min, max] = [axis[0] as number, axis[axis.length - 1] as number];
   return niceTicks(min, max, count).map((value) => ({ value, label: formatNumber(value, 6) }));
+}
+
+/** Returns the width of the widest label. */
+export function widestLabel(ticks: readonly Tick[]): number {
+  return Math.max(0, ...ticks.map(({ label }) => textWidth(label, TICK_SIZE)));
+}
+
+/** Returns the longest form of an axis title that fits. */
+export function axisTitle(axis: FigureAxis, available: number): string {
+  const ratio = decodeNumber(axis.explainedVarianceRatio);
+  const walk = decodeNumber(axis.randomWalkBaseline);
+  const short = Number.isFinite(ratio)
+    ? [
+        ...(Number.isFinite(walk)
+          ? [`${axis.label}: ${formatPercent(ratio)} (walk: ${formatPercent(walk)})`]
+          : []),
+        `${axis.label}: ${formatPercent(ratio)}`,
+      ]
+    : [];
+  const fits = [axis.title, ...short].find((title) => textWidth(title, NAME_SIZE) <= available);
+  return fits ?? truncateText(axis.label, NAME_SIZE, available);
+}
+
+/** Whether a place lies in a rectangle. */
+export function isInside(
+  { x, y, width, height }: Rect,
+  at: { readonly x: number; readonly y: number },
+): boolean {
+  return at.x >= x && at.x <= x + width && at.y >= y && at.y <= y + height;
 }
 
 /** A rectangle in px from the top left corner. */

@@ -95,3 +95,25 @@ export function hatchPath({ x, y, width, height }: Rect): string {
 export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
+
+/** A filled rectangle. */
+export function rectangle(
+  { x, y, width, height }: Rect,
+  fill: string,
+  style: Record<string, unknown> = {},
+): Shape {
+  return { type: "rect", shape: { x, y, width, height }, style: { fill, ...style }, silent: true };
+}
+
+/** A shape of SVG path data. */
+export function pathShape(pathData: string, style: Record<string, unknown>): Shape {
+  return { type: "path", shape: { pathData }, style, silent: true };
+}
+
+/** Returns a grey, hatched rectangle: no finite loss here. */
+export function unknownShapes(rect: Rect, theme: Theme): Shape[] {
+  return [
+    rectangle(rect, theme.unknown),
+    pathShape(hatchPath(rect), { fill: "none", stroke: theme.hatch, lineWidth: 1 }),
+  ];
+}

@@ -1,8 +1,7 @@
-import type { Rect } from "./figure-frame.js";
+import type { Rect, Tick } from "./figure-frame.js";
 import type { Shape } from "./marks.js";
 import type { Theme } from "./palette.js";
 import { FONT_STACK, type PlacedText } from "./placed-text.js";
-import type { Tick } from "./trajectory-layout.js";
 
 /** A place for curves, in px. */
 export function grid({ x, y, width, height }: Rect): object {
@@ -11,7 +10,6 @@ export function grid({ x, y, width, height }: Rect): object {
 
 /** A value axis with ticks exactly where they are asked for. */
 export function axis(
-  gridIndex: number,
   ticks: readonly Tick[],
   { min, max }: { min: number; max: number },
   theme: Theme,
@@ -21,7 +19,6 @@ export function axis(
   const labels = new Map(ticks.map(({ value, label }) => [value, label]));
   return {
     type: "value",
-    gridIndex,
     min,
     max,
     axisLine: { show: true, onZero: false, lineStyle: { color: theme.line, width: 1 } },
@@ -39,19 +36,42 @@ export function axis(
   };
 }
 
-/** A series that draws shapes placed in px, by default cut at the edge of the map. */
-export function shapesSeries(name: string, shapes: readonly Shape[], z: number, clip = true): object {
+/**
+ * A series that draws shapes placed in px.
+ *
+ * ECharts matches the shapes of a redrawn series with the old ones by position and keeps what the new ones do
+ * not name (a turn, a dash): so none is ever reused.
+ *
+ * @param clip - whether shapes are cut at the edge of the panel.
+ * @param axes - index of the axes whose grid the panel is.
+ */
+export function shapesSeries(
+  name: string,
+  shapes: readonly Shape[],
+  z: number,
+  { clip = false, axes = 0 }: { readonly clip?: boolean; readonly axes?: number } = {},
+): object {
   return {
     type: "custom",
     name,
     coordinateSystem: "cartesian2d",
-    xAxisIndex: 0,
-    yAxisIndex: 0,
+    xAxisIndex: axes,
+    yAxisIndex: axes,
     clip,
     silent: true,
     z,
     data: [[0, 0]],
-    renderItem: () => ({ type: "group", children: shapes }),
+    renderItem: () => ({ type: "group", $mergeChildren: false, children: shapes }),
+  };
+}
+
+/** The outline of a plot. */
+export function frameShape(rect: Rect, theme: Theme): Shape {
+  return {
+    type: "rect",
+    shape: { ...rect },
+    style: { fill: "none", stroke: theme.line, lineWidth: 1 },
+    silent: true,
   };
 }
 
@@ -72,22 +92,5 @@ export function textShape(placed: PlacedText, theme: Theme): Shape {
       verticalAlign: "middle",
     },
     silent: true,
-  };
-}
-
-/** Dashes of the first, second and third round through the palette. */
-const DASHES: readonly (readonly number[] | null)[] = [null, [7, 3], [2, 3]];
-
-/** How the line of a run is drawn where there are more runs than colours: each round has its own dashes. */
-export interface RunStroke {
-  readonly color: string;
-  readonly lineDash: readonly number[] | null;
-}
-
-/** Returns colour and dashes of the n-th run. */
-export function runStroke(index: number, { runs }: Theme): RunStroke {
-  return {
-    color: runs[index % runs.length] as string,
-    lineDash: DASHES[Math.floor(index / runs.length) % DASHES.length] ?? null,
   };
 }

@@ -126,3 +126,25 @@ function colorAt(anchors: readonly Anchor[], position: number, tint: number, lig
 export function surfaceColorAt(position: number, light = 1): string {
   return surfaceColor(Math.min(1, Math.max(0, position)), light);
 }
+
+/** Dashes of the first, second and third round through the palette. */
+const DASHES: readonly (readonly number[] | null)[] = [null, [7, 3], [2, 3]];
+
+/** How the line of a run is drawn where there are more runs than colours: each round has its own dashes. */
+export interface RunStroke {
+  readonly color: string;
+  readonly lineDash: readonly number[] | null;
+}
+
+/** Returns colour and dashes of a place in the palette of runs. */
+export function runStroke(index: number, { runs }: Theme): RunStroke {
+  return {
+    color: runs[index % runs.length] as string,
+    lineDash: DASHES[Math.floor(index / runs.length) % DASHES.length] ?? null,
+  };
+}
+
+/** Returns the colour of a place in the palette of runs: blue first, then Okabe and Ito's others. */
+export function runColor(index: number, theme: Theme): string {
+  return runStroke(index, theme).color;
+}

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
-import type { TrajectoryFigure } from "../figure.js";
+import type { Figure } from "../figure.js";
 import { type PathAnimationOptions, pathAnimation } from "./path-animation.js";
 import { type Raster, rasterize } from "./render-png.js";
 import { renderSvg } from "./render-svg.js";
@@ -129,7 +129,7 @@ const MOST_DELAY = 500;
  *
  * @throws {@link InvalidOptionError} if `scale` is not in (0, 4] or `duration` not positive.
  */
-export function renderGif(figure: TrajectoryFigure, options: RenderGifOptions = {}): Uint8Array {
+export function renderGif(figure: Figure, options: RenderGifOptions = {}): Uint8Array {
   const { scale = 1, duration = 6000, ...rest } = options;
   if (!(scale > 0 && scale <= 4)) throw new InvalidOptionError("scale", "a number in (0, 4]", String(scale));
   if (!(duration > 0 && Number.isFinite(duration))) {

@@ -9,7 +9,8 @@ const TOLERANCE = 1e-6;
 /**
  * A replacer for `JSON.stringify` that writes long arrays of numbers as base64 of little-endian float32: a
  * third of the size. Non-finite numbers stay what they are. Arrays with a value that float32 would change by
- * more than a millionth stay as text.
+ * more than a millionth stay as text, and so do those with an integer that it would change: epochs and
+ * iterations are looked up.
  */
 export function packNumbers(_key: string, value: unknown): unknown {
   if (!Array.isArray(value) || value.length < LEAST_LENGTH || !value.every(isPackable)) return value;
@@ -31,7 +32,8 @@ export function unpackNumbers(_key: string, value: unknown): unknown {
 function isPackable(value: unknown): boolean {
   if (value === "NaN" || value === "Infinity" || value === "-Infinity") return true;
   if (typeof value !== "number") return false;
-  return Math.abs(Math.fround(value) - value) <= TOLERANCE * Math.abs(value);
+  const change = Math.abs(Math.fround(value) - value);
+  return Number.isInteger(value) ? change === 0 : change <= TOLERANCE * Math.abs(value);
 }
 
 function encodeBase64(bytes: Uint8Array): string {

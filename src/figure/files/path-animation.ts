@@ -1,16 +1,15 @@
 import type { EChartsOption } from "echarts";
+import type { DrawOptions } from "../draw/figure-frame.js";
+import { layoutOption } from "../draw/figure-option.js";
+import { layoutFigure } from "../draw/layout-figure.js";
 import { shapesSeries, textShape } from "../draw/option-parts.js";
-import { type ThemeName, themeOf } from "../draw/palette.js";
+import { themeOf } from "../draw/palette.js";
 import { line, textWidth, truncateText } from "../draw/placed-text.js";
-import { pathShapes, pointRadius } from "../draw/surface-shapes.js";
-import { layoutTrajectory, type TrajectoryLayoutOptions } from "../draw/trajectory-layout.js";
-import { trajectoryOption } from "../draw/trajectory-option.js";
-import type { FigurePath, TrajectoryFigure } from "../figure.js";
+import { timeline } from "../draw/snapshots.js";
+import type { Figure } from "../figure.js";
 
 /** Size and colours of an animation. */
-export interface PathAnimationOptions extends Pick<TrajectoryLayoutOptions, "width" | "height"> {
-  readonly theme?: ThemeName;
-}
+export type PathAnimationOptions = Pick<DrawOptions, "width" | "height" | "theme">;
 
 /** A moving picture of a path as ECharts options: what stands still, and what lies on top at each time. */
 export interface PathAnimation {
@@ -30,74 +29,58 @@ const LABEL_SIZE = 16;
 const LABEL_RIGHT = 20;
 const LABEL_Y = 33;
 
-interface Series {
-  readonly type: string;
-  readonly name: string;
-  readonly data: readonly (readonly [number, number | null])[];
-}
+/** Parts of a picture that grow. */
+const isMoving = (name: string): boolean => name === "paths" || name === "curves";
 
 /**
- * Returns the animation of a figure's paths over its contours: surface, axes, legend and title stand still,
- * the paths and the curves beside them grow. Pure; the map has the same place in every frame.
+ * Returns the animation of a figure's paths: surface, axes, legend and title stand still, the paths and the
+ * curves beside them grow. Pure; the panels have the same places in every frame.
  */
-export function pathAnimation(figure: TrajectoryFigure, options: PathAnimationOptions = {}): PathAnimation {
+export function pathAnimation(figure: Figure, options: PathAnimationOptions = {}): PathAnimation {
   const { theme: themeName = "light", width = 800 } = options;
   const theme = themeOf(themeName);
   const times = timesOf(figure);
-  const labelWidth = Math.max(
-    ...times.map((time) => textWidth(labelOf(figure, time), LABEL_SIZE, "semibold")),
-  );
+  const labelOf = (time: number): string => `${figure.progress} ${time}`;
+  const labelWidth = Math.max(...times.map((time) => textWidth(labelOf(time), LABEL_SIZE, "semibold")));
   const room = width - 2 * LABEL_RIGHT - labelWidth - 16;
   // Sentences belong under a still picture: nobody reads them while something moves.
   const title = truncateText(figure.title, TITLE_SIZE, room, "semibold");
   const shown = { ...figure, title: title === "" ? " " : title, fidelity: [], caption: "", provenance: "" };
   const size = { ...options, width };
-  const layout = layoutTrajectory(shown, size);
-  const whole = trajectoryOption(shown, { ...size, theme: themeName });
-  const series = whole.series as unknown as readonly Series[];
-  const curves = series.filter(({ type }) => type === "line");
-  const still = series.filter(({ type, name }) => type !== "line" && name !== "paths");
-  const radius = pointRadius(Math.max(...figure.paths.map(({ points }) => points.length)));
+  const layout = layoutFigure(shown, size);
   const hidden = (axes: unknown) => (axes as readonly object[]).map((axis) => ({ ...axis, show: false }));
   return {
     width: layout.width,
     height: layout.height,
-    background: { ...whole, series: still } as EChartsOption,
+    background: layoutOption(layout, { theme: themeName, isShown: (name) => !isMoving(name) }),
     times,
     overlay(time) {
-      const paths = figure.paths.map((path) => pathUntil(path, figure, time));
-      const label = line(labelOf(figure, time), width - LABEL_RIGHT, LABEL_Y, {
+      const label = line(labelOf(time), width - LABEL_RIGHT, LABEL_Y, {
         align: "right",
         size: LABEL_SIZE,
         weight: "semibold",
       });
+      const moving = layoutOption(layoutFigure(shown, { ...size, until: time }), {
+        theme: themeName,
+        isShown: isMoving,
+        background: "transparent",
+      });
       return {
-        ...whole,
-        backgroundColor: "transparent",
-        xAxis: hidden(whole.xAxis),
-        yAxis: hidden(whole.yAxis),
+        ...moving,
+        xAxis: hidden(moving.xAxis),
+        yAxis: hidden(moving.yAxis),
         series: [
-          shapesSeries("paths", pathShapes({ ...figure, paths }, layout.map, theme, 0, radius), 3),
-          ...curves.map((curve) => ({ ...curve, data: curve.data.filter(([x]) => x <= time) })),
-          shapesSeries("label", [textShape(label, theme)], 6, false),
+          ...(moving.series as unknown as readonly object[]),
+          shapesSeries("label", [textShape(label, theme)], 6),
         ],
       } as EChartsOption;
     },
   };
 }
 
-function pathUntil(path: FigurePath, { progress }: TrajectoryFigure, time: number): FigurePath {
-  return { ...path, points: path.points.filter((point) => point[progress] <= time) };
-}
-
-function timesOf({ paths, progress }: TrajectoryFigure): number[] {
-  const all = [...new Set(paths.flatMap(({ points }) => points.map((point) => point[progress])))];
-  all.sort((a, b) => a - b);
+function timesOf(figure: Figure): number[] {
+  const all = timeline(figure);
   const stride = Math.ceil(all.length / MOST_FRAMES);
   // Counted from the end: the last snapshot has its frame always.
   return all.filter((_, i) => i === 0 || (all.length - 1 - i) % stride === 0);
-}
-
-function labelOf({ progress }: TrajectoryFigure, time: number): string {
-  return `${progress} ${time}`;
 }

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { packageFile } from "../../base/package-files.js";
-import type { AnyFigure } from "../any-figure.js";
+import { escapeHtml, scriptJson } from "../draw/html-text.js";
 import { FONT_STACK } from "../draw/placed-text.js";
-import { escapeHtml, hasDepth, scriptJson, sectionHtml, TABLE_STYLE } from "./figure-html.js";
+import { TABLE_STYLE } from "../draw/table-panel.js";
+import type { Figure } from "../figure.js";
+import { figureHtml, hasDepth } from "./figure-html.js";
 import { fontFaceCss } from "./font-files.js";
 import { packNumbers } from "./pack-numbers.js";
 
@@ -71,8 +73,6 @@ figcaption p{margin:8px 0}
 .cursor{stroke:var(--text);stroke-width:1.2;opacity:.7}
 .ring{fill:none;stroke-width:2.6}
 .ring-rim{fill:none;stroke:var(--background);stroke-width:6}
-.curves{margin:0 0 16px}
-.curves .ring,.curves .ring-rim{r:6px}
 .tooltip{position:absolute;z-index:2;pointer-events:none;max-width:min(320px,90%);padding:8px 10px;border:1px solid var(--line);border-radius:6px;background:var(--background);color:var(--text);font-size:13px;line-height:1.4;box-shadow:0 2px 10px rgba(0,0,0,.25)}
 .tooltip strong{display:block;margin-bottom:2px;overflow-wrap:anywhere}
 .tooltip dl{display:grid;grid-template-columns:auto auto;gap:0 12px;margin:0}
@@ -101,7 +101,7 @@ export interface ReportData {
   /** Heading of the page. */
   readonly title: string;
   /** Figures in order, each with its own caption and fidelity. */
-  readonly figures: readonly AnyFigure[];
+  readonly figures: readonly Figure[];
   /** A paragraph under the heading; default none. */
   readonly introduction?: string;
 }
@@ -127,7 +127,7 @@ export function renderHtml(report: ReportData): string {
     "utf8",
   );
   const data = scriptJson({ figures: report.figures }, packNumbers);
-  const body = report.figures.map((figure, index) => sectionHtml(figure, index, title)).join("\n");
+  const body = report.figures.map((figure, index) => figureHtml(figure, index, title)).join("\n");
   const introduction =
     report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
   const style = `${fontFaceCss(`${title}${report.introduction ?? ""}${data}`)}${PAGE_STYLE}${TABLE_STYLE}`;

@@ -1,5 +1,5 @@
 import { cleanText } from "../../base/clean-text.js";
-import { escapeHtml } from "./figure-html.js";
+import { escapeHtml } from "../draw/html-text.js";
 
 /** A named array of a VTK data set. */
 export interface VtkArray {

@@ -1,13 +1,13 @@
 import { cleanText } from "../../base/clean-text.js";
 import { decodeNumber, encodeNumber } from "../../base/json.js";
-import type { ChartAxis, ChartFigure, ChartMark, ChartPanel, ChartSeries } from "../chart-figure.js";
-import { createContourScale } from "./contour-scale.js";
+import { createContourScale } from "../draw/contour-scale.js";
+import type { CurvesAxis, CurvesPanel, Figure, Progress, Series, UprightMark } from "../figure.js";
 
 /** How accuracy is shown: as it is, or as the error, 1 − accuracy. */
 export type AccuracyForm = "accuracy" | "error";
 
 /** More drops of the learning rate than this are a schedule, and no mark each. */
-const MOST_DROPS = 8;
+export const MOST_DROPS = 8;
 
 /** Rates closer than this share are the same rate written with different rounding. */
 const RATE_TOLERANCE = 1e-6;
@@ -29,7 +29,7 @@ export function quantityOf(name: string, form: AccuracyForm) {
 }
 
 /** An axis that is logarithmic where the values of its curves ask for it. */
-export function autoAxis(title: string, series: readonly ChartSeries[]): ChartAxis {
+export function autoAxis(title: string, series: readonly Series[]): CurvesAxis {
   const values = series.flatMap(({ y }) => y.map(decodeNumber)).filter(Number.isFinite);
   const { kind } = values.length === 0 ? { kind: "linear" as const } : createContourScale([values]);
   return { title, scale: kind };
@@ -41,8 +41,8 @@ export function seriesOf(
   color: number,
   x: ArrayLike<number>,
   y: ArrayLike<number>,
-  parts: Partial<ChartSeries> = {},
-): ChartSeries {
+  parts: Partial<Series> = {},
+): Series {
   return {
     name: cleanText(name),
     color,
@@ -57,7 +57,7 @@ export function seriesOf(
 }
 
 /** A band of a curve. */
-export function bandOf(low: ArrayLike<number>, high: ArrayLike<number>): ChartSeries["band"] {
+export function bandOf(low: ArrayLike<number>, high: ArrayLike<number>): Series["band"] {
   return { low: Array.from(low, encodeNumber), high: Array.from(high, encodeNumber) };
 }
 
@@ -65,32 +65,38 @@ export function bandOf(low: ArrayLike<number>, high: ArrayLike<number>): ChartSe
 export function panelOf(
   title: string,
   x: string,
-  left: ChartAxis,
-  series: readonly ChartSeries[],
-  marks: readonly ChartMark[] = [],
-): ChartPanel {
-  return { title, x: { title: x, scale: "linear" }, left, right: null, series, marks };
+  left: CurvesAxis,
+  series: readonly Series[],
+  marks: readonly UprightMark[] = [],
+): CurvesPanel {
+  return { kind: "curves", title, x: { title: x, scale: "linear" }, left, right: null, series, marks };
 }
 
 /** What is known of the learning rate at a snapshot; `SnapshotInfo` fits. */
 interface RateAt {
+  readonly step?: number;
   readonly epoch: number;
   readonly iteration: number;
   readonly learningRate: number;
 }
 
+/** Whether the learning rate is lower than at the snapshot before. */
+export function isRateLowered(
+  { learningRate }: Pick<RateAt, "learningRate">,
+  before: Pick<RateAt, "learningRate"> | undefined,
+): boolean {
+  return before !== undefined && learningRate < before.learningRate * (1 - RATE_TOLERANCE);
+}
+
 /** Upright lines where the learning rate was lowered, in any of the runs. */
 export function dropMarks(
   runs: readonly { readonly snapshots: readonly RateAt[] }[],
-  x: "epoch" | "iteration" = "epoch",
-): ChartMark[] {
+  x: Progress = "epoch",
+): UprightMark[] {
   const places = runs.flatMap(({ snapshots }) =>
     snapshots
-      .filter((snapshot, i) => {
-        const before = snapshots[i - 1];
-        return before !== undefined && snapshot.learningRate < before.learningRate * (1 - RATE_TOLERANCE);
-      })
-      .map((snapshot) => snapshot[x]),
+      .filter((snapshot, i) => isRateLowered(snapshot, snapshots[i - 1]))
+      .map((snapshot) => snapshot[x] ?? 0),
   );
   const drops = [...new Set(places)].sort((a, b) => a - b);
   if (drops.length > MOST_DROPS) return [];
@@ -98,7 +104,7 @@ export function dropMarks(
 }
 
 /** Number of values of a chart that are not finite, in words for the caption; empty if there is none. */
-export function gapSentence(panels: readonly ChartPanel[]): string {
+export function gapSentence(panels: readonly CurvesPanel[]): string {
   const values = panels.flatMap(({ series }) => series.flatMap(({ y }) => y));
   const gaps = values.filter((value) => typeof value === "string").length;
   if (gaps === 0) return "";
@@ -108,23 +114,25 @@ export function gapSentence(panels: readonly ChartPanel[]): string {
 /** Puts a chart together. */
 export function chartOf(
   title: string,
-  panels: readonly ChartPanel[],
+  panels: readonly CurvesPanel[],
   parts: {
     readonly columns: number;
     readonly caption: readonly string[];
     readonly provenance?: string;
     readonly notes?: readonly string[];
   },
-): ChartFigure {
+): Figure {
   const caption = [...parts.caption, gapSentence(panels)].filter((sentence) => sentence !== "").join(" ");
   const clean = cleanText(title);
   const names = panels.map((panel) => panel.title || `${panel.left.title} against ${panel.x.title}`);
   return {
-    kind: "chart",
-    version: 1,
+    version: 2,
     title: clean,
+    progress: "epoch",
+    runs: [],
     panels,
-    columns: parts.columns,
+    layout: { columns: parts.columns },
+    fidelity: [],
     caption: cleanText(caption),
     provenance: cleanText(parts.provenance ?? ""),
     notes: [...new Set(parts.notes ?? [])].map(cleanText),
@@ -141,17 +149,4 @@ const BATCH_NORM: Readonly<Record<string, string>> = {
 /** What was done with batch norm's moving statistics, in a sentence. */
 export function batchNormSentence(policy: string): string {
   return BATCH_NORM[policy] ?? "";
-}
-
-/** Least and largest finite value, or null if there is none. */
-export function finiteRange(values: ArrayLike<number>): [number, number] | null {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    if (!Number.isFinite(value)) continue;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  return min <= max ? [min, max] : null;
 }

@@ -3,7 +3,7 @@ import { InvalidDataError } from "../../base/errors.js";
 import { condenseWarnings } from "../../base/warning.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
 import { curveValues, seedBand } from "../../surface/lines/level-set-width.js";
-import type { ChartFigure, ChartSeries } from "../chart-figure.js";
+import type { Figure, Series } from "../figure.js";
 import {
   type AccuracyForm,
   autoAxis,
@@ -45,7 +45,7 @@ export interface ComparedLinesOptions {
 export function createComparedLinesFigure(
   runs: readonly RunLines[],
   options: ComparedLinesOptions = {},
-): ChartFigure {
+): Figure {
   const { title = "Around each solution", accuracyAs = "error", dataName } = options;
   const [first] = runs;
   if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
@@ -94,7 +94,7 @@ function curveOf(
     isDashed,
     isNamed,
   }: { readonly color: number; readonly isDashed: boolean; readonly isNamed: boolean },
-): ChartSeries[] {
+): Series[] {
   const here = slice.curves.find((curve) => curve.set === set);
   if (here === undefined || !(quantity === "loss" || Object.hasOwn(here.surface.metrics, quantity)))
     return [];

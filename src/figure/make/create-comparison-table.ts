@@ -4,7 +4,7 @@ import type { SolutionDistances } from "../../directions/solution-distances.js";
 import type { EpsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import type { LevelSetWidths, MeanLossRise } from "../../surface/lines/level-set-width.js";
 import { formatNumber } from "../draw/format-number.js";
-import type { TableCell, TableFigure, TableGroup } from "../table-figure.js";
+import type { Figure, TableCell, TableGroup, TablePanel } from "../figure.js";
 import { isAccuracy, quantityOf } from "./chart-parts.js";
 import {
   countCell,
@@ -69,7 +69,7 @@ export interface ComparisonTableInput {
  *
  * @throws {@link InvalidDataError} if there is no run, or the pairs are of another number of runs.
  */
-export function createComparisonTable(input: ComparisonTableInput): TableFigure {
+export function createComparisonTable(input: ComparisonTableInput): Figure {
   const { runs, pairs, title = "In numbers" } = input;
   if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");
   if (pairs.distance.length !== runs.length ** 2 || pairs.cosine.length !== runs.length ** 2) {
@@ -86,14 +86,22 @@ export function createComparisonTable(input: ComparisonTableInput): TableFigure 
   ];
   const names = runs.map(({ name }) => cleanText(name));
   const heading = cleanText(title);
-  return {
+  const table: TablePanel = {
     kind: "table",
-    version: 1,
-    title: heading,
+    title: "",
     rowTitle: "Quantity",
     columns: names.map((name, color) => ({ title: name, color })),
     groups,
     definitions: definitions.texts,
+  };
+  return {
+    version: 2,
+    title: heading,
+    progress: "epoch",
+    runs: [],
+    panels: [table],
+    layout: { columns: 1 },
+    fidelity: [],
     caption: cleanText(input.caption ?? ""),
     provenance: cleanText(input.provenance ?? ""),
     notes: [...new Set(input.notes ?? [])].map(cleanText),

@@ -2,18 +2,19 @@ import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { encodeNumber } from "../../base/json.js";
 import type { EmbeddingMethod, EmbeddingValue, RunsEmbedding } from "../../embedding/runs-embedding.js";
+import { createContourScale, finiteRange } from "../draw/contour-scale.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import {
-  type ColorScale,
-  EMBEDDING_COLORS,
-  type EmbeddingColor,
-  type EmbeddingFigure,
-  type EmbeddingPath,
-  type EmbeddingPoint,
-} from "../embedding-figure.js";
-import type { Progress } from "../figure.js";
-import { finiteRange } from "./chart-parts.js";
-import { createContourScale } from "./contour-scale.js";
+import type { ColorScale, Figure, FigureAxis, Path, RunData, ScatterPanel } from "../figure.js";
+import { columnFrom, progressOf } from "./run-data.js";
+
+/** What the points of an embedding are coloured by: loss, run, or length of the step that led there. */
+export type EmbeddingColor = "loss" | "run" | "step";
+
+/** The colours, for choices and messages. */
+export const EMBEDDING_COLORS: readonly EmbeddingColor[] = ["loss", "run", "step"];
+
+/** Name of the column with the length of the step that led to a snapshot. */
+const STEP_LENGTH = "length of the step";
 
 /** Names of the methods as they stand in titles. */
 export const METHOD_NAMES: Readonly<Record<EmbeddingMethod, string>> = {
@@ -125,33 +126,38 @@ const TICKS = 7;
 export function createEmbeddingFigure(
   embedding: RunsEmbedding,
   options: EmbeddingFigureOptions = {},
-): EmbeddingFigure {
+): Figure {
   if (embedding.run.length === 0) throw new InvalidDataError("embedding", "at least one snapshot", "none");
   const hasLoss = embedding.loss.some(Number.isFinite);
   const { color = hasLoss ? "loss" : "run" } = options;
   if (!EMBEDDING_COLORS.includes(color)) {
     throw new InvalidOptionError("color", `one of ${EMBEDDING_COLORS.join(", ")}`, String(color));
   }
-  const paths = pathsOf(embedding);
-  const names = embedding.runs.map(({ name }) => cleanText(name));
+  const runs = runsOf(embedding);
+  const names = runs.map(({ name }) => name);
   const method = METHOD_NAMES[embedding.method];
   const title = cleanText(options.title ?? `${method} of ${listed(names)}`);
-  return {
-    kind: "embedding",
-    version: 1,
-    title,
-    method: embedding.method,
-    dimensions: embedding.dimensions,
+  const scale = scaleOf(embedding, color);
+  const column = color === "step" ? STEP_LENGTH : cleanText(embedding.lossName);
+  const scatter: ScatterPanel = {
+    kind: "scatter",
+    title: "",
     axes: axesOf(embedding),
-    color,
-    lossName: cleanText(embedding.lossName),
-    scale: scaleOf(embedding, color),
-    progress: progressOf(paths),
-    paths,
+    paths: pathsOf(embedding),
+    color: scale === null ? "run" : { column, scale },
+  };
+  return {
+    version: 2,
+    title,
+    progress: progressOf(runs),
+    runs,
+    panels: [scatter],
+    layout: { columns: 1 },
+    fidelity: [],
     caption: cleanText(embeddingCaption(embedding, color)),
     provenance: cleanText(parameterLine(embedding)),
     notes: [...new Set(embedding.warnings.map(({ message }) => cleanText(message)))],
-    description: `${title}. ${paths.length === 1 ? "One path" : `${paths.length} paths`} of snapshots in ${embedding.dimensions} dimensions by ${method}.`,
+    description: `${title}. ${runs.length === 1 ? "One path" : `${runs.length} paths`} of snapshots in ${embedding.dimensions} dimensions by ${method}.`,
   };
 }
 
@@ -160,32 +166,56 @@ function listed(names: readonly string[]): string {
   return `${names.length} runs`;
 }
 
-/** Runs without a snapshot left have no path; the others keep their place in the palette by their order. */
-function pathsOf(embedding: RunsEmbedding): EmbeddingPath[] {
-  const { dimensions, coordinates, run, step, epoch, iteration, loss, stepSize } = embedding;
-  return embedding.runs.map(({ name }, r) => {
-    const points: EmbeddingPoint[] = [];
-    run.forEach((owner, row) => {
-      if (owner !== r) return;
-      points.push({
-        step: step[row] as number,
-        epoch: epoch[row] as number,
-        iteration: iteration[row] as number,
-        at: Array.from(coordinates.subarray(row * dimensions, (row + 1) * dimensions), encodeNumber),
-        loss: encodeNumber(loss[row] as number),
-        stepSize: encodeNumber(stepSize[row] as number),
-      });
-    });
-    return { name: cleanText(name), points };
+/** Rows of the embedding that belong to a run, in order. */
+function rowsOf({ run }: RunsEmbedding, owner: number): number[] {
+  return Array.from(run, (_, row) => row).filter((row) => run[row] === owner);
+}
+
+function runsOf(embedding: RunsEmbedding): RunData[] {
+  const { step, epoch, iteration, loss, lossName, stepSize } = embedding;
+  return embedding.runs.map(({ name }, color) => {
+    const rows = rowsOf(embedding, color);
+    const of = (values: ArrayLike<number>): number[] => rows.map((row) => values[row] as number);
+    return {
+      name: cleanText(name),
+      color,
+      step: of(step),
+      epoch: of(epoch),
+      iteration: of(iteration),
+      drops: [],
+      columns: [
+        columnFrom(cleanText(lossName), "known", of(loss)),
+        {
+          name: STEP_LENGTH,
+          form: "number",
+          // No step leads to a start.
+          values: of(stepSize).map((value) => (Number.isNaN(value) ? null : encodeNumber(value))),
+        },
+      ],
+    };
   });
 }
 
-function axesOf({ method, dimensions, facts }: RunsEmbedding): string[] {
+/** Runs without a snapshot left have an empty path. */
+function pathsOf(embedding: RunsEmbedding): Path[] {
+  const { dimensions, coordinates } = embedding;
+  return embedding.runs.map((_, run) => ({
+    run,
+    at: rowsOf(embedding, run).map((row) =>
+      Array.from(coordinates.subarray(row * dimensions, (row + 1) * dimensions), encodeNumber),
+    ),
+  }));
+}
+
+function axesOf({ method, dimensions, facts }: RunsEmbedding): FigureAxis[] {
   const ratios = facts.explainedVarianceRatio;
-  return Array.from({ length: dimensions }, (_, axis) => {
+  return ["x", "y", "z"].slice(0, dimensions).map((symbol, axis) => {
     const ratio = Array.isArray(ratios) ? (ratios[axis] as number | undefined) : undefined;
-    if (ratio !== undefined) return `PC ${axis + 1}: ${formatPercent(ratio)} of the variance`;
-    return `${METHOD_NAMES[method]} ${axis + 1}`;
+    const title =
+      ratio === undefined
+        ? `${METHOD_NAMES[method]} ${axis + 1}`
+        : `PC ${axis + 1}: ${formatPercent(ratio)} of the variance`;
+    return { label: title, title, explainedVarianceRatio: null, randomWalkBaseline: null, symbol };
   });
 }
 
@@ -200,15 +230,6 @@ function scaleOf({ loss, lossName, stepSize }: RunsEmbedding, color: EmbeddingCo
   const positive = finiteRange(values.filter((value) => value > 0));
   const min = kind === "log" && positive !== null ? positive[0] : low;
   const { levels } = max > min ? createContourScale([[min, max]], { kind, count: TICKS }) : { levels: [min] };
-  const title = color === "loss" ? cleanText(lossName) : "length of the step";
+  const title = color === "loss" ? cleanText(lossName) : STEP_LENGTH;
   return { title, kind, min, max, ticks: levels };
-}
-
-/** The count that tells every snapshot of every path from the one before: epochs if they do. */
-function progressOf(paths: readonly EmbeddingPath[]): Progress {
-  const increases = (key: Progress): boolean =>
-    paths.every(({ points }) =>
-      points.every((point, index) => index === 0 || point[key] > (points[index - 1] as EmbeddingPoint)[key]),
-    );
-  return increases("epoch") ? "epoch" : increases("iteration") ? "iteration" : "step";
 }

@@ -4,8 +4,8 @@ import { condenseWarnings } from "../../base/warning.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import type { LineCurve, LineSlice } from "../../surface/lines/level-set-width.js";
 import { curveValues, seedBand } from "../../surface/lines/level-set-width.js";
-import type { ChartFigure, ChartSeries } from "../chart-figure.js";
 import { formatCount } from "../draw/format-number.js";
+import type { CurvesPanel, Figure, Series } from "../figure.js";
 import {
   type AccuracyForm,
   autoAxis,
@@ -43,13 +43,13 @@ const METRIC = 1;
  * @throws {@link InvalidOptionError} if the slice does not have the metric, or has no curve.
  * @see Li et al. 2018, figures 2 and 14.
  */
-export function createLineFigure(whole: LineSlice, options: LineFigureOptions = {}): ChartFigure {
+export function createLineFigure(whole: LineSlice, options: LineFigureOptions = {}): Figure {
   const { accuracyAs = "accuracy", quantiles = [0.25, 0.75], lossScale = "auto" } = options;
   const slice = shownCurves(whole);
   const sets = [...new Set(slice.curves.map(({ set }) => set))];
   if (sets.length === 0) throw new InvalidOptionError("slice", "at least one curve", "none");
   const metric = options.metric === undefined ? (firstMetric(slice.curves) ?? null) : options.metric;
-  const curve = (set: string, index: number, quantity: string): ChartSeries[] => {
+  const curve = (set: string, index: number, quantity: string): Series[] => {
     const { title, of } = quantityOf(quantity, accuracyAs);
     const isLoss = quantity === "loss";
     const parts = { isDashed: index > 0, axis: isLoss ? "left" : "right" } as const;
@@ -66,7 +66,8 @@ export function createLineFigure(whole: LineSlice, options: LineFigureOptions = 
   const metrics = metric === null ? [] : sets.flatMap((set, i) => curve(set, i, metric));
   const shown = metric === null ? null : quantityOf(metric, accuracyAs);
   const left = lossScale === "auto" ? autoAxis("loss", losses) : { title: "loss", scale: lossScale };
-  const panel = {
+  const panel: CurvesPanel = {
+    kind: "curves",
     title: "",
     x: { title: cleanText(slice.axis), scale: "linear" as const },
     left,

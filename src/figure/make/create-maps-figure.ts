@@ -1,72 +1,16 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
-import { encodeNumber, type JsonNumber } from "../../base/json.js";
+import { encodeNumber } from "../../base/json.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import { type SetSurface, surfaceDifference } from "../../surface/lines/evaluate-sets.js";
 import type { Surface } from "../../surface/surface.js";
-import type { Interpolation } from "../draw/contours.js";
-import { niceTicks } from "../draw/figure-frame.js";
+import { type ContourScale, createContourScale, finiteRange, niceTicks } from "../draw/contour-scale.js";
 import { formatNumber } from "../draw/format-number.js";
-import type { FigureAxis, FigurePath, FigureSurface } from "../figure.js";
-import { type AccuracyForm, batchNormSentence, finiteRange, isAccuracy, quantityOf } from "./chart-parts.js";
-import { type ContourScale, createContourScale } from "./contour-scale.js";
+import type { Figure, FigureAxis, Interpolation, MapMark, MapPanel } from "../figure.js";
+import { type AccuracyForm, batchNormSentence, isAccuracy, quantityOf } from "./chart-parts.js";
+import { gridOf } from "./create-trajectory-figure.js";
 import { approximationSentences, evaluationLine, partialSentence } from "./figure-caption.js";
-
-/** A place on a map that has a name: a model. */
-export interface MapMark {
-  readonly alpha: JsonNumber;
-  readonly beta: JsonNumber;
-  readonly label: string;
-  /** The centre θ* is a star, others are dots. */
-  readonly isCenter: boolean;
-}
-
-/** One map of a slice. */
-export interface MapPanel {
-  readonly title: string;
-  /** What the colours show. */
-  readonly quantity: string;
-  readonly surface: FigureSurface;
-  readonly scale: ContourScale;
-  /** "value": from low to high; "difference": below and above zero. */
-  readonly palette: "value" | "difference";
-  /** Axes of this map alone; absent where they are those of the figure. */
-  readonly axes?: readonly [FigureAxis, FigureAxis];
-  /** The path of a run on this map alone. */
-  readonly run?: MapRun;
-}
-
-/** A run's path on its own map. */
-export interface MapRun {
-  /** Place in the palette of runs. */
-  readonly color: number;
-  readonly path: FigurePath;
-}
-
-/**
- * Two-dimensional slices side by side, as plain JSON data: the loss on the training set, on a held-out set, and
- * their difference on one grid; or the planes of several runs.
- *
- * Non-finite numbers are spelled out. Every text is cleaned of control characters, but not escaped.
- */
-export interface MapsFigure {
-  readonly kind: "maps";
-  /** Version of this form; raised when it changes. */
-  readonly version: 1;
-  readonly title: string;
-  readonly axes: readonly [string, string];
-  readonly maps: readonly MapPanel[];
-  readonly marks: readonly MapMark[];
-  /** A path drawn over every map; may be empty. */
-  readonly path: readonly (readonly [alpha: JsonNumber, beta: JsonNumber])[];
-  readonly interpolation: Interpolation;
-  /** "equal": one unit is equally long on both axes and on every map. Default "fill": maps fill their places. */
-  readonly aspect?: "equal" | "fill";
-  readonly caption: string;
-  readonly provenance: string;
-  readonly notes: readonly string[];
-  readonly description: string;
-}
+import { checkPath, createPath, createRunData, type FigurePathInput, progressOf } from "./run-data.js";
 
 /** What {@link createMapsFigure} makes a figure of. */
 export interface MapsFigureInput {
@@ -83,8 +27,8 @@ export interface MapsFigureInput {
   readonly difference?: boolean;
   /** Places with names; default the centre alone. */
   readonly marks?: readonly { readonly alpha: number; readonly beta: number; readonly label: string }[];
-  /** Coordinates of a path (N, 2) drawn over every map. Default none. */
-  readonly path?: Float64Array;
+  /** The path of a run, drawn over every map. Default none. */
+  readonly path?: FigurePathInput | undefined;
   readonly interpolation?: Interpolation;
   /** What was done with batch norm's moving statistics, for the caption. */
   readonly batchNorm?: string;
@@ -101,7 +45,7 @@ export interface MapsFigureInput {
  * @throws {@link InvalidDataError} for no surface or a line; {@link InvalidOptionError} for grids that differ, a
  * metric that a surface lacks, or a missing label.
  */
-export function createMapsFigure(input: MapsFigureInput): MapsFigure {
+export function createMapsFigure(input: MapsFigureInput): Figure {
   const { labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic" } = input;
   const surfaces = input.surfaces.map(({ set, surface }) => ({ set, surface: fillPartial(surface) }));
   const [first] = surfaces;
@@ -121,30 +65,46 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
   // Surfaces on other grids are refused here, whether the difference is drawn or not.
   for (const { surface } of surfaces.slice(1)) surfaceDifference(first.surface, surface);
   const scale = createContourScale(values, { kind: isShare ? "linear" : "auto" });
-  const maps = surfaces.map(({ set, surface }, i) =>
-    mapOf(surfaces.length === 1 ? "" : set, name, surface, values[i] as Float64Array, scale),
-  );
-  const isDifference = input.difference ?? surfaces.length > 1;
-  if (isDifference) maps.push(differenceMap(surfaces, values, name));
-  const marks = input.marks ?? [{ alpha: 0, beta: 0, label: "" }];
-  const title = cleanText(input.title);
-  return {
-    kind: "maps",
-    version: 1,
-    title,
-    axes: [cleanText(labels[0] as string), cleanText(labels[1] as string)],
-    maps,
-    marks: marks.map((mark) => ({
+  if (input.path !== undefined) checkPath(input.path);
+  const runs = input.path === undefined ? [] : [createRunData(input.path, 0)];
+  const marks = (input.marks ?? [{ alpha: 0, beta: 0, label: "" }]).map(
+    (mark): MapMark => ({
       alpha: encodeNumber(mark.alpha),
       beta: encodeNumber(mark.beta),
       label: cleanText(mark.label),
       isCenter: mark.alpha === 0 && mark.beta === 0,
-    })),
-    path: Array.from({ length: (input.path?.length ?? 0) / 2 }, (_, i) => [
-      encodeNumber(input.path?.[2 * i] as number),
-      encodeNumber(input.path?.[2 * i + 1] as number),
-    ]),
+    }),
+  );
+  const common = {
+    kind: "map",
+    axes: [plainAxis(labels[0] as string), plainAxis(labels[1] as string)],
+    aspect: "fill",
     interpolation,
+    quantity: name,
+    paths: input.path === undefined ? [] : [createPath(0, input.path.trajectory)],
+    marks,
+  } as const;
+  const maps = surfaces.map(
+    ({ set, surface }, i): MapPanel => ({
+      ...common,
+      title: surfaces.length === 1 ? "" : cleanText(set),
+      ...gridOf(surface, values[i] as Float64Array),
+      scale,
+      palette: "value",
+    }),
+  );
+  const isDifference = input.difference ?? surfaces.length > 1;
+  if (isDifference) maps.push({ ...common, ...differenceMap(surfaces, values) });
+  const title = cleanText(input.title);
+  return {
+    version: 2,
+    title,
+    progress: progressOf(runs),
+    runs,
+    panels: maps,
+    // Four maps stand two by two: three in a row would leave the fourth alone.
+    layout: { columns: maps.length === 4 ? 2 : Math.min(maps.length, 3) },
+    fidelity: [],
     caption: captionOf(input, maps, scale, isDifference),
     provenance: evaluationLine(surfaces as [SetSurface, ...SetSurface[]], input.dataName),
     notes: [
@@ -154,6 +114,12 @@ export function createMapsFigure(input: MapsFigureInput): MapsFigure {
     ],
     description: `${title}. ${maps.length === 1 ? "A contour map" : `${maps.length} contour maps`} of the ${name} over ${cleanText(labels[0] as string)} and ${cleanText(labels[1] as string)}.`,
   };
+}
+
+/** An axis of which nothing but its name is known. */
+function plainAxis(label: string): FigureAxis {
+  const clean = cleanText(label);
+  return { label: clean, title: clean, explainedVarianceRatio: null, randomWalkBaseline: null };
 }
 
 function noteOf({ message }: { readonly message: string }): string {
@@ -167,34 +133,11 @@ function valuesOf(surface: Surface, quantity: string): Float64Array {
   throw new InvalidOptionError("quantity", `one of ${names}`, JSON.stringify(quantity));
 }
 
-function mapOf(
-  title: string,
-  quantity: string,
-  { alpha, beta }: Pick<Surface, "alpha" | "beta">,
-  values: Float64Array,
-  scale: ContourScale,
-  palette: MapPanel["palette"] = "value",
-): MapPanel {
-  return {
-    title: cleanText(title),
-    quantity,
-    surface: {
-      alpha: Array.from(alpha),
-      beta: Array.from(beta),
-      loss: Array.from(values, encodeNumber),
-      nonFinite: values.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0),
-    },
-    scale,
-    palette,
-  };
-}
-
 /** The second set minus the first, with levels symmetric about zero. */
 function differenceMap(
   surfaces: readonly SetSurface[],
   values: readonly Float64Array[],
-  quantity: string,
-): MapPanel {
+): Pick<MapPanel, "title" | "alpha" | "beta" | "values" | "scale" | "palette"> {
   const [a, b] = surfaces;
   if (a === undefined || b === undefined) {
     throw new InvalidOptionError("difference", "two evaluation sets", String(surfaces.length));
@@ -207,8 +150,12 @@ function differenceMap(
   const range = finiteRange(gap);
   const most = range === null ? 0 : Math.max(Math.abs(range[0]), Math.abs(range[1]));
   const levels = most === 0 ? [] : niceTicks(-most, most, 10).filter((level) => Math.abs(level) < most);
-  const title = `${b.set} − ${a.set}`;
-  return mapOf(title, quantity, a.surface, gap, { kind: "linear", levels }, "difference");
+  return {
+    title: cleanText(`${b.set} − ${a.set}`),
+    ...gridOf(a.surface, gap),
+    scale: { kind: "linear", levels },
+    palette: "difference",
+  };
 }
 
 function captionOf(
@@ -219,13 +166,13 @@ function captionOf(
 ): string {
   const [map] = maps as [MapPanel];
   const range = finiteRange(
-    maps.filter(({ palette }) => palette === "value").flatMap(({ surface }) => surface.loss.map(Number)),
+    maps.filter(({ palette }) => palette === "value").flatMap(({ values }) => (values ?? []).map(Number)),
   );
-  const gaps = maps.filter(({ surface, palette }) => palette === "value" && surface.nonFinite > 0);
+  const gaps = maps.filter((panel) => panel.palette === "value" && nonFinite(panel) > 0);
   return [
     cleanText(input.caption ?? ""),
     ...input.surfaces.flatMap(({ set, surface }) => partialSentence(surface, maps.length > 1 ? set : "")),
-    `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.surface.alpha.length} × ${map.surface.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
+    `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.alpha.length} × ${map.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
     range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
     ...input.surfaces.flatMap(({ set, surface }) => {
       const sentences = approximationSentences(surface, input.quantity);
@@ -238,8 +185,13 @@ function captionOf(
     isDifference ? "The difference has levels of its own, symmetric about zero." : "",
     gaps.length === 0
       ? ""
-      : `Not finite at ${gaps.map(({ title, surface }) => `${surface.nonFinite} ${surface.nonFinite === 1 ? "point" : "points"}${title === "" ? "" : ` (${title})`}`).join(", ")}: cells that touch them are hatched.`,
+      : `Not finite at ${gaps.map((panel) => `${nonFinite(panel)} ${nonFinite(panel) === 1 ? "point" : "points"}${panel.title === "" ? "" : ` (${panel.title})`}`).join(", ")}: cells that touch them are hatched.`,
   ]
     .filter((sentence) => sentence !== "")
     .join(" ");
+}
+
+/** Number of values of a map that are not finite. */
+export function nonFinite({ values }: Pick<MapPanel, "values">): number {
+  return (values ?? []).reduce((count: number, value) => count + (typeof value === "number" ? 0 : 1), 0);
 }

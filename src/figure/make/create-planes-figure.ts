@@ -1,21 +1,14 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
-import { encodeNumber } from "../../base/json.js";
 import { condenseWarnings } from "../../base/warning.js";
 import type { Surface } from "../../surface/surface.js";
-import type { Interpolation } from "../draw/contours.js";
+import { createContourScale, finiteRange } from "../draw/contour-scale.js";
 import { formatNumber } from "../draw/format-number.js";
-import { finiteRange } from "./chart-parts.js";
-import { createContourScale } from "./contour-scale.js";
-import type { MapPanel, MapsFigure } from "./create-maps-figure.js";
-import {
-  checkSurface,
-  createAxis,
-  createFigurePath,
-  type FigureAxesInput,
-  type FigurePathInput,
-} from "./create-trajectory-figure.js";
+import type { Figure, Interpolation, MapPanel } from "../figure.js";
+import { nonFinite } from "./create-maps-figure.js";
+import { checkSurface, createAxis, type FigureAxesInput, gridOf } from "./create-trajectory-figure.js";
 import { evaluationLine, missingPointSentences } from "./figure-caption.js";
+import { checkPath, createPath, createRunData, type FigurePathInput, progressOf } from "./run-data.js";
 
 /** One run on a plane of its own. */
 export interface PlaneInput extends FigurePathInput {
@@ -42,41 +35,39 @@ export interface PlanesFigureInput {
  *
  * @throws {@link InvalidDataError} if there is no plane, or one does not fit together.
  */
-export function createPlanesFigure(input: PlanesFigureInput): MapsFigure {
+export function createPlanesFigure(input: PlanesFigureInput): Figure {
   const { planes, title = "Each run on its own plane", interpolation = "cubic" } = input;
   const [first] = planes;
   if (first === undefined) throw new InvalidDataError("planes", "at least one plane", "none");
   const lossName = cleanText(input.lossName ?? "loss");
   for (const { surface } of planes) checkSurface(surface);
   const scale = createContourScale(planes.map(({ surface }) => surface.loss));
-  const maps = planes.map((plane, color): MapPanel => {
-    const { alpha, beta, loss, nonFinite } = plane.surface;
-    return {
+  for (const plane of planes) checkPath(plane);
+  const runs = planes.map(createRunData);
+  const maps = planes.map(
+    (plane, run): MapPanel => ({
+      kind: "map",
       title: cleanText(plane.name),
+      axes: [createAxis(plane.axes, 0), createAxis(plane.axes, 1)],
+      aspect: "equal",
+      ...gridOf(plane.surface, plane.surface.loss),
       quantity: lossName,
-      surface: {
-        alpha: Array.from(alpha),
-        beta: Array.from(beta),
-        loss: Array.from(loss, encodeNumber),
-        nonFinite,
-      },
       scale,
       palette: "value",
-      axes: [createAxis(plane.axes, 0), createAxis(plane.axes, 1)],
-      run: { color, path: createFigurePath(plane) },
-    };
-  });
+      interpolation,
+      paths: [createPath(run, plane.trajectory)],
+      marks: [],
+    }),
+  );
   const heading = cleanText(title);
   return {
-    kind: "maps",
-    version: 1,
+    version: 2,
     title: heading,
-    axes: ["first axis", "second axis"],
-    maps,
-    marks: [],
-    path: [],
-    interpolation,
-    aspect: "equal",
+    progress: progressOf(runs),
+    runs,
+    panels: maps,
+    layout: { columns: maps.length === 4 ? 2 : Math.min(maps.length, 3) },
+    fidelity: [],
     caption: captionOf(input, maps),
     provenance: evaluationLine([{ surface: first.surface }], input.dataName),
     notes: condenseWarnings(
@@ -86,32 +77,28 @@ export function createPlanesFigure(input: PlanesFigureInput): MapsFigure {
   };
 }
 
-function describeMap({ title, axes, run }: MapPanel): string {
-  const points = run?.path.points.length ?? 0;
-  return `${title}: ${points} snapshots over ${axes?.map((axis) => axis.title).join(" and ")}.`;
+function describeMap({ title, axes, paths }: MapPanel): string {
+  const points = paths[0]?.at.length ?? 0;
+  return `${title}: ${points} snapshots over ${axes.map((axis) => axis.title).join(" and ")}.`;
 }
 
 function captionOf({ planes, caption, interpolation }: PlanesFigureInput, maps: readonly MapPanel[]): string {
-  const range = finiteRange(maps.flatMap(({ surface }) => surface.loss.map(Number)));
-  const [{ scale }] = maps as [MapPanel];
-  const drops = maps.some(({ run }) => run?.path.points.some((point) => point.rateDropped));
-  const gaps = maps.filter(({ surface }) => surface.nonFinite > 0);
-  const missing = maps.flatMap(({ title, run }, index) =>
-    run === undefined
-      ? []
-      : missingPointSentences([run.path], (planes[index] as PlaneInput).surface).map(
-          (sentence) => `${title}: ${sentence}`,
-        ),
+  const range = finiteRange(maps.flatMap(({ values }) => (values ?? []).map(Number)));
+  const isLog = maps[0]?.scale?.kind === "log";
+  const drops = planes.some((plane, run) => createRunData(plane, run).drops.length > 0);
+  const gaps = maps.filter((panel) => nonFinite(panel) > 0);
+  const missing = planes.flatMap((plane) =>
+    missingPointSentences([plane], plane.surface).map((sentence) => `${cleanText(plane.name)}: ${sentence}`),
   );
   return [
     cleanText(caption ?? ""),
-    `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${scale.kind === "log" ? " (logarithmic)" : ""}, and a unit is equally long on every axis of every map.`,
+    `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${isLog ? " (logarithmic)" : ""}, and a unit is equally long on every axis of every map.`,
     `Ring: start; star: end; dots: snapshots${drops ? "; red: learning rate lowered" : ""}.`,
     range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
-    `${maps.map(({ surface }) => `${surface.alpha.length} × ${surface.beta.length}`)[0]} evaluated points a map, ${interpolation ?? "cubic"} interpolation.`,
+    `${maps.map(({ alpha, beta }) => `${alpha.length} × ${beta.length}`)[0]} evaluated points a map, ${interpolation ?? "cubic"} interpolation.`,
     gaps.length === 0
       ? ""
-      : `Not finite at ${gaps.map(({ title, surface }) => `${surface.nonFinite} points (${title})`).join(", ")}: cells that touch them are hatched.`,
+      : `Not finite at ${gaps.map((panel) => `${nonFinite(panel)} points (${panel.title})`).join(", ")}: cells that touch them are hatched.`,
     ...missing,
   ]
     .filter((sentence) => sentence !== "")

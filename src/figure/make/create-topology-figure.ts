@@ -1,8 +1,9 @@
 import { InvalidDataError } from "../../base/errors.js";
 import type { EmbeddingTopology, RunsEmbedding } from "../../embedding/runs-embedding.js";
-import type { ChartAxis, ChartFigure, ChartPanel, ChartSeries } from "../chart-figure.js";
+import { finiteRange } from "../draw/contour-scale.js";
 import { formatCount, formatNumber } from "../draw/format-number.js";
-import { chartOf, finiteRange, panelOf, seriesOf } from "./chart-parts.js";
+import type { CurvesAxis, CurvesPanel, Figure, Series } from "../figure.js";
+import { chartOf, panelOf, seriesOf } from "./chart-parts.js";
 
 /** Bars of the histogram of permutations. */
 const BARS = 24;
@@ -13,7 +14,7 @@ const BARS = 24;
  * @throws {@link InvalidDataError} if the embedding has none.
  * @see Horoi et al. 2022, section 4.
  */
-export function createTopologyFigure(embedding: RunsEmbedding, title = "Topology of the loss"): ChartFigure {
+export function createTopologyFigure(embedding: RunsEmbedding, title = "Topology of the loss"): Figure {
   const { topology } = embedding;
   if (topology === null) {
     throw new InvalidDataError("embedding", "topology (topology: true)", "an embedding without");
@@ -49,16 +50,16 @@ function captionOf({ lossName, run }: RunsEmbedding, topology: EmbeddingTopology
   ];
 }
 
-function lossAxis(name: string, values: ArrayLike<number>): ChartAxis {
+function lossAxis(name: string, values: ArrayLike<number>): CurvesAxis {
   const range = finiteRange(values);
   const isLog = range !== null && range[0] > 0 && range[1] >= 10 * range[0];
   return { title: name, scale: isLog ? "log" : "linear" };
 }
 
-function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): ChartPanel {
+function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): CurvesPanel {
   const top = levels[levels.length - 1] as number;
   const bottom = levels[0] as number;
-  const points = (name: string, color: number, chosen: EmbeddingTopology["pairs"]): ChartSeries[] =>
+  const points = (name: string, color: number, chosen: EmbeddingTopology["pairs"]): Series[] =>
     chosen.length === 0
       ? []
       : [
@@ -87,6 +88,7 @@ function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): C
       : range.min + share * (range.max - range.min);
   });
   return {
+    kind: "curves",
     title: "Persistence diagram",
     x: range,
     left: { ...range, title: `disappears at (${lossName})` },
@@ -105,8 +107,9 @@ function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): C
   };
 }
 
-function bettiPanel({ levels, betti0, betti1 }: EmbeddingTopology, lossName: string): ChartPanel {
+function bettiPanel({ levels, betti0, betti1 }: EmbeddingTopology, lossName: string): CurvesPanel {
   return {
+    kind: "curves",
     title: "Betti curves",
     x: lossAxis(lossName, levels),
     left: { title: "alive at this level", scale: "linear", min: 0 },
@@ -117,7 +120,7 @@ function bettiPanel({ levels, betti0, betti1 }: EmbeddingTopology, lossName: str
 }
 
 /** Histogram of the permutations with the observed value; null if all are the same. */
-function nullPanel({ null: { observed, permuted } }: EmbeddingTopology): ChartPanel | null {
+function nullPanel({ null: { observed, permuted } }: EmbeddingTopology): CurvesPanel | null {
   const range = finiteRange([...permuted, observed]);
   if (range === null || range[0] === range[1]) return null;
   const [low, high] = range;

@@ -1,6 +1,6 @@
 import { InvalidDataError } from "../../base/errors.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
-import type { ChartFigure, ChartSeries } from "../chart-figure.js";
+import type { Figure, Series } from "../figure.js";
 import {
   type AccuracyForm,
   autoAxis,
@@ -37,7 +37,7 @@ export interface TrainingFigureOptions {
 export function createTrainingFigure(
   runs: readonly RunCurves[],
   options: TrainingFigureOptions = {},
-): ChartFigure {
+): Figure {
   const { title = "Training", accuracyAs = "error" } = options;
   const names = [
     ...new Set(runs.flatMap(({ snapshots }) => snapshots.flatMap(({ logs }) => Object.keys(logs)))),
@@ -47,7 +47,7 @@ export function createTrainingFigure(
   const marks = dropMarks(runs);
   const panels = quantities.slice(0, 6).map((quantity) => {
     const { title: shown, scale, of } = quantityOf(quantity, accuracyAs);
-    const series = runs.flatMap((run, index): ChartSeries[] => [
+    const series = runs.flatMap((run, index): Series[] => [
       ...curve(run, runs.length > 1 ? run.name : "training", index, quantity, of, false),
       ...curve(
         run,
@@ -77,7 +77,7 @@ function curve(
   key: string,
   of: (value: number) => number,
   isDashed: boolean,
-): ChartSeries[] {
+): Series[] {
   const logged = snapshots.filter(({ logs }) => Object.hasOwn(logs, key));
   if (logged.length === 0) return [];
   const x = logged.map(({ epoch }) => epoch);

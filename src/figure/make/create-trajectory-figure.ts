@@ -1,17 +1,19 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
-import { decodeNumber, encodeNumber } from "../../base/json.js";
-import type { Trajectory } from "../../directions/project.js";
-import type { SnapshotInfo } from "../../store/run/run.js";
+import { encodeNumber } from "../../base/json.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import type { Surface } from "../../surface/surface.js";
-import type { Interpolation } from "../draw/contours.js";
+import {
+  type ContourScale,
+  checkContourScale,
+  createContourScale,
+  finiteRange,
+} from "../draw/contour-scale.js";
 import { formatNumber, formatPercent } from "../draw/format-number.js";
-import { NAME_SIZE, textWidth, truncateText } from "../draw/placed-text.js";
-import type { FigureAxis, FigurePath, FigurePoint, Progress, Setting, TrajectoryFigure } from "../figure.js";
-import { finiteRange } from "./chart-parts.js";
-import { type ContourScale, checkContourScale, createContourScale } from "./contour-scale.js";
+import type { Figure, FigureAxis, Interpolation, MapPanel } from "../figure.js";
 import { captionSentences, fidelityParagraphs, provenanceLine } from "./figure-caption.js";
+import { fidelityPanels, progressPanels } from "./path-panels.js";
+import { checkPath, createPath, createRunData, type FigurePathInput, progressOf } from "./run-data.js";
 
 /**
  * Checks that a surface can be drawn as a map.
@@ -63,98 +65,7 @@ export function createAxis(axes: FigureAxesInput, index: number): FigureAxis {
     title: ratio === null ? label : `${label}: ${formatPercent(ratio)} of variance${baseline}`,
     explainedVarianceRatio: ratio === null ? null : encodeNumber(ratio),
     randomWalkBaseline: walk === null ? null : encodeNumber(walk),
-  };
-}
-
-/** Returns the longest form of an axis title that fits. */
-export function axisTitle(axis: FigureAxis, available: number): string {
-  const ratio = decodeNumber(axis.explainedVarianceRatio);
-  const walk = decodeNumber(axis.randomWalkBaseline);
-  const short = Number.isFinite(ratio)
-    ? [
-        ...(Number.isFinite(walk)
-          ? [`${axis.label}: ${formatPercent(ratio)} (walk: ${formatPercent(walk)})`]
-          : []),
-        `${axis.label}: ${formatPercent(ratio)}`,
-      ]
-    : [];
-  const fits = [axis.title, ...short].find((title) => textWidth(title, NAME_SIZE) <= available);
-  return fits ?? truncateText(axis.label, NAME_SIZE, available);
-}
-
-/** One run's path: its snapshots and where they are on the plane, in the same order. */
-export interface FigurePathInput {
-  /** Name of the run. */
-  readonly name: string;
-  readonly snapshots: readonly SnapshotInfo[];
-  readonly trajectory: Trajectory;
-  /** How the run was trained: see `runSettings`; default nothing is said of it. */
-  readonly settings?: readonly Setting[];
-}
-
-/** Rates closer than this share are the same rate written with different rounding. */
-const RATE_TOLERANCE = 1e-6;
-
-/**
- * Joins the snapshots of a run with their coordinates and fidelity.
- *
- * @throws {@link InvalidDataError} if there is no snapshot, the trajectory has another number of points, or
- *   it is not two-dimensional.
- */
-export function createFigurePath(input: FigurePathInput): FigurePath {
-  const { name, snapshots, trajectory } = input;
-  const where = `path "${cleanText(name)}"`;
-  if (snapshots.length === 0) throw new InvalidDataError(where, "at least one snapshot", "none");
-  if (trajectory.dimensions !== 2) {
-    throw new InvalidDataError(where, "coordinates on a plane (2 dimensions)", String(trajectory.dimensions));
-  }
-  if (trajectory.coordinates.length !== 2 * snapshots.length) {
-    throw new InvalidDataError(
-      where,
-      `coordinates of ${snapshots.length} snapshots`,
-      `${trajectory.coordinates.length / 2}`,
-    );
-  }
-  return {
-    name: cleanText(name),
-    ...(input.settings === undefined
-      ? {}
-      : { settings: input.settings.map(([key, value]): Setting => [cleanText(key), cleanText(value)]) }),
-    points: snapshots.map((snapshot, index) => toPoint(snapshot, snapshots[index - 1], trajectory, index)),
-  };
-}
-
-/** Returns the count that tells every snapshot of every path from the one before: epochs if they do. */
-export function progressOf(paths: readonly FigurePath[]): Progress {
-  const increases = (key: Progress): boolean =>
-    paths.every(({ points }) =>
-      points.every((point, index) => index === 0 || point[key] > (points[index - 1] as FigurePoint)[key]),
-    );
-  return increases("epoch") ? "epoch" : increases("iteration") ? "iteration" : "step";
-}
-
-function toPoint(
-  snapshot: SnapshotInfo,
-  previous: SnapshotInfo | undefined,
-  trajectory: Trajectory,
-  index: number,
-): FigurePoint {
-  const at = (values: Float64Array | null) =>
-    values === null ? null : encodeNumber(values[index] as number);
-  return {
-    step: snapshot.step,
-    epoch: snapshot.epoch,
-    iteration: snapshot.iteration,
-    learningRate: encodeNumber(snapshot.learningRate),
-    alpha: encodeNumber(trajectory.coordinates[2 * index] as number),
-    beta: encodeNumber(trajectory.coordinates[2 * index + 1] as number),
-    trueLoss: at(trajectory.trueLoss),
-    planeLoss: at(trajectory.planeLoss),
-    inPlaneShare: encodeNumber(trajectory.inPlaneShare[index] as number),
-    distance: encodeNumber(trajectory.distance[index] as number),
-    rateDropped:
-      previous !== undefined && snapshot.learningRate < previous.learningRate * (1 - RATE_TOLERANCE),
-    logs: Object.entries(snapshot.logs).map(([key, value]) => [cleanText(key), encodeNumber(value)] as const),
+    symbol: index === 0 ? "α" : "β",
   };
 }
 
@@ -191,7 +102,7 @@ export interface TrajectoryFigureInput {
  * @see Li et al. 2018, figure 19: learning-rate drops are red dots, the other snapshots blue.
  * @example createTrajectoryFigure({ title: run.manifest.name, surface, axes: directions, paths: [{ name: "SGD", snapshots: run.snapshots, trajectory }] })
  */
-export function createTrajectoryFigure(input: TrajectoryFigureInput): TrajectoryFigure {
+export function createTrajectoryFigure(input: TrajectoryFigureInput): Figure {
   const { interpolation = "cubic", aspect = "fill" } = input;
   checkSurface(input.surface);
   const surface = fillPartial(input.surface);
@@ -199,45 +110,58 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Trajectory
   const axes = [createAxis(input.axes, 0), createAxis(input.axes, 1)] as const;
   const scale =
     input.scale === undefined ? createContourScale([surface.loss]) : checkContourScale(input.scale);
-  const paths = input.paths.map(createFigurePath);
-  const progress = progressOf(paths);
+  for (const path of input.paths) checkPath(path);
+  const runs = input.paths.map(createRunData);
+  const paths = input.paths.map(({ trajectory }, run) => createPath(run, trajectory));
+  const progress = progressOf(runs);
   const lossName = cleanText(input.lossName ?? "loss");
-  const centerName = cleanText(input.centerName ?? defaultCenterName(paths));
+  const centerName = cleanText(input.centerName ?? defaultCenterName(input.paths));
   const dataName = input.dataName === undefined ? null : cleanText(input.dataName);
-  const facts = { surface, scale, interpolation, paths, lossName, dataName };
-  const fidelity = fidelityParagraphs({ axes, paths, progress, centerName });
+  const facts = { surface, scale, interpolation, paths: input.paths, lossName, dataName };
   const caption = [cleanText(input.caption ?? ""), ...captionSentences(facts)]
     .filter((s) => s !== "")
     .join(" ");
   const title = cleanText(input.title);
-  return {
-    kind: "trajectory",
-    version: 1,
-    title,
-    lossName,
+  const map: MapPanel = {
+    kind: "map",
+    title: "",
     axes,
-    surface: {
-      alpha: Array.from(surface.alpha),
-      beta: Array.from(surface.beta),
-      loss: Array.from(surface.loss, encodeNumber),
-      nonFinite: surface.nonFinite,
-    },
-    scale,
-    interpolation,
     aspect,
-    progress,
+    ...gridOf(surface, surface.loss),
+    quantity: lossName,
+    scale,
+    palette: "value",
+    interpolation,
     paths,
-    fidelity,
+    marks: [],
+  };
+  const along = { runs, paths, progress };
+  return {
+    version: 2,
+    title,
+    progress,
+    runs,
+    panels: [map, ...fidelityPanels(along), ...progressPanels(along)],
+    layout: "lead",
+    fidelity: fidelityParagraphs({ axes, paths: input.paths, progress, centerName }),
     caption,
     provenance: provenanceLine(facts),
     notes: collectNotes(input),
-    description: describe(title, lossName, axes, paths, surface),
+    description: describe(title, lossName, axes, input.paths, surface),
   };
 }
 
-function defaultCenterName(paths: readonly FigurePath[]): string {
-  const last = paths.length === 1 ? paths[0]?.points.at(-1) : undefined;
-  const isCenter = last !== undefined && last.inPlaneShare === 1 && Number(last.distance) === 0;
+/** Returns coordinates and values of a surface as a map holds them. */
+export function gridOf(
+  { alpha, beta }: Pick<Surface, "alpha" | "beta">,
+  values: Float64Array,
+): Pick<MapPanel, "alpha" | "beta" | "values"> {
+  return { alpha: Array.from(alpha), beta: Array.from(beta), values: Array.from(values, encodeNumber) };
+}
+
+function defaultCenterName(paths: readonly FigurePathInput[]): string {
+  const only = paths.length === 1 ? paths[0]?.trajectory : undefined;
+  const isCenter = only !== undefined && only.inPlaneShare.at(-1) === 1 && only.distance.at(-1) === 0;
   return isCenter ? "the end" : "the plane's centre";
 }
 
@@ -250,7 +174,7 @@ function describe(
   title: string,
   lossName: string,
   axes: readonly [FigureAxis, FigureAxis],
-  paths: readonly FigurePath[],
+  paths: readonly FigurePathInput[],
   surface: Surface,
 ): string {
   const range = finiteRange(surface.loss);
@@ -258,15 +182,15 @@ function describe(
     range === null
       ? "with no finite value"
       : `between ${formatNumber(range[0])} and ${formatNumber(range[1])}`;
-  const runs = paths.map((path) => {
-    const drops = path.points.filter((point) => point.rateDropped).length;
-    const at = (index: number): string => {
-      const point = path.points.at(index);
-      return `(${formatNumber(decodeNumber(point?.alpha ?? null), 3)}, ${formatNumber(decodeNumber(point?.beta ?? null), 3)})`;
-    };
+  const runs = paths.map((path, index) => {
+    const { name, drops, step } = createRunData(path, index);
+    const { coordinates } = path.trajectory;
+    const at = (snapshot: number): string =>
+      `(${[0, 1].map((k) => formatNumber(coordinates[2 * snapshot + k] as number, 3)).join(", ")})`;
+    const count = drops.length;
     const dropped =
-      drops === 0 ? "" : `, with ${drops} ${drops === 1 ? "drop" : "drops"} of the learning rate`;
-    return `${path.name}: ${path.points.length} snapshots from ${at(0)} to ${at(-1)}${dropped}.`;
+      count === 0 ? "" : `, with ${count} ${count === 1 ? "drop" : "drops"} of the learning rate`;
+    return `${name}: ${step.length} snapshots from ${at(0)} to ${at(step.length - 1)}${dropped}.`;
   });
   return `${title}. Contour map of the ${lossName}, ${values}. Horizontal axis: ${axes[0].title}. Vertical axis: ${axes[1].title}. ${runs.join(" ")}`;
 }

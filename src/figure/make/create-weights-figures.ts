@@ -2,8 +2,8 @@ import { InvalidDataError } from "../../base/errors.js";
 import type { WeightHistograms } from "../../directions/weight-histogram.js";
 import type { WeightStatistics } from "../../directions/weight-statistics.js";
 import type { StepAngles } from "../../surface/step-angles.js";
-import type { ChartFigure, ChartMark, ChartPanel, ChartSeries } from "../chart-figure.js";
 import { formatCount, formatNumber } from "../draw/format-number.js";
+import type { CurvesPanel, Figure, Series, UprightMark } from "../figure.js";
 import { autoAxis, bandOf, chartOf, dropMarks, panelOf, seriesOf } from "./chart-parts.js";
 import type { RunCurves } from "./create-training-figure.js";
 
@@ -23,7 +23,7 @@ const MOST_LAYERS = 6;
  * @throws {@link InvalidDataError} if there is no run.
  * @see Li et al. 2018, figure 8.
  */
-export function createNormsFigure(runs: readonly RunNorms[], title = "Weights along the path"): ChartFigure {
+export function createNormsFigure(runs: readonly RunNorms[], title = "Weights along the path"): Figure {
   const [first] = runs;
   if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
   const marks = { epoch: dropMarks(runs), iteration: dropMarks(runs, "iteration") };
@@ -65,8 +65,8 @@ export function createNormsFigure(runs: readonly RunNorms[], title = "Weights al
 
 function singleRunPanels(
   { snapshots, statistics }: RunNorms,
-  marks: Readonly<Record<"epoch" | "iteration", ChartMark[]>>,
-): ChartPanel[] {
+  marks: Readonly<Record<"epoch" | "iteration", UprightMark[]>>,
+): CurvesPanel[] {
   const largest = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0);
   const layers = [...statistics.layers]
     .sort((a, b) => largest(b.norm) - largest(a.norm))
@@ -83,7 +83,7 @@ function singleRunPanels(
       .map(({ name, mean, least, largest: most }) =>
         seriesOf(name.replace(/\/[^/]*$/, ""), 1 + place(name), at, mean, { band: bandOf(least, most) }),
       );
-  const panels = (title: string, axis: string, series: (at: number[]) => ChartSeries[]): ChartPanel[] =>
+  const panels = (title: string, axis: string, series: (at: number[]) => Series[]): CurvesPanel[] =>
     (["epoch", "iteration"] as const).map((x) => {
       const curves = series(snapshots.map((snapshot) => snapshot[x]));
       return panelOf(`${title} by ${x}`, x, autoAxis(axis, curves), curves, marks[x]);
@@ -102,7 +102,7 @@ function singleRunPanels(
 export function createHistogramFigure(
   { edges, histograms, weights }: WeightHistograms,
   title = "Weights of the solutions",
-): ChartFigure {
+): Figure {
   const x = Array.from(edges.subarray(0, -1)).flatMap((edge, i) => [edge, edges[i + 1] as number]);
   const series = histograms.map(({ name, density }, i) =>
     seriesOf(
@@ -137,7 +137,7 @@ export interface RunAngles extends RunCurves {
  * @throws {@link InvalidDataError} if there is no run, or a run's angles are not one fewer than its snapshots.
  * @see Li et al. 2018, appendix B.2.
  */
-export function createAngleFigure(runs: readonly RunAngles[], title = "What the path does"): ChartFigure {
+export function createAngleFigure(runs: readonly RunAngles[], title = "What the path does"): Figure {
   if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");
   for (const { name, snapshots, angles } of runs) {
     if (angles.degrees.length === snapshots.length - 1) continue;

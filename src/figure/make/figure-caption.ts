@@ -2,11 +2,10 @@ import { cleanText } from "../../base/clean-text.js";
 import { decodeNumber } from "../../base/json.js";
 import { boundOfMost, rangeOf } from "../../surface/approximate/estimate.js";
 import type { Surface } from "../../surface/surface.js";
-import type { Interpolation } from "../draw/contours.js";
+import { type ContourScale, finiteRange } from "../draw/contour-scale.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import type { FigureAxis, FigurePath, FigurePoint, Progress } from "../figure.js";
-import { finiteRange } from "./chart-parts.js";
-import type { ContourScale } from "./contour-scale.js";
+import type { FigureAxis, Interpolation, Progress } from "../figure.js";
+import type { FigurePathInput } from "./run-data.js";
 
 /**
  * Says of an approximate surface how far its values may be off, and what it took.
@@ -63,7 +62,7 @@ export interface CaptionFacts {
   readonly surface: Surface;
   readonly scale: ContourScale;
   readonly interpolation: Interpolation;
-  readonly paths: readonly FigurePath[];
+  readonly paths: readonly FigurePathInput[];
   readonly lossName: string;
   readonly dataName: string | null;
 }
@@ -145,28 +144,27 @@ function nonFiniteSentence(surface: Surface): string[] {
 }
 
 /** Returns which snapshots cannot be drawn, in sentences; none if all can. */
-export function missingPointSentences(paths: readonly FigurePath[], surface: Surface): string[] {
-  const points = paths.flatMap((path) => path.points);
-  const lost = points.filter((point) => !isFinitePoint(point)).length;
-  const outside = points.filter((point) => isFinitePoint(point) && !isInside(point, surface)).length;
-  const of = `of ${points.length} snapshots`;
+export function missingPointSentences(paths: readonly FigurePathInput[], { alpha, beta }: Surface): string[] {
+  const within = (value: number, axis: Float64Array): boolean =>
+    value >= (axis[0] as number) && value <= (axis[axis.length - 1] as number);
+  let count = 0;
+  let lost = 0;
+  let outside = 0;
+  for (const { trajectory } of paths) {
+    for (let i = 0; i < trajectory.coordinates.length; i += 2) {
+      const [a, b] = [trajectory.coordinates[i] as number, trajectory.coordinates[i + 1] as number];
+      count++;
+      if (!Number.isFinite(a) || !Number.isFinite(b)) lost++;
+      else if (!within(a, alpha) || !within(b, beta)) outside++;
+    }
+  }
+  const of = `of ${count} snapshots`;
   return [
     ...(lost > 0
       ? [`${lost} ${of} ${lost === 1 ? "has" : "have"} no finite weights and cannot be drawn.`]
       : []),
     ...(outside > 0 ? [`${outside} ${of} ${outside === 1 ? "lies" : "lie"} outside the drawn range.`] : []),
   ];
-}
-
-function isFinitePoint(point: FigurePoint): boolean {
-  return Number.isFinite(decodeNumber(point.alpha)) && Number.isFinite(decodeNumber(point.beta));
-}
-
-function isInside(point: FigurePoint, { alpha, beta }: Surface): boolean {
-  const [a, b] = [decodeNumber(point.alpha), decodeNumber(point.beta)];
-  const within = (value: number, axis: Float64Array): boolean =>
-    value >= (axis[0] as number) && value <= (axis[axis.length - 1] as number);
-  return within(a, alpha) && within(b, beta);
 }
 
 /** An evaluation set by name; without one there is only one set. */
@@ -190,14 +188,14 @@ export function evaluationLine(sets: readonly [EvaluatedSet, ...EvaluatedSet[]],
 }
 
 /** True for the snapshot that is the centre of the plane: no distance to it, so no share of it. */
-export function isCenter(point: FigurePoint): boolean {
-  return point.alpha === 0 && point.beta === 0 && point.distance === 0;
+function isCenter({ trajectory: { coordinates, distance } }: FigurePathInput, i: number): boolean {
+  return coordinates[2 * i] === 0 && coordinates[2 * i + 1] === 0 && distance[i] === 0;
 }
 
 /** What the sentences are about. */
 export interface FidelityFacts {
   readonly axes: readonly [FigureAxis, FigureAxis];
-  readonly paths: readonly FigurePath[];
+  readonly paths: readonly FigurePathInput[];
   readonly progress: Progress;
   /** What distances are measured from, e.g. "the end". */
   readonly centerName: string;
@@ -211,7 +209,7 @@ export function fidelityParagraphs(facts: FidelityFacts): string[] {
   const paths = facts.paths.map((path) => {
     const sentences = [...distanceSentence(path, facts), ...lossSentences(path, facts.progress)].join(" ");
     if (sentences === "" || facts.paths.length === 1) return sentences;
-    return `${path.name}: ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
+    return `${cleanText(path.name)}: ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
   });
   return [...varianceSentence(facts), ...paths].filter((paragraph) => paragraph !== "");
 }
@@ -231,26 +229,31 @@ function varianceSentence({ axes, paths }: FidelityFacts): string[] {
   ];
 }
 
-function distanceSentence(path: FigurePath, facts: FidelityFacts): string[] {
-  const known = path.points.filter(
-    (point) => Number.isFinite(decodeNumber(point.inPlaneShare)) && !isCenter(point),
-  );
-  const first = known[0];
+function distanceSentence(path: FigurePathInput, facts: FidelityFacts): string[] {
+  const { inPlaneShare } = path.trajectory;
+  const share = (i: number): number => inPlaneShare[i] as number;
+  const known = path.snapshots
+    .map((_, i) => i)
+    .filter((i) => Number.isFinite(share(i)) && !isCenter(path, i));
+  const [first] = known;
   if (first === undefined) return [];
-  const share = (point: FigurePoint): number => decodeNumber(point.inPlaneShare);
-  const lowest = known.reduce((least, point) => (share(point) < share(least) ? point : least), first);
-  const start = first === path.points[0] ? "the start's" : `${place(first, facts.progress)}'s`;
+  const lowest = known.reduce((least, i) => (share(i) < share(least) ? i : least), first);
+  const start = first === 0 ? "the start's" : `${place(path, first, facts.progress)}'s`;
   const held = `The plane holds ${formatPercent(share(first))} of ${start} squared distance from ${facts.centerName}`;
   if (known.length === 1) return [`${held}.`];
   return lowest === first
     ? [`${held}, and no less of any later snapshot's.`]
-    : [`${held}, and least at ${place(lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
+    : [`${held}, and least at ${place(path, lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
 }
 
-function lossSentences(path: FigurePath, progress: Progress): string[] {
-  const pairs = path.points
-    .filter((point) => point.trueLoss !== null && point.planeLoss !== null)
-    .map((point) => ({ point, own: decodeNumber(point.trueLoss), plane: decodeNumber(point.planeLoss) }));
+function lossSentences(path: FigurePathInput, progress: Progress): string[] {
+  const { trueLoss, planeLoss } = path.trajectory;
+  if (trueLoss === null || planeLoss === null) return [];
+  const pairs = path.snapshots.map((_, i) => ({
+    i,
+    own: trueLoss[i] as number,
+    plane: planeLoss[i] as number,
+  }));
   const finite = pairs.filter(({ own, plane }) => Number.isFinite(own) && Number.isFinite(plane));
   const sentences: string[] = [];
   if (finite.length > 0) {
@@ -261,7 +264,7 @@ function lossSentences(path: FigurePath, progress: Progress): string[] {
       largest === 0
         ? "The loss on the plane at the projected snapshots equals their true loss."
         : `The loss on the plane at the projected snapshots differs from their true loss by at most ` +
-            `${formatNumber(largest, 2)} (at ${place(worst.point, progress)}: ${formatNumber(worst.plane, 3)} ` +
+            `${formatNumber(largest, 2)} (at ${place(path, worst.i, progress)}: ${formatNumber(worst.plane, 3)} ` +
             `on the plane, ${formatNumber(worst.own, 3)} in truth), in the median by ${formatNumber(median(gaps), 2)}.`,
     );
   }
@@ -273,9 +276,9 @@ function lossSentences(path: FigurePath, progress: Progress): string[] {
   return sentences;
 }
 
-/** "epoch 3": where on the path a point is. */
-function place(point: FigurePoint, progress: Progress): string {
-  return `${progress} ${point[progress]}`;
+/** "epoch 3": where on the path a snapshot is. */
+function place({ snapshots }: FigurePathInput, i: number, progress: Progress): string {
+  return `${progress} ${snapshots[i]?.[progress]}`;
 }
 
 function median(values: readonly number[]): number {

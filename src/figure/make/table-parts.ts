@@ -1,7 +1,7 @@
 import { cleanText } from "../../base/clean-text.js";
 import { encodeNumber } from "../../base/json.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import type { TableCell, TableGroup, TableRow } from "../table-figure.js";
+import type { TableCell, TableGroup, TableRow } from "../figure.js";
 
 /** A cell without a value. */
 export const EMPTY_CELL: TableCell = { text: "–", value: null, range: null };

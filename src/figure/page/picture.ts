@@ -1,16 +1,12 @@
-import { type AnyFigure, figureOption, figureSize } from "../any-figure.js";
 import { init } from "../draw/echarts.js";
-import { LEAST_WIDTH, type Rect } from "../draw/figure-frame.js";
-import type { ThemeName } from "../draw/palette.js";
-import type { PlacedReadout } from "../draw/readout.js";
-import type { TrajectoryOptionOptions } from "../draw/trajectory-option.js";
-import { addDownloads } from "./downloads.js";
-import type { Place } from "./map-layer.js";
+import { layoutOption } from "../draw/figure-option.js";
+import type { FigureLayout, FigureMoment } from "../draw/layout-figure.js";
+import { runColor, type ThemeName, themeOf } from "../draw/palette.js";
 import { addElement } from "./player.js";
-import { createTooltip } from "./tooltip.js";
 
 const listeners = new Set<() => void>();
 const system = window.matchMedia("(prefers-color-scheme: dark)");
+system.addEventListener("change", tellAll);
 
 /** The colours that the page has now: the reader's choice on the page, else that of the system. */
 export function currentTheme(): ThemeName {
@@ -19,93 +15,82 @@ export function currentTheme(): ThemeName {
   return system.matches ? "dark" : "light";
 }
 
-/** Calls `listener` whenever the colours change. */
-export function onThemeChange(listener: () => void): void {
+/** Calls `listener` whenever the colours change; returns what ends that. */
+export function onThemeChange(listener: () => void): () => void {
   listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
-/** Starts to follow the system, and gives the page's button for light and dark its work. */
+function tellAll(): void {
+  for (const listener of listeners) listener();
+}
+
+/** Gives the page's button for light and dark its work. */
 export function startTheme(): void {
   const button = document.getElementById("theme");
-  const update = (): void => {
-    if (button !== null) button.textContent = currentTheme() === "dark" ? "Light colours" : "Dark colours";
-    for (const listener of listeners) listener();
+  if (button === null) return;
+  const name = (): void => {
+    button.textContent = currentTheme() === "dark" ? "Light colours" : "Dark colours";
   };
-  system.addEventListener("change", update);
-  button?.addEventListener("click", () => {
+  onThemeChange(name);
+  button.addEventListener("click", () => {
     document.documentElement.dataset.theme = currentTheme() === "dark" ? "light" : "dark";
-    update();
+    tellAll();
   });
-  if (button !== null) button.hidden = false;
-  update();
+  button.hidden = false;
+  name();
 }
 
-/** Options of {@link createPicture}. */
-export interface PictureOptions {
-  /** Called after each drawing with the options that it was drawn with. */
-  readonly onDraw?: (options: TrajectoryOptionOptions) => void;
-  /** What is said about a place; null where there is nothing to say. Default: nothing anywhere. */
-  readonly readoutAt?: (at: Place) => PlacedReadout | null;
+/** One way to draw a figure on a page: as shapes, or with WebGL. */
+export interface Layer {
+  /** Holds everything that it draws. */
+  readonly element: HTMLElement;
+  /** Draws a figure where it has been laid out; `isTurned` if nothing but the view has changed. */
+  draw(layout: FigureLayout, theme: ThemeName, isTurned: boolean): void;
+  dispose(): void;
 }
 
-/**
- * Draws a figure of any kind into `place` and keeps it in step with its width and the theme, with buttons
- * to save it before `place`, and a tooltip.
- */
-export function createPicture(place: HTMLElement, figure: AnyFigure, options: PictureOptions = {}): void {
-  const toolbar = addElement(null, "div", "toolbar");
-  place.before(toolbar);
-  const saved = { parts: "chart", theme: "light" } as const;
-  addDownloads(toolbar, figure.title, () => ({
-    option: figureOption(figure, saved),
-    size: figureSize(figure, saved),
-  }));
-  const canvas = addElement(place, "div", "canvas");
-  canvas.setAttribute("aria-hidden", "true");
-  const chart = init(canvas, null, { renderer: "svg", width: 1, height: 1 });
-  const tooltip = createTooltip(place);
-  let drawn = 0;
-  const draw = (): void => {
-    if (place.clientWidth === 0) return;
-    drawn = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
-    const how = { width: drawn, parts: "chart", theme: currentTheme() } as const;
-    const { width, height } = figureSize(figure, how);
-    canvas.style.height = `${height}px`;
-    chart.resize({ width, height });
-    chart.setOption(figureOption(figure, how), { notMerge: true });
-    tooltip.hide();
-    options.onDraw?.(how);
+type Chart = ReturnType<typeof init>;
+
+/** Draws a picture instead of what a chart has drawn before, of which nothing stays: it equals a new one. */
+export function redraw(
+  chart: Chart,
+  { width, height }: { readonly width: number; readonly height: number },
+  option: Parameters<Chart["setOption"]>[0],
+): void {
+  chart.clear();
+  chart.resize({ width, height });
+  chart.setOption(option, { notMerge: true });
+}
+
+/** Draws figures as shapes into `place`. */
+export function createShapesLayer(place: HTMLElement): Layer {
+  const element = addElement(place, "div", "canvas");
+  element.setAttribute("aria-hidden", "true");
+  const chart = init(element, null, { renderer: "svg", width: 1, height: 1 });
+  return {
+    element,
+    draw(layout, theme) {
+      element.style.height = `${layout.height}px`;
+      redraw(chart, layout, layoutOption(layout, { theme }));
+    },
+    dispose() {
+      chart.dispose();
+      element.remove();
+    },
   };
-  const point = (event: PointerEvent): void => {
-    const box = canvas.getBoundingClientRect();
-    const found = options.readoutAt?.({ x: event.clientX - box.left, y: event.clientY - box.top }) ?? null;
-    if (found === null || found.readout.rows.length === 0) tooltip.hide();
-    else tooltip.show(found.readout, found, { isMarked: false });
-  };
-  place.addEventListener("pointermove", point);
-  place.addEventListener("pointerdown", point);
-  place.addEventListener("pointerleave", () => tooltip.hide());
-  onThemeChange(draw);
-  new ResizeObserver(() => {
-    if (Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== drawn) draw();
-  }).observe(place);
-  draw();
-}
-
-/** A ring around a snapshot. */
-export interface Ring {
-  readonly x: number;
-  readonly y: number;
-  readonly color: string;
 }
 
 /** What moves over a picture. */
 export interface Overlay {
   /** Replaces everything that is shown. */
-  show(rings: readonly Ring[], cursors: readonly { readonly rect: Rect; readonly x: number }[]): void;
+  show(moment: FigureMoment, theme: ThemeName): void;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
+/** Radius of a ring around a snapshot on a path, and on a curve. */
+const LARGE = 9;
+const SMALL = 6;
 
 /** Creates a layer over a picture for what moves, so that the picture itself is not drawn anew. */
 export function createOverlay(place: HTMLElement): Overlay {
@@ -119,14 +104,17 @@ export function createOverlay(place: HTMLElement): Overlay {
     svg.append(element);
   };
   return {
-    show(rings, cursors) {
+    show({ rings, cursors }, theme) {
       svg.replaceChildren();
-      for (const { rect, x } of cursors) {
-        add("line", { class: "cursor", x1: x, x2: x, y1: rect.y, y2: rect.y + rect.height });
+      for (const { placed, x } of cursors) {
+        const { y, height } = placed.rect;
+        add("line", { class: "cursor", x1: x, x2: x, y1: y, y2: y + height });
       }
-      for (const { x, y, color } of rings) {
-        add("circle", { class: "ring-rim", cx: x, cy: y, r: 9 });
-        add("circle", { class: "ring", cx: x, cy: y, r: 9, stroke: color });
+      for (const { x, y, color, isLarge } of rings) {
+        const r = isLarge ? LARGE : SMALL;
+        const stroke = color === null ? "currentColor" : runColor(color, themeOf(theme));
+        add("circle", { class: "ring-rim", cx: x, cy: y, r });
+        add("circle", { class: "ring", cx: x, cy: y, r, stroke });
       }
     },
   };

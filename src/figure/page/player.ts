@@ -47,6 +47,8 @@ export interface Player {
   moveTo(position: number): void;
   play(): void;
   pause(): void;
+  /** Changes the number of positions; who stands at the last one goes on to stand there. */
+  resize(count: number): void;
   /**
    * Does what a key asks for: space plays and pauses; ← and → go a step, Page Up and Page Down a tenth, Home
    * and End to the ends. Returns whether the key meant something, so that the caller can stop its default.
@@ -59,8 +61,8 @@ const SHORTEST_STEP = 25;
 
 /** Creates a player: it knows only positions, and tells each change; the view draws what they mean. */
 export function createPlayer(options: PlayerOptions): Player {
-  const { count, label, onMove, name = "Epoch", start = 0, duration = 8 } = options;
-  const last = Math.max(0, count - 1);
+  const { label, onMove, name = "Epoch", start = 0, duration = 8 } = options;
+  let last = Math.max(0, options.count - 1);
   const element = addElement(null, "div", "player");
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", `Playback: ${name}`);
@@ -107,7 +109,7 @@ export function createPlayer(options: PlayerOptions): Player {
     show();
   }
   function press(key: string): boolean {
-    const tenth = Math.max(1, Math.round(count / 10));
+    const tenth = Math.max(1, Math.round((last + 1) / 10));
     const targets: Readonly<Record<string, number>> = {
       ArrowRight: position + 1,
       ArrowLeft: position - 1,
@@ -149,5 +151,12 @@ export function createPlayer(options: PlayerOptions): Player {
     play,
     pause,
     press,
+    resize(count) {
+      const isAtEnd = position === last && last > 0;
+      last = Math.max(0, count - 1);
+      slider.max = String(last);
+      position = isAtEnd ? last : hold(position);
+      show();
+    },
   };
 }

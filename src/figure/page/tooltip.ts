@@ -1,4 +1,4 @@
-import type { Readout } from "../draw/readout.js";
+import type { Readout } from "../draw/snapshots.js";
 
 /** How a readout is shown. */
 interface ShowOptions {

@@ -1,10 +1,4 @@
-/** From where a box in space is looked at, in degrees. */
-export interface SceneView {
-  /** Above the floor: 0 from the side, 90 from the top. */
-  readonly elevation: number;
-  /** Around the vertical axis: 0 has the least beta in front and alpha growing to the right. */
-  readonly azimuth: number;
-}
+import type { SceneView } from "../draw/figure-frame.js";
 
 /** A place in the box: alpha to the right, beta to the back, height up; the box's centre is 0. */
 export type ScenePoint = readonly [x: number, y: number, z: number];

@@ -1,7 +1,7 @@
-import { surfaceColorAt, type Theme } from "../draw/palette.js";
-import { runColor } from "../draw/surface-shapes.js";
+import { runColor, surfaceColorAt, type Theme } from "../draw/palette.js";
+import type { RunData } from "../figure.js";
 import { ELEVATIONS, lightOf, type ScenePoint } from "./scene-view.js";
-import type { SurfaceLayout } from "./surface-layout.js";
+import type { PlacedSpace } from "./surface-panel.js";
 import type { ScenePath, SurfaceScene } from "./surface-scene.js";
 
 /** How far lines are lifted off the surface so that it does not hide half of them, in units of the box. */
@@ -18,12 +18,11 @@ const DISTANCE = 200;
  * of the scene, logarithmic or not. Holes are NaN.
  */
 export function surfaceGlOption(
-  scene: SurfaceScene,
-  layout: SurfaceLayout,
+  { scene, projection, canvas, figure }: PlacedSpace,
   theme: Theme,
 ): Record<string, unknown> {
   const { box } = scene;
-  const { view, scale } = layout.projection;
+  const { view, scale } = projection;
   const axis = (half: number): object => ({ type: "value", name: "", min: -half, max: half, ...HIDDEN });
   return {
     animation: false,
@@ -39,7 +38,7 @@ export function surfaceGlOption(
       viewControl: {
         projection: "orthographic",
         // The library adds 1 to the size that it is given.
-        orthographicSize: layout.canvas.height / scale - 1,
+        orthographicSize: canvas.height / scale - 1,
         minOrthographicSize: 1,
         maxOrthographicSize: 10_000,
         distance: DISTANCE,
@@ -56,7 +55,7 @@ export function surfaceGlOption(
     },
     series: [
       surfaceSeries(scene),
-      ...scene.paths.flatMap((path, index) => pathSeries(path, runColor(index, theme), theme)),
+      ...scene.paths.flatMap((path) => pathSeries(path, figure.runs[path.run], theme)),
     ],
   };
 }
@@ -97,7 +96,9 @@ function surfaceSeries({ x, y, z, shade }: SurfaceScene): object {
   };
 }
 
-function pathSeries({ name, points, draped }: ScenePath, color: string, theme: Theme): object[] {
+function pathSeries({ points, draped }: ScenePath, run: RunData | undefined, theme: Theme): object[] {
+  const { name = "", color: place = 0 } = run ?? {};
+  const color = runColor(place, theme);
   const own = pieces(points.map((point) => point.own));
   const gaps = points.flatMap((point) =>
     point.own === null || point.plane === null ? [] : [[point.plane, point.own]],

@@ -1,9 +1,10 @@
-import { decodeNumber } from "../../base/json.js";
+import { decodeNumber, type JsonNumber } from "../../base/json.js";
+import { type ContourScale, createContourScale, niceTicks } from "../draw/contour-scale.js";
 import { refineGrid } from "../draw/contours.js";
-import { niceTicks, type Tick, ticksOf } from "../draw/figure-frame.js";
+import { type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
-import type { FigurePath, TrajectoryFigure } from "../figure.js";
-import { type ContourScale, createContourScale } from "../make/contour-scale.js";
+import { edgesOf, extentOf } from "../draw/map-plane.js";
+import { columnOf, type Figure, type MapPanel, type Path, PLANE_LOSS, TRUE_LOSS } from "../figure.js";
 import type { Projection, SceneBox, ScenePoint } from "./scene-view.js";
 
 /** A snapshot in the box: on the surface of the plane, and at its own loss. */
@@ -16,7 +17,8 @@ export interface ScenePathPoint {
 
 /** A path in the box. */
 export interface ScenePath {
-  readonly name: string;
+  /** Position of the run in the figure. */
+  readonly run: number;
   readonly points: readonly ScenePathPoint[];
   /** The path along the surface in pieces, draped between the snapshots. */
   readonly draped: readonly (readonly ScenePoint[])[];
@@ -46,45 +48,48 @@ export interface SurfaceSceneOptions {
 const SIDE = 100;
 const HEIGHT = 62;
 
+/** What a scene is made of: a map and the runs of its figure. */
+export interface SceneSubject {
+  readonly panel: MapPanel;
+  readonly figure: Pick<Figure, "runs">;
+}
+
 /**
- * Returns the scene of a figure: heights and colours of its surface, and its paths at the loss of the plane
- * and at their own.
+ * Returns the scene of a map with values: heights and colours of its surface, and its paths at the loss of the
+ * plane and at their own.
  *
- * Heights are linear in the loss, or in its logarithm where the figure's scale is logarithmic; 0 then
+ * Heights are linear in the loss, or in its logarithm where the map's scale is logarithmic; 0 then
  * stands at the least positive loss. Between grid points they are interpolated as in the map of contours.
  * Grid points without a finite loss are holes, and every cell that touches one is left out.
  */
 export function createSurfaceScene(
-  figure: TrajectoryFigure,
+  { panel, figure: { runs } }: SceneSubject,
   options: SurfaceSceneOptions = {},
 ): SurfaceScene {
   const { steps = 72 } = options;
-  const { kind } = figure.scale;
-  const grid = fitGrid(figure, steps);
-  const losses = [
-    ...figure.surface.loss.map(decodeNumber),
-    ...figure.paths.flatMap(({ points }) => points.map((point) => decodeNumber(point.trueLoss))),
-  ].filter(Number.isFinite);
+  const scale = panel.scale ?? { kind: "linear", levels: [] };
+  const { kind } = scale;
+  const grid = fitGrid(panel, steps);
+  const own = panel.paths.flatMap(({ run }) => (runs[run] && columnOf(runs[run], TRUE_LOSS)) ?? []);
+  const losses = [...(panel.values ?? []), ...own].map(decodeNumber).filter(Number.isFinite);
   const least = losses.reduce((low, loss) => (loss > 0 && loss < low ? loss : low), Number.POSITIVE_INFINITY);
   const toPosition = (loss: number): number => (kind === "log" ? Math.log10(Math.max(loss, least)) : loss);
   const low = toPosition(losses.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY));
   const high = toPosition(losses.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY));
   const span = high > low ? high - low : 1;
   const toHeight = (position: number): number => ((position - low) / span - 0.5) * HEIGHT;
-  const box = boxOf(figure);
-  const place = (axis: readonly number[], side: number) => (value: number) => {
-    const [first, last] = [axis[0] as number, axis[axis.length - 1] as number];
-    return ((value - first) / (last - first) - 0.5) * side;
-  };
-  const toX = place(figure.surface.alpha, box.width);
-  const toY = place(figure.surface.beta, box.depth);
+  const box = boxOf(panel);
+  const place = (axis: readonly number[], side: number) => (value: number) =>
+    ((value - edgesOf(axis).min) / extentOf(axis) - 0.5) * side;
+  const toX = place(panel.alpha, box.width);
+  const toY = place(panel.beta, box.depth);
   const positions = grid.loss.map((loss) => (Number.isFinite(loss) ? toPosition(loss) : Number.NaN));
   const factor =
-    figure.interpolation === "linear"
+    panel.interpolation === "linear"
       ? 1
       : Math.max(1, Math.floor(steps / (Math.max(grid.alpha.length, grid.beta.length) - 1)));
   const fine = refineGrid(positions, grid.alpha.length, grid.beta.length, factor);
-  const shadeOf = shadeScale(figure.scale, low, high);
+  const shadeOf = shadeScale(scale, low, high);
   const axisOf = (axis: readonly number[], count: number, to: (value: number) => number): Float64Array =>
     Float64Array.from({ length: count }, (_, i) => to(valueAt(axis, i / factor)));
   const scene = {
@@ -95,16 +100,21 @@ export function createSurfaceScene(
     z: fine.values.map(toHeight),
     shade: fine.values.map(shadeOf),
   };
+  const lossesOf = ({ run }: Path): PathLosses => {
+    const data = runs[run];
+    if (data === undefined) return { own: [], plane: [] };
+    return { own: columnOf(data, TRUE_LOSS) ?? [], plane: columnOf(data, PLANE_LOSS) ?? [] };
+  };
   const heightOf = (loss: number): number | null =>
     Number.isFinite(loss) ? toHeight(toPosition(loss)) : null;
   return {
     ...scene,
     ticks: {
-      x: ticksOf(figure.surface.alpha, 5).map(moved(toX)),
-      y: ticksOf(figure.surface.beta, 5).map(moved(toY)),
+      x: ticksOf(panel.alpha, 5).map(moved(toX)),
+      y: ticksOf(panel.beta, 5).map(moved(toY)),
       z: heightTicks(kind, low, high).map(moved(toHeight)),
     },
-    paths: figure.paths.map((path) => scenePath(path, scene, toX, toY, heightOf)),
+    paths: panel.paths.map((path) => scenePath(path, lossesOf(path), scene, toX, toY, heightOf)),
   };
 }
 
@@ -112,28 +122,25 @@ function moved(to: (value: number) => number): (tick: Tick) => Tick {
   return ({ value, label }) => ({ value: to(value), label });
 }
 
-function boxOf({ surface, aspect }: TrajectoryFigure): SceneBox {
+function boxOf({ alpha, beta, aspect }: MapPanel): SceneBox {
   if (aspect === "fill") return { width: SIDE, depth: SIDE, height: HEIGHT };
-  const span = (axis: readonly number[]): number => (axis[axis.length - 1] as number) - (axis[0] as number);
-  const ratio = span(surface.beta) / span(surface.alpha);
+  const ratio = extentOf(beta) / extentOf(alpha);
   return { width: SIDE / Math.max(1, ratio), depth: SIDE * Math.min(1, ratio), height: HEIGHT };
 }
 
 /** The grid itself, or every n-th of its lines where it is finer than asked for; the last ones are kept. */
-function fitGrid({ surface }: TrajectoryFigure, steps: number) {
+function fitGrid({ alpha, beta, values }: MapPanel, steps: number) {
   const keep = (axis: readonly number[]): number[] => {
     const stride = Math.ceil((axis.length - 1) / steps);
     const kept = axis.map((_, i) => i).filter((i) => i % stride === 0);
     if (kept[kept.length - 1] !== axis.length - 1) kept.push(axis.length - 1);
     return kept;
   };
-  const [columns, rows] = [keep(surface.alpha), keep(surface.beta)];
+  const [columns, rows] = [keep(alpha), keep(beta)];
   return {
-    alpha: columns.map((i) => surface.alpha[i] as number),
-    beta: rows.map((j) => surface.beta[j] as number),
-    loss: rows.flatMap((j) =>
-      columns.map((i) => decodeNumber(surface.loss[j * surface.alpha.length + i] as number)),
-    ),
+    alpha: columns.map((i) => alpha[i] as number),
+    beta: rows.map((j) => beta[j] as number),
+    loss: rows.flatMap((j) => columns.map((i) => decodeNumber(values?.[j * alpha.length + i] ?? null))),
   };
 }
 
@@ -176,22 +183,30 @@ function heightTicks(kind: ContourScale["kind"], low: number, high: number): Tic
 
 type FineGrid = Pick<SurfaceScene, "x" | "y" | "z">;
 
+/** Losses of the snapshots of a path: their own, and of the plane. */
+interface PathLosses {
+  readonly own: readonly (JsonNumber | null)[];
+  readonly plane: readonly (JsonNumber | null)[];
+}
+
 function scenePath(
-  { name, points }: FigurePath,
+  { run, at }: Path,
+  losses: PathLosses,
   grid: FineGrid,
   toX: (alpha: number) => number,
   toY: (beta: number) => number,
   heightOf: (loss: number) => number | null,
 ): ScenePath {
-  const placed = points.map((point, index): ScenePathPoint => {
-    const [x, y] = [toX(decodeNumber(point.alpha)), toY(decodeNumber(point.beta))];
+  const placed = at.map(([alpha = "NaN", beta = "NaN"], index): ScenePathPoint => {
+    const [x, y] = [toX(decodeNumber(alpha)), toY(decodeNumber(beta))];
     if (!isInside(grid, x, y)) return { index, plane: null, own: null };
     const surface = heightAt(grid, x, y);
-    const plane = heightOf(decodeNumber(point.planeLoss)) ?? (Number.isNaN(surface) ? null : surface);
-    const own = heightOf(decodeNumber(point.trueLoss));
+    const known = heightOf(decodeNumber(losses.plane[index] ?? null));
+    const plane = known ?? (Number.isNaN(surface) ? null : surface);
+    const own = heightOf(decodeNumber(losses.own[index] ?? null));
     return { index, plane: plane === null ? null : [x, y, plane], own: own === null ? null : [x, y, own] };
   });
-  return { name, points: placed, draped: drape(placed, grid) };
+  return { run, points: placed, draped: drape(placed, grid) };
 }
 
 function isInside({ x, y }: FineGrid, px: number, py: number): boolean {

@@ -1,11 +1,15 @@
+import { setPlatformAPI } from "../../figure/draw/echarts.js";
+import { measureText } from "../../figure/draw/placed-text.js";
 import type { LiveState } from "../live-feed.js";
-import { createChart, drawCurves, drawPlane } from "./chart.js";
+import { liveCurves, livePlaneCaption, livePlaneFigure } from "../live-plane.js";
+import { createChart } from "./chart.js";
 import { element, showLatest, showNotes, showStatus } from "./texts.js";
 
 /** Shows every state that the server sends. */
 function main(): void {
-  const plane = createChart(element("plane"));
-  const curves = createChart(element("curves"));
+  setPlatformAPI({ measureText });
+  const plane = createChart("plane");
+  const curves = createChart("curves");
   const events = new EventSource("/events");
   let latest: LiveState | null = null;
   events.addEventListener("state", (event: MessageEvent<string>) => {
@@ -16,8 +20,10 @@ function main(): void {
     showStatus(state);
     showLatest(state);
     showNotes(state);
-    plane.show(drawPlane(state));
-    curves.show(drawCurves(state));
+    const path = livePlaneFigure(state);
+    if (path === null) element("plane-caption").textContent = livePlaneCaption(state);
+    plane.show(path);
+    curves.show(state.points.length === 0 ? null : liveCurves(state));
   });
   events.addEventListener("error", () => {
     // The process has ended, or is ending. What was shown stays; asking again would only fill the console.

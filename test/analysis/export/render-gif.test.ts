@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { trajectoryOption } from "../../../src/figure/draw/trajectory-option.js";
+import { figureOption } from "../../../src/figure/draw/figure-option.js";
 import { encodeGif, renderGif } from "../../../src/figure/files/encode-gif.js";
 import { pathAnimation } from "../../../src/figure/files/path-animation.js";
 import { renderPng } from "../../../src/figure/files/render-png.js";
@@ -96,7 +96,7 @@ describe("renderGif", () => {
     const shown = { ...FIGURE, fidelity: [], caption: "", provenance: "" };
     const { width, height } = pathAnimation(FIGURE, { width: 640 });
     const still = decodePng(
-      renderPng(renderSvg(trajectoryOption(shown, { width: 640 }), { width, height }), { scale: 1 }),
+      renderPng(renderSvg(figureOption(shown, { width: 640 }), { width, height }), { scale: 1 }),
     );
     const gif = parseGif(renderGif(FIGURE, { width: 640 }));
     const screen = new Uint8Array(width * height);

@@ -1,9 +1,8 @@
 import { decodeNumber, type JsonNumber } from "../../base/json.js";
-import type { ChartAxis, ChartPanel } from "../chart-figure.js";
-import { createContourScale } from "../make/contour-scale.js";
-import { niceTicks } from "./figure-frame.js";
+import type { CurvesAxis, CurvesPanel } from "../figure.js";
+import { createContourScale, niceTicks } from "./contour-scale.js";
+import type { Tick } from "./figure-frame.js";
 import { formatLevels, formatNumber } from "./format-number.js";
-import type { Tick } from "./trajectory-layout.js";
 
 /** An axis with its range and ticks, in positions: values, or their logarithm. */
 export interface AxisScale {
@@ -15,13 +14,13 @@ export interface AxisScale {
 }
 
 /** Returns the scale of the horizontal axis of a panel: exactly what the curves reach. */
-export function horizontalScale({ x, series, marks }: ChartPanel, ticks: number): AxisScale {
+export function horizontalScale({ x, series, marks }: CurvesPanel, ticks: number): AxisScale {
   const values = [...series.flatMap((s) => s.x), ...marks.map((mark) => mark.x)];
   return scaleOf(x, values, ticks, 0);
 }
 
 /** Returns the scale of a vertical axis of a panel, with some room above and below. */
-export function verticalScale(panel: ChartPanel, side: "left" | "right", ticks: number): AxisScale | null {
+export function verticalScale(panel: CurvesPanel, side: "left" | "right", ticks: number): AxisScale | null {
   const axis = panel[side];
   if (axis === null) return null;
   const curves = panel.series.filter((series) => series.axis === side);
@@ -33,7 +32,7 @@ export function verticalScale(panel: ChartPanel, side: "left" | "right", ticks: 
   return scaleOf(axis, values, ticks, 0.06);
 }
 
-function scaleOf(axis: ChartAxis, values: readonly number[], count: number, room: number): AxisScale {
+function scaleOf(axis: CurvesAxis, values: readonly number[], count: number, room: number): AxisScale {
   const isLog = axis.scale === "log";
   const usable = values.filter((value) => Number.isFinite(value) && (!isLog || value > 0));
   const least = usable.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
@@ -46,7 +45,7 @@ function scaleOf(axis: ChartAxis, values: readonly number[], count: number, room
   const low = positions.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const high = positions.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   if (low > high) return { min: 0, max: 1, ticks: [], position: () => null };
-  const same = low === high ? Math.max(Math.abs(low) * 0.1, isLog ? 0.5 : 1e-12) : 0;
+  const same = low === high ? leastRoom(axis, low) : 0;
   const margin = (high - low) * room + same;
   const min = axis.min === undefined ? low - (isFloor(axis, values, low) ? 0 : margin) : toPosition(axis.min);
   const max = axis.max === undefined ? high + margin : toPosition(axis.max);
@@ -58,15 +57,23 @@ function scaleOf(axis: ChartAxis, values: readonly number[], count: number, room
   };
 }
 
+/** Room on either side of the only value that there is. */
+function leastRoom({ scale }: CurvesAxis, value: number): number {
+  if (scale === "count") return 0.5;
+  return Math.max(Math.abs(value) * 0.1, scale === "log" ? 0.5 : 1e-12);
+}
+
 /** Histograms and shares stand on 0. */
-function isFloor({ scale }: ChartAxis, values: readonly number[], low: number): boolean {
+function isFloor({ scale }: CurvesAxis, values: readonly number[], low: number): boolean {
   return low === 0 && (scale === "percent" || values.filter((value) => value === 0).length > 1);
 }
 
-function linearTicks({ scale, ticks }: ChartAxis, min: number, max: number, count: number): Tick[] {
+function linearTicks({ scale, ticks }: CurvesAxis, min: number, max: number, count: number): Tick[] {
   const label = (value: number): string =>
     scale === "percent" ? `${formatNumber(value * 100, 4)} %` : formatNumber(value, 6);
-  return (ticks ?? niceTicks(min, max, count)).map((value) => ({ value, label: label(value) }));
+  const nice = niceTicks(min, max, count);
+  const chosen = ticks ?? (scale === "count" ? nice.filter(Number.isInteger) : nice);
+  return chosen.map((value) => ({ value, label: label(value) }));
 }
 
 function logTicks(min: number, max: number, count: number): Tick[] {

@@ -1,17 +1,9 @@
 import { decodeNumber } from "../../base/json.js";
-import type { Rect } from "../draw/figure-frame.js";
-import type { EmbeddingFigure, EmbeddingPoint } from "../embedding-figure.js";
-
-/** From where a three-dimensional embedding is looked at, in degrees. */
-export interface EmbeddingView {
-  /** Turn about the upright axis. */
-  readonly azimuth: number;
-  /** Height of the eye above the floor, from −90 to 90. */
-  readonly elevation: number;
-}
+import type { Rect, SceneView } from "../draw/figure-frame.js";
+import type { ScatterPanel } from "../figure.js";
 
 /** The view of a picture that cannot be turned. */
-export const DEFAULT_VIEW: EmbeddingView = { azimuth: -55, elevation: 24 };
+export const BOX_VIEW: SceneView = { azimuth: -55, elevation: 24 };
 
 /** A place on the picture; `depth` grows towards the eye, `scale` is 1 in the middle. */
 export interface ScenePlace {
@@ -21,7 +13,7 @@ export interface ScenePlace {
   readonly scale: number;
 }
 
-/** How an embedding is laid onto its rectangle. */
+/** How a scatter is laid onto its rectangle. */
 export interface Scene {
   /** Ranges of the axes (2 or 3), with room around the points. */
   readonly ranges: readonly (readonly [min: number, max: number])[];
@@ -36,20 +28,15 @@ export const BOX_NAMES = 26;
 const EYE = 4;
 
 /**
- * Returns the mapping of a figure onto a rectangle, one unit equally long on all axes: flat in two dimensions,
+ * Returns the mapping of a scatter onto a rectangle, one unit equally long on all axes: flat in two dimensions,
  * in perspective in three.
  */
-export function sceneOf(figure: EmbeddingFigure, rect: Rect, view: EmbeddingView = DEFAULT_VIEW): Scene {
-  return figure.dimensions === 2 ? flatScene(figure, rect) : spaceScene(figure, rect, view);
+export function sceneOf(panel: ScatterPanel, rect: Rect, view: SceneView = BOX_VIEW): Scene {
+  return panel.axes.length === 2 ? flatScene(panel, rect) : spaceScene(panel, rect, view);
 }
 
-/** Coordinates of a point as numbers. */
-export function coordinatesOf({ at }: EmbeddingPoint): number[] {
-  return at.map(decodeNumber);
-}
-
-function flatScene(figure: EmbeddingFigure, rect: Rect): Scene {
-  const [x, y] = roomyRanges(figure) as [[number, number], [number, number]];
+function flatScene(panel: ScatterPanel, rect: Rect): Scene {
+  const [x, y] = roomyRanges(panel) as [[number, number], [number, number]];
   const perPixel = Math.max((x[1] - x[0]) / rect.width, (y[1] - y[0]) / rect.height);
   const stretch = ([min, max]: readonly [number, number], length: number): [number, number] => {
     const missing = (perPixel * length - (max - min)) / 2;
@@ -67,14 +54,14 @@ function flatScene(figure: EmbeddingFigure, rect: Rect): Scene {
   };
 }
 
-function spaceScene(figure: EmbeddingFigure, whole: Rect, { azimuth, elevation }: EmbeddingView): Scene {
+function spaceScene(panel: ScatterPanel, whole: Rect, { azimuth, elevation }: SceneView): Scene {
   const rect = {
     x: whole.x + BOX_NAMES,
     y: whole.y + BOX_NAMES,
     width: whole.width - 2 * BOX_NAMES,
     height: whole.height - 2 * BOX_NAMES,
   };
-  const ranges = roomyRanges(figure);
+  const ranges = roomyRanges(panel);
   const middle = ranges.map(([min, max]) => (min + max) / 2);
   const half = Math.hypot(...ranges.map(([min, max]) => (max - min) / 2));
   const [turn, tilt] = [(azimuth * Math.PI) / 180, (elevation * Math.PI) / 180];
@@ -122,10 +109,10 @@ export function boxCorners(ranges: readonly (readonly [number, number])[]): numb
 }
 
 /** What the points reach on each axis, and some room; an axis without extent gets that of a tenth of the longest. */
-function roomyRanges({ paths, dimensions }: EmbeddingFigure): [number, number][] {
-  const points = paths.flatMap((path) => path.points.map(coordinatesOf));
+function roomyRanges({ paths, axes }: ScatterPanel): [number, number][] {
+  const points = paths.flatMap((path) => path.at.map((at) => at.map(decodeNumber)));
   const finite = points.filter((at) => at.every(Number.isFinite));
-  const raw = Array.from({ length: dimensions }, (_, axis): [number, number] => {
+  const raw = Array.from(axes, (_, axis): [number, number] => {
     const values = finite.map((at) => at[axis] as number);
     return [
       values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),

@@ -1,0 +1,242 @@
+import type { Figure, Panel } from "../figure.js";
+import {
+  checkHeight,
+  type DrawOptions,
+  type FigureFrame,
+  isInside,
+  LEAST_WIDTH,
+  layoutFrame,
+  NARROW,
+} from "./figure-frame.js";
+import { layoutLegend, mergeEntries, type PlacedLegendEntry } from "./legend.js";
+import type { Moment, Place, Placed, PlacedReadout, Room, Target } from "./panel-kind.js";
+import { kindOf } from "./panel-kinds.js";
+import type { PlacedText } from "./placed-text.js";
+import { snapshotAt } from "./snapshots.js";
+
+/** Where everything of a figure is. */
+export interface FigureLayout {
+  readonly figure: Figure;
+  readonly width: number;
+  readonly height: number;
+  readonly panels: readonly Placed[];
+  readonly legend: readonly PlacedLegendEntry[];
+  readonly texts: readonly PlacedText[];
+}
+
+/** Share of the width that a large panel takes, and the gap to what stands beside it. */
+const LEAD_SHARE = 0.62;
+const LEAD_GAP = 28;
+/** Width of a picture with a large panel. */
+const LEAD_WIDTH = 1100;
+/** Gap between rows. */
+const ROW_GAP = 10;
+/** Height of a plot that would stand beside a large panel if there were room. */
+const BELOW_PLOT = 140;
+/** From so much width on two panels stand beside each other below a large one. */
+const TWO_COLUMNS = 520;
+/** Gap above the texts at the foot. */
+const FOOT_GAP = 8;
+
+/** A part of a figure: its height as it looks best, the least, and how its panels are placed. */
+interface Block {
+  readonly natural: number;
+  readonly least: number;
+  place(x: number, y: number, height: number): Placed[];
+}
+
+/**
+ * Returns where everything of a figure is, so that nothing overlaps and nothing is cut.
+ *
+ * @throws {@link InvalidOptionError} if the width, or the height for what there is to say, is too small.
+ */
+export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureLayout {
+  const shown = figure.panels.filter(({ only }) => only === undefined || options.isPage === true);
+  const frame = frameOf(figure, shown, options);
+  const { padding, inner, headHeight, footHeight } = frame;
+  const entries = mergeEntries(shown.flatMap((panel) => kindOf(panel).legend(panel, figure)));
+  const isLead = figure.layout === "lead" && shown.length > 1;
+  const [lead, ...others] = shown;
+  const beside = others.filter(({ only }) => only === undefined);
+  const isWide = isLead && beside.length > 0 && frame.width >= NARROW;
+  const column = isWide ? Math.round(inner * LEAD_SHARE) : inner;
+  const legend = layoutLegend(entries, inner);
+  // Curves have their legend above, where a reader begins; of other panels it is read last.
+  const isAbove = shown.every(({ kind }) => kind === "curves");
+  const top = padding + headHeight + (isAbove ? 4 + Math.max(0, legend.height - 4) : 0);
+  const main =
+    isLead && lead !== undefined
+      ? gridBlock(figure, [lead], options, { width: column, columns: 1, isLead: true })
+      : gridBlock(figure, shown, options, { width: inner, columns: columnsOf(figure), isLead: false });
+  const after = isLead ? (isWide ? others.filter((panel) => !beside.includes(panel)) : others) : [];
+  const columns = inner >= TWO_COLUMNS ? 2 : 1;
+  const rest = gridBlock(figure, after, options, { width: inner, columns, isLead: false, plot: BELOW_PLOT });
+  const legendHeight = isAbove ? 0 : legend.height;
+  const afterHeight = after.length === 0 ? 0 : ROW_GAP + rest.natural;
+  // A legend keeps its own distance from what is below it.
+  const gap = footHeight > 0 && (legendHeight === 0 || after.length > 0) ? FOOT_GAP : 0;
+  const foot = gap + footHeight;
+  const fixed = top + legendHeight + afterHeight + foot + padding;
+  checkHeight(options.height, Math.ceil(fixed + main.least));
+  const mainHeight = options.height === undefined ? main.natural : options.height - fixed;
+  const height = options.height ?? Math.ceil(fixed + main.natural);
+  const placed = main.place(padding, top, mainHeight);
+  const [first] = placed;
+  const bottom = isLead && first !== undefined ? bottomOf(first, figure) : top + mainHeight;
+  const side =
+    isWide && first !== undefined
+      ? gridBlock(figure, beside, options, {
+          width: inner - column - LEAD_GAP,
+          columns: 1,
+          isLead: false,
+        }).place(padding + column + LEAD_GAP, first.rect.y, bottom - first.rect.y)
+      : [];
+  const legendTop = isAbove ? padding + headHeight : bottom;
+  const panels = [...placed, ...side, ...rest.place(padding, bottom + legendHeight + ROW_GAP, rest.natural)];
+  return {
+    figure,
+    width: frame.width,
+    height,
+    panels,
+    legend: legend.entries.map((entry) => ({ ...entry, x: padding + entry.x, y: legendTop + entry.y })),
+    texts: [...frame.place(height), ...panels.flatMap(({ texts }) => texts)],
+  };
+}
+
+function columnsOf({ layout }: Figure): number {
+  return layout === "lead" ? 1 : layout.columns;
+}
+
+function frameOf(figure: Figure, shown: readonly Panel[], options: DrawOptions): FigureFrame {
+  const kinds = [...new Set(shown.map(kindOf))];
+  const columns = Math.max(1, Math.min(columnsOf(figure), shown.length));
+  const of = (kind: (typeof kinds)[number]) => shown.filter((panel) => kindOf(panel) === kind);
+  const natural =
+    figure.layout === "lead"
+      ? LEAD_WIDTH
+      : Math.max(...kinds.map((kind) => kind.naturalWidth(of(kind), columns)));
+  const least = Math.max(LEAST_WIDTH, ...kinds.map((kind) => kind.leastWidth?.(of(kind)) ?? 0));
+  const paragraphs = [
+    ...figure.fidelity,
+    ...shown.flatMap((panel) => kindOf(panel).paragraphs?.(panel) ?? []),
+  ];
+  return layoutFrame({ ...figure, paragraphs }, options.width ?? natural, options.parts, least);
+}
+
+/** Lower edge of a large panel with the texts below its plot, which may be lower than its place. */
+function bottomOf({ panel, rect }: Placed, { panels }: Figure): number {
+  const kind = kindOf(panel);
+  return rect.y + rect.height + kind.edges(panels.filter((peer) => kindOf(peer) === kind)).below;
+}
+
+/** Panels in rows of equal columns; all plots of a figure have one height unless their kinds differ. */
+function gridBlock(
+  figure: Figure,
+  panels: readonly Panel[],
+  options: DrawOptions,
+  {
+    width,
+    columns: wanted,
+    isLead,
+    plot,
+  }: { readonly width: number; readonly columns: number; readonly isLead: boolean; readonly plot?: number },
+): Block {
+  if (panels.length === 0) return { natural: 0, least: 0, place: () => [] };
+  const gap = Math.max(...panels.map((panel) => kindOf(panel).gap));
+  const leastColumn = plot === undefined ? Math.max(...panels.map((panel) => kindOf(panel).least)) : 0;
+  const most = Math.min(wanted, panels.length);
+  const columns = Math.max(1, Math.min(most, Math.floor((width + gap) / (leastColumn + gap))));
+  const boxWidth = (width - (columns - 1) * gap) / columns;
+  const rows = Array.from({ length: Math.ceil(panels.length / columns) }, (_, row) => {
+    const inRow = panels.slice(row * columns, (row + 1) * columns);
+    // What one panel of a kind has above its plot, its neighbours leave free.
+    const edges = inRow.map((panel) => kindOf(panel).edges(peersOf(panel, panels)));
+    const heading = Math.max(...edges.map((edge) => edge.heading));
+    const below = Math.max(...edges.map((edge) => edge.below));
+    return { inRow, heading, below };
+  });
+  const edges =
+    rows.reduce((sum, { heading, below }) => sum + heading + below, 0) + (rows.length - 1) * ROW_GAP;
+  const roomOf = (panel: Panel): Room => ({
+    width: boxWidth,
+    plot: null,
+    isLead,
+    isAlone: panels.length === 1,
+    peers: peersOf(panel, panels),
+  });
+  const heights = rows.map(({ inRow }) => {
+    const each = inRow.map((panel) => kindOf(panel).plotHeight(panel, figure, roomOf(panel), options));
+    return {
+      natural: plot ?? Math.max(...each.map(({ natural }) => natural)),
+      least: Math.max(...each.map(({ least }) => least)),
+    };
+  });
+  const naturalPlots = heights.reduce((sum, { natural }) => sum + natural, 0);
+  return {
+    natural: edges + naturalPlots,
+    least: edges + heights.reduce((sum, { least }) => sum + least, 0),
+    place(x, y, height) {
+      // Rows give and take alike, so that plots stay comparable.
+      const extra = (height - edges - naturalPlots) / rows.length;
+      let top = y;
+      return rows.flatMap(({ inRow, heading, below }, row) => {
+        const plotHeight = (heights[row]?.natural ?? 0) + extra;
+        const slots = inRow.map((panel, index) =>
+          kindOf(panel).place(
+            panel,
+            figure,
+            { ...roomOf(panel), x: x + index * (boxWidth + gap), y: top, heading, below, plot: plotHeight },
+            options,
+          ),
+        );
+        top += heading + plotHeight + below + ROW_GAP;
+        return slots;
+      });
+    },
+  };
+}
+
+function peersOf({ kind }: Panel, panels: readonly Panel[]): Panel[] {
+  return panels.filter((panel) => panel.kind === kind);
+}
+
+/** Returns every snapshot that can be pointed at. */
+export function figureTargets({ panels }: Pick<FigureLayout, "panels">): Target[] {
+  return panels.flatMap((placed) => kindOf(placed.panel).targets(placed));
+}
+
+/** Returns what is said about a place that is no snapshot; null for nothing. */
+export function figureReadout({ panels }: Pick<FigureLayout, "panels">, at: Place): PlacedReadout | null {
+  const placed = panels.find(({ rect }) => isInside(rect, at));
+  return placed === undefined ? null : kindOf(placed.panel).readout(placed, at);
+}
+
+/** What marks a place of the time line, in px. */
+export interface FigureMoment {
+  readonly rings: readonly (Moment["rings"][number] & { readonly isLarge: boolean })[];
+  readonly cursors: readonly { readonly placed: Placed; readonly x: number }[];
+}
+
+/** Returns rings around the snapshots at a place of the time line, in every panel, and upright lines in curves. */
+export function figureMoment(
+  { figure, panels }: Pick<FigureLayout, "figure" | "panels">,
+  place: number,
+): FigureMoment {
+  const snapshots = figure.runs.map((run) => snapshotAt(run, figure.progress, place));
+  const moments = panels.map((placed) => ({
+    placed,
+    moment: kindOf(placed.panel).moment?.(placed, place, snapshots) ?? { cursor: null, rings: [] },
+    targets: kindOf(placed.panel)
+      .targets(placed)
+      .filter(({ run, snapshot }) => snapshots[run] === snapshot),
+  }));
+  return {
+    rings: moments.flatMap(({ moment, targets }) => [
+      ...targets.map(({ run, x, y }) => ({ x, y, color: figure.runs[run]?.color ?? null, isLarge: true })),
+      ...moment.rings.map((ring) => ({ ...ring, isLarge: false })),
+    ]),
+    cursors: moments.flatMap(({ placed, moment: { cursor } }) =>
+      cursor === null ? [] : [{ placed, x: cursor }],
+    ),
+  };
+}

@@ -1,0 +1,277 @@
+import { decodeNumber } from "../../base/json.js";
+import type { MapMark, MapPanel } from "../figure.js";
+import { drawnInSpace, type PlacedSpace, spaceKind } from "../space/surface-panel.js";
+import { colorBarRoom, colorBarShapes, type PlacedColorBar, placeColorBar } from "./color-bar.js";
+import { type Contour, type GridPoint, surfaceContours, unknownCells } from "./contours.js";
+import { axisTitle, isInside, type Rect, type Tick, ticksOf, widestLabel } from "./figure-frame.js";
+import { type LegendEntry, pathEntries } from "./legend.js";
+import { colorKeyOf, edgesOf, extentOf, gridReadout, planeToPixel } from "./map-plane.js";
+import { endMark, pathShape, pointMark, rectangle, round, type Shape, unknownShapes } from "./marks.js";
+import { axis, frameShape } from "./option-parts.js";
+import { runColor, surfaceColors, type Theme } from "./palette.js";
+import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
+import { pathShapes, placePath } from "./paths.js";
+import { FONT_STACK, line, NAME_SIZE, type PlacedText, textWidth, truncateText } from "./placed-text.js";
+
+/** A map at its place. */
+export interface PlacedMap extends Placed<MapPanel> {
+  readonly ticks: readonly [alpha: readonly Tick[], beta: readonly Tick[]];
+  readonly bar: PlacedColorBar | null;
+}
+
+/** Height of a map: as a share of its width, and its bounds in px, beside other panels and in a grid. */
+const LEAD = { share: 0.88, least: 200, low: 260, high: 700 } as const;
+const CELL = { share: 0.95, least: 100, low: 100, high: 520 } as const;
+/** What the labels and the colour bar of a map in a grid take, about. */
+const BESIDE = 140;
+
+/** Maps of a plane: contours, paths and names; or the same as a surface in space. */
+export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
+  role: "loss surface",
+  least: 290,
+  gap: 22,
+  naturalWidth: (panels, columns) =>
+    panels.some(isInSpace) ? 1000 : ([680, 960, 1280][Math.min(columns, 3) - 1] as number),
+  edges: (panels) =>
+    panels.some(isInSpace)
+      ? spaceKind.edges
+      : { heading: panels.some(({ title }) => title !== "") ? 26 : 6, below: 8 + 16 + 24 },
+  plotHeight(panel, _figure, room, _options) {
+    if (isInSpace(panel)) return spaceKind.plotHeight(room);
+    const { least, low, high, share } = room.isLead ? LEAD : CELL;
+    if (panel.aspect === "fill") {
+      const wide = room.isLead ? plotWidth(panel, room.width, high) : room.width - BESIDE;
+      return { least, natural: Math.min(Math.max(wide * share, low), high) };
+    }
+    const unit = commonUnit(room, room.plot ?? high);
+    const tallest = Math.max(...mapsOf(room).map(({ beta }) => extentOf(beta)));
+    return { least, natural: Math.min(Math.max(unit * tallest, low), high) };
+  },
+  place(panel, figure, slot, options) {
+    if (isInSpace(panel)) return spaceKind.place(panel, figure, slot, options);
+    const top = slot.y + slot.heading;
+    const { betaTicks, left, right } = roomBeside(panel, slot.plot);
+    const unit = panel.aspect === "equal" ? commonUnit(slot, slot.plot) : null;
+    const rect = {
+      x: slot.x + left,
+      y: top,
+      width: unit === null ? Math.max(40, slot.width - left - right) : unit * extentOf(panel.alpha),
+      height: unit === null ? slot.plot : unit * extentOf(panel.beta),
+    };
+    const alphaTicks = ticksOf(panel.alpha, Math.max(2, Math.min(8, Math.floor(rect.width / 55))));
+    const key = colorKeyOf(panel);
+    // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
+    const barHeight = Math.max(rect.height, Math.min(CELL.least, slot.plot));
+    const bar = key === null ? null : placeColorBar(key, rect, barHeight);
+    return {
+      panel,
+      figure,
+      options,
+      rect,
+      ticks: [alphaTicks, betaTicks],
+      bar: bar?.bar ?? null,
+      texts: [...namesOf(panel, rect, slot), ...(bar?.texts ?? [])],
+    };
+  },
+  legend(panel, figure): LegendEntry[] {
+    if (isInSpace(panel)) return spaceKind.legend(panel, figure);
+    const hasUnknown = panel.paths.length > 0 && panel.values?.some((value) => typeof value !== "number");
+    return [
+      ...pathEntries(figure, panel.paths),
+      ...(hasUnknown === true ? [{ mark: { kind: "unknown" }, text: "loss not finite" } as const] : []),
+    ];
+  },
+  draw: (placed, theme) => ("projection" in placed ? drawnInSpace(placed, theme) : drawMap(placed, theme)),
+  targets(placed): Target[] {
+    if ("projection" in placed) return spaceKind.targets(placed);
+    const { panel, figure, rect, options } = placed;
+    const toPixel = planeToPixel(panel, rect);
+    return panel.paths.flatMap((path) =>
+      placePath(path, figure, toPixel, options.until)
+        .flat()
+        .filter((point) => isInside(rect, point))
+        .map((point) => ({ ...point, run: path.run })),
+    );
+  },
+  readout(placed, at) {
+    if ("projection" in placed) return spaceKind.readout(placed, at);
+    const { panel, rect } = placed;
+    const readout = gridReadout(panel, (at.x - rect.x) / rect.width, 1 - (at.y - rect.y) / rect.height);
+    return readout === null ? null : { ...at, readout };
+  },
+};
+
+function isInSpace({ view }: MapPanel): boolean {
+  return view === "space";
+}
+
+function mapsOf({ peers }: Room): MapPanel[] {
+  return peers.filter((peer) => peer.kind === "map");
+}
+
+/** Px per unit with which every map of one aspect fits its place. */
+function commonUnit(room: Room, height: number): number {
+  return Math.min(
+    ...mapsOf(room)
+      .filter(({ aspect }) => aspect === "equal")
+      .map((panel) =>
+        Math.min(plotWidth(panel, room.width, height) / extentOf(panel.alpha), height / extentOf(panel.beta)),
+      ),
+  );
+}
+
+/** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
+function roomBeside(panel: MapPanel, height: number) {
+  const betaTicks = ticksOf(panel.beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
+  const key = colorKeyOf(panel);
+  return {
+    betaTicks,
+    left: Math.ceil(widestLabel(betaTicks) + 8 + 24),
+    right: key === null ? 8 : colorBarRoom(key),
+  };
+}
+
+function plotWidth(panel: MapPanel, width: number, height: number): number {
+  const { left, right } = roomBeside(panel, height);
+  return Math.max(40, width - left - right);
+}
+
+function namesOf({ title, axes }: MapPanel, rect: Rect, { x, y, width, heading }: Slot): PlacedText[] {
+  const head = line(truncateText(title, NAME_SIZE, width, "semibold"), x, y + 9, {
+    align: "left",
+    weight: "semibold",
+  });
+  const upright = axisTitle(axes[1], rect.height + (title === "" ? heading : 10));
+  return [
+    ...(title === "" ? [] : [head]),
+    line(axisTitle(axes[0], width), rect.x + rect.width / 2, rect.y + rect.height + 8 + 16 + 11, {
+      x: [x, x + width],
+    }),
+    line(upright, x + 9, rect.y + rect.height / 2, { isVertical: true }),
+  ];
+}
+
+function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme: Theme): Drawing {
+  const toPixel = planeToPixel(panel, rect);
+  // A map without values has lines to read coordinates from.
+  const hasLines = panel.values === null;
+  const paths = pathShapes(figure, panel.paths, toPixel, theme, { until: options.until });
+  return {
+    grids: [
+      {
+        rect,
+        x: axis(ticks[0], edgesOf(panel.alpha), theme, hasLines),
+        y: axis(ticks[1], edgesOf(panel.beta), theme, hasLines),
+      },
+    ],
+    layers: [
+      { name: "surface", z: 1, clip: true, shapes: surfaceShapes(panel, rect, theme) },
+      { name: "paths", z: 3, clip: true, shapes: [frameShape(rect, theme), ...paths] },
+      {
+        name: "marks",
+        z: 4,
+        shapes: [
+          ...markShapes(panel.marks, toPixel, rect, theme),
+          ...(bar === null ? [] : colorBarShapes(bar, theme)),
+        ],
+      },
+    ],
+  };
+}
+
+/** The filled contours, their lines and the hatched cells. */
+function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
+  const { alpha, beta, values, scale, interpolation } = panel;
+  if (values === null || scale === null) return [];
+  const colors = colorKeyOf(panel)?.colors ?? surfaceColors(scale.levels.length + 1);
+  const grid = { alpha, beta, loss: values.map(decodeNumber) };
+  const toPixel = planeToPixel(panel, rect);
+  return [
+    rectangle(rect, colors[0] as string),
+    ...surfaceContours(grid, scale, interpolation).flatMap((contour, index) =>
+      contourShapes(contour, colors[index + 1] as string, toPixel),
+    ),
+    ...unknownCells(grid).flatMap((cell) => {
+      const low = toPixel([cell.alpha[0], cell.beta[1]]);
+      const high = toPixel([cell.alpha[1], cell.beta[0]]);
+      return unknownShapes({ ...low, width: high.x - low.x, height: high.y - low.y }, theme);
+    }),
+  ];
+}
+
+type ToPixel = ReturnType<typeof planeToPixel>;
+
+function contourShapes(contour: Contour, color: string, toPixel: ToPixel): Shape[] {
+  return [
+    pathShape(contour.rings.map((ring) => `${trace(ring, toPixel)}Z`).join(""), { fill: color }),
+    pathShape(contour.lines.map((points) => trace(points, toPixel)).join(""), {
+      fill: "none",
+      stroke: "#000000",
+      opacity: 0.38,
+      lineWidth: 0.7,
+    }),
+  ];
+}
+
+function trace(points: readonly GridPoint[], toPixel: ToPixel): string {
+  return points
+    .map((point, index) => {
+      const { x, y } = toPixel(point);
+      return `${index === 0 ? "M" : "L"}${round(x)} ${round(y)}`;
+    })
+    .join("");
+}
+
+/** Places with names: stars and dots, each name inside the map and off the others. */
+function markShapes(marks: readonly MapMark[], toPixel: ToPixel, rect: Rect, theme: Theme): Shape[] {
+  const color = runColor(0, theme);
+  const taken: Rect[] = [];
+  return marks.flatMap(({ alpha, beta, label, isCenter }) => {
+    const { x, y } = toPixel([decodeNumber(alpha), decodeNumber(beta)]);
+    if (!isInside(rect, { x, y })) return [];
+    const mark = isCenter ? endMark(x, y, color, theme) : pointMark(x, y, 4.6, color, theme);
+    const place = label === "" ? undefined : freePlace(x, y, textWidth(label, 12, "semibold"), rect, taken);
+    if (place === undefined) return mark;
+    taken.push(place);
+    return [...mark, nameShape(label, place, theme)];
+  });
+}
+
+/** Where a name goes: above or below its mark, to the right or the left, inside the map and off other names. */
+function freePlace(x: number, y: number, width: number, map: Rect, taken: readonly Rect[]): Rect | undefined {
+  const places = [y - 20, y + 4].flatMap((top) =>
+    [x + 10, x - 10 - width, x - width / 2].map((left) => ({ x: left, y: top, width, height: 16 })),
+  );
+  const end = (place: Rect): Place => ({ x: place.x + place.width, y: place.y + place.height });
+  const isFree = (place: Rect): boolean =>
+    isInside(map, place) &&
+    isInside(map, end(place)) &&
+    taken.every(
+      (other) =>
+        place.x + place.width + 4 < other.x ||
+        other.x + other.width + 4 < place.x ||
+        place.y + place.height < other.y ||
+        other.y + other.height < place.y,
+    );
+  return places.find(isFree);
+}
+
+function nameShape(text: string, { x, y, height }: Rect, theme: Theme): Shape {
+  return {
+    type: "text",
+    x,
+    y: y + height / 2,
+    style: {
+      text,
+      fontFamily: FONT_STACK,
+      fontSize: 12,
+      fontWeight: 600,
+      fill: theme.text,
+      stroke: theme.halo,
+      lineWidth: 3,
+      align: "left",
+      verticalAlign: "middle",
+    },
+    silent: true,
+  };
+}

@@ -1,0 +1,186 @@
+import { decodeNumber } from "../../base/json.js";
+import { type ColorScale, columnOf, type RunData, type ScatterPanel } from "../figure.js";
+import { BOX_NAMES, boxCorners, type Scene, sceneOf } from "../space/box-scene.js";
+import { boxShapes, spacePathShapes, spaceTargets } from "../space/box-shapes.js";
+import {
+  type ColorKey,
+  colorBarRoom,
+  colorBarShapes,
+  type PlacedColorBar,
+  placeColorBar,
+} from "./color-bar.js";
+import { axisTitle, type DrawOptions, type Rect, type Tick, ticksOf, widestLabel } from "./figure-frame.js";
+import { pathEntries } from "./legend.js";
+import { axis, frameShape } from "./option-parts.js";
+import { type Theme, valueColor } from "./palette.js";
+import type { Drawing, PanelKind, Placed, Target } from "./panel-kind.js";
+import { type PointColor, pathShapes, placePath } from "./paths.js";
+import { line, NAME_SIZE, type PlacedText, truncateText } from "./placed-text.js";
+
+/** A scatter at its place. */
+export interface PlacedScatter extends Placed<ScatterPanel> {
+  readonly scene: Scene;
+  /** Ticks of the two axes; none in three dimensions. */
+  readonly ticks: readonly [readonly Tick[], readonly Tick[]];
+  readonly bar: PlacedColorBar | null;
+}
+
+const LEAST = 160;
+/** Steps of the colour bar, fine enough to look continuous. */
+const BAR_STEPS = 64;
+
+/** Snapshots as points and paths, flat in two dimensions, in perspective in three. */
+export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
+  role: "embedding",
+  least: 300,
+  gap: 22,
+  naturalWidth: () => 900,
+  edges: (panels) => ({
+    heading: panels.some(({ title }) => title !== "") ? 26 : 6,
+    below: panels.some(isFlat) ? 8 + 16 + 24 : 6,
+  }),
+  plotHeight(panel, _figure, { width }, options) {
+    const wide = width - rightRoom(panel);
+    const most = Math.round(Math.min(620, Math.max(240, (wide - 40) * 0.72)));
+    // A picture that cannot be turned needs no more room than its box takes.
+    const isFixed = !isFlat(panel) && options.parts !== "chart";
+    return { natural: isFixed ? boxHeight(panel, options, wide, most) : most, least: LEAST };
+  },
+  place(panel, figure, slot, options) {
+    const y = slot.y + slot.heading;
+    const whole = { x: slot.x, y, width: slot.width - rightRoom(panel), height: slot.plot };
+    // Labels of the upright axis need room that depends on the range, which hardly depends on that room.
+    const left = isFlat(panel) ? Math.ceil(widestLabel(bothTicks(panel, whole)[1]) + 8 + 24) : 0;
+    const rect = { ...whole, x: slot.x + left, width: Math.max(80, whole.width - left) };
+    const key = colorKeyOf(panel);
+    const bar = key === null ? null : placeColorBar(key, rect);
+    const title = truncateText(panel.title, NAME_SIZE, slot.width, "semibold");
+    const head = line(title, slot.x, slot.y + 9, { align: "left", weight: "semibold" });
+    return {
+      panel,
+      figure,
+      options,
+      rect,
+      scene: sceneOf(panel, rect, options.view),
+      ticks: isFlat(panel) ? bothTicks(panel, rect) : ([[], []] as const),
+      bar: bar?.bar ?? null,
+      texts: [
+        ...(title === "" ? [] : [head]),
+        ...(isFlat(panel) ? axisNames(panel, rect, slot.x) : []),
+        ...(bar?.texts ?? []),
+      ],
+    };
+  },
+  legend(panel, figure) {
+    const colorOf = pointColors(panel);
+    // Under the ring of a start no colour shows.
+    const hasUnknown =
+      colorOf !== undefined &&
+      panel.paths.some(({ run, at }) =>
+        at.some((_, i) => i > 0 && colorOf(figure.runs[run] as RunData, i) === null),
+      );
+    return [
+      ...pathEntries(figure, panel.paths, { hasDot: colorOf === undefined }),
+      ...(hasUnknown ? [{ mark: { kind: "no value" }, text: "no value" } as const] : []),
+    ];
+  },
+  draw: drawScatter,
+  targets({ panel, figure, scene, options }) {
+    if (!isFlat(panel)) return spaceTargets(figure, panel, scene, options.until);
+    return panel.paths.flatMap((path) =>
+      placePath(path, figure, scene.place, options.until)
+        .flat()
+        .map((point): Target => ({ ...point, run: path.run })),
+    );
+  },
+  readout: () => null,
+};
+
+function isFlat({ axes }: ScatterPanel): boolean {
+  return axes.length === 2;
+}
+
+function rightRoom(panel: ScatterPanel): number {
+  const key = colorKeyOf(panel);
+  return key === null ? 8 : colorBarRoom(key);
+}
+
+function colorKeyOf({ color }: ScatterPanel): ColorKey | null {
+  if (color === "run") return null;
+  const { scale } = color;
+  return {
+    title: scale.title,
+    kind: scale.kind,
+    colors: Array.from({ length: BAR_STEPS }, (_, i) => scaleColor((i + 0.5) / BAR_STEPS)),
+    marks: scale.ticks.map((value) => ({ value, share: shareOf(value, scale) })),
+  };
+}
+
+/** Place of a value on a scale, 0 to 1. */
+function shareOf(value: number, { kind, min, max }: ColorScale): number {
+  const at = kind === "log" ? Math.log(Math.max(value, min) / min) : value - min;
+  const whole = kind === "log" ? Math.log(max / min) : max - min;
+  return whole > 0 ? at / whole : 0.5;
+}
+
+/** The colour of a share of the scale; the palest end would be lost on white paper. */
+function scaleColor(share: number): string {
+  return valueColor(share * 0.97);
+}
+
+/** Returns the colours of the points by their values; undefined where they have those of their runs. */
+export function pointColors({ color }: Pick<ScatterPanel, "color">): PointColor | undefined {
+  if (color === "run") return undefined;
+  return (run, snapshot) => {
+    const value = decodeNumber(columnOf(run, color.column)?.[snapshot] ?? null);
+    return Number.isFinite(value) ? scaleColor(shareOf(value, color.scale)) : null;
+  };
+}
+
+/** Height that the box of three dimensions takes at a width, at most `most`. */
+function boxHeight(panel: ScatterPanel, { view }: DrawOptions, width: number, most: number): number {
+  const scene = sceneOf(panel, { x: 0, y: 0, width, height: most }, view);
+  const heights = boxCorners(scene.ranges).map((corner) => scene.place(corner).y);
+  return Math.max(LEAST, Math.ceil(Math.max(...heights) - Math.min(...heights)) + 2 * BOX_NAMES);
+}
+
+function bothTicks(panel: ScatterPanel, rect: Rect): readonly [Tick[], Tick[]] {
+  const [x, y] = sceneOf(panel, rect).ranges as [readonly [number, number], readonly [number, number]];
+  return [
+    ticksOf(x, Math.max(2, Math.min(8, Math.floor(rect.width / 80)))),
+    ticksOf(y, Math.max(2, Math.min(7, Math.floor(rect.height / 60)))),
+  ];
+}
+
+function axisNames({ axes }: ScatterPanel, rect: Rect, left: number): PlacedText[] {
+  const [x, y] = axes;
+  if (x === undefined || y === undefined) return [];
+  return [
+    line(axisTitle(x, rect.width), rect.x + rect.width / 2, rect.y + rect.height + 8 + 16 + 11),
+    line(axisTitle(y, rect.height), left + 9, rect.y + rect.height / 2, { isVertical: true }),
+  ];
+}
+
+function drawScatter(
+  { panel, figure, options, rect, scene, ticks, bar }: PlacedScatter,
+  theme: Theme,
+): Drawing {
+  const flat = isFlat(panel);
+  const [x = [0, 1], y = [0, 1]] = flat ? scene.ranges : [];
+  const both = [x, y].map(([min, max], i) => ({
+    ...axis(ticks[i] ?? [], { min, max }, theme, flat),
+    show: flat,
+  })) as [object, object];
+  const style = { colorOf: pointColors(panel), until: options.until };
+  const paths = flat
+    ? pathShapes(figure, panel.paths, scene.place, theme, style)
+    : spacePathShapes(figure, panel, scene, theme, style);
+  return {
+    grids: [{ rect, x: both[0], y: both[1] }],
+    layers: [
+      { name: "box", z: 2, shapes: flat ? [frameShape(rect, theme)] : boxShapes(panel, scene, theme) },
+      { name: "paths", z: 3, shapes: paths },
+      { name: "bar", z: 6, shapes: bar === null ? [] : colorBarShapes(bar, theme) },
+    ],
+  };
+}

@@ -1,0 +1,72 @@
+import { decodeNumber, type JsonNumber } from "../../base/json.js";
+import { type Figure, LEARNING_RATE, type Path, type RunData, type SnapshotColumn } from "../figure.js";
+import { formatNumber, formatPercent } from "./format-number.js";
+
+/** A name and its value, as plain text. */
+export type ReadoutRow = readonly [name: string, value: string];
+
+/** What is said about a place in the picture. */
+export interface Readout {
+  readonly heading: string;
+  readonly rows: readonly ReadoutRow[];
+}
+
+/** Returns the places of a figure's time line: every epoch (or iteration, or step) of any run, increasing. */
+export function timeline({ runs, progress }: Pick<Figure, "runs" | "progress">): number[] {
+  return [...new Set(runs.flatMap((run) => run[progress]))].sort((a, b) => a - b);
+}
+
+/** Returns the index of the last snapshot of a run that is not after a place of the time line; −1 before the first. */
+export function snapshotAt(run: RunData, progress: Figure["progress"], place: number): number {
+  const places = run[progress];
+  let index = -1;
+  while (index + 1 < places.length && (places[index + 1] as number) <= place) index++;
+  return index;
+}
+
+/** Returns the path of a run in the first panel that draws it, with the names of its coordinates. */
+export function pathOf(
+  { panels }: Pick<Figure, "panels">,
+  run: number,
+): { readonly path: Path; readonly names: readonly string[] } | null {
+  for (const panel of panels) {
+    if (panel.kind !== "map" && panel.kind !== "scatter") continue;
+    const path = panel.paths.find((candidate) => candidate.run === run);
+    if (path !== undefined) return { path, names: panel.axes.map(({ label, symbol }) => symbol ?? label) };
+  }
+  return null;
+}
+
+/** Returns a fact of a snapshot as text, for read-outs and tables; null where there is none. */
+export function factText({ form, values }: SnapshotColumn, snapshot: number): string | null {
+  const encoded = values[snapshot] ?? null;
+  if (encoded === null) return null;
+  const value = decodeNumber(encoded);
+  if (form === "share") return formatPercent(value);
+  return form === "known" && !Number.isFinite(value) ? "unknown" : formatNumber(value);
+}
+
+/** Returns what is known of a snapshot: its facts, and where it is. */
+export function snapshotReadout(figure: Figure, run: number, snapshot: number): Readout {
+  const data = figure.runs[run];
+  if (data === undefined) return { heading: "", rows: [] };
+  const facts = data.columns.flatMap((column): ReadoutRow[] => {
+    const text = factText(column, snapshot);
+    if (text === null) return [];
+    const isLowered = column.name === LEARNING_RATE && data.drops.includes(snapshot);
+    return [[column.name, isLowered ? `${text} (lowered)` : text]];
+  });
+  const found = pathOf(figure, run);
+  const at = found?.path.at[snapshot] ?? [];
+  const number = (value: JsonNumber): string => formatNumber(decodeNumber(value));
+  return {
+    heading: `${data.name}, epoch ${data.epoch[snapshot]}`,
+    rows: [
+      ["iteration", String(data.iteration[snapshot])],
+      ...facts,
+      ...(found === null || at.length === 0
+        ? []
+        : [[found.names.join(", "), at.map(number).join(", ")] as const]),
+    ],
+  };
+}

@@ -1,0 +1,315 @@
+import { decodeNumber, type JsonNumber } from "../../base/json.js";
+import type { Figure, TableCell, TablePanel, TableRow } from "../figure.js";
+import type { Rect } from "./figure-frame.js";
+import { LEAST_WIDTH } from "./figure-frame.js";
+import { formatSuperscript } from "./format-number.js";
+import { escapeHtml } from "./html-text.js";
+import { rectangle, type Shape } from "./marks.js";
+import { axis } from "./option-parts.js";
+import { runColor, type Theme, themeOf } from "./palette.js";
+import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
+import { type FontWeight, line, type PlacedText, textWidth, wrapText } from "./placed-text.js";
+
+/** The colour of a column, beside its title. */
+interface PlacedKey {
+  readonly color: number;
+  readonly rect: Rect;
+}
+
+/** A table at its place. */
+export interface PlacedTable extends Placed<TablePanel> {
+  readonly keys: readonly PlacedKey[];
+  /** Horizontal rules: the strong ones under the head and at the end. */
+  readonly rules: readonly { readonly y: number; readonly isStrong: boolean }[];
+  /** Where rules begin and end. */
+  readonly edges: readonly [left: number, right: number];
+}
+
+const SIZE = 13;
+const LINE = 18;
+/** Room above and below the lines of a row. */
+const ROOM = 4;
+/** Room between columns. */
+const GAP = 18;
+const KEY = 10;
+const LEAST_COLUMN = 44;
+
+/**
+ * Tables of numbers: HTML on a page, shapes elsewhere. Texts that are wider than their column are wrapped, so
+ * that nothing overlaps and nothing is cut.
+ */
+export const tableKind: PanelKind<TablePanel, PlacedTable> = {
+  role: "table",
+  least: LEAST_WIDTH,
+  gap: 22,
+  naturalWidth(panels) {
+    const widths = panels.map((panel) => {
+      const natural = naturalWidths(panel);
+      return natural.reduce((sum, part) => sum + part, 0) + GAP * (natural.length - 1);
+    });
+    return Math.max(640, Math.ceil(Math.max(...widths)) + 40);
+  },
+  leastWidth: (panels) =>
+    Math.max(...panels.map(({ columns }) => 24 + (LEAST_COLUMN + GAP) * (columns.length + 2))),
+  edges: () => ({ heading: 0, below: 6 }),
+  plotHeight(panel, _figure, { width }) {
+    const height = Math.ceil(bodyOf(panel, 0, 0, width).bottom);
+    return { natural: height, least: height };
+  },
+  place(panel, figure, { x, y, width, plot }, options) {
+    const { columns, ...body } = bodyOf(panel, x, y, width);
+    return {
+      panel,
+      figure,
+      options,
+      rect: { x, y, width, height: plot },
+      ...body,
+      edges: [x, (columns[columns.length - 1] as Column).right],
+    };
+  },
+  legend: () => [],
+  draw: drawTable,
+  targets: () => [],
+  readout: () => null,
+  paragraphs: ({ definitions }) =>
+    definitions.map((text, index) => `${formatSuperscript(index + 1)} ${text}`),
+  html: tableHtml,
+};
+
+function bodyOf(panel: TablePanel, x: number, y: number, width: number) {
+  const columns = placeColumns(fitWidths(naturalWidths(panel), width), x);
+  return { columns, ...layoutBody(panel, columns, y) };
+}
+
+/** Name, unit and number of the definition of a row. */
+function nameOf({ name, unit, definition }: TableRow): string {
+  const note = definition === null ? "" : ` ${formatSuperscript(definition + 1)}`;
+  return `${name}${unit === "" ? "" : ` (${unit})`}${note}`;
+}
+
+/** Width of each column if nothing is wrapped. */
+function naturalWidths({ rowTitle, columns, groups }: TablePanel): number[] {
+  const rows = groups.flatMap((group) => group.rows);
+  const names = [
+    textWidth(rowTitle, SIZE, "semibold"),
+    ...groups.map(({ title }) => textWidth(title, SIZE, "semibold")),
+    ...rows.map((row) => textWidth(nameOf(row), SIZE)),
+  ];
+  const values = columns.map(({ title, color }, c) =>
+    Math.max(
+      textWidth(title, SIZE, "semibold") + (color === null ? 0 : KEY + 6),
+      ...rows.map(({ cells }) => textWidth(cells[c]?.text ?? "", SIZE)),
+    ),
+  );
+  return [Math.max(...names), ...values].map((part) => part + 1);
+}
+
+/** Widths that fit: the natural ones, else the names' cut to two fifths and the rest shared evenly. */
+function fitWidths(natural: readonly number[], inner: number): number[] {
+  const [names = 0, ...values] = natural;
+  const room = inner - GAP * values.length;
+  const wanted = names + values.reduce((sum, part) => sum + part, 0);
+  if (wanted <= room) {
+    const extra = (room - wanted) / Math.max(1, values.length);
+    return [names, ...values.map((part) => part + Math.min(extra, 60))];
+  }
+  const first = Math.min(names, Math.max(LEAST_COLUMN * 2, room * 0.4));
+  const rest = values.reduce((sum, part) => sum + part, 0);
+  const even = (room - first) / values.length;
+  const isEnough = rest <= room - first;
+  return [first, ...values.map((part) => (isEnough ? part : even))];
+}
+
+interface Column {
+  readonly left: number;
+  readonly right: number;
+}
+
+function placeColumns(widths: readonly number[], left: number): Column[] {
+  let x = left;
+  return widths.map((width) => {
+    const column = { left: x, right: x + width };
+    x += width + GAP;
+    return column;
+  });
+}
+
+function layoutBody(figure: TablePanel, columns: readonly Column[], top: number) {
+  const texts: PlacedText[] = [];
+  const keys: PlacedKey[] = [];
+  const rules: { y: number; isStrong: boolean }[] = [];
+  let y = top;
+  /** Sets a row of texts, each wrapped in its column, and moves on below it. */
+  const row = (cells: readonly string[], weight: FontWeight, reserve: readonly number[] = []): void => {
+    const wrapped = cells.map((text, c) => {
+      const { left, right } = columns[c] as Column;
+      return wrapText(text, SIZE, right - left - (reserve[c] ?? 0), { weight });
+    });
+    wrapped.forEach((lines, c) => {
+      const { left, right } = columns[c] as Column;
+      lines.forEach((text, i) => {
+        const at = y + ROOM + LINE * (i + 0.5);
+        texts.push(
+          line(text, c === 0 ? left : right, at, { align: c === 0 ? "left" : "right", size: SIZE, weight }),
+        );
+        const color = c === 0 || i > 0 || (reserve[c] ?? 0) === 0 ? null : figure.columns[c - 1]?.color;
+        if (color === null || color === undefined) return;
+        const x = right - textWidth(text, SIZE, weight) - 6 - KEY;
+        keys.push({ color, rect: { x, y: at - KEY / 2, width: KEY, height: KEY } });
+      });
+    });
+    y += LINE * Math.max(1, ...wrapped.map(({ length }) => length)) + 2 * ROOM;
+  };
+  const reserve = [0, ...figure.columns.map(({ color }) => (color === null ? 0 : KEY + 6))];
+  row([figure.rowTitle, ...figure.columns.map(({ title }) => title)], "semibold", reserve);
+  rules.push({ y, isStrong: true });
+  for (const { title, rows } of figure.groups) {
+    y += 6;
+    const whole = (columns[columns.length - 1] as Column).right - (columns[0] as Column).left;
+    for (const text of wrapText(title, SIZE, whole, { weight: "semibold" })) {
+      const at = y + ROOM + LINE / 2;
+      texts.push(
+        line(text, (columns[0] as Column).left, at, { align: "left", size: SIZE, weight: "semibold" }),
+      );
+      y += LINE;
+    }
+    y += 2 * ROOM;
+    rows.forEach((entry, index) => {
+      if (index > 0) rules.push({ y, isStrong: false });
+      row([nameOf(entry), ...entry.cells.map(({ text }) => text)], "regular");
+    });
+    rules.push({ y, isStrong: true });
+  }
+  return { texts, keys, rules, bottom: y };
+}
+
+function drawTable({ rect, texts: _, keys, rules, edges }: PlacedTable, theme: Theme): Drawing {
+  const hidden = { ...axis([], { min: 0, max: 1 }, theme, false), show: false };
+  return {
+    grids: [{ rect, x: hidden, y: hidden }],
+    layers: [
+      {
+        name: "table",
+        z: 2,
+        shapes: [
+          ...rules.map(
+            ({ y, isStrong }): Shape => ({
+              type: "line",
+              shape: { x1: edges[0], y1: y, x2: edges[1], y2: y },
+              style: { stroke: isStrong ? theme.line : theme.faint, lineWidth: 1 },
+              silent: true,
+            }),
+          ),
+          ...keys.map(({ color, rect: key }) => rectangle(key, runColor(color, theme))),
+        ],
+      },
+    ],
+  };
+}
+
+/**
+ * Returns a table as HTML: caption, heads with scope, one body a group, definitions as a list that the rows
+ * refer to. Every text is escaped.
+ *
+ * @param id - prefix of the ids of its definitions, unique on the page.
+ */
+function tableHtml(panel: TablePanel, { title, description }: Figure, id: string): string {
+  const span = panel.columns.length + 1;
+  const head = panel.columns.map(
+    ({ title, color }) =>
+      `<th scope="col">${color === null ? "" : `<span class="key key-${color % KEY_COLORS}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
+  );
+  const bodies = panel.groups.map(
+    ({ title, rows }) =>
+      `<tbody><tr><th scope="rowgroup" colspan="${span}">${escapeHtml(title)}</th></tr>${rows.map((row) => rowHtml(row, id)).join("")}</tbody>`,
+  );
+  return `<div class="scroll table" role="region" tabindex="0" aria-label="${escapeHtml(title)}"><table class="values"><caption class="out">${escapeHtml(description)}</caption><thead><tr><th scope="col">${escapeHtml(panel.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
+${definitionsHtml(panel.definitions, id)}`;
+}
+
+function rowHtml({ name, unit, definition, cells }: TableRow, id: string): string {
+  const note =
+    definition === null
+      ? ""
+      : ` <sup><a href="#${id}-${definition + 1}" aria-label="definition ${definition + 1}">${definition + 1}</a></sup>`;
+  const unitText = unit === "" ? "" : ` <span class="unit">(${escapeHtml(unit)})</span>`;
+  const values = cells.map(({ text }) => `<td>${escapeHtml(text)}</td>`);
+  return `<tr><th scope="row">${escapeHtml(name)}${unitText}${note}</th>${values.join("")}</tr>`;
+}
+
+function definitionsHtml(definitions: readonly string[], id: string): string {
+  if (definitions.length === 0) return "";
+  const items = definitions.map((text, index) => `<li id="${id}-${index + 1}">${escapeHtml(text)}</li>`);
+  return `<ol class="definitions">${items.join("")}</ol>\n`;
+}
+
+const light = themeOf("light").runs;
+const dark = themeOf("dark").runs;
+
+/** Number of colours of runs; later runs begin again. */
+const KEY_COLORS = light.length;
+
+const keys = (colors: readonly string[], root: string): string =>
+  colors.map((color, index) => `${root} .key-${index}{background:${color}}`).join("");
+
+/** Style of the tables that are figures; the colours of runs are those of the charts. */
+export const TABLE_STYLE = `
+.table{max-height:none}
+.values{width:100%;font-variant-numeric:tabular-nums}
+.values th[scope=row]{font-weight:400;white-space:normal;min-width:9em}
+.values th[scope=rowgroup]{text-align:left;padding-top:14px}
+.values thead th{white-space:normal;vertical-align:bottom;border-bottom:1px solid var(--muted)}
+.values .unit{color:var(--muted)}
+.values sup{font-size:11px;line-height:1}
+.values sup a,.definitions a{color:inherit}
+.key{display:inline-block;width:10px;height:10px;margin-right:6px}
+.definitions{margin:12px 0;padding-left:24px;color:var(--muted);font-size:13px}
+.definitions li:target{background:var(--panel);color:var(--text)}
+${keys(light, ":root")}
+@media (prefers-color-scheme:dark){${keys(dark, ":root:not([data-theme=light])")}}
+${keys(dark, ":root[data-theme=dark]")}
+`;
+
+/** Beginnings of a text that spreadsheets take for a formula. */
+const FORMULA = /^[\s]*[=+\-@\t\r|]/;
+
+/**
+ * Returns a table as CSV text (RFC 4180): group, quantity, unit, then a column for each run, with two more for
+ * the bounds where a run has any. Numbers have all their digits.
+ *
+ * A text that a spreadsheet would take for a formula is preceded by an apostrophe.
+ */
+export function tableCsv(panel: TablePanel): string {
+  const rows = panel.groups.flatMap(({ title, rows: inGroup }) =>
+    inGroup.map((row) => ({ ...row, group: title })),
+  );
+  const hasRange = panel.columns.map((_, c) => rows.some(({ cells }) => (cells[c]?.range ?? null) !== null));
+  const head = panel.columns.flatMap(({ title }, c) => [
+    text(title),
+    ...(hasRange[c] ? [text(`${title}: lower bound`), text(`${title}: upper bound`)] : []),
+  ]);
+  const lines = rows.map(({ group, name, unit, cells }) => [
+    text(group),
+    text(name),
+    text(unit),
+    ...cells.flatMap((cell, c) => [value(cell), ...(hasRange[c] ? bounds(cell) : [])]),
+  ]);
+  return [["group", "quantity", "unit", ...head], ...lines].map((line) => `${line.join(",")}\r\n`).join("");
+}
+
+function value({ value: number, text: shown }: TableCell): string {
+  return number === null ? text(shown === "–" ? "" : shown) : digits(number);
+}
+
+function bounds({ range }: TableCell): string[] {
+  return range === null ? ["", ""] : range.map(digits);
+}
+
+function digits(value: JsonNumber): string {
+  return String(decodeNumber(value));
+}
+
+function text(value: string): string {
+  const safe = FORMULA.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) || safe !== safe.trim() ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

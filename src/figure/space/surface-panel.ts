@@ -1,0 +1,219 @@
+import { colorBarRoom, colorBarShapes, type PlacedColorBar, placeColorBar } from "../draw/color-bar.js";
+import { axisTitle, type DrawOptions, NARROW, type Rect } from "../draw/figure-frame.js";
+import { type LegendEntry, pathEntries } from "../draw/legend.js";
+import { colorKeyOf, gridReadout } from "../draw/map-plane.js";
+import { dropMark, endMark, round, type Shape, startMark } from "../draw/marks.js";
+import { axis, textShape } from "../draw/option-parts.js";
+import { runColor, type Theme } from "../draw/palette.js";
+import type { Drawing, Place, Placed, PlacedReadout, Room, Slot, Target } from "../draw/panel-kind.js";
+import { truncateText } from "../draw/placed-text.js";
+import { columnOf, type Figure, type MapPanel, TRUE_LOSS } from "../figure.js";
+import { type SceneFurniture, type SceneLine, type SceneNames, sceneFurniture } from "./scene-furniture.js";
+import { cellPieces, drapedPieces, ownPieces, type Piece } from "./scene-pieces.js";
+import { createProjection, DEFAULT_VIEW, extentOf, type Projection } from "./scene-view.js";
+import { createSurfaceScene, pickSurface, type ScenePath, type SurfaceScene } from "./surface-scene.js";
+
+/** A map as a surface in space, at its place. */
+export interface PlacedSpace extends Placed<MapPanel> {
+  readonly scene: SurfaceScene;
+  /** The part of the plot whose middle is the box's centre: where WebGL draws. */
+  readonly canvas: Rect;
+  readonly projection: Projection;
+  readonly names: SceneNames;
+  readonly bar: PlacedColorBar | null;
+}
+
+/**
+ * Returns a figure of one map as a surface in space with the paths at the loss of the plane and at their own;
+ * null where it has no map with values to be seen so.
+ */
+export function inSpace(figure: Figure): Figure | null {
+  const maps = figure.panels.filter((panel) => panel.kind === "map");
+  const [map] = maps;
+  if (map === undefined || maps.length > 1 || map.values === null || figure.layout !== "lead") return null;
+  const height = map.scale?.kind === "log" ? "logarithmic height;" : "linear height;";
+  return {
+    ...figure,
+    layout: { columns: 1 },
+    panels: [{ ...map, view: "space" }],
+    caption: figure.caption
+      .replace("Contours: ", "Surface: ")
+      .replace(/(linear|logarithmic) levels;/, height)
+      .replace(": cells that touch them are hatched.", ": cells that touch them are left out as holes."),
+  };
+}
+
+/** Room around the box for labels and names of its axes. */
+const ABOVE = 40;
+const BELOW = 66;
+const LEAST = 180;
+
+/** What a map does in space instead. */
+export const spaceKind = {
+  edges: { heading: 0, below: 8 },
+  plotHeight({ width }: Room): { natural: number; least: number } {
+    const natural = width < NARROW ? Math.min(460, width * 0.95) : Math.min(640, width * 0.6);
+    return { natural: Math.round(natural), least: LEAST };
+  },
+  /** The box is as large as any turn of it allows. */
+  place(panel: MapPanel, figure: Figure, slot: Slot, options: DrawOptions): PlacedSpace {
+    const { view = DEFAULT_VIEW } = options;
+    const scene = createSurfaceScene({ panel, figure });
+    const { box } = scene;
+    const key = colorKeyOf(panel);
+    // The bar has no name of its own: that of the upright axis is its name.
+    const barRoom = key === null ? 0 : colorBarRoom(key) - 32;
+    const rect = { x: slot.x, y: slot.y, width: slot.width - barRoom, height: slot.plot };
+    const beside = { ...rect, y: rect.y + 14, width: rect.width - 12 };
+    const bar =
+      key === null ? null : placeColorBar({ ...key, title: "" }, beside, Math.max(60, rect.height - 60));
+    const sides = slot.width < NARROW ? 34 : 70;
+    // Room for the box turned in any way about the upright axis, so that turning does not change its size.
+    const radius = Math.hypot(box.width, box.depth) / 2;
+    const [, half] = extentOf(box, { ...view, azimuth: 45 });
+    const inner = (rect.height - ABOVE - BELOW) / 2;
+    const scale = Math.max(0.3, Math.min((rect.width / 2 - sides) / radius, inner / half));
+    const quantity = `${panel.quantity}${panel.scale?.kind === "log" ? " (log scale)" : ""}`;
+    return {
+      panel,
+      figure,
+      options,
+      rect,
+      texts: [],
+      scene,
+      canvas: { ...rect, height: rect.height - BELOW + ABOVE },
+      projection: createProjection(view, scale, [rect.x + rect.width / 2, rect.y + ABOVE + inner]),
+      names: {
+        x: axisTitle(panel.axes[0], rect.width * 0.3),
+        y: axisTitle(panel.axes[1], rect.width * 0.3),
+        z: truncateText(quantity, 13, rect.width * 0.6),
+      },
+      bar: bar?.bar ?? null,
+    };
+  },
+  /** Runs if there are several, then how paths and gaps are drawn. */
+  legend(panel: MapPanel, figure: Figure): LegendEntry[] {
+    const entries = pathEntries(figure, panel.paths);
+    const hasOwn = panel.paths.some(({ run }) => figure.runs[run] && columnOf(figure.runs[run], TRUE_LOSS));
+    const own: LegendEntry[] = [
+      { mark: { kind: "own" }, text: "path at its own loss" },
+      { mark: { kind: "gap" }, text: "gap" },
+    ];
+    return [
+      ...entries.filter(({ mark }) => mark.kind === "run"),
+      { mark: { kind: "plane" }, text: "path at the loss of the plane" },
+      ...(hasOwn ? own : []),
+      ...entries.filter(({ mark }) => ["start", "end", "drop"].includes(mark.kind)),
+    ];
+  },
+  targets: ({ scene, projection }: PlacedSpace): Target[] =>
+    scene.paths.flatMap(({ run, points }) =>
+      points.flatMap(({ plane, index }): Target[] => {
+        if (plane === null) return [];
+        const [x, y] = projection.toScreen(plane);
+        return [{ run, snapshot: index, x, y }];
+      }),
+    ),
+  readout({ panel, scene, projection }: PlacedSpace, at: Place): PlacedReadout | null {
+    const found = pickSurface(scene, projection, [at.x, at.y]);
+    const readout = found === null ? null : gridReadout(panel, found.right, found.back);
+    return readout === null ? null : { ...at, readout };
+  },
+};
+
+/**
+ * Returns a surface in space in parallel projection: a picture that needs no WebGL and no browser. On a page,
+ * where WebGL draws surface and paths, it is what lies behind them and over them.
+ *
+ * Painter's algorithm: cells and pieces of path are drawn from the back to the front, which is exact for a
+ * height field seen from above. What the surface hides of a path shows through faintly.
+ */
+export function drawnInSpace(placed: PlacedSpace, theme: Theme): Drawing {
+  const { rect, bar, options } = placed;
+  const furniture = furnitureOf(placed);
+  const hidden = { ...axis([], { min: 0, max: 1 }, theme, false), show: false };
+  const pieces = placed.scene.paths.flatMap((path) => piecesOf(path, placed, theme));
+  // On a page the surface would hide the path where its own loss is below the plane's.
+  const surface =
+    options.isPage === true
+      ? ghosts(
+          placed.scene.paths.flatMap((path) => ownOf(path, placed, theme)),
+          0.6,
+        )
+      : [
+          ...[...cellPieces(placed.scene, placed.projection), ...pieces]
+            .sort((a, b) => a.nearness - b.nearness)
+            .flatMap(({ shapes }) => shapes),
+          ...ghosts(pieces, 0.3),
+        ];
+  return {
+    grids: [{ rect, x: hidden, y: hidden }],
+    layers: [
+      { name: "back", z: 1, shapes: furniture.lines.map((line) => lineShape(line, theme)) },
+      { name: "surface", z: 2, shapes: surface },
+      {
+        name: "front",
+        z: 3,
+        shapes: [
+          ...placed.scene.paths.flatMap((path) => endShapes(path, placed, theme)),
+          ...(bar === null ? [] : colorBarShapes(bar, theme)),
+          ...furniture.texts.map((text) => textShape(text, theme)),
+        ],
+      },
+    ],
+  };
+}
+
+function furnitureOf({ scene, projection, names, rect }: PlacedSpace): SceneFurniture {
+  return sceneFurniture(scene, projection, names, [rect.x, rect.x + rect.width]);
+}
+
+function colorOf({ run }: ScenePath, { figure }: PlacedSpace, theme: Theme): string {
+  return runColor(figure.runs[run]?.color ?? 0, theme);
+}
+
+function ownOf(path: ScenePath, placed: PlacedSpace, theme: Theme): Piece[] {
+  return ownPieces(path, colorOf(path, placed, theme), placed.scene, placed.projection, theme);
+}
+
+function piecesOf(path: ScenePath, placed: PlacedSpace, theme: Theme): Piece[] {
+  const color = colorOf(path, placed, theme);
+  return [
+    ...drapedPieces(path, color, placed.scene, placed.projection, theme),
+    ...ownOf(path, placed, theme),
+  ];
+}
+
+function lineShape({ from, to, tone }: SceneLine, theme: Theme): Shape {
+  return {
+    type: "line",
+    shape: { x1: round(from[0]), y1: round(from[1]), x2: round(to[0]), y2: round(to[1]) },
+    style: { stroke: tone === "edge" ? theme.line : theme.faint, lineWidth: 1 },
+    silent: true,
+  };
+}
+
+/** Start and end on the surface, and drops of the learning rate: always in sight. */
+function endShapes(path: ScenePath, placed: PlacedSpace, theme: Theme): Shape[] {
+  const { figure, projection } = placed;
+  const color = colorOf(path, placed, theme);
+  const places = path.points.flatMap(({ plane, index }) =>
+    plane === null ? [] : [{ at: projection.toScreen(plane), index }],
+  );
+  const [first, last] = [places[0], places[places.length - 1]];
+  if (first === undefined || last === undefined) return [];
+  const rim = figure.runs.length === 1 ? null : color;
+  const drops = places.filter(({ index }) => figure.runs[path.run]?.drops.includes(index));
+  return [
+    ...startMark(...first.at, color, theme),
+    ...endMark(...last.at, color, theme),
+    ...drops.flatMap(({ at }) => dropMark(...at, rim, theme)),
+  ];
+}
+
+/** What is hidden shows through faintly. */
+function ghosts(pieces: readonly Piece[], opacity: number): Shape[] {
+  return pieces.flatMap(({ shapes }) =>
+    shapes.map((shape): Shape => ({ ...shape, style: { ...shape.style, opacity } })),
+  );
+}

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildPage } from "../../scripts/build-page.mjs";
+import type { Figure } from "../../src/figure/figure.js";
+import { renderHtml } from "../../src/figure/files/render-html.js";
+import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
+import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
+import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
+import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
+import { decodePng } from "./png.js";
+import { sampleEmbedding } from "./sample-embedding.js";
+import { arc, sampleFigure, samplePath, sampleSurface, stepped, uniform, valley } from "./sample-figures.js";
+
+const folder = mkdtempSync(join(tmpdir(), "landscape-buttons-"));
+const url = pathToFileURL(join(folder, "report.html")).href;
+let browser: Browser;
+
+beforeAll(async () => {
+  await buildPage();
+  if (chromiumPath() !== undefined) browser = await launchChromium();
+});
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
+
+const runs = [
+  samplePath("SGD", arc(9, [9, 4]), valley, stepped(9)),
+  samplePath("Adam", arc(7, [8, -4]), valley),
+];
+const surface = sampleSurface(uniform(-4, 12, 9), uniform(-5, 6, 7), valley);
+
+/** Figures with every kind of panel that is drawn, and every button. */
+const FIGURES: Readonly<Record<string, Figure>> = {
+  path: sampleFigure((a, b) => (a > 9 && b > 4 ? Number.NaN : valley(a, b))),
+  "two paths": sampleFigure(valley, { paths: runs }),
+  map: createMapsFigure({
+    title: "Map",
+    surfaces: [{ set: "train", surface }],
+    labels: ["α", "β"],
+    path: runs[0],
+  }),
+  curves: createTrainingFigure(runs),
+  scatter: createEmbeddingFigure(sampleEmbedding()),
+  box: createEmbeddingFigure(sampleEmbedding({ dimensions: 3 })),
+};
+
+/** The whole page once it is still, as a picture. */
+async function picture(page: Page): Promise<Buffer> {
+  await page.mouse.move(1, 1);
+  await page.evaluate(
+    "new Promise((done) => { document.activeElement?.blur(); requestAnimationFrame(() => requestAnimationFrame(done)); })",
+  );
+  return await page.screenshot({ fullPage: true });
+}
+
+/** Chromium's own rounding of soft edges, in steps of 255: the same page twice is not always the same bits. */
+const ROUNDING = 2;
+
+/** Where two pictures differ: nothing, or how many pixels in which part. */
+function difference(a: Buffer, b: Buffer): string {
+  if (a.equals(b)) return "";
+  const [one, other] = [decodePng(a), decodePng(b)];
+  if (one.width !== other.width || one.height !== other.height)
+    return `size ${other.width} × ${other.height}`;
+  let count = 0;
+  let [left, top, right, bottom] = [one.width, one.height, 0, 0];
+  for (let y = 0; y < one.height; y++)
+    for (let x = 0; x < one.width; x++) {
+      const [p, q] = [one.at(x, y), other.at(x, y)];
+      if (p.every((value, channel) => Math.abs(value - (q[channel] as number)) <= ROUNDING)) continue;
+      count++;
+      [left, top] = [Math.min(left, x), Math.min(top, y)];
+      [right, bottom] = [Math.max(right, x), Math.max(bottom, y)];
+    }
+  return count === 0 ? "" : `${count} pixels in ${left}…${right}, ${top}…${bottom}`;
+}
+
+/** Presses a button; of a choice the other one and it again. */
+async function pressTwice(page: Page, index: number): Promise<void> {
+  const button = page.locator("button").nth(index);
+  const group = button.locator("xpath=parent::*[@role='group' and contains(@class, 'choice')]");
+  if ((await group.count()) === 0) {
+    await button.click();
+    await button.click();
+    return;
+  }
+  const first = group.locator("button[aria-pressed=true]");
+  const chosen = (await first.textContent()) ?? "";
+  for (let round = 0; round < 2; round++) {
+    await button.click();
+    await page.waitForTimeout(150);
+    await group.getByRole("button", { name: chosen, exact: true }).click();
+  }
+}
+
+describe("every button pressed twice leaves the page as it was, pixel for pixel", () => {
+  test.each(Object.keys(FIGURES))(
+    "%s",
+    async (name, context) => {
+      needChromium(context as never);
+      const html = renderHtml({ title: "Report", figures: [FIGURES[name] as Figure] });
+      const { page, heard } = await openDocument(browser, html, url, { width: 720 });
+      // The first picture of a page has other soft edges than all that follow.
+      await picture(page);
+      const fresh = await picture(page);
+      const count = await page.locator("button").count();
+      expect(count).toBeGreaterThan(2);
+      for (let index = 0; index < count; index++) {
+        const button = page.locator("button").nth(index);
+        const label = (await button.getAttribute("aria-label")) ?? (await button.textContent());
+        await pressTwice(page, index);
+        // Playing has begun and ended: the slider goes back to where it was.
+        const slider = page.locator(".player input");
+        if ((await slider.count()) > 0) await slider.fill("0");
+        expect(difference(fresh, await picture(page)), `after "${label}"`).toBe("");
+      }
+      expect(heard).toEqual([]);
+      await page.context().close();
+    },
+    120_000,
+  );
+});
+
+test("levels of the other kind are drawn as a page draws them that has begun with them", async (context) => {
+  needChromium(context);
+  const texts = async (page: Page) => await page.locator(".canvas svg text").allTextContents();
+  const path = FIGURES.path as Figure;
+  const { page } = await openDocument(browser, renderHtml({ title: "Report", figures: [path] }), url);
+  const before = await texts(page);
+  await page.getByRole("button", { name: "Linear" }).click();
+  const linear = await texts(page);
+  expect(linear).not.toEqual(before);
+  await page.getByRole("button", { name: "Logarithmic" }).click();
+  expect(await texts(page)).toEqual(before);
+  // Nothing but the names of upright axes and of the colour bar is turned.
+  const turned = await page.locator(".canvas svg text").evaluateAll((all) =>
+    all
+      .filter((text) => {
+        const [, b = "0"] =
+          /matrix\(([^)]*)\)/.exec(text.getAttribute("transform") ?? "")?.[1]?.split(",") ?? [];
+        return Math.abs(Number(b)) > 0.5;
+      })
+      .map((text) => text.textContent),
+  );
+  for (const text of turned) expect(text).not.toMatch(/^[\d.]+$/);
+  await page.context().close();
+});

@@ -1,0 +1,93 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildPage } from "../../scripts/build-page.mjs";
+import type { LiveState } from "../../src/live/live-feed.js";
+import { createLiveServer } from "../../src/live/live-server.js";
+import { livePage } from "../../src/live/start-live-view.js";
+import { chromiumPath, launchChromium, needChromium } from "../figure/chromium.js";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  await buildPage();
+  if (chromiumPath() !== undefined) browser = await launchChromium();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+/** A state of `count` snapshots; the rate falls to a tenth at epochs 4 and 8. */
+function stateOf(count: number): LiveState {
+  const steps = Array.from({ length: count }, (_, i) => i);
+  return {
+    version: 1,
+    name: "grows",
+    status: "recording",
+    epochs: 12,
+    snapshots: count,
+    points: steps.map((step) => ({
+      step,
+      epoch: step,
+      iteration: 10 * step,
+      learningRate: step < 4 ? 0.1 : step < 8 ? 0.01 : 0.001,
+      logs:
+        step === 0
+          ? []
+          : [
+              ["loss", 2 / step],
+              ["acc", 1 - 0.8 / step],
+              ["val_loss", 3 / step],
+            ],
+    })),
+    plane:
+      count < 3
+        ? null
+        : {
+            steps,
+            alpha: steps.map((i) => 3 * Math.sqrt(i) + i / 9),
+            beta: steps.map((i) => Math.sin(i / 2)),
+            explainedVarianceRatio: [0.8, 0.15],
+            randomWalkBaseline: [0.6, 0.17],
+          },
+    planeStride: 1,
+    notes: [],
+  };
+}
+
+/** The page once it shows so many snapshots, as a picture and as the names of marks with their places. */
+async function shown(page: Page, count: number) {
+  await page.waitForFunction(`document.querySelector("#status").textContent.includes("${count} snapshots")`);
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  const lowered = page.locator("#curves text", { hasText: "rate lowered" });
+  const places = await lowered.evaluateAll((all) => all.map((text) => text.getBoundingClientRect().x));
+  return { picture: (await page.screenshot({ fullPage: true })).toString("base64"), places };
+}
+
+test("a page that has grown equals one that is opened late, pixel for pixel", async (context) => {
+  needChromium(context);
+  const server = await createLiveServer(livePage());
+  const viewport = { width: 1000, height: 900 };
+  try {
+    server.publish(stateOf(1));
+    const grown = await browser.newPage({ viewport });
+    const heard: string[] = [];
+    grown.on("console", (message) => heard.push(message.text()));
+    grown.on("pageerror", (error) => heard.push(error.message));
+    await grown.goto(server.url);
+    for (let count = 2; count <= 12; count++) {
+      server.publish(stateOf(count));
+      const now = await shown(grown, count);
+      // One name for each panel, at the first drop.
+      expect(now.places.length).toBe(count < 5 ? 0 : 3);
+      const late = await browser.newPage({ viewport });
+      await late.goto(server.url);
+      const fresh = await shown(late, count);
+      expect(now.places).toEqual(fresh.places);
+      expect(now.picture === fresh.picture, `with ${count} snapshots`).toBe(true);
+      await late.close();
+    }
+    expect(heard).toEqual([]);
+  } finally {
+    await server.close();
+  }
+}, 120_000);

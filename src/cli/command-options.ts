@@ -157,6 +157,7 @@ export function evaluationOptions(command: Command): Command {
     .option("--test", "evaluate on the module's loadTestData() as well")
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
+    .option("--keep-non-finite-data", "evaluate data with NaN or infinity too (default: refuse them)")
     .addOption(
       new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
     )

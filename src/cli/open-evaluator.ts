@@ -25,6 +25,8 @@ export interface EvaluationCommandOptions {
   readonly workers?: number | "auto";
   readonly threads?: number;
   readonly batchNorm?: BatchNormPolicyName;
+  /** Whether data with NaN or infinity are evaluated, and not refused. */
+  readonly keepNonFiniteData?: boolean;
   readonly force?: boolean;
   /** false: whatever an interrupted surface has left does not count. */
   readonly resume?: boolean;
@@ -110,7 +112,8 @@ export async function openEvaluator(
   const isStream = isBatchDataset(data);
   const open = (reuse: EarlierChoice) => {
     const calibration = options.batchNorm === "recalibrate" ? {} : undefined;
-    const common = { loss, batchSize, engine, threads, layout, reuse, signal, calibration };
+    const nonFiniteData = options.keepNonFiniteData === true ? ("keep" as const) : undefined;
+    const common = { loss, batchSize, engine, threads, layout, reuse, nonFiniteData, signal, calibration };
     if (workers === undefined) return createLossEvaluator(model, data, common);
     const setup = isStream || module.loadModel !== undefined ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../base/errors.js";
 import { createDataHash, type DataHash } from "./data-hash.js";
-import type { Batch, BatchDataset, SampleSource, SampleSourceOptions } from "./evaluation-data.js";
+import type { Batch, BatchDataset, DataLimit, SampleSource, SampleSourceOptions } from "./evaluation-data.js";
 import { betweenBatches } from "./evaluation-run.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
+import { createFiniteCheck } from "./non-finite-data.js";
 import { firstSamples, holdSamples, modelForm } from "./resident-samples.js";
 
 /** Samples of a data set's first pass, as long as they are few enough to keep. */
@@ -24,6 +25,7 @@ export async function openDataset(
   dataset: BatchDataset,
   options: SampleSourceOptions,
 ): Promise<SampleSource> {
+  refuseEndless(dataset, options);
   const first = await readFirstPass(ports, dataset, options);
   if (first.kept === null) return streamSamples(ports, dataset, first, options);
   const joined = joinBatches(first.kept, first.samples);
@@ -34,12 +36,41 @@ export async function openDataset(
   }
 }
 
+/** TF.js knows that a repeated data set has no end, where it knows the size of what is repeated. */
+function refuseEndless({ size }: BatchDataset, { sampleLimit }: SampleSourceOptions): void {
+  if (size !== Number.POSITIVE_INFINITY || sampleLimit !== Number.POSITIVE_INFINITY) return;
+  throw new InvalidDataError("data", "a data set that ends", "one of size Infinity", {
+    hint: "leave out repeat(), or take as many samples as one pass has: dataset.take(batches), or sampleLimit",
+  });
+}
+
+/** Reads on only within the limits of a first pass. */
+function createPassLimit({ samples = 1e7, bytes = 2 ** 34, seconds = 300 }: DataLimit = {}) {
+  const begin = performance.now();
+  return (read: { readonly samples: number; readonly bytes: number }): void => {
+    const taken = (performance.now() - begin) / 1000;
+    const [name, most] =
+      read.samples > samples
+        ? (["samples", samples] as const)
+        : read.bytes > bytes
+          ? (["bytes", bytes] as const)
+          : (["seconds", seconds] as const);
+    if (name === "seconds" && taken <= seconds) return;
+    const got = `${read.samples} samples (${read.bytes} bytes) in ${taken.toFixed(1)} s and no end`;
+    throw new InvalidDataError("data", `a data set that ends within ${most} ${name}`, got, {
+      hint: `take as many samples as one pass has (sampleLimit), or raise dataLimit.${name}`,
+    });
+  };
+}
+
 async function readFirstPass(
   ports: ModelPorts,
   dataset: BatchDataset,
   options: SampleSourceOptions,
 ): Promise<FirstPass> {
   const hash = createDataHash(ports, options.dataId);
+  const check = createFiniteCheck(ports, options.nonFiniteData);
+  const checkLimit = createPassLimit(options.dataLimit);
   let kept: Batch[] | null = [];
   let bytes = 0;
   let batchSize = 0;
@@ -48,11 +79,13 @@ async function readFirstPass(
       batchSize ||= batch.samples;
       try {
         await hash.add(batch);
+        await check.add(batch);
+        bytes += batchBytes(batch);
+        checkLimit({ samples: hash.samples, bytes });
       } catch (error) {
         disposeBatch(batch);
         throw error;
       }
-      bytes += batchBytes(batch);
       if (bytes > options.cacheBytes) {
         kept?.forEach(disposeBatch);
         kept = null;
@@ -60,6 +93,7 @@ async function readFirstPass(
       if (kept === null) disposeBatch(batch);
       else kept.push(batch);
     }
+    check.finish();
   } catch (error) {
     kept?.forEach(disposeBatch);
     throw error;
@@ -77,10 +111,11 @@ async function* readBatches(
   const iterator = await dataset.iterator();
   for (let left = options.sampleLimit; left > 0; ) {
     await betweenBatches(options.signal);
+    // The last batch may come with `done`: a generator may return it.
     const { value, done } = await iterator.next();
-    if (done || value === null || value === undefined) return;
+    if (value === null || value === undefined) return;
     const batch = takeBatch(ports, value, left);
-    left -= batch.samples;
+    left = done === true ? 0 : left - batch.samples;
     yield batch;
   }
 }

@@ -13,12 +13,14 @@ export interface TensorData {
 
 /** One pass over a data set. */
 export interface BatchIterator {
-  /** Returns the next batch, or `done`. */
+  /** Returns the next batch, or `done`; a last batch may come with `done`. */
   next(): Promise<{ readonly value: unknown; readonly done?: boolean }>;
 }
 
 /** A `tf.data.Dataset` of batches `{ xs, ys }`. */
 export interface BatchDataset {
+  /** Number of its elements: Infinity where TF.js knows that it has no end, null where it does not know. */
+  readonly size?: number | null | undefined;
   /** Starts a pass over the data. */
   iterator(): Promise<BatchIterator>;
 }
@@ -84,6 +86,19 @@ export interface SampleSource {
   dispose(): void;
 }
 
+/** How far a data set is read in search of its end. */
+export interface DataLimit {
+  /** Most samples. Default 10 million. */
+  readonly samples?: number | undefined;
+  /** Most bytes, kept or not. Default 16 GiB. */
+  readonly bytes?: number | undefined;
+  /** No batch is read after so many seconds. Default 300. */
+  readonly seconds?: number | undefined;
+}
+
+/** What becomes of an evaluation set in which a number is NaN or infinite. */
+export type NonFiniteData = "refuse" | "keep";
+
 /** How evaluation data are held. */
 export interface SampleSourceOptions {
   readonly batchSize: number;
@@ -91,5 +106,9 @@ export interface SampleSourceOptions {
   readonly dataId: string | undefined;
   /** Most bytes of a data set that are kept on the backend; a larger one is read again at each evaluation. */
   readonly cacheBytes: number;
+  /** Default "refuse". */
+  readonly nonFiniteData?: NonFiniteData | undefined;
+  /** A data set that has not ended within it is refused. */
+  readonly dataLimit?: DataLimit | undefined;
   readonly signal: AbortSignal | undefined;
 }

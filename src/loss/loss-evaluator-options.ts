@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
 import type { ParameterLayout } from "../model/layout.js";
+import type { DataLimit, NonFiniteData } from "./evaluation-data.js";
 import type { LossMode } from "./loss-evaluator.js";
 
 /**
@@ -46,6 +47,16 @@ export interface ModelLossOptions {
    * evaluation, and an error if a pass differs. Default 536870912 (512 MiB).
    */
   readonly cacheBytes?: number | undefined;
+  /**
+   * "refuse": data with NaN or infinity are an error that counts the rows; "keep": they are evaluated, which makes
+   * the loss NaN wherever arithmetic does. Default "refuse".
+   */
+  readonly nonFiniteData?: NonFiniteData | undefined;
+  /**
+   * How far a `tf.data.Dataset` is read in search of its end; one that has none (a generator that never returns) is
+   * then refused. Default 10 million samples, 16 GiB, 300 seconds.
+   */
+  readonly dataLimit?: DataLimit | undefined;
   /** Order of the entries of θ. Default that of the model. */
   readonly layout?: ParameterLayout | undefined;
   /** Stops the reading of the data, and the choice of an engine, within a batch. Default none. */
@@ -62,6 +73,8 @@ export interface ResolvedModelLossOptions {
   readonly sampleLimit: number;
   readonly dataId: string | undefined;
   readonly cacheBytes: number;
+  readonly nonFiniteData: NonFiniteData;
+  readonly dataLimit: DataLimit;
   readonly layout: ParameterLayout | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -89,6 +102,8 @@ export function resolveModelLossOptions(options: ModelLossOptions): ResolvedMode
     sampleLimit: positiveInteger("sampleLimit", options.sampleLimit ?? Number.POSITIVE_INFINITY),
     dataId: options.dataId,
     cacheBytes: notNegative("cacheBytes", options.cacheBytes ?? 2 ** 29),
+    nonFiniteData: oneOf("nonFiniteData", ["refuse", "keep"], options.nonFiniteData ?? "refuse"),
+    dataLimit: checkedLimit(options.dataLimit ?? {}),
     layout: options.layout,
     signal: options.signal,
   };
@@ -97,6 +112,22 @@ export function resolveModelLossOptions(options: ModelLossOptions): ResolvedMode
 function positiveInteger(name: string, value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= 1)) return value;
   throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
+}
+
+function oneOf<T extends string>(name: string, values: readonly T[], value: T): T {
+  if (values.includes(value)) return value;
+  throw new InvalidOptionError(
+    name,
+    values.map((one) => JSON.stringify(one)).join(" or "),
+    JSON.stringify(value),
+  );
+}
+
+function checkedLimit(limit: DataLimit): DataLimit {
+  for (const name of ["samples", "bytes", "seconds"] as const) {
+    if (limit[name] !== undefined) notNegative(`dataLimit.${name}`, limit[name]);
+  }
+  return limit;
 }
 
 function notNegative(name: string, value: number): number {

@@ -18,6 +18,7 @@ import { betweenBatches } from "./evaluation-run.js";
 import type { SampleValues } from "./loss-evaluator.js";
 import type { LossPlan } from "./loss-plan.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
+import { createFiniteCheck } from "./non-finite-data.js";
 import { firstSamples, holdSamples } from "./resident-samples.js";
 
 /** What single samples of a model's evaluation set are evaluated with. */
@@ -223,6 +224,9 @@ async function openTensors(
   try {
     const hash = createDataHash(ports, options.dataId);
     await hash.add(kept);
+    const check = createFiniteCheck(ports, options.nonFiniteData);
+    await check.add(kept);
+    check.finish();
     return holdSamples(ports, kept, hash.digest(), options.batchSize);
   } finally {
     if (kept !== given) tf.dispose([...kept.xs, ...kept.ys]);

@@ -129,6 +129,108 @@ describe("evaluation data", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("refuses NaN and infinity with their rows counted, or keeps them when asked", async () => {
+    const { xs, ys } = tensors();
+    const values = (xs.arraySync() as number[][]).map((row, i) => (i === 3 ? [Number.NaN, 1] : row));
+    values[9] = [Number.NEGATIVE_INFINITY, Number.NaN];
+    const broken = { xs: tf.tensor2d(values), ys };
+    const rows = values.map((row, i) => ({ xs: row, ys: Y[i] as number[] }));
+    const streamed = tf.data.array(rows).batch(4) as unknown as EvaluationData;
+    const model = linear();
+    const before = tf.memory().numTensors;
+    for (const [data, options] of [
+      [broken, {}],
+      [streamed, {}],
+      [streamed, { cacheBytes: 0, dataId: "mine" }],
+    ] as const) {
+      await expect(createLossEvaluator(model, data, options)).rejects.toThrow(
+        "xs: expected finite numbers, got data of which 2 of 11 rows hold NaN or infinity, first row 3; mend",
+      );
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    const targets = tf.tensor2d(Y.map(([y], i) => [i === 10 ? Number.POSITIVE_INFINITY : (y as number)]));
+    await expect(createLossEvaluator(model, { xs: broken.xs, ys: targets })).rejects.toThrow(
+      "first row 3; ys: 1 of 11 rows hold NaN or infinity, first row 10",
+    );
+    // Rows that are left out do not count.
+    expect((await evaluate(broken, { sampleLimit: 3 })).samples).toBe(3);
+    expect((await evaluate(broken, { nonFiniteData: "keep" })).loss).toBeNaN();
+    await expect(evaluate(broken, { nonFiniteData: "drop" as never })).rejects.toThrow(
+      'nonFiniteData: expected "refuse" or "keep", got "drop"',
+    );
+  });
+
+  it("takes the last batch of an iterator that comes with done", async () => {
+    // A generator that returns its last batch, as that of jena-weather does; `evaluateDataset` takes it too.
+    const returning = (cacheBytes: number) => {
+      const data = tf.data
+        .generator(function* () {
+          for (let i = 0; i < X.length; i += 4) {
+            const batch = { xs: tf.tensor2d(X.slice(i, i + 4)), ys: tf.tensor2d(Y.slice(i, i + 4)) };
+            if (i + 4 >= X.length) return batch;
+            yield batch;
+          }
+        } as never)
+        .prefetch(1) as unknown as EvaluationData;
+      return evaluate(data, { cacheBytes });
+    };
+    const direct = {
+      iterator: async () => {
+        let i = 0;
+        return {
+          next: async () => {
+            const value = { xs: tf.tensor2d(X.slice(i, i + 4)), ys: tf.tensor2d(Y.slice(i, i + 4)) };
+            i += 4;
+            return { value, done: i >= X.length };
+          },
+        };
+      },
+    };
+    for (const { loss, samples } of [
+      await returning(2 ** 20),
+      await returning(0),
+      await evaluate(direct),
+      await evaluate(direct, { cacheBytes: 0 }),
+    ]) {
+      expect(samples).toBe(X.length);
+      expectAllClose([loss], [exactLoss()], { relative: 1e-6 });
+    }
+  });
+
+  it("refuses data sets that never end: by name at once, or within a limit", async () => {
+    const model = linear();
+    const repeated = (dataset(4) as unknown as tf.data.Dataset<tf.TensorContainer>).repeat();
+    const known = tf.data.array(X.map((row, i) => ({ xs: row, ys: Y[i] as number[] }))).batch(4);
+    const before = tf.memory().numTensors;
+    const endless = known.repeat() as unknown as EvaluationData;
+    await expect(createLossEvaluator(model, endless)).rejects.toThrow(
+      "data: expected a data set that ends, got one of size Infinity; leave out repeat()",
+    );
+    // TF.js does not know the size of a generator, nor of what is repeated then.
+    const unknown = repeated as unknown as EvaluationData;
+    for (const [limit, message] of [
+      [
+        { samples: 100 },
+        /expected a data set that ends within 100 samples, got 1\d\d samples .* no end; .*dataLimit.samples/,
+      ],
+      [{ bytes: 1000 }, /ends within 1000 bytes, got \d+ samples \(10\d\d bytes\)/],
+      [{ seconds: 0.2 }, /ends within 0.2 seconds, got \d+ samples \(\d+ bytes\) in 0\.\d s/],
+    ] as const) {
+      for (const cacheBytes of [2 ** 20, 0]) {
+        const options = { dataLimit: limit, cacheBytes };
+        await expect(createLossEvaluator(model, unknown, options)).rejects.toThrow(message);
+      }
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    await expect(createLossEvaluator(model, unknown, { dataLimit: { seconds: -1 } })).rejects.toThrow(
+      "dataLimit.seconds: expected a number of at least 0, got -1",
+    );
+    for (const data of [endless, unknown]) {
+      const some = await evaluate(data, { sampleLimit: 11 });
+      expectAllClose([some.loss], [exactLoss()], { relative: 1e-6 });
+    }
+  });
+
   it("keeps to a batch size that the model fixes", async () => {
     const model = tf.sequential();
     model.add(tf.layers.dense({ batchInputShape: [4, 2], units: 1 }));

@@ -349,12 +349,20 @@ describe("createModelEvaluator, what it leaves behind", () => {
     broken.fill(-1, variance?.offset, (variance?.offset ?? 0) + (variance?.size ?? 0));
     expect((await evaluator.evaluate(broken)).loss).toBeNaN();
     const withNaN = tf.tidy(() => data.xs.concat(tf.fill([1, 4], Number.NaN)));
-    const holes = await createModelEvaluator(model, { xs: withNaN, ys: oneHot(SAMPLES + 1) });
+    const holes = await createModelEvaluator(
+      model,
+      { xs: withNaN, ys: oneHot(SAMPLES + 1) },
+      { nonFiniteData: "keep" },
+    );
     expect((await holes.evaluate(theta)).loss).toBeNaN();
     const targets = tf.tidy(() => data.ys.slice(1).concat(tf.fill([1, 3], Number.NaN)));
     for (const loss of ["hinge", "categoricalHinge", "meanSquaredLogarithmicError", "meanSquaredError"]) {
       model.compile({ optimizer: "sgd", loss });
-      const unknown = await createModelEvaluator(model, { xs: data.xs, ys: targets });
+      const unknown = await createModelEvaluator(
+        model,
+        { xs: data.xs, ys: targets },
+        { nonFiniteData: "keep" },
+      );
       expect((await unknown.evaluate(theta)).loss, loss).toBeNaN();
     }
   });

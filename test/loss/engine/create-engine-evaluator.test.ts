@@ -170,7 +170,7 @@ describe("createEngineEvaluator", () => {
     await expect(createEngineEvaluator(model, data, { engine: "onnx" })).rejects.toThrow("does not agree");
   });
 
-  it("takes a tf.data.Dataset that is kept, and leaves NaN in the data to the model's own ops", async () => {
+  it("takes a tf.data.Dataset that is kept, and refuses NaN in the data, or leaves it to the model's own ops", async () => {
     const { model, data } = made("lenet");
     const { xs, ys } = data as { xs: tf.Tensor; ys: tf.Tensor };
     const set = tf.data
@@ -184,9 +184,13 @@ describe("createEngineEvaluator", () => {
     streamed.dispose();
     const values = xs.dataSync().slice();
     values[5] = Number.NaN;
-    const broken = await createEngineEvaluator(model, { xs: tf.tensor(values, xs.shape), ys });
-    expect(broken.engine.name).toBe("tfjs");
-    broken.dispose();
+    const broken = { xs: tf.tensor(values, xs.shape), ys };
+    await expect(createEngineEvaluator(model, broken)).rejects.toThrow(
+      "xs: expected finite numbers, got data of which 1 of 37 rows hold NaN or infinity, first row 0",
+    );
+    const kept = await createEngineEvaluator(model, broken, { nonFiniteData: "keep" });
+    expect(kept.engine.name).toBe("tfjs");
+    kept.dispose();
   });
 
   it("refuses options that cannot be used", async () => {

@@ -170,6 +170,7 @@ describe("evaluation data", () => {
             if (i + 4 >= X.length) return batch;
             yield batch;
           }
+          return undefined;
         } as never)
         .prefetch(1) as unknown as EvaluationData;
       return evaluate(data, { cacheBytes });

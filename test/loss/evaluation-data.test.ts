@@ -143,13 +143,13 @@ describe("evaluation data", () => {
       [streamed, {}],
       [streamed, { cacheBytes: 0, dataId: "mine" }],
     ] as const) {
-      await expect(createLossEvaluator(model, data, options)).rejects.toThrow(
+      await expect(createModelEvaluator(model, data, options)).rejects.toThrow(
         "xs: expected finite numbers, got data of which 2 of 11 rows hold NaN or infinity, first row 3; mend",
       );
     }
     expect(tf.memory().numTensors).toBe(before);
     const targets = tf.tensor2d(Y.map(([y], i) => [i === 10 ? Number.POSITIVE_INFINITY : (y as number)]));
-    await expect(createLossEvaluator(model, { xs: broken.xs, ys: targets })).rejects.toThrow(
+    await expect(createModelEvaluator(model, { xs: broken.xs, ys: targets })).rejects.toThrow(
       "first row 3; ys: 1 of 11 rows hold NaN or infinity, first row 10",
     );
     // Rows that are left out do not count.
@@ -204,7 +204,7 @@ describe("evaluation data", () => {
     const known = tf.data.array(X.map((row, i) => ({ xs: row, ys: Y[i] as number[] }))).batch(4);
     const before = tf.memory().numTensors;
     const endless = known.repeat() as unknown as EvaluationData;
-    await expect(createLossEvaluator(model, endless)).rejects.toThrow(
+    await expect(createModelEvaluator(model, endless)).rejects.toThrow(
       "data: expected a data set that ends, got one of size Infinity; leave out repeat()",
     );
     // TF.js does not know the size of a generator, nor of what is repeated then.
@@ -219,11 +219,11 @@ describe("evaluation data", () => {
     ] as const) {
       for (const cacheBytes of [2 ** 20, 0]) {
         const options = { dataLimit: limit, cacheBytes };
-        await expect(createLossEvaluator(model, unknown, options)).rejects.toThrow(message);
+        await expect(createModelEvaluator(model, unknown, options)).rejects.toThrow(message);
       }
     }
     expect(tf.memory().numTensors).toBe(before);
-    await expect(createLossEvaluator(model, unknown, { dataLimit: { seconds: -1 } })).rejects.toThrow(
+    await expect(createModelEvaluator(model, unknown, { dataLimit: { seconds: -1 } })).rejects.toThrow(
       "dataLimit.seconds: expected a number of at least 0, got -1",
     );
     for (const data of [endless, unknown]) {

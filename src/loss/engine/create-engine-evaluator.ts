@@ -3,12 +3,13 @@ import { EvaluationError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
 import type { EngineEvaluator } from "../engine-evaluator.js";
-import type { EvaluationData } from "../evaluation-data.js";
+import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
 import { type ResolvedModelLossOptions, resolveModelLossOptions } from "../loss-evaluator-options.js";
 import { planLoss } from "../loss-plan.js";
 import { createModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
+import type { OwnOps } from "./agreement.js";
 import { chooseEngine, passedOver } from "./choose-engine.js";
 import {
   type EngineEvaluatorOptions,
@@ -17,8 +18,18 @@ import {
   resolveEngineOptions,
   withEarlierChoice,
 } from "./engine-options.js";
+import { createFiniteness } from "./finiteness.js";
+import { createFusedEngine } from "./fused/fused-engine.js";
 import { graphLossEvaluator } from "./graph-loss-evaluator.js";
-import { cutColumns, type DataSet, hasNaN, readColumns } from "./graph-program.js";
+import {
+  cutColumns,
+  type DataSet,
+  type GraphEngine,
+  hasNonFinite,
+  readColumns,
+  takeRows,
+} from "./graph-program.js";
+import { type Guards, guardEvaluator } from "./guarded-evaluator.js";
 import { type ModelPlan, planModel } from "./plan/plan-model.js";
 
 /**
@@ -52,20 +63,40 @@ async function createEvaluator(
   options: EngineEvaluatorOptions,
 ): Promise<EngineEvaluator> {
   const own = resolveEngineOptions(options);
-  if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
   const resolved = resolveModelLossOptions(options);
   const loss = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
   const plan = planModel(model, loss, layout);
-  if (!plan.supported) return passOver(model, data, options, own, plan.reason);
+  if (!plan.supported) {
+    if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
+    return passOver(model, data, options, own, plan.reason);
+  }
+  // A data set is read once more by the model's own ops: too much for a look at its numbers.
+  if (own.engine === "tfjs" && isBatchDataset(data)) return modelEvaluator(model, data, options, []);
   const set = await readData(model, data, resolved, plan);
   if (set === null) return passOver(model, data, options, own, "data too large to keep");
-  // Engines' activations, pools and clipping may drop NaN on the way.
-  if (hasNaN(set)) return passOver(model, data, options, own, "NaN in the data");
+  const guards = (engine: GraphEngine, batchSize: number, ownOps: OwnOps | null): Guards => ({
+    loss,
+    ownOps,
+    finiteness: (rows) =>
+      createFiniteness({ plan, engine, batchSize, data: rows === null ? set : takeRows(set, rows) }),
+  });
+  const isKept = hasNonFinite(set);
+  if (own.engine === "tfjs" || isKept) {
+    const evaluator =
+      own.engine === "tfjs"
+        ? await modelEvaluator(model, data, options, [])
+        : await passOver(model, data, options, own, "NaN or infinity in the data");
+    return guardEvaluator(evaluator, guards(createFusedEngine(), evaluator.engine.batchSize, null));
+  }
   const choice = await chooseEngine(model, data, { plan, loss, layout, set, options, own });
-  if (choice.evaluator === null)
-    return modelEvaluator(model, data, options, choice.warnings, choice.measured);
-  return graphLossEvaluator({ model, loss, layout, set, ...choice, evaluator: choice.evaluator });
+  const { evaluator, ownOps, measured, warnings } = choice;
+  if (evaluator === null) {
+    const slow = await modelEvaluator(model, data, options, warnings, measured);
+    return guardEvaluator(slow, guards(createFusedEngine(), slow.engine.batchSize, null));
+  }
+  const graph = graphLossEvaluator({ model, loss, layout, set, ...choice, evaluator });
+  return guardEvaluator(graph, guards(evaluator.engine, choice.batchSize, ownOps));
 }
 
 /** Evaluates with the model's own ops where no graph can be used. */

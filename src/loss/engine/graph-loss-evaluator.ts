@@ -108,7 +108,7 @@ async function noValue(loss: LossPlan): Promise<LossValue> {
 }
 
 /** Runs tasks one after another; after `close`, frees what they use as soon as none is under way. */
-function createQueue(free: () => void): SharedUse {
+export function createQueue(free: () => void): SharedUse {
   const use = createSharedUse(free);
   let tail: Promise<unknown> = Promise.resolve();
   return {

@@ -111,10 +111,10 @@ export function takeRows(data: DataColumns, rows: Int32Array): DataColumns {
   return { samples: rows.length, columns };
 }
 
-/** Whether a number in the data is NaN. */
-export function hasNaN({ columns }: DataColumns): boolean {
+/** Whether a number in the data is NaN or infinite. */
+export function hasNonFinite({ columns }: DataColumns): boolean {
   return columns.some(({ values }) => {
-    for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return true;
+    for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return true;
     return false;
   });
 }

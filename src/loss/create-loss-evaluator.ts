@@ -135,13 +135,19 @@ async function openCalibration(
   model: tf.LayersModel,
   data: EvaluationData,
   layout: ParameterLayout,
-  { calibration, dataId, sampleLimit = Number.POSITIVE_INFINITY }: LossEvaluatorOptions,
+  { calibration, dataId, nonFiniteData, sampleLimit = Number.POSITIVE_INFINITY }: LossEvaluatorOptions,
 ): Promise<ModelRecalibrator | null> {
   if (calibration === null || (calibration === undefined && !hasStatistics(layout))) return null;
   const { data: own, sampleLimit: most = 1024, batchSize } = calibration ?? {};
   return own === undefined || own === data
-    ? createRecalibrator(model, data, { layout, batchSize, dataId, sampleLimit: Math.min(most, sampleLimit) })
-    : createRecalibrator(model, own, { layout, batchSize, sampleLimit: most });
+    ? createRecalibrator(model, data, {
+        layout,
+        batchSize,
+        dataId,
+        nonFiniteData,
+        sampleLimit: Math.min(most, sampleLimit),
+      })
+    : createRecalibrator(model, own, { layout, batchSize, nonFiniteData, sampleLimit: most });
 }
 
 function shareable(recalibrator: ModelRecalibrator | null): SharedRecalibrator {

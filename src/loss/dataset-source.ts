@@ -25,7 +25,6 @@ export async function openDataset(
   dataset: BatchDataset,
   options: SampleSourceOptions,
 ): Promise<SampleSource> {
-  refuseEndless(dataset, options);
   const first = await readFirstPass(ports, dataset, options);
   if (first.kept === null) return streamSamples(ports, dataset, first, options);
   const joined = joinBatches(first.kept, first.samples);
@@ -37,7 +36,10 @@ export async function openDataset(
 }
 
 /** TF.js knows that a repeated data set has no end, where it knows the size of what is repeated. */
-function refuseEndless({ size }: BatchDataset, { sampleLimit }: SampleSourceOptions): void {
+function refuseEndless(
+  { size }: BatchDataset,
+  { sampleLimit }: Pick<SampleSourceOptions, "sampleLimit">,
+): void {
   if (size !== Number.POSITIVE_INFINITY || sampleLimit !== Number.POSITIVE_INFINITY) return;
   throw new InvalidDataError("data", "a data set that ends", "one of size Infinity", {
     hint: "leave out repeat(), or take as many samples as one pass has: dataset.take(batches), or sampleLimit",
@@ -70,22 +72,20 @@ async function readFirstPass(
 ): Promise<FirstPass> {
   const hash = createDataHash(ports, options.dataId);
   const check = createFiniteCheck(ports, options.nonFiniteData);
-  const checkLimit = createPassLimit(options.dataLimit);
   let kept: Batch[] | null = [];
   let bytes = 0;
   let batchSize = 0;
   try {
-    for await (const batch of readBatches(ports, dataset, options)) {
+    for await (const batch of firstPass(ports, dataset, options)) {
       batchSize ||= batch.samples;
       try {
         await hash.add(batch);
         await check.add(batch);
-        bytes += batchBytes(batch);
-        checkLimit({ samples: hash.samples, bytes });
       } catch (error) {
         disposeBatch(batch);
         throw error;
       }
+      bytes += batchBytes(batch);
       if (bytes > options.cacheBytes) {
         kept?.forEach(disposeBatch);
         kept = null;
@@ -100,6 +100,32 @@ async function readFirstPass(
   }
   if (hash.samples === 0) throw new InvalidDataError("data", "at least one sample", "an empty data set");
   return { samples: hash.samples, digest: hash.digest(), batchSize, kept };
+}
+
+/**
+ * Yields the checked batches of the pass that finds out where a data set ends; they are the receiver's to dispose.
+ *
+ * @throws {@link InvalidDataError} for a data set that has no end, by its size or within the limit.
+ */
+export async function* firstPass(
+  ports: ModelPorts,
+  dataset: BatchDataset,
+  options: Pick<SampleSourceOptions, "sampleLimit" | "signal" | "dataLimit">,
+): AsyncGenerator<Batch> {
+  refuseEndless(dataset, options);
+  const checkLimit = createPassLimit(options.dataLimit);
+  const read = { samples: 0, bytes: 0 };
+  for await (const batch of readBatches(ports, dataset, options)) {
+    read.samples += batch.samples;
+    read.bytes += batchBytes(batch);
+    try {
+      checkLimit(read);
+    } catch (error) {
+      disposeBatch(batch);
+      throw error;
+    }
+    yield batch;
+  }
 }
 
 /** Yields the checked batches of one pass, up to the limit of samples; they are the receiver's to dispose. */

@@ -5,7 +5,7 @@ import type { Parameter, ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, owningLayers } from "../model/layout-of-model.js";
 import { matchLayout } from "../model/match-layout.js";
 import { changedWeightsError, holdWeights, withModel } from "./evaluate-at.js";
-import type { EvaluationData } from "./evaluation-data.js";
+import type { EvaluationData, NonFiniteData } from "./evaluation-data.js";
 import { betweenBatches, forwardPass } from "./evaluation-run.js";
 import type { CalibrationFacts } from "./loss-evaluator.js";
 import { portsOf } from "./model-ports.js";
@@ -27,6 +27,8 @@ export interface RecalibratorOptions {
   readonly batchSize?: number | undefined;
   /** What the data are called, instead of a digest of their values. Default a sha-256. */
   readonly dataId?: string | undefined;
+  /** Whether data with NaN or infinity are refused or kept. Default "refuse". */
+  readonly nonFiniteData?: NonFiniteData | undefined;
 }
 
 /** A recalibrator that holds data on the backend. */
@@ -76,6 +78,7 @@ export async function createRecalibrator(
     sampleLimit,
     dataId: options.dataId,
     cacheBytes: 2 ** 29,
+    nonFiniteData: options.nonFiniteData,
     signal: undefined,
   });
   const forward = forwardPass(model, []);

@@ -129,17 +129,17 @@ export async function createWorkerEvaluator(
   try {
     const recipe = await describeModel(model, join(folder.path, "weights.bin"), setup?.hasModel ?? false);
     const ports = portsOf(model);
-    const { sampleLimit } = resolved;
     const spooled =
-      dataExport === undefined
-        ? await spoolData(folder.path, "data", ports, data, sampleLimit, signal)
-        : null;
+      dataExport === undefined ? await spoolData(folder.path, "data", ports, data, resolved) : null;
     const { calibration } = options;
     const own = calibration?.data === data ? undefined : calibration?.data;
     const calibrationSet =
       own === undefined
         ? null
-        : await spoolData(folder.path, "calibration", ports, own, calibration?.sampleLimit ?? 1024, signal);
+        : await spoolData(folder.path, "calibration", ports, own, {
+            ...resolved,
+            sampleLimit: calibration?.sampleLimit ?? 1024,
+          });
     const { parameterCount } = layoutOfModel(model);
     const dataBytes = Math.min(await bytesOf(spooled), resolved.cacheBytes);
     const threads = options.reuse?.threads || options.threads;

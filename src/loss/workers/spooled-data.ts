@@ -6,11 +6,12 @@ import * as tf from "@tensorflow/tfjs";
 import { sha256 } from "../../base/digest.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { sampleKind } from "../data-hash.js";
+import { firstPass } from "../dataset-source.js";
 import {
   type Batch,
-  type BatchDataset,
   type EvaluationData,
   isBatchDataset,
+  type SampleSourceOptions,
   type TensorData,
 } from "../evaluation-data.js";
 import { type ModelPorts, orderedTensors } from "../model-ports.js";
@@ -97,8 +98,7 @@ export async function spoolData(
   name: string,
   ports: ModelPorts,
   data: EvaluationData,
-  sampleLimit: number,
-  signal: AbortSignal | undefined,
+  { sampleLimit, signal, dataLimit }: Pick<SampleSourceOptions, "sampleLimit" | "signal" | "dataLimit">,
 ): Promise<SpooledData> {
   const handles: FileHandle[] = [];
   const batches: number[] = [];
@@ -117,8 +117,16 @@ export async function spoolData(
     batches.push(batch.samples);
   };
   try {
-    if (isBatchDataset(data)) await readAll(ports, data, sampleLimit, signal, write);
-    else await write(orderedTensors(ports, data));
+    if (!isBatchDataset(data)) await write(orderedTensors(ports, data));
+    else {
+      for await (const batch of firstPass(ports, data, { sampleLimit, signal, dataLimit })) {
+        try {
+          await write(batch);
+        } finally {
+          tf.dispose([...batch.xs, ...batch.ys]);
+        }
+      }
+    }
   } finally {
     for (const handle of handles) await handle.close();
   }
@@ -130,28 +138,6 @@ export async function spoolData(
     batches,
     isDataset: isBatchDataset(data),
   };
-}
-
-async function readAll(
-  ports: ModelPorts,
-  dataset: BatchDataset,
-  sampleLimit: number,
-  signal: AbortSignal | undefined,
-  write: (batch: Batch) => Promise<void>,
-): Promise<void> {
-  const iterator = await dataset.iterator();
-  for (let left = sampleLimit; left > 0; ) {
-    signal?.throwIfAborted();
-    const { value, done } = await iterator.next();
-    if (done || value === null || value === undefined) return;
-    try {
-      const batch = orderedTensors(ports, value);
-      await write(batch);
-      left -= batch.samples;
-    } finally {
-      tf.dispose(value as tf.TensorContainer);
-    }
-  }
 }
 
 function checkKind(where: string, expected: string, kind: string): void {

@@ -81,7 +81,9 @@ export async function approximateStage(
 function approximateProvenance({ evaluator, provenance, approximate }: ApproximateStageParts): Provenance {
   const isDivisible = evaluator.openSamples !== undefined;
   const settings = resolveApproximateOptions(approximate, evaluator.facts.samples, isDivisible);
-  return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version: 1 } } };
+  // Version 1 without a subsample stated bounds that too many points did not keep.
+  const version = settings.subsample === 0 ? 2 : 1;
+  return { ...provenance, options: { ...provenance.options, approximate: { ...settings, version } } };
 }
 
 /** The file of the surface that was stored last, the exact or the approximate one. */

@@ -9,6 +9,8 @@ export interface Estimate {
   readonly values: Float64Array;
   /** Bound of the error: 0 at exact points, infinite where nothing is known of it. */
   readonly errors: Float64Array;
+  /** Whether the points drawn show that bounds hold: false where one that is not finite lies among finite ones. */
+  readonly isPromised: boolean;
   /** The part of the bound that evaluating more samples near a point makes smaller. */
   readonly sampling: Float64Array;
 }
@@ -22,8 +24,16 @@ export interface EstimateTools {
   readonly drawn: readonly number[];
 }
 
-/** Known points around a place that must all be finite for it to be interpolated. */
-const AROUND = 6;
+/**
+ * Known points around a place that must all be finite for it to be interpolated: without a subsample the first
+ * number by which no drawn point was taken for finite.
+ */
+const AROUND = [6, 10, 16, 24];
+/**
+ * Without a subsample bounds are multiplied by this beside what the drawn points show: the largest ratio of some
+ * 60 bounds 95 % of the others in 95 % of cases, and no more.
+ */
+const MARGIN = 1.3;
 
 /**
  * Estimates a quantity at every grid point.
@@ -42,7 +52,7 @@ export function estimate(points: PointData, data: QuantityData, tools: EstimateT
   const errors = Float64Array.from(sampled.errors);
   const sampling = Float64Array.from(sampled.errors);
   const { known, finite } = knownPoints(state, values);
-  if (known.length === total) return { values, errors, sampling };
+  if (known.length === total) return { values, errors, sampling, isPromised: true };
 
   const corners = cornersOf(points);
   const isOpen = (point: number) => !corners.has(point);
@@ -64,21 +74,24 @@ export function estimate(points: PointData, data: QuantityData, tools: EstimateT
     const expected = localError(point, held.distances[place], held, stencils);
     return [ratio(held.residuals[place], expected, values[point])];
   });
-  const factor = calibrationFactor(ratios);
+  const factor = calibrationFactor(ratios) * (tools.sample === null ? MARGIN : 1);
   const isMixed = finite.length < known.length;
+  const isBeside = (point: number, around: number): boolean =>
+    stencils.nearest(point, known, around).some((other) => !Number.isFinite(values[other]));
+  const isTakenForFinite = (around: number): boolean =>
+    drawn.some((point) => !Number.isFinite(values[point]) && !isBeside(point, around));
+  const around = tools.sample !== null || !isMixed ? AROUND[0] : AROUND.find((one) => !isTakenForFinite(one));
   for (let point = 0; point < total; point++) {
     if (state[point] !== UNKNOWN) continue;
     const stencil = stencils.of(point, finite);
-    const isBeside =
-      isMixed && stencils.nearest(point, known, AROUND).some((other) => !Number.isFinite(values[other]));
     errors[point] = Number.POSITIVE_INFINITY;
     if (stencil !== null) values[point] = interpolate(stencil, values);
-    if (stencil === null || isBeside) continue;
+    if (stencil === null || (isMixed && (around === undefined || isBeside(point, around)))) continue;
     const local = localError(point, stencil.distance, held, stencils);
     sampling[point] = sampled.errorBetween(point, stencil);
     errors[point] = sampling[point] + factor * local + rounding(values[point]);
   }
-  return { values, errors, sampling };
+  return { values, errors, sampling, isPromised: around !== undefined };
 }
 
 function interpolate({ points, weights }: Stencil, values: Float64Array): number {

@@ -24,6 +24,8 @@ export interface RefineParts {
 
 /** Values over the grid with the bounds of their errors. */
 export interface Refined {
+  /** Whether no bound could be promised, so that every point was evaluated. */
+  readonly refused: boolean;
   readonly values: Float64Array;
   readonly errors: Float64Array;
   readonly metrics: Readonly<Record<string, Float64Array>>;
@@ -54,18 +56,20 @@ export async function refine(parts: RefineParts): Promise<Refined> {
   const { data, points, sample, settings, limit, samples, signal } = parts;
   const stencils = createStencils(data.width);
   const isLine = data.height === 1;
-  const affordable = limit / samples;
+  const total = data.state.length;
+  const promise = sample === null ? pointsToPromise(total) : 0;
+  const affordable = limit / samples - promise;
   const side = isLine ? LATTICE_SHARE * affordable : Math.sqrt(LATTICE_SHARE * affordable);
   const evaluate = (some: readonly number[], state: number): Promise<void> =>
     points.evaluate(some.map((point) => ({ point, state })));
   await evaluate(latticePoints(data, Math.max(3, Math.min(7, Math.floor(side)))), EXACT);
   const own = sample === null ? EXACT : SAMPLED;
   const unit = sample === null ? samples : sample.rows.length;
-  const atMost = (most: number, share: number, cost: number) =>
-    Math.max(3, Math.min(most, Math.floor((share * limit) / cost)));
+  const atMost = (count: number, share: number, cost: number) =>
+    Math.max(3, Math.min(count, Math.floor((share * limit) / cost)));
   const plan = { last: atMost(DRAWN_LAST, DRAWN_SHARE, unit), checks: atMost(10, CHECK_SHARE, samples) };
-  const reserve = sample === null ? plan.last * samples : plan.last * unit + plan.checks * samples;
-  const first = atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
+  const reserve = sample === null ? 0 : plan.last * unit + plan.checks * samples;
+  const first = sample === null ? promise : atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
   const drawn = drawPoints(pointsOf(data, UNKNOWN), first, settings.seed, "first");
   await evaluate(drawn, own);
 
@@ -76,8 +80,8 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     if (boundOfMost(current.errors) <= tolerance) break;
     const known = data.state.reduce((sum, state) => sum + (state === UNKNOWN ? 0 : 1), 0);
     const hasSubsample = sample !== null;
-    const most = Math.max(4, Math.ceil(GROWTH * known));
-    const chosen = choosePoints(data, current, { tolerance, hasSubsample, stencils, count: most });
+    const count = Math.max(4, Math.ceil(GROWTH * known));
+    const chosen = choosePoints(data, current, { tolerance, hasSubsample, stencils, count });
     const round = affordablePoints(parts, chosen, own, limit - reserve - points.spent());
     if (round.length === 0) break;
     await points.evaluate(round);
@@ -85,7 +89,63 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     await betweenBatches(signal);
     current = estimate(data, data.loss, tools);
   }
-  return checked(parts, tools, plan, evaluate);
+  return sample === null ? promised(parts, tools, evaluate) : checked(parts, tools, plan, evaluate);
+}
+
+/** Share of the points that lattice and refinement get at least, beside the points drawn for the promise. */
+const LEAST_SHARE = 0.1;
+
+/**
+ * Returns the evaluations of the whole set that a grid takes at least where there is no subsample: those of the
+ * points drawn to promise a bound, and a tenth of the points for what is interpolated.
+ */
+export function leastEvaluations(total: number): number {
+  return Math.min(total, pointsToPromise(total) + Math.ceil(LEAST_SHARE * total));
+}
+
+/** Chance at most that none of the drawn points shows a fault that more than 5 % of all points have. */
+const MISSED = 0.03;
+
+/**
+ * Points to draw at random so that a bound which all of them keep is kept by 95 % of the points: some 60 for
+ * large grids, fewer where they are a good part of it.
+ */
+function pointsToPromise(total: number): number {
+  const bad = Math.floor(0.05 * total) + 1;
+  return Math.min(total, Math.ceil(total * (1 - MISSED ** (1 / bad))));
+}
+
+/**
+ * The estimates where every evaluation is exact. Their bounds were calibrated by leaving out each drawn point in
+ * turn; where one of these shows that nothing can be promised, every point is evaluated.
+ */
+async function promised(
+  { data }: RefineParts,
+  tools: EstimateTools,
+  evaluate: (some: readonly number[], state: number) => Promise<void>,
+): Promise<Refined> {
+  const quantities = [data.loss, ...Object.values(data.metrics)];
+  let found = quantities.map((quantity) => estimate(data, quantity, tools));
+  const refused = found.some(({ isPromised }) => !isPromised);
+  if (refused) {
+    await evaluate(pointsOf(data, UNKNOWN), EXACT);
+    found = quantities.map((quantity) => estimate(data, quantity, tools));
+  }
+  return { ...byName(data, found), refused };
+}
+
+/** Estimates of the loss and of each metric, by name. */
+function byName(
+  { metrics }: PointData,
+  found: readonly Pick<Estimate, "values" | "errors">[],
+): Omit<Refined, "refused"> {
+  const named = Object.keys(metrics).map((name, i) => [name, found[i + 1]] as const);
+  return {
+    values: found[0].values,
+    errors: found[0].errors,
+    metrics: Object.fromEntries(named.map(([name, own]) => [name, own.values])),
+    metricErrors: Object.fromEntries(named.map(([name, own]) => [name, own.errors])),
+  };
 }
 
 /** The points of a round, in turn, as long as samples are left: on all of them, or on the subsample. */
@@ -119,7 +179,7 @@ function smallEnough({ values }: Estimate, tolerance: number): number {
  * samples for everything, and widens them where they do not hold. Nothing was chosen by these points' errors.
  */
 async function checked(
-  { data, settings, sample }: RefineParts,
+  { data, settings }: RefineParts,
   tools: EstimateTools,
   plan: { readonly last: number; readonly checks: number },
   evaluate: (some: readonly number[], state: number) => Promise<void>,
@@ -128,12 +188,12 @@ async function checked(
   const estimates = () => quantities.map((quantity) => estimate(data, quantity, tools));
   const interpolated = estimates();
   const last = drawPoints(pointsOf(data, UNKNOWN), plan.last, settings.seed, "last");
-  await evaluate(last, sample === null ? EXACT : SAMPLED);
+  await evaluate(last, SAMPLED);
   const sampled = estimates();
   const between = interpolated.map((before, i) => widening(last, before, sampled[i].values));
 
   const open = [...pointsOf(data, UNKNOWN), ...pointsOf(data, SAMPLED)];
-  const checks = sample === null ? [] : drawPoints(open, plan.checks, settings.seed, "check");
+  const checks = drawPoints(open, plan.checks, settings.seed, "check");
   await evaluate(checks, EXACT);
   const final = estimates().map(({ values, errors }, i) => {
     const everywhere = widening(checks, sampled[i], quantities[i].exact);
@@ -143,12 +203,7 @@ async function checked(
       errors: errors.map((error, at) => (error === 0 ? 0 : error * factorOf(data.state[at]))),
     };
   });
-  const named = Object.keys(data.metrics).map((name, i) => [name, final[i + 1]] as const);
-  return {
-    ...final[0],
-    metrics: Object.fromEntries(named.map(([name, own]) => [name, own.values])),
-    metricErrors: Object.fromEntries(named.map(([name, own]) => [name, own.errors])),
-  };
+  return { ...byName(data, final), refused: false };
 }
 
 /** The factor with which bounds hold at all points checked; infinite where finite was predicted and is not. */

@@ -1,3 +1,9 @@
+/**
+ * Callbacks for `model.fit` and `model.fitDataset`.
+ *
+ * @module tfjs-landscape/callbacks
+ */
+
 export type { CaptureSchedule } from "../src/capture/schedule.js";
 export {
   LandscapeCallback,

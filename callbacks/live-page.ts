@@ -45,10 +45,12 @@ export class LivePage {
     this.#options = options;
   }
 
+  /** Address of the page, or null while none is open. */
   get url(): string | null {
     return this.#view?.url ?? null;
   }
 
+  /** What the user should know about the page. */
   get warnings(): readonly LandscapeWarning[] {
     return this.#warnings;
   }
@@ -76,6 +78,7 @@ export class LivePage {
     }
   }
 
+  /** Closes the page, if it is open. */
   async close(): Promise<void> {
     const view = this.#view;
     this.#view = null;

@@ -1,15 +1,9 @@
 // LeNet on MNIST with SGD and with Adam from the same initial weights, both paths on their joint plane:
 // what `tfjs-landscape demo` does, as a program to change.
 import * as tf from "@tensorflow/tfjs";
-import {
-  analyzeRuns,
-  createLinearAlgebra,
-  createLossEvaluator,
-  openRun,
-  selectBackend,
-  writeReport,
-} from "tfjs-landscape";
+import { analyzeRuns, createLossEvaluator, openRun, selectBackend, writeReport } from "tfjs-landscape";
 import { learningRateScheduler, trajectoryCallback } from "tfjs-landscape/callbacks";
+import { createLinearAlgebra } from "tfjs-landscape/embedding";
 import { loadMnist } from "./data/mnist.js";
 
 function createLeNet(): tf.LayersModel {

@@ -1,15 +1,7 @@
 import { join } from "node:path";
-import {
-  createEmbeddingFigure,
-  createLinearAlgebra,
-  type EmbedOptions,
-  embed,
-  type NamedFigure,
-  type Run,
-  type RunsEmbedding,
-  readRunPoints,
-  totalPersistence,
-} from "tfjs-landscape";
+import { type EmbedOptions, embed, type NamedFigure, type Run, type RunsEmbedding } from "tfjs-landscape";
+import { createLinearAlgebra, readRunPoints, totalPersistence } from "tfjs-landscape/embedding";
+import { createEmbeddingFigure } from "tfjs-landscape/figures";
 
 /** Runs to be embedded together. */
 export interface StudyRuns {

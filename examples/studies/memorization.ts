@@ -5,21 +5,20 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import {
-  createEmbeddingFigure,
   createLossEvaluator,
   embed,
   type JumpRun,
   jumpAndRetrain,
   type LossEvaluator,
-  layoutOfModel,
   type NamedFigure,
   openRun,
   type Run,
-  readWeights,
   selectBackend,
   writeReport,
 } from "tfjs-landscape";
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
+import { createEmbeddingFigure } from "tfjs-landscape/figures";
+import { layoutOfModel, readWeights } from "tfjs-landscape/surface";
 import { embedStudy } from "./embed-study.js";
 import { corruptLabels, type LabelledImages, loadImages, shuffledBatches } from "./labelled-images.js";
 import { createNetwork } from "./network.js";

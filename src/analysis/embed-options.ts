@@ -14,14 +14,17 @@ import type { RunPoints } from "./run-points.js";
 /** The steps of an embedding that take time. */
 export type EmbedStep = "rows" | "losses" | "embedding" | "stability" | "topology";
 
+/** Options of PHATE. */
 type PhateOwn = Omit<
   PhateOptions,
   "dimensions" | "signal" | "onProgress" | "seed" | "nJobs" | "knnDist" | "centered" | "nPca"
 >;
+/** Options of UMAP. */
 type UmapOwn = Omit<UmapOptions, "dimensions" | "signal" | "onProgress" | "seed" | "start"> & {
   /** Where UMAP starts: "pca" (default), the principal components of the snapshots, or "random". */
   readonly init?: "pca" | "random";
 };
+/** Options of t-SNE. */
 type TsneOwn = Omit<TsneOptions, "dimensions" | "signal" | "onProgress" | "seed">;
 
 /** Options of {@link embed}: what every method takes, and each method's own under their own names. */

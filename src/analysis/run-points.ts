@@ -20,7 +20,7 @@ export interface RunPoints {
   readonly index: Int32Array;
   /** Inner products (N, N) of the snapshots minus one common vector: exact distances of near snapshots. */
   readonly gram: Float64Array;
-  /** Inner products of each snapshot with that vector (N), and of the vector with itself: see {@link rawGram}. */
+  /** Inner products of each snapshot with that vector (N), and of the vector with itself: see `rawGram`. */
   readonly products: Float64Array;
   readonly square: number;
   /** ‖θ_i − θ_{i−1}‖ (N); NaN where the snapshot before is another run's or was dropped. */

@@ -171,7 +171,7 @@ function histogramProvenance(
   };
 }
 
-/** Options of {@link statisticsStage}. */
+/** Options of `statisticsStage`. */
 export interface StatisticsOptions {
   /** Computes everything again. Default false. */
   readonly force?: boolean;

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
+import { MODULE_URL } from "../base/package-files.js";
 import { registerWasmGradients } from "./wasm-gradients/register.js";
 
 /** The part of `node:util` that Node 23 removed and tfjs-node 4.22 still calls at its first op. */
@@ -35,7 +36,7 @@ export type NativeOutcome =
 
 /** Returns the folder of a package as seen from this package, else from the working directory. */
 export function findPackageFolder(name: string): string | undefined {
-  for (const from of [import.meta.url, join(process.cwd(), "package.json")]) {
+  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
     try {
       return dirname(createRequire(from).resolve(`${name}/package.json`));
     } catch {

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
+import { MODULE_URL } from "./package-files.js";
 
 /** Left to Node.js when a TypeScript module is loaded: one copy of each, and no time lost on compiling them. */
 const TENSORFLOW = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
@@ -12,7 +13,7 @@ const TENSORFLOW = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
  */
 export async function importModule(file: string): Promise<Record<string, unknown>> {
   if (!/\.[cm]?tsx?$/.test(file)) return unwrap(await import(pathToFileURL(file).href));
-  return unwrap(await createJiti(import.meta.url, { nativeModules: TENSORFLOW }).import(file));
+  return unwrap(await createJiti(MODULE_URL, { nativeModules: TENSORFLOW }).import(file));
 }
 
 /** A CommonJS module's exports arrive as `default`. */

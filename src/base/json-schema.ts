@@ -14,7 +14,7 @@ export const jsonObjectSchema: z.ZodType<{ readonly [key: string]: JsonValue }> 
 const namedNumbers = { NaN: Number.NaN, Infinity: Infinity, "-Infinity": -Infinity, "-0": -0 } as const;
 
 /** A number that may also be one of the strings "NaN", "Infinity", "-Infinity", "-0". */
-export const numberSchema = z.union([
+export const numberSchema: z.ZodType<number> = z.union([
   z.number(),
   z.enum(["NaN", "Infinity", "-Infinity", "-0"]).transform((name) => namedNumbers[name]),
 ]);

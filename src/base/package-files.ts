@@ -1,44 +1,87 @@
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { MissingDependencyError } from "./errors.js";
 
-/**
- * Returns this package's version, from the package.json above this file: two folders up in the sources,
- * three in the compiled package.
- */
-export function ownPackageVersion(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const file = join(folder, "package.json");
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-    if (folder === dirname(folder)) return "unknown";
-  }
-}
+/** Name of this package in its package.json. */
+const NAME = "tfjs-landscape";
+
+/** Address of this module, or of the bundle that it became part of (in CommonJS `import.meta` is empty). */
+export const MODULE_URL: string = import.meta.url ?? pathToFileURL(__filename).href;
+
+/** What a bundle that has lost this package's other files should do about it. */
+const BUNDLE_HINT =
+  "fonts, page code and worker files cannot be part of a bundle: keep tfjs-landscape installed where the program " +
+  "runs, or copy its package.json, dist/ and assets/ into node_modules/tfjs-landscape beside the bundle";
 
 let root: string | undefined;
 
 /**
- * Returns the path of a file of this package, wherever it is run from: sources, `dist/` or `node_modules`.
+ * Returns this package's folder: the one above this module (sources, `dist/`), else, for a module that became part of
+ * a bundle, the installed package as seen from the bundle or from the working directory.
+ *
+ * @throws {@link MissingDependencyError} if there is none, with what to copy.
+ */
+function packageRoot(): string {
+  root ??= folderAbove(dirname(fileURLToPath(MODULE_URL))) ?? installedFolder();
+  if (root === undefined) {
+    throw new MissingDependencyError(NAME, "its files beside the program", "none", { hint: BUNDLE_HINT });
+  }
+  return root;
+}
+
+/** Climbs to the folder of the package.json that bears this package's name. */
+function folderAbove(folder: string): string | undefined {
+  const manifest = join(folder, "package.json");
+  if (existsSync(manifest) && readManifest(manifest).name === NAME) return folder;
+  return folder === dirname(folder) ? undefined : folderAbove(dirname(folder));
+}
+
+function installedFolder(): string | undefined {
+  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
+    try {
+      return dirname(createRequire(from).resolve(`${NAME}/package.json`));
+    } catch {
+      // Not installed there: the caller says what to copy.
+    }
+  }
+  return undefined;
+}
+
+function readManifest(file: string): { readonly name?: string; readonly version?: string } {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** Returns this package's version; "unknown" where a bundle runs without the package. */
+export function ownPackageVersion(): string {
+  try {
+    return readManifest(join(packageRoot(), "package.json")).version ?? "unknown";
+  } catch (error) {
+    if (error instanceof MissingDependencyError) return "unknown";
+    throw error;
+  }
+}
+
+/**
+ * Returns the path of a file of this package, wherever it is run from: sources, `dist/`, `node_modules` or a bundle.
  *
  * @throws {@link MissingDependencyError} if the file is not there, with how to get it.
  */
 export function packageFile(relativePath: string, hint: string): string {
-  root ??= findRoot(dirname(fileURLToPath(import.meta.url)));
-  const file = join(root, relativePath);
+  const file = join(packageRoot(), relativePath);
   if (!existsSync(file)) throw new MissingDependencyError(file, "a file of this package", "none", { hint });
   return file;
 }
 
-/** Climbs to the folder of the package.json that bears this package's name. */
-function findRoot(folder: string): string {
-  const manifest = join(folder, "package.json");
-  if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "tfjs-landscape")
-    return folder;
-  const parent = dirname(folder);
-  if (parent === folder) {
-    throw new MissingDependencyError("tfjs-landscape", "its package.json above the code", "none", {
-      hint: "install the package again",
-    });
-  }
-  return findRoot(parent);
+/**
+ * Returns the path of a compiled module that runs in a thread or process of its own, or undefined where the
+ * TypeScript sources run directly: a build beside them may be older than they are.
+ *
+ * @param module - its path below `dist/`, as in "src/capture/snapshot-worker.js".
+ * @throws {@link MissingDependencyError} if this is compiled code and the file is not there.
+ */
+export function compiledModule(module: string): string | undefined {
+  if (MODULE_URL.endsWith(".ts")) return undefined;
+  return packageFile(`dist/${module}`, "install the package again");
 }

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { decodeError, RunStateError, systemCode } from "../base/errors.js";
+import { compiledModule } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { explainWriteCode } from "../store/arrow/atomic-file.js";
 import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
@@ -23,7 +23,7 @@ interface Waiting {
  *
  * @param file - The compiled worker.
  */
-export function createWorkerSink(file: URL, target: SnapshotTarget): SnapshotSink {
+export function createWorkerSink(file: string | URL, target: SnapshotTarget): SnapshotSink {
   // No flags of the parent: a loader meant for its sources must not run again here.
   const worker = new Worker(file, { workerData: target, execArgv: [], name: "tfjs-landscape writer" });
   const waiting: Waiting[] = [];
@@ -109,8 +109,8 @@ export function createSink(target: SnapshotTarget): {
   readonly sink: SnapshotSink;
   readonly warnings: readonly LandscapeWarning[];
 } {
-  const file = new URL("./snapshot-worker.js", import.meta.url);
-  if (existsSync(file)) return { sink: createWorkerSink(file, target), warnings: [] };
+  const file = compiledModule("src/capture/snapshot-worker.js");
+  if (file !== undefined) return { sink: createWorkerSink(file, target), warnings: [] };
   const message =
     "Snapshots are written by the training thread: the compiled writer is not beside the sources.";
   return {

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { RunStateError } from "../base/errors.js";
+import { compiledModule } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { LiveWorkerData, LiveWorkerReply } from "./live-worker.js";
 import { type LiveView, type LiveViewOptions, startLiveView } from "./start-live-view.js";
@@ -28,8 +28,8 @@ export async function openLiveView(
   directory: string,
   options: Pick<LiveViewOptions, "port"> = {},
 ): Promise<OpenedLiveView> {
-  const file = new URL("./live-worker.js", import.meta.url);
-  if (existsSync(file))
+  const file = compiledModule("src/live/live-worker.js");
+  if (file !== undefined)
     return { view: await openWorker(file, directory, { ...options, share: SHARE }), warnings: [] };
   const view = await startLiveView(directory, options);
   view.unref();
@@ -38,7 +38,7 @@ export async function openLiveView(
   return { view, warnings: [{ code: "live-inline", message }] };
 }
 
-async function openWorker(file: URL, directory: string, options: LiveViewOptions): Promise<LiveView> {
+async function openWorker(file: string, directory: string, options: LiveViewOptions): Promise<LiveView> {
   const workerData: LiveWorkerData = { directory: resolve(directory), options };
   // No flags of the parent: a loader meant for its sources must not run again here.
   const worker = new Worker(file, { workerData, execArgv: [], name: "tfjs-landscape live view" });

@@ -146,7 +146,7 @@ function typed(values: Float32Array, dtype: string): Float32Array | Int32Array |
 }
 
 /**
- * Reads θ from a model. For repeated reads bind once with {@link bindModel}.
+ * Reads θ from a model. For repeated reads bind once with `bindModel`.
  *
  * @param out - where to put it (parameterCount); a new array by default.
  * @returns θ in layout order.
@@ -171,7 +171,7 @@ export function readWeightsSync(
 
 /**
  * Writes θ into a model's weights in place, bit for bit. For repeated writes bind once with
- * {@link bindModel}.
+ * `bindModel`.
  *
  * @throws {@link LayoutError} if the model does not hold the layout's weights.
  * @throws {@link InvalidDataError} if θ has the wrong length or an integer weight would get a fraction.

@@ -129,7 +129,7 @@ export function beginSurface(
   };
 }
 
-/** Options of {@link evaluateSurface} and {@link evaluateLine}. */
+/** Options of {@link evaluateSurface} and `evaluateLine`. */
 export interface EvaluateSurfaceOptions extends PointOptions {
   /** Called after each point with the points done, all to do, and the seconds left by the present speed. */
   readonly onProgress?: OnPointProgress;

@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { BackendChoice, BackendInfo } from "../backend/current-backend.js";
 import { decodeError, InvalidOptionError, RunStateError, type WireError } from "../base/errors.js";
+import { compiledModule } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import type { Jump } from "./jump-options.js";
@@ -29,6 +28,9 @@ export type JumpReply =
       readonly warnings: readonly LandscapeWarning[];
     }
   | { readonly type: "failed"; readonly error: WireError };
+
+/** The program that a process runs. */
+const WORKER = "src/training/jump-worker.js";
 
 /** How often a process may die over one jump. */
 const MOST_DEATHS = 3;
@@ -99,7 +101,7 @@ export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProces
  * process can choose by itself.
  */
 export function checkProcesses(workers: number, backend: BackendInfo): void {
-  if (!existsSync(workerFile())) {
+  if (compiledModule(WORKER) === undefined) {
     const hint = "build the package first";
     const expected = "1 where the TypeScript sources run directly";
     throw new InvalidOptionError("workers", expected, String(workers), { hint });
@@ -107,10 +109,6 @@ export function checkProcesses(workers: number, backend: BackendInfo): void {
   if (!["native", "wasm", "js"].includes(backend.name)) {
     throw new InvalidOptionError("workers", `1 on backend "${backend.name}"`, String(workers));
   }
-}
-
-function workerFile(): string {
-  return fileURLToPath(new URL("./jump-worker.js", import.meta.url));
 }
 
 async function startProcess(setup: JumpProcesses, open: Set<JumpProcess>): Promise<JumpProcess> {
@@ -135,7 +133,7 @@ class JumpProcess {
 
   constructor() {
     // No flags of the parent: a loader meant for its sources must not run again here.
-    this.#child = fork(workerFile(), [], {
+    this.#child = fork(compiledModule(WORKER) as string, [], {
       execArgv: [],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],

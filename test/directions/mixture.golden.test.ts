@@ -1,14 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import {
-  type BatchNormPolicyName,
-  createLossEvaluator,
-  evaluateLine,
-  evaluateSurface,
-  type LossEvaluator,
-  type MixtureForm,
-  mixtureMap,
-} from "../../src/index.js";
+import { type MixtureForm, mixtureMap } from "../../src/directions/mixture.js";
+import type { BatchNormPolicyName } from "../../src/loss/batch-norm-policy.js";
+import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
+import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../loss/golden-models.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";

@@ -1,13 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import {
-  assignWeights,
-  layoutOfModel,
-  type Normalization,
-  normalizeDirection,
-  type ParameterRole,
-  readWeights,
-} from "../../src/index.js";
+import { type Normalization, normalizeDirection } from "../../src/directions/normalize.js";
+import { assignWeights, readWeights } from "../../src/model/bound-weights.js";
+import type { ParameterRole } from "../../src/model/layout.js";
+import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";
 import { readGolden } from "../support/golden.js";

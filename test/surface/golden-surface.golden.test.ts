@@ -1,12 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import {
-  createLossEvaluator,
-  evaluateLine,
-  evaluateSurface,
-  type LossEvaluator,
-  type Surface,
-} from "../../src/index.js";
+import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
+import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
+import type { Surface } from "../../src/surface/surface.js";
 import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../loss/golden-models.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";

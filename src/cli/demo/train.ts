@@ -1,5 +1,3 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
@@ -7,6 +5,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { learningRateScheduler } from "../../../callbacks/learning-rate-scheduler.js";
 import { trajectoryCallback } from "../../../callbacks/trajectory-callback.js";
 import { InvalidDataError, MissingDependencyError } from "../../base/errors.js";
+import { packageFile } from "../../base/package-files.js";
 import type { Progress } from "../output.js";
 
 /** Images (n, 28, 28, 1) in [0, 1] and one-hot labels (n, 10). */
@@ -21,8 +20,7 @@ interface MnistModule {
 
 /** The data module that the package ships for MNIST. */
 export function mnistModule(): string {
-  const root = dirname(createRequire(import.meta.url).resolve("tfjs-landscape/package.json"));
-  return join(root, "examples/data/mnist.js");
+  return packageFile("examples/data/mnist.js", "install the package again");
 }
 
 /**

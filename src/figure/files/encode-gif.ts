@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import * as loaded from "gifenc";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import type { Figure } from "../figure.js";
 import { type PathAnimationOptions, pathAnimation } from "./path-animation.js";
@@ -36,10 +36,8 @@ interface GifEncoder {
   applyPalette(rgba: Uint8Array, palette: readonly Color[]): Uint8Array;
 }
 
-const require = createRequire(import.meta.url);
-
-/** gifenc is CommonJS that calls itself a module: what a default import of it is depends on the loader. */
-export const gifenc = require("gifenc") as GifEncoder;
+/** gifenc is CommonJS that calls itself a module: whether its functions are named exports depends on the loader. */
+export const gifenc = ("quantize" in loaded ? loaded : loaded.default) as GifEncoder;
 
 /** A moving picture: frames of one size, opaque. */
 export interface GifFrames {

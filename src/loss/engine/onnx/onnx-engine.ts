@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { MissingDependencyError } from "../../../base/errors.js";
+import { MODULE_URL } from "../../../base/package-files.js";
 import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
 import { type Graph, sizeOf } from "../plan/graph.js";
 import { encodeOnnxInitializers } from "./onnx-messages.js";
@@ -38,7 +39,7 @@ export type OnnxOutcome =
 
 /** Loads ONNX Runtime as seen from this package, else from the working directory. */
 export function loadOnnxRuntime(): OnnxOutcome {
-  for (const from of [import.meta.url, join(process.cwd(), "package.json")]) {
+  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
     const require = createRequire(from);
     try {
       require.resolve(ONNX_PACKAGE);

@@ -1,0 +1,161 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * Every public name, by door. A name that is added here is a promise: it stays until a major version.
+ * What leaves a door is written into docs/migration.md.
+ */
+const DOORS: Record<string, { source: string; most: number; names: string }> = {
+  ".": {
+    source: "src/index.ts",
+    most: 60,
+    names: `
+      AnalyzeOptions AnalyzeWeightsOptions AnyFigure BackendChoice BatchNormPolicyName CaptureOptions
+      CompareRunsOptions EmbedOptions EngineChoice EvaluatePlaneOptions EvaluatedPlane EvaluationData
+      EvaluationSet InterpolateModelsOptions JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode
+      LandscapeWarning LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure Run
+      RunsAnalysis RunsComparison RunsEmbedding SliceRandomLinesOptions Snapshot StoredFigures
+      TrajectoryRecorder WeightsAnalysis analyzeRuns analyzeWeights compareRuns createLossEvaluator
+      createTrajectoryRecorder embed evaluatePlane exportRun functionEvaluator interpolateModels
+      jumpAndRetrain openModelPoint openRun readAnalysis readStoredFigures selectBackend sliceRandomLines
+      startLiveView writeReport`,
+  },
+  "./callbacks": {
+    source: "callbacks/index.ts",
+    most: 40,
+    names: `
+      CaptureSchedule LandscapeCallback LandscapeCallbackOptions LearningRateSchedule LearningRateScheduler
+      LearningRateSchedulerOptions LivePageOptions TrajectoryCallback TrajectoryCallbackOptions
+      landscapeCallback learningRateScheduler trajectoryCallback`,
+  },
+  "./embedding": {
+    source: "src/doors/embedding.ts",
+    most: 40,
+    names: `
+      DistanceSource LinearAlgebra PathContinuityOptions PcaEmbedding PersistenceDiagram PersistencePair
+      PhateInput PhateOptions PhateResult PhateStability PhateStabilityOptions ProcrustesResult RunPoints
+      ScalingOptions ScalingResult TrustworthinessOptions TsneOptions UmapOptions bettiCurve classicMds
+      createLinearAlgebra distancesFromGram distancesFromMatrix distancesFromRows embedDistances
+      neighbourGraph pathContinuity pcaEmbedding persistenceDiagram persistenceNull phate phateStability
+      phateTransform procrustes readRunPoints sublevelPersistence totalPersistence trustworthiness
+      tsneEmbedding umapEmbedding`,
+  },
+  "./surface": {
+    source: "src/doors/surface.ts",
+    most: 40,
+    names: `
+      ApproximateSurfaceOptions Directions EpsilonSharpness EvaluateSurfaceOptions Grid LevelSetWidth
+      LineSlice NormalizeOptions Parameter ParameterLayout PcaDirections PcaOptions RandomDirections
+      RandomDirectionsOptions Surface Trajectory approximateSurface assignWeights betweenModels coarseToFine
+      createGrid customDirections epsilonSharpness evaluateSurface fillPartial interpolateLine layoutOfModel
+      levelSetWidth meanLossRise normalizeDirection parseRange pcaDirections projectTrajectory
+      randomDirections randomLines randomWalkBaseline readWeights rowSourceOfRuns`,
+  },
+  "./figures": {
+    source: "src/doors/figures.ts",
+    most: 40,
+    names: `
+      ChartFigure ContourScale EmbeddingFigure EmbeddingFigureOptions LineFigureOptions MapsFigure
+      MapsFigureInput PictureSize RenderPngOptions ReportData TableFigure TrajectoryFigure
+      TrajectoryFigureInput createAngleFigure createComparedLinesFigure createComparisonTable
+      createContourScale createEmbeddingFigure createHistogramFigure createLineFigure createMapsFigure
+      createNormsFigure createPlanesFigure createProgressFigure createTopologyFigure createTrainingFigure
+      createTrajectoryFigure figureOption figureSize renderGif renderHtml renderPng renderSvg runSettings
+      surfaceOption surfaceSize tableCsv trajectoryOption trajectorySize withScaleKind`,
+  },
+  "./files": {
+    source: "src/doors/files.ts",
+    most: 40,
+    names: `
+      InterruptedSurface JsonNumber JsonValue Provenance RunManifest RunWriter RunWriterOptions SnapshotInfo
+      StepAngles WeightHistograms WeightStatistics createRunWriter provenanceDigest readDirections
+      readEmbedding readHistograms readInterruptedSurface readLineSlice readStepAngles readSurface
+      readTrajectory readWeightStatistics writeDirections writeEmbedding writeHistograms writeLineSlice
+      writeStepAngles writeSurface writeTrajectory writeWeightStatistics`,
+  },
+  "./errors": {
+    source: "src/doors/errors.ts",
+    most: 40,
+    names: `
+      BackendError EvaluationError FormatError InvalidDataError InvalidOptionError LandscapeErrorOptions
+      LayoutError MissingDependencyError RunStateError`,
+  },
+};
+
+const options: ts.CompilerOptions = {
+  module: ts.ModuleKind.NodeNext,
+  target: ts.ScriptTarget.ES2022,
+  skipLibCheck: true,
+  types: ["node"],
+};
+const sources = Object.values(DOORS).map(({ source }) => join(root, source));
+const program = ts.createProgram(sources, options);
+const checker = program.getTypeChecker();
+
+/** The names that a door exports, types included. */
+function exportedBy(source: string): string[] {
+  const file = program.getSourceFile(join(root, source));
+  const symbol = file && checker.getSymbolAtLocation(file);
+  if (symbol === undefined) throw new Error(`${source}: expected a module, got none`);
+  return checker
+    .getExportsOfModule(symbol)
+    .map(({ name }) => name)
+    .sort();
+}
+
+function listOf(names: string): string[] {
+  return names.trim().split(/\s+/).sort();
+}
+
+describe("the doors of the package", () => {
+  test.each(Object.entries(DOORS))("%s has these names", (_, { source, most, names }) => {
+    const exported = exportedBy(source);
+    expect(exported).toEqual(listOf(names));
+    expect(exported.length).toBeLessThanOrEqual(most);
+  });
+
+  test("package.json opens these doors and no other", () => {
+    const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    expect(Object.keys(exports).filter((path) => path !== "./package.json")).toEqual(Object.keys(DOORS));
+    for (const [path, { source }] of Object.entries(DOORS)) {
+      expect(exports[path].default).toBe(`./dist/${source.replace(/\.ts$/, ".js")}`);
+    }
+  });
+
+  test("a name has one door", () => {
+    const all = Object.values(DOORS).flatMap(({ names }) => listOf(names));
+    expect(all.filter((name, i) => all.indexOf(name) !== i)).toEqual([]);
+  });
+
+  test("every name is used by a page or an example, or is the type of one that is", () => {
+    const values = Object.values(DOORS).flatMap(({ source }) => valuesOf(source));
+    expect(values.filter((name) => !new RegExp(`\\b${name}\\b`).test(pages()))).toEqual([]);
+  });
+});
+
+/** Functions, classes and constants of a door. */
+function valuesOf(source: string): string[] {
+  const file = program.getSourceFile(join(root, source)) as ts.SourceFile;
+  return checker
+    .getExportsOfModule(checker.getSymbolAtLocation(file) as ts.Symbol)
+    .filter((symbol) => {
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      return (target.flags & ts.SymbolFlags.Value) !== 0;
+    })
+    .map(({ name }) => name);
+}
+
+/** What a user reads: README, pages and examples. docs/migration.md, which names all that is gone, does not count. */
+function pages(): string {
+  const { readFile, readDirectory } = ts.sys;
+  const texts = ["docs", "examples"].flatMap((folder) => readDirectory(join(root, folder), [".md", ".ts"]));
+  return [join(root, "README.md"), ...texts]
+    .filter((file) => !file.includes("node_modules") && !file.endsWith("migration.md"))
+    .map((file) => readFile(file) ?? "")
+    .join("\n");
+}

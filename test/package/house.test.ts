@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { folderOf, importsOf, LAYERS, PURE, sourceFiles } from "../../scripts/architecture.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const files = sourceFiles();
+const imports = files.flatMap((file) => importsOf(file));
+const layerOf = new Map(LAYERS.flatMap((layer, i) => layer.map((folder) => [folder, i] as const)));
+
+const isOwn = (target: string): boolean => /^(src|callbacks)\//.test(target);
+
+/** Files that a browser loads: the pages' scripts and everything that they import at run time. */
+function browserFiles(): Set<string> {
+  const open = files.filter((file) => /^src\/(figure|live)\/page\//.test(file));
+  const known = new Set(open);
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    for (const { target, isType } of importsOf(file)) {
+      if (isType || !isOwn(target) || known.has(target)) continue;
+      known.add(target);
+      open.push(target);
+    }
+  }
+  return known;
+}
+
+describe("the house: folders and what they may import", () => {
+  test("imports are read as they are: every one of ours leads to a file", () => {
+    expect(imports.length).toBeGreaterThan(500);
+    const lost = imports.filter(({ target }) => isOwn(target) && !existsSync(join(root, target)));
+    expect(lost.filter(({ target }) => !target.endsWith("package.json"))).toEqual([]);
+  });
+
+  test("every folder has a layer", () => {
+    const folders = [...new Set(files.map(folderOf))];
+    expect(folders.filter((folder) => !layerOf.has(folder))).toEqual([]);
+  });
+
+  test("imports point down only", () => {
+    const upward = imports.filter(({ file, target }) => {
+      if (!isOwn(target) || folderOf(file) === folderOf(target)) return false;
+      return (layerOf.get(folderOf(target)) as number) >= (layerOf.get(folderOf(file)) as number);
+    });
+    expect(upward.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
+  });
+
+  test("pure folders import no TensorFlow, Node.js, Arrow or ECharts", () => {
+    const heavy = /^(@tensorflow\/|node:|apache-arrow|echarts)/;
+    const found = imports.filter(({ file, target }) => PURE.includes(folderOf(file)) && heavy.test(target));
+    expect(found).toEqual([]);
+  });
+
+  test("figures import no TensorFlow", () => {
+    const found = imports.filter(({ file, target }) => {
+      return folderOf(file) === "figure" && target.startsWith("@tensorflow/");
+    });
+    expect(found).toEqual([]);
+  });
+
+  test("code that runs in a browser imports nothing of Node.js, and no schema library", () => {
+    const inBrowser = browserFiles();
+    expect(inBrowser.size).toBeGreaterThan(20);
+    const found = imports.filter(({ file, target, isType }) => {
+      return inBrowser.has(file) && !isType && /^(node:|zod)/.test(target);
+    });
+    expect(found).toEqual([]);
+  });
+
+  test("only the command line imports the callbacks", () => {
+    const found = imports.filter(({ file, target }) => {
+      return target.startsWith("callbacks/") && !/^(callbacks|src\/cli)\//.test(file);
+    });
+    expect(found).toEqual([]);
+  });
+});

@@ -45,6 +45,7 @@ export interface ModelPoint {
  * step.
  *
  * @throws {@link InvalidOptionError} if the run has no such step; as `openRun` if there is no such run.
+ * @example const last = await openModelPoint("runs/adam"); // or "runs/adam@3" for one snapshot
  */
 export async function openModelPoint(reference: string): Promise<ModelPoint> {
   const match = /^(.+)@(\d+)$/.exec(reference);

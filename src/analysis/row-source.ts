@@ -21,6 +21,7 @@ export interface RunRowSource extends RowSource {
  *
  * @param columns - which entries of θ; default the trainable ones.
  * @throws {@link InvalidDataError} if there is no run; {@link LayoutError} if the layouts differ.
+ * @example const rows = rowSourceOfRuns([await openRun("runs/adam")]);
  */
 export function rowSourceOfRuns(
   runs: readonly Run[],

@@ -47,6 +47,7 @@ export interface RunPointsOptions extends ColumnBlockOptions {
  *
  * @throws {@link LayoutError} naming both layouts if they differ; {@link InvalidDataError} naming run and step of
  * a weight that is not finite.
+ * @example const points = await readRunPoints(runs, createLinearAlgebra());
  */
 export async function readRunPoints(
   runs: readonly Run[],

@@ -249,6 +249,7 @@ export interface WeightsAnalysis {
  * written where they are not up to date.
  *
  * @throws {@link InvalidDataError} if there is no run.
+ * @example const { figures } = await analyzeWeights([await openRun("runs/sgd"), await openRun("runs/adam")]);
  */
 export async function analyzeWeights(
   runs: readonly Run[],

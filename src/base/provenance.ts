@@ -35,6 +35,8 @@ export interface Provenance {
  * Returns the sha-256 (hex) of a provenance: equal for equal content, whatever the order of keys.
  *
  * Non-finite numbers count as the strings "NaN", "Infinity", "-Infinity".
+ *
+ * @example const digest = provenanceDigest(artifact.provenance);
  */
 export function provenanceDigest({ kind, version, options, seed, inputs }: Provenance): string {
   const canonical = canonicalJson({ kind, version, options, seed, inputs });

@@ -62,6 +62,7 @@ export interface BetweenModelsOptions {
  * @throws {@link InvalidOptionError} for another number or length, a model given twice, or three on one line;
  * {@link InvalidDataError} for weights that are not finite.
  * @see Goodfellow et al. 2015; Li et al. 2018, section 3.
+ * @example const plane = betweenModels([theta1, theta2, theta3]); // through three models
  */
 export function betweenModels(
   models: readonly Float32Array[],
@@ -100,6 +101,7 @@ export interface CustomDirectionsOptions {
  * @param vectors - one to three vectors (parameterCount), with zeros where weights do not move.
  * @throws {@link InvalidOptionError} for other numbers, lengths, a direction of zeros, or nearly collinear
  * ones; {@link InvalidDataError} for entries that are not finite.
+ * @example const plane = customDirections(theta, [first, second]);
  */
 export function customDirections(
   center: Float32Array,

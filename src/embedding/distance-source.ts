@@ -150,6 +150,7 @@ const KEPT_DIMENSION = 16;
  *
  * @param targets - N points; `points` compares them with another set (M), default with themselves.
  * @throws {@link InvalidDataError} for `cosine` if a row has length 0.
+ * @example const source = distancesFromRows({ rows, count: 100, dimension: 3 }, "euclidean");
  */
 export function distancesFromRows(
   targets: PointRows,
@@ -225,7 +226,11 @@ export function zeroRowError(i: number): InvalidDataError {
   });
 }
 
-/** Returns the rows of a dense row-major distance matrix (rows, columns) as a source. */
+/**
+ * Returns the rows of a dense row-major distance matrix (rows, columns) as a source.
+ *
+ * @example const source = distancesFromMatrix(distances, n, n);
+ */
 export function distancesFromMatrix(matrix: Float64Array, rows: number, columns: number): DistanceSource {
   return {
     rows,
@@ -245,6 +250,7 @@ export function distancesFromMatrix(matrix: Float64Array, rows: number, columns:
  * @param gram - (N, N) inner products.
  * @param cross - for other points: `products` (M, N) with the N points and `squares` (M) with themselves.
  * @throws {@link InvalidDataError} for `cosine` if a row has length 0.
+ * @example const source = distancesFromGram(gram, n, "cosine");
  */
 export function distancesFromGram(
   gram: Float64Array,

@@ -162,6 +162,7 @@ export interface PcaEmbedding {
  * @param gram - (N, N) inner products, of the points as they are or minus any common vector.
  * @throws {@link InvalidOptionError} if k is not from 1 to N − 1.
  * @see `pcaDirections`, which gives the components themselves.
+ * @example const { embedding } = await pcaEmbedding(gram, n, 2, createLinearAlgebra());
  */
 export async function pcaEmbedding(
   gram: Float64Array,

@@ -65,6 +65,7 @@ export function resolveTsneOptions(options: TsneOptions, count: number): Resolve
  * @returns coordinates (N, dimensions), row-major.
  * @throws {@link InvalidOptionError} if an option is out of range.
  * @see van der Maaten & Hinton 2008; druidjs.
+ * @example const coordinates = await tsneEmbedding(source, { perplexity: 20, seed: 1 });
  */
 export async function tsneEmbedding(
   source: DistanceSource,

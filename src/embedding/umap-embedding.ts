@@ -76,6 +76,7 @@ export function resolveUmapOptions(options: UmapOptions, count: number): Resolve
  * @throws {@link InvalidOptionError} if an option is out of range; {@link InvalidDataError} if the start is no
  * (N, dimensions) finite numbers.
  * @see McInnes, Healy & Melville 2018; umap-js.
+ * @example const coordinates = await umapEmbedding(source, { nNeighbors: 10, seed: 1 });
  */
 export async function umapEmbedding(
   source: DistanceSource,

@@ -93,6 +93,7 @@ export interface LiveView {
  *
  * @throws {@link RunStateError} if there is no run, or the port is in use; {@link FormatError} if a file of
  * the run is damaged.
+ * @example const view = await startLiveView("runs/adam"); // open view.url in a browser
  */
 export async function startLiveView(directory: string, options: LiveViewOptions = {}): Promise<LiveView> {
   const { port, ...rest } = options;

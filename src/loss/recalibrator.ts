@@ -63,6 +63,7 @@ interface Sums {
  * @param data - the calibration set; its targets are not used.
  * @throws {@link InvalidDataError} if the data do not fit the model; {@link InvalidOptionError} if an option
  * cannot be used.
+ * @example const recalibrator = await createRecalibrator(model, { xs, ys });
  */
 export async function createRecalibrator(
   model: tf.LayersModel,

@@ -151,6 +151,7 @@ function typed(values: Float32Array, dtype: string): Float32Array | Int32Array |
  * @param out - where to put it (parameterCount); a new array by default.
  * @returns θ in layout order.
  * @throws {@link LayoutError} if the model does not hold the layout's weights.
+ * @example const theta = await readWeights(model, layoutOfModel(model));
  */
 export async function readWeights(
   model: tf.LayersModel,
@@ -175,6 +176,7 @@ export function readWeightsSync(
  *
  * @throws {@link LayoutError} if the model does not hold the layout's weights.
  * @throws {@link InvalidDataError} if θ has the wrong length or an integer weight would get a fraction.
+ * @example assignWeights(model, layoutOfModel(model), theta);
  */
 export function assignWeights(model: tf.LayersModel, layout: ParameterLayout, theta: Float32Array): void {
   bindModel(model, layout).assign(theta);

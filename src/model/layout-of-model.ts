@@ -147,6 +147,7 @@ export interface ModelWeight {
  * `model.weights`, a shared layer's weights once. `model.trainable` flags count as they are now.
  *
  * @throws {@link LayoutError} if the model has no weights or holds strings or complex numbers.
+ * @example const layout = layoutOfModel(model);
  */
 export function layoutOfModel(model: tf.LayersModel, options: LayoutOptions = {}): ParameterLayout {
   const weights = modelWeights(model).map(({ parameter }) => parameter);

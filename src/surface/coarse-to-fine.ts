@@ -33,6 +33,8 @@ export function refineAxis(length: number): AxisRefinement {
  * Returns the flat indices j·W + i of a grid from coarse to fine, so that every beginning of the order is a
  * usable picture: corners, middle, middles of edges, and so on, each refinement halving the gaps. Within a
  * refinement, cells' middles come before edges', and neighbours in the order lie far apart.
+ *
+ * @example const order = coarseToFine(25, 25); // corners first
  */
 export function coarseToFine(width: number, height: number): number[] {
   const [x, y] = [refineAxis(width), refineAxis(height)];
@@ -83,6 +85,8 @@ function reversed(value: number, bits: number): number {
  * Evaluated values stay; a complete surface is returned as it is.
  *
  * The result still says which values were computed (`partial`).
+ *
+ * @example const whole = fillPartial(surface); // for a picture only
  */
 export function fillPartial(surface: Surface): Surface {
   const { partial, loss, metrics } = surface;

@@ -157,6 +157,7 @@ export interface EvaluateSurfaceOptions extends PointOptions {
  * @returns values (H, W), row-major: H rows over beta, W columns over alpha.
  * @throws {@link InvalidOptionError} if grid, directions and evaluator do not fit together.
  * @throws {@link InvalidDataError} if θ* or a direction is not finite.
+ * @example const surface = await evaluateSurface(evaluator, directions, createGrid({ coordinates }));
  */
 export async function evaluateSurface(
   evaluator: LossEvaluator,

@@ -77,6 +77,7 @@ const FORM = '"x0:x1:nx,y0:y1:ny", such as "-1:1:21,-0.5:2:26"';
  * number of points along alpha, then along beta.
  *
  * @throws {@link InvalidOptionError} naming what is wrong.
+ * @example const { alpha, beta } = parseRange("-1:1:25,-1:1:25");
  */
 export function parseRange(text: string): GridRange {
   const axes = text.split(",");
@@ -125,6 +126,7 @@ const NONE = 1e-30;
  * grid reaches half the other axis's extent to both sides (1 where it moves along neither).
  *
  * @throws {@link InvalidOptionError} if coordinates are not finite, or an option cannot be used.
+ * @example const grid = createGrid({ coordinates, margin: 0.2 });
  */
 export function createGrid(options: GridOptions): Grid {
   const { range, coordinates, dimensions = 2, margin = 0.2, points = 21 } = options;

@@ -19,6 +19,8 @@ const NATIVE_FLOAT64 = {
 /**
  * Returns the linear algebra of the active TF.js backend: native TensorFlow, WebAssembly or, for any other,
  * plain JavaScript. Call it after `selectBackend`.
+ *
+ * @example const { embedding } = await phate(input, createLinearAlgebra());
  */
 export function createLinearAlgebra(): LinearAlgebra {
   const { name } = currentBackend();

@@ -28,6 +28,7 @@ export interface ClassicMdsOptions {
  * @returns coordinates (n, k), row-major.
  * @throws {@link InvalidOptionError} if k < 1 or k ≥ n.
  * @see Torgerson 1952; PHATE 1.0.11, `mds.classic`.
+ * @example const coordinates = await classicMds(distances, n, createLinearAlgebra());
  */
 export async function classicMds(
   distances: Float64Array,

@@ -26,6 +26,7 @@ export interface ScalingResult extends MdsResult {
  *
  * @param distances - δ (n, n), symmetric, diagonal 0.
  * @see PHATE 1.0.11, `mds.embed_MDS`.
+ * @example const { embedding, normalizedStress } = await embedDistances(distances, n, createLinearAlgebra());
  */
 export async function embedDistances(
   distances: Float64Array,

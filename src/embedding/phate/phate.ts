@@ -248,6 +248,7 @@ export interface PhateStability extends PairwiseDisparities {
  * A structure to be believed is there in all of them. Cost: R embeddings.
  *
  * @throws {@link InvalidOptionError} if a setting is out of range.
+ * @example const { settings, embeddings } = await phateStability(input, algebra, { knn: [4, 5, 7, 10] });
  */
 export async function phateStability(
   input: PhateInput,
@@ -279,6 +280,7 @@ export async function phateStability(
  * @param points - in the form of the input embedded: rows, products with it, or distances to it.
  * @throws {@link InvalidDataError} if the form, a size or a number is wrong.
  * @see graphtools, `extend_to_data` and `interpolate`.
+ * @example const coordinates = phateTransform(result, { distances, count: 3 });
  */
 export function phateTransform(result: PhateResult, points: NewPoints): Float64Array {
   const { knn, decay, thresh, knnMax } = result.options;

@@ -27,6 +27,7 @@ export interface PathContinuity {
  * @param embedded - distances of the N points in the embedding.
  * @param paths - number of the path that each point is on (N), 0, 1, …; rows of a path are in order of time.
  * @throws {@link InvalidDataError} if `paths` does not have N numbers ≥ 0.
+ * @example const share = pathContinuity(embedded, paths);
  */
 export function pathContinuity(
   embedded: DistanceSource,

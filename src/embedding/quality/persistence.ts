@@ -119,6 +119,7 @@ export interface PersistenceOptions {
  * @returns pairs by dimension, then birth, then death.
  * @throws {@link InvalidDataError} if the values are not N finite numbers.
  * @see Edelsbrunner & Harer 2010, Computational Topology, chapter VII.
+ * @example const pairs = sublevelPersistence(neighbourGraph(source), losses);
  */
 export function sublevelPersistence(
   graph: Graph,
@@ -230,7 +231,11 @@ export interface PersistenceDiagram {
   readonly range: readonly [number, number];
 }
 
-/** Returns persistence pairs as the points of a diagram. */
+/**
+ * Returns persistence pairs as the points of a diagram.
+ *
+ * @example const { finite, essential } = persistenceDiagram(pairs);
+ */
 export function persistenceDiagram(pairs: readonly PersistencePair[]): PersistenceDiagram {
   const finite = pairs.filter(({ death }) => Number.isFinite(death));
   const essential = pairs.filter(({ death }) => !Number.isFinite(death));
@@ -252,6 +257,7 @@ export function persistenceDiagram(pairs: readonly PersistencePair[]): Persisten
  *
  * @param thresholds - levels (m), in any order.
  * @returns counts (m).
+ * @example const basins = bettiCurve(pairs, 0, levels);
  */
 export function bettiCurve(
   pairs: readonly PersistencePair[],
@@ -267,6 +273,8 @@ export function bettiCurve(
 
 /**
  * Returns the total persistence of a dimension: the sum of death − birth over the features that die.
+ *
+ * @example const total = totalPersistence(pairs, 0);
  */
 export function totalPersistence(pairs: readonly PersistencePair[], dimension: 0 | 1): number {
   let sum = 0;
@@ -308,6 +316,7 @@ export interface PersistenceNull {
  *
  * @throws {@link InvalidOptionError} if permutations < 1.
  * @throws {@link InvalidDataError} if the values are not N finite numbers.
+ * @example const { observed, pLower } = persistenceNull(graph, losses, { permutations: 200, seed: 1 });
  */
 export function persistenceNull(
   graph: Graph,

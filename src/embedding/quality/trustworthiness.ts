@@ -70,6 +70,7 @@ export interface TrustworthinessOptions {
  * @param embedded - distances of the same points in the embedding.
  * @throws {@link InvalidOptionError} if k < 1 or k ≥ N/2.
  * @see Venna & Kaski 2001; reference values: scikit-learn, `manifold.trustworthiness`.
+ * @example const value = trustworthiness(data, embedded, { nNeighbors: 5 });
  */
 export function trustworthiness(
   data: DistanceSource,
@@ -117,6 +118,7 @@ export interface Graph {
  * @param source - distances of N points to themselves, for the topology of a landscape those of the diffusion
  *   potential.
  * @throws {@link InvalidOptionError} if k < 1 or k > N − 1.
+ * @example const graph = neighbourGraph(source, 20);
  */
 export function neighbourGraph(source: DistanceSource, k = 20): Graph {
   const n = source.rows;

@@ -21,6 +21,7 @@ const centerLabel = "center";
  * Writes directions as an Arrow file: one row for θ* and one for each vector.
  *
  * @throws {@link InvalidDataError} if the vectors' lengths or numbers do not fit together.
+ * @example await writeDirections("pca.arrow", directions, provenance);
  */
 export async function writeDirections(
   file: string,
@@ -63,6 +64,7 @@ export async function writeDirections(
  * @param expected - provenance that they must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const directions = await readDirections("runs/adam/directions/pca.arrow"); // null if there is no such file
  */
 export async function readDirections(file: string, expected?: Provenance): Promise<Directions | null> {
   const artifact = await readArtifact(file, expected);

@@ -85,6 +85,7 @@ const VALUES = ["loss", "stepSize"] as const;
  * and step size; quality, parameters, stability and topology in the metadata.
  *
  * @throws {@link InvalidDataError} if lengths do not fit together.
+ * @example await writeEmbedding("phate-2d.arrow", embedding, provenance);
  */
 export async function writeEmbedding(
   file: string,
@@ -116,6 +117,7 @@ export async function writeEmbedding(
  * @param expected - provenance that it must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const embedding = await readEmbedding("runs/adam/embeddings/phate-2d.arrow"); // null if there is no such file
  */
 export async function readEmbedding(file: string, expected?: Provenance): Promise<RunsEmbedding | null> {
   const artifact = await readArtifact(file, expected);

@@ -22,6 +22,7 @@ const detailsSchema = z.object({
  * `evaluated` beside them, 1 where the values were computed and 0 where they are NaN because they were not.
  *
  * @throws {@link InvalidDataError} if a curve does not have the slice's coordinates.
+ * @example await writeLineSlice("random.arrow", slice, provenance);
  */
 export async function writeLineSlice(file: string, slice: LineSlice, provenance: Provenance): Promise<void> {
   const { alpha, curves } = slice;
@@ -71,6 +72,7 @@ export async function writeLineSlice(file: string, slice: LineSlice, provenance:
  * @param expected - provenance that it must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const slice = await readLineSlice("runs/adam/lines/random.arrow"); // null if there is no such file
  */
 export async function readLineSlice(file: string, expected?: Provenance): Promise<LineSlice | null> {
   const artifact = await readArtifact(file, expected);

@@ -113,6 +113,7 @@ const fileSchema = surfaceDetailsSchema.extend({ approximation: approximationSch
  * one has the method of each point and the bounds of the errors.
  *
  * @throws {@link InvalidDataError} if a value array does not have H·W entries.
+ * @example await writeSurface("pca.arrow", surface, provenance);
  */
 export async function writeSurface(file: string, surface: Surface, provenance: Provenance): Promise<void> {
   const { alpha, beta, loss, metrics, approximation } = surface;
@@ -150,6 +151,7 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
  * @param expected - provenance that it must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const surface = await readSurface("runs/adam/surfaces/pca.arrow"); // null if there is no such file
  */
 export async function readSurface(file: string, expected?: Provenance): Promise<Surface | null> {
   const artifact = await readArtifact(file, expected);

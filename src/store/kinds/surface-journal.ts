@@ -28,6 +28,7 @@ export interface InterruptedSurface {
  * @param file - where the surface itself would be.
  * @returns null if there is nothing.
  * @throws `FormatError` if a tile is damaged.
+ * @example const left = await readInterruptedSurface("runs/adam/surfaces/pca.arrow"); // null if none
  */
 export async function readInterruptedSurface(file: string): Promise<InterruptedSurface | null> {
   const left = await readInterrupted(file, curvePointTiles);

@@ -16,6 +16,7 @@ const optional = ["trueLoss", "planeLoss"] as const;
  * Writes a trajectory as an Arrow file: one row for each snapshot, columns alpha, beta, … and fidelity.
  *
  * @throws {@link InvalidDataError} if lengths do not fit together.
+ * @example await writeTrajectory("pca.arrow", trajectory, provenance);
  */
 export async function writeTrajectory(
   file: string,
@@ -47,6 +48,7 @@ export async function writeTrajectory(
  * @param expected - provenance that it must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const trajectory = await readTrajectory("runs/adam/fidelity/pca.arrow"); // null if there is no such file
  */
 export async function readTrajectory(file: string, expected?: Provenance): Promise<Trajectory | null> {
   const artifact = await readArtifact(file, expected);

@@ -23,6 +23,8 @@ const filterColumns = ["mean", "least", "largest"] as const;
 /**
  * Writes norms and distances of a run as an Arrow file: a row for each snapshot with step, epoch and
  * iteration, the totals, "norm:LAYER" and "filters:mean:KERNEL" (least, largest) as columns.
+ *
+ * @example await writeWeightStatistics("statistics.arrow", statistics, run.snapshots, provenance);
  */
 export async function writeWeightStatistics(
   file: string,
@@ -58,6 +60,7 @@ export async function writeWeightStatistics(
  * @param expected - provenance that they must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const statistics = await readWeightStatistics("runs/adam/weights/statistics.arrow"); // null if there is no such file
  */
 export async function readWeightStatistics(
   file: string,
@@ -91,6 +94,8 @@ const histogramDetailsSchema = z.object({
 /**
  * Writes histograms of weights as an Arrow file: a row for each bin with its edges `from` and `to`, and
  * "density:NUMBER" for each solution, whose names are in the details.
+ *
+ * @example await writeHistograms("histogram.arrow", histograms, provenance);
  */
 export async function writeHistograms(
   file: string,
@@ -114,6 +119,7 @@ export async function writeHistograms(
  * @param expected - provenance that they must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const histograms = await readHistograms("runs/adam/weights/histogram.arrow"); // null if there is no such file
  */
 export async function readHistograms(file: string, expected?: Provenance): Promise<WeightHistograms | null> {
   const artifact = await readArtifact(file, expected);
@@ -133,6 +139,7 @@ export async function readHistograms(file: string, expected?: Provenance): Promi
  * snapshot in which it ends.
  *
  * @param snapshots - of the whole path, one more than there are steps.
+ * @example await writeStepAngles("angles.arrow", angles, provenance);
  */
 export async function writeStepAngles(
   file: string,
@@ -164,6 +171,7 @@ export async function writeStepAngles(
  * @param expected - provenance that they must have. Default: any.
  * @returns null if there is no file or it is stale.
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const angles = await readStepAngles("runs/adam/weights/angles.arrow"); // null if there is no such file
  */
 export async function readStepAngles(file: string, expected?: Provenance): Promise<StepAngles | null> {
   const artifact = await readArtifact(file, expected);

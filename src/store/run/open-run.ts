@@ -30,6 +30,8 @@ const headersAtOnce = 16;
  * @throws {@link RunStateError} if there is no run.
  * @throws {@link FormatError} naming the file that is missing, truncated, foreign, damaged, of a newer
  *   version or of another run.
+ * @example const run = await openRun("runs/adam");
+ * const theta = await run.readTheta(run.snapshots.length - 1);
  */
 export async function openRun(directory: string): Promise<Run> {
   const root = resolve(directory);

@@ -72,6 +72,7 @@ export type ManifestPatch = Partial<
  *   files, or if another process writes there.
  * @throws {@link LayoutError} if a run to be resumed has another layout or dtype.
  * @throws {@link FormatError} if a run to be resumed is damaged.
+ * @example const writer = await createRunWriter("runs/mine", description);
  */
 export async function createRunWriter(
   directory: string,

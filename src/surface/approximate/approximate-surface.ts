@@ -168,6 +168,7 @@ export interface ApproximateSurfaceOptions extends ApproximateOptions {
  * where the evaluator shares work on a plane.
  * @throws {@link InvalidOptionError} if options, grid, directions and evaluator do not fit together.
  * @throws {@link InvalidDataError} if θ* or a direction is not finite.
+ * @example const surface = await approximateSurface(evaluator, directions, grid, { tolerance: 0.01 });
  */
 export async function approximateSurface(
   evaluator: LossEvaluator,

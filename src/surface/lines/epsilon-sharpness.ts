@@ -40,6 +40,7 @@ export interface EpsilonSharpness {
  * @param directions - θ* and one or two vectors; more are not used.
  * @throws {@link InvalidOptionError} for an option that cannot be used, or directions of zeros or collinear.
  * @see Keskar et al. 2017, metric 2.1.
+ * @example const { sharpness } = await epsilonSharpness(evaluator, directions, { epsilon: 0.05 });
  */
 export async function epsilonSharpness(
   evaluator: LossEvaluator,

@@ -191,6 +191,7 @@ export const DEFAULT_INTERPOLATION: AxisRange = { from: -0.5, to: 1.5, points: 4
  * @throws {@link InvalidOptionError} for a range upside down, one model given twice, or an unknown policy;
  * {@link InvalidDataError} for weights that are not finite.
  * @see Goodfellow et al. 2015; Li et al. 2018, section 3.
+ * @example const slice = await interpolateLine([{ name: "train", evaluator }], layout, [theta1, theta2]);
  */
 export async function interpolateLine(
   sets: readonly EvaluationSet[],
@@ -234,6 +235,7 @@ export const DEFAULT_RANDOM_RANGE: AxisRange = { from: -1, to: 1, points: 51 };
  * @throws {@link InvalidOptionError} for seeds that are none or given twice, a range upside down or unknown
  * options; {@link InvalidDataError} for weights that are not finite.
  * @see Li et al. 2018, section 4 and figure 14 (ten seeds).
+ * @example const slice = await randomLines([{ name: "train", evaluator }], layout, theta, { seeds: [0, 1, 2] });
  */
 export async function randomLines(
   sets: readonly EvaluationSet[],

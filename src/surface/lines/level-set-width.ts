@@ -26,6 +26,7 @@ export interface LevelSetWidth {
  * @param rise - in units of the loss, more than 0.
  * @throws {@link InvalidOptionError} if 0 is not on the line or the rise is not positive.
  * @see Li et al. 2018, section 5: widths of filter-normalized curves compare the sharpness of minimizers.
+ * @example const { width } = levelSetWidth(slice.alpha, slice.curves[0].surface.loss, 0.5);
  */
 export function levelSetWidth(alpha: Float64Array, loss: Float64Array, rise: number): LevelSetWidth {
   const origin = originOf(alpha);
@@ -249,6 +250,7 @@ export interface MeanLossRise {
  * @throws {@link InvalidOptionError} for another radius, an unknown set, or a line without α = 0.
  * @see Li et al. 2018, section 4 (filter normalization) and figure 14 (several seeds); the average over random
  * perturbations as in Neyshabur et al. 2017, section 2.2.
+ * @example const { mean } = meanLossRise(slice, "train", 0.5);
  */
 export function meanLossRise(slice: LineSlice, set: string, radius: number): MeanLossRise {
   const { alpha } = slice;

@@ -10,11 +10,11 @@
 export type { BackendChoice } from "./backend/current-backend.js";
 export { selectBackend } from "./backend/select-backend.js";
 export { createTrajectoryRecorder } from "./capture/create-recorder.js";
-export { TrajectoryRecorder, type CaptureOptions } from "./capture/recorder.js";
+export { type CaptureOptions, TrajectoryRecorder } from "./capture/recorder.js";
 
 // Runs and models
 
-export { openModelPoint, type ModelPoint } from "./analysis/model-point.js";
+export { type ModelPoint, openModelPoint } from "./analysis/model-point.js";
 export { openRun } from "./store/run/open-run.js";
 export type { Run, Snapshot } from "./store/run/run.js";
 
@@ -32,27 +32,36 @@ export type { EvaluationSet } from "./surface/lines/level-set-width.js";
 
 export type { AnalyzeOptions } from "./analysis/analyze-options.js";
 export { analyzeRuns, type RunsAnalysis } from "./analysis/analyze-runs.js";
-export { evaluatePlane, type EvaluatePlaneOptions, type EvaluatedPlane } from "./analysis/plane-stage.js";
+export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./analysis/plane-stage.js";
 
 // Lines
 
-export { interpolateModels, sliceRandomLines, type InterpolateModelsOptions, type SliceRandomLinesOptions } from "./analysis/line-stage.js";
+export {
+  type InterpolateModelsOptions,
+  interpolateModels,
+  type SliceRandomLinesOptions,
+  sliceRandomLines,
+} from "./analysis/line-stage.js";
 
 // Weights
 
-export { analyzeWeights, type AnalyzeWeightsOptions, type WeightsAnalysis } from "./analysis/weights-stage.js";
+export {
+  type AnalyzeWeightsOptions,
+  analyzeWeights,
+  type WeightsAnalysis,
+} from "./analysis/weights-stage.js";
 
 // Several runs
 
 export type { CompareRunsOptions } from "./analysis/compare/compare-options.js";
 export { compareRuns, type RunsComparison } from "./analysis/compare/compare-runs.js";
-export type { EmbedOptions } from "./analysis/embed-options.js";
 export { embed } from "./analysis/embed.js";
+export type { EmbedOptions } from "./analysis/embed-options.js";
 export type { RunsEmbedding } from "./embedding/runs-embedding.js";
 
 // Jumps away from a solution
 
-export { jumpAndRetrain, type JumpStudy } from "./training/jump-and-retrain.js";
+export { type JumpStudy, jumpAndRetrain } from "./training/jump-and-retrain.js";
 export type { JumpOptions, JumpRun } from "./training/jump-options.js";
 
 // Figures and files of a run
@@ -61,7 +70,8 @@ export { exportRun } from "./analysis/export/export-run.js";
 export { readAnalysis } from "./analysis/read-analysis.js";
 export { readStoredFigures, type StoredFigures } from "./analysis/read-stored-figures.js";
 export { type NamedFigure, writeReport } from "./analysis/write-report.js";
-export { startLiveView, type LiveView } from "./live/start-live-view.js";
+export type { Figure } from "./figure/figure.js";
+export { type LiveView, startLiveView } from "./live/start-live-view.js";
 
 // Errors and warnings (the classes of errors are at tfjs-landscape/errors)
 

@@ -7,4 +7,14 @@
 
 // Errors
 
-export { BackendError, EvaluationError, FormatError, InvalidDataError, InvalidOptionError, LayoutError, MissingDependencyError, RunStateError, type LandscapeErrorOptions } from "../base/errors.js";
+export {
+  BackendError,
+  EvaluationError,
+  FormatError,
+  InvalidDataError,
+  InvalidOptionError,
+  type LandscapeErrorOptions,
+  LayoutError,
+  MissingDependencyError,
+  RunStateError,
+} from "../base/errors.js";

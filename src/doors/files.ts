@@ -7,8 +7,8 @@
 // Runs
 
 export type { RunManifest } from "../model/manifest.js";
-export { createRunWriter, type RunWriter, type RunWriterOptions } from "../store/run/run-writer.js";
 export type { SnapshotInfo } from "../store/run/run.js";
+export { createRunWriter, type RunWriter, type RunWriterOptions } from "../store/run/run-writer.js";
 
 // Stored results
 
@@ -18,12 +18,19 @@ export { readDirections, writeDirections } from "../store/kinds/directions-file.
 export { readEmbedding, writeEmbedding } from "../store/kinds/embedding-file.js";
 export { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 export { readSurface, writeSurface } from "../store/kinds/surface-file.js";
-export { readInterruptedSurface, type InterruptedSurface } from "../store/kinds/surface-journal.js";
+export { type InterruptedSurface, readInterruptedSurface } from "../store/kinds/surface-journal.js";
 export { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.js";
-export { readHistograms, readStepAngles, readWeightStatistics, writeHistograms, writeStepAngles, writeWeightStatistics } from "../store/kinds/weights-file.js";
+export {
+  readHistograms,
+  readStepAngles,
+  readWeightStatistics,
+  writeHistograms,
+  writeStepAngles,
+  writeWeightStatistics,
+} from "../store/kinds/weights-file.js";
 export type { StepAngles } from "../surface/step-angles.js";
 
 // What a result was made from
 
 export type { JsonNumber } from "../base/json.js";
-export { provenanceDigest, type JsonValue, type Provenance } from "../base/provenance.js";
+export { type JsonValue, type Provenance, provenanceDigest } from "../base/provenance.js";

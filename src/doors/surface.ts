@@ -8,30 +8,42 @@
 // Weights of a model
 
 export { assignWeights, readWeights } from "../model/bound-weights.js";
-export { layoutOfModel } from "../model/layout-of-model.js";
 export type { Parameter, ParameterLayout } from "../model/layout.js";
+export { layoutOfModel } from "../model/layout-of-model.js";
 
 // Directions
 
 export { rowSourceOfRuns } from "../analysis/row-source.js";
 export { betweenModels, customDirections } from "../directions/between-models.js";
 export type { Directions } from "../directions/directions.js";
-export { normalizeDirection, type NormalizeOptions } from "../directions/normalize.js";
-export { pcaDirections, type PcaDirections, type PcaOptions } from "../directions/pca.js";
+export { type NormalizeOptions, normalizeDirection } from "../directions/normalize.js";
+export { type PcaDirections, type PcaOptions, pcaDirections } from "../directions/pca.js";
 export { projectTrajectory, type Trajectory } from "../directions/project.js";
+export {
+  type RandomDirections,
+  type RandomDirectionsOptions,
+  randomDirections,
+} from "../directions/random.js";
 export { randomWalkBaseline } from "../directions/random-walk.js";
-export { randomDirections, type RandomDirections, type RandomDirectionsOptions } from "../directions/random.js";
 
 // Surfaces
 
-export { approximateSurface, type ApproximateSurfaceOptions } from "../surface/approximate/approximate-surface.js";
+export {
+  type ApproximateSurfaceOptions,
+  approximateSurface,
+} from "../surface/approximate/approximate-surface.js";
 export { coarseToFine, fillPartial } from "../surface/coarse-to-fine.js";
-export { evaluateSurface, type EvaluateSurfaceOptions } from "../surface/evaluate-surface.js";
+export { type EvaluateSurfaceOptions, evaluateSurface } from "../surface/evaluate-surface.js";
 export { createGrid, parseRange } from "../surface/grid.js";
 export type { Grid, Surface } from "../surface/surface.js";
 
 // Lines and sharpness
 
-export { epsilonSharpness, type EpsilonSharpness } from "../surface/lines/epsilon-sharpness.js";
+export { type EpsilonSharpness, epsilonSharpness } from "../surface/lines/epsilon-sharpness.js";
 export { interpolateLine, randomLines } from "../surface/lines/evaluate-lines.js";
-export { levelSetWidth, meanLossRise, type LevelSetWidth, type LineSlice } from "../surface/lines/level-set-width.js";
+export {
+  type LevelSetWidth,
+  type LineSlice,
+  levelSetWidth,
+  meanLossRise,
+} from "../surface/lines/level-set-width.js";

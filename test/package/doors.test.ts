@@ -15,15 +15,15 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/index.ts",
     most: 60,
     names: `
-      AnalyzeOptions AnalyzeWeightsOptions AnyFigure BackendChoice BatchNormPolicyName CaptureOptions
+      AnalyzeOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName CaptureOptions
       CompareRunsOptions EmbedOptions EngineChoice EvaluatePlaneOptions EvaluatedPlane EvaluationData
-      EvaluationSet InterpolateModelsOptions JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode
-      LandscapeWarning LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure Run
-      RunsAnalysis RunsComparison RunsEmbedding SliceRandomLinesOptions Snapshot StoredFigures
-      TrajectoryRecorder WeightsAnalysis analyzeRuns analyzeWeights compareRuns createLossEvaluator
-      createTrajectoryRecorder embed evaluatePlane exportRun functionEvaluator interpolateModels
-      jumpAndRetrain openModelPoint openRun readAnalysis readStoredFigures selectBackend sliceRandomLines
-      startLiveView writeReport`,
+      EvaluationSet Figure InterpolateModelsOptions JumpOptions JumpRun JumpStudy LandscapeError
+      LandscapeErrorCode LandscapeWarning LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint
+      NamedFigure Run RunsAnalysis RunsComparison RunsEmbedding SliceRandomLinesOptions Snapshot
+      StoredFigures TrajectoryRecorder WeightsAnalysis analyzeRuns analyzeWeights compareRuns
+      createLossEvaluator createTrajectoryRecorder embed evaluatePlane exportRun functionEvaluator
+      interpolateModels jumpAndRetrain openModelPoint openRun readAnalysis readStoredFigures selectBackend
+      sliceRandomLines startLiveView writeReport`,
   },
   "./callbacks": {
     source: "callbacks/index.ts",
@@ -60,13 +60,13 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/figures.ts",
     most: 40,
     names: `
-      ChartFigure ContourScale EmbeddingFigure EmbeddingFigureOptions LineFigureOptions MapsFigure
-      MapsFigureInput PictureSize RenderPngOptions ReportData TableFigure TrajectoryFigure
+      ContourScale CurvesPanel DrawOptions EmbeddingFigureOptions LineFigureOptions MapPanel MapsFigureInput
+      Panel Path PictureSize RenderGifOptions RenderPngOptions ReportData RunData ScatterPanel TablePanel
       TrajectoryFigureInput createAngleFigure createComparedLinesFigure createComparisonTable
       createContourScale createEmbeddingFigure createHistogramFigure createLineFigure createMapsFigure
-      createNormsFigure createPlanesFigure createProgressFigure createTopologyFigure createTrainingFigure
-      createTrajectoryFigure figureOption figureSize renderGif renderHtml renderPng renderSvg runSettings
-      surfaceOption surfaceSize tableCsv trajectoryOption trajectorySize withScaleKind`,
+      createNormsFigure createPlanesFigure createTopologyFigure createTrainingFigure createTrajectoryFigure
+      figureOption figureSize inSpace renderGif renderHtml renderPng renderSvg runSettings tableCsv
+      withScale`,
   },
   "./files": {
     source: "src/doors/files.ts",

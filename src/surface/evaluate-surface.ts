@@ -119,6 +119,7 @@ export function beginSurface(
         center: center ?? nanValue(evaluator.facts),
         nonFinite,
         clippedShare,
+        cappedShare,
         lossMode,
         samples,
         engine,

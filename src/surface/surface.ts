@@ -68,6 +68,8 @@ export interface Surface extends Grid {
   readonly nonFinite: number;
   /** Largest share of clipped samples over the grid, or null where the loss does not clip. */
   readonly clippedShare: number | null;
+  /** Largest share of samples whose loss clipping caps; absent where it was stored before that was known. */
+  readonly cappedShare?: number | null | undefined;
   readonly lossMode: LossMode;
   /** Number of samples behind every value. */
   readonly samples: number;

@@ -5,6 +5,7 @@ import { columnOf, HELD_SHARE } from "../../src/figure/figure.js";
 import { createTrajectoryFigure } from "../../src/figure/make/create-trajectory-figure.js";
 import { fidelityParagraphs } from "../../src/figure/make/figure-caption.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
+import type { Surface } from "../../src/surface/surface.js";
 import { mapOf, pointsOf, runOf } from "./panels.js";
 import {
   arc,
@@ -176,8 +177,25 @@ describe("createTrajectoryFigure", () => {
         "1 of 4 snapshots has no finite weights and cannot be drawn. 1 of 4 snapshots lies outside the drawn range.",
     );
     expect(figure.provenance).toBe(
-      "MNIST, 2,000 samples · loss as compiled · probabilities of up to 3.1 % of the samples clipped at 1e-7 · engine tfjs (wasm, batches of 250, 1 thread) · grid 17 × 15",
+      "MNIST, 2,000 samples · loss as compiled · loss of up to 3.1 % of the samples capped by clipping at 1e-7 · engine tfjs (wasm, batches of 250, 1 thread) · grid 17 × 15",
     );
+  });
+
+  test("counts samples whose loss is capped, not every probability that is clipped", () => {
+    const line = (facts: Partial<Surface>) =>
+      sampleFigure(bowl, {
+        surface: { ...sampleSurface(uniform(-4, 12, 17), uniform(-5, 6, 15), bowl), ...facts },
+      }).provenance;
+    // Softmax outputs near 1 are clipped too, which changes their loss by 1.2e-7.
+    expect(line({ clippedShare: 0.318, cappedShare: 0 })).toContain(" · no loss capped · ");
+    expect(line({ clippedShare: 0.5, cappedShare: 0.25 })).toContain(
+      "loss of up to 25 % of the samples capped",
+    );
+    expect(line({ clippedShare: null, cappedShare: null })).not.toMatch(/capped|clipped/);
+    // Stored before the share was known: a warning tells.
+    const warnings = [{ code: "capped-loss", message: "" }];
+    expect(line({ clippedShare: 0.318, cappedShare: undefined })).toContain("no loss capped");
+    expect(line({ clippedShare: 0.318, cappedShare: undefined, warnings })).toContain("up to 31.8 % of the");
   });
 
   test("says the number of samples once", () => {

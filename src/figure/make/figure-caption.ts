@@ -84,14 +84,7 @@ export function provenanceLine(facts: CaptionFacts): string {
   const { engine } = surface;
   const samples = `${formatCount(surface.samples)} ${surface.samples === 1 ? "sample" : "samples"}`;
   const mode = surface.lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
-  const clipped =
-    surface.clippedShare === null
-      ? []
-      : [
-          surface.clippedShare === 0
-            ? "no sample clipped"
-            : `probabilities of up to ${formatPercent(surface.clippedShare)} of the samples clipped at 1e-7`,
-        ];
+  const clipped = cappedText(surface);
   const batch = engine.batchSize > 0 ? `, batches of ${engine.batchSize}` : "";
   const threads =
     engine.threads > 0 ? `, ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}` : "";
@@ -106,6 +99,16 @@ export function provenanceLine(facts: CaptionFacts): string {
     `engine ${engine.name} (${engine.backend}${batch}${threads})`,
     `grid ${surface.alpha.length} × ${surface.beta.length}`,
   ].join(" · ");
+}
+
+/** What clipping does to the loss; a probability cut at 1 − 1e-7 changes it by 1.2e-7 and is not counted. */
+function cappedText({ clippedShare, cappedShare, warnings }: Surface): string[] {
+  if (clippedShare === null) return [];
+  // Surfaces stored earlier have a warning where losses are capped, and the share of all that is clipped.
+  const isCapped = warnings.some(({ code }) => code === "capped-loss");
+  const share = cappedShare ?? (isCapped ? clippedShare : 0);
+  if (share === 0) return ["no loss capped"];
+  return [`loss of up to ${formatPercent(share)} of the samples capped by clipping at 1e-7`];
 }
 
 function contourSentence(facts: CaptionFacts): string {

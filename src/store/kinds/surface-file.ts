@@ -95,6 +95,7 @@ export const surfaceDetailsSchema = z.object({
   }),
   nonFinite: count,
   clippedShare: numberSchema.nullable(),
+  cappedShare: numberSchema.nullable().optional(),
   lossMode: z.enum(["model", "logits"]),
   samples: count,
   engine: z.object({ name: z.string(), backend: z.string(), batchSize: z.number(), threads: z.number() }),
@@ -195,7 +196,7 @@ export function readCenter({
 
 /** The facts of a surface beside its values, as JSON. */
 export function surfaceDetails(surface: Surface): { readonly [key: string]: JsonValue } {
-  const { alpha, beta, metrics, center, clippedShare, engine, warnings } = surface;
+  const { alpha, beta, metrics, center, clippedShare, cappedShare, engine, warnings } = surface;
   const { nonFinite, lossMode, samples, partial } = surface;
   const { name, backend, batchSize, threads } = engine;
   return {
@@ -205,6 +206,7 @@ export function surfaceDetails(surface: Surface): { readonly [key: string]: Json
     center: centerDetails(center),
     nonFinite,
     clippedShare: shareDetails(clippedShare),
+    ...(cappedShare === undefined ? {} : { cappedShare: shareDetails(cappedShare) }),
     lossMode,
     samples,
     engine: { name, backend, batchSize, threads },

@@ -235,6 +235,7 @@ export async function approximateSurface(
       center,
       nonFinite,
       clippedShare,
+      cappedShare,
       lossMode,
       samples,
       engine,

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { describeCopies } from "../src/backend/tfjs-copies.js";
 import { RunStateError } from "../src/base/errors.js";
 
 const WRITE_IT =
@@ -44,7 +45,9 @@ function checkReceiver(callback: FitCallback, receiver: unknown): void {
   const got = isOfThisCopy
     ? "one that was wrapped because the first of callbacks is a plain object, or a spread of it"
     : "one that was wrapped by another copy of @tensorflow/tfjs (npm ls @tensorflow/tfjs lists them)";
-  const hint = isOfThisCopy ? WRITE_IT : "let the model and tfjs-landscape use the same copy";
+  const hint = isOfThisCopy
+    ? WRITE_IT
+    : (describeCopies() ?? "let the model and tfjs-landscape use the same copy");
   throw new RunStateError(callback.constructor.name, "to be run as the instance that it is", got, { hint });
 }
 

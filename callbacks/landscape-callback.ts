@@ -3,18 +3,27 @@ import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { type AnalyzeOptions, resolveAnalyzeOptions } from "../src/analysis/analyze-options.js";
 import { analyzeRuns, type RunsAnalysis } from "../src/analysis/analyze-runs.js";
-import { type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
+import { checkReportOptions, type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
+import { type OptionNames, refuseUnknown } from "../src/base/unknown-options.js";
 import { createLossEvaluator, type LossEvaluatorOptions } from "../src/loss/create-loss-evaluator.js";
+import { resolveEngineOptions } from "../src/loss/engine/engine-options.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
+import { resolveModelLossOptions } from "../src/loss/loss-evaluator-options.js";
+import { readWeightsSync } from "../src/model/bound-weights.js";
+import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { openRun } from "../src/store/run/open-run.js";
-import { TrajectoryCallback, type TrajectoryCallbackOptions } from "./trajectory-callback.js";
+import {
+  TRAJECTORY_OPTION_NAMES,
+  TrajectoryCallback,
+  type TrajectoryCallbackOptions,
+} from "./trajectory-callback.js";
 
 /** Options of {@link LandscapeCallback}: what to record, what to analyse it on, what to draw. */
 export interface LandscapeCallbackOptions
   extends TrajectoryCallbackOptions,
-    Omit<AnalyzeOptions, "directory" | "force" | "weights"> {
+    Omit<AnalyzeOptions, "directory" | "force" | "resume" | "weights"> {
   /**
    * Evaluation set on which the surface is computed: `{ xs, ys }` or a `tf.data.Dataset`. Stays the
    * caller's and must live until training ends. Required.
@@ -32,6 +41,51 @@ export interface LandscapeCallbackOptions
    */
   readonly onError?: (error: unknown) => void;
 }
+
+/** Samples that are evaluated before training. */
+const TRIED_SAMPLES = 8;
+
+const EVALUATION_OPTION_NAMES: OptionNames<Omit<LossEvaluatorOptions, "layout">> = {
+  loss: true,
+  lossFunction: true,
+  includeRegularization: true,
+  metrics: true,
+  batchSize: true,
+  sampleLimit: true,
+  dataId: true,
+  cacheBytes: true,
+  signal: true,
+  engine: true,
+  threads: true,
+  reuse: true,
+  workers: true,
+  setup: true,
+  dataExport: true,
+  calibration: true,
+  dataLimit: true,
+  nonFiniteData: true,
+};
+
+const LANDSCAPE_OPTION_NAMES: OptionNames<LandscapeCallbackOptions> = {
+  ...TRAJECTORY_OPTION_NAMES,
+  data: true,
+  evaluation: true,
+  report: true,
+  weights: true,
+  onError: true,
+  center: true,
+  components: true,
+  points: true,
+  margin: true,
+  range: true,
+  budget: true,
+  approximate: true,
+  title: true,
+  lossName: true,
+  dataName: true,
+  signal: true,
+  onProgress: true,
+};
 
 const REPORT_FILES = ["plot.svg", "plot.png", "report.html"];
 
@@ -52,10 +106,23 @@ export class LandscapeCallback extends TrajectoryCallback {
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: LandscapeCallbackOptions) {
     super(options);
-    if (typeof options.data !== "object" || options.data === null) {
-      throw new InvalidOptionError("data", "{ xs, ys } or a tf.data.Dataset", String(options.data));
+    refuseUnknown(options, LANDSCAPE_OPTION_NAMES);
+    const { data, evaluation = {}, report = {}, onError } = options;
+    const isData =
+      typeof data === "object" && data !== null && ("iterator" in data || ("xs" in data && "ys" in data));
+    if (!isData) {
+      const got =
+        typeof data === "object" && data !== null ? `{ ${Object.keys(data).join(", ")} }` : String(data);
+      throw new InvalidOptionError("data", "{ xs, ys } or a tf.data.Dataset", got);
     }
-    resolveAnalyzeOptions(options);
+    if (onError !== undefined && typeof onError !== "function") {
+      throw new InvalidOptionError("onError", "a function", String(onError));
+    }
+    refuseUnknown(evaluation, EVALUATION_OPTION_NAMES, "evaluation");
+    resolveModelLossOptions(evaluation);
+    resolveEngineOptions(evaluation);
+    checkReportOptions(report);
+    resolveAnalyzeOptions(analysisOptions(options));
     this.#options = options;
   }
 
@@ -85,6 +152,7 @@ export class LandscapeCallback extends TrajectoryCallback {
     this.#analysis = null;
     this.#files = [];
     this.#error = null;
+    await this.#tryEvaluation();
     await super.onTrainBegin(logs);
     // A picture of other snapshots must not stand beside the new ones, also if this training fails.
     await Promise.all(REPORT_FILES.map((name) => rm(join(this.directory, name), { force: true })));
@@ -101,15 +169,38 @@ export class LandscapeCallback extends TrajectoryCallback {
     }
   }
 
+  /** Evaluates a few samples with the weights as they are, so that wrong data or losses cost no training. */
+  async #tryEvaluation(): Promise<void> {
+    if (this.#model === null)
+      throw new RunStateError("LandscapeCallback", "setModel before training", "none");
+    const { data, evaluation = {} } = this.#options;
+    const { workers: _, setup: _setup, dataExport: _export, ...here } = evaluation;
+    const { engine = "auto", sampleLimit = Number.POSITIVE_INFINITY } = here;
+    const layout = layoutOfModel(this.#model);
+    const evaluator = await createLossEvaluator(this.#model, data, {
+      ...here,
+      layout,
+      calibration: null,
+      // Which engine is fastest is measured when it counts; the model's own ops know every model.
+      engine: engine === "auto" ? "tfjs" : engine,
+      sampleLimit: Math.min(sampleLimit, TRIED_SAMPLES),
+    });
+    try {
+      await evaluator.evaluate(readWeightsSync(this.#model, layout));
+    } finally {
+      evaluator.dispose();
+    }
+  }
+
   async #analyze(): Promise<void> {
     if (this.#model === null)
       throw new RunStateError("LandscapeCallback", "setModel before training", "none");
-    const { data, evaluation, report, directory: _directory, ...options } = this.#options;
+    const { data, evaluation, report } = this.#options;
     const run = await openRun(this.directory);
     const evaluator = await createLossEvaluator(this.#model, data, { ...evaluation, layout: run.layout });
     try {
       const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
-      this.#analysis = await analyzeRuns([run], tools, options);
+      this.#analysis = await analyzeRuns([run], tools, analysisOptions(this.#options));
     } finally {
       evaluator.dispose();
       await run.close();
@@ -128,6 +219,15 @@ export class LandscapeCallback extends TrajectoryCallback {
       code: "analysis-failed",
     });
   }
+}
+
+/** What the analysis is told: `directory` and `resume` are the recording's. */
+function analysisOptions({
+  directory: _,
+  resume: _resume,
+  ...options
+}: LandscapeCallbackOptions): AnalyzeOptions {
+  return options;
 }
 
 /**

@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
+import pick from "lodash/pick.js";
+import { describeCopies } from "../src/backend/tfjs-copies.js";
 import { RunStateError } from "../src/base/errors.js";
+import { type OptionNames, refuseUnknown } from "../src/base/unknown-options.js";
 import type { LandscapeWarning } from "../src/base/warning.js";
 import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
 import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
-import { type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder.js";
+import { CAPTURE_OPTION_NAMES, type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder.js";
 import { FitSchedule, resolveSchedule } from "../src/capture/schedule.js";
 import { beforeExit } from "../src/capture/write-queue.js";
 import { readLearningRate } from "../src/model/optimizer.js";
@@ -12,6 +15,13 @@ import { checkLivePageOptions, LivePage, type LivePageOptions } from "./live-pag
 
 /** Options of {@link TrajectoryCallback}: those of every capture, and of the live page. */
 export interface TrajectoryCallbackOptions extends CaptureOptions, LivePageOptions {}
+
+/** The names of all {@link TrajectoryCallbackOptions}. */
+export const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectoryCallbackOptions> = {
+  ...CAPTURE_OPTION_NAMES,
+  live: true,
+  onLive: true,
+};
 
 /**
  * A snapshot that waits: the initial weights for the end of the first batch, which tells the rate in use,
@@ -32,7 +42,9 @@ interface Session {
   readonly callOffExit: () => void;
   pending: PendingSnapshot | null;
   learningRate: number;
+  /** Logs of the last epoch, and whether the weights have been given other values since. */
   logs: Readonly<Record<string, number>>;
+  hasOtherWeights: () => boolean;
 }
 
 /**
@@ -61,6 +73,7 @@ export class TrajectoryCallback extends FitCallback {
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: TrajectoryCallbackOptions) {
     super();
+    if (new.target === TrajectoryCallback) refuseUnknown(options, TRAJECTORY_OPTION_NAMES);
     checkCaptureOptions(options);
     resolveSchedule(options.schedule);
     checkLivePageOptions(options);
@@ -96,7 +109,8 @@ export class TrajectoryCallback extends FitCallback {
   /** Called by TensorFlow.js. @internal */
   override setModel(model: Parameters<tf.CustomCallback["setModel"]>[0]): void {
     if (!(model instanceof tf.LayersModel)) {
-      throw new RunStateError("TrajectoryCallback", "a LayersModel", "another kind of model");
+      const hint = describeCopies() ?? "model and tfjs-landscape must use the same copy of @tensorflow/tfjs";
+      throw new RunStateError("TrajectoryCallback", "a LayersModel", "another kind of model", { hint });
     }
     this.#model = model;
   }
@@ -106,13 +120,18 @@ export class TrajectoryCallback extends FitCallback {
     await super.onTrainBegin(logs);
     const model = this.#model;
     if (model === null) throw new RunStateError("TrajectoryCallback", "setModel before training", "none");
-    if (this.#hasTrained && this.#options.resume !== true) {
+    const { resume = false } = this.#options;
+    if (this.#hasTrained && resume === false) {
       throw new RunStateError(this.directory, "one training a callback", "a second one", {
-        hint: "make a new callback with a directory of its own, or set resume: true to append",
+        hint: 'make a new callback with a directory of its own, or append: resume: "process" (trainings of this process) or true',
       });
     }
     await this.close();
-    const recorder = await createTrajectoryRecorder({ ...this.#options, model, fit: { ...this.params } });
+    const recorder = await createTrajectoryRecorder({
+      ...(pick(this.#options, Object.keys(CAPTURE_OPTION_NAMES)) as CaptureOptions),
+      model,
+      fit: { ...scalarsOf(this.params), ...this.#options.fit },
+    });
     this.#hasTrained = true;
     const schedule = new FitSchedule(recorder.schedule, recorder.resumedFrom);
     this.#session = {
@@ -123,7 +142,9 @@ export class TrajectoryCallback extends FitCallback {
       callOffExit: beforeExit(() => this.close()),
       learningRate: Number.NaN,
       logs: {},
+      hasOtherWeights: () => false,
     };
+    announce(recorder, ["disk-space"]);
     await this.#live.open();
     // `fitDataset` does not say where it begins before its first epoch does.
     const { initialEpoch } = this.params ?? {};
@@ -177,6 +198,7 @@ export class TrajectoryCallback extends FitCallback {
       if (session.pending?.update === null) await this.#flush();
       const isDue = session.schedule.endEpoch(epoch);
       const captured = isDue ? session.recorder.capture() : null;
+      session.hasOtherWeights = session.recorder.watch();
       session.logs = await resolveLogsInto(logs);
       if (captured !== null) await session.recorder.write(captured, this.#position(session));
       else await this.#flush(session.logs);
@@ -190,6 +212,8 @@ export class TrajectoryCallback extends FitCallback {
     if (session !== null) {
       session.callOffExit();
       await this.#flush();
+      // "Restore best weights": what the last epoch logged is not of those.
+      if (session.hasOtherWeights()) session.logs = {};
       await session.recorder.close(this.#position(session));
     }
     await super.onTrainEnd(logs);
@@ -229,11 +253,24 @@ export class TrajectoryCallback extends FitCallback {
     if (update === null) {
       const learningRate = readLearningRate(session.optimizer);
       await session.recorder.writeInitial(captured, { epoch, iteration, learningRate, logs: {} });
+      announce(session.recorder, ["resumed-elsewhere"]);
       return;
     }
     const logs = epochLogs ?? update.logs ?? {};
     await session.recorder.write(captured, { ...update, epoch, iteration, logs });
   }
+}
+
+/** Says in process warnings what a program should hear of while it trains, not only if it asks. */
+function announce({ warnings }: TrajectoryRecorder, codes: readonly string[]): void {
+  for (const { code, message } of warnings) {
+    if (codes.includes(code)) process.emitWarning(message, { type: "LandscapeWarning", code });
+  }
+}
+
+/** What `fit` says in plain values: lists and maps in its parameters are its own. */
+function scalarsOf(params: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(params ?? {}).filter(([, value]) => typeof value !== "object"));
 }
 
 /** Returns what a mini-batch logged, without its number and size, with which `fit` mixes it. */

@@ -13,6 +13,7 @@ import { readSurface } from "../store/kinds/surface-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.js";
 import { memoResumably } from "../store/results/memo.js";
+import { alignRuns } from "../store/run/align-runs.js";
 import type { Run } from "../store/run/run.js";
 import { evaluateFidelity } from "../surface/fidelity.js";
 import { createGrid, parseRange } from "../surface/grid.js";
@@ -223,10 +224,11 @@ export interface RunsAnalysis {
  * @example const { figure } = await analyzeRuns([await openRun("runs/adam")], { evaluator, linearAlgebra });
  */
 export async function analyzeRuns(
-  runs: readonly Run[],
+  given: readonly Run[],
   tools: AnalysisTools,
   options: AnalyzeOptions = {},
 ): Promise<RunsAnalysis> {
+  const runs = alignRuns(given);
   const resolved = resolveAnalyzeOptions(options);
   const files = resultFiles(runs, options.directory);
   const plane = await pcaStage(atLeastOneRun(runs), tools.linearAlgebra, files, resolved);
@@ -267,10 +269,11 @@ function titleOf(runs: readonly Run[]): string {
  * @throws as {@link analyzeRuns}.
  */
 export async function analyzePlane(
-  runs: readonly Run[],
+  given: readonly Run[],
   linearAlgebra: LinearAlgebra,
   options: AnalyzeOptions = {},
 ): Promise<PlaneStage> {
+  const runs = alignRuns(given);
   const resolved = resolveAnalyzeOptions(options);
   return pcaStage(atLeastOneRun(runs), linearAlgebra, resultFiles(runs, options.directory), resolved);
 }

@@ -13,6 +13,7 @@ import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readEmbedding, writeEmbedding } from "../store/kinds/embedding-file.js";
 import { memo } from "../store/results/memo.js";
+import { alignAlike } from "../store/run/align-runs.js";
 import type { Run } from "../store/run/run.js";
 import { runLanes } from "../surface/evaluate-points.js";
 import { atLeastOneRun } from "./analyze-runs.js";
@@ -132,7 +133,8 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  * @see Horoi et al. 2022, Exploring the geometry and topology of neural network loss landscapes.
  * @example const { coordinates, quality } = await embed([sgd, adam], { method: "phate", knnDist: "cosine" });
  */
-export async function embed(runs: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
+export async function embed(opened: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
+  const runs = alignAlike(opened);
   const [first] = atLeastOneRun(runs);
   const { method = "phate", dimensions = 2 } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { type OptionNames, refuseUnknown } from "../base/unknown-options.js";
 import { figureOption, figureSize } from "../figure/draw/figure-option.js";
 import { tableCsv } from "../figure/draw/table-panel.js";
 import type { Figure } from "../figure/figure.js";
@@ -31,6 +32,39 @@ export interface WriteReportOptions {
 /** Kinds of files a report consists of. */
 export type ReportFormat = "svg" | "png" | "html" | "csv";
 
+const FORMATS: readonly ReportFormat[] = ["svg", "png", "html", "csv"];
+
+const REPORT_OPTION_NAMES: OptionNames<WriteReportOptions> = {
+  formats: true,
+  width: true,
+  height: true,
+  scale: true,
+  title: true,
+  introduction: true,
+  page: true,
+};
+
+/**
+ * Checks the options of a report before anything is computed for it.
+ *
+ * @throws {@link InvalidOptionError} naming the option that cannot be used.
+ */
+export function checkReportOptions(options: WriteReportOptions): void {
+  refuseUnknown(options, REPORT_OPTION_NAMES, "report");
+  const { formats, width, height, scale, page } = options;
+  const check = (name: string, isValid: boolean, expected: string, got: unknown) => {
+    if (!isValid)
+      throw new InvalidOptionError(`report.${name}`, expected, JSON.stringify(got) ?? String(got));
+  };
+  const areFormats =
+    Array.isArray(formats) && formats.length > 0 && formats.every((one) => FORMATS.includes(one));
+  check("formats", formats === undefined || areFormats, `some of ${FORMATS.join(", ")}`, formats);
+  for (const [name, value] of Object.entries({ width, height, scale })) {
+    check(name, value === undefined || (Number.isFinite(value) && value > 0), "a number above 0", value);
+  }
+  if (page !== undefined) fileName("report.page", page);
+}
+
 /** One figure and the name of its picture files, without extension. */
 export interface NamedFigure {
   readonly name: string;
@@ -53,6 +87,10 @@ export async function writeReport(
 ): Promise<string[]> {
   const [first] = figures;
   if (first === undefined) throw new InvalidDataError("figures", "at least one figure", "none");
+  // Checked before anything is written.
+  const pageFile = fileName("page", options.page ?? "report.html");
+  for (const { name } of figures) fileName("figures.name", name);
+  checkReportOptions(options);
   const { formats = ["svg", "png", "html", "csv"], scale = 2 } = options;
   const asked = pick(options, ["width", "height"]);
   const written: string[] = [];
@@ -61,9 +99,6 @@ export async function writeReport(
     written.push(join(directory, name));
     await writeFileAtomic(join(directory, name), bytes);
   };
-  // Checked before anything is written.
-  const pageFile = fileName("page", options.page ?? "report.html");
-  for (const { name } of figures) fileName("figures.name", name);
   for (const { name, figure } of figures) {
     const table = figure.panels.find((panel) => panel.kind === "table");
     if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));

@@ -111,6 +111,24 @@ export function tensorFlowThreads(): number {
   return Number(process.env.TF_NUM_INTRAOP_THREADS ?? 0) || 0;
 }
 
+/** Emscripten's own listeners for errors that nobody catches, by their source text. */
+const CRASH_HANDLERS = [
+  ["uncaughtException", /instanceof ExitStatus/],
+  ["unhandledRejection", /^function\s*\(reason\)\s*\{\s*throw reason;?\s*\}$/],
+] as const;
+
+/**
+ * Takes the listeners away that the WebAssembly package puts on the process: they throw every uncaught error
+ * again, so that Node.js prints the package's source instead of the user's error, and ends with code 7.
+ */
+export function removeCrashHandlers(): void {
+  for (const [event, text] of CRASH_HANDLERS) {
+    for (const listener of process.listeners(event as "uncaughtException")) {
+      if (text.test(String(listener))) process.off(event, listener);
+    }
+  }
+}
+
 /** The package that carries the WebAssembly backend. */
 export const WASM_PACKAGE = "@tensorflow/tfjs-backend-wasm";
 
@@ -132,6 +150,7 @@ export async function loadWasmPackage(): Promise<WasmOutcome> {
       return { state: "broken", reason: "it does not start", cause: undefined };
     }
     registerWasmGradients();
+    removeCrashHandlers();
     return { state: "loaded" };
   } catch (cause) {
     return { state: "broken", reason: cause instanceof Error ? cause.message : String(cause), cause };

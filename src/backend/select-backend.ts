@@ -17,9 +17,11 @@ import {
   loadWasmPackage,
   NATIVE_PACKAGES,
   type NativePackage,
+  removeCrashHandlers,
   restoreRemovedNodeUtil,
   WASM_PACKAGE,
 } from "./native-package.js";
+import { copiesWarning } from "./tfjs-copies.js";
 import { registerWasmGradients } from "./wasm-gradients/register.js";
 
 /** What was asked for, and where. */
@@ -64,7 +66,10 @@ function isServedBy(choice: BackendChoice, active: string): boolean {
 }
 
 function keep(warnings: readonly LandscapeWarning[]): BackendInfo {
-  if (tf.getBackend() === "wasm") registerWasmGradients();
+  if (tf.getBackend() === "wasm") {
+    registerWasmGradients();
+    removeCrashHandlers();
+  }
   const info = currentBackend();
   return { ...info, warnings: [...info.warnings, ...warnings] };
 }
@@ -124,7 +129,9 @@ function checkChoice(value: string, where: string): BackendChoice {
 
 async function select(request: BackendRequest): Promise<BackendInfo> {
   restoreRemovedNodeUtil();
-  return keepActiveBackend(request) ?? rememberBackend(await start(request));
+  const info = keepActiveBackend(request) ?? rememberBackend(await start(request));
+  const warning = copiesWarning();
+  return warning === null ? info : { ...info, warnings: [...info.warnings, warning] };
 }
 
 async function start(request: BackendRequest): Promise<BackendInfo> {

@@ -65,6 +65,40 @@ export function checkFormat(
   }
 }
 
+/** Deeper data are nobody's; readers that call themselves for each level would use up the stack. */
+const DEEPEST = 256;
+
+/**
+ * Parses JSON from a file, without a look at what it says.
+ *
+ * @throws {@link FormatError} if it is no JSON, or nested more than 256 levels deep.
+ */
+export function parseJsonText(name: string, content: string | Uint8Array): unknown {
+  const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+  if (isTooDeep(text)) throw new FormatError(name, `JSON of at most ${DEEPEST} levels`, "deeper nesting");
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(name, "a JSON object", "text that is none", { cause });
+  }
+}
+
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (isInString) {
+      if (character === "\\") at++;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === "{" || character === "[") {
+      if (++depth > DEEPEST) return true;
+    } else if (character === "}" || character === "]") depth--;
+  }
+  return false;
+}
+
 /** The first complaint of a zod error in one line. */
 export function issueText(error: z.ZodError): string {
   const [issue] = error.issues;

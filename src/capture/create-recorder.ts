@@ -1,26 +1,31 @@
-import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
+import { describeCopies } from "../backend/tfjs-copies.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { ownPackageVersion } from "../base/package-files.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
+import { type OptionNames, refuseUnknown } from "../base/unknown-options.js";
+import type { LandscapeWarning } from "../base/warning.js";
 import { type BoundWeights, bindModel, bindVariables } from "../model/bound-weights.js";
-import {
-  describeFit,
-  describeTraining,
-  type FitParameters,
-  type TrainingFacts,
-} from "../model/describe-training.js";
+import { describeFit, describeTraining, type TrainingFacts } from "../model/describe-training.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, layoutOfVariables, type VariableCollection } from "../model/layout-of-model.js";
 import type { RunDescription, RunManifest } from "../model/manifest.js";
 import { describeOptimizer } from "../model/optimizer.js";
-import { decodeSnapshot } from "../store/run/decode-snapshot.js";
+import { readRegularFile } from "../store/arrow/regular-file.js";
+import { decodeSnapshot, elementSize } from "../store/run/decode-snapshot.js";
 import { createRunWriter } from "../store/run/run-writer.js";
 import { snapshotPath } from "../store/run/snapshot-schema.js";
-import { type CaptureOptions, checkCaptureOptions, pendingLimit, TrajectoryRecorder } from "./recorder.js";
-import { resolveSchedule } from "./schedule.js";
+import { countSnapshots, diskWarning, freeBytes } from "./disk-estimate.js";
+import {
+  CAPTURE_OPTION_NAMES,
+  type CaptureOptions,
+  checkCaptureOptions,
+  pendingLimit,
+  TrajectoryRecorder,
+} from "./recorder.js";
+import { resolveSchedule, type ScheduleRule } from "./schedule.js";
 import { createSink } from "./worker-sink.js";
 import { WriteQueue } from "./write-queue.js";
 
@@ -81,11 +86,19 @@ export interface TrajectoryRecorderOptions extends CaptureOptions {
   readonly loss?: JsonValue;
   /** What the metrics are, for the manifest. Default: as for `loss`. */
   readonly metrics?: JsonValue;
-  /** Settings of the training, for the manifest: epochs, batchSize, … Default none. */
-  readonly fit?: FitParameters;
   /** What the run is made from, for the manifest: of trainings that are computed results. Default none. */
   readonly provenance?: Provenance;
 }
+
+const RECORDER_OPTION_NAMES: OptionNames<TrajectoryRecorderOptions> = {
+  ...CAPTURE_OPTION_NAMES,
+  model: true,
+  variables: true,
+  optimizer: true,
+  loss: true,
+  metrics: true,
+  provenance: true,
+};
 
 /**
  * Returns a recorder that writes the weights of a model or of variables into a run directory.
@@ -105,18 +118,21 @@ export interface TrajectoryRecorderOptions extends CaptureOptions {
 export async function createTrajectoryRecorder(
   options: TrajectoryRecorderOptions,
 ): Promise<TrajectoryRecorder> {
+  refuseUnknown(options, RECORDER_OPTION_NAMES);
   checkCaptureOptions(options);
   const rule = resolveSchedule(options.schedule);
-  const weights = bindWeights(options);
-  const { layout } = weights;
+  const { layout } = bindWeights(options, null);
   const optimizer = options.optimizer ?? options.model?.optimizer ?? null;
   const facts = trainingFacts(options, optimizer);
-  const { dtype = "float32", overwrite = false, resume = false, seed = null } = options;
+  const { dtype = "float32", seed = null } = options;
   const path = resolve(options.directory);
+  const { overwrite, resume } = resolveExisting(path, options);
   const name = options.name ?? basename(path);
   const manifest = buildManifest({ name, layout, dtype, seed, facts, provenance: options.provenance });
   if (overwrite || resume) await closeOpenRecorder(path);
   const writer = await createRunWriter(path, manifest, { overwrite, resume });
+  begun.add(path);
+  const weights = bindWeights(options, writer.layout);
   const { sink, warnings } = createSink(writer.target);
   const recorder = new TrajectoryRecorder({
     directory: path,
@@ -137,10 +153,37 @@ export async function createTrajectoryRecorder(
       if (openRecorders.get(path) === recorder) openRecorders.delete(path);
       await writer.close();
     },
-    warnings: [...facts.warnings, ...warnings],
+    warnings: [...facts.warnings, ...warnings, ...(await expectedSize(path, layout, rule, options))],
   });
   openRecorders.set(path, recorder);
   return recorder;
+}
+
+/** What to say of the run's size before anything is written. */
+async function expectedSize(
+  path: string,
+  { parameterCount }: ParameterLayout,
+  rule: ScheduleRule,
+  { fit, dtype }: TrajectoryRecorderOptions,
+): Promise<readonly LandscapeWarning[]> {
+  const count = countSnapshots(rule, fit);
+  if (count === null) return [];
+  const width = elementSize(dtype ?? "float32");
+  const warning = diskWarning(path, count, parameterCount, width, await freeBytes(path));
+  return warning === null ? [] : [warning];
+}
+
+/** Run directories that this process has begun or continued. */
+const begun = new Set<string>();
+
+/** What to do with a run that is in the directory: `resume: "process"` depends on who began it. */
+function resolveExisting(
+  path: string,
+  { overwrite = false, resume = false }: CaptureOptions,
+): { readonly overwrite: boolean; readonly resume: boolean } {
+  if (resume !== "process") return { overwrite, resume };
+  const isOwn = begun.has(path);
+  return { overwrite: overwrite && !isOwn, resume: isOwn };
 }
 
 /** Recorders of this process that are not closed, by run directory. */
@@ -159,10 +202,11 @@ async function closeOpenRecorder(directory: string): Promise<void> {
 
 async function readTheta(directory: string, step: number): Promise<Float32Array> {
   const file = snapshotPath(directory, step);
-  return (await decodeSnapshot(await readFile(file), file)).theta;
+  return (await decodeSnapshot(await readRegularFile(file), file)).theta;
 }
 
-function bindWeights(options: TrajectoryRecorderOptions): BoundWeights {
+/** @param order - the layout of the run that is continued, or null for the model's own. */
+function bindWeights(options: TrajectoryRecorderOptions, order: ParameterLayout | null): BoundWeights {
   const { model, variables, select, describe } = options;
   const layoutOptions = {
     ...(select === undefined ? {} : { select }),
@@ -170,13 +214,13 @@ function bindWeights(options: TrajectoryRecorderOptions): BoundWeights {
   };
   if (model !== undefined && variables === undefined) {
     if (!(model instanceof tf.LayersModel)) {
-      const hint = "model and tfjs-landscape must use the same copy of @tensorflow/tfjs";
+      const hint = describeCopies() ?? "model and tfjs-landscape must use the same copy of @tensorflow/tfjs";
       throw new InvalidOptionError("model", "a LayersModel", "another object", { hint });
     }
-    return bindModel(model, layoutOfModel(model, layoutOptions));
+    return bindModel(model, order ?? layoutOfModel(model, layoutOptions));
   }
   if (variables !== undefined && model === undefined) {
-    return bindVariables(variables, layoutOfVariables(variables, layoutOptions));
+    return bindVariables(variables, order ?? layoutOfVariables(variables, layoutOptions));
   }
   const got = model === undefined ? "neither" : "both";
   throw new InvalidOptionError("model, variables", "one of the two", got);

@@ -1,6 +1,7 @@
 import { f16round } from "@petamoriken/float16";
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
+import type { OptionNames } from "../base/unknown-options.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { BoundWeights } from "../model/bound-weights.js";
 import type { LayoutOptions, ParameterLayout } from "../model/layout.js";
@@ -86,6 +87,7 @@ export class TrajectoryRecorder {
   #resumedTheta: Float32Array | null;
   #asked = -1;
   #closing: Promise<void> | null = null;
+  readonly #found: LandscapeWarning[] = [];
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -121,7 +123,12 @@ export class TrajectoryRecorder {
 
   /** What the user should know: no worker thread, a model without topology. */
   get warnings(): readonly LandscapeWarning[] {
-    return this.#parts.warnings;
+    return [...this.#parts.warnings, ...this.#found];
+  }
+
+  /** Returns a function that says whether the weights have been given other values since. */
+  watch(): () => boolean {
+    return this.#parts.weights.watch();
   }
 
   /**
@@ -198,8 +205,15 @@ export class TrajectoryRecorder {
         return false;
       }
     }
+    if (last !== null && !isSameTheta(captured.theta, last, this.#parts.dtype)) this.#warnOfOtherWeights();
     await this.write(captured, position);
     return true;
+  }
+
+  #warnOfOtherWeights(): void {
+    const step = this.#step - 1;
+    const message = `${this.directory}: the run goes on from other weights than those of its last snapshot (${step}): the path has a jump there. To continue, give the model the weights of that snapshot first (openRun, readTheta, assignWeights).`;
+    this.#found.push({ code: "resumed-elsewhere", message });
   }
 
   /** Writes the final weights unless the last snapshot is of the same update and has the same bits. */
@@ -209,6 +223,9 @@ export class TrajectoryRecorder {
     if (this.#step > 0 && this.#last?.iteration === position.iteration) {
       await queue.drain();
       if (isSameTheta(captured.theta, await readBack(this.#step - 1), dtype)) return;
+      // Put in place after the last update ("restore best weights"): what was logged is that of other weights.
+      await this.write(captured, { ...position, logs: {} });
+      return;
     }
     await this.write(captured, position);
   }
@@ -275,10 +292,17 @@ export interface CaptureOptions extends LayoutOptions {
   /** Replaces a run that is in the directory. Default false: such a run is an error. */
   readonly overwrite?: boolean;
   /**
-   * Appends to the run in the directory, whose layout must match, and starts one where there is none; the
-   * optimizer's state is not restored. Default false.
+   * Appends to the run in the directory, whose weights must be the same ones (which of them are trainable may
+   * differ), and starts one where there is none; the optimizer's state is not restored. "process": appends only to
+   * a run that this process began, so that trainings in a loop make one run and the next start of the program
+   * begins anew (with `overwrite`) or finds that there is a run. Default false.
    */
-  readonly resume?: boolean;
+  readonly resume?: boolean | "process";
+  /**
+   * What `fit` is called with and does not tell its callbacks, to be written down: `{ classWeight }`, or that
+   * samples are weighted or augmented. Default none.
+   */
+  readonly fit?: Readonly<Record<string, unknown>>;
   /** Seed that the program used, to be written down; 0 is a seed. Default none. */
   readonly seed?: number;
   /**
@@ -287,6 +311,21 @@ export interface CaptureOptions extends LayoutOptions {
    */
   readonly maxPending?: number;
 }
+
+/** The names of all {@link CaptureOptions}. */
+export const CAPTURE_OPTION_NAMES: OptionNames<CaptureOptions> = {
+  directory: true,
+  name: true,
+  schedule: true,
+  dtype: true,
+  overwrite: true,
+  resume: true,
+  fit: true,
+  seed: true,
+  maxPending: true,
+  select: true,
+  describe: true,
+};
 
 /** Bytes of θ that may wait for the disk unless said otherwise. */
 const PENDING_BYTES = 256 * 2 ** 20;
@@ -297,15 +336,16 @@ const PENDING_BYTES = 256 * 2 ** 20;
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function checkCaptureOptions(options: CaptureOptions): void {
-  const { directory, name, select, describe, dtype, overwrite, resume, seed, maxPending } = options;
+  const { directory, name, select, describe, dtype, overwrite, resume, fit, seed, maxPending } = options;
   check("directory", typeof directory === "string" && directory !== "", "a path", directory);
   check("name", name === undefined || (typeof name === "string" && name !== ""), "a name", name);
   check("select", select === undefined || typeof select === "function", "a function", select);
   check("describe", describe === undefined || typeof describe === "function", "a function", describe);
   check("dtype", [undefined, "float32", "float16"].includes(dtype), '"float32" or "float16"', dtype);
   check("overwrite", [undefined, true, false].includes(overwrite), "true or false", overwrite);
-  check("resume", [undefined, true, false].includes(resume), "true or false", resume);
-  check("resume", !(resume && overwrite), "not to be given together with overwrite", resume);
+  check("resume", [undefined, true, false, "process"].includes(resume), 'true, false or "process"', resume);
+  check("resume", !(resume === true && overwrite), "not to be given together with overwrite", resume);
+  check("fit", fit === undefined || (typeof fit === "object" && fit !== null), "an object", fit);
   check("seed", seed === undefined || Number.isSafeInteger(seed), "an integer", seed);
   const isCount = Number.isSafeInteger(maxPending) && (maxPending as number) >= 1;
   check("maxPending", maxPending === undefined || isCount, "a positive integer", maxPending);

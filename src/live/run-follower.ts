@@ -1,7 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { restrictVector, selectColumns } from "../directions/column-selection.js";
 import type { RunManifest } from "../model/manifest.js";
 import { withFileReader } from "../store/arrow/arrow-layout.js";
+import { isMissing, readRegularFile } from "../store/arrow/regular-file.js";
 import { decodeSnapshot, readSnapshotHeader } from "../store/run/decode-snapshot.js";
 import { manifestPath, readManifest } from "../store/run/manifest-file.js";
 import type { SnapshotInfo } from "../store/run/run.js";
@@ -68,7 +69,7 @@ export class RunFollower {
   /** The trainable weights of a snapshot, verified. */
   async readTheta(step: number): Promise<Float32Array> {
     const file = snapshotPath(this.#directory, step);
-    const { theta } = await decodeSnapshot(await readFile(file), file);
+    const { theta } = await decodeSnapshot(await readRegularFile(file), file);
     return this.#manifest === null ? theta : restrictVector(theta, selectColumns(this.#manifest.layout));
   }
 
@@ -92,7 +93,7 @@ export class RunFollower {
     try {
       return (await withFileReader(file, file, readSnapshotHeader)).info;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      if (isMissing(error)) return null;
       throw error;
     }
   }

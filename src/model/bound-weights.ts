@@ -30,6 +30,9 @@ export interface BoundWeights {
    * @throws {@link InvalidDataError} if the length is wrong or an integer weight would get a fraction.
    */
   assign(theta: Float32Array): void;
+
+  /** Returns a function that says whether a variable has been given another value since: no values are read. */
+  watch(): () => boolean;
 }
 
 /**
@@ -79,6 +82,11 @@ function bind(
       const theta = outputFor(layout, out);
       for (const place of places) placeInto(theta, place, place.variable.dataSync());
       return theta;
+    },
+    watch: () => {
+      // Every assignment gives a variable the data of another tensor.
+      const before = places.map(({ variable }) => variable.dataId);
+      return () => places.some(({ variable }, i) => variable.dataId !== before[i]);
     },
     assign: (theta) => {
       checkLength(layout, theta, "theta");

@@ -53,11 +53,26 @@ function nameFunctions(value: unknown): JsonValue {
   return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, nameFunctions(entry)]));
 }
 
-/** Numbers, strings and truth values only, and no verbosity: what influences the training. */
+/**
+ * Returns what is known of a call of `fit` as plain data, without its verbosity: numbers, strings, truth values, and
+ * lists and maps of them. Everything else (functions, tensors, data sets) is left out.
+ */
 export function describeFit(params: FitParameters = {}): { readonly [key: string]: JsonValue } {
-  const entries = Object.entries(params).filter(
-    (entry): entry is [string, number | string | boolean] =>
-      entry[0] !== "verbose" && ["number", "string", "boolean"].includes(typeof entry[1]),
-  );
+  const entries = Object.entries(params).flatMap(([name, value]): [string, JsonValue][] => {
+    const plain = name === "verbose" ? undefined : plainData(value);
+    return plain === undefined ? [] : [[name, plain]];
+  });
   return Object.fromEntries(entries);
+}
+
+function plainData(value: unknown): JsonValue | undefined {
+  if (["number", "string", "boolean"].includes(typeof value)) return value as JsonValue;
+  if (typeof value !== "object" || value === null) return undefined;
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  if (!isPlain) return undefined;
+  const parts = Object.entries(value).map(([name, entry]) => [name, plainData(entry)] as const);
+  if (parts.some(([, entry]) => entry === undefined)) return undefined;
+  return Array.isArray(value)
+    ? parts.map(([, entry]) => entry as JsonValue)
+    : (Object.fromEntries(parts) as { [key: string]: JsonValue });
 }

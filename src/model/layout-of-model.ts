@@ -71,6 +71,12 @@ export function weightKind(layerType: string, weightName: string, rank: number):
   return { role: kind.role, filterAxes: kind.filterAxes.map((axis) => (axis < 0 ? axis + rank : axis)) };
 }
 
+/** Names in a layer's configuration of what its weights begin as, by the layer's type. */
+export function initializersOf(layerType: string): string[] {
+  const kinds = Object.hasOwn(kindsByLayerType, layerType) ? kindsByLayerType[layerType] : undefined;
+  return Object.keys(kinds ?? {}).map((name) => `${name.replace(/(?<=.)_kernel$/, "")}_initializer`);
+}
+
 /** A layer that owns weights itself: not a model, wrapper or stack of cells. */
 export interface OwningLayer {
   readonly layer: tf.layers.Layer;
@@ -144,7 +150,10 @@ export interface ModelWeight {
 
 /**
  * Returns the layout of θ for a model: its trainable weights, then the others, each in the order of
- * `model.weights`, a shared layer's weights once. `model.trainable` flags count as they are now.
+ * `model.weights`, a shared layer's weights once.
+ *
+ * Trainable is what `fit` trains. A compiled model trains what was trainable when it was compiled: flags that were
+ * changed since do not count, but where a layer's own flag keeps its variables out of the gradient.
  *
  * @throws {@link LayoutError} if the model has no weights or holds strings or complex numbers.
  * @example const layout = layoutOfModel(model);
@@ -158,7 +167,7 @@ export function layoutOfModel(model: tf.LayersModel, options: LayoutOptions = {}
 export function modelWeights(model: tf.LayersModel): ModelWeight[] {
   const where = `model "${model.name}"`;
   const owners = ownersById(model);
-  const trainable = new Set(model.trainableWeights.map((variable) => variable.id));
+  const trainable = trainedIds(model);
   const unique = new Map(
     [...model.trainableWeights, ...model.nonTrainableWeights].map((variable) => [variable.id, variable]),
   );
@@ -178,6 +187,20 @@ export function modelWeights(model: tf.LayersModel): ModelWeight[] {
     };
     return { variable, parameter };
   });
+}
+
+/** What the optimizer would update: see `layoutOfModel`. */
+function trainedIds(model: tf.LayersModel): Set<number> {
+  interface Compiled {
+    readonly model?: Compiled;
+    readonly collectedTrainableWeights?: readonly tf.LayerVariable[] | null;
+  }
+  // A Sequential compiles the model that it holds.
+  const parts = model as unknown as Compiled;
+  const compiled = parts.collectedTrainableWeights ?? parts.model?.collectedTrainableWeights;
+  const isInGradient = (variable: tf.LayerVariable) => (variable.read() as tf.Variable).trainable !== false;
+  const trained = compiled?.filter(isInGradient) ?? model.trainableWeights;
+  return new Set(trained.map((variable) => variable.id));
 }
 
 interface Owner {

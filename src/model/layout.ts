@@ -40,7 +40,7 @@ export interface ParameterLayout {
   readonly parameters: readonly Parameter[];
   /** Length D of θ, trainable and not. */
   readonly parameterCount: number;
-  /** Number of leading entries of θ that are trainable. */
+  /** Number of entries of θ that are trainable: the leading ones, but where flags changed within a run. */
   readonly trainableCount: number;
   /**
    * sha-256 (hex) over each weight's name within its layer, the layer's ordinal and type, shape, role
@@ -100,6 +100,21 @@ export function buildLayout(
     throw new LayoutError(where, "at least one weight with at least one element", got);
   }
   return { parameters, parameterCount: offset, trainableCount, digest: digestOf(parameters) };
+}
+
+/**
+ * Returns a layout with other flags: the same weights in the same order, trainable where `trained` says so.
+ *
+ * Only in layouts that `buildLayout` makes do the trainable weights come first.
+ */
+export function withTrainable(layout: ParameterLayout, trained: readonly boolean[]): ParameterLayout {
+  if (layout.parameters.every(({ trainable }, i) => trainable === trained[i])) return layout;
+  const parameters = layout.parameters.map((parameter, i) => ({
+    ...parameter,
+    trainable: trained[i] === true,
+  }));
+  const trainableCount = parameters.reduce((sum, { trainable, size }) => sum + (trainable ? size : 0), 0);
+  return { ...layout, parameters, trainableCount, digest: digestOf(parameters) };
 }
 
 function describeParameter(weight: UnplacedParameter, where: string, options: LayoutOptions): Parameter {

@@ -20,7 +20,7 @@ export interface RunManifest {
   readonly dtype: "float32" | "float16";
   /** Optimizer class name and its settings, or null if unknown. */
   readonly optimizer: { readonly className: string; readonly config: JsonValue } | null;
-  /** Compiled loss: names (a string, a list, a map by output), "custom" for functions, or null. */
+  /** Compiled loss, the newest: names (a string, a list, a map by output), "custom" for functions, or null. */
   readonly loss: JsonValue;
   /** Compiled metric names in the order of the compile call; "custom" for functions. */
   readonly metrics: JsonValue;
@@ -45,6 +45,10 @@ export interface RunResume {
   readonly optimizer: RunManifest["optimizer"];
   readonly fit: RunManifest["fit"];
   readonly backend: RunManifest["backend"];
+  /** Names of the weights that are trained from here on, where others were before. */
+  readonly trainable?: readonly string[] | undefined;
+  /** Compiled loss and metrics before, where others were compiled. `loss` and `metrics` of the run are the new ones. */
+  readonly replaced?: Pick<RunManifest, "loss" | "metrics"> | undefined;
 }
 
 /** What a caller says of a new run; format and version are filled in. */

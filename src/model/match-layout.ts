@@ -42,10 +42,58 @@ export function matchLayout(
 /**
  * Checks that two layouts describe the same weights in the same order.
  *
- * @throws {@link LayoutError} naming the first weight that differs.
+ * @throws {@link LayoutError} naming the first weight that differs, or how many differ in `trainable` alone.
  */
 export function assertSameLayout(a: ParameterLayout, b: ParameterLayout, where: string): void {
-  if (a.digest !== b.digest) throw firstDifference(a, b, where);
+  if (a.digest !== b.digest) throw trainableDifference(a, b, where) ?? firstDifference(a, b, where);
+}
+
+/**
+ * Returns, for each parameter of one layout, the index of the same weight in another: of equal shape, role and
+ * layer type, and found by name where all names agree, otherwise by architecture. `trainable` may differ.
+ *
+ * @throws {@link LayoutError} naming the first weight that differs.
+ */
+export function matchWeights(a: ParameterLayout, b: ParameterLayout, where: string): Int32Array {
+  const indices = matchLayout(a, b, where);
+  const other = a.parameters.findIndex(
+    (parameter, i) => !isSameWeight(parameter, b.parameters[indices[i] as number]),
+  );
+  if (other < 0) return indices;
+  const parameter = a.parameters[other] as Parameter;
+  const counterpart = b.parameters[indices[other] as number] as Parameter;
+  const got = `${counterpart.name} ${describe(counterpart)}`;
+  throw new LayoutError(`${where}: ${parameter.name}`, describe(parameter), got);
+}
+
+function isSameWeight(a: Parameter, b: Parameter | undefined): boolean {
+  return b !== undefined && hasShape(a, b.shape) && a.role === b.role && a.layerType === b.layerType;
+}
+
+/** Says in how many weights layouts differ that hold the same ones, or null if they do not hold the same ones. */
+function trainableDifference(
+  run: ParameterLayout,
+  model: ParameterLayout,
+  where: string,
+): LayoutError | null {
+  let indices: Int32Array;
+  try {
+    indices = matchWeights(run, model, where);
+  } catch (error) {
+    if (error instanceof LayoutError) return null;
+    throw error;
+  }
+  const other = run.parameters.filter(
+    ({ trainable }, i) => trainable !== model.parameters[indices[i] as number]?.trainable,
+  );
+  if (other.length === 0) return null;
+  const names = other.slice(0, 3).map(({ name }) => name);
+  const more = other.length > names.length ? ", …" : "";
+  return new LayoutError(
+    where,
+    "the same weights to be trainable",
+    `trainable: ${other.length} of ${run.parameters.length} differ (${names.join(", ")}${more})`,
+  );
 }
 
 /** Indices by an identity of the weights, or null where one is missing or has another shape. */

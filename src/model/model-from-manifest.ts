@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
-import { layoutOfModel } from "./layout-of-model.js";
+import { checkTopology } from "./check-topology.js";
+import { initializersOf, layoutOfModel } from "./layout-of-model.js";
 import type { RunManifest } from "./manifest.js";
 import { matchLayout } from "./match-layout.js";
 import { disposeOptimizer, optimizerFromManifest } from "./optimizer.js";
@@ -34,11 +35,63 @@ export function anonymousTopology(topology: JsonValue): JsonValue {
   });
 }
 
-/** Returns a topology whose weights all begin at zero: for models that get other weights at once. */
-export function zeroInitialized(topology: JsonValue): JsonValue {
-  return mapJson(topology, (value, key) =>
-    key.endsWith("_initializer") && value !== null ? { class_name: "Zeros", config: {} } : value,
-  );
+/**
+ * Zeros for the weights of one model, up to a number of elements: what a run's layout does not hold is refused
+ * before the memory for it is asked for. Written down as plain "Zeros".
+ */
+class BoundedZeros extends tf.serialization.Serializable {
+  static readonly className = "LandscapeBoundedZeros";
+  static readonly #left = new Map<number, number>();
+  static #next = 0;
+  readonly #id: number;
+
+  constructor({ id }: { readonly id: number }) {
+    super();
+    this.#id = id;
+  }
+
+  /** Opens an account of so many elements; close it with `close`. */
+  static open(elements: number): number {
+    BoundedZeros.#left.set(BoundedZeros.#next, elements);
+    return BoundedZeros.#next++;
+  }
+
+  static close(id: number): void {
+    BoundedZeros.#left.delete(id);
+  }
+
+  apply(shape: number[], dtype?: tf.DataType): tf.Tensor {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const left = (BoundedZeros.#left.get(this.#id) ?? Number.POSITIVE_INFINITY) - size;
+    if (!(left >= 0)) throw new Error(`more weights than the layout has, at one of shape [${shape}]`);
+    BoundedZeros.#left.set(this.#id, left);
+    return tf.zeros(shape, dtype as "float32");
+  }
+
+  override getClassName(): string {
+    return "Zeros";
+  }
+
+  getConfig(): tf.serialization.ConfigDict {
+    return {};
+  }
+}
+tf.serialization.registerClass(BoundedZeros);
+
+/** Returns a topology whose weights all begin at zero, of which an account pays for as many as it has. */
+function zeroInitialized(topology: JsonValue, id: number): JsonValue {
+  const zeros = { class_name: BoundedZeros.className, config: { id } };
+  return mapJson(topology, (value, key) => {
+    if (key.endsWith("_initializer")) return zeros;
+    if (!isObject(value) || typeof value.class_name !== "string" || !isObject(value.config)) return value;
+    const missing = initializersOf(value.class_name).filter(
+      (name) => !Object.hasOwn(value.config as object, name),
+    );
+    return {
+      ...value,
+      config: { ...value.config, ...Object.fromEntries(missing.map((name) => [name, zeros])) },
+    };
+  });
 }
 
 function visitObjects(value: JsonValue, visit: (object: JsonObject) => void): void {
@@ -83,7 +136,12 @@ export async function modelFromManifest(
   if (hasCustom(manifest.metrics)) {
     throw cannot("metrics", "metrics of TensorFlow.js by name", "a custom function");
   }
-  const model = await rebuilt(manifest.model);
+  checkTopology(manifest.model);
+  for (const field of ["model", "loss", "metrics"] as const) {
+    const name = foreignName(manifest[field]);
+    if (name !== null) throw cannot(field, "names that TensorFlow.js knows", JSON.stringify(name));
+  }
+  const model = await rebuilt(manifest.model, manifest.layout.parameterCount);
   try {
     checkComplete(model, manifest);
     compile(model, manifest);
@@ -94,13 +152,30 @@ export async function modelFromManifest(
   }
 }
 
-async function rebuilt(topology: JsonValue): Promise<tf.LayersModel> {
+/** So small an excess costs no memory, and the comparison with the layout says more of it. */
+const SPARE_ELEMENTS = 2 ** 20;
+
+async function rebuilt(topology: JsonValue, elements: number): Promise<tf.LayersModel> {
+  const account = BoundedZeros.open(elements + SPARE_ELEMENTS);
   try {
-    const config = { modelTopology: zeroInitialized(topology) };
+    const config = { modelTopology: zeroInitialized(topology, account) };
     return await tf.models.modelFromJSON(config as unknown as Parameters<typeof tf.models.modelFromJSON>[0]);
   } catch (cause) {
     throw cannot("model", "layers of TensorFlow.js", messageOf(cause), cause);
+  } finally {
+    BoundedZeros.close(account);
   }
+}
+
+/** A text that is the name of a property of every object, which TensorFlow.js would take for one of its own. */
+function foreignName(value: JsonValue): string | null {
+  if (typeof value === "string") return value in Object.prototype ? value : null;
+  if (typeof value !== "object" || value === null) return null;
+  for (const entry of Object.values(value)) {
+    const found = foreignName(entry);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 function compile(model: tf.LayersModel, manifest: Pick<RunManifest, "optimizer" | "loss" | "metrics">): void {

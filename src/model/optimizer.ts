@@ -73,7 +73,15 @@ export function optimizerFromManifest(optimizer: RunManifest["optimizer"]): tf.O
   const known = (OPTIMIZERS as readonly OptimizerClass[]).find(
     ({ className }) => className === optimizer.className,
   );
-  if (known !== undefined) return known.fromConfig(known, optimizer.config);
+  if (known !== undefined) {
+    const { config } = optimizer;
+    const rate = (config as { readonly learningRate?: unknown } | null)?.learningRate;
+    if (typeof rate !== "number") {
+      const got = JSON.stringify(config) ?? "nothing";
+      throw new EvaluationError("run.json: optimizer", "a configuration with a learningRate", got);
+    }
+    return known.fromConfig(known, config);
+  }
   throw new EvaluationError("run.json: optimizer", "one of TensorFlow.js's own", optimizer.className, {
     hint: "export a function loadModel() from the data module that returns the compiled model",
   });

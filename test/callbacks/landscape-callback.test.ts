@@ -6,7 +6,7 @@ import { landscapeCallback } from "../../callbacks/landscape-callback.js";
 import { InvalidOptionError } from "../../src/base/errors.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
-import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
+import { flatWeights, temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 
 const newFolder = temporaryFolders();
 let xs: tf.Tensor2D;
@@ -52,18 +52,20 @@ describe("landscapeCallback", () => {
     const directory = newFolder();
     const model = tinyModel(tf.train.adam(0.05));
     const errors: unknown[] = [];
-    const wrong = tf.zeros([12, 7]);
+    const gone = xs.clone();
     const callback = landscapeCallback({
       directory,
-      data: { xs: wrong, ys },
+      data: { xs: gone, ys },
       onError: (error) => errors.push(error),
       ...small,
     });
-    const history = await model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [callback] });
-    wrong.dispose();
+    const dispose = new tf.CustomCallback({
+      onEpochEnd: async (epoch) => void (epoch === 1 && gone.dispose()),
+    });
+    const history = await model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [callback, dispose] });
     expect(history.epoch).toEqual([0, 1]);
     expect(errors).toEqual([callback.error]);
-    expect(String(callback.error)).toContain("shape [*, 3]");
+    expect(String(callback.error)).toContain("disposed");
     expect(callback.files).toEqual([]);
     expect((await openRun(directory)).snapshots.length).toBe(3);
   });
@@ -71,14 +73,15 @@ describe("landscapeCallback", () => {
   test("without onError the failure becomes a process warning", async () => {
     const directory = newFolder();
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-    const wrong = tf.zeros([12, 7]);
+    const gone = xs.clone();
     const callback = landscapeCallback({
       directory,
-      data: { xs: wrong, ys },
+      data: { xs: gone, ys },
       ...small,
     });
-    await tinyModel(tf.train.adam(0.05)).fit(xs, ys, { epochs: 1, verbose: 0, callbacks: [callback] });
-    wrong.dispose();
+    const dispose = new tf.CustomCallback({ onEpochEnd: async () => gone.dispose() });
+    const callbacks = [callback, dispose];
+    await tinyModel(tf.train.adam(0.05)).fit(xs, ys, { epochs: 1, verbose: 0, callbacks });
     expect(warn).toHaveBeenCalledOnce();
     expect(String(warn.mock.calls[0]?.[0])).toContain("training is recorded, but its landscape is not");
     warn.mockRestore();
@@ -90,6 +93,93 @@ describe("landscapeCallback", () => {
     expect(() => landscapeCallback({ directory, data: { xs, ys }, points: 1 })).toThrow("points: expected");
     expect(() => landscapeCallback({ directory: "", data: { xs, ys } })).toThrow("directory");
     expect(existsSync(directory)).toBe(false);
+  });
+
+  test.each([
+    [
+      "a slip of the pen",
+      { pionts: 9 },
+      /^pionts: expected an option that exists, got an unknown one; did you mean points\?$/,
+    ],
+    ["a slip in the capture", { everyEpoch: 2 }, /^everyEpoch: expected an option that exists/],
+    ["a slip in the report", { report: { format: ["svg"] } }, /^report.format: .*did you mean formats\?$/],
+    [
+      "a slip in the evaluation",
+      { evaluation: { batchsize: 8 } },
+      /^evaluation.batchsize: .*did you mean batchSize\?$/,
+    ],
+    [
+      "an unknown format",
+      { report: { formats: ["bmp"] } },
+      /^report.formats: expected some of svg, png, html, csv, got \["bmp"\]$/,
+    ],
+    [
+      "a page in another folder",
+      { report: { page: "../a.html" } },
+      /^report.page: expected a file name, without a folder/,
+    ],
+    ["an unknown engine", { evaluation: { engine: "cuda" } }, /^engine: expected one of auto/],
+    ["an unknown loss", { evaluation: { loss: "logit" } }, /^loss: expected "model" or "logits"/],
+    [
+      "data without targets",
+      { data: { xs: [] } },
+      /^data: expected \{ xs, ys \} or a tf.data.Dataset, got \{ xs \}$/,
+    ],
+  ])("%s is refused when the callback is made", (_what, wrong, message) => {
+    const directory = newFolder();
+    const options = { directory, data: { xs, ys }, ...wrong } as unknown as Parameters<
+      typeof landscapeCallback
+    >[0];
+    expect(() => landscapeCallback(options)).toThrow(InvalidOptionError);
+    expect(() => landscapeCallback(options)).toThrow(message);
+  });
+
+  test.each([
+    [
+      "inputs of another shape",
+      () => ({ xs: tf.zeros([12, 7]), ys: tf.zeros([12, 2]) }),
+      {},
+      /shape \[\*, 3\]/,
+    ],
+    ["targets of another shape", () => ({ xs: tf.zeros([12, 3]), ys: tf.zeros([12, 5]) }), {}, /5/],
+    [
+      "a loss of one's own that throws",
+      () => ({ xs, ys }),
+      {
+        lossFunction: () => {
+          throw new Error("bad luck");
+        },
+      },
+      /bad luck/,
+    ],
+    ["an engine that is not there", () => ({ xs, ys }), { engine: "tensorflow" }, /tensorflow/i],
+    [
+      "a data set of another shape",
+      () => tf.data.array([{ xs: [1, 2], ys: [0, 1] }]).batch(1),
+      {},
+      /shape \[\*, 3\]/,
+    ],
+  ])("%s stops before training, and nothing is written", async (_what, data, evaluation, message) => {
+    const directory = newFolder();
+    const model = tinyModel();
+    const before = flatWeights(model);
+    const options = { directory, data: data(), evaluation, ...small } as unknown as Parameters<
+      typeof landscapeCallback
+    >[0];
+    const callbacks = [landscapeCallback(options)];
+    await expect(model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks })).rejects.toThrow(message);
+    expect(flatWeights(model)).toEqual(before);
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  test("trainings that are appended to one run are analysed each time", async () => {
+    const directory = newFolder();
+    const model = tinyModel(tf.train.adam(0.05));
+    for (const resume of [false, true]) {
+      const callback = landscapeCallback({ directory, resume, data: { xs, ys }, ...small });
+      await model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [callback] });
+      expect(callback.error).toBeNull();
+    }
   });
 
   test("the page names the run and carries its figure", async () => {

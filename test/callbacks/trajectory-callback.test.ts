@@ -559,10 +559,12 @@ describe("when something fails", () => {
         /^resume: expected not to be given together with overwrite/,
       ],
       [{ directory, overwrite: "yes" }, /^overwrite: expected true or false, got "yes"$/],
-      [{ directory, resume: 1 }, /^resume: expected true or false, got 1$/],
+      [{ directory, resume: 1 }, /^resume: expected true, false or "process", got 1$/],
       [{ directory, seed: 1.5 }, /^seed: expected an integer, got 1.5$/],
       [{ directory, maxPending: 0 }, /^maxPending: expected a positive integer, got 0$/],
       [{ directory, name: "" }, /^name: expected a name, got ""$/],
+      [{ directory, fit: 1 }, /^fit: expected an object, got 1$/],
+      [{ directory, shedule: "epoch" }, /^shedule: .*did you mean schedule\?$/],
     ] as [TrajectoryCallbackOptions, RegExp][];
     for (const [options, message] of bad) {
       expect(() => trajectoryCallback(options)).toThrow(InvalidOptionError);

@@ -340,3 +340,46 @@ class Projection extends tf.layers.Layer {
   }
 }
 tf.serialization.registerClass(Projection);
+
+describe("what trains is what the compiled model trains", () => {
+  /** A discriminator inside a model of its own, as in the GANs of tensorflow/tfjs-examples. */
+  function gan(): { readonly discriminator: tf.LayersModel; readonly combined: tf.LayersModel } {
+    const features = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    const input = tf.input({ shape: [3] });
+    const score = tf.layers.dense({ units: 1 }).apply(features.apply(input)) as tf.SymbolicTensor;
+    const discriminator = tf.model({ inputs: input, outputs: score });
+    discriminator.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    discriminator.trainable = false;
+    const latent = tf.input({ shape: [3] });
+    const made = tf.layers.dense({ units: 3 }).apply(latent) as tf.SymbolicTensor;
+    const combined = tf.model({ inputs: latent, outputs: discriminator.apply(made) as tf.SymbolicTensor });
+    combined.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    return { discriminator, combined };
+  }
+
+  async function moved(model: tf.LayersModel): Promise<Set<string>> {
+    const before = model.weights.map((weight) => weight.read().dataSync().join());
+    await model.fit(tf.ones([4, 3]), tf.zeros([4, 1]), { epochs: 1, verbose: 0 });
+    const changed = model.weights.filter((weight, i) => weight.read().dataSync().join() !== before[i]);
+    return new Set(changed.map(({ name }) => name));
+  }
+
+  test.each(["discriminator", "combined"] as const)("%s, frozen after it was compiled", async (which) => {
+    const model = gan()[which];
+    const layout = layoutOfModel(model);
+    const trainable = layout.parameters.filter((parameter) => parameter.trainable).map(({ name }) => name);
+    expect(new Set(trainable)).toEqual(await moved(model));
+    expect(trainable).toHaveLength(2);
+  });
+
+  test("a Sequential that is unfrozen without being compiled again still trains what it did", async () => {
+    const [first, second] = [tf.layers.dense({ units: 2, inputShape: [3] }), tf.layers.dense({ units: 1 })];
+    const model = tf.sequential({ layers: [first, second] });
+    first.trainable = false;
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    first.trainable = true;
+    const layout = layoutOfModel(model);
+    const trainable = layout.parameters.filter((parameter) => parameter.trainable).map(({ name }) => name);
+    expect(new Set(trainable)).toEqual(await moved(model));
+  });
+});

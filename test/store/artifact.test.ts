@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { tableFromIPC } from "@uwdata/flechette";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError, InvalidDataError } from "../../src/base/errors.js";
+import { provenanceDigest } from "../../src/base/provenance.js";
+import { encodeArrowFile, float64Data } from "../../src/store/arrow/arrow-data.js";
 import { memoryReader } from "../../src/store/arrow/arrow-layout.js";
 import {
   type Artifact,
@@ -131,13 +134,38 @@ describe("stored results", () => {
     );
     const bytes = Buffer.from(encodeArtifact(sample, "sample"));
     const version = bytes.lastIndexOf("formatVersion");
-    const at = bytes.indexOf("\x01\0\0\x001\0", version - 32, "latin1");
+    const at = bytes.indexOf("\x01\0\0\x002\0", version - 32, "latin1");
     expect(at).toBeGreaterThan(0);
-    bytes[at + 4] = "2".charCodeAt(0);
+    bytes[at + 4] = "3".charCodeAt(0);
     await writeFile(file, bytes);
     await expect(readArtifact(file, sampleProvenance(2))).rejects.toThrow(
-      /result.arrow: expected format version 1 or older, got 2/,
+      /result.arrow: expected format version 2 or older, got 3/,
     );
+  });
+
+  test("version 1, whose content digest covers details and columns, is read", async () => {
+    const folder = await temporaryFolder();
+    const provenance = sampleProvenance();
+    const values = Float64Array.of(1, -0);
+    const contentSha256 = createHash("sha256")
+      .update('{"a":1}\n["x",0]\n')
+      .update(new Uint8Array(values.buffer))
+      .digest("hex");
+    const metadata = {
+      format: "tfjs-landscape-artifact",
+      formatVersion: "1",
+      provenance: JSON.stringify(provenance),
+      provenanceDigest: provenanceDigest(provenance),
+      details: '{"a":1}',
+      contentSha256,
+    };
+    const file = join(folder, "old.arrow");
+    const encode = (facts: object) =>
+      encodeArrowFile([{ name: "x", data: float64Data(values) }], new Map(Object.entries(facts)));
+    await writeFile(file, encode(metadata));
+    expect(await readArtifact(file)).toEqual({ columns: { x: { values } }, details: { a: 1 }, provenance });
+    await writeFile(file, encode({ ...metadata, details: '{"a":2}' }));
+    await expect(readArtifact(file)).rejects.toThrow("bytes with another sha-256");
   });
 
   test.each([

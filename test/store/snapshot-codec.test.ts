@@ -108,13 +108,41 @@ describe("another implementation reads the same", () => {
         expect(table.schema.metadata).toEqual(
           new Map([
             ["format", "tfjs-landscape-snapshot"],
-            ["formatVersion", "1"],
+            ["formatVersion", "2"],
             ["thetaSha256", createHash("sha256").update(Buffer.from(snapshot.theta.buffer)).digest("hex")],
             ["layoutDigest", digest],
+            ["factsSha256", expect.stringMatching(/^[0-9a-f]{64}$/)],
           ]),
         );
       }),
     );
+  });
+
+  test("the digest of the facts is what docs/format.md says, taken from what another reader finds", () => {
+    const logs = { loss: Number.NaN, "ä\uFEFF": -0 };
+    const table = tableFromIPC(encodeSnapshot({ ...sampleSnapshot(2, 3), logs }, digest, "float32"), {
+      useMap: true,
+    });
+    const row = table.at(0) as Record<string, number> & { logs: Map<string, number> };
+    const { metadata } = table.schema;
+    const text = JSON.stringify([
+      "tfjs-landscape-snapshot",
+      2,
+      row.step,
+      row.epoch,
+      row.iteration,
+      "float32",
+      3,
+      metadata?.get("thetaSha256"),
+      digest,
+      [...row.logs.keys()],
+    ]);
+    const reals = Float64Array.of(row.time as number, row.learningRate as number, ...row.logs.values());
+    const expected = createHash("sha256")
+      .update(`${text}\n`)
+      .update(new Uint8Array(reals.buffer))
+      .digest("hex");
+    expect(metadata?.get("factsSha256")).toBe(expected);
   });
 
   test("float16 too", () => {
@@ -152,8 +180,8 @@ describe("files that are not right", () => {
     }
   });
 
-  test("any byte changed: never a crash, never another θ", async () => {
-    const theta = bitsOf(sampleSnapshot(7, 6).theta);
+  test("any byte changed: never a crash, never another fact, never another θ", async () => {
+    const original = facts(sampleSnapshot(7, 6));
     for (let at = 0; at < whole.length; at++) {
       for (const flip of [0x01, 0x80, 0xff]) {
         const damaged = whole.slice();
@@ -161,7 +189,7 @@ describe("files that are not right", () => {
         const result = await decodeSnapshot(damaged, "damaged").catch((reason: unknown) => reason);
         if (result instanceof FormatError) continue;
         if (result instanceof Error) expect.fail(`byte ${at}: ${result.stack}`);
-        expect(bitsOf((result as Snapshot).theta)).toBe(theta);
+        expect(facts(result as Snapshot)).toEqual(original);
       }
     }
   });
@@ -200,8 +228,19 @@ describe("files that are not right", () => {
   const header = (file: Uint8Array) => readSnapshotHeader(memoryReader("s.arrow", file));
 
   test("a newer version says what was expected and found", async () => {
+    await expect(header(encodeArrowFile(columns, metadata({ formatVersion: "3" })))).rejects.toThrow(
+      /s.arrow: expected format version 2 or older, got 3; .*newer/,
+    );
+  });
+
+  test("version 2 without a digest of its facts, and with another one", async () => {
     await expect(header(encodeArrowFile(columns, metadata({ formatVersion: "2" })))).rejects.toThrow(
-      /s.arrow: expected format version 1 or older, got 2; .*newer/,
+      /s.arrow: expected metadata of a snapshot, got factsSha256/,
+    );
+    const factsSha256 = "0".repeat(64);
+    const other = metadata({ formatVersion: "2", factsSha256 });
+    await expect(header(encodeArrowFile(columns, other))).rejects.toThrow(
+      /s.arrow: facts: expected sha-256 0000/,
     );
   });
 

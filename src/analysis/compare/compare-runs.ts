@@ -6,6 +6,7 @@ import { LandscapeError } from "../../base/errors.js";
 import { condenseWarnings, type LandscapeWarning } from "../../base/warning.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { assertSameLayout } from "../../model/match-layout.js";
+import { alignAlike } from "../../store/run/align-runs.js";
 import type { Run } from "../../store/run/run.js";
 import { resolveAnalyzeOptions } from "../analyze-options.js";
 import { analyzeRuns, type RunsAnalysis } from "../analyze-runs.js";
@@ -94,9 +95,10 @@ export interface RunsComparison extends ComparedResults {
  * await writeReport("runs/compare", figures, { page: "compare.html" });
  */
 export async function compareRuns(
-  runs: readonly Run[],
+  given: readonly Run[],
   options: CompareRunsOptions,
 ): Promise<RunsComparison> {
+  const runs = alignAlike(given);
   const resolved = resolveCompareOptions(runs, options);
   resolveAnalyzeOptions(sharedOptions(resolved));
   const names = distinctNames(runs.map(({ manifest }) => cleanText(manifest.name) || "run"));

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { FormatError } from "../../base/errors.js";
 import {
   byteField,
@@ -11,6 +11,7 @@ import {
   tableField,
   vectorField,
 } from "./flat-table.js";
+import { openRegularFile, readable } from "./regular-file.js";
 
 /** Bytes of a file (or of memory), read in pieces. */
 export interface ByteReader {
@@ -37,21 +38,16 @@ export function memoryReader(name: string, bytes: Uint8Array): ByteReader {
 /**
  * Opens a file for the duration of `use`.
  *
- * @throws {@link FormatError} if it is a folder or must not be read.
+ * @throws {@link FormatError} if there is none, it is no regular file or must not be read.
  */
 export async function withFileReader<T>(
   name: string,
   file: string,
   use: (reader: ByteReader) => Promise<T>,
 ): Promise<T> {
-  const handle = await open(file, "r").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "EACCES" && cause.code !== "EPERM") throw cause;
-    throw unreadable(name, "no permission to read it", cause);
-  });
+  const handle = await openRegularFile(file);
   try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw unreadable(name, stats.isDirectory() ? "a folder" : "no regular file");
-    const { size } = stats;
+    const { size } = await handle.stat();
     return await use({ name, size, readAt: (offset, length) => readHandle(handle, name, offset, length) });
   } finally {
     await handle.close();
@@ -68,15 +64,11 @@ async function readHandle(
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+    const { bytesRead } = await readable(name, () => handle.read(bytes, done, length - done, offset + done));
     if (bytesRead === 0) throw outside(name, offset, length);
     done += bytesRead;
   }
   return bytes;
-}
-
-function unreadable(name: string, got: string, cause?: unknown): FormatError {
-  return new FormatError(name, "a file that can be read", got, { cause });
 }
 
 function outside(name: string, offset: number, length: number): FormatError {

@@ -1,6 +1,9 @@
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { sha256 } from "../../base/digest.js";
 import { RunStateError } from "../../base/errors.js";
+import { isProcess } from "./living-process.js";
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
@@ -12,6 +15,9 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is a file",
   EEXIST: "a part of the path is a file",
   EISDIR: "it is a folder",
+  ELOOP: "links on the way lead in a circle",
+  ENAMETOOLONG: "a name is too long",
+  ENXIO: "it is no regular file",
   EMFILE: "too many open files",
 };
 
@@ -21,6 +27,34 @@ export function explainWriteCode(code: unknown): string | undefined {
 }
 
 let counter = 0;
+
+/** Eight hex digits for this machine: processes of others that write into one folder cannot be seen from here. */
+const HOST = sha256(hostname()).slice(0, 8);
+/** Leftovers of other machines go after a day. */
+const FOREIGN_AGE = 24 * 60 * 60 * 1000;
+const cleaned = new Set<string>();
+
+/** At its first write into a folder a process removes what killed ones have left there. */
+async function removeStaleOnce(folder: string): Promise<void> {
+  if (cleaned.has(folder)) return;
+  cleaned.add(folder);
+  const stale = (await readdir(folder)).filter((name) => isLeftover(name));
+  await Promise.all(
+    stale.map(async (name) => {
+      const file = join(folder, name);
+      if (await isAbandoned(file, name)) await rm(file, { force: true, recursive: true });
+    }),
+  );
+}
+
+/** Names of older versions carry no machine. */
+async function isAbandoned(file: string, name: string): Promise<boolean> {
+  const [, host = HOST, pid] = /\.(?:([0-9a-f]{8})-)?(\d+)-\d+\.tmp$/.exec(name) ?? [];
+  if (pid === undefined) return false;
+  if (host === HOST) return !isProcess(Number(pid));
+  const stats = await stat(file).catch(() => null);
+  return stats !== null && Date.now() - stats.mtimeMs > FOREIGN_AGE;
+}
 
 /**
  * Writes a file so that it is either there in full or not at all: into a file beside it whose name
@@ -53,7 +87,8 @@ export async function explainingWrites<T>(where: string, work: () => Promise<T>)
 async function writeThroughTemporary(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
-  const temporary = join(folder, `.${basename(file)}.${process.pid}-${counter++}.tmp`);
+  await removeStaleOnce(folder);
+  const temporary = join(folder, `.${basename(file)}.${HOST}-${process.pid}-${counter++}.tmp`);
   try {
     await writeFlushed(temporary, bytes);
     await rename(temporary, file);

@@ -1,7 +1,7 @@
-import { close, open, read } from "node:fs";
+import { close, read } from "node:fs";
 import { promisify } from "node:util";
+import { openRegularDescriptor, readable } from "./regular-file.js";
 
-const openFile = promisify(open);
 const closeFile = promisify(close);
 
 interface OpenFile {
@@ -15,6 +15,7 @@ export interface FilePool {
    * Reads bytes of a file at `offset` until `out` is full or the file ends.
    *
    * @returns the number of bytes read.
+   * @throws `FormatError` if the file is gone, no regular file or cannot be read.
    */
   readInto(file: string, offset: number, out: Uint8Array): Promise<number>;
 
@@ -31,7 +32,7 @@ export function createFilePool(limit: number): FilePool {
   const files = new Map<string, OpenFile>();
 
   const acquire = (file: string): OpenFile => {
-    const entry = files.get(file) ?? { descriptor: openFile(file, "r"), users: 0 };
+    const entry = files.get(file) ?? { descriptor: openRegularDescriptor(file), users: 0 };
     // What could not be opened is not kept; whoever reads gets the rejection.
     entry.descriptor.catch(() => files.delete(file));
     entry.users++;
@@ -54,7 +55,8 @@ export function createFilePool(limit: number): FilePool {
     readInto: async (file, offset, out) => {
       const entry = acquire(file);
       try {
-        return await readFully(await entry.descriptor, offset, out);
+        const descriptor = await entry.descriptor;
+        return await readable(file, () => readFully(descriptor, offset, out));
       } finally {
         entry.users--;
         if (files.size > limit) await evict(limit);

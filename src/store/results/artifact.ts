@@ -1,8 +1,14 @@
 import type { Data } from "apache-arrow";
 import { z } from "zod";
-import { startDigest } from "../../base/digest.js";
+import { type RunningDigest, startDigest } from "../../base/digest.js";
 import { FormatError, InvalidDataError } from "../../base/errors.js";
-import { checkFormat, issueText, jsonValueSchema, provenanceSchema } from "../../base/json-schema.js";
+import {
+  checkFormat,
+  issueText,
+  jsonValueSchema,
+  parseJsonText,
+  provenanceSchema,
+} from "../../base/json-schema.js";
 import {
   canonicalJson,
   isStale,
@@ -20,6 +26,7 @@ import {
 } from "../arrow/arrow-data.js";
 import { type ArrowLayout, type ByteReader, readArrowLayout, withFileReader } from "../arrow/arrow-layout.js";
 import { writeFileAtomic } from "../arrow/atomic-file.js";
+import { isMissing } from "../arrow/regular-file.js";
 
 /** Values of a column: numbers, flat and row-major, or strings. */
 export type ArtifactValues = Float64Array | Float32Array | Int32Array | readonly string[];
@@ -40,7 +47,8 @@ export interface Artifact {
 }
 
 const format = "tfjs-landscape-artifact";
-const formatVersion = 1;
+/** Written; version 1, whose content digest leaves out provenance and types of columns, is read too. */
+const formatVersion = 2;
 
 const metadataSchema = z.object({
   provenance: z.string(),
@@ -67,13 +75,13 @@ export function encodeArtifact(artifact: Artifact, where: string): Uint8Array {
     if (column.data.length === rows) continue;
     throw new InvalidDataError(`${where}: ${column.name}`, `${rows} rows`, String(column.data.length));
   }
+  const facts = { provenance: canonicalJson({ ...provenance }), details: canonicalJson(details) };
   const metadata = {
     format,
     formatVersion: String(formatVersion),
-    provenance: canonicalJson({ ...provenance }),
+    ...facts,
     provenanceDigest: provenanceDigest(provenance),
-    details: canonicalJson(details),
-    contentSha256: contentHash(columns, canonicalJson(details)),
+    contentSha256: contentHash(columns, facts),
   };
   return encodeArrowFile(data, new Map(Object.entries(metadata)));
 }
@@ -99,7 +107,9 @@ export async function decodeArtifact(
   }
   if (!isWanted(provenance)) return null;
   const columns = await readColumns(reader, layout);
-  if (contentHash(columns, metadata.data.details) !== metadata.data.contentSha256) {
+  const { formatVersion: version } = layout.metadata;
+  const hash = version === "1" ? contentHashOfVersion1 : contentHash;
+  if (hash(columns, metadata.data) !== metadata.data.contentSha256) {
     throw new FormatError(name, "the content that was written", "bytes with another sha-256");
   }
   return { columns, details: parseJson(name, "details", metadata.data.details, jsonValueSchema), provenance };
@@ -180,10 +190,36 @@ function readStrings(where: string, offsets: Int32Array, length: number, text: U
   });
 }
 
-function contentHash(columns: Artifact["columns"], details: string): string {
+interface StoredFacts {
+  readonly provenance: string;
+  readonly details: string;
+}
+
+/** sha-256 (hex) of all that a file says: provenance with what was chosen, details, columns with their types. */
+function contentHash(columns: Artifact["columns"], { provenance, details }: StoredFacts): string {
+  const hash = startDigest().add(JSON.stringify([format, formatVersion, provenance, details]));
+  return hashColumns(hash, columns, (name, { values, width }) => [name, width ?? 0, typeOf(values)]);
+}
+
+function contentHashOfVersion1(columns: Artifact["columns"], { details }: StoredFacts): string {
   const hash = startDigest().add(details);
-  for (const [name, { values, width }] of Object.entries(columns)) {
-    hash.add(`\n${JSON.stringify([name, width ?? 0])}\n`);
+  return hashColumns(hash, columns, (name, { width }) => [name, width ?? 0]);
+}
+
+function typeOf(values: ArtifactValues): string {
+  if (isStrings(values)) return "utf8";
+  if (values instanceof Int32Array) return "int32";
+  return values instanceof Float64Array ? "float64" : "float32";
+}
+
+function hashColumns(
+  hash: RunningDigest,
+  columns: Artifact["columns"],
+  head: (name: string, column: ArtifactColumn) => JsonValue,
+): string {
+  for (const [name, column] of Object.entries(columns)) {
+    const { values } = column;
+    hash.add(`\n${JSON.stringify(head(name, column))}\n`);
     if (isStrings(values)) hash.add(JSON.stringify(values));
     else hash.add(values);
   }
@@ -195,13 +231,7 @@ function isStrings(values: ArtifactValues): values is readonly string[] {
 }
 
 function parseJson<T>(name: string, what: string, text: string, schema: z.ZodType<T>): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError(`${name}: ${what}`, "JSON", "text that is none", { cause });
-  }
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(parseJsonText(`${name}: ${what}`, text));
   if (parsed.success) return parsed.data;
   throw new FormatError(`${name}: ${what}`, `a valid ${what}`, issueText(parsed.error));
 }
@@ -228,8 +258,7 @@ export async function readArtifact(file: string, expected?: Provenance): Promise
   try {
     return await withFileReader(file, file, (reader) => decodeArtifact(reader, isWanted));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }

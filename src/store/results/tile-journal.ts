@@ -2,6 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
+import { FormatError } from "../../base/errors.js";
 import { isStale, type Provenance } from "../../base/provenance.js";
 import { isLeftover } from "../arrow/atomic-file.js";
 import type { Artifact, ArtifactColumn } from "./artifact.js";
@@ -67,7 +68,7 @@ export async function readInterrupted<T>(
 ): Promise<InterruptedWork<T> | null> {
   const tiles: Artifact[] = [];
   for (const name of await tilesIn(folderOf(file))) {
-    const artifact = await readArtifact(join(folderOf(file), name));
+    const artifact = await readTile(join(folderOf(file), name));
     if (artifact !== null) tiles.push(artifact);
   }
   const last = tiles.at(-1);
@@ -85,8 +86,19 @@ export async function readInterrupted<T>(
 /** Reads what an interrupted computation is known by, and not its points; null if there is none. */
 export async function readInterruptedFacts(file: string): Promise<JournalFacts | null> {
   const name = (await tilesIn(folderOf(file))).at(-1);
-  const tile = name === undefined ? null : await readArtifact(join(folderOf(file), name));
+  const tile = name === undefined ? null : await readTile(join(folderOf(file), name));
   return tile === null ? null : factsOf(file, tile);
+}
+
+async function readTile(file: string): Promise<Artifact | null> {
+  try {
+    return await readArtifact(file);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const hint =
+      "start anew without the points of the interrupted work: --no-resume, in a program resume: false";
+    throw new FormatError(error.where, error.expected, error.got, { cause: error, hint });
+  }
 }
 
 /** Forgets what an interrupted computation has left. */

@@ -3,7 +3,12 @@ import { FormatError } from "../../base/errors.js";
 import { type ByteReader, memoryReader, readArrowLayout } from "../arrow/arrow-layout.js";
 import { widenFloat16Into } from "./float16.js";
 import type { Snapshot, SnapshotInfo } from "./run.js";
-import { checkSnapshotColumns, parseSnapshotMetadata, type ThetaDtype } from "./snapshot-schema.js";
+import {
+  checkSnapshotColumns,
+  factsDigest,
+  parseSnapshotMetadata,
+  type ThetaDtype,
+} from "./snapshot-schema.js";
 
 /** All that a snapshot file says but θ itself, and where θ lies. */
 export interface SnapshotHeader {
@@ -23,7 +28,7 @@ const logsBuffersAt = { offsets: 11, keyOffsets: 14, keys: 15, values: 17 } as c
 const bufferCount = 21;
 
 /**
- * Reads everything of a snapshot file but θ.
+ * Reads everything of a snapshot file but θ, and checks it against its digest (version 2).
  *
  * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
  */
@@ -31,7 +36,7 @@ export async function readSnapshotHeader(reader: ByteReader): Promise<SnapshotHe
   const { name } = reader;
   const layout = await readArrowLayout(reader);
   const { rows, buffers } = layout;
-  const { thetaSha256, layoutDigest } = parseSnapshotMetadata(name, layout);
+  const { thetaSha256, layoutDigest, factsSha256 } = parseSnapshotMetadata(name, layout);
   const { dtype, parameterCount } = checkSnapshotColumns(name, layout);
   if (rows !== 1) throw new FormatError(name, "one row", String(rows));
   if (buffers.length !== bufferCount)
@@ -55,6 +60,10 @@ export async function readSnapshotHeader(reader: ByteReader): Promise<SnapshotHe
     learningRate: (await read(buffersAt.learningRate, 8)).getFloat64(0, true),
     logs: await readLogs(name, read),
   };
+  const digest = factsDigest(info, { dtype, parameterCount, sha256: thetaSha256 }, layoutDigest);
+  if (factsSha256 !== undefined && factsSha256 !== digest) {
+    throw new FormatError(`${name}: facts`, `sha-256 ${factsSha256}`, digest);
+  }
   return { info, dtype, parameterCount, thetaSha256, layoutDigest, thetaOffset: theta.offset };
 }
 
@@ -70,7 +79,7 @@ async function readLogs(
   const keyOffsets = await read(logsBuffersAt.keyOffsets, 4 * (count + 1));
   const keys = await read(logsBuffersAt.keys, keyOffsets.getInt32(4 * count, true));
   const values = await read(logsBuffersAt.values, 8 * count);
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const entries = Array.from({ length: count }, (_, i): [string, number] => {
     const start = keyOffsets.getInt32(4 * i, true);
     const end = keyOffsets.getInt32(4 * (i + 1), true);

@@ -15,7 +15,7 @@ import type { Snapshot } from "./run.js";
 import { snapshotMetadata, snapshotPath, type ThetaDtype } from "./snapshot-schema.js";
 
 /**
- * Encodes a snapshot as an Arrow IPC file of one row, hashing θ.
+ * Encodes a snapshot as an Arrow IPC file of one row, hashing θ and the facts beside it.
  *
  * Pure: it may run in a worker thread.
  *
@@ -48,7 +48,8 @@ export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: 
     { name: "logs", data: mapRowData(snapshot.logs) },
     { name: "theta", data: fixedSizeListData(child, theta.length) },
   ];
-  return encodeArrowFile(columns, snapshotMetadata(thetaSha256, layoutDigest));
+  const facts = { dtype, parameterCount: theta.length, sha256: thetaSha256 };
+  return encodeArrowFile(columns, snapshotMetadata(snapshot, facts, layoutDigest));
 }
 
 function checkCount(where: string, value: number): number {

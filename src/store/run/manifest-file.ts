@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FormatError, RunStateError } from "../../base/errors.js";
@@ -8,11 +7,13 @@ import {
   issueText,
   jsonObjectSchema,
   jsonValueSchema,
+  parseJsonText,
   provenanceSchema,
 } from "../../base/json-schema.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { RunDescription, RunManifest } from "../../model/manifest.js";
 import { writeFileAtomic } from "../arrow/atomic-file.js";
+import { isMissing, readRegularFile } from "../arrow/regular-file.js";
 
 /** `format` of run.json. */
 export const runFormat = "tfjs-landscape-run";
@@ -72,6 +73,8 @@ const manifestSchema = z.object({
         optimizer: optimizerSchema,
         fit: jsonObjectSchema,
         backend: backendSchema,
+        trainable: z.array(z.string()).optional(),
+        replaced: z.object({ loss: jsonValueSchema, metrics: jsonValueSchema }).optional(),
       }),
     )
     .optional(),
@@ -105,19 +108,16 @@ export async function readManifest(directory: string): Promise<RunManifest> {
 /** The JSON object in run.json, unchecked; null where there is no such file. */
 export async function readRawManifest(directory: string): Promise<Record<string, unknown> | null> {
   const file = manifestPath(directory);
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw new FormatError(file, "a readable file", code ?? String(cause), { cause });
+    bytes = await readRegularFile(file);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
   }
-  try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
-  } catch (cause) {
-    throw new FormatError(file, "a JSON object", "text that is none", { cause });
-  }
+  const parsed = z.record(z.string(), z.unknown()).safeParse(parseJsonText(file, bytes));
+  if (parsed.success) return parsed.data;
+  throw new FormatError(file, "a JSON object", issueText(parsed.error));
 }
 
 /** Writes run.json atomically. Non-finite numbers become strings. */

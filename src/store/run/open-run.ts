@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import chunk from "lodash/chunk.js";
 import { startDigest } from "../../base/digest.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
+import { type ParameterLayout, withTrainable } from "../../model/layout.js";
 import type { RunManifest } from "../../model/manifest.js";
 import { withFileReader } from "../arrow/arrow-layout.js";
 import { createFilePool, type FilePool } from "../arrow/file-pool.js";
@@ -14,6 +15,7 @@ import {
 } from "./decode-snapshot.js";
 import { readManifest } from "./manifest-file.js";
 import type { Run } from "./run.js";
+import { warningsOfRun } from "./run-warnings.js";
 import { countSnapshotFiles, snapshotPath } from "./snapshot-schema.js";
 
 /** Files kept open while weights are read. */
@@ -42,17 +44,29 @@ export async function openRun(directory: string): Promise<Run> {
     headers.push(...(await Promise.all(group.map((step) => readHeader(root, step, manifest)))));
   }
   const theta = new ThetaReader(root, headers);
-  return {
+  const layout = layoutOverTime(manifest);
+  const run: Omit<Run, "warnings"> = {
     directory: root,
-    manifest,
-    layout: manifest.layout,
+    manifest: { ...manifest, layout },
+    layout,
     snapshots: headers.map(({ info }) => info),
-    warnings: [],
     readThetaInto: (index, start, out) => theta.readInto(index, start, out),
     readTheta: (index) => theta.readWhole(index),
     digest: async () => digestOf(manifest, headers),
     close: () => theta.close(),
   };
+  const warnings = await warningsOfRun(run);
+  await theta.close();
+  return { ...run, warnings };
+}
+
+/** The run's layout, in which a weight counts as trainable that was trained at any time. */
+function layoutOverTime({ layout, resumes = [] }: RunManifest): ParameterLayout {
+  const later = new Set(resumes.flatMap(({ trainable = [] }) => trainable));
+  return withTrainable(
+    layout,
+    layout.parameters.map(({ name, trainable }) => trainable || later.has(name)),
+  );
 }
 
 async function readHeader(directory: string, step: number, manifest: RunManifest): Promise<SnapshotHeader> {

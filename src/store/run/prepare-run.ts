@@ -1,12 +1,14 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import isEqual from "lodash/isEqual.js";
 import { FormatError, LayoutError, RunStateError } from "../../base/errors.js";
+import { toJson } from "../../base/json.js";
 import type { RunDescription, RunManifest, RunResume } from "../../model/manifest.js";
-import { assertSameLayout } from "../../model/match-layout.js";
+import { matchWeights } from "../../model/match-layout.js";
 import { explainWriteCode, removeLeftovers } from "../arrow/atomic-file.js";
-import { readRawManifest, runFormat, writeManifest } from "./manifest-file.js";
+import { readManifest, readRawManifest, runFormat, writeManifest } from "./manifest-file.js";
 import { openRun } from "./open-run.js";
-import type { SnapshotInfo } from "./run.js";
+import type { Run, SnapshotInfo } from "./run.js";
 import { snapshotFolder } from "./snapshot-schema.js";
 
 /** A run directory that is ready to be written to. */
@@ -69,7 +71,7 @@ export async function replaceRun(directory: string, description: RunDescription)
  */
 export async function continueRun(directory: string, description: RunDescription): Promise<PreparedRun> {
   const run = await openRun(directory);
-  assertSameLayout(run.layout, description.layout, `${directory}: resume`);
+  const { trainable, replaced } = changesSince(run, description, `${directory}: resume`);
   if (run.manifest.dtype !== description.dtype) {
     throw new LayoutError(`${directory}: resume`, `dtype ${run.manifest.dtype}`, description.dtype);
   }
@@ -87,9 +89,42 @@ export async function continueRun(directory: string, description: RunDescription
     optimizer,
     fit,
     backend,
+    trainable,
+    replaced,
   };
-  const resumes = [...(run.manifest.resumes ?? []), resume];
-  return { manifest: await writeManifest(directory, { ...run.manifest, resumes }), snapshots: run.snapshots };
+  const manifest = await readManifest(directory);
+  const resumes = [...(manifest.resumes ?? []), resume];
+  const newest = replaced === undefined ? {} : { loss: description.loss, metrics: description.metrics };
+  return {
+    manifest: await writeManifest(directory, { ...manifest, ...newest, resumes }),
+    snapshots: run.snapshots,
+  };
+}
+
+/**
+ * What is different from now on: which weights are trained, which loss and metrics are compiled.
+ *
+ * @throws {@link LayoutError} if the weights are not the same ones.
+ */
+function changesSince(
+  { layout, manifest }: Run,
+  description: RunDescription,
+  where: string,
+): Pick<RunResume, "trainable" | "replaced"> {
+  const indices = matchWeights(layout, description.layout, where);
+  const now = layout.parameters.map((_, i) => description.layout.parameters[indices[i] as number]?.trainable);
+  const isOther = layout.parameters.some(({ trainable }, i) => trainable !== now[i]);
+  const { loss, metrics } = manifest;
+  return {
+    trainable: isOther ? layout.parameters.flatMap(({ name }, i) => (now[i] ? [name] : [])) : undefined,
+    // A caller that says nothing of the loss says nothing of a change.
+    replaced:
+      description.loss === null ||
+      (isEqual(toJson(loss), toJson(description.loss)) &&
+        isEqual(toJson(metrics), toJson(description.metrics)))
+        ? undefined
+        : { loss, metrics },
+  };
 }
 
 async function namesIn(directory: string): Promise<string[] | null> {

@@ -1,12 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { link, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { RunStateError } from "../../base/errors.js";
+import { isProcess, startOfProcess } from "../arrow/living-process.js";
+import { isMissing, readRegularFile } from "../arrow/regular-file.js";
 
-const ownerSchema = z.object({ pid: z.int().positive(), host: z.string() });
+const ownerSchema = z.object({
+  pid: z.int().positive(),
+  host: z.string(),
+  /** When the process began, as its system counts; null or absent where that cannot be known. */
+  started: z.string().nullish(),
+});
 
 const LOCK_FILE = ".writer.lock";
 
@@ -28,7 +35,8 @@ let lastAttempt: Promise<unknown> = Promise.resolve();
  * Claims a run directory, so that two trainings do not write into one run.
  *
  * The claim is a dot file naming process and host. That of a process which ended is void, also after
- * kill -9, and so is one of another host, whose processes cannot be seen from here (containers get new
+ * kill -9, and where another process has its number since (Linux tells when a process began), and so is one of
+ * another host, whose processes cannot be seen from here (containers get new
  * host names). Within a process a new writer takes over: a training that threw never closed its own. Of
  * processes that start together only one gets the directory.
  *
@@ -45,12 +53,19 @@ export function lockRun(directory: string): Promise<RunLock> {
 export async function isRunInUse(directory: string): Promise<boolean> {
   const text = await readIfThere(join(directory, LOCK_FILE));
   const owner = text === null ? null : parseOwner(text);
-  return owner !== null && (isAlive(owner) || (owner.pid === process.pid && owner.host === hostname()));
+  return (
+    owner !== null && ((await isAlive(owner)) || (owner.pid === process.pid && owner.host === hostname()))
+  );
 }
 
 async function claim(directory: string): Promise<RunLock> {
   const file = join(directory, LOCK_FILE);
-  const text = JSON.stringify({ pid: process.pid, host: hostname(), id: randomUUID() });
+  const text = JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    started: await startOfProcess(process.pid),
+    id: randomUUID(),
+  });
   const holder = await take(file, text);
   if (holder !== null) {
     const hint = `end it, or delete ${file} if it is no training`;
@@ -78,7 +93,7 @@ async function take(file: string, text: string): Promise<number | null> {
     const found = await readIfThere(file);
     if (found === null) continue;
     const owner = parseOwner(found);
-    if (owner !== null && isAlive(owner)) return owner.pid;
+    if (owner !== null && (await isAlive(owner))) return owner.pid;
     // Unreadable: cut off by a crash, or about to be completed where files cannot be made whole at once.
     if (owner === null) await sleep(100);
     const remover = await removeVoid(file, found, text);
@@ -125,9 +140,9 @@ async function createWhole(file: string, text: string): Promise<boolean> {
 
 async function readIfThere(file: string): Promise<string | null> {
   try {
-    return await readFile(file, "utf8");
+    return new TextDecoder().decode(await readRegularFile(file));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }
@@ -141,12 +156,10 @@ function parseOwner(text: string): z.infer<typeof ownerSchema> | null {
   }
 }
 
-function isAlive({ pid, host }: z.infer<typeof ownerSchema>): boolean {
-  if (host !== hostname() || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+async function isAlive({ pid, host, started }: z.infer<typeof ownerSchema>): Promise<boolean> {
+  if (host !== hostname() || pid === process.pid || !isProcess(pid)) return false;
+  if (started === null || started === undefined) return true;
+  // The number may have gone to another process since.
+  const now = await startOfProcess(pid);
+  return now === null || now === started;
 }

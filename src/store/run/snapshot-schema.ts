@@ -1,15 +1,18 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { sha256 } from "../../base/digest.js";
 import { FormatError } from "../../base/errors.js";
 import { checkFormat, issueText } from "../../base/json-schema.js";
 import type { FileSchema } from "../arrow/flat-table.js";
+import { namesInFolder } from "../arrow/regular-file.js";
+import type { SnapshotInfo } from "./run.js";
 
 /** Element type of θ on disk. */
 export type ThetaDtype = "float32" | "float16";
 
 const format = "tfjs-landscape-snapshot";
-const formatVersion = 1;
+/** Written; version 1, whose facts have no digest, is read too. */
+const formatVersion = 2;
 
 /** Columns and their types in the file's order; the position of the buffers follows from it. */
 const columnTypes = {
@@ -22,25 +25,71 @@ const columnTypes = {
   theta: "fixed_size_list<float32>",
 } as const;
 
-const metadataSchema = z.object({
-  format: z.literal(format),
-  formatVersion: z.literal(String(formatVersion)),
-  thetaSha256: z.string().regex(/^[0-9a-f]{64}$/, "expected a sha-256 in hex"),
-  layoutDigest: z.string().min(1),
-});
+const hexDigest = z.string().regex(/^[0-9a-f]{64}$/, "expected a sha-256 in hex");
+const common = { format: z.literal(format), thetaSha256: hexDigest, layoutDigest: z.string().min(1) };
+const metadataSchema = z.discriminatedUnion("formatVersion", [
+  z.object({ ...common, formatVersion: z.literal("1"), factsSha256: z.undefined().optional() }),
+  z.object({ ...common, formatVersion: z.literal("2"), factsSha256: hexDigest }),
+]);
 
 /** What the metadata of a snapshot file says. */
 export type SnapshotMetadata = z.infer<typeof metadataSchema>;
 
 /** Metadata of a snapshot file, ready for the Arrow schema. */
-export function snapshotMetadata(thetaSha256: string, layoutDigest: string): Map<string, string> {
-  const metadata: SnapshotMetadata = {
+export function snapshotMetadata(
+  info: SnapshotInfo,
+  theta: ThetaFacts,
+  layoutDigest: string,
+): Map<string, string> {
+  const metadata: Record<keyof SnapshotMetadata, string> = {
     format,
     formatVersion: String(formatVersion),
-    thetaSha256,
+    thetaSha256: theta.sha256,
     layoutDigest,
+    factsSha256: factsDigest(info, theta, layoutDigest),
   };
   return new Map(Object.entries(metadata));
+}
+
+/** Names go through UTF-8, as they do in the file: halves of surrogate pairs are lost there. */
+const encoder = new TextEncoder();
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** What a snapshot's facts say of θ. */
+export interface ThetaFacts {
+  readonly dtype: ThetaDtype;
+  readonly parameterCount: number;
+  /** sha-256 (hex) of θ's bytes as stored. */
+  readonly sha256: string;
+}
+
+/**
+ * Returns the sha-256 (hex) of everything that a snapshot file says beside the entries of θ, whose own digest is
+ * part of it: over the text `[format, 2, step, epoch, iteration, dtype, D, thetaSha256, layoutDigest, names of the
+ * logs]` as JSON, a line feed, and the float64 `time`, `learningRate` and logs, little-endian.
+ */
+export function factsDigest(info: SnapshotInfo, theta: ThetaFacts, layoutDigest: string): string {
+  const { step, epoch, iteration, time, learningRate, logs } = info;
+  const { dtype, parameterCount, sha256: thetaSha256 } = theta;
+  const names = Object.keys(logs);
+  const written = names.map((name) => utf8.decode(encoder.encode(name)));
+  const text = [
+    format,
+    formatVersion,
+    step,
+    epoch,
+    iteration,
+    dtype,
+    parameterCount,
+    thetaSha256,
+    layoutDigest,
+    written,
+  ];
+  const reals = [time, learningRate, ...names.map((name) => logs[name] as number)];
+  const bytes = new DataView(new ArrayBuffer(8 * reals.length));
+  for (const [i, value] of reals.entries())
+    bytes.setFloat64(8 * i, Number.isNaN(value) ? Number.NaN : value, true);
+  return sha256(`${JSON.stringify(text)}\n`, bytes);
 }
 
 /** @throws {@link FormatError} if the file is not a snapshot or is of a newer version. */
@@ -98,7 +147,7 @@ function snapshotFileName(step: number): string {
  */
 export async function countSnapshotFiles(directory: string): Promise<number> {
   const folder = snapshotFolder(directory);
-  const names = (await readNames(folder)).filter((name) => !name.startsWith("."));
+  const names = (await namesInFolder(folder)).filter((name) => !name.startsWith("."));
   const steps = names.map((name) => {
     const step = /^\d+\.arrow$/.test(name) ? Number.parseInt(name, 10) : -1;
     if (step >= 0 && snapshotFileName(step) === name) return step;
@@ -111,16 +160,4 @@ export async function countSnapshotFiles(directory: string): Promise<number> {
     throw new FormatError(snapshotPath(directory, step), "a snapshot", got);
   }
   return steps.length;
-}
-
-/** Names in a folder; none where there is no folder (a run killed before its first snapshot). */
-async function readNames(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return [];
-    if (code === "ENOTDIR") throw new FormatError(folder, "a folder", "a file", { cause: error });
-    throw error;
-  }
 }

@@ -1,0 +1,108 @@
+import { close, constants, fstat, open as openCallback, type Stats } from "node:fs";
+import { type FileHandle, open, readdir } from "node:fs/promises";
+import { promisify } from "node:util";
+import { FormatError, systemCode } from "../../base/errors.js";
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  ENOTDIR: "a path of which a part is a file",
+  EISDIR: "a folder",
+  ELOOP: "links that lead in a circle",
+  ENAMETOOLONG: "a name that is too long",
+  EACCES: "no permission to read it",
+  EPERM: "no permission to read it",
+  EMFILE: "too many open files",
+  ENFILE: "too many open files",
+  ENXIO: "no regular file",
+  EIO: "a disk that does not answer",
+  ESTALE: "a file that is gone from the server",
+};
+
+/** Missing on Windows, which has neither such pipes nor the flag. */
+const WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * Opens a regular file for reading: the one way in which this package opens what others may have put in place.
+ *
+ * A pipe or a device by that name does not make the caller wait, it is refused.
+ *
+ * @throws {@link FormatError} if there is none, it is no regular file or must not be read; {@link isMissing} tells
+ *   the first from the others.
+ */
+export async function openRegularFile(file: string): Promise<FileHandle> {
+  const handle = await readable(file, () => open(file, WITHOUT_WAITING));
+  try {
+    checkRegular(file, await handle.stat());
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a regular file as a bare descriptor, for pools of files that nobody may ever close: Node.js warns of
+ * handles that it has to close itself.
+ *
+ * @throws as {@link openRegularFile}.
+ */
+export async function openRegularDescriptor(file: string): Promise<number> {
+  const descriptor = await readable(file, () => promisify(openCallback)(file, WITHOUT_WAITING));
+  try {
+    checkRegular(file, await promisify(fstat)(descriptor));
+    return descriptor;
+  } catch (error) {
+    await promisify(close)(descriptor);
+    throw error;
+  }
+}
+
+function checkRegular(file: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  const got = stats.isDirectory() ? "a folder" : "no regular file";
+  throw new FormatError(file, "a file that can be read", got);
+}
+
+/** Reads a whole regular file. @throws as {@link openRegularFile}. */
+export async function readRegularFile(file: string): Promise<Uint8Array> {
+  const handle = await openRegularFile(file);
+  try {
+    return await readable(file, () => handle.readFile());
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Names in a folder; none where there is no folder. @throws {@link FormatError} if it cannot be listed. */
+export async function namesInFolder(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code === "ENOENT") return [];
+    const got = code === "ENOTDIR" ? "a file" : explainReadError(cause);
+    throw new FormatError(folder, "a folder", got, { cause });
+  }
+}
+
+/** Says whether a file could not be opened because there is none: also where a part of its path is a file. */
+export function isMissing(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/** Does work that reads a file, and says in words what the operating system refuses. */
+export async function readable<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof FormatError) throw cause;
+    throw new FormatError(file, "a file that can be read", explainReadError(cause), { cause });
+  }
+}
+
+function explainReadError(cause: unknown): string {
+  const code = systemCode(cause);
+  if (code === null) return cause instanceof Error ? cause.message : String(cause);
+  return Object.hasOwn(EXPLANATIONS, code) ? `${EXPLANATIONS[code]} (${code})` : code;
+}

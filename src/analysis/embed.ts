@@ -156,7 +156,7 @@ async function computeEmbedding(
   const { method = "phate", dimensions = 2, seed = 0, signal, onProgress } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
   const points = await pointsOf(runs, linearAlgebra, options);
-  assertEnough(points.count, dimensions);
+  assertEnough(points.count, dimensions, points.warnings.length === 0 ? "" : " without NaN or infinity");
   const parameters = points.count === total ? given : embeddingParameters(options, points.count);
   const found = await embedCoordinates(method, points, linearAlgebra, options);
   const losses = await embedLosses(runs, points, options);
@@ -190,10 +190,10 @@ export function embeddingFile(directory: string, method: EmbeddingMethod, dimens
   return join(directory, "embeddings", `${method}-${dimensions}d.arrow`);
 }
 
-function assertEnough(count: number, dimensions: number): void {
+function assertEnough(count: number, dimensions: number, which = ""): void {
   const least = Math.max(4, dimensions + 1);
   if (count >= least) return;
-  throw new InvalidDataError("runs", `at least ${least} snapshots to embed`, String(count), {
+  throw new InvalidDataError("runs", `at least ${least} snapshots to embed`, `${count}${which}`, {
     hint: "train longer, record more often or take more runs",
   });
 }

@@ -72,6 +72,13 @@ export interface StepAngles {
    * a loss there is not finite, or step or slope vanish.
    */
   readonly degrees: Float64Array;
+  /**
+   * How far each angle may be off, in degrees (N − 1): how far the slope could turn by its difference from that on
+   * the grid of every second row and column. The slope comes from differences of the grid, whose error grows with
+   * the square of its step, so that this is some three times the error of a smooth surface; 180 where the slope is
+   * lost in it, NaN where the coarser grid has fewer than three points a side or does not reach. Absent in older files.
+   */
+  readonly error?: Float64Array;
   /** Length of each step within the plane, in units of weight space (N − 1). */
   readonly inPlaneStep: Float64Array;
   /** Norm of the in-plane gradient at each step's start, in loss per unit of weight space (N − 1). */
@@ -85,7 +92,8 @@ export interface StepAngles {
  * Steps early in training go across the contours; later ones turn along them, until a lower learning rate
  * makes a kink. With directions of any lengths and angles, angles and lengths are those of weight space: the
  * slope in grid coordinates g is the vector G⁻¹g, with G the directions' inner products. Snapshots an epoch
- * apart show the net step of that epoch only.
+ * apart show the net step of that epoch only. The slope is that of the sampled surface: where the loss bends
+ * within a few grid steps angles are off by several degrees; `error` says by how much, roughly.
  *
  * @param trajectory - coordinates on the plane (N, 2).
  * @param surface - the loss over the same plane, on a uniform grid of at least 3 × 3.
@@ -113,18 +121,36 @@ export function stepAngles(
   const determinant = xx * yy - xy * xy;
   const steps = Math.max(0, coordinates.length / 2 - 1);
   const degrees = new Float64Array(steps);
+  const error = new Float64Array(steps);
+  const coarse = everySecond(surface);
   const inPlaneStep = new Float64Array(steps);
   const gradientNorm = new Float64Array(steps);
   for (let i = 0; i < steps; i++) {
     const [a, b, nextA, nextB] = coordinates.subarray(2 * i, 2 * i + 4);
     const [u, v] = [nextA - a, nextB - b];
-    const [g, h] = surfaceGradient(surface, a, b);
     const length = Math.sqrt(xx * u * u + 2 * xy * u * v + yy * v * v);
-    const slope = Math.sqrt((yy * g * g - 2 * xy * g * h + xx * h * h) / determinant);
+    const norm = (x: number, y: number) =>
+      Math.sqrt((yy * x * x - 2 * xy * x * y + xx * y * y) / determinant);
+    const [g, h] = surfaceGradient(surface, a, b);
+    const [coarseG, coarseH] = surfaceGradient(coarse, a, b);
+    const slope = norm(g, h);
     const cosine = -(u * g + v * h) / (length * slope);
     degrees[i] = (Math.acos(Math.min(1, Math.max(-1, cosine))) * 180) / Math.PI;
+    const turn = norm(coarseG - g, coarseH - h) / slope;
+    error[i] = turn < 1 ? (Math.asin(turn) * 180) / Math.PI : turn >= 1 ? 180 : Number.NaN;
     inPlaneStep[i] = length;
     gradientNorm[i] = slope;
   }
-  return { degrees, inPlaneStep, gradientNorm };
+  return { degrees, error, inPlaneStep, gradientNorm };
+}
+
+/** Every second row and column of a sampled surface. */
+function everySecond({ alpha, beta, loss }: SampledSurface): SampledSurface {
+  const isKept = (_: number, i: number): boolean => i % 2 === 0;
+  const width = alpha.length;
+  return {
+    alpha: alpha.filter(isKept),
+    beta: beta.filter(isKept),
+    loss: loss.filter((_, i) => (i % width) % 2 === 0 && Math.floor(i / width) % 2 === 0),
+  };
 }

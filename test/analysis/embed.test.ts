@@ -337,6 +337,20 @@ describe("embed", () => {
     expect(readdirSync(join(directory, "embeddings"))).toEqual(["pca-3d.arrow", "umap-2d.arrow"]);
   });
 
+  test("few snapshots are embedded; a diverged run is told by its weights, not by knn", async () => {
+    for (const count of [4, 5, 6]) {
+      const short = memoryRun("short", walk(count, 3, 40));
+      const found = await embedIn([short]);
+      expect(found.warnings.map(({ code }) => code)).toContain("low-knn");
+      expect(found.parameters.knn).toBe(count - 2);
+      const diverged = walk(count, 3, 40).map((theta, i) => (i < 3 ? theta : theta.fill(Number.NaN)));
+      await expect(embedIn([memoryRun("diverged", diverged)])).rejects.toThrow("got a weight NaN");
+      await expect(embedIn([memoryRun("diverged", diverged)], { nonFinite: "drop" })).rejects.toThrow(
+        "at least 4 snapshots to embed, got 3 without NaN or infinity",
+      );
+    }
+  });
+
   test.each([
     [{ method: "mds" as "pca" }, "method: expected one of phate, pca, umap, tsne, got mds"],
     [{ dimensions: 4 as 3 }, "dimensions: expected 2 or 3, got 4"],

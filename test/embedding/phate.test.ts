@@ -176,6 +176,16 @@ describe("checks", () => {
     expect(await codes(branchingWalk(60, 3, 1))).not.toContain("few-points");
   });
 
+  test.each([4, 5, 6])("%i points have fewer neighbours than the default, with a warning", async (count) => {
+    const found = await phate(branchingWalk(count, 3, 1), algebra);
+    expect(found.embedding.every(Number.isFinite)).toBe(true);
+    expect(found.warnings.find(({ code }) => code === "low-knn")?.message).toBe(
+      `knn is ${count - 2}, not 5: ${count} points have no more neighbours.`,
+    );
+    expect(await codes(branchingWalk(7, 3, 1))).not.toContain("low-knn");
+    await expect(phate(branchingWalk(count, 3, 1), algebra, { knn: 5 })).rejects.toThrow("knn: expected");
+  });
+
   test("duplicates are named", async () => {
     const rows = Float64Array.from(small.rows);
     rows.copyWithin(8 * 7, 8 * 3, 8 * 4);

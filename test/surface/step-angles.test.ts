@@ -65,6 +65,25 @@ describe("stepAngles", () => {
     expectAllClose(here.gradientNorm, there.gradientNorm, { absolute: 1e-6 });
   });
 
+  it("says how far an angle may be off where the loss bends within the grid's steps", () => {
+    const [n, step] = [21, 0.2];
+    const at = Float64Array.from({ length: n }, (_, i) => (i - 10) * step);
+    const loss = (a: number, b: number) => Math.sin(2 * a) + 0.5 * Math.cos(3 * b) + 0.2 * a * b;
+    const grid = { alpha: at, beta: at, loss: new Float64Array(n * n) };
+    for (let i = 0; i < n * n; i++) grid.loss[i] = loss(at[i % n], at[Math.floor(i / n)]);
+    const points = Array.from({ length: 80 }, (_, i) => 1.7 * Math.sin(1 + 0.37 * i * (1 + (i % 2))));
+    const { degrees, error = new Float64Array() } = stepAngles(on(...points), grid, { vectors: unit });
+    const off = Array.from(degrees, (angle, i) => {
+      const [a, b, c, d] = points.slice(2 * i, 2 * i + 4);
+      const [g, h] = [2 * Math.cos(2 * a) + 0.2 * b, -1.5 * Math.sin(3 * b) + 0.2 * a];
+      const cosine = -((c - a) * g + (d - b) * h) / (Math.hypot(c - a, d - b) * Math.hypot(g, h));
+      return Math.abs(angle - (Math.acos(cosine) * 180) / Math.PI);
+    });
+    expect(Math.max(...off)).toBeGreaterThan(2.5);
+    const kept = off.filter((value, i) => value <= error[i] + 0.5).length;
+    expect(kept / off.length).toBeGreaterThanOrEqual(0.9);
+  });
+
   it("refuses what is no path on a plane", () => {
     const surface = surfaceOf((a) => a);
     expect(() =>

@@ -9,7 +9,7 @@ export type PhateStage = "distances" | "kernel" | "landmarks" | "entropy" | "pot
 export interface PhateOptions {
   /** Dimensions of the embedding. Default 2. */
   readonly dimensions?: number;
-  /** Neighbours that set the bandwidth of the kernel. Default 5. */
+  /** Neighbours that set the bandwidth of the kernel. Default 5; with fewer than 7 points as many as there can be. */
   readonly knn?: number;
   /** Exponent of the kernel; null joins nearest neighbours with weight 1. Default 40. */
   readonly decay?: number | null;
@@ -54,6 +54,9 @@ export interface PhateOptions {
 export type ResolvedPhateOptions = Required<Omit<PhateOptions, "signal" | "onProgress">> &
   Pick<PhateOptions, "signal" | "onProgress">;
 
+/** Neighbours by default, as in the Python package. */
+export const USUAL_KNN = 5;
+
 /**
  * Returns the options with defaults filled in, checked against the number of points.
  *
@@ -63,7 +66,7 @@ export function resolvePhateOptions(options: PhateOptions, count: number): Resol
   refuseRenamed(options, "embedding");
   const resolved: ResolvedPhateOptions = {
     dimensions: 2,
-    knn: 5,
+    knn: Math.max(1, Math.min(USUAL_KNN, count - 2)),
     decay: 40,
     nLandmark: 2000,
     t: "auto",

@@ -8,7 +8,12 @@ import { checkPhateInput, type PhateInput } from "../phate-input.js";
 import { alphaDecayKernel, kernelToPoints } from "./alpha-decay-kernel.js";
 import { diffusionPotential, diffusionPower, kneePoint, operatorEntropy } from "./diffusion-potential.js";
 import { affinitiesToClusters, type LandmarkOperator, landmarkOperator, rowNormalized } from "./landmarks.js";
-import { type PhateOptions, type ResolvedPhateOptions, resolvePhateOptions } from "./phate-options.js";
+import {
+  type PhateOptions,
+  type ResolvedPhateOptions,
+  resolvePhateOptions,
+  USUAL_KNN,
+} from "./phate-options.js";
 import {
   createPointMap,
   type DuplicatePairs,
@@ -38,9 +43,23 @@ export interface PhateFacts {
 
 /** Returns what a reader of a PHATE embedding should know: few points, duplicates, a graph in pieces. */
 export function phateWarnings(facts: PhateFacts): LandscapeWarning[] {
-  return [fewPoints(facts), duplicatePoints(facts), pieces(facts), steepGamma(facts), lateKnee(facts)].filter(
-    (warning) => warning !== undefined,
-  );
+  return [
+    lowKnn(facts),
+    fewPoints(facts),
+    duplicatePoints(facts),
+    pieces(facts),
+    steepGamma(facts),
+    lateKnee(facts),
+  ].filter((warning) => warning !== undefined);
+}
+
+function lowKnn({ map, options }: PhateFacts): LandscapeWarning | undefined {
+  const { count } = map.input;
+  if (options.knn >= USUAL_KNN || options.knn !== count - 2) return undefined;
+  return {
+    code: "low-knn",
+    message: `knn is ${options.knn}, not ${USUAL_KNN}: ${count} points have no more neighbours.`,
+  };
 }
 
 function fewPoints({ map, options }: PhateFacts): LandscapeWarning | undefined {

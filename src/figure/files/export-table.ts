@@ -66,6 +66,7 @@ const UNITS: Readonly<Record<string, string>> = {
   stepLength: "L2 norm in weight space",
   pathLength: "L2 norm in weight space",
   degrees: "degrees from the steepest descent in the plane",
+  error: "degrees, from a grid twice as coarse",
   inPlaneStep: "L2 norm in weight space",
   gradientNorm: "loss per unit of weight space",
 };

@@ -144,7 +144,7 @@ export function createAngleFigure(runs: readonly RunAngles[], title = "What the 
     throw new InvalidDataError(name, `angles of ${snapshots.length - 1} steps`, `${angles.degrees.length}`);
   }
   const marks = dropMarks(runs);
-  const all = (key: keyof StepAngles) =>
+  const all = (key: "degrees" | "inPlaneStep" | "gradientNorm") =>
     runs.map(({ name, snapshots, angles }, i) =>
       seriesOf(
         runs.length > 1 ? name : "steps",

@@ -143,7 +143,7 @@ export async function readHistograms(file: string, expected?: Provenance): Promi
  */
 export async function writeStepAngles(
   file: string,
-  { degrees, inPlaneStep, gradientNorm }: StepAngles,
+  { degrees, error, inPlaneStep, gradientNorm }: StepAngles,
   snapshots: readonly Pick<SnapshotInfo, "step" | "epoch" | "iteration">[],
   provenance: Provenance,
 ): Promise<void> {
@@ -157,6 +157,7 @@ export async function writeStepAngles(
       epoch: count("epoch"),
       iteration: count("iteration"),
       degrees: { values: degrees },
+      ...(error === undefined ? {} : { error: { values: error } }),
       inPlaneStep: { values: inPlaneStep },
       gradientNorm: { values: gradientNorm },
     },
@@ -179,6 +180,7 @@ export async function readStepAngles(file: string, expected?: Provenance): Promi
   const values = (name: string) => float64Column(file, artifact, name);
   return {
     degrees: values("degrees"),
+    ...(Object.hasOwn(artifact.columns, "error") ? { error: values("error") } : {}),
     inPlaneStep: values("inPlaneStep"),
     gradientNorm: values("gradientNorm"),
   };

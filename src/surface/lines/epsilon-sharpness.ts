@@ -19,7 +19,7 @@ export interface EpsilonSharpnessOptions {
 
 /** ε-sharpness in the span of one or two directions. */
 export interface EpsilonSharpness {
-  /** φ in percent; NaN where a loss in the box is NaN. */
+  /** φ in percent; NaN (not defined) where a loss in the box is NaN, or that of θ* is −1 or less. */
   readonly sharpness: number;
   /** Largest loss in the box, and where. */
   readonly maximum: number;
@@ -34,7 +34,8 @@ export interface EpsilonSharpness {
  * of A, one or two directions, with the box C_ε = {z : |z_k| ≤ ε·(|(A⁺θ*)_k| + 1)}.
  *
  * The paper searches the box with ten steps of L-BFGS-B; here every point of a grid over it, edges
- * included, is evaluated, so the value is a lower bound that a finer grid can only raise. With
+ * included, is evaluated, so the value is a lower bound that a finer grid can only raise.
+ * A loss of −1 or less, which no crossentropy or square has, leaves φ without a meaning: it is not defined. With
  * filter-normalized directions, as opposed to the paper's, it does not depend on the scale of the filters.
  *
  * @param directions - θ* and one or two vectors; more are not used.
@@ -70,7 +71,7 @@ export async function epsilonSharpness(
   const maximum = loss.reduce((a, b) => Math.max(a, b));
   const index = Math.max(0, loss.indexOf(maximum));
   return {
-    sharpness: (100 * (maximum - center.loss)) / (1 + center.loss),
+    sharpness: center.loss > -1 ? (100 * (maximum - center.loss)) / (1 + center.loss) : Number.NaN,
     maximum,
     at: [alpha[index % alpha.length], beta[Math.floor(index / alpha.length)]],
     halfWidths,

@@ -10,6 +10,20 @@ import { sampleSurface } from "../../figure/sample-figures.js";
 const alpha = axisFromRange("alpha", { from: -2, to: 2, points: 4001 });
 const inf = Number.POSITIVE_INFINITY;
 
+describe("epsilonSharpness of negative losses", () => {
+  const sharpnessAt = async (loss: number) => {
+    const evaluator = functionEvaluator(([x]) => loss + (x as number) ** 2, 1);
+    const directions = { center: Float32Array.of(0), vectors: [Float32Array.of(1)] };
+    return (await epsilonSharpness(evaluator, directions, { epsilon: 0.1 })).sharpness;
+  };
+
+  it("is not defined from −1 on", async () => {
+    expect(await sharpnessAt(-1)).toBeNaN();
+    expect(await sharpnessAt(-3)).toBeNaN();
+    expect(await sharpnessAt(-0.5)).toBeCloseTo(2, 5);
+  });
+});
+
 describe("levelSetWidth", () => {
   it("is 2·√(rise / curvature) for a parabola", () => {
     fc.assert(

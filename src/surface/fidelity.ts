@@ -7,8 +7,37 @@ import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import { runLanes } from "./evaluate-points.js";
 import type { EvaluatedPoint } from "./surface.js";
 
+/** Snapshots of which all are evaluated without asking. */
+const ALL_UP_TO = 200;
+
+/** Some snapshots of a path, and the words that name them. */
+export interface SnapshotSubset {
+  /** Positions, increasing; the first and the last are among them. */
+  readonly positions: Int32Array;
+  /** Says which they are; null where they are all. */
+  readonly warning: LandscapeWarning | null;
+}
+
+/**
+ * Chooses snapshots whose losses stand for a long path: all up to `most`, otherwise as many, evenly spaced, the
+ * first and the last among them.
+ *
+ * @param count - snapshots of the path.
+ * @param most - default 200; infinity for all.
+ */
+export function chooseSnapshots(count: number, most = ALL_UP_TO): SnapshotSubset {
+  const chosen = Math.min(count, Math.max(2, most));
+  const spacing = chosen > 1 ? (count - 1) / (chosen - 1) : 0;
+  const positions = Int32Array.from({ length: chosen }, (_, i) => Math.round(i * spacing));
+  if (chosen === count) return { positions, warning: null };
+  const message = `the loss of ${chosen} of ${count} snapshots is evaluated: every ${Number(spacing.toFixed(1))}th, the first and the last among them`;
+  return { positions, warning: { code: "some-snapshots", message } };
+}
+
 /** Options of {@link evaluateFidelity}. */
 export interface FidelityOptions {
+  /** Snapshots to evaluate, see {@link chooseSnapshots}; the losses of the others are NaN. Default all. */
+  readonly snapshots?: SnapshotSubset | undefined;
   /** Stops the work within a batch. Default none. */
   readonly signal?: AbortSignal;
   /** Called after each evaluation with the evaluations done and all to do. Default none. */
@@ -46,7 +75,9 @@ export async function evaluateFidelity(
   assertSizes(trajectory, directions, evaluator);
   const { signal, onProgress, onPoint, known = [] } = options;
   const { coordinates, dimensions } = trajectory;
-  const n = trajectory.distance.length;
+  const all = trajectory.distance.length;
+  const { positions, warning } = options.snapshots ?? chooseSnapshots(all, Number.POSITIVE_INFINITY);
+  const n = positions.length;
   const losses = new Map(Array.from(known, ({ index, value }) => [index, value.loss]));
   let done = 0;
   const lossAt = async (
@@ -68,7 +99,7 @@ export async function evaluateFidelity(
     const point = createPlanePoint(directions);
     while (next < n) {
       stop?.throwIfAborted();
-      const i = next++;
+      const i = positions[next++] as number;
       if (losses.has(2 * i) && losses.has(2 * i + 1)) {
         done += 2;
         onProgress?.(done, 2 * n);
@@ -83,10 +114,14 @@ export async function evaluateFidelity(
     }
   });
   const [trueLoss, planeLoss] = [0, 1].map((side) =>
-    Float64Array.from({ length: n }, (_, i) => losses.get(2 * i + side) as number),
+    Float64Array.from({ length: all }, (_, i) => losses.get(2 * i + side) ?? Number.NaN),
   ) as [Float64Array, Float64Array];
-  const warnings = [...trajectory.warnings, ...nonFiniteWarning("snapshots", trueLoss)];
-  warnings.push(...nonFiniteWarning("projected snapshots", planeLoss));
+  const warnings = [
+    ...trajectory.warnings,
+    ...(warning === null ? [] : [warning]),
+    ...nonFiniteWarning("snapshots", trueLoss, positions),
+    ...nonFiniteWarning("projected snapshots", planeLoss, positions),
+  ];
   return { ...trajectory, trueLoss, planeLoss, warnings };
 }
 
@@ -110,8 +145,8 @@ function isSame(a: Float32Array, b: Float32Array): boolean {
   return a.length === b.length && a.every((value, c) => value === b[c]);
 }
 
-function nonFiniteWarning(what: string, losses: Float64Array): LandscapeWarning[] {
-  const bad = Array.from(losses.keys()).filter((i) => !Number.isFinite(losses[i]));
+function nonFiniteWarning(what: string, losses: Float64Array, positions: Int32Array): LandscapeWarning[] {
+  const bad = Array.from(positions).filter((i) => !Number.isFinite(losses[i]));
   if (bad.length === 0) return [];
   const named = bad.slice(0, 5).join(", ") + (bad.length > 5 ? ", …" : "");
   return [{ code: "non-finite-loss", message: `the loss of ${bad.length} ${what} is not finite: ${named}` }];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryRowSource } from "../../src/directions/directions.js";
 import { projectTrajectory } from "../../src/directions/project.js";
 import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
-import { evaluateFidelity } from "../../src/surface/fidelity.js";
+import { chooseSnapshots, evaluateFidelity } from "../../src/surface/fidelity.js";
 import type { EvaluatedPoint } from "../../src/surface/surface.js";
 import { expectAllClose } from "../support/allclose.js";
 
@@ -46,6 +46,29 @@ describe("evaluateFidelity", () => {
     expect(points.at(1)).toEqual([3, -1, 0]);
     expect(seen.at(-1)).toEqual([6, 6]);
     expect(result.warnings).toEqual([]);
+  });
+
+  it("evaluates some snapshots of a long path, the first and the last among them, and names them", async () => {
+    expect(chooseSnapshots(200)).toEqual({
+      positions: Int32Array.from({ length: 200 }, (_, i) => i),
+      warning: null,
+    });
+    for (const count of [201, 1000, 4001]) {
+      const { positions, warning } = chooseSnapshots(count);
+      expect(new Set(positions).size).toBe(200);
+      expect([positions[0], positions[199]]).toEqual([0, count - 1]);
+      expect(warning?.message).toContain(`the loss of 200 of ${count} snapshots`);
+    }
+    expect(chooseSnapshots(1000, Number.POSITIVE_INFINITY).positions.length).toBe(1000);
+    const { evaluator, points } = bowl();
+    const long = Array.from({ length: 9 }, (_, i) => Float32Array.of(i, 1 - i, 0.5 * i));
+    const trajectory = await projectTrajectory(memoryRowSource(long), directions);
+    const options = { snapshots: chooseSnapshots(9, 3) };
+    const some = await evaluateFidelity(trajectory, directions, evaluator, async (i) => long[i], options);
+    expect(points.length).toBe(6 - 1);
+    expect(Array.from(some.trueLoss ?? [], Number.isNaN)).toEqual(long.map((_, i) => ![0, 4, 8].includes(i)));
+    expect(some.trueLoss?.[8]).toBe(64 + 2 * 49 + 3 * 16);
+    expect(some.warnings.map(({ code }) => code)).toEqual(["some-snapshots"]);
   });
 
   it("keeps losses that are not finite, and says so", async () => {

@@ -3,11 +3,11 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/unknown-options.js";
 import { figureOption, figureSize } from "../figure/draw/figure-option.js";
-import { tableCsv } from "../figure/draw/table-panel.js";
 import type { Figure } from "../figure/figure.js";
 import { renderHtml } from "../figure/files/render-html.js";
 import { renderPng } from "../figure/files/render-png.js";
 import { renderSvg } from "../figure/files/render-svg.js";
+import { tableCsv } from "../figure/files/table-files.js";
 import { inSpace } from "../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 

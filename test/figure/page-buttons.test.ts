@@ -11,7 +11,7 @@ import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-fi
 import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
-import { decodePng } from "./png.js";
+import { difference } from "./png.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 import { arc, sampleFigure, samplePath, sampleSurface, stepped, uniform, valley } from "./sample-figures.js";
 
@@ -58,28 +58,6 @@ async function picture(page: Page): Promise<Buffer> {
   return await page.screenshot({ fullPage: true });
 }
 
-/** Chromium's own rounding of soft edges, in steps of 255: the same page twice is not always the same bits. */
-const ROUNDING = 2;
-
-/** Where two pictures differ: nothing, or how many pixels in which part. */
-function difference(a: Buffer, b: Buffer): string {
-  if (a.equals(b)) return "";
-  const [one, other] = [decodePng(a), decodePng(b)];
-  if (one.width !== other.width || one.height !== other.height)
-    return `size ${other.width} × ${other.height}`;
-  let count = 0;
-  let [left, top, right, bottom] = [one.width, one.height, 0, 0];
-  for (let y = 0; y < one.height; y++)
-    for (let x = 0; x < one.width; x++) {
-      const [p, q] = [one.at(x, y), other.at(x, y)];
-      if (p.every((value, channel) => Math.abs(value - (q[channel] as number)) <= ROUNDING)) continue;
-      count++;
-      [left, top] = [Math.min(left, x), Math.min(top, y)];
-      [right, bottom] = [Math.max(right, x), Math.max(bottom, y)];
-    }
-  return count === 0 ? "" : `${count} pixels in ${left}…${right}, ${top}…${bottom}`;
-}
-
 /** Presses a button; of a choice the other one and it again. */
 async function pressTwice(page: Page, index: number): Promise<void> {
   const button = page.locator("button").nth(index);
@@ -122,7 +100,7 @@ describe("every button pressed twice leaves the page as it was, pixel for pixel"
       expect(heard).toEqual([]);
       await page.context().close();
     },
-    120_000,
+    240_000,
   );
 });
 

@@ -53,3 +53,25 @@ function predict(filter: number, left: number, up: number, corner: number): numb
   const [a, b, c] = [Math.abs(estimate - left), Math.abs(estimate - up), Math.abs(estimate - corner)];
   return a <= b && a <= c ? left : b <= c ? up : corner;
 }
+
+/** Chromium's own rounding of soft edges, in steps of 255: the same page twice is not always the same bits. */
+const ROUNDING = 2;
+
+/** Where two pictures differ: nothing, or how many pixels in which part. */
+export function difference(a: Buffer, b: Buffer): string {
+  if (a.equals(b)) return "";
+  const [one, other] = [decodePng(a), decodePng(b)];
+  if (one.width !== other.width || one.height !== other.height)
+    return `size ${other.width} × ${other.height}`;
+  let count = 0;
+  let [left, top, right, bottom] = [one.width, one.height, 0, 0];
+  for (let y = 0; y < one.height; y++)
+    for (let x = 0; x < one.width; x++) {
+      const [p, q] = [one.at(x, y), other.at(x, y)];
+      if (p.every((value, channel) => Math.abs(value - (q[channel] as number)) <= ROUNDING)) continue;
+      count++;
+      [left, top] = [Math.min(left, x), Math.min(top, y)];
+      [right, bottom] = [Math.max(right, x), Math.max(bottom, y)];
+    }
+  return count === 0 ? "" : `${count} pixels in ${left}…${right}, ${top}…${bottom}`;
+}

@@ -51,7 +51,10 @@ interface Block {
  * @throws {@link InvalidOptionError} if the width, or the height for what there is to say, is too small.
  */
 export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureLayout {
-  const shown = figure.panels.filter(({ only }) => only === undefined || options.isPage === true);
+  const isPage = options.isPage === true;
+  const shown = figure.panels.filter((panel) =>
+    isPage ? kindOf(panel).isHtml !== true : panel.only === undefined,
+  );
   const frame = frameOf(figure, shown, options);
   const { padding, inner, headHeight, footHeight } = frame;
   const entries = mergeEntries(shown.flatMap((panel) => kindOf(panel).legend(panel, figure)));

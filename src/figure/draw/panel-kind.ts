@@ -117,6 +117,6 @@ export interface PanelKind<P extends Panel = Panel, L extends Placed<P> = Placed
   moment?(placed: L, place: number, snapshots: readonly number[]): Moment;
   /** Paragraphs that belong below the panels. Default none. */
   paragraphs?(panel: P): string[];
-  /** The panel as HTML instead of a picture, on a page. Default a picture. */
-  html?(panel: P, figure: Figure, id: string): string;
+  /** Whether HTML takes the place of the picture on a page: it is complete without script. Default not. */
+  readonly isHtml?: boolean;
 }

@@ -5,6 +5,7 @@ import { kindOf } from "../draw/panel-kinds.js";
 import { factText, pathOf } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
 import { inSpace } from "../space/surface-panel.js";
+import { tableHtml } from "./table-files.js";
 
 /** Whether the page needs its script for three dimensions to show a figure. */
 export function hasDepth(figure: Figure): boolean {
@@ -15,9 +16,8 @@ export function hasDepth(figure: Figure): boolean {
 export function figureHtml(figure: Figure, index: number, pageTitle: string): string {
   const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
   const inWords = figure.panels.flatMap((panel, number) => {
-    const html = kindOf(panel).html;
-    const id = `${panel.kind}-${index}${number === 0 ? "" : `-${number}`}`;
-    return html === undefined ? [] : [html(panel, figure, id)];
+    if (panel.kind !== "table") return [];
+    return [tableHtml(panel, figure, `table-${index}${number === 0 ? "" : `-${number}`}`)];
   });
   const isDrawn = inWords.length < figure.panels.length;
   const fidelity = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("");

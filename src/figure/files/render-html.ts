@@ -5,11 +5,11 @@ import { InvalidDataError } from "../../base/errors.js";
 import { packageFile } from "../../base/package-files.js";
 import { escapeHtml, scriptJson } from "../draw/html-text.js";
 import { FONT_STACK } from "../draw/placed-text.js";
-import { TABLE_STYLE } from "../draw/table-panel.js";
 import type { Figure } from "../figure.js";
 import { figureHtml, hasDepth } from "./figure-html.js";
 import { fontFaceCss } from "./font-files.js";
 import { packNumbers } from "./pack-numbers.js";
+import { TABLE_STYLE } from "./table-files.js";
 
 /**
  * Returns the content security policy of a page: only this script and this style sheet, the font inside it, and

@@ -55,7 +55,7 @@ function predict(filter: number, left: number, up: number, corner: number): numb
 }
 
 /** Chromium's own rounding of soft edges, in steps of 255: the same page twice is not always the same bits. */
-const ROUNDING = 2;
+const ROUNDING = 16;
 
 /** Where two pictures differ: nothing, or how many pixels in which part. */
 export function difference(a: Buffer, b: Buffer): string {

@@ -51,8 +51,8 @@ export { inSpace } from "../figure/space/surface-panel.js";
 
 // Encoding
 
-export { tableCsv } from "../figure/draw/table-panel.js";
 export { type RenderGifOptions, renderGif } from "../figure/files/encode-gif.js";
 export { type ReportData, renderHtml } from "../figure/files/render-html.js";
 export { type RenderPngOptions, renderPng } from "../figure/files/render-png.js";
 export { renderSvg } from "../figure/files/render-svg.js";
+export { tableCsv } from "../figure/files/table-files.js";

@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../callbacks/trajectory-callback.js";
-import { analyzePlane } from "../src/analysis/analyze-runs.js";
+import { analyzePlane } from "../src/analysis/analyze-plane.js";
 import type { BackendChoice } from "../src/backend/current-backend.js";
-import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
 import { createLeNet, loadMnist, seededBatches } from "../src/cli/demo/train.js";
 import type { Directions } from "../src/directions/directions.js";
@@ -131,13 +130,13 @@ async function trainedPlanes(
     await model.fitDataset(seededBatches(images, 64, 1), { epochs: 6, verbose: 0, callbacks });
     log("approximate: trained");
     const run = await openRun(directory);
-    const { directions, trajectories } = await analyzePlane([run], createLinearAlgebra());
+    const { directions, trajectories } = await analyzePlane([run], { kind: "pca" });
     const center = await run.readTheta(run.snapshots.length - 1);
     const axis = { from: -1, to: 1, points };
     return [
       {
         name: "pca",
-        directions,
+        directions: directions as Directions,
         grid: createGrid({ coordinates: trajectories[0].coordinates, points }),
       },
       {

@@ -1,11 +1,23 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
-import { type AnalyzeOptions, resolveAnalyzeOptions } from "../src/analysis/analyze-options.js";
-import { analyzeRuns, type RunsAnalysis } from "../src/analysis/analyze-runs.js";
+import {
+  type AnalyzePlaneOptions,
+  analyzePlane,
+  checkPlaneOptions,
+  type PlaneAnalysis,
+  type PlaneStep,
+} from "../src/analysis/analyze-plane.js";
+import type {
+  EvaluationOptions,
+  FigureOptions,
+  GridOptions,
+  ProgressOptions,
+} from "../src/analysis/options.js";
+import { checkPcaPlane, type PcaPlaneOptions } from "../src/analysis/plane-directions.js";
 import { checkReportOptions, type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
-import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
+import { refuseRenamed } from "../src/base/renamed-options.js";
 import { type OptionNames, refuseUnknown } from "../src/base/unknown-options.js";
 import { createLossEvaluator, type LossEvaluatorOptions } from "../src/loss/create-loss-evaluator.js";
 import { resolveEngineOptions } from "../src/loss/engine/engine-options.js";
@@ -23,7 +35,10 @@ import {
 /** Options of {@link LandscapeCallback}: what to record, what to analyse it on, what to draw. */
 export interface LandscapeCallbackOptions
   extends TrajectoryCallbackOptions,
-    Omit<AnalyzeOptions, "directory" | "force" | "resume" | "weights"> {
+    Omit<PcaPlaneOptions, "seed">,
+    GridOptions,
+    Pick<EvaluationOptions, "batchNorm" | "budget" | "approximate">,
+    ProgressOptions<PlaneStep> {
   /**
    * Evaluation set on which the surface is computed: `{ xs, ys }` or a `tf.data.Dataset`. Stays the
    * caller's and must live until training ends. Required.
@@ -33,8 +48,8 @@ export interface LandscapeCallbackOptions
   readonly evaluation?: Omit<LossEvaluatorOptions, "layout">;
   /** Pictures and page; default SVG, PNG and HTML in the run directory. */
   readonly report?: WriteReportOptions;
-  /** Weights that span the plane: "trainable" (default) or "all". */
-  readonly weights?: NonNullable<AnalyzeOptions["weights"]>;
+  /** Title of the figure, names of data and loss. Default the run's name, and none. */
+  readonly figure?: FigureOptions;
   /**
    * Called if the analysis after training fails; `fit` succeeds all the same and the snapshots are kept.
    * Default: the error becomes a process warning (`process.emitWarning`) and stands in `error`.
@@ -73,16 +88,16 @@ const LANDSCAPE_OPTION_NAMES: OptionNames<LandscapeCallbackOptions> = {
   report: true,
   weights: true,
   onError: true,
-  center: true,
+  centering: true,
   components: true,
-  points: true,
+  second: true,
+  size: true,
   margin: true,
-  range: true,
+  grid: true,
+  batchNorm: true,
   budget: true,
   approximate: true,
-  title: true,
-  lossName: true,
-  dataName: true,
+  figure: true,
   signal: true,
   onProgress: true,
 };
@@ -99,13 +114,14 @@ const REPORT_FILES = ["plot.svg", "plot.png", "report.html"];
 export class LandscapeCallback extends TrajectoryCallback {
   readonly #options: LandscapeCallbackOptions;
   #model: tf.LayersModel | null = null;
-  #analysis: RunsAnalysis | null = null;
+  #analysis: PlaneAnalysis | null = null;
   #files: readonly string[] = [];
   #error: unknown = null;
 
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: LandscapeCallbackOptions) {
     super(options);
+    refuseRenamed(options, "plane");
     refuseUnknown(options, LANDSCAPE_OPTION_NAMES);
     const { data, evaluation = {}, report = {}, onError } = options;
     const isData =
@@ -122,12 +138,13 @@ export class LandscapeCallback extends TrajectoryCallback {
     resolveModelLossOptions(evaluation);
     resolveEngineOptions(evaluation);
     checkReportOptions(report);
-    resolveAnalyzeOptions(analysisOptions(options));
+    checkPlaneOptions(analysisOptions(options));
+    checkPcaPlane(options);
     this.#options = options;
   }
 
   /** What was computed after the last training; null before, or if it failed. */
-  get analysis(): RunsAnalysis | null {
+  get analysis(): PlaneAnalysis | null {
     return this.#analysis;
   }
 
@@ -199,13 +216,20 @@ export class LandscapeCallback extends TrajectoryCallback {
     const run = await openRun(this.directory);
     const evaluator = await createLossEvaluator(this.#model, data, { ...evaluation, layout: run.layout });
     try {
-      const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
-      this.#analysis = await analyzeRuns([run], tools, analysisOptions(this.#options));
+      const { components, centering, weights, second } = this.#options;
+      const sets = [{ name: "train", evaluator }];
+      this.#analysis = await analyzePlane(
+        [run],
+        { kind: "pca", components, centering, weights, second },
+        { sets, ...analysisOptions(this.#options) },
+      );
     } finally {
       evaluator.dispose();
       await run.close();
     }
-    this.#files = await writeReport(run.directory, [{ name: "plot", figure: this.#analysis.figure }], report);
+    const drawn = this.#analysis.figure;
+    if (drawn === null) return;
+    this.#files = await writeReport(run.directory, [{ name: "plot", figure: drawn }], report);
   }
 
   #reportError(error: unknown): void {
@@ -222,12 +246,9 @@ export class LandscapeCallback extends TrajectoryCallback {
 }
 
 /** What the analysis is told: `directory` and `resume` are the recording's. */
-function analysisOptions({
-  directory: _,
-  resume: _resume,
-  ...options
-}: LandscapeCallbackOptions): AnalyzeOptions {
-  return options;
+function analysisOptions(options: LandscapeCallbackOptions): AnalyzePlaneOptions {
+  const { size, margin, grid, batchNorm, budget, approximate, figure, signal, onProgress } = options;
+  return { size, margin, grid, batchNorm, budget, approximate, figure, signal, onProgress };
 }
 
 /**

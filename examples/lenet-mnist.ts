@@ -1,9 +1,8 @@
 // LeNet on MNIST with SGD and with Adam from the same initial weights, both paths on their joint plane:
 // what `tfjs-landscape demo` does, as a program to change.
 import * as tf from "@tensorflow/tfjs";
-import { analyzeRuns, createLossEvaluator, openRun, selectBackend, writeReport } from "tfjs-landscape";
+import { analyzePlane, createLossEvaluator, openRun, selectBackend, writeReport } from "tfjs-landscape";
 import { learningRateScheduler, trajectoryCallback } from "tfjs-landscape/callbacks";
-import { createLinearAlgebra } from "tfjs-landscape/embedding";
 import { loadMnist } from "./data/mnist.js";
 
 function createLeNet(): tf.LayersModel {
@@ -50,11 +49,17 @@ for (const [name, optimizer] of Object.entries(optimizers)) {
 
 const runs = [await openRun("runs/SGD"), await openRun("runs/Adam")];
 const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0]?.layout });
-const analysis = await analyzeRuns(
+const { figure } = await analyzePlane(
   runs,
-  { evaluator, linearAlgebra: createLinearAlgebra() },
-  { directory: "runs/joint", points: 15, dataName: "2,000 training images of MNIST" },
+  { kind: "pca" },
+  {
+    sets: [{ name: "train", evaluator }],
+    directory: "runs/joint",
+    size: 15,
+    figure: { names: { data: "2,000 training images of MNIST" } },
+  },
 );
-const files = await writeReport("runs/joint", [{ name: "joint", figure: analysis.figure }]);
-for (const sentence of analysis.figure.fidelity) console.log(sentence);
+if (figure === null) throw new Error("expected a figure");
+const files = await writeReport("runs/joint", [{ name: "joint", figure }]);
+for (const sentence of figure.fidelity) console.log(sentence);
 console.log(files.join("\n"));

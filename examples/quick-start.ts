@@ -19,7 +19,7 @@ const landscape = landscapeCallback({
   directory: "runs/quick-start",
   overwrite: true,
   data: { xs, ys },
-  dataName: "2,000 training images of MNIST",
+  figure: { names: { data: "2,000 training images of MNIST" } },
 });
 await model.fit(xs, ys, { epochs: 10, batchSize: 50, verbose: 0, callbacks: [landscape] });
 console.log(landscape.files.join("\n"));

@@ -30,18 +30,17 @@ export type { EvaluationSet } from "./surface/lines/level-set-width.js";
 
 // Planes
 
-export type { AnalyzeOptions } from "./analysis/analyze-options.js";
-export { analyzeRuns, type RunsAnalysis } from "./analysis/analyze-runs.js";
-export { type EvaluatedPlane, type EvaluatePlaneOptions, evaluatePlane } from "./analysis/plane-stage.js";
+export { type AnalyzePlaneOptions, analyzePlane, type PlaneAnalysis } from "./analysis/analyze-plane.js";
+export type { PlaneSpec } from "./analysis/plane-spec.js";
 
 // Lines
 
 export {
-  type InterpolateModelsOptions,
-  interpolateModels,
-  type SliceRandomLinesOptions,
-  sliceRandomLines,
-} from "./analysis/line-stage.js";
+  type AnalyzeLineOptions,
+  analyzeLine,
+  type LineAnalysis,
+  type LineSpec,
+} from "./analysis/analyze-line.js";
 
 // Weights
 
@@ -55,7 +54,7 @@ export {
 
 export type { CompareRunsOptions } from "./analysis/compare/compare-options.js";
 export { compareRuns, type RunsComparison } from "./analysis/compare/compare-runs.js";
-export { embed } from "./analysis/embed.js";
+export { embedRuns } from "./analysis/embed.js";
 export type { EmbedOptions } from "./analysis/embed-options.js";
 export type { RunsEmbedding } from "./embedding/runs-embedding.js";
 
@@ -67,8 +66,7 @@ export type { JumpOptions, JumpRun } from "./training/jump-options.js";
 // Figures and files of a run
 
 export { exportRun } from "./analysis/export/export-run.js";
-export { readAnalysis } from "./analysis/read-analysis.js";
-export { readStoredFigures, type StoredFigures } from "./analysis/read-stored-figures.js";
+export { readFigures, type StoredFigures } from "./analysis/read-figures.js";
 export { type NamedFigure, writeReport } from "./analysis/write-report.js";
 export type { Figure } from "./figure/figure.js";
 export { type LiveView, startLiveView } from "./live/start-live-view.js";

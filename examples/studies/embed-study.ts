@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type EmbedOptions, embed, type NamedFigure, type Run, type RunsEmbedding } from "tfjs-landscape";
+import { type EmbedOptions, embedRuns, type NamedFigure, type Run, type RunsEmbedding } from "tfjs-landscape";
 import { createLinearAlgebra, readRunPoints, totalPersistence } from "tfjs-landscape/embedding";
 import { createEmbeddingFigure } from "tfjs-landscape/figures";
 
@@ -55,7 +55,7 @@ export async function embedStudy(study: StudyRuns): Promise<StudyEmbeddings> {
     const topology = index === losses.length - 1;
     const stored = join(directory, fileName(loss.name));
     const options = { ...common, ...PHATE, knn, ...loss.source, topology, directory: stored };
-    const embedding = await embed(runs, options);
+    const embedding = await embedRuns(runs, options);
     draw(embedding, loss.name);
     if (topology) found.push(embedding);
   }
@@ -63,7 +63,7 @@ export async function embedStudy(study: StudyRuns): Promise<StudyEmbeddings> {
   for (const method of ["pca", "umap", "tsne"] as const) {
     const distance = method === "pca" ? {} : COSINE;
     const stored = join(directory, fileName(last.name));
-    const embedding = await embed(runs, {
+    const embedding = await embedRuns(runs, {
       ...common,
       ...distance,
       ...last.source,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import {
   createLossEvaluator,
-  embed,
+  embedRuns,
   type JumpRun,
   jumpAndRetrain,
   type LossEvaluator,
@@ -145,7 +145,7 @@ for (const { name, train, epochs } of optima) {
 }
 // Both together by PCA: no snapshot has neighbours around the other optimum, so that PHATE could not tell how far
 // apart they are.
-const joint = await embed(all, { method: "pca", ...testLoss?.source, directory: join(out, "test-loss") });
+const joint = await embedRuns(all, { method: "pca", ...testLoss?.source, directory: join(out, "test-loss") });
 const title = "both: PCA, test loss";
 const [first] = joint.facts.explainedVarianceRatio as readonly number[];
 lines.push(`both, pca: the first axis holds ${(100 * (first as number)).toFixed(1)} % of the variance`);

@@ -27,7 +27,7 @@ type UmapOwn = Omit<UmapOptions, "dimensions" | "signal" | "onProgress" | "seed"
 /** Options of t-SNE. */
 type TsneOwn = Omit<TsneOptions, "dimensions" | "signal" | "onProgress" | "seed">;
 
-/** Options of {@link embed}: what every method takes, and each method's own under their own names. */
+/** Options of {@link embedRuns}: what every method takes, and each method's own under their own names. */
 export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn {
   /** How to embed. Default "phate". */
   readonly method?: EmbeddingMethod;

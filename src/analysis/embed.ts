@@ -12,14 +12,16 @@ import type { EmbeddingMethod, EmbeddingQuality, RunsEmbedding } from "../embedd
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readEmbedding, writeEmbedding } from "../store/kinds/embedding-file.js";
+import { openLosses, type SnapshotLosses } from "../store/kinds/losses-file.js";
 import { memo } from "../store/results/memo.js";
 import { alignAlike } from "../store/run/align-runs.js";
 import type { Run } from "../store/run/run.js";
 import { runLanes } from "../surface/evaluate-points.js";
-import { atLeastOneRun } from "./analyze-runs.js";
 import { embedCoordinates, embeddingStability, embeddingTopology, inputOf } from "./embed-coordinates.js";
 import { type EmbeddingParameters, type EmbedOptions, embeddingParameters } from "./embed-options.js";
+import { atLeastOneRun } from "./model-point.js";
 import { type RunPoints, readRunPoints } from "./run-points.js";
+import { isStillLoss } from "./stored-values.js";
 
 /** Losses of snapshots and what they are. */
 export interface EmbeddedLosses {
@@ -60,8 +62,9 @@ async function evaluated(
   runs: readonly Run[],
   points: RunPoints,
   evaluator: LossEvaluator,
-  { signal, onProgress }: EmbedOptions,
+  options: EmbedOptions,
 ): Promise<EmbeddedLosses> {
+  const { signal, onProgress } = options;
   const earlier = known.get(points);
   if (earlier?.evaluator === evaluator) return { loss: earlier.loss.slice(), lossName: "true loss" };
   const wrong = runs.find(({ layout }) => layout.parameterCount !== evaluator.facts.parameterCount);
@@ -69,27 +72,61 @@ async function evaluated(
     const got = `${wrong.layout.parameterCount} in ${wrong.directory}`;
     throw new InvalidDataError("evaluator", `${evaluator.facts.parameterCount} parameters, its own`, got);
   }
+  const stored = await storedLosses(runs, points, evaluator, options);
   const loss = new Float64Array(points.count);
+  const before = Array.from(loss, (_, row) => stored.get(snapshotOf(runs, points, row).digest));
   let next = 0;
   let done = 0;
   const work = { width: () => evaluator.concurrency ?? 1, left: () => points.count - next };
-  await runLanes(work, signal, async (stop, goesOn) => {
-    while (next < points.count) {
-      stop?.throwIfAborted();
-      const row = next++;
-      const { name, readTheta } = snapshotOf(runs, points, row);
-      loss[row] = (await evaluator.evaluate(await readTheta(), { signal: stop, name })).loss;
-      onProgress?.("losses", ++done, points.count);
-      if (!goesOn()) return;
-    }
-  });
+  try {
+    await runLanes(work, signal, async (stop, goesOn) => {
+      while (next < points.count) {
+        stop?.throwIfAborted();
+        const row = next++;
+        const { name, digest, readTheta } = snapshotOf(runs, points, row);
+        const value =
+          before[row] ?? (await evaluator.evaluate(await readTheta(), { signal: stop, name })).loss;
+        stored.put(digest, value);
+        loss[row] = value;
+        onProgress?.("losses", ++done, points.count);
+        if (!goesOn()) return;
+      }
+    });
+  } finally {
+    // What was computed is kept, whatever ended it.
+    await stored.save(options.directory ?? (runs[0] as Run).directory);
+  }
   known.set(points, { evaluator, loss: loss.slice() });
   return { loss, lossName: "true loss" };
 }
 
+/** The losses that planes and other embeddings have stored, if they are still true. */
+async function storedLosses(
+  runs: readonly Run[],
+  points: RunPoints,
+  evaluator: LossEvaluator,
+  { directory, signal, force = false }: EmbedOptions,
+): Promise<SnapshotLosses> {
+  const places = [directory ?? (runs[0] as Run).directory, ...runs.map((run) => run.directory)];
+  const set = { name: "train", evaluator };
+  const stored = await openLosses(force ? [] : places, set, "as-trained");
+  for (let row = points.count - 1; row >= 0; row--) {
+    const { digest, readTheta } = snapshotOf(runs, points, row);
+    const value = stored.get(digest);
+    if (value === undefined) continue;
+    const isTrue = await isStillLoss(evaluator, await readTheta(), undefined, value, signal);
+    return isTrue ? stored : openLosses([], set, "as-trained");
+  }
+  return stored;
+}
+
 function snapshotOf(runs: readonly Run[], points: RunPoints, row: number) {
   const [run, index] = [runs[points.run[row] as number] as Run, points.index[row] as number];
-  return { name: `snapshot ${index} of ${run.directory}`, readTheta: () => run.readTheta(index) };
+  return {
+    name: `snapshot ${index} of ${run.directory}`,
+    digest: run.thetaDigest(index),
+    readTheta: () => run.readTheta(index),
+  };
 }
 
 /** Returns the quality of an embedding against the distances between the weights themselves. */
@@ -131,9 +168,9 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  * @throws {@link LayoutError} naming both layouts if the runs differ in their parameters.
  * @throws {@link InvalidDataError} naming run and step of weights that are not finite (see `nonFinite`).
  * @see Horoi et al. 2022, Exploring the geometry and topology of neural network loss landscapes.
- * @example const { coordinates, quality } = await embed([sgd, adam], { method: "phate", knnDist: "cosine" });
+ * @example const { coordinates, quality } = await embedRuns([sgd, adam], { method: "phate", knnDist: "cosine" });
  */
-export async function embed(opened: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
+export async function embedRuns(opened: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
   const runs = alignAlike(opened);
   const [first] = atLeastOneRun(runs);
   const { method = "phate", dimensions = 2 } = options;

@@ -1,9 +1,21 @@
 import { existsSync } from "node:fs";
 import { sha256 } from "../base/digest.js";
-import { InvalidOptionError } from "../base/errors.js";
+import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { assertSameLayout } from "../model/match-layout.js";
 import { openRun } from "../store/run/open-run.js";
 import type { Run } from "../store/run/run.js";
+import { isFinitePoint, partOfRun } from "../store/run/run-part.js";
+
+/**
+ * Returns the runs as a list that has a first one.
+ *
+ * @throws {@link InvalidDataError} if there is none.
+ */
+export function atLeastOneRun(runs: readonly Run[]): readonly [Run, ...Run[]] {
+  const [first, ...rest] = runs;
+  if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
+  return [first, ...rest];
+}
 
 /**
  * Returns names in which equal ones are told apart by a number: "SGD", "SGD" become "SGD (1)", "SGD (2)".
@@ -40,18 +52,48 @@ export interface ModelPoint {
   readonly digest: string;
 }
 
+/** A run, or the part of one, whose path is analysed; or one of its snapshots as a model. */
+export type Subject = Run | ModelPoint;
+
+/** Whether a subject is a single model. */
+export function isModelPoint(subject: Subject): subject is ModelPoint {
+  return "theta" in subject;
+}
+
 /**
- * Opens a model by reference: "RUN" is the last snapshot of a run directory, "RUN@STEP" the one of that
- * step.
+ * Opens what a reference names: "RUN" is a run directory, "RUN@A..B" the part from step A to step B (both included;
+ * either may be left out), "RUN@STEP" the model of that step.
  *
  * @throws {@link InvalidOptionError} if the run has no such step; as `openRun` if there is no such run.
  * @example const last = await openModelPoint("runs/adam"); // or "runs/adam@3" for one snapshot
  */
+export async function openSubject(reference: string): Promise<Subject> {
+  const match = existsSync(reference) ? null : /^(.+)@(\d*)(\.\.)?(\d*)$/.exec(reference);
+  const [, directory = "", first = "", isRange, second = ""] = match ?? [];
+  if (match === null || (isRange === undefined && first === "")) return openRun(reference);
+  const run = await openRun(directory);
+  if (isRange === undefined) return modelPoint(run, Number(first + second));
+  const stepOf = (text: string) => (text === "" ? undefined : Number(text));
+  return partOfRun(run, { from: stepOf(first), until: stepOf(second) });
+}
+
+/**
+ * Opens a model by reference: as {@link openSubject}; of a run, or a part of one, the last snapshot.
+ *
+ * @throws as {@link openSubject}.
+ */
 export async function openModelPoint(reference: string): Promise<ModelPoint> {
-  const match = /^(.+)@(\d+)$/.exec(reference);
-  const isStep = match !== null && !existsSync(reference);
-  const run = await openRun(isStep ? (match[1] as string) : reference);
-  return modelPoint(run, isStep ? Number(match[2]) : undefined);
+  return modelOf(await openSubject(reference));
+}
+
+/** Returns a subject as a model: of a run the last snapshot whose weights are finite. */
+export async function modelOf(subject: Subject): Promise<ModelPoint> {
+  if (isModelPoint(subject)) return subject;
+  for (let index = subject.snapshots.length - 1; index > 0; index--) {
+    const point = await modelPoint(subject, subject.snapshots[index]?.step);
+    if (isFinitePoint(point.theta)) return point;
+  }
+  return modelPoint(subject, subject.snapshots[0]?.step);
 }
 
 /**

@@ -1,15 +1,16 @@
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
-import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createMapsFigure } from "../figure/make/create-maps-figure.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
 import { runSettings } from "../figure/make/run-settings.js";
 import type { Run } from "../store/run/run.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
-import type { PlanePoints, SlicePlane } from "./plane-points.js";
+import { policySentences } from "./batch-norm.js";
+import type { FigureOptions } from "./options.js";
+import { isBetween, type PlaneKind, type PlaneMark } from "./plane-spec.js";
 
-const TITLES: Readonly<Record<SlicePlane, string>> = {
+const TITLES: Readonly<Record<PlaneKind, string>> = {
   pca: "the plane of its principal components",
   random: "two random directions",
   "ineffective-random": "an ineffective plane of two random directions",
@@ -20,62 +21,93 @@ const TITLES: Readonly<Record<SlicePlane, string>> = {
   custom: "a plane of given directions",
 };
 
+/** A plane as it is drawn. */
+export interface DrawnPlane {
+  readonly kind: PlaneKind;
+  readonly directions: Directions | null;
+  readonly labels: readonly string[];
+  readonly marks: readonly PlaneMark[];
+  readonly run: Run;
+  /** The runs of the paths. */
+  readonly runs: readonly Run[];
+}
+
 /** What the figure of a plane says beside its values. */
-export interface PlaneFigureOptions {
-  readonly title?: string;
-  readonly dataName?: string;
-  /** What was done with batch norm's moving statistics. */
+export interface PlaneFigureOptions extends FigureOptions {
+  /** What was done with batch norm's statistics; "none" where there are none. */
   readonly batchNorm: string;
-  /** A path drawn over the maps. Default none. */
-  readonly path?: Trajectory;
-  /** Metric that is drawn instead of the loss. Default none. */
-  readonly metric?: string;
-  /** Whether an accuracy is shown as such (default) or as the error. */
-  readonly accuracyAs?: AccuracyForm;
+  /** Samples that "recalibrate" used. */
+  readonly calibrationSamples: number | null;
+  /** Sentences for the caption. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Returns the figure of a plane: the loss under the path where one is given, else a map for each evaluation set; of
- * a metric in any case the maps.
+ * Returns the figure of a plane: the loss under the paths where there are any and one evaluation set, else a map for
+ * each set; of a metric in any case the maps.
+ *
+ * @param trajectories - the paths with their losses, in the order of `plane.runs`.
  */
 export function planeFigure(
-  plane: SlicePlane,
-  place: Pick<PlanePoints, "labels" | "marks" | "isBetween"> & { readonly directions: Directions | null },
+  plane: DrawnPlane,
   surfaces: readonly SetSurface[],
-  run: Run,
-  trajectory: Trajectory | null,
+  trajectories: readonly Trajectory[],
   options: PlaneFigureOptions,
 ): Figure {
-  const { name } = run.manifest;
-  // A plane with the path on it is the run's; any other is that of the model in its middle.
-  const whose = trajectory === null && plane !== "pca" ? (place.marks[0]?.label ?? name) : name;
-  const title = options.title ?? (place.isBetween ? TITLES[plane] : `${whose}: ${TITLES[plane]}`);
-  const { dataName, batchNorm, metric, accuracyAs } = options;
-  const named = dataName === undefined ? {} : { dataName };
-  const [first] = surfaces as [SetSurface];
-  if (trajectory !== null && place.directions !== null && metric === undefined) {
+  const { metric, accuracyAs, names = {}, batchNorm, notes } = options;
+  const [first, ...others] = surfaces as readonly [SetSurface, ...SetSurface[]];
+  const { data, loss } = names;
+  const named = data === undefined ? {} : { dataName: data };
+  const isTrajectory =
+    trajectories.length > 0 &&
+    plane.directions !== null &&
+    metric === undefined &&
+    (others.length === 0 || plane.kind !== "pca");
+  const title = options.title ?? titleOf(plane, isTrajectory, trajectories.length > 0);
+  if (isTrajectory && plane.directions !== null) {
+    const ineffective =
+      plane.kind === "pca"
+        ? []
+        : ["Shown for comparison only: such a plane holds almost nothing of the path's shape."];
+    const policy = policySentences(batchNorm, options.calibrationSamples);
+    const caption = [...ineffective, ...policy, ...notes].join(" ");
     return createTrajectoryFigure({
       title,
       surface: first.surface,
-      axes: place.directions,
-      paths: [{ name, snapshots: run.snapshots, settings: runSettings(run), trajectory }],
-      caption: "Shown for comparison only: such a plane holds almost nothing of the path's shape.",
+      axes: plane.directions,
+      paths: plane.runs.map((run, index) => pathOf(run, trajectories[index] as Trajectory)),
+      ...(caption === "" ? {} : { caption }),
       ...named,
+      ...(loss === undefined ? {} : { lossName: loss }),
     });
   }
-  const path = options.path ?? trajectory ?? undefined;
+  const [trajectory] = trajectories;
+  const [shown = plane.run] = plane.runs;
   return createMapsFigure({
     title,
     surfaces,
-    labels: place.labels,
-    marks: place.marks,
-    batchNorm,
-    ...(path === undefined
-      ? {}
-      : { path: { name, snapshots: run.snapshots, settings: runSettings(run), trajectory: path } }),
+    labels: plane.labels,
+    marks: plane.marks,
+    batchNorm: batchNorm === "none" ? (isBetween(plane.kind) ? "interpolate" : "keep") : batchNorm,
+    ...(notes.length === 0 ? {} : { caption: notes.join(" ") }),
+    ...(trajectory === undefined ? {} : { path: pathOf(shown, trajectory) }),
     ...(metric === undefined ? {} : { quantity: metric }),
     ...(accuracyAs === undefined ? {} : { accuracyAs }),
     ...named,
-    ...(place.directions === null ? {} : { warnings: place.directions.warnings }),
+    ...(plane.directions === null ? {} : { warnings: plane.directions.warnings }),
   });
+}
+
+/** A path as figures take it. */
+function pathOf(run: Run, trajectory: Trajectory) {
+  return { name: run.manifest.name, snapshots: run.snapshots, settings: runSettings(run), trajectory };
+}
+
+function titleOf({ kind, marks, run, runs }: DrawnPlane, isTrajectory: boolean, hasPath: boolean): string {
+  if (isBetween(kind)) return TITLES[kind];
+  const names = runs.map(({ manifest }) => manifest.name).join(" and ");
+  if (kind === "pca" && isTrajectory) return names;
+  // A plane with a path on it is the run's; any other is that of the model in its middle.
+  const whose = hasPath ? names : (marks[0]?.label ?? run.manifest.name);
+  return `${whose}: ${TITLES[kind]}`;
 }

@@ -6,7 +6,7 @@ import { differenceGram } from "../directions/row-products.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { dot } from "../math/row-kernels.js";
 import type { Run } from "../store/run/run.js";
-import { atLeastOneRun } from "./analyze-runs.js";
+import { atLeastOneRun } from "./model-point.js";
 import { rowSourceOfRuns } from "./row-source.js";
 
 /** The snapshots of runs as points known by their inner products. */

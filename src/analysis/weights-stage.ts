@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { sha256 } from "../base/digest.js";
-import { InvalidDataError, RunStateError } from "../base/errors.js";
+import { InvalidDataError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import { type WeightHistograms, weightHistograms } from "../directions/weight-histogram.js";
 import { type WeightStatistics, weightStatistics } from "../directions/weight-statistics.js";
@@ -25,9 +26,9 @@ import {
 import { memo } from "../store/results/memo.js";
 import type { Run } from "../store/run/run.js";
 import { type StepAngles, stepAngles } from "../surface/step-angles.js";
-import type { RunsAnalysis } from "./analyze-runs.js";
+import type { Surface } from "../surface/surface.js";
 import { distinctNames } from "./model-point.js";
-import { readAnalysis } from "./read-analysis.js";
+import { newestPlane } from "./stored-plane.js";
 import type { NamedFigure } from "./write-report.js";
 
 /** Least number of points a side of a surface that has a slope of second order. */
@@ -56,25 +57,30 @@ export async function anglesStage(run: Run): Promise<StepAngles | null> {
   return memo(result, () => anglesOf(analysis));
 }
 
-async function storedAnalysis(run: Run): Promise<RunsAnalysis | null> {
-  if (run.snapshots.length < 2) return null;
-  try {
-    const analysis = await readAnalysis(run);
-    const { alpha, beta } = analysis.surface;
-    return Math.min(alpha.length, beta.length) < LEAST_POINTS ? null : analysis;
-  } catch (error) {
-    if (error instanceof RunStateError) return null;
-    throw error;
-  }
+/** The newest plane of principal components of a run, on its training set. */
+interface PathPlane {
+  readonly surface: Surface;
+  readonly directions: Directions;
+  readonly trajectory: Trajectory;
 }
 
-function anglesOf({ directions, surface, trajectories }: RunsAnalysis): StepAngles {
-  return stepAngles(trajectories[0] as Trajectory, surface, directions);
+async function storedAnalysis(run: Run): Promise<PathPlane | null> {
+  if (run.snapshots.length < 2) return null;
+  const plane = await newestPlane(run, "pca", "train");
+  if (plane === null || plane.directions === null || plane.trajectory === null) return null;
+  const { surface, directions, trajectory } = plane;
+  const isWhole = trajectory.distance.length === run.snapshots.length;
+  const isLarge = Math.min(surface.alpha.length, surface.beta.length) >= LEAST_POINTS;
+  return isWhole && isLarge ? { surface, directions, trajectory } : null;
+}
+
+function anglesOf({ directions, surface, trajectory }: PathPlane): StepAngles {
+  return stepAngles(trajectory, surface, directions);
 }
 
 async function provenanceOf(
   run: Run,
-  { surface: { alpha, beta, loss }, directions, trajectories }: RunsAnalysis,
+  { surface: { alpha, beta, loss }, directions, trajectory }: PathPlane,
 ): Promise<Provenance> {
   return {
     kind: "step-angles",
@@ -85,7 +91,7 @@ async function provenanceOf(
       run: await run.digest(),
       surface: sha256(alpha, beta, loss),
       directions: sha256(...directions.vectors.slice(0, 2)),
-      trajectory: sha256((trajectories[0] as Trajectory).coordinates),
+      trajectory: sha256(trajectory.coordinates),
     },
   };
 }
@@ -174,8 +180,8 @@ function histogramProvenance(
 /** Options of `statisticsStage`. */
 export interface StatisticsOptions {
   /** Computes everything again. Default false. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each snapshot with the snapshots done and all of its run. */
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -4,6 +4,14 @@ import { InvalidOptionError } from "./errors.js";
 export const RENAMED_OPTIONS = {
   /** Principal components of a path, and the random walk beside them. */
   pca: { center: "centering", select: "components" },
+  /** Planes and lines. */
+  plane: {
+    points: "size",
+    range: "grid",
+    center: "centering",
+    dataName: "figure.names.data",
+    lossName: "figure.names.loss",
+  },
   /** Every method that lays points out in 2 or 3 dimensions. */
   embedding: {
     nComponents: "dimensions",

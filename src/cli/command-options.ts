@@ -4,13 +4,13 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import kebabCase from "lodash/kebabCase.js";
 import { BACKEND_CHOICES } from "../backend/current-backend.js";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
-import { NORMALIZATIONS } from "../directions/normalize.js";
+import { NORMALIZATIONS, type Normalization } from "../directions/normalize.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { BATCH_NORM_POLICIES } from "../loss/batch-norm-policy.js";
 import { ENGINE_CHOICES } from "../loss/engine/engine-options.js";
 import type { ParameterRole } from "../model/layout.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
-import { type AxisRange, parseRange } from "../surface/grid.js";
+import { parseRange } from "../surface/grid.js";
 
 /** Returns a parser of integers from `least` to `most` for commander. */
 export function parseCount(
@@ -28,12 +28,12 @@ export function parseCount(
   };
 }
 
-/** Parses "21" or "21x15" into grid points along the first and second axis. */
-export function parsePoints(text: string): readonly [number, number] {
+/** Parses "21" or "21x15" into points along the first and second axis. */
+export function parseSize(text: string): readonly [number, number] {
   const match = /^(\d+)(?:x(\d+))?$/.exec(text.trim());
   const [x, y] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
   if (match !== null && x >= 3 && y >= 3) return [x, y];
-  throw new InvalidArgumentError(`--points: expected N or NxM with at least 3 a side, got "${text}".`);
+  throw new InvalidArgumentError(`--size: expected N or NxM with at least 3 a side, got "${text}".`);
 }
 
 /** Returns a parser of shares above 0 and at most 1. */
@@ -110,26 +110,75 @@ export function parseModuleFile(text: string): string {
   throw new InvalidArgumentError(`--data ${text}: expected a JS or TS module, got ${got}.`);
 }
 
-/** Parses the range of a line, "x0:x1:n". */
-export function parseLineRange(text: string): AxisRange {
+/** Checks the coordinates of a line, "x0:x1:n". */
+export function parseLineGrid(text: string): string {
   try {
-    const { alpha, beta } = parseRange(text);
-    if (beta === null) return alpha;
+    if (parseRange(text).beta === null) return text;
   } catch (error) {
     if (!(error instanceof LandscapeError)) throw error;
     throw new InvalidArgumentError(`${error.message}.`);
   }
-  throw new InvalidArgumentError(`--range: expected one axis, such as -0.5:1.5:41, got "${text}".`);
+  throw new InvalidArgumentError(`--grid: expected one axis, such as -0.5:1.5:41, got "${text}".`);
 }
 
 /** Options of the commands that draw a line. */
 export function lineOptions(command: Command): Command {
-  const line = command
-    .option("--range <range>", 'literal range "x0:x1:n", such as -0.5:1.5:41', parseLineRange)
+  const grid = new Option("--grid <grid>", 'literal coordinates "x0:x1:n", such as -0.5:1.5:41');
+  renamedOption(command, grid.argParser(parseLineGrid), "range");
+  const line = stepOptions(command)
     .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
     .option("--error", "show error instead of accuracy")
     .option("--force", "compute again, also where stored results are up to date");
   return pictureOptions(interruptionOptions(sliceOptions(line)));
+}
+
+/**
+ * Adds an option that had another name: the old one works and is not shown.
+ *
+ * @param old - the old name, without dashes.
+ */
+export function renamedOption(command: Command, option: Option, old: string): Command {
+  const name = option.attributeName();
+  const value = option.flags.replace(/^--[\w-]+/, "");
+  const hidden = new Option(`--${kebabCase(old)}${value}`).hideHelp();
+  if (option.parseArg !== undefined) hidden.argParser(option.parseArg);
+  if (option.argChoices !== undefined) hidden.choices(option.argChoices);
+  command.addOption(option).addOption(hidden);
+  return command.on(`option:${hidden.name()}`, () => {
+    const given: unknown = command.getOptionValue(hidden.attributeName());
+    command.setOptionValueWithSource(name, given, "cli");
+    command.setOptionValue(hidden.attributeName(), undefined);
+  });
+}
+
+/** Options of the points of a surface. */
+export function gridOptions(command: Command): Command {
+  const size = new Option("--size <n>", "grid points: 21, or 21x15 (first axis x second axis)");
+  return renamedOption(command, size.argParser(parseSize), "points").option(
+    "--margin <share>",
+    "margin around the path as a share of its extent",
+    parseMargin,
+  );
+}
+
+/** Options of the part of a run that is analysed. */
+export function stepOptions(command: Command): Command {
+  return command
+    .option("--from <step>", "first snapshot that counts", parseCount("--from", 0))
+    .option("--until <step>", "last snapshot that counts", parseCount("--until", 0));
+}
+
+/** Options of the part of a run that is analysed. */
+export interface StepCommandOptions {
+  readonly from?: number;
+  readonly until?: number;
+}
+
+/** Options of random directions. */
+export interface NormalizationCommandOptions {
+  readonly normalize?: Normalization;
+  readonly ignore?: readonly ParameterRole[];
+  readonly oneDimensional?: "vector" | "reference";
 }
 
 /** Options of the commands that slice a loss. */
@@ -242,8 +291,9 @@ export function pictureOptions(command: Command): Command {
 
 /** Options of the plane of principal components. */
 export function planeOptions(command: Command): Command {
+  const centering = new Option("--centering <how>", "what the snapshots are centred about");
+  renamedOption(command, centering.choices(["mean", "final"]), "center");
   return command
-    .addOption(new Option("--center <how>", "centring of the snapshots").choices(["mean", "final"]))
     .option(
       "--components <i,j>",
       "the two components of the plane, from 1 on (default: 1,2)",

@@ -67,6 +67,11 @@ const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./commands/export.js")).declareExport,
   ],
   [
+    "clean",
+    "remove stored surfaces of a run, all but those to keep",
+    async () => (await import("./commands/clean.js")).declareClean,
+  ],
+  [
     "watch",
     "show a run while another process trains it, on a page of this machine (Ctrl-C ends)",
     async () => (await import("./commands/watch.js")).declareWatch,

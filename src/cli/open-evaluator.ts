@@ -10,7 +10,7 @@ import { type EngineChoice, engineRequest } from "../loss/engine/engine-options.
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
-import { readInterruptedFacts } from "../store/results/tile-journal.js";
+import { earlierResults } from "../store/results/earlier-results.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import { defined } from "./command-options.js";
 import type { DataModule } from "./load-module.js";
@@ -40,10 +40,12 @@ export interface InterruptionCommandOptions {
   readonly maxSamples?: number;
 }
 
-/** Where results may have been interrupted whose engine is to be used again. */
+/** Where results may be stored whose engine is to be used again. */
 export interface StoredPlaces {
-  /** Files of results; the first that was interrupted says. */
-  readonly files: readonly string[];
+  /** Folder of results: of a run, or the one of `--out`. */
+  readonly folder: string;
+  /** Beginnings of their files' names; those that were interrupted go first, then the newest. */
+  readonly names: readonly string[];
   /** Number of the evaluation set among those that are stored together. Default 0. */
   readonly set?: number;
 }
@@ -78,15 +80,15 @@ export async function prepareEvaluation(
 }
 
 async function earlierChoice(
-  { files, set = 0 }: StoredPlaces,
+  { folder, names, set = 0 }: StoredPlaces,
   options: EvaluationCommandOptions,
 ): Promise<EarlierChoice> {
-  for (const file of files) {
-    const left = await readInterruptedFacts(file);
-    if (left === null) continue;
-    const { engine, sets } = left.provenance.options;
+  const request = { ...requestOf(options) };
+  for (const { provenance, engines } of await earlierResults(folder, names)) {
+    const { engine, sets } = provenance.options;
     const [first] = Array.isArray(sets) ? (sets as readonly { readonly engine?: JsonValue }[]) : [];
-    if (isEqual(engine ?? first?.engine, { ...requestOf(options) })) return left.engines[set];
+    const chosen = engines[set];
+    if (chosen !== undefined && isEqual(engine ?? first?.engine, request)) return chosen;
   }
   return undefined;
 }

@@ -61,7 +61,7 @@ export async function openSliceTools(
   places?: SlicePlaces,
   signal?: AbortSignal,
 ): Promise<SliceTools> {
-  const nowhere = { files: [] };
+  const nowhere = { folder: ".", names: [] };
   const earlier = await prepareEvaluation(options, places?.train ?? nowhere);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);

@@ -106,6 +106,8 @@ export interface Trajectory {
   readonly trueLoss: Float64Array | null;
   /** Loss of the plane at the snapshot's coordinates (N), or null if not evaluated. */
   readonly planeLoss: Float64Array | null;
+  /** Loss of the snapshot with recalibrated batch-norm statistics (N), where the plane has those. */
+  readonly recalibratedLoss?: Float64Array;
   readonly warnings: readonly LandscapeWarning[];
 }
 

@@ -3,7 +3,9 @@ import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import { createPlanePoint } from "../directions/plane-point.js";
 import type { Trajectory } from "../directions/project.js";
-import type { LossEvaluator } from "../loss/loss-evaluator.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
+import { openSlice } from "../loss/slice-loss.js";
 import { runLanes } from "./evaluate-points.js";
 import type { EvaluatedPoint } from "./surface.js";
 
@@ -36,29 +38,36 @@ export function chooseSnapshots(count: number, most = ALL_UP_TO): SnapshotSubset
 
 /** Options of {@link evaluateFidelity}. */
 export interface FidelityOptions {
+  /**
+   * What becomes of batch norm's statistics on the plane. With "recalibrate" each snapshot is also evaluated with
+   * recalibrated statistics, so that the same networks are compared. Default: they move with the other weights.
+   */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
+  /** Stops the work within a batch. Default none. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each evaluation with the evaluations done and all to do. Default none. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /**
+   * Points evaluated earlier, which are not evaluated again: of N snapshots, 2·i is the snapshot at position i as it
+   * was trained, 2·i + 1 the plane at its coordinates, 2·N + i the snapshot with recalibrated statistics. Default
+   * none.
+   */
+  readonly known?: Iterable<EvaluatedPoint> | undefined;
   /** Snapshots to evaluate, see {@link chooseSnapshots}; the losses of the others are NaN. Default all. */
   readonly snapshots?: SnapshotSubset | undefined;
-  /** Stops the work within a batch. Default none. */
-  readonly signal?: AbortSignal;
-  /** Called after each evaluation with the evaluations done and all to do. Default none. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /**
-   * Points evaluated earlier, which are not evaluated again: 2·i is the snapshot at position i, 2·i + 1 the plane
-   * at its coordinates. Default none.
-   */
-  readonly known?: Iterable<EvaluatedPoint>;
   /** Called with each point as it is evaluated; the work waits for its promise. */
-  readonly onPoint?: (point: EvaluatedPoint) => void | Promise<void>;
+  readonly onPoint?: ((point: EvaluatedPoint) => void | Promise<void>) | undefined;
 }
 
 /**
  * Returns the trajectory with, for each snapshot, its own loss and the loss of the plane at its coordinates.
  *
- * Both are means over the same data in evaluation mode. Where they differ, the contour drawn under a
- * snapshot is not the loss it had. A snapshot is evaluated with all its own weights, batch-norm statistics
- * included; a point of the plane has those of θ*, unless the directions move them. Losses that are not finite are kept so, with a warning.
- * Cost: 2·N evaluations (less one for a snapshot at θ*), as many at once as the evaluator takes; two vectors of D
- * numbers for each at a time.
+ * Both are means over the same data in evaluation mode. Where they differ, the contour drawn under a snapshot is not
+ * the loss it had. `trueLoss` is that of all its own weights, batch-norm statistics included. Where the plane has
+ * recalibrated statistics, `recalibratedLoss` is the snapshot's with statistics recalibrated in the same way: that is
+ * what the plane is to be compared with. Losses that are not finite are kept so, with a warning.
+ * Cost: 2·N evaluations (less one for a snapshot at θ*), 3·N with "recalibrate", as many at once as the evaluator
+ * takes; two vectors of D numbers for each at a time.
  *
  * @param trajectory - coordinates of N snapshots about `directions.center`.
  * @param directions - θ* and k vectors in the full layout of θ (parameterCount).
@@ -73,56 +82,82 @@ export async function evaluateFidelity(
   options: FidelityOptions = {},
 ): Promise<Trajectory> {
   assertSizes(trajectory, directions, evaluator);
-  const { signal, onProgress, onPoint, known = [] } = options;
+  const { batchNorm, signal, onProgress, onPoint, known = [] } = options;
+  const isRecalibrated = batchNorm === "recalibrate";
   const { coordinates, dimensions } = trajectory;
   const all = trajectory.distance.length;
   const { positions, warning } = options.snapshots ?? chooseSnapshots(all, Number.POSITIVE_INFINITY);
   const n = positions.length;
+  const total = (isRecalibrated ? 3 : 2) * n;
   const losses = new Map(Array.from(known, ({ index, value }) => [index, value.loss]));
   let done = 0;
-  const lossAt = async (
-    index: number,
-    theta: Float32Array,
-    name: string,
-    stop: AbortSignal | undefined,
-  ): Promise<void> => {
+  const lossAt = async (index: number, evaluate: () => Promise<LossValue>): Promise<number> => {
     if (!losses.has(index)) {
-      const value = await evaluator.evaluate(theta, { signal: stop, name });
-      await onPoint?.({ index, value, undefinedWeights: [] });
+      const value = await evaluate();
+      await onPoint?.({ index, value, undefinedWeights: value.undefinedWeights ?? [] });
       losses.set(index, value.loss);
     }
-    onProgress?.(++done, 2 * n);
+    onProgress?.(++done, total);
+    return losses.get(index) as number;
   };
+  const slice =
+    dimensions === 2
+      ? await openSlice(
+          evaluator,
+          { center: directions.center, vectors: directions.vectors },
+          { batchNorm, signal },
+        )
+      : null;
   let next = 0;
   const work = { width: () => evaluator.concurrency ?? 1, left: () => n - next };
-  await runLanes(work, signal, async (stop, goesOn) => {
-    const point = createPlanePoint(directions);
-    while (next < n) {
-      stop?.throwIfAborted();
-      const i = positions[next++] as number;
-      if (losses.has(2 * i) && losses.has(2 * i + 1)) {
-        done += 2;
-        onProgress?.(done, 2 * n);
-        continue;
+  const isKnown = (i: number) =>
+    losses.has(2 * i) && losses.has(2 * i + 1) && (!isRecalibrated || losses.has(2 * all + i));
+  try {
+    await runLanes(work, signal, async (stop, goesOn) => {
+      const point = createPlanePoint(directions);
+      while (next < n) {
+        stop?.throwIfAborted();
+        const i = positions[next++] as number;
+        if (isKnown(i)) {
+          done += total / n;
+          onProgress?.(done, total);
+          continue;
+        }
+        const theta = await readTheta(i);
+        const how = { name: `snapshot ${i}`, signal: stop };
+        const own = await lossAt(2 * i, () => evaluator.evaluate(theta, how));
+        const compared = isRecalibrated
+          ? await lossAt(2 * all + i, () => evaluator.evaluate(theta.slice(), { ...how, batchNorm }))
+          : own;
+        const place = coordinates.subarray(i * dimensions, (i + 1) * dimensions);
+        const [alpha = 0, beta = 0] = place;
+        if (slice === null) point.moveTo(...place);
+        else slice.writeInto(point.theta, alpha, beta);
+        if (isSame(point.theta, theta)) losses.set(2 * i + 1, compared);
+        const named = { name: `the plane at snapshot ${i}`, signal: stop };
+        await lossAt(2 * i + 1, () =>
+          slice === null
+            ? evaluator.evaluate(point.theta, { ...named, batchNorm })
+            : slice.evaluate(alpha, beta, named),
+        );
+        if (!goesOn()) return;
       }
-      const theta = await readTheta(i);
-      await lossAt(2 * i, theta, `snapshot ${i}`, stop);
-      point.moveTo(...coordinates.subarray(i * dimensions, (i + 1) * dimensions));
-      if (isSame(point.theta, theta)) losses.set(2 * i + 1, losses.get(2 * i) as number);
-      await lossAt(2 * i + 1, point.theta, `the plane at snapshot ${i}`, stop);
-      if (!goesOn()) return;
-    }
-  });
-  const [trueLoss, planeLoss] = [0, 1].map((side) =>
-    Float64Array.from({ length: all }, (_, i) => losses.get(2 * i + side) ?? Number.NaN),
-  ) as [Float64Array, Float64Array];
+    });
+  } finally {
+    slice?.dispose();
+  }
+  const lossesAt = (of: (i: number) => number) =>
+    Float64Array.from({ length: all }, (_, i) => losses.get(of(i)) ?? Number.NaN);
+  const trueLoss = lossesAt((i) => 2 * i);
+  const planeLoss = lossesAt((i) => 2 * i + 1);
   const warnings = [
     ...trajectory.warnings,
     ...(warning === null ? [] : [warning]),
     ...nonFiniteWarning("snapshots", trueLoss, positions),
     ...nonFiniteWarning("projected snapshots", planeLoss, positions),
   ];
-  return { ...trajectory, trueLoss, planeLoss, warnings };
+  const recalibrated = isRecalibrated ? { recalibratedLoss: lossesAt((i) => 2 * all + i) } : {};
+  return { ...trajectory, trueLoss, planeLoss, ...recalibrated, warnings };
 }
 
 function assertSizes(

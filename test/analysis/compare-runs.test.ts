@@ -2,10 +2,9 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { analyzeRuns } from "../../src/analysis/analyze-runs.js";
+import { analyzePlane } from "../../src/analysis/analyze-plane.js";
 import { compareRuns } from "../../src/analysis/compare/compare-runs.js";
 import { distinctNames } from "../../src/analysis/model-point.js";
-import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { createTrajectoryRecorder } from "../../src/capture/create-recorder.js";
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import type { Figure, MapPanel, TablePanel } from "../../src/figure/figure.js";
@@ -60,7 +59,7 @@ const SECOND = [
   [8, 6],
 ];
 
-const settings = { points: 5, seeds: [0, 1], range: { from: -1, to: 1, points: 5 } };
+const settings = { size: 5, seeds: [0, 1], grid: "-1:1:5" };
 
 function tableOf(figures: Awaited<ReturnType<typeof compareRuns>>["figures"]): TablePanel {
   return figures.find(({ name }) => name === "table")?.figure.panels[0] as TablePanel;
@@ -266,9 +265,10 @@ describe("compareRuns", () => {
     const runs = [await runOf("a", FIRST), await runOf("b", SECOND)];
     const [data, directory] = [unitData(), newFolder()];
     const evaluator = await createLossEvaluator(linearModel(1), data, { layout: (runs[0] as Run).layout });
-    await analyzeRuns([runs[0] as Run], { evaluator, linearAlgebra: createLinearAlgebra() }, { points: 3 });
+    await analyzePlane([runs[0] as Run], { kind: "pca" }, { sets: [{ name: "train", evaluator }], size: 3 });
     evaluator.dispose();
-    const own = join((runs[0] as Run).directory, "surfaces", "pca.arrow");
+    const folder = join((runs[0] as Run).directory, "surfaces");
+    const own = join(folder, readdirSync(folder)[0] as string);
     const before = statSync(own).mtimeMs;
     const options = { ...settings, data, directory };
     const first = await compareRuns(runs, options);
@@ -287,7 +287,7 @@ describe("compareRuns", () => {
     expect(tf.memory().numTensors).toBe(tensors);
     expect(times()).toEqual(written);
     expect(again.figures).toEqual(first.figures);
-    await compareRuns(runs, { ...options, points: 7 });
+    await compareRuns(runs, { ...options, size: 7 });
     expect(times()).not.toEqual(written);
   });
 
@@ -300,11 +300,11 @@ describe("compareRuns", () => {
     await expect(compareRuns([], options)).rejects.toThrow("got none");
     await expect(compareRuns([run, run], options)).rejects.toThrow("expected each run once");
     const refused = [
-      [{ range: { from: 0.5, to: 1, points: 3 } }, "expected 0 among the coordinates"],
+      [{ grid: "0.5:1:3" }, "expected 0 among the coordinates"],
       [{ radius: 2 }, "radius: expected a number within -1 to 1, got 2"],
       [{ epsilon: 0 }, "epsilon: expected a finite number above 0"],
       [{ rise: Number.NaN }, "rise: expected a finite number above 0"],
-      [{ points: 2 }, "points: expected integers of at least 3"],
+      [{ size: 2 }, "size: expected integers of at least 3"],
     ] as const;
     for (const [change, message] of refused) {
       await expect(compareRuns([run, other], { ...options, ...change })).rejects.toThrow(message);

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { embed } from "../../src/analysis/embed.js";
+import { embedRuns } from "../../src/analysis/embed.js";
 import type { EmbedOptions } from "../../src/analysis/embed-options.js";
 import { rawGram, readRunPoints } from "../../src/analysis/run-points.js";
 import { LayoutError } from "../../src/base/errors.js";
@@ -39,7 +39,7 @@ const adam = memoryRun("adam", walk(18, 3, 40, init), { logs });
 const runs = [sgd, adam];
 
 function embedIn(chosen: typeof runs, options: EmbedOptions = {}) {
-  return embed(chosen, { directory: newFolder(), linearAlgebra: plainLinearAlgebra, ...options });
+  return embedRuns(chosen, { directory: newFolder(), linearAlgebra: plainLinearAlgebra, ...options });
 }
 
 describe("readRunPoints", () => {

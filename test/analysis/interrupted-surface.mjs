@@ -1,4 +1,4 @@
-// Evaluates a surface slowly, until it is killed: node interrupted-surface.mjs FILE
+// Evaluates a surface slowly, until it is killed: node interrupted-surface.mjs DIRECTORY
 import { fileURLToPath } from "node:url";
 
 /** @param {Float32Array} theta */
@@ -18,25 +18,41 @@ export function gridOf(points) {
   return { alpha: axis, beta: axis };
 }
 
-/** @param {number} points @param {string} data */
-export function provenanceOf(points, data = "data") {
-  const { alpha } = gridOf(points);
-  const options = { alpha: Array.from(alpha), loss: "model" };
-  return { kind: "surface", version: 1, options, seed: null, inputs: { data, directions: "plane" } };
+/** What is stored beside the surface. */
+export const facts = {
+  plane: "pca",
+  set: "train",
+  labels: ["a", "b"],
+  marks: [],
+  batchNorm: "none",
+  calibrationSamples: null,
+  dataName: null,
+  lossName: null,
+  models: [],
+  directions: null,
+  paths: [],
+  notes: [],
+};
+
+/** @param {string} directory @param {number} points @param {any} evaluator @returns {any} */
+export function requestOf(directory, points, evaluator) {
+  const grid = gridOf(points);
+  return { evaluator, points: plane, slice: "plane", grid, policy: "none", facts, directory, elsewhere: [] };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = new URL("../../dist/src/", import.meta.url);
   const { functionEvaluator } = await import(new URL("loss/function-evaluator.js", dist).href);
-  const { storedSurface } = await import(new URL("analysis/resumable.js", dist).href);
+  const { storedSurface } = await import(new URL("analysis/stored-surface.js", dist).href);
   const plain = functionEvaluator(lossOf, 2, { metricNames: ["index"], id: "form" });
   const slow = {
-    ...plain,
+    facts: plain.facts,
     /** @param {Float32Array} theta */
     async evaluate(theta) {
       await new Promise((done) => setTimeout(done, 10));
       return plain.evaluate(theta);
     },
+    dispose() {},
   };
-  await storedSurface(process.argv[2], provenanceOf(21), slow, plane, gridOf(21), {});
+  await storedSurface(requestOf(/** @type {string} */ (process.argv[2]), 21, slow));
 }

@@ -1,3 +1,4 @@
+import { sha256 } from "../../src/base/digest.js";
 import type { Run } from "../../src/store/run/run.js";
 import { makeLayout } from "../support/layout.js";
 
@@ -34,6 +35,7 @@ export function memoryRun(
       out.set((thetas[index] as Float32Array).subarray(start, start + out.length));
     },
     readTheta: async (index) => (thetas[index] as Float32Array).slice(),
+    thetaDigest: (index) => sha256(thetas[index] as Float32Array),
     digest: async () => `${name}:${thetas.map((theta) => theta.join(",")).join(";")}`,
     close: async () => {},
   };

@@ -1,13 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { sharpnessStage } from "../../src/analysis/compare/compare-facts.js";
-import {
-  type InterpolateModelsOptions,
-  interpolateModels,
-  type SliceRandomLinesOptions,
-  sliceRandomLines,
-} from "../../src/analysis/line-stage.js";
 import { type ModelPoint, modelPoint } from "../../src/analysis/model-point.js";
-import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/analysis/plane-stage.js";
 import { functionEvaluator } from "../../src/loss/function-evaluator.js";
 import { localEvaluator } from "../../src/loss/local-evaluator.js";
 import type { EvaluatorFacts } from "../../src/loss/loss-evaluator.js";
@@ -16,6 +9,13 @@ import { mapOf } from "../figure/panels.js";
 import { makeLayout } from "../support/layout.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 import { memoryRun } from "./memory-run.js";
+import {
+  type LineTestOptions,
+  lineBetween,
+  linesFrom,
+  type PlaneTestOptions,
+  planeOf,
+} from "./slice-helpers.js";
 
 const newFolder = temporaryFolders();
 const state = { role: "state", trainable: false, layerType: "BatchNormalization" } as const;
@@ -73,23 +73,24 @@ const calibration = (dataDigest: string, shift: number) => ({
 });
 
 describe("a stored line between models", () => {
-  const base: InterpolateModelsOptions = { range: { from: 0, to: 1, points: 3 } };
+  const base: LineTestOptions = { grid: "0:1:3" };
 
-  it.each<[string, InterpolateModelsOptions]>([
-    ["range", { range: { from: 0, to: 1, points: 5 } }],
+  it.each<[string, LineTestOptions]>([
+    ["range", { grid: "0:1:5" }],
     ["batch norm kept", { batchNorm: "keep" }],
     ["batch norm recalibrated", { batchNorm: "recalibrate" }],
   ])("is computed again for another %s, as anew", async (_, change) => {
     const pair = [points[0], points[1]] as const;
     const directory = newFolder();
     const { sets, calls } = counted();
-    const first = await interpolateModels(pair, sets, { ...base, directory });
+    const first = await lineBetween(pair, sets, { ...base, directory });
     const once = calls();
-    expect(await interpolateModels(pair, sets, { ...base, directory })).toEqual(first);
-    expect(calls()).toBe(once);
-    const changed = await interpolateModels(pair, sets, { ...base, ...change, directory });
+    expect(await lineBetween(pair, sets, { ...base, directory })).toEqual(first);
+    // What is stored is compared with the loss as it is now: at the center and at another point.
+    expect(calls()).toBe(once + 2);
+    const changed = await lineBetween(pair, sets, { ...base, ...change, directory });
     expect(changed).toEqual(
-      await interpolateModels(pair, counted().sets, { ...base, ...change, directory: newFolder() }),
+      await lineBetween(pair, counted().sets, { ...base, ...change, directory: newFolder() }),
     );
     expect(changed.curves[0].surface.loss).not.toEqual(first.curves[0].surface.loss);
   });
@@ -98,13 +99,13 @@ describe("a stored line between models", () => {
     const pair = [points[0], points[1]] as const;
     const directory = newFolder();
     for (const facts of OTHERS) {
-      await interpolateModels(pair, counted().sets, { ...base, directory });
+      await lineBetween(pair, counted().sets, { ...base, directory });
       const { sets, calls } = counted(facts);
-      await interpolateModels(pair, sets, { ...base, directory });
-      expect([facts, calls() > 0]).toEqual([facts, true]);
+      await lineBetween(pair, sets, { ...base, directory });
+      expect([facts, calls() > 2]).toEqual([facts, true]);
     }
     const recalibrate = (digest: string, shift: number) =>
-      interpolateModels(pair, counted({}, calibration(digest, shift)).sets, {
+      lineBetween(pair, counted({}, calibration(digest, shift)).sets, {
         ...base,
         directory,
         batchNorm: "recalibrate",
@@ -115,7 +116,7 @@ describe("a stored line between models", () => {
   });
 
   it("runs from −0.5 to 1.5 with statistics interpolated, unless told otherwise", async () => {
-    const { alpha, batchNorm, curves } = await interpolateModels([points[0], points[1]], counted().sets, {
+    const { alpha, batchNorm, curves } = await lineBetween([points[0], points[1]], counted().sets, {
       directory: newFolder(),
     });
     expect([alpha.length, alpha[0], alpha[40]]).toEqual([41, -0.5, 1.5]);
@@ -126,10 +127,10 @@ describe("a stored line between models", () => {
 });
 
 describe("stored random lines", () => {
-  const base: SliceRandomLinesOptions = { seeds: [1], range: { from: -1, to: 1, points: 3 } };
+  const base: LineTestOptions = { seeds: [1], grid: "-1:1:3" };
 
-  it.each<[string, SliceRandomLinesOptions]>([
-    ["range", { range: { from: -1, to: 1, points: 5 } }],
+  it.each<[string, LineTestOptions]>([
+    ["range", { grid: "-1:1:5" }],
     ["seed", { seeds: [2] }],
     ["normalization", { normalize: "layer" }],
     ["choice of roles", { ignore: [] }],
@@ -137,13 +138,14 @@ describe("stored random lines", () => {
   ])("are computed again for another %s, as anew", async (_, change) => {
     const directory = newFolder();
     const { sets, calls } = counted();
-    const first = await sliceRandomLines(points[0], sets, { ...base, directory });
+    const first = await linesFrom(points[0], sets, { ...base, directory });
     const once = calls();
-    expect(await sliceRandomLines(points[0], sets, { ...base, directory })).toEqual(first);
-    expect(calls()).toBe(once);
-    const changed = await sliceRandomLines(points[0], sets, { ...base, ...change, directory });
+    expect(await linesFrom(points[0], sets, { ...base, directory })).toEqual(first);
+    // What is stored is compared with the loss as it is now: at the center and at another point.
+    expect(calls()).toBe(once + 2);
+    const changed = await linesFrom(points[0], sets, { ...base, ...change, directory });
     expect(changed).toEqual(
-      await sliceRandomLines(points[0], counted().sets, { ...base, ...change, directory: newFolder() }),
+      await linesFrom(points[0], counted().sets, { ...base, ...change, directory: newFolder() }),
     );
     expect(changed.curves[0].surface.loss).not.toEqual(first.curves[0].surface.loss);
   });
@@ -151,22 +153,22 @@ describe("stored random lines", () => {
   it("are computed again for another rule for weights of one axis, data, network, loss or engine", async () => {
     const directory = newFolder();
     const all = { ...base, ignore: [], directory };
-    const vector = await sliceRandomLines(points[0], counted().sets, { ...all, oneDimensional: "vector" });
-    const reference = await sliceRandomLines(points[0], counted().sets, {
+    const vector = await linesFrom(points[0], counted().sets, { ...all, oneDimensional: "vector" });
+    const reference = await linesFrom(points[0], counted().sets, {
       ...all,
       oneDimensional: "reference",
     });
     expect(reference.curves[0].surface.loss).not.toEqual(vector.curves[0].surface.loss);
     for (const facts of OTHERS) {
-      await sliceRandomLines(points[0], counted().sets, { ...base, directory });
+      await linesFrom(points[0], counted().sets, { ...base, directory });
       const { sets, calls } = counted(facts);
-      await sliceRandomLines(points[0], sets, { ...base, directory });
-      expect([facts, calls() > 0]).toEqual([facts, true]);
+      await linesFrom(points[0], sets, { ...base, directory });
+      expect([facts, calls() > 2]).toEqual([facts, true]);
     }
   });
 
   it("run from −1 to 1 with statistics kept, unless told otherwise", async () => {
-    const { alpha, batchNorm } = await sliceRandomLines(points[0], counted().sets, {
+    const { alpha, batchNorm } = await linesFrom(points[0], counted().sets, {
       directory: newFolder(),
     });
     expect([alpha.length, alpha[0], alpha[50], batchNorm]).toEqual([51, -1, 1, "keep"]);
@@ -174,20 +176,20 @@ describe("stored random lines", () => {
 });
 
 describe("a stored plane", () => {
-  const base: EvaluatePlaneOptions = { points: [3, 4], seed: 1 };
+  const base: PlaneTestOptions = { size: [3, 4], seed: 1 };
 
-  it.each<[string, EvaluatePlaneOptions]>([
-    ["grid", { points: [4, 4] }],
-    ["range", { range: "-1:2:3,-1:1:4" }],
-    ["range along β", { range: "-1:1:3,-1:2:4" }],
+  it.each<[string, PlaneTestOptions]>([
+    ["grid", { size: [4, 4] }],
+    ["range", { size: undefined, grid: "-1:2:3,-1:1:4" }],
+    ["range along β", { size: undefined, grid: "-1:1:3,-1:2:4" }],
     ["seed", { seed: 2 }],
     ["normalization", { normalize: "weight" }],
     ["choice of roles", { ignore: [] }],
     ["batch norm policy", { batchNorm: "recalibrate" }],
   ])("is computed again for another %s, as anew", async (_, change) => {
     const directory = newFolder();
-    const compute = async (options: EvaluatePlaneOptions) => {
-      const { surfaces } = await evaluatePlane("random", [points[0]], counted().sets, {
+    const compute = async (options: PlaneTestOptions) => {
+      const { surfaces } = await planeOf("random", [points[0]], counted().sets, {
         directory,
         ...options,
       });
@@ -204,13 +206,13 @@ describe("a stored plane", () => {
     const directory = newFolder();
     const compute = async (point: ModelPoint, facts: Partial<EvaluatorFacts> = {}) => {
       const { sets, calls } = counted(facts);
-      await evaluatePlane("random", [point], sets, { ...base, directory });
+      await planeOf("random", [point], sets, { ...base, directory });
       return calls();
     };
     expect(await compute(points[0])).toBeGreaterThan(0);
-    expect(await compute(points[0])).toBe(0);
+    expect(await compute(points[0])).toBe(2);
     for (const facts of OTHERS) {
-      expect([facts, (await compute(points[0], facts)) > 0]).toEqual([facts, true]);
+      expect([facts, (await compute(points[0], facts)) > 2]).toEqual([facts, true]);
       await compute(points[0]);
     }
     expect(await compute(points[1])).toBeGreaterThan(0);
@@ -220,7 +222,7 @@ describe("a stored plane", () => {
     for (const plane of ["models", "barycentric-im"] as const) {
       const { sets } = counted();
       const directory = newFolder();
-      const { surfaces, figure } = await evaluatePlane(plane, points, sets, { directory, points: [9, 9] });
+      const { surfaces, figure } = await planeOf(plane, points, sets, { directory, size: [9, 9] });
       const { alpha, beta, loss } = surfaces[0].surface;
       expect([alpha[0], alpha[8], beta[0], beta[8]]).toEqual([-0.5, 1.5, -0.5, 1.5]);
       const { marks } = mapOf(figure);
@@ -237,9 +239,9 @@ describe("a stored plane", () => {
     const last = Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 0.1, 4);
     const fourth = await modelPoint({ ...memoryRun("run 3", [last]), layout } as Run);
     const { sets } = counted();
-    const { surfaces, figure } = await evaluatePlane("bilinear", [...points, fourth], sets, {
+    const { surfaces, figure } = await planeOf("bilinear", [...points, fourth], sets, {
       directory: newFolder(),
-      range: "0:1:2,0:1:2",
+      grid: "0:1:2,0:1:2",
     });
     const own = await Promise.all(
       [...thetas, last].map(async (theta) => (await sets[0].evaluator.evaluate(theta)).loss),

@@ -3,13 +3,10 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { analyzeRuns } from "../../src/analysis/analyze-runs.js";
-import { interpolateModels, sliceRandomLines } from "../../src/analysis/line-stage.js";
+import { analyzePlane } from "../../src/analysis/analyze-plane.js";
 import { modelPoint, namesOfModels, openModelPoint } from "../../src/analysis/model-point.js";
-import type { SlicePlane } from "../../src/analysis/plane-points.js";
-import { type EvaluatePlaneOptions, evaluatePlane } from "../../src/analysis/plane-stage.js";
+import type { PlaneKind } from "../../src/analysis/plane-spec.js";
 import { analyzeWeights } from "../../src/analysis/weights-stage.js";
-import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { customDirections } from "../../src/directions/between-models.js";
 import { createLineFigure } from "../../src/figure/make/create-line-figure.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
@@ -23,6 +20,7 @@ import type { EvaluationSet } from "../../src/surface/lines/level-set-width.js";
 import { curvesOf, mapOf, mapsOf } from "../figure/panels.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
+import { lineBetween, linesFrom, type PlaneTestOptions, planeOf } from "./slice-helpers.js";
 
 const newFolder = temporaryFolders();
 const runs: Run[] = [];
@@ -75,21 +73,22 @@ describe("interpolateModels", () => {
   it("ends at the models' own losses, is stored, and read where it is up to date", async () => {
     const points = [await modelPoint(runs[0]), await modelPoint(runs[1])] as const;
     const directory = newFolder();
-    const options = { directory, range: { from: 0, to: 1, points: 5 } };
-    const slice = await interpolateModels(points, sets, options);
+    const options = { directory, grid: "0:1:5" };
+    const slice = await lineBetween(points, sets, options);
     for (const [s, { evaluator }] of sets.entries()) {
       const { loss, metrics } = slice.curves[s].surface;
       const own = [await evaluator.evaluate(points[0].theta), await evaluator.evaluate(points[1].theta)];
       expect([loss[0], loss[4]]).toEqual(own.map((value) => value.loss));
       expect([metrics.acc[0], metrics.acc[4]]).toEqual(own.map((value) => value.metrics.acc));
     }
-    const [file] = readdirSync(join(directory, "lines"));
+    const files = () => readdirSync(join(directory, "lines"));
+    const [file] = files();
     const written = () => statSync(join(directory, "lines", file)).mtimeMs;
     const before = written();
-    expect(await interpolateModels(points, sets, options)).toEqual(slice);
-    expect(written()).toBe(before);
-    const recalibrated = await interpolateModels(points, sets, { ...options, batchNorm: "recalibrate" });
-    expect(written()).toBeGreaterThan(before);
+    expect(await lineBetween(points, sets, options)).toEqual(slice);
+    const recalibrated = await lineBetween(points, sets, { ...options, batchNorm: "recalibrate" });
+    // It stands beside the other, which is as it was.
+    expect([files().length, written()]).toEqual([2, before]);
     expect(recalibrated.curves[0].surface.loss[2]).not.toBe(slice.curves[0].surface.loss[2]);
   });
 
@@ -100,23 +99,23 @@ describe("interpolateModels", () => {
     const foreign = { ...point, run: { ...runs[0], layout, directory: "elsewhere" } };
     const broken = { ...point, name: "broken", theta: point.theta.with(7, Number.NaN) };
     const directory = newFolder();
-    await expect(interpolateModels([point, foreign], sets, { directory })).rejects.toThrow(
+    await expect(lineBetween([point, foreign], sets, { directory })).rejects.toThrow(
       /^elsewhere: .*kernel: expected \[3,4\].*got .*\[6,2\]/,
     );
-    await expect(interpolateModels([point, broken], sets, { directory })).rejects.toThrow(
+    await expect(lineBetween([point, broken], sets, { directory })).rejects.toThrow(
       "broken, entry 7: expected finite weights, got NaN",
     );
-    await expect(sliceRandomLines(broken, sets, { directory })).rejects.toThrow(
+    await expect(linesFrom(broken, sets, { directory })).rejects.toThrow(
       "entry 7: expected finite weights, got NaN",
     );
-    await expect(evaluatePlane("random", [broken], sets, { directory })).rejects.toThrow("finite weights");
+    await expect(planeOf("random", [broken], sets, { directory })).rejects.toThrow("finite weights");
     expect(existsSync(directory)).toBe(false);
   });
 
   it("refuses one model twice and writes nothing", async () => {
     const point = await modelPoint(runs[0]);
     const directory = newFolder();
-    await expect(interpolateModels([point, point], sets, { directory })).rejects.toThrow(
+    await expect(lineBetween([point, point], sets, { directory })).rejects.toThrow(
       "first (2): expected weights of its own, got those of first (1)",
     );
     expect(existsSync(directory)).toBe(false);
@@ -126,18 +125,18 @@ describe("interpolateModels", () => {
 describe("sliceRandomLines", () => {
   it("is stored, and computed again for other seeds", async () => {
     const point = await modelPoint(runs[0]);
-    const options = { directory: newFolder(), range: { from: -1, to: 1, points: 3 } };
-    const slice = await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] });
+    const options = { directory: newFolder(), grid: "-1:1:3" };
+    const slice = await linesFrom(point, sets, { ...options, seeds: [1, 2] });
     const own = await sets[0].evaluator.evaluate(point.theta);
     expect(slice.curves.slice(0, 2).map(({ surface }) => surface.loss[1])).toEqual([own.loss, own.loss]);
-    expect(await sliceRandomLines(point, sets, { ...options, seeds: [1, 2] })).toEqual(slice);
-    const other = await sliceRandomLines(point, sets, { ...options, seeds: [2, 3] });
+    expect(await linesFrom(point, sets, { ...options, seeds: [1, 2] })).toEqual(slice);
+    const other = await linesFrom(point, sets, { ...options, seeds: [2, 3] });
     expect(other.curves[0].surface.loss).toEqual(slice.curves[1].surface.loss);
   });
 });
 
 describe("lines that end early", () => {
-  const options = { seeds: [1, 2, 3], range: { from: -1, to: 1, points: 21 } };
+  const options = { seeds: [1, 2, 3], grid: "-1:1:21" };
   const counted = () => {
     const calls = { count: 0 };
     const own = sets.map(({ name, evaluator: { openSlice: _, ...evaluator } }) => ({
@@ -157,7 +156,7 @@ describe("lines that end early", () => {
     const point = await modelPoint(runs[0]);
     const [directory, other] = [newFolder(), newFolder()];
     const { calls, own } = counted();
-    const partial = await sliceRandomLines(point, own, { ...options, directory, budget: { points: 60 } });
+    const partial = await linesFrom(point, own, { ...options, directory, budget: { points: 60 } });
     expect(calls.count).toBe(60);
     const file = join(
       directory,
@@ -169,14 +168,15 @@ describe("lines that end early", () => {
     expect(drawn.caption).toContain("Partial: 60 of 126 points are evaluated (stopped after 60 points)");
     for (const { y } of curvesOf(drawn)[0].series)
       expect(y.every((value) => Number.isFinite(value))).toBe(true);
-    const whole = await sliceRandomLines(point, sets, { ...options, directory: other });
-    expect(await sliceRandomLines(point, own, { ...options, directory, resume: true })).toEqual(whole);
+    const whole = await linesFrom(point, sets, { ...options, directory: other });
+    expect(await linesFrom(point, own, { ...options, directory, resume: true })).toEqual(whole);
     expect(calls.count).toBe(126);
     expect(readdirSync(join(directory, "lines"))).toEqual(readdirSync(join(other, "lines")));
     const bytes = readFileSync(file);
     expect(readFileSync(file.replace(directory, other)).equals(bytes)).toBe(true);
-    await sliceRandomLines(point, own, { ...options, directory });
-    expect(calls.count).toBe(126);
+    await linesFrom(point, own, { ...options, directory });
+    // The center and another point of each set are compared with the losses as they are now.
+    expect(calls.count).toBe(126 + 2 * 2);
   });
 
   it("by an abort leave no file but their points, which are refused for other weights, seeds and sets", async () => {
@@ -184,34 +184,34 @@ describe("lines that end early", () => {
     const directory = newFolder();
     const { calls, own } = counted();
     const controller = new AbortController();
-    const given = { directory, range: { from: 0, to: 1, points: 21 } };
-    const onProgress = (done: number) => {
+    const given = { directory, grid: "0:1:21" };
+    const onProgress = (_: string, done: number) => {
       if (done === 30) controller.abort(new Error("enough"));
     };
     const { signal } = controller;
-    await expect(interpolateModels(points, own, { ...given, signal, onProgress })).rejects.toThrow("enough");
+    await expect(lineBetween(points, own, { ...given, signal, onProgress })).rejects.toThrow("enough");
     expect(calls.count).toBe(30);
     const [tiles] = readdirSync(join(directory, "lines"));
     expect(tiles).toMatch(/^\.interpolate-.*\.tiles$/);
     const resumed = { ...given, resume: true };
     for (const [asked, message] of [
-      [{ ...resumed, range: { from: 0, to: 1, points: 11 } }, "another range"],
+      [{ ...resumed, grid: "0:1:11" }, "another range"],
       [{ ...resumed, batchNorm: "keep" as const }, "another batchNorm"],
     ] as const) {
-      await expect(interpolateModels(points, own, asked)).rejects.toThrow(message);
+      await expect(lineBetween(points, own, asked)).rejects.toThrow(message);
     }
-    await expect(interpolateModels(points, own.slice(0, 1), resumed)).rejects.toThrow(
+    await expect(lineBetween(points, own.slice(0, 1), resumed)).rejects.toThrow(
       "expected an interrupted line of what is asked now, got one of 30 points with another data:test",
     );
-    const whole = await interpolateModels(points, sets, { ...given, directory: newFolder() });
-    expect(await interpolateModels(points, own, given)).toEqual(whole);
+    const whole = await lineBetween(points, sets, { ...given, directory: newFolder() });
+    expect(await lineBetween(points, own, given)).toEqual(whole);
     expect(calls.count).toBe(42);
     expect(readdirSync(join(directory, "lines"))).toEqual([tiles.replace(/^\./, "").replace(".tiles", "")]);
   });
 });
 
 describe("evaluatePlane", () => {
-  it.each<[SlicePlane, number, string]>([
+  it.each<[PlaneKind, number, string]>([
     ["random", 1, "map, map, map"],
     ["ineffective-random", 1, "map, curves, curves, curves"],
     ["ineffective-initial", 1, "map, curves, curves, curves"],
@@ -223,8 +223,10 @@ describe("evaluatePlane", () => {
     async (plane, count, kinds) => {
       const models = await Promise.all(runs.slice(0, count).map((run) => modelPoint(run)));
       const directory = newFolder();
-      const options = { directory, points: [5, 4] as const, seed: 2 };
-      const result = await evaluatePlane(plane, models, sets, options);
+      // The statistics of the first snapshot are fresh: where its path is drawn they would be recalibrated.
+      const kept = plane.startsWith("ineffective") ? ({ batchNorm: "keep" } as const) : {};
+      const options = { directory, size: [5, 4] as const, seed: 2, ...kept };
+      const result = await planeOf(plane, models, sets, options);
       expect(result.figure.panels.map(({ kind }) => kind).join(", ")).toBe(kinds);
       for (const [s, { evaluator }] of sets.entries()) {
         const { surface } = result.surfaces[s];
@@ -233,10 +235,19 @@ describe("evaluatePlane", () => {
         expect([surface.alpha.length, surface.beta.length]).toEqual([5, 4]);
         expect(surface.alpha).toEqual(result.surfaces[0].surface.alpha);
       }
-      expect(existsSync(join(directory, "surfaces", `${plane}-test.arrow`))).toBe(true);
-      const stored = await readDirections(join(directory, "directions", `${plane}.arrow`));
-      expect(stored?.vectors ?? null).toEqual(result.directions?.vectors ?? null);
-      const again = await evaluatePlane(plane, models, sets, options);
+      const named = (folder: string) =>
+        readdirSync(join(directory, folder)).map((name) => name.slice(0, -15));
+      expect(named("surfaces").sort()).toEqual([`${plane}-test`, `${plane}-train`]);
+      const files = existsSync(join(directory, "directions"))
+        ? readdirSync(join(directory, "directions"))
+        : [];
+      const isStored = !["models", "barycentric-im", "bilinear"].includes(plane);
+      expect(files.length).toBe(isStored ? 1 : 0);
+      const stored = isStored
+        ? await readDirections(join(directory, "directions", files[0] as string))
+        : null;
+      if (isStored) expect(stored?.vectors).toEqual(result.directions?.vectors);
+      const again = await planeOf(plane, models, sets, options);
       expect(again.surfaces).toEqual(result.surfaces);
       const isIneffective = plane.startsWith("ineffective");
       expect(result.warnings.some(({ code }) => code === "ineffective-plane")).toBe(isIneffective);
@@ -246,9 +257,10 @@ describe("evaluatePlane", () => {
 
   it("ineffective-initial goes from the run's first weights, at (1, 0), to its last", async () => {
     const [start, end] = [await modelPoint(runs[0], 0), await modelPoint(runs[0])];
-    const { surfaces } = await evaluatePlane("ineffective-initial", [end], sets.slice(0, 1), {
+    const { surfaces } = await planeOf("ineffective-initial", [end], sets.slice(0, 1), {
       directory: newFolder(),
-      range: "0:1:2,0:1:2",
+      grid: "0:1:2,0:1:2",
+      batchNorm: "keep",
     });
     // Statistics stay those of the centre.
     const { trainableCount } = runs[0].layout;
@@ -262,10 +274,10 @@ describe("evaluatePlane", () => {
     const vector = (shift: number) => point.theta.map((_, i) => Math.sin(i + shift));
     const directory = newFolder();
     const evaluate = (shift: number) =>
-      evaluatePlane("custom", [point], sets.slice(0, 1), {
+      planeOf("custom", [point], sets.slice(0, 1), {
         directory,
         directions: customDirections(point.theta, [vector(shift), vector(2)]),
-        range: "0:1:2,0:1:2",
+        grid: "0:1:2,0:1:2",
       });
     const [{ surface }] = (await evaluate(0)).surfaces;
     const [{ surface: other }] = (await evaluate(1)).surfaces;
@@ -278,10 +290,10 @@ describe("evaluatePlane", () => {
     const vectors = [0, 2].map((shift) => point.theta.map((_, i) => Math.sin(i + shift)));
     const directions = customDirections(point.theta, vectors);
     const evaluate = (model: typeof point) =>
-      evaluatePlane("custom", [model], sets.slice(0, 1), {
+      planeOf("custom", [model], sets.slice(0, 1), {
         directory: newFolder(),
         directions,
-        range: "0:1:2,0:1:2",
+        grid: "0:1:2,0:1:2",
       });
     const through = await evaluate(point);
     expect(through.warnings.map(({ code }) => code)).not.toContain("other-center");
@@ -308,7 +320,7 @@ describe("evaluatePlane", () => {
     const given = { ...customDirections(point.theta, [vector]), labels: ["x", "y"] };
     const directory = newFolder();
     const attempt = (vectors: Float32Array[], labels = given.labels) =>
-      evaluatePlane("custom", [point], sets, { directory, directions: { ...given, vectors, labels } });
+      planeOf("custom", [point], sets, { directory, directions: { ...given, vectors, labels } });
     await expect(attempt([vector, new Float32Array(vector.length)])).rejects.toThrow(
       "direction 1: expected a finite vector other than zero",
     );
@@ -323,24 +335,24 @@ describe("evaluatePlane", () => {
 
   it("draws a metric instead of the loss, an accuracy as the error if asked, over the path on its plane", async () => {
     const point = await modelPoint(runs[0]);
-    const options = { directory: newFolder(), points: [3, 4] as const };
-    const figureOf = async (plane: SlicePlane, more: EvaluatePlaneOptions) => {
-      const { figure, surfaces } = await evaluatePlane(plane, [point], sets, { ...options, ...more });
+    const options = { directory: newFolder(), size: [3, 4] as const };
+    const figureOf = async (plane: PlaneKind, more: PlaneTestOptions) => {
+      const { figure, surfaces } = await planeOf(plane, [point], sets, { ...options, ...more });
       if (figure.layout === "lead") throw new Error("a map with curves beside it");
       return { figure, surface: surfaces[0].surface };
     };
-    const { figure, surface } = await figureOf("random", { metric: "acc", accuracyAs: "error" });
+    const { figure, surface } = await figureOf("random", { figure: { metric: "acc", accuracyAs: "error" } });
     expect(mapsOf(figure).map(({ title, quantity }) => [title, quantity])).toEqual([
       ["train", "error (%)"],
       ["test", "error (%)"],
       ["test − train", "error (%)"],
     ]);
     expect(mapOf(figure).values).toEqual(Array.from(surface.metrics.acc, (value) => 100 * (1 - value)));
-    const path = await figureOf("ineffective-initial", { metric: "acc" });
+    const path = await figureOf("ineffective-initial", { figure: { metric: "acc" } });
     expect(mapOf(path.figure).quantity).toBe("accuracy (%)");
     expect(mapOf(path.figure).paths[0]?.at.length).toBe(4);
     const directory = newFolder();
-    await expect(evaluatePlane("random", [point], sets, { directory, metric: "mae" })).rejects.toThrow(
+    await expect(planeOf("random", [point], sets, { directory, figure: { metric: "mae" } })).rejects.toThrow(
       'metric: expected one of acc, got "mae"',
     );
     expect(existsSync(directory)).toBe(false);
@@ -348,7 +360,7 @@ describe("evaluatePlane", () => {
 
   it("refuses a wrong number of models, an unknown plane, and missing directions", async () => {
     const point = await modelPoint(runs[0]);
-    const evaluate = (plane: string) => evaluatePlane(plane as SlicePlane, [point], sets);
+    const evaluate = (plane: string) => planeOf(plane as PlaneKind, [point], sets);
     await expect(evaluate("bilinear")).rejects.toThrow(
       'models: expected 4 models for plane "bilinear", got 1',
     );
@@ -372,8 +384,7 @@ describe("analyzeWeights", () => {
     );
     expect(first.distance[3]).toBeCloseTo(distance, 9);
     expect(first.pathLength[3]).toBeGreaterThanOrEqual(distance);
-    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
-    await analyzeRuns(runs.slice(0, 1), tools, { points: 7 });
+    await analyzePlane(runs.slice(0, 1), { kind: "pca" }, { sets: sets.slice(0, 1), size: 7 });
     const after = await analyzeWeights(runs.slice(0, 2));
     expect(after.statistics).toEqual(before.statistics);
     const titleOf = ({ figures }: typeof after) =>
@@ -406,8 +417,7 @@ describe("analyzeWeights", () => {
   });
 
   it("draws no slope of a surface of two points a side", async () => {
-    const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
-    await analyzeRuns([runs[3]], tools, { range: "-1:1:2,-1:1:2" });
+    await analyzePlane([runs[3]], { kind: "pca" }, { sets: sets.slice(0, 1), grid: "-1:1:2,-1:1:2" });
     const { angles, figures } = await analyzeWeights([runs[3]]);
     expect(angles).toEqual([null]);
     expect(figures.map(({ name }) => name)).not.toContain("angles");

@@ -17,7 +17,7 @@ beforeAll(async () => {
   ({ xs, ys } = tinyData());
 });
 
-const small = { points: 5, report: { width: 700, scale: 1 } } as const;
+const small = { size: 5, batchNorm: "keep", report: { width: 700, scale: 1 } } as const;
 
 describe("landscapeCallback", () => {
   test("records, analyses and draws; the trained weights stay as they are and nothing leaks", async () => {
@@ -41,7 +41,8 @@ describe("landscapeCallback", () => {
     const final = await run.readTheta(run.snapshots.length - 1);
     const kernel = model.getWeights()[0]?.dataSync() as Float32Array;
     expect(Array.from(final.subarray(0, kernel.length))).toEqual(Array.from(kernel));
-    const { surface, trajectories } = callback.analysis ?? {};
+    const { surfaces, trajectories } = callback.analysis ?? {};
+    const surface = surfaces?.[0]?.surface;
     expect(surface?.alpha.length).toBe(5);
     const [loss] = model.evaluate(xs, ys) as tf.Scalar[];
     expect(surface?.center.loss).toBeCloseTo(loss?.dataSync()[0] as number, 5);
@@ -90,7 +91,7 @@ describe("landscapeCallback", () => {
   test("options are checked before training", () => {
     const directory = newFolder();
     expect(() => landscapeCallback({ directory, data: undefined as never })).toThrow(InvalidOptionError);
-    expect(() => landscapeCallback({ directory, data: { xs, ys }, points: 1 })).toThrow("points: expected");
+    expect(() => landscapeCallback({ directory, data: { xs, ys }, size: 1 })).toThrow("size: expected");
     expect(() => landscapeCallback({ directory: "", data: { xs, ys } })).toThrow("directory");
     expect(existsSync(directory)).toBe(false);
   });
@@ -188,7 +189,7 @@ describe("landscapeCallback", () => {
       directory,
       name: "a <run> & more",
       data: { xs, ys },
-      dataName: "12 toy points",
+      figure: { names: { data: "12 toy points" } },
       ...small,
     });
     await tinyModel(tf.train.adam(0.05)).fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [callback] });

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
@@ -31,8 +31,7 @@ test("surface --approximate states its error, and plot draws it", async () => {
   expect([approximation.tolerance, approximation.budget]).toEqual([0.02, 0.1]);
   expect([loss.length, approximation.error.length, approximation.method[0].length]).toEqual([21, 21, 21]);
   expect(approximation.sampleEvaluations).toBeLessThan(0.2 * approximation.exactSampleEvaluations);
-  expect(existsSync(join(run, "surfaces/pca.approximate.arrow"))).toBe(true);
-  expect(existsSync(join(run, "surfaces/pca.arrow"))).toBe(false);
+  expect(readdirSync(join(run, "surfaces")).length).toBe(1);
   expect((await cli(...args)).stdout).toMatch(/approximate: error of the loss at most .+ on 95 % of points/);
   expect((await cli("plot", run, "--format", "svg")).status).toBe(0);
 });

@@ -138,7 +138,7 @@ describe("pca, surface and plot", () => {
     expect(coordinates.length).toBe(6);
     expect(coordinates[5]).toEqual([0, 0]);
     expect((result.inPlaneShare as number[])[5]).toBe(1);
-    const other = await json("pca", run, "--components", "1,3", "--center", "final");
+    const other = await json("pca", run, "--components", "1,3", "--centering", "final");
     expect(other.explainedVarianceRatio).not.toEqual(shares);
   });
 
@@ -171,16 +171,20 @@ describe("pca, surface and plot", () => {
   });
 
   test("surface again is read, not computed; --force computes; a TypeScript module gives the same", async () => {
-    const file = join(run, "surfaces/pca.arrow");
-    await json("surface", run, "--data", dataModule, "--points", "5");
+    const copy = copyOfRun();
+    await json("surface", copy, "--data", dataModule, "--points", "5");
+    const files = () => readdirSync(join(copy, "surfaces"));
+    const [name = ""] = files();
+    expect(name).toMatch(/^pca-train-[0-9a-f]{8}\.arrow$/);
+    const file = join(copy, "surfaces", name);
     const first = statSync(file).mtimeMs;
-    await json("surface", run, "--data", dataModule, "--points", "5");
-    expect(statSync(file).mtimeMs).toBe(first);
+    await json("surface", copy, "--data", dataModule, "--size", "5");
+    expect([files(), statSync(file).mtimeMs]).toEqual([[name], first]);
     // The same engine, for "auto" may choose another the next time: then the last digits differ.
     const again = ["--points", "5", "--engine", "tfjs"];
-    const forced = await json("surface", run, "--data", dataModule, ...again, "--force");
-    expect(statSync(file).mtimeMs).toBeGreaterThan(first);
-    const typed = await json("surface", run, "--data", join(fixtures, "typed-data.ts"), ...again);
+    const forced = await json("surface", copy, "--data", dataModule, ...again, "--force");
+    expect(files().length).toBe(2);
+    const typed = await json("surface", copy, "--data", join(fixtures, "typed-data.ts"), ...again);
     expect(typed.loss).toEqual(forced.loss);
   });
 
@@ -222,23 +226,52 @@ describe("pca, surface and plot", () => {
     ]);
   });
 
-  test("a path and a surface of different losses are not drawn together", async () => {
+  test("surfaces of different losses stand beside each other, each drawn with its own path", async () => {
     const copy = copyOfRun();
-    await cli("surface", copy, "--data", dataModule, "--points", "3", "--loss", "model");
-    const kept = readFileSync(join(copy, "fidelity/pca.arrow"));
-    await cli("surface", copy, "--data", dataModule, "--points", "3", "--loss", "logits");
-    expect((await cli("plot", copy, "--format", "svg")).status).toBe(0);
-    writeFileSync(join(copy, "fidelity/pca.arrow"), kept);
-    const { status, stderr } = await cli("plot", copy, "--format", "svg");
-    expect(status).toBe(2);
-    expect(stderr).toContain("different losses or data");
+    const pictures: string[] = [];
+    for (const loss of ["model", "logits", "model"]) {
+      await json("surface", copy, "--data", dataModule, "--size", "3", "--loss", loss);
+      expect((await cli("plot", copy, "--format", "svg")).status).toBe(0);
+      pictures.push(readFileSync(join(copy, "plot.svg"), "utf8"));
+    }
+    expect(pictures[2]).toBe(pictures[0]);
+    expect(pictures[1]).not.toBe(pictures[0]);
+    const { surfaces } = (await json("inspect", copy)) as { surfaces: { name: string }[] };
+    expect(surfaces.length).toBe(2);
+    const named = surfaces[0]?.name as string;
+    expect((await cli("plot", copy, "--format", "svg", "--surface", named)).status).toBe(0);
+    expect((await cli("plot", copy, "--surface", "no-such")).stderr).toContain(
+      "surface: expected one of pca-train-",
+    );
   });
 
-  test("two snapshots are too few for a plane, and the error says what to do", async () => {
+  test("clean removes the surfaces that are not to be kept, and prints which", async () => {
+    const copy = copyOfRun();
+    for (const size of ["5", "3"]) await json("surface", copy, "--data", dataModule, "--size", size);
+    const before = readdirSync(join(copy, "surfaces"));
+    expect(before.length).toBe(2);
+    const dry = await json("clean", copy, "--keep", "newest", "--dry-run");
+    expect([(dry.removed as string[]).length, readdirSync(join(copy, "surfaces"))]).toEqual([1, before]);
+    const { removed } = (await json("clean", copy, "--keep", "best")) as { removed: string[] };
+    const { surfaces } = (await json("inspect", copy)) as { surfaces: { name: string; size: number[] }[] };
+    expect(surfaces.map(({ size }) => size)).toEqual([[5, 5]]);
+    expect(removed).not.toContain(surfaces[0]?.name);
+    expect((await cli("clean", copy)).status).toBe(2);
+  });
+
+  test("two snapshots have a plane with a random second direction, named as such", async () => {
     const copy = copyOfRun((name) => name < "000002");
-    const { status, stderr } = await cli("pca", copy);
-    expect(status).toBe(2);
-    expect(stderr).toContain("expected at least 3 snapshots for a plane, got 2");
+    const { status, stdout, stderr } = await cli("pca", copy);
+    expect(status).toBe(0);
+    expect(stdout).toContain("random direction (seed 0)");
+    expect(stderr).toContain("random-second-direction");
+  });
+
+  test("a part of a run is analysed by --from and --until, or RUN@A..B", async () => {
+    const part = await json("pca", run, "--from", "1", "--until", "3");
+    expect((part.coordinates as number[][]).length).toBe(3);
+    expect(await json("pca", `${run}@1..3`)).toEqual(part);
+    expect((await cli("pca", run, "--from", "99")).status).toBe(2);
   });
 
   test("stderr begins with the backend", async () => {
@@ -405,7 +438,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
       ["plot", run, "--out", join(dataModule, "x")],
       /--out .*expected a folder that can be written to.*is a file/,
     ],
-    ["too few points", ["surface", run, "--data", dataModule, "--points", "1"], /--points/],
+    ["too few points", ["surface", run, "--data", dataModule, "--points", "1"], /--size/],
     ["an unknown backend", ["pca", run, "--backend", "abacus"], /abacus/],
     ["an unknown option", ["pca", run, "--colour"], /unknown option '--colour'/],
     [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseComponents, parseCount, parseMargin, parsePoints } from "../../src/cli/command-options.js";
+import { parseComponents, parseCount, parseMargin, parseSize } from "../../src/cli/command-options.js";
 
 describe("command-line arguments", () => {
   test("counts", () => {
@@ -11,10 +11,10 @@ describe("command-line arguments", () => {
   });
 
   test("grid points, the first axis first", () => {
-    expect(parsePoints("21")).toEqual([21, 21]);
-    expect(parsePoints("21x15")).toEqual([21, 15]);
+    expect(parseSize("21")).toEqual([21, 21]);
+    expect(parseSize("21x15")).toEqual([21, 15]);
     for (const text of ["2", "21x2", "x", "21,15", "-5", "21x15x3"]) {
-      expect(() => parsePoints(text)).toThrow("--points: expected N or NxM");
+      expect(() => parseSize(text)).toThrow("--size: expected N or NxM");
     }
   });
 

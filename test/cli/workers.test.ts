@@ -68,6 +68,12 @@ test("--workers 2 prints what --workers 1 prints, also on a stream, with a model
   }
 });
 
+/** The folder of points of the surface that was interrupted. */
+function tilesIn(directory: string): string | undefined {
+  const folder = join(directory, "surfaces");
+  return existsSync(folder) ? readdirSync(folder).find((name) => name.endsWith(".tiles")) : undefined;
+}
+
 test("--max-points stops early, the same command goes on, and other data are refused with --resume", async () => {
   const copy = copyOfRun();
   const args = ["surface", copy, "--data", fixture("tiny-data.js"), "--points", "5", "--threads", "1"];
@@ -79,9 +85,12 @@ test("--max-points stops early, the same command goes on, and other data are ref
   const refused = await cli(...args.with(3, fixture("other-data.js")), "--resume");
   expect(refused.status).toBe(2);
   expect(refused.stderr).toMatch(/resume .*another data \(digest/);
-  const tiles = join(copy, "surfaces", ".pca.arrow.tiles");
+  const folder = tilesIn(copy) as string;
   const damaged = copyOf(copy);
-  truncateSync(join(damaged, "surfaces", ".pca.arrow.tiles", readdirSync(tiles)[0] as string), 100);
+  truncateSync(
+    join(damaged, "surfaces", folder, readdirSync(join(copy, "surfaces", folder))[0] as string),
+    100,
+  );
   expect((await cli(...args.with(1, damaged))).stderr).toContain("expected a complete Arrow IPC file");
   expect((await json(...args.with(1, damaged), "--no-resume")).partial).toBeUndefined();
   const whole = await json(...args, "--resume", "--workers", "2");
@@ -149,16 +158,21 @@ test("Ctrl-C stores what is finished and ends with 130; the same command goes on
     stream.setEncoding("utf8").on("data", (part: string) => text.push(part));
     return text;
   }) as [string[], string[]];
-  const tiles = join(copy, "surfaces", ".pca.arrow.tiles");
-  const count = () => (existsSync(tiles) ? readdirSync(tiles).filter((name) => /^\d/.test(name)).length : 0);
+  const count = () => {
+    const folder = tilesIn(copy);
+    if (folder === undefined) return 0;
+    return readdirSync(join(copy, "surfaces", folder)).filter((name) => /^\d/.test(name)).length;
+  };
   await expect.poll(count, { timeout: 50_000, interval: 20 }).toBeGreaterThan(0);
   child.kill("SIGINT");
   const [status] = (await once(child, "exit")) as [number];
   expect(status, error.join("")).toBe(130);
   expect(out.join("")).toBe("");
   expect(error.join("")).toContain("interrupted by SIGINT; the same command goes on");
-  expect(existsSync(join(copy, "surfaces", "pca.arrow"))).toBe(false);
-  const left = await readInterruptedSurface(join(copy, "surfaces", "pca.arrow"));
+  const [folder = ""] = readdirSync(join(copy, "surfaces"));
+  expect(readdirSync(join(copy, "surfaces"))).toEqual([tilesIn(copy)]);
+  const name = folder.replace(/^\./, "").replace(".tiles", "");
+  const left = await readInterruptedSurface(join(copy, "surfaces", name));
   expect(left?.points.length).toBeGreaterThan(0);
   // Another grid is refused with --resume, and the coarse picture of this one is there at once.
   expect((await cli(...args(copy, "5"), "--resume")).status).toBe(2);

@@ -1,13 +1,13 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { approximateStage } from "../../src/analysis/approximate-stage.js";
+import { storedSurface } from "../../src/analysis/stored-surface.js";
 import type { Provenance } from "../../src/base/provenance.js";
 import { captionSentences } from "../../src/figure/make/figure-caption.js";
 import { readSurface, writeSurface } from "../../src/store/kinds/surface-file.js";
 import { approximateSurface } from "../../src/surface/approximate/approximate-surface.js";
 import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import { createGrid } from "../../src/surface/grid.js";
+import { requestOf } from "../analysis/interrupted-surface.mjs";
 import { temporaryFolders } from "../support/tiny-training.js";
 import { LANDSCAPES } from "../surface/approximate/landscapes.js";
 import { PLANE, sampleFunction } from "../surface/approximate/sample-function.js";
@@ -29,36 +29,34 @@ test("an approximate surface comes back bit for bit, an exact one without an app
 });
 
 test("a stored approximation is read again, but not for other settings nor as the exact surface", async () => {
-  const file = join(newFolder(), "pca.arrow");
+  const directory = newFolder();
   const stage = (tolerance: number) =>
-    approximateStage({
-      evaluator,
+    storedSurface({
+      ...requestOf(directory, 15, evaluator),
       points: PLANE,
       grid,
-      file,
-      provenance,
       approximate: { tolerance },
-      force: false,
     });
-  const { surface, digest } = await stage(0.01);
+  const { surface, file } = await stage(0.01);
   const before = evaluator.evaluated();
   expect((await stage(0.01)).surface).toEqual(surface);
-  expect(evaluator.evaluated()).toBe(before);
-  expect((await stage(0.05)).digest).not.toBe(digest);
-  expect(evaluator.evaluated()).toBeGreaterThan(before);
-  expect(await readSurface(file, provenance)).toBeNull();
-  expect(await readSurface(file.replace(".arrow", ".approximate.arrow"), provenance)).toBeNull();
-  rmSync(file, { force: true });
+  // Two exact points are compared with the loss as it is now.
+  expect(evaluator.evaluated() - before).toBe(2 * 400);
+  expect((await stage(0.05)).file).not.toBe(file);
+  const exact = await storedSurface({ ...requestOf(directory, 15, evaluator), points: PLANE, grid });
+  expect(exact.surface.approximation).toBeUndefined();
+  // An exact surface that is there goes before an approximate one.
+  expect((await stage(0.01)).surface).toEqual(exact.surface);
 });
 
 test("what was approximated without single samples is not taken for what is with a subsample", async () => {
-  const file = join(newFolder(), "pca.arrow");
-  const { openSamples, ...wholeSets } = evaluator;
-  const shared = { points: PLANE, grid, file, provenance, approximate: {}, force: false };
-  const without = await approximateStage({ ...shared, evaluator: wholeSets });
-  const withSubsample = await approximateStage({ ...shared, evaluator });
+  const directory = newFolder();
+  const { openSamples: _, ...wholeSets } = evaluator;
+  const shared = { points: PLANE, grid, approximate: {} };
+  const without = await storedSurface({ ...requestOf(directory, 15, wholeSets), ...shared });
+  const withSubsample = await storedSurface({ ...requestOf(directory, 15, evaluator), ...shared });
   expect([without, withSubsample].map(({ surface }) => surface.approximation?.subsample)).toEqual([0, 80]);
-  expect(withSubsample.digest).not.toBe(without.digest);
+  expect(withSubsample.file).not.toBe(without.file);
 });
 
 test("the caption says how large the error is", async () => {

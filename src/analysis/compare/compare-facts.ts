@@ -14,9 +14,8 @@ import {
   levelSetWidths,
   meanLossRise,
 } from "../../surface/lines/level-set-width.js";
-import { sliceRandomLines } from "../line-stage.js";
+import { analyzeLine, sliceProvenance } from "../analyze-line.js";
 import type { ModelPoint } from "../model-point.js";
-import { sliceProvenance } from "../slice-options.js";
 import { statisticsStage } from "../weights-stage.js";
 import type { OpenedRun } from "./compare-evaluators.js";
 import type { ResolvedCompareOptions } from "./compare-options.js";
@@ -29,8 +28,8 @@ export interface SharpnessOptions extends NormalizeOptions {
   readonly epsilon: number;
   /** Seed of the plane. */
   readonly seed: number;
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Points along each side of the box. */
@@ -64,19 +63,18 @@ export async function linesAround(
 ): Promise<LineSlice[]> {
   const lines: LineSlice[] = [];
   for (const [index, { point, sets }] of runs.entries()) {
-    const settings = pick(options, [
-      "seeds",
-      "range",
-      "normalize",
-      "ignore",
-      "oneDimensional",
-      "directory",
-      "force",
-      "signal",
-    ]);
-    const onProgress = (done: number, total: number) =>
-      options.onProgress?.("lines", index * total + done, runs.length * total);
-    lines.push(await sliceRandomLines(point, sets, { ...settings, onProgress }));
+    const line = {
+      kind: "random",
+      ...pick(options, ["seeds", "normalize", "ignore", "oneDimensional"]),
+    } as const;
+    const { slice } = await analyzeLine([point], line, {
+      ...pick(options, ["batchNorm", "directory", "force", "signal"]),
+      sets,
+      grid: options.grid ?? "-1:1:41",
+      onProgress: (_, done, total) =>
+        options.onProgress?.("lines", index * total + done, runs.length * total),
+    });
+    lines.push(slice);
   }
   return lines;
 }

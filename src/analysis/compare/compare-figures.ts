@@ -1,5 +1,5 @@
-import pick from "lodash/pick.js";
 import type { LandscapeWarning } from "../../base/warning.js";
+import type { Directions } from "../../directions/directions.js";
 import type { Trajectory } from "../../directions/project.js";
 import type { SolutionDistances } from "../../directions/solution-distances.js";
 import { createComparedLinesFigure } from "../../figure/make/create-compared-lines-figure.js";
@@ -9,7 +9,9 @@ import { createTrainingFigure } from "../../figure/make/create-training-figure.j
 import { createTrajectoryFigure } from "../../figure/make/create-trajectory-figure.js";
 import { runSettings } from "../../figure/make/run-settings.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
-import type { RunsAnalysis } from "../analyze-runs.js";
+import type { Surface } from "../../surface/surface.js";
+import type { PlaneAnalysis } from "../analyze-plane.js";
+import { policySentences } from "../batch-norm.js";
 import type { NamedFigure } from "../write-report.js";
 import type { OpenedRun } from "./compare-evaluators.js";
 import type { ResolvedCompareOptions } from "./compare-options.js";
@@ -22,7 +24,7 @@ export interface ComparedResults {
   /** Distances and cosines of the final weights, run by run; NaN between runs of different layouts. */
   readonly pairs: SolutionDistances;
   /** All paths on one plane, or null where there is none. */
-  readonly joint: RunsAnalysis | null;
+  readonly joint: PlaneAnalysis | null;
   /** Why there is no joint plane; null where there is one. */
   readonly whyNoJoint: string | null;
   /** Each run's own plane, over windows of one size. */
@@ -40,9 +42,11 @@ export function compareFigures(
 ): NamedFigure[] {
   const { runs, pairs, joint, whyNoJoint, planes, lines, warnings } = results;
   const title = options.title ?? opened.map(({ name }) => name).join(" and ");
-  const data = pick(options, ["dataName"]);
-  const shown = pick(options, ["accuracyAs"]);
-  const texts = { lossName: "training loss", ...data };
+  const dataName = options.names?.data;
+  const data = dataName === undefined ? {} : { dataName };
+  const { accuracyAs } = options;
+  const shown = accuracyAs === undefined ? {} : { accuracyAs };
+  const texts = { lossName: options.names?.loss ?? "training loss", ...data };
   const named = opened.map(({ name, run }) => ({
     name,
     snapshots: run.snapshots,
@@ -55,13 +59,14 @@ export function compareFigures(
     const figure = createTrajectoryFigure({
       ...texts,
       title: `${title}: all paths on one plane`,
-      surface: joint.surface,
-      axes: joint.directions,
+      surface: joint.surfaces[0]?.surface as Surface,
+      axes: joint.directions as Directions,
       paths: paths(joint.trajectories),
+      ...(joint.batchNorm === "none" ? {} : { caption: policyCaption(joint, opened) }),
     });
     figures.push({ name: "joint", figure });
   }
-  const own = paths(planes.map(({ trajectories }) => trajectories[0]));
+  const own = paths(planes.map((plane) => plane.paths[0]));
   const planesFigure = createPlanesFigure({
     ...texts,
     title: `${title}: each run on its own plane`,
@@ -96,4 +101,9 @@ export function compareFigures(
     });
   }
   return figures;
+}
+
+function policyCaption({ batchNorm }: PlaneAnalysis, opened: readonly OpenedRun[]): string {
+  const samples = opened[0]?.sets[0].evaluator.facts.calibration?.samples ?? null;
+  return policySentences(batchNorm, samples).join(" ");
 }

@@ -1,18 +1,22 @@
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import { refuseRenamed } from "../../base/renamed-options.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
-import type { AccuracyForm } from "../../figure/make/chart-parts.js";
 import type { EngineChoice } from "../../loss/engine/engine-options.js";
 import type { EvaluationData } from "../../loss/evaluation-data.js";
 import type { LossEvaluator, LossMode } from "../../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { Run } from "../../store/run/run.js";
-import { type AxisRange, axisFromRange } from "../../surface/grid.js";
-import type { AnalysisStep, AnalyzeOptions } from "../analyze-options.js";
+import type { StepOptions } from "../../store/run/run-part.js";
+import { axisFromRange } from "../../surface/grid.js";
+import { lineRange } from "../analyze-line.js";
+import type { PlaneStep } from "../analyze-plane.js";
+import type { EvaluationOptions, FigureOptions, GridOptions, ResultOptions } from "../options.js";
+import type { PcaPlaneOptions } from "../plane-directions.js";
 
 /** The steps of a comparison that take time. */
-export type CompareStep = AnalysisStep | "planes" | "lines" | "sharpness" | "weights";
+export type CompareStep = PlaneStep | "planes" | "lines" | "sharpness" | "weights";
 
 /** Opens what computes the losses of a model, with weights in a run's layout, on the data of a set. */
 export type OpenEvaluator = (
@@ -24,54 +28,51 @@ export type OpenEvaluator = (
 
 /** Options of {@link compareRuns}. */
 export interface CompareRunsOptions
-  extends Pick<
-      AnalyzeOptions,
-      "center" | "components" | "weights" | "points" | "margin" | "force" | "signal"
-    >,
+  extends Pick<PcaPlaneOptions, "centering" | "components" | "weights">,
+    Pick<GridOptions, "size" | "margin">,
+    Pick<ResultOptions, "force">,
+    Pick<EvaluationOptions, "batchNorm">,
+    Pick<FigureOptions, "title" | "accuracyAs" | "names">,
+    StepOptions,
     NormalizeOptions {
+  /** Stops the work within a batch. Default none. */
+  readonly signal?: AbortSignal | undefined;
   /** The evaluation set, the same for every run. Needed. */
   readonly data: EvaluationData;
   /** A held-out set. Default none. */
-  readonly testData?: EvaluationData;
-  /** Name of the data for captions. */
-  readonly dataName?: string;
+  readonly testData?: EvaluationData | undefined;
   /** Returns the compiled model of a run, which stays the caller's. Default it is rebuilt from the run's manifest. */
-  readonly model?: (run: Run) => tf.LayersModel | Promise<tf.LayersModel>;
+  readonly model?: ((run: Run) => tf.LayersModel | Promise<tf.LayersModel>) | undefined;
   /** Folder for results and figures. Needed. */
   readonly directory: string;
   /** Multiplies and decomposes matrices. Default that of the active backend. */
-  readonly linearAlgebra?: LinearAlgebra;
+  readonly linearAlgebra?: LinearAlgebra | undefined;
   /** Compiled loss or exact logits form. Default "model". */
-  readonly loss?: LossMode;
-  readonly batchSize?: number;
-  readonly engine?: EngineChoice;
+  readonly loss?: LossMode | undefined;
+  readonly batchSize?: number | undefined;
+  readonly engine?: EngineChoice | undefined;
   /**
    * Opens what computes the losses of a model on a set, such as worker processes; the comparison disposes of it.
    * Default `createLossEvaluator` with `loss`, `batchSize` and `engine`.
    */
-  readonly openEvaluator?: OpenEvaluator;
+  readonly openEvaluator?: OpenEvaluator | undefined;
   /** Seeds of the random lines around each solution; the first one is also that of the ε-sharpness. Default 0 to 4. */
-  readonly seeds?: readonly number[];
-  /** Range of the lines, with 0 in it. Default −1 to 1 with 41 points. */
-  readonly range?: AxisRange;
+  readonly seeds?: readonly number[] | undefined;
+  /** Coordinates of the lines, "x0:x1:n", with 0 among them. Default −1:1:41. */
+  readonly grid?: string | undefined;
   /** Rise of the loss at which widths are read. Default one that suits all runs. */
-  readonly rise?: number;
-  /** Distance at which the mean rise is read. Default half of what the range reaches on its shorter side. */
-  readonly radius?: number;
+  readonly rise?: number | undefined;
+  /** Distance at which the mean rise is read. Default half of what the lines reach on their shorter side. */
+  readonly radius?: number | undefined;
   /** Size of the box of the ε-sharpness. Default 0.05. */
-  readonly epsilon?: number;
-  /** Whether figures show accuracies as the error (default) or as such. */
-  readonly accuracyAs?: AccuracyForm;
-  /** Heading. Default the names of the runs. */
-  readonly title?: string;
+  readonly epsilon?: number | undefined;
   /** Called with what is done of each step. */
-  readonly onProgress?: (step: CompareStep, done: number, total: number) => void;
+  readonly onProgress?: ((step: CompareStep, done: number, total: number) => void) | undefined;
 }
 
 /** Options with the defaults of the lines filled in. */
 export interface ResolvedCompareOptions extends CompareRunsOptions {
   readonly seeds: readonly number[];
-  readonly range: AxisRange;
   readonly radius: number;
   readonly epsilon: number;
 }
@@ -96,10 +97,12 @@ export function resolveCompareOptions(
     if (run.snapshots.length > 0) continue;
     throw new InvalidDataError(run.directory, "at least one snapshot", "none");
   }
-  const { seeds = [0, 1, 2, 3, 4], range = { from: -1, to: 1, points: 41 }, epsilon = 0.05 } = options;
-  if (!axisFromRange("range", range).includes(0)) {
+  refuseRenamed(options, "plane");
+  const { seeds = [0, 1, 2, 3, 4], epsilon = 0.05 } = options;
+  const range = lineRange(options.grid) ?? { from: -1, to: 1, points: 41 };
+  if (!axisFromRange("grid", range).includes(0)) {
     const got = `${range.from} to ${range.to} in ${range.points} points`;
-    throw new InvalidOptionError("range", "0 among the coordinates of the lines", got);
+    throw new InvalidOptionError("grid", "0 among the coordinates of the lines", got);
   }
   const reach = range.from < 0 && range.to > 0 ? Math.min(-range.from, range.to) : range.to - range.from;
   const { rise, radius = reach / 2 } = options;
@@ -110,5 +113,5 @@ export function resolveCompareOptions(
   if (radius > Math.max(-range.from, range.to)) {
     throw new InvalidOptionError("radius", `a number within ${range.from} to ${range.to}`, String(radius));
   }
-  return { ...options, seeds, range, radius, epsilon };
+  return { ...options, seeds, radius, epsilon };
 }

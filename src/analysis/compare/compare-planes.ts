@@ -3,89 +3,85 @@ import pick from "lodash/pick.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { axisFromRange } from "../../surface/grid.js";
 import type { Grid, Surface } from "../../surface/surface.js";
-import { type ResolvedAnalyzeOptions, resolveAnalyzeOptions } from "../analyze-options.js";
-import { surfaceStage } from "../analyze-runs.js";
-import { type PlaneStage, pcaStage } from "../pca-stage.js";
-import { resultFiles } from "../slice-options.js";
+import { evaluatePlane } from "../analyze-plane.js";
+import { resolveGrid } from "../options.js";
+import type { PcaPlaneOptions } from "../plane-directions.js";
+import { type OpenedPlane, openPlane } from "../plane-spec.js";
 import type { OpenedRun } from "./compare-evaluators.js";
-import type { CompareRunsOptions, CompareStep } from "./compare-options.js";
+import type { CompareRunsOptions } from "./compare-options.js";
 
 /** One run's plane and the loss on it. */
-export interface RunPlane extends PlaneStage {
+export interface RunPlane extends Pick<OpenedPlane, "paths"> {
+  readonly directions: NonNullable<OpenedPlane["directions"]>;
   readonly surface: Surface;
 }
 
 /**
- * Computes, or reads where they are up to date, each run's own PCA plane and the loss on it, over windows of the
- * same size: what covers the longest path along either axis, around the middle of each path.
+ * Computes, or reads if they are current, each run's own PCA plane and the loss on it, over windows of the same
+ * size: what covers the longest path along either axis, around the middle of each path.
  *
- * Results are stored under `directory`, a folder a run; the run's own are read where they are what is needed.
+ * Results are stored under `directory`, one folder per run; the run's own are read if they are what is needed.
  */
 export async function comparedPlanes(
   runs: readonly OpenedRun[],
   linearAlgebra: LinearAlgebra,
   options: CompareRunsOptions,
 ): Promise<RunPlane[]> {
-  const { directory } = options;
+  const { directory, onProgress, signal, force, batchNorm } = options;
   const places = runs.map(({ run }, index) => ({
-    ...resultFiles([run], join(directory, "runs", String(index))),
-    elsewhere: resultFiles([run]),
+    directory: join(directory, "runs", String(index)),
+    elsewhere: [run.directory],
   }));
-  const planes: PlaneStage[] = [];
+  const planes: OpenedPlane[] = [];
   for (const [index, { run }] of runs.entries()) {
-    const settings = planeOptions(options, (done, total) => options.onProgress?.("directions", done, total));
-    planes.push(await pcaStage([run], linearAlgebra, places[index] as (typeof places)[number], settings));
+    planes.push(
+      await openPlane([run], pcaSpec(options), {
+        ...(places[index] as (typeof places)[number]),
+        ...pick(options, ["from", "until", "signal", "force"]),
+        linearAlgebra,
+        onProgress: (_, done, total) => onProgress?.("directions", done, total),
+      }),
+    );
   }
-  const resolved = planeOptions(options);
-  const windows = windowsAround(planes, resolved);
+  const windows = windowsAround(planes, options);
   const found: RunPlane[] = [];
   for (const [index, plane] of planes.entries()) {
     const [train] = (runs[index] as OpenedRun).sets;
-    const grid = windows[index] as Grid;
-    const settings = planeOptions(options, (done, total) =>
-      options.onProgress?.("planes", index * total + done, runs.length * total),
-    );
-    const files = places[index] as (typeof places)[number];
-    const { surface } = await surfaceStage(plane, train.evaluator, files, settings, grid);
-    found.push({ ...plane, surface });
+    const analysis = await evaluatePlane(plane, windows[index] as Grid, {
+      ...(places[index] as (typeof places)[number]),
+      sets: [train],
+      batchNorm,
+      force,
+      signal,
+      figure: { names: namesOf(options) },
+      withPaths: false,
+      onProgress: (_, done, total) => onProgress?.("planes", index * total + done, runs.length * total),
+    });
+    const { directions, surfaces } = analysis;
+    const surface = surfaces[0]?.surface as Surface;
+    found.push({ directions: directions as RunPlane["directions"], paths: plane.paths, surface });
   }
   return found;
 }
 
-function planeOptions(
-  options: CompareRunsOptions,
-  onProgress?: (done: number, total: number) => void,
-): ResolvedAnalyzeOptions {
-  return resolveAnalyzeOptions({
-    ...sharedOptions(options),
-    ...(onProgress === undefined
-      ? {}
-      : { onProgress: (_step: CompareStep, done, total) => onProgress(done, total) }),
-  });
+/** The plane of each run, and of all together. */
+export function pcaSpec(options: PcaPlaneOptions) {
+  return { kind: "pca", ...pick(options, ["centering", "components", "weights"]) } as const;
 }
 
-/** The options that the planes of a comparison have in common. */
-export function sharedOptions(options: CompareRunsOptions) {
-  const given = pick(options, [
-    "center",
-    "components",
-    "weights",
-    "points",
-    "margin",
-    "force",
-    "signal",
-    "dataName",
-  ]);
-  return { ...given, lossName: "training loss" };
+/** Names for the captions of the planes. */
+export function namesOf({ names }: CompareRunsOptions) {
+  return { data: names?.data, loss: names?.loss ?? "training loss" };
 }
 
 /**
  * Grids of one size around several paths, with 0 among the coordinates where the path stays covered.
  */
-function windowsAround(planes: readonly PlaneStage[], { points, margin }: ResolvedAnalyzeOptions): Grid[] {
-  const boxes = planes.map(({ trajectories }) =>
+function windowsAround(planes: readonly OpenedPlane[], options: CompareRunsOptions): Grid[] {
+  const { size, margin } = resolveGrid(pick(options, ["size", "margin"]));
+  const boxes = planes.map(({ paths }) =>
     [0, 1].map((axis) => {
-      const values = trajectories.flatMap(({ coordinates }) =>
+      const values = paths.flatMap(({ coordinates }) =>
         Array.from(coordinates).filter((_, i) => i % 2 === axis),
       );
       return { low: Math.min(...values), high: Math.max(...values) };
@@ -98,7 +94,7 @@ function windowsAround(planes: readonly PlaneStage[], { points, margin }: Resolv
   const extents = largest.map((extent, axis) => Math.max(extent, 0.1 * (largest[1 - axis] as number)) || 1);
   return boxes.map((box) => {
     const [alpha, beta] = [0, 1].map((axis) =>
-      windowAxis(box[axis] as Interval, (extents[axis] as number) * (1 + 2 * margin), points[axis] as number),
+      windowAxis(box[axis] as Interval, (extents[axis] as number) * (1 + 2 * margin), size[axis] as number),
     );
     return { alpha: alpha as Float64Array, beta: beta as Float64Array };
   });

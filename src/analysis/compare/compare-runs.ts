@@ -8,9 +8,9 @@ import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { assertSameLayout } from "../../model/match-layout.js";
 import { alignAlike } from "../../store/run/align-runs.js";
 import type { Run } from "../../store/run/run.js";
-import { resolveAnalyzeOptions } from "../analyze-options.js";
-import { analyzeRuns, type RunsAnalysis } from "../analyze-runs.js";
-import { distinctNames, modelPoint } from "../model-point.js";
+import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../analyze-plane.js";
+import { distinctNames, modelOf } from "../model-point.js";
+import { checkPlane } from "../plane-spec.js";
 import type { NamedFigure } from "../write-report.js";
 import { type OpenedRun, openRunEvaluators, type RunSets } from "./compare-evaluators.js";
 import { comparedFacts, comparedPairs, linesAround } from "./compare-facts.js";
@@ -20,7 +20,7 @@ import {
   type ResolvedCompareOptions,
   resolveCompareOptions,
 } from "./compare-options.js";
-import { comparedPlanes, sharedOptions } from "./compare-planes.js";
+import { comparedPlanes, namesOf, pcaSpec } from "./compare-planes.js";
 
 /** Losses closer than this share are those of one network, computed by two engines. */
 const SAME_LOSS = 1e-4;
@@ -100,14 +100,15 @@ export async function compareRuns(
 ): Promise<RunsComparison> {
   const runs = alignAlike(given);
   const resolved = resolveCompareOptions(runs, options);
-  resolveAnalyzeOptions(sharedOptions(resolved));
+  checkPlane(pcaSpec(resolved));
+  checkPlaneOptions(pick(resolved, ["size", "margin", "batchNorm"]));
   const names = distinctNames(runs.map(({ manifest }) => cleanText(manifest.name) || "run"));
   const evaluators = await openRunEvaluators(runs, resolved);
   try {
     const opened: OpenedRun[] = [];
     for (const [index, run] of runs.entries()) {
       const [name, sets] = [names[index] as string, evaluators.sets[index] as RunSets];
-      opened.push({ run, name, point: await modelPoint(run), sets });
+      opened.push({ run, name, point: await modelOf(run), sets });
     }
     return await compareOpened(opened as [OpenedRun, ...OpenedRun[]], resolved);
   } finally {
@@ -143,18 +144,16 @@ function jointPlane(
   opened: readonly [OpenedRun, ...OpenedRun[]],
   linearAlgebra: LinearAlgebra,
   options: ResolvedCompareOptions,
-): Promise<RunsAnalysis> {
-  const [{ evaluator }] = opened[0].sets;
+): Promise<PlaneAnalysis> {
+  const [train] = opened[0].sets;
   const runs = opened.map(({ run }) => run);
-  return analyzeRuns(
-    runs,
-    { evaluator, linearAlgebra },
-    {
-      ...sharedOptions(options),
-      ...pick(options, ["onProgress"]),
-      directory: join(options.directory, "joint"),
-    },
-  );
+  return analyzePlane(runs, pcaSpec(options), {
+    ...pick(options, ["size", "margin", "batchNorm", "force", "signal", "onProgress", "from", "until"]),
+    sets: [train],
+    linearAlgebra,
+    directory: join(options.directory, "joint"),
+    figure: { names: namesOf(options) },
+  });
 }
 
 /** Losses of different functions have no order. */

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError } from "../../base/errors.js";
+import { provenanceDigest } from "../../base/provenance.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import {
   createFileNamer,
@@ -11,7 +12,8 @@ import {
   type TableKind,
   unitOf,
 } from "../../figure/files/export-table.js";
-import { type Artifact, readArtifact } from "../../store/results/artifact.js";
+import { listSurfaces } from "../../store/kinds/stored-surfaces.js";
+import { type Artifact, readArtifact, readArtifactFacts } from "../../store/results/artifact.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
 
 /** Returns what the snapshots of a run say beside their weights; logs are columns "log:NAME", NaN where absent. */
@@ -64,7 +66,7 @@ const KINDS: Readonly<Record<string, TableKind>> = {
 };
 
 /** Folders that hold no table: weights themselves, vectors as long as θ, and exports. */
-const NO_TABLES = new Set(["snapshots", "directions", "export"]);
+const NO_TABLES = new Set(["snapshots", "directions", "losses", "export"]);
 
 /** The tables of a run, and what the user should know of them. */
 export interface CollectedTables {
@@ -181,4 +183,29 @@ function gridOf(details: ExportTable["details"], rows: number): ExportTable["gri
   const { width, height } = details as { readonly width?: unknown; readonly height?: unknown };
   if (typeof width !== "number" || typeof height !== "number" || width * height !== rows) return null;
   return { width, height };
+}
+
+/**
+ * Returns what names the plane that a table belongs to: surfaces of one plane, on any grid and set, and the paths on
+ * it have one name.
+ */
+export async function planesOfTables(
+  run: Run,
+  tables: readonly ExportTable[],
+): Promise<(source: string) => string> {
+  const places = new Map<string, string>();
+  const digests = new Map<string, string>();
+  for (const { name, facts } of await listSurfaces(run.directory)) {
+    const place = facts.directions ?? name;
+    places.set(`surfaces/${name}.arrow`, place);
+    for (const { fidelity } of facts.paths) places.set(fidelity, place);
+    if (facts.directions === null) continue;
+    const made = await readArtifactFacts(join(run.directory, facts.directions));
+    if (made !== null) digests.set(provenanceDigest(made.provenance), place);
+  }
+  for (const { source, provenance } of tables) {
+    const place = digests.get(provenance?.inputs.directions ?? "");
+    if (place !== undefined && !places.has(source)) places.set(source, place);
+  }
+  return (source) => places.get(source) ?? source;
 }

@@ -11,8 +11,9 @@ import { renderSvg } from "../../figure/files/render-svg.js";
 import { vtkFiles } from "../../figure/files/vtk-files.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
 import type { Run } from "../../store/run/run.js";
-import { collectTables } from "./collect-tables.js";
-import { runFigures } from "./run-figures.js";
+import { readFigures } from "../read-figures.js";
+import type { NamedFigure } from "../write-report.js";
+import { collectTables, planesOfTables } from "./collect-tables.js";
 
 /** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
 export type ExportFormat = "svg" | "png" | "gif" | "csv" | "npz" | "vtk";
@@ -28,6 +29,8 @@ export interface ExportOptions {
   readonly directory?: string;
   /** Kinds of results; default all. */
   readonly what?: readonly TableKind[];
+  /** Name of the stored surface that is drawn. Default the newest of each kind of plane. */
+  readonly surface?: string;
   /** Width of pictures in CSS pixels. Default 1100, of a GIF 800. */
   readonly width?: number;
   /** Height of pictures in CSS pixels. Default as much as they need. */
@@ -114,9 +117,11 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
       planned.push({ name: `${table.name}.${format}`, format, content });
     }
   }
-  if (formats.includes("vtk")) planned.push(...(await vtkFiles(run, tables, options.clip)));
+  if (formats.includes("vtk")) {
+    planned.push(...(await vtkFiles(run, tables, await planesOfTables(run, tables), options.clip)));
+  }
   if (formats.some((format) => format === "svg" || format === "png" || format === "gif")) {
-    const { figures, warnings: undrawn } = await runFigures(run, tables);
+    const { figures, warnings: undrawn } = await drawnFigures(run, what, options.surface);
     warnings.push(...undrawn);
     planned.push(...figures.flatMap(({ name, figure }) => pictures(name, figure, options)));
   }
@@ -134,6 +139,39 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
     files.push({ file, format, bytes: bytes.length });
   }
   return { files, warnings };
+}
+
+/** The figures that `plot` draws, of the kinds of results that are exported. */
+async function drawnFigures(
+  run: Run,
+  what: readonly TableKind[],
+  surface: string | undefined,
+): Promise<{ readonly figures: readonly NamedFigure[]; readonly warnings: readonly LandscapeWarning[] }> {
+  const notDrawn = (message: string): LandscapeWarning => ({ code: "not-drawn", message });
+  try {
+    const { figures, warnings } = await readFigures(run, { surface });
+    const left = warnings.flatMap(({ code, message }) =>
+      code === "no-analysis" && message.includes("other snapshots") ? [notDrawn(message)] : [],
+    );
+    const named = figures.flatMap(({ name, figure }) => {
+      const [kind, shown] = exportedName(name);
+      return kind.some((one) => what.includes(one)) ? [{ name: shown, figure }] : [];
+    });
+    return { figures: named, warnings: left };
+  } catch (error) {
+    if (!(error instanceof RunStateError)) throw error;
+    const isOther = error.message.includes("other snapshots");
+    return { figures: [], warnings: isOther ? [notDrawn(error.message)] : [] };
+  }
+}
+
+/** What kinds of results a figure shows, and the name of its files. */
+function exportedName(name: string): readonly [readonly TableKind[], string] {
+  if (name === "plot") return [["surface", "trajectory"], "plane-pca"];
+  const rest = name.replace(/^plot-/, "");
+  if (rest.startsWith("weights-")) return [["weights"], rest];
+  if (/^(interpolate|random)-/.test(rest)) return [["line"], `lines-${rest}`];
+  return [["surface"], rest === "pca" ? "plane-pca-sets" : `plane-${rest}`];
 }
 
 function pictures(

@@ -2,43 +2,42 @@ import type { LayersModel } from "@tensorflow/tfjs";
 import { type Command, Option } from "commander";
 import type { CompareRunsOptions } from "../../analysis/compare/compare-options.js";
 import { compareRuns, type RunsComparison } from "../../analysis/compare/compare-runs.js";
+import { isModelPoint, openSubject } from "../../analysis/model-point.js";
 import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
-import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
-import type { AxisRange } from "../../surface/grid.js";
 import {
   accuracyFormOf,
   defined,
-  evaluationOptions,
+  gridOptions,
+  type NormalizationCommandOptions,
   normalizationOptions,
   outputFolder,
   parseCount,
-  parseLineRange,
-  parseMargin,
-  parsePoints,
+  parseLineGrid,
   parsePositive,
   parseSeeds,
   planeOptions,
-  workerOptions,
+  renamedOption,
+  sliceOptions,
+  stepOptions,
 } from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
 import { interruptible, openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output } from "../output.js";
 import type { SliceCommandOptions } from "../slice-tools.js";
 import type { PlaneCommandOptions } from "./pca.js";
-import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `compare`. */
 export interface CompareCommandOptions
-  extends Omit<SliceCommandOptions, "batchNorm">,
+  extends SliceCommandOptions,
     PlaneCommandOptions,
     NormalizationCommandOptions {
-  readonly points?: readonly [number, number];
+  readonly size?: readonly [number, number];
   readonly margin?: number;
   readonly seeds?: readonly number[];
-  readonly range?: AxisRange;
+  readonly grid?: string;
   readonly rise?: number;
   readonly radius?: number;
   readonly epsilon?: number;
@@ -67,9 +66,14 @@ async function compareUntil(
   signal: AbortSignal,
 ): Promise<void> {
   const runs: Run[] = [];
-  for (const directory of directories) runs.push(await openRun(directory));
+  for (const directory of directories) {
+    const subject = await openSubject(directory);
+    if (isModelPoint(subject))
+      throw new InvalidOptionError("runs", "run directories", `the snapshot ${directory}`);
+    runs.push(subject);
+  }
   const folder = outputFolder(options.out, ".");
-  await prepareEvaluation(options, { files: [] });
+  await prepareEvaluation(options, { folder, names: [] });
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && module.loadTestData === undefined) {
@@ -80,22 +84,25 @@ async function compareUntil(
   const testData =
     options.test === true ? await loadEvaluationData(module, options.data, "loadTestData") : undefined;
   const { onProgress, stop } = analysisProgress(output);
-  const { center, components, weights, force, points, margin, loss } = options;
-  const { seeds, range, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
-  const plane = { center, components, weights, force, points, margin };
+  const { centering, components, weights, force, size, margin, loss, batchNorm, from, until } = options;
+  const { seeds, grid, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
+  const plane = { centering, components, weights, force, size, margin, batchNorm, from, until };
   const lines = {
     seeds,
-    range,
+    grid,
     rise,
     radius,
     epsilon,
-    normalize,
-    ignore,
-    oneDimensional,
+    ...defined({ normalize, ignore, oneDimensional }),
     accuracyAs: accuracyFormOf(options),
   };
   const comparison = await compareRuns(runs, {
-    ...defined({ ...plane, ...lines, loss, title, dataName: module.dataName, testData }),
+    ...plane,
+    ...lines,
+    loss,
+    title,
+    names: { data: module.dataName },
+    testData,
     ...(given === null ? {} : { model: (): LayersModel => given }),
     data,
     openEvaluator: (model, set, layout, name) =>
@@ -143,8 +150,8 @@ async function report(
       joint === null
         ? null
         : {
-            explainedVarianceRatio: joint.directions.explainedVarianceRatio,
-            randomWalkBaseline: joint.directions.randomWalkBaseline,
+            explainedVarianceRatio: joint.directions?.explainedVarianceRatio ?? null,
+            randomWalkBaseline: joint.directions?.randomWalkBaseline ?? null,
           },
     whyNoJoint,
     files,
@@ -163,13 +170,12 @@ async function report(
 
 /** Declares the arguments and options of `compare`. */
 export function declareCompare(command: Command): void {
-  normalizationOptions(planeOptions(workerOptions(evaluationOptions(command))));
-  command
+  normalizationOptions(planeOptions(sliceOptions(command)));
+  gridOptions(stepOptions(command));
+  const grid = new Option("--grid <grid>", 'coordinates of the random lines, "x0:x1:n" (default: -1:1:41)');
+  renamedOption(command, grid.argParser(parseLineGrid), "range")
     .argument("<runs...>", "run directories, at least two")
-    .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
-    .option("--margin <share>", "margin around the paths as a share of their extent", parseMargin)
     .option("--seeds <seeds>", "seeds of the random lines: 0,1,2 or 0..9 (default: 0..4)", parseSeeds)
-    .option("--range <range>", 'range of the random lines, "x0:x1:n" (default: -1:1:41)', parseLineRange)
     .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))
     .option("--radius <alpha>", "distance at which the mean rise is read", parsePositive("--radius"))
     .option("--epsilon <size>", "box of the epsilon-sharpness (default: 0.05)", parsePositive("--epsilon"))

@@ -1,17 +1,18 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import type { Command } from "commander";
-import { type AnalysisTools, analyzeRuns, type RunsAnalysis } from "../../analysis/analyze-runs.js";
+import { type Command, Option } from "commander";
+import { analyzePlane } from "../../analysis/analyze-plane.js";
 import { type NamedFigure, writeReport } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
-import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { RunStateError } from "../../base/errors.js";
+import type { Figure } from "../../figure/figure.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
+import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import { openRun } from "../../store/run/open-run.js";
 import { inspectDirectory } from "../../store/run/prepare-run.js";
 import type { Run } from "../../store/run/run.js";
-import { backendOption, outputFolder, parseCount, parsePoints } from "../command-options.js";
+import { backendOption, outputFolder, parseCount, parseSize, renamedOption } from "../command-options.js";
 import { type DemoTraining, type Images, loadMnist, mnistModule, trainDemo } from "../demo/train.js";
 import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
@@ -23,7 +24,7 @@ export interface DemoCommandOptions {
   readonly overwrite?: boolean;
   readonly epochs: number;
   readonly images: number;
-  readonly points: readonly [number, number];
+  readonly size: readonly [number, number];
   readonly seed: number;
   readonly backend?: BackendChoice;
 }
@@ -41,7 +42,6 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   const { runs, model } = await trainBoth(out, images, options, output);
   const evaluation = takeFirst(images, EVALUATION_IMAGES);
   const evaluator = await createLossEvaluator(model, evaluation, { layout: runs[0].layout });
-  const tools = { evaluator, linearAlgebra: createLinearAlgebra() };
   const planes = [
     {
       name: "sgd",
@@ -59,8 +59,8 @@ export async function demo(options: DemoCommandOptions, output: Output): Promise
   ];
   const figures: NamedFigure[] = [];
   for (const { name, title, runs: shown, directory } of planes) {
-    const analysis = await analyzeOne(shown, tools, { directory, title, points: options.points }, output);
-    figures.push({ name, figure: analysis.figure });
+    const settings = { directory, title, size: options.size };
+    figures.push({ name, figure: await analyzeOne(shown, evaluator, settings, output) });
   }
   evaluator.dispose();
   const files = await writeReport(out, figures, { title: "LeNet on MNIST: where SGD and Adam went" });
@@ -118,16 +118,26 @@ async function trainBoth(
 
 async function analyzeOne(
   runs: readonly Run[],
-  tools: AnalysisTools,
-  options: { readonly directory: string; readonly title: string; readonly points: readonly [number, number] },
+  evaluator: LossEvaluator,
+  options: { readonly directory: string; readonly title: string; readonly size: readonly [number, number] },
   output: Output,
-): Promise<RunsAnalysis> {
-  const { onProgress, stop } = analysisProgress(output, `${options.title}: `);
-  const dataName = `the first ${EVALUATION_IMAGES.toLocaleString("en")} training images of MNIST`;
-  const names = { dataName, lossName: "training loss" };
-  const analysis = await analyzeRuns(runs, tools, { ...options, ...names, onProgress }).finally(stop);
-  output.warn(analysis.warnings);
-  return analysis;
+): Promise<Figure> {
+  const { directory, title, size } = options;
+  const { onProgress, stop } = analysisProgress(output, `${title}: `);
+  const data = `the first ${EVALUATION_IMAGES.toLocaleString("en")} training images of MNIST`;
+  const { figure, warnings } = await analyzePlane(
+    runs,
+    { kind: "pca" },
+    {
+      sets: [{ name: "train", evaluator }],
+      directory,
+      size,
+      onProgress,
+      figure: { title, names: { data, loss: "training loss" } },
+    },
+  ).finally(stop);
+  output.warn(warnings);
+  return figure as Figure;
 }
 
 function takeFirst({ xs, ys }: Images, count: number): Images {
@@ -136,12 +146,12 @@ function takeFirst({ xs, ys }: Images, count: number): Images {
 
 /** Declares the arguments and options of `demo`. */
 export function declareDemo(command: Command): void {
-  command
+  const size = new Option("--size <n>", "grid points a side").argParser(parseSize);
+  renamedOption(command, size.default([15, 15] as const), "points")
     .option("--out <dir>", "folder for the runs and the report", "landscape-demo")
     .option("--overwrite", "replace the runs and the report of an earlier demo in that folder")
     .option("--epochs <n>", "epochs of each training", parseCount("--epochs", 2), 12)
     .option("--images <n>", "training images", parseCount("--images"), 3000)
-    .option("--points <n>", "grid points a side", parsePoints, [15, 15] as const)
     .option("--seed <n>", "seed of weights and batches", parseCount("--seed", 0), 1)
     .addOption(backendOption())
     .action((options) => demo(options, createOutput(options.json)));

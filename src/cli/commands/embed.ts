@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
-import { embed } from "../../analysis/embed.js";
+import { embedRuns as computeEmbedding } from "../../analysis/embed.js";
 import { type EmbedOptions, type EmbedStep, METHOD_OPTIONS } from "../../analysis/embed-options.js";
 import { type RunPoints, readRunPoints } from "../../analysis/run-points.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
@@ -111,7 +111,7 @@ async function embedRuns(
     const onProgress = (step: EmbedStep, done: number, total: number): void =>
       steps.update(method, step, done, total);
     found.push(
-      await embed(runs, {
+      await computeEmbedding(runs, {
         ...given,
         ...isStable,
         method,

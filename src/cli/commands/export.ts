@@ -14,6 +14,7 @@ interface ExportCommandOptions {
   readonly scale?: number;
   readonly theme?: "light" | "dark";
   readonly clip?: number;
+  readonly surface?: string;
 }
 
 /** Declares the arguments and options of `export`. */
@@ -24,6 +25,10 @@ export function declareExport(command: Command): void {
       new Option("--to <formats...>", "formats to write").choices(EXPORT_FORMATS).makeOptionMandatory(),
     )
     .addOption(new Option("--what <kinds...>", "kinds of results (default: all)").choices(TABLE_KINDS))
+    .option(
+      "--surface <name>",
+      "stored surface to draw, as inspect lists them (default: the newest of each plane)",
+    )
     .option("--out <dir>", "folder for the files (default: export in the run directory)")
     .option("--width <px>", "width of pictures (default: 1100, of a GIF 800)", parseCount("--width", 200))
     .option("--height <px>", "height of pictures", parseCount("--height", 200))
@@ -38,7 +43,7 @@ async function exportCommand(
   options: ExportCommandOptions,
   output: Output,
 ): Promise<void> {
-  const { to, out, width, height, scale, theme, clip, what } = options;
+  const { to, out, width, height, scale, theme, clip, what, surface } = options;
   const run = await openRun(directory);
   const { files, warnings } = await exportRun(run, {
     formats: [...new Set(to)],
@@ -49,6 +54,7 @@ async function exportCommand(
       theme,
       clip,
       what,
+      surface,
       directory: out === undefined ? undefined : outputFolder(out, "."),
     }),
   }).finally(() => run.close());

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidOptionError } from "../../base/errors.js";
+import { listSurfaces, type StoredSurface } from "../../store/kinds/stored-surfaces.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
 import { createOutput, type Output, shortened } from "../output.js";
@@ -11,7 +12,9 @@ export async function inspect(reference: string, output: Output): Promise<void> 
   output.warn(run.warnings);
   const { manifest, layout } = run;
   const snapshots = step === null ? run.snapshots : [snapshotAt(run.snapshots, step, reference)];
+  const surfaces = await listSurfaces(run.directory);
   output.result({
+    ...(surfaces.length === 0 ? {} : { surfaces: surfaces.map(surfaceFacts) }),
     snapshots,
     parameters: layout.parameters,
     parameterCount: layout.parameterCount,
@@ -32,6 +35,35 @@ export async function inspect(reference: string, output: Output): Promise<void> 
     output.print(`  ${name}  [${shape.join(", ")}]  ${role}${trainable ? "" : ", not trainable"}`);
   }
   for (const line of shortened(snapshots.map(describeSnapshot))) output.print(line);
+  for (const surface of surfaces) output.print(describeSurface(surface));
+}
+
+function surfaceFacts({ name, size, bytes, partial, key, facts, time }: StoredSurface) {
+  const { plane, set, batchNorm } = facts;
+  const isApproximate = key?.approximate != null;
+  return {
+    name,
+    plane,
+    set,
+    size,
+    batchNorm,
+    isApproximate,
+    partial,
+    bytes,
+    stored: new Date(time).toISOString(),
+  };
+}
+
+function describeSurface(surface: StoredSurface): string {
+  const { name, plane, set, size, batchNorm, isApproximate, partial } = surfaceFacts(surface);
+  const facts = [
+    `${plane} plane, ${set} set`,
+    `${size[0]} × ${size[1]} points`,
+    ...(batchNorm === "none" ? [] : [`batch norm ${batchNorm}`]),
+    ...(isApproximate ? ["approximate"] : []),
+    ...(partial === null ? [] : [`not complete (stopped after ${partial})`]),
+  ];
+  return `surface ${name}: ${facts.join(", ")}`;
 }
 
 /** "RUN" or "RUN@STEP". */

@@ -1,25 +1,20 @@
 import type { Command } from "commander";
-import {
-  interpolateModels,
-  interpolationName,
-  lineFile,
-  randomLinesName,
-  sliceRandomLines,
-} from "../../analysis/line-stage.js";
-import { openModelPoint } from "../../analysis/model-point.js";
+import { analyzeLine, type LineSpec, lineName } from "../../analysis/analyze-line.js";
+import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
+import type { NamedFigure } from "../../analysis/write-report.js";
 import { condenseWarnings } from "../../base/warning.js";
-import { createLineFigure } from "../../figure/make/create-line-figure.js";
-import type { Run } from "../../store/run/run.js";
-import type { AxisRange } from "../../surface/grid.js";
+import { partOfRun } from "../../store/run/run-part.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
 import { seedBand } from "../../surface/lines/level-set-width.js";
 import {
   accuracyFormOf,
   defined,
   lineOptions,
+  type NormalizationCommandOptions,
   normalizationOptions,
   outputFolder,
   parseSeeds,
+  type StepCommandOptions,
 } from "../command-options.js";
 import { budgetOf, type InterruptionCommandOptions, interruptible } from "../open-evaluator.js";
 import type { Output } from "../output.js";
@@ -32,14 +27,14 @@ import {
   type SliceTools,
   writePictures,
 } from "../slice-tools.js";
-import type { NormalizationCommandOptions } from "./surface-plane.js";
 
 /** Options of `interpolate` and `line`. */
 export interface InterpolateCommandOptions
   extends SliceCommandOptions,
     PictureCommandOptions,
+    StepCommandOptions,
     InterruptionCommandOptions {
-  readonly range?: AxisRange;
+  readonly grid?: string;
   readonly metric?: string;
   readonly error?: boolean;
   readonly resume?: boolean;
@@ -57,58 +52,60 @@ export async function interpolate(
   options: InterpolateCommandOptions,
   output: Output,
 ): Promise<void> {
-  const points = [await openModelPoint(a), await openModelPoint(b)] as const;
-  const parts = { command: "interpolate", title: "line between models", name: interpolationName(points) };
-  await drawLines({ ...parts, run: points[0].run }, options, output, (sets, common) =>
-    interpolateModels(points, sets, common),
-  );
+  await drawLines("interpolate", [a, b], { kind: "models" }, options, output);
 }
 
 /** `line RUN --data MODULE`: loss and metric along random directions, with a band over seeds. */
 export async function line(reference: string, options: LineCommandOptions, output: Output): Promise<void> {
-  const point = await openModelPoint(reference);
   const { seeds, normalize, ignore, oneDimensional } = options;
-  const parts = { command: "line", title: "random lines", name: randomLinesName(point) };
-  await drawLines({ ...parts, run: point.run }, options, output, (sets, common) =>
-    sliceRandomLines(point, sets, { ...common, ...defined({ seeds, normalize, ignore, oneDimensional }) }),
-  );
+  const spec = { kind: "random", ...defined({ seeds, normalize, ignore, oneDimensional }) } as const;
+  await drawLines("line", [reference], spec, options, output);
 }
 
-/** Which lines are drawn. */
-interface LineParts {
-  readonly command: string;
-  /** Of the progress bar. */
-  readonly title: string;
-  /** Of the stored file. */
-  readonly name: string;
-  readonly run: Run;
-}
-
-type CommonOptions = NonNullable<Parameters<typeof interpolateModels>[2]>;
+const TITLES = { interpolate: "line between models", line: "random lines" };
 
 /** Opens what evaluates the lines, computes or reads them, and draws them. */
 async function drawLines(
-  { command, title, name, run }: LineParts,
+  command: "interpolate" | "line",
+  references: readonly string[],
+  spec: LineSpec,
   options: InterpolateCommandOptions,
   output: Output,
-  compute: (sets: SliceTools["sets"], common: CommonOptions) => Promise<LineSlice>,
 ): Promise<void> {
+  const { from, until, grid, batchNorm, force, resume, title } = options;
+  const models: ModelPoint[] = [];
+  for (const reference of references) {
+    const subject = await openSubject(reference);
+    models.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, { from, until })));
+  }
+  const { run } = models[0] as ModelPoint;
   const folder = outputFolder(options.out, run.directory);
-  const files = [lineFile(folder, name)];
-  const places = { train: { files, set: 0 }, test: { files, set: 1 } };
+  const names = [lineName(spec, models)];
+  const places = { train: { folder, names, set: 0 }, test: { folder, names, set: 1 } };
   await interruptible(output, async (signal) => {
     const tools = await openSliceTools(run, options, output, places, signal);
-    const bar = output.progress(`${title}, points`);
+    const bar = output.progress(`${TITLES[command]}, points`);
     try {
       checkMetric(options.metric, tools);
-      const { range, batchNorm, force, resume } = options;
-      const slice = await compute(tools.sets, {
-        ...defined({ range, batchNorm, force, resume }),
-        ...defined({ budget: budgetOf(options), directory: folder, signal }),
-        onProgress: (done, total) => bar.update(done, total),
+      const { slice, figure } = await analyzeLine(models, spec, {
+        sets: tools.sets,
+        grid,
+        batchNorm,
+        force,
+        resume,
+        budget: budgetOf(options),
+        directory: folder,
+        signal,
+        onProgress: (_, done, total) => bar.update(done, total),
+        figure: {
+          title,
+          metric: options.metric === "none" ? null : options.metric,
+          accuracyAs: accuracyFormOf(options),
+          names: { data: tools.dataName },
+        },
       });
       bar.stop();
-      await report(command, slice, folder, options, tools, output);
+      await report(command, slice, figure, folder, options, tools, output);
     } finally {
       bar.stop();
       tools.dispose();
@@ -119,16 +116,13 @@ async function drawLines(
 async function report(
   name: string,
   slice: LineSlice,
+  figure: NamedFigure["figure"],
   folder: string,
   options: InterpolateCommandOptions,
   tools: SliceTools,
   output: Output,
 ): Promise<void> {
   output.warn(condenseWarnings(slice.warnings));
-  const accuracyAs = accuracyFormOf(options);
-  const metric = options.metric === "none" ? null : options.metric;
-  const { title } = options;
-  const figure = createLineFigure(slice, defined({ metric, accuracyAs, title, dataName: tools.dataName }));
   const files = await writePictures(name, folder, [{ name, figure }], options, output);
   const [first] = slice.curves;
   output.result({

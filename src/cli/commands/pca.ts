@@ -1,18 +1,25 @@
 import type { Command } from "commander";
-import { analyzePlane } from "../../analysis/analyze-runs.js";
+import { analyzePlane } from "../../analysis/analyze-plane.js";
+import { openSubject } from "../../analysis/model-point.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
-import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { toRows } from "../../base/json.js";
+import type { Directions } from "../../directions/directions.js";
 import type { Trajectory } from "../../directions/project.js";
-import { openRun } from "../../store/run/open-run.js";
-import { backendOption, defined, planeOptions } from "../command-options.js";
+import type { Run } from "../../store/run/run.js";
+import {
+  backendOption,
+  parseCount,
+  planeOptions,
+  type StepCommandOptions,
+  stepOptions,
+} from "../command-options.js";
 import { startBackend } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import { analysisProgress, createOutput, shortened } from "../output.js";
 
 /** Options of the commands that work on a PCA plane. */
-export interface PlaneCommandOptions {
-  readonly center?: "mean" | "final";
+export interface PlaneCommandOptions extends StepCommandOptions {
+  readonly centering?: "mean" | "final";
   readonly components?: readonly [number, number];
   readonly weights?: "trainable" | "all";
   readonly force?: boolean;
@@ -20,18 +27,21 @@ export interface PlaneCommandOptions {
 }
 
 /** `pca RUN`: principal components of the trajectory and the path on them. */
-export async function pca(directory: string, options: PlaneCommandOptions, output: Output): Promise<void> {
-  const run = await openRun(directory);
+export async function pca(
+  reference: string,
+  options: PlaneCommandOptions & { readonly seed?: number },
+  output: Output,
+): Promise<void> {
+  const subject = await openSubject(reference);
   await startBackend(options.backend, output);
-  const { center, components, weights, force } = options;
+  const { centering, components, weights, seed, force, from, until } = options;
   const { onProgress, stop } = analysisProgress(output);
-  const { directions, trajectories } = await analyzePlane(
-    [run],
-    createLinearAlgebra(),
-    defined({ center, components, weights, force, onProgress }),
-  ).finally(stop);
-  const [trajectory] = trajectories as [Trajectory];
-  output.warn([...run.warnings, ...directions.warnings, ...trajectory.warnings]);
+  const spec = { kind: "pca", centering, components, weights, seed } as const;
+  const analysis = await analyzePlane([subject], spec, { force, from, until, onProgress }).finally(stop);
+  const [trajectory] = analysis.trajectories as [Trajectory];
+  const [run] = analysis.runs as [Run];
+  const directions = analysis.directions as Directions;
+  output.warn([...analysis.warnings, ...trajectory.warnings]);
   output.result({
     explainedVarianceRatio: directions.explainedVarianceRatio,
     randomWalkBaseline: directions.randomWalkBaseline,
@@ -57,8 +67,9 @@ function percent(share: number | undefined): string {
 
 /** Declares the arguments and options of `pca`. */
 export function declarePca(command: Command): void {
-  planeOptions(command)
-    .argument("<run>", "run directory")
+  stepOptions(planeOptions(command))
+    .argument("<run>", "run directory, or RUN@A..B for a part of it")
+    .option("--seed <n>", "seed of a random second direction (default: 0)", parseCount("--seed", 0))
     .addOption(backendOption())
     .action((run, options) => pca(run, options, createOutput(options.json)));
 }

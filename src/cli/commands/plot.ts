@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { readStoredFigures } from "../../analysis/read-stored-figures.js";
+import { readFigures } from "../../analysis/read-figures.js";
 import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { openRun } from "../../store/run/open-run.js";
 import { accuracyFormOf, defined, outputFolder, parseCount } from "../command-options.js";
@@ -14,13 +14,19 @@ export interface PlotCommandOptions {
   readonly height?: number;
   readonly error?: boolean;
   readonly accuracy?: boolean;
+  readonly surface?: string;
 }
 
 /** `plot RUN`: draws again what `surface`, `line`, `interpolate` and `weights` stored in the run's directory. */
 export async function plot(directory: string, options: PlotCommandOptions, output: Output): Promise<void> {
   const run = await openRun(directory);
   const out = outputFolder(options.out, run.directory);
-  const { figures, warnings } = await readStoredFigures(run, options.title, accuracyFormOf(options));
+  const { title, surface } = options;
+  const { figures, warnings } = await readFigures(run, {
+    title,
+    surface,
+    accuracyAs: accuracyFormOf(options),
+  });
   output.warn(warnings);
   const { format: formats, width, height } = options;
   const files = await writeReport(out, figures, defined({ formats, width, height }));
@@ -32,6 +38,10 @@ export async function plot(directory: string, options: PlotCommandOptions, outpu
 export function declarePlot(command: Command): void {
   command
     .argument("<run>", "run directory with a surface, lines or weights that have been computed")
+    .option(
+      "--surface <name>",
+      "stored surface to draw, as inspect lists them (default: the newest of each plane)",
+    )
     .option("--out <dir>", "folder for the files (default: the run directory)")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html"]))
     .addOption(new Option("--error", "show errors instead of accuracies everywhere").conflicts("accuracy"))

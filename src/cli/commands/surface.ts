@@ -1,40 +1,39 @@
+import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { resolveAnalyzeOptions } from "../../analysis/analyze-options.js";
-import { analyzeRuns } from "../../analysis/analyze-runs.js";
-import { SLICE_PLANES, type SlicePlane } from "../../analysis/plane-points.js";
-import { resultFiles } from "../../analysis/slice-options.js";
-import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
-import { InvalidOptionError } from "../../base/errors.js";
+import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../../analysis/analyze-plane.js";
+import { isModelPoint, openSubject, type Subject } from "../../analysis/model-point.js";
+import {
+  checkPlane,
+  isBetween,
+  PLANE_KINDS,
+  type PlaneKind,
+  type PlaneSpec,
+} from "../../analysis/plane-spec.js";
+import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
-import { modelFromManifest } from "../../model/model-from-manifest.js";
-import { approximateFile } from "../../store/kinds/surface-file.js";
-import { openRun } from "../../store/run/open-run.js";
+import { readDirections } from "../../store/kinds/directions-file.js";
+import type { Run } from "../../store/run/run.js";
 import type { Surface } from "../../surface/surface.js";
 import {
   type ApproximateCommandOptions,
+  accuracyFormOf,
   approximateOf,
   approximateOptions,
   defined,
+  gridOptions,
   interruptionOptions,
+  type NormalizationCommandOptions,
   normalizationOptions,
+  outputFolder,
   parseCount,
-  parseMargin,
-  parsePoints,
   pictureOptions,
   planeOptions,
   refuseStray,
+  renamedOption,
   sliceOptions,
+  stepOptions,
 } from "../command-options.js";
-import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
-import {
-  budgetOf,
-  type EvaluationCommandOptions,
-  type InterruptionCommandOptions,
-  interruptible,
-  openEvaluator,
-  prepareEvaluation,
-  startBackend,
-} from "../open-evaluator.js";
+import { budgetOf, type InterruptionCommandOptions, interruptible } from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import {
   analysisProgress,
@@ -44,124 +43,203 @@ import {
   partialFacts,
   surfaceSummary,
 } from "../output.js";
+import {
+  openSliceTools,
+  type PictureCommandOptions,
+  type SliceCommandOptions,
+  writePictures,
+} from "../slice-tools.js";
 import type { PlaneCommandOptions } from "./pca.js";
-import { type SurfacePlaneOptions, surfacePlane } from "./surface-plane.js";
 
 /** Options of `surface`. */
 export interface SurfaceCommandOptions
   extends PlaneCommandOptions,
-    EvaluationCommandOptions,
+    SliceCommandOptions,
+    PictureCommandOptions,
+    NormalizationCommandOptions,
     InterruptionCommandOptions,
     ApproximateCommandOptions {
-  readonly points?: readonly [number, number];
+  readonly plane?: PlaneKind;
+  readonly resume?: boolean;
+  readonly seed?: number;
+  readonly size?: readonly [number, number];
   readonly margin?: number;
-  readonly range?: string;
+  readonly grid?: string;
+  readonly directions?: string;
+  readonly metric?: string;
+  readonly error?: boolean;
 }
 
 /** `surface RUN… --data MODULE`: a loss surface, by default around a run's trajectory on its PCA plane. */
 export async function surface(
   references: readonly string[],
-  {
-    plane = "pca",
-    ...options
-  }: SurfaceCommandOptions & Omit<SurfacePlaneOptions, "plane"> & { readonly plane?: SlicePlane },
+  options: SurfaceCommandOptions,
   output: Output,
 ): Promise<void> {
-  const isMap = options.test === true || options.metric !== undefined || options.error === true;
-  if (plane !== "pca" || isMap || options.batchNorm !== undefined) {
-    return interruptible(output, (signal) => surfacePlane(references, { ...options, plane }, output, signal));
-  }
-  const [directory, ...others] = references;
-  if (directory === undefined || others.length > 0) {
-    throw new InvalidOptionError("runs", "one run for --plane pca", String(references.length));
-  }
-  const has = "--plane pca";
-  const hint = `draw the surface with: tfjs-landscape plot ${directory}`;
-  refuseStray(options, ["directions"], "--plane custom", has);
-  refuseStray(options, ["seed", "normalize", "ignore", "oneDimensional"], "--plane random or another", has);
-  refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
-  return interruptible(output, (signal) => surfaceOnPca(directory, options, output, signal));
+  return interruptible(output, (signal) => surfaceUntil(references, options, output, signal));
 }
 
-/** The loss surface around the trajectory, stored in the run directory. */
-async function surfaceOnPca(
-  directory: string,
+async function surfaceUntil(
+  references: readonly string[],
   options: SurfaceCommandOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { center, components, weights, force, points, margin, range, resume } = options;
+  const { plane = "pca", size, margin, grid, metric, from, until } = options;
   const approximate = approximateOf(options);
-  const asked = defined({ center, components, weights, force, points, margin, range, approximate });
-  resolveAnalyzeOptions(asked);
-  const run = await openRun(directory);
-  const { surface: exact, fidelity } = resultFiles([run]);
-  const own = approximate === undefined ? exact : approximateFile(exact);
-  const earlier = await prepareEvaluation(options, { files: [own, ...fidelity] });
-  await startBackend(options.backend, output);
-  const module = await loadDataModule(options.data);
-  const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
-  const data = await loadEvaluationData(module, options.data);
-  const isResumed = resume === true;
-  const given = { ...options, signal };
-  const evaluator = await openEvaluator(model, data, module, run.layout, given, earlier, isResumed);
+  const isDrawn = checkCommand(references, options);
+  const spec = await specOf(plane, options);
+  checkPlane(spec);
+  checkPlaneOptions({ size, margin, grid, approximate, budget: budgetOf(options) });
+  const subjects: Subject[] = [];
+  for (const reference of references) subjects.push(await openSubject(reference));
+  const run = runOf(subjects[0] as Subject);
+  const folder = outputFolder(options.out, run.directory);
+  const places = (set: string) => ({
+    folder,
+    names: [`${plane}-${set}`, ...(set === "train" ? [plane] : [])],
+  });
+  const tools = await openSliceTools(
+    run,
+    options,
+    output,
+    { train: places("train"), test: places("test") },
+    signal,
+  );
   const { onProgress, stop } = analysisProgress(output);
   try {
-    const analysis = await analyzeRuns(
-      [run],
-      { evaluator, linearAlgebra: createLinearAlgebra() },
-      defined({
-        center,
-        components,
-        weights,
-        force,
-        points,
-        margin,
-        range,
-        approximate,
-        resume,
-        budget: budgetOf(options),
-        signal,
-        onProgress,
-        dataName: module.dataName,
-      }),
-    );
+    const analysis = await analyzePlane(subjects, spec, {
+      sets: tools.sets,
+      size,
+      margin,
+      grid,
+      from,
+      until,
+      batchNorm: options.batchNorm,
+      approximate,
+      budget: budgetOf(options),
+      directory: folder,
+      force: options.force,
+      resume: options.resume,
+      signal,
+      onProgress,
+      figure: {
+        title: options.title,
+        metric,
+        accuracyAs: accuracyFormOf(options),
+        names: { data: tools.dataName },
+      },
+    });
     stop();
     output.warn(analysis.warnings);
-    report(analysis.surface, output);
-    for (const sentence of analysis.figure.fidelity) output.print(sentence);
-    output.print(`draw it with: tfjs-landscape plot ${directory}`);
+    await report(analysis, isDrawn ? folder : null, options, output);
+    if (!isDrawn) output.print(`draw it with: tfjs-landscape plot ${references[0]}`);
   } finally {
     stop();
-    evaluator.dispose();
+    tools.dispose();
   }
 }
 
-function report(surface: Surface, output: Output): void {
-  const { alpha, beta, loss, metrics, center, engine, nonFinite, partial } = surface;
+function runOf(subject: Subject): Run {
+  return isModelPoint(subject) ? subject.run : subject;
+}
+
+/** Refuses options that would be without effect; says whether the command draws pictures itself. */
+function checkCommand(references: readonly string[], options: SurfaceCommandOptions): boolean {
+  const { plane = "pca", test, metric, error } = options;
+  const has = `--plane ${plane}`;
+  if (error === true && metric === undefined) {
+    throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
+  }
+  if (plane !== "pca") refuseStray(options, ["centering", "components", "weights"], "--plane pca", has);
+  if (plane !== "custom") refuseStray(options, ["directions"], "--plane custom", has);
+  else if (options.directions === undefined) {
+    throw new InvalidOptionError("--plane custom", "--directions FILE", "none");
+  }
+  const isRandom = plane === "random" || plane.startsWith("ineffective-");
+  if (!isRandom) {
+    refuseStray(options, ["normalize", "ignore", "oneDimensional"], "--plane random or another", has);
+  }
+  if (!isRandom && plane !== "pca") refuseStray(options, ["seed"], "--plane random or another", has);
+  const hasPath = plane === "pca" || plane.startsWith("ineffective-");
+  if (!hasPath || isBetween(plane)) refuseStray(options, ["margin"], "a plane with a path", has);
+  if (plane === "pca" && references.length > 1 && options.out === undefined) {
+    throw new InvalidOptionError(
+      "runs",
+      "one run for --plane pca, or --out DIR for several",
+      String(references.length),
+    );
+  }
+  const isMap = test === true || metric !== undefined || error === true || options.batchNorm !== undefined;
+  if (plane !== "pca" || isMap || references.length > 1) return true;
+  const hint = `draw the surface with: tfjs-landscape plot ${references[0]}`;
+  refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
+  return false;
+}
+
+async function specOf(plane: PlaneKind, options: SurfaceCommandOptions): Promise<PlaneSpec> {
+  const { centering, components, weights, seed, normalize, ignore, oneDimensional } = options;
+  switch (plane) {
+    case "pca":
+      return { kind: plane, centering, components, weights, seed };
+    case "random":
+    case "ineffective-random":
+    case "ineffective-initial":
+      return { kind: plane, seed, ...defined({ normalize, ignore, oneDimensional }) };
+    case "custom": {
+      const file = options.directions as string;
+      const directions = await readDirections(resolve(file));
+      if (directions === null) throw new FormatError(file, "a file of directions", "no such file");
+      return { kind: plane, directions };
+    }
+    default:
+      return { kind: plane };
+  }
+}
+
+async function report(
+  { plane, surfaces, figure }: PlaneAnalysis,
+  folder: string | null,
+  options: SurfaceCommandOptions,
+  output: Output,
+): Promise<void> {
+  const [first] = surfaces;
+  if (first === undefined || figure === null) return;
+  if (folder === null) output.result(facts(first.surface));
+  else {
+    const files = await writePictures(plane, folder, [{ name: plane, figure }], options, output);
+    const sets = Object.fromEntries(surfaces.map(({ set, surface: one }) => [set, facts(one)]));
+    output.result({ plane, ...sets[first.set], sets, files });
+  }
+  for (const { set, surface: one } of surfaces) {
+    for (const line of [...surfaceSummary(one), ...approximationLines(one)]) {
+      output.print(folder === null ? line : `${set}: ${line}`);
+    }
+  }
+  if (plane === "pca") for (const sentence of figure.fidelity) output.print(sentence);
+}
+
+function facts(found: Surface) {
+  const { alpha, beta, loss, metrics, center, engine, nonFinite, partial } = found;
   const rows = (values: Float64Array): number[][] => toRows(values, beta.length);
-  output.result({
-    alpha,
-    beta,
-    loss: rows(loss),
-    metrics: Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, rows(values)])),
-    center,
-    engine,
-    nonFinite,
-    ...(partial === undefined ? {} : partialFacts(surface, partial)),
-    ...approximationFacts(surface),
-  });
-  for (const line of [...surfaceSummary(surface), ...approximationLines(surface)]) output.print(line);
+  const named = Object.entries(metrics).map(([name, values]) => [name, rows(values)]);
+  const values = { alpha, beta, loss: rows(loss), metrics: Object.fromEntries(named) };
+  const rest = partial === undefined ? {} : partialFacts(found, partial);
+  return { ...values, center, engine, nonFinite, ...rest, ...approximationFacts(found) };
 }
 
 /** Declares the arguments and options of `surface`. */
 export function declareSurface(command: Command): void {
   planeOptions(command)
-    .argument("<runs...>", "run directories; RUN@STEP is a snapshot of a run (with --plane)")
-    .addOption(new Option("--plane <plane>", "where the surface lies").choices(SLICE_PLANES).default("pca"))
-    .option("--points <n>", "grid points: 21, or 21x15 (first axis x second axis)", parsePoints)
-    .option("--margin <share>", "margin around the path as a share of its extent", parseMargin)
-    .option("--range <range>", 'literal range "x0:x1:nx,y0:y1:ny" instead of one around the path')
+    .argument("<runs...>", "run directories; RUN@A..B is a part of a run, RUN@STEP a snapshot")
+    .addOption(new Option("--plane <plane>", "where the surface lies").choices(PLANE_KINDS).default("pca"));
+  gridOptions(command);
+  renamedOption(
+    command,
+    new Option("--grid <grid>", 'literal coordinates "x0:x1:nx,y0:y1:ny" instead of those around the path'),
+    "range",
+  );
+  stepOptions(command)
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
     .option("--directions <file>", "Arrow file of directions for --plane custom")
     .option("--metric <name>", "metric to draw instead of the loss")

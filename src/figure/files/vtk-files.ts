@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { InvalidDataError } from "../../base/errors.js";
 import type { Trajectory } from "../../directions/project.js";
-import { exactFile, readSurface } from "../../store/kinds/surface-file.js";
+import { readSurface } from "../../store/kinds/surface-file.js";
 import { readTrajectory } from "../../store/kinds/trajectory-file.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import type { Surface } from "../../surface/surface.js";
@@ -189,7 +189,7 @@ export interface VtkFile {
   readonly content: () => string;
 }
 
-/** A plane's surfaces, exact and approximate, and the path on it, by what their files are called. */
+/** A plane's surfaces and the path on it. */
 interface Place {
   readonly surfaces: readonly { readonly name: string; readonly values: Surface }[];
   readonly path: { readonly name: string; readonly values: Trajectory } | null;
@@ -197,16 +197,24 @@ interface Place {
 
 /**
  * Returns the VTK files of a run's planes: `.vts` for each surface and `.vtp` for the path on it, with heights
- * on one scale for each plane, be its surface exact or approximate. Paths with losses (`fidelity/`) go before
- * those without.
+ * on one scale for each plane, whatever the set and the grid. Paths with losses (`fidelity/`) go before those
+ * without.
+ *
+ * @param placeOf - names the plane of a table by its source: equal names, one plane.
  */
-export async function vtkFiles(run: Run, tables: readonly ExportTable[], clip?: number): Promise<VtkFile[]> {
+export async function vtkFiles(
+  run: Run,
+  tables: readonly ExportTable[],
+  placeOf: (source: string) => string,
+  clip?: number,
+): Promise<VtkFile[]> {
   const planes = tables.filter(({ kind, grid }) => kind === "surface" && grid !== null);
   const paths = tables.filter(({ kind }) => kind === "trajectory");
-  const bases = [...new Set([...planes, ...paths].map(({ source }) => baseOf(source)))];
+  const names = [...new Set([...planes, ...paths].map(({ source }) => placeOf(source)))];
   const files: VtkFile[] = [];
-  for (const base of bases) {
-    const place = await readPlace(run, base, planes, paths);
+  for (const name of names) {
+    const isHere = ({ source }: ExportTable): boolean => placeOf(source) === name;
+    const place = await readPlace(run, planes.filter(isHere), paths.filter(isHere));
     const { surfaces, path } = place;
     const losses = [
       ...surfaces.map(({ values }) => values.loss),
@@ -231,14 +239,12 @@ export async function vtkFiles(run: Run, tables: readonly ExportTable[], clip?: 
 
 async function readPlace(
   run: Run,
-  base: string,
   planes: readonly ExportTable[],
   paths: readonly ExportTable[],
 ): Promise<Place> {
-  const own = paths.filter(({ source }) => baseOf(source) === base);
-  const path = own.find(({ source }) => source.startsWith("fidelity/")) ?? own[0];
+  const path = paths.find(({ source }) => source.startsWith("fidelity/")) ?? paths[0];
   const surfaces: { readonly name: string; readonly values: Surface }[] = [];
-  for (const { name, source } of planes.filter((plane) => baseOf(plane.source) === base)) {
+  for (const { name, source } of planes) {
     const values = await readSurface(join(run.directory, source));
     if (values !== null) surfaces.push({ name, values });
   }
@@ -251,11 +257,6 @@ async function readPlace(
     surfaces,
     path: path === undefined || !isOfRun ? null : { name: path.name, values: trajectory },
   };
-}
-
-/** What the files of one plane have in common. */
-function baseOf(source: string): string {
-  return exactFile(source.slice(source.lastIndexOf("/") + 1));
 }
 
 /** The longer side of the plane: of its largest surface, or of the path. */

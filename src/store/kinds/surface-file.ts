@@ -13,6 +13,7 @@ import {
   readArtifact,
   writeArtifact,
 } from "../results/artifact.js";
+import { type PlaneFacts, planeFactsSchema } from "./plane-facts.js";
 
 const sampleCount = z.int().nonnegative();
 
@@ -105,7 +106,10 @@ export const surfaceDetailsSchema = z.object({
 });
 
 /** The same with those of an approximation. */
-const fileSchema = surfaceDetailsSchema.extend({ approximation: approximationSchema.optional() });
+const fileSchema = surfaceDetailsSchema.extend({
+  approximation: approximationSchema.optional(),
+  plane: planeFactsSchema.optional(),
+});
 
 /**
  * Writes a surface as an Arrow file in long form: columns alpha, beta, loss and one for each metric, one
@@ -113,10 +117,16 @@ const fileSchema = surfaceDetailsSchema.extend({ approximation: approximationSch
  * beside them, 1 where the values were computed and 0 where they are NaN because they were not; an approximate
  * one has the method of each point and the bounds of the errors.
  *
+ * @param plane - what is needed to draw it again, stored beside it. Default nothing.
  * @throws {@link InvalidDataError} if a value array does not have H·W entries.
  * @example await writeSurface("pca.arrow", surface, provenance);
  */
-export async function writeSurface(file: string, surface: Surface, provenance: Provenance): Promise<void> {
+export async function writeSurface(
+  file: string,
+  surface: Surface,
+  provenance: Provenance,
+  plane?: PlaneFacts,
+): Promise<void> {
   const { alpha, beta, loss, metrics, approximation } = surface;
   const width = alpha.length;
   const size = width * beta.length;
@@ -142,6 +152,7 @@ export async function writeSurface(file: string, surface: Surface, provenance: P
   const details = {
     ...surfaceDetails(surface),
     ...(approximation === undefined ? {} : { approximation: approximationDetails(approximation) }),
+    ...(plane === undefined ? {} : { plane: plane as JsonValue }),
   };
   await writeArtifact(file, { columns, details, provenance });
 }
@@ -158,7 +169,7 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
   const details = parseDetails(file, artifact, fileSchema);
-  const { width, height, metrics, center, partial, approximation, ...facts } = details;
+  const { width, height, metrics, center, partial, approximation, plane: _, ...facts } = details;
   const values = (name: string) => float64Column(file, artifact, name);
   const [alphas, betas] = [values("alpha"), values("beta")];
   if (alphas.length !== width * height) {
@@ -233,14 +244,4 @@ export function metricColumn(name: string): string {
   return /^(alpha|beta|loss|curve|set|index|evaluated|metric:.*|approximation:.*)$/s.test(name)
     ? `metric:${name}`
     : name;
-}
-
-/** Where an approximate surface is stored: beside the exact one. */
-export function approximateFile(file: string): string {
-  return file.replace(/\.arrow$/, ".approximate.arrow");
-}
-
-/** Where the exact surface is stored that belongs to a file: the file itself where that is it. */
-export function exactFile(file: string): string {
-  return file.replace(/\.approximate\.arrow$/, ".arrow");
 }

@@ -8,9 +8,9 @@ import { float64Column, parseDetails, readArtifact, writeArtifact } from "../res
 
 const detailsSchema = z.object({ dimensions: z.int().min(1).max(1000), warnings: warningsSchema });
 
-/** Columns of per-snapshot values; the last two are left out where they were not evaluated. */
+/** Columns of per-snapshot values; the others are left out where they were not evaluated. */
 const always = ["inPlaneShare", "distance"] as const;
-const optional = ["trueLoss", "planeLoss"] as const;
+const optional = ["trueLoss", "planeLoss", "recalibratedLoss"] as const;
 
 /**
  * Writes a trajectory as an Arrow file: one row for each snapshot, columns alpha, beta, … and fidelity.
@@ -32,7 +32,7 @@ export async function writeTrajectory(
   }
   for (const name of [...always, ...optional]) {
     const values = trajectory[name];
-    if (values === null) continue;
+    if (values === null || values === undefined) continue;
     if (values.length !== rows) {
       throw new InvalidDataError(`${file}: ${name}`, `length ${rows}`, String(values.length));
     }
@@ -60,6 +60,7 @@ export async function readTrajectory(file: string, expected?: Provenance): Promi
   for (const [axis, values] of axes.entries()) {
     for (let i = 0; i < rows; i++) coordinates[i * dimensions + axis] = values[i] ?? 0;
   }
+  const recalibratedLoss = optionalColumn(file, artifact, "recalibratedLoss");
   return {
     coordinates,
     dimensions,
@@ -67,6 +68,7 @@ export async function readTrajectory(file: string, expected?: Provenance): Promi
     distance: float64Column(file, artifact, "distance"),
     trueLoss: optionalColumn(file, artifact, "trueLoss"),
     planeLoss: optionalColumn(file, artifact, "planeLoss"),
+    ...(recalibratedLoss === null ? {} : { recalibratedLoss }),
     warnings,
   };
 }

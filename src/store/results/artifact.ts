@@ -287,3 +287,30 @@ export function column(file: string, { columns }: Artifact, name: string): Artif
   if (found !== undefined) return found;
   throw new FormatError(file, `a column "${name}"`, Object.keys(columns).join(", "));
 }
+
+/**
+ * Reads where a result comes from and what stands beside its columns; the columns are not read.
+ *
+ * @returns null if there is no file.
+ * @throws {@link FormatError} if the file is truncated, foreign or of a newer version.
+ */
+export async function readArtifactFacts(
+  file: string,
+): Promise<Pick<Artifact, "provenance" | "details"> | null> {
+  let found: Provenance | undefined;
+  try {
+    return await withFileReader(file, file, async (reader) => {
+      await decodeArtifact(reader, (provenance) => {
+        found = provenance;
+        return false;
+      });
+      const { metadata } = await readArrowLayout(reader);
+      const details = parseJson(file, "details", metadata.details ?? "", jsonValueSchema);
+      return { provenance: found as Provenance, details };
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
+  }
+}

@@ -1,3 +1,4 @@
+import { basename, dirname, join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { RunStateError } from "../../base/errors.js";
 import { isStale, type Provenance } from "../../base/provenance.js";
@@ -5,6 +6,7 @@ import type { LandscapeWarning } from "../../base/warning.js";
 import {
   type EngineFacts,
   type InterruptedWork,
+  interruptedIn,
   type JournalFacts,
   openTileJournal,
   readInterrupted,
@@ -86,6 +88,7 @@ export async function memoResumably<P, T extends { readonly warnings: readonly L
   if (stored !== null) return stored;
   const { file, tiles, metrics, force = false, resume } = result;
   const left = force || resume === false ? null : await readInterrupted(file, tiles);
+  if (left === null && resume === true && !force) await assertNoOther(result);
   const replaced = left === null ? null : notResumed(result, left, resume === true);
   const known = replaced === null ? (left?.points ?? []) : [];
   if (known.length === 0) await removeInterrupted(file);
@@ -133,6 +136,21 @@ function notResumed(
   return { code: `interrupted-${what}-replaced`, message };
 }
 
+/**
+ * Files are named by what results are: others of the same name but for its last eight digits have other settings.
+ *
+ * @throws {@link RunStateError} if one of those was interrupted: it cannot be what is asked for.
+ */
+async function assertNoOther<P, T>(result: ResumableResult<P, T>): Promise<void> {
+  const { file, tiles } = result;
+  const named = (name: string) => name.replace(/-[0-9a-f]{8}\.arrow$/, "");
+  for (const other of await interruptedIn(dirname(file))) {
+    if (named(other) !== named(basename(file))) continue;
+    const left = await readInterrupted(join(dirname(file), other), tiles).catch(() => null);
+    if (left !== null) notResumed(result, left, true);
+  }
+}
+
 /** What options are called where their own names say little. */
 const LABELS: Readonly<Record<string, string>> = {
   alpha: "grid (alpha)",
@@ -144,7 +162,7 @@ const LABELS: Readonly<Record<string, string>> = {
 };
 
 /** Names what differs between two provenances. */
-export function differencesOf(left: Provenance, now: Provenance): string[] {
+function differencesOf(left: Provenance, now: Provenance): string[] {
   const keys = (a: object, b: object) => [...new Set([...Object.keys(a), ...Object.keys(b)])];
   const inputs = keys(left.inputs, now.inputs)
     .filter((name) => left.inputs[name] !== now.inputs[name])

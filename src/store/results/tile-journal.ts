@@ -14,7 +14,8 @@ const TILE_SECONDS = 1;
 /** Tiles of long work are that share of it, so that they stay few: a hundred for each ten-fold of time or so. */
 const TILE_SHARE = 0.01;
 
-const engineSchema = z.object({
+/** What computed values, as it is stored. */
+export const engineSchema = z.object({
   name: z.string(),
   backend: z.string(),
   batchSize: z.number(),
@@ -99,6 +100,11 @@ async function readTile(file: string): Promise<Artifact | null> {
       "start anew without the points of the interrupted work: --no-resume, in a program resume: false";
     throw new FormatError(error.where, error.expected, error.got, { cause: error, hint });
   }
+}
+
+/** Names of the files in a folder whose results were interrupted. */
+export async function interruptedIn(folder: string): Promise<string[]> {
+  return (await namesIn(folder)).flatMap((name) => /^\.(.+\.arrow)\.tiles$/.exec(name)?.[1] ?? []).sort();
 }
 
 /** Forgets what an interrupted computation has left. */

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import chunk from "lodash/chunk.js";
-import { startDigest } from "../../base/digest.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { type ParameterLayout, withTrainable } from "../../model/layout.js";
 import type { RunManifest } from "../../model/manifest.js";
@@ -15,6 +14,7 @@ import {
 } from "./decode-snapshot.js";
 import { readManifest } from "./manifest-file.js";
 import type { Run } from "./run.js";
+import { runDigest } from "./run-part.js";
 import { warningsOfRun } from "./run-warnings.js";
 import { countSnapshotFiles, snapshotPath } from "./snapshot-schema.js";
 
@@ -52,7 +52,12 @@ export async function openRun(directory: string): Promise<Run> {
     snapshots: headers.map(({ info }) => info),
     readThetaInto: (index, start, out) => theta.readInto(index, start, out),
     readTheta: (index) => theta.readWhole(index),
-    digest: async () => digestOf(manifest, headers),
+    thetaDigest: (index) => theta.digest(index),
+    digest: async () =>
+      runDigest(
+        manifest.layout.digest,
+        headers.map(({ thetaSha256 }) => thetaSha256),
+      ),
     close: () => theta.close(),
   };
   const warnings = await warningsOfRun(run);
@@ -80,12 +85,6 @@ async function readHeader(directory: string, step: number, manifest: RunManifest
   expect("theta of type", manifest.dtype, header.dtype);
   expect("the run's layout", manifest.layout.digest, header.layoutDigest);
   return header;
-}
-
-function digestOf({ layout }: RunManifest, headers: readonly SnapshotHeader[]): string {
-  const hash = startDigest().add(`${layout.digest}\n`);
-  for (const { thetaSha256 } of headers) hash.add(`${thetaSha256}\n`);
-  return hash.hex();
 }
 
 /** Reads weights at places known from the headers. */
@@ -122,6 +121,10 @@ class ThetaReader {
     checkThetaHash(this.#file(header), stored, header.thetaSha256);
     if (!isWide) decodeThetaInto(stored, header.dtype, theta);
     return theta;
+  }
+
+  digest(index: number): string {
+    return this.#header(index).thetaSha256;
   }
 
   close(): Promise<void> {

@@ -32,6 +32,8 @@ export interface Run {
   /** Complete snapshots in order of `step`. */
   readonly snapshots: readonly SnapshotInfo[];
   readonly warnings: readonly LandscapeWarning[];
+  /** Whether it is only a part of the run in the directory: see `partOfRun`. Default false. */
+  readonly isPart?: boolean;
 
   /**
    * Reads entries [start, start + out.length) of θ of the snapshot at position `index` into `out`,
@@ -41,6 +43,9 @@ export interface Run {
 
   /** Reads the whole θ (parameterCount) of the snapshot at position `index`, verifying its sha-256. */
   readTheta(index: number): Promise<Float32Array>;
+
+  /** sha-256 (hex) of the stored bytes of θ of the snapshot at position `index`. */
+  thetaDigest(index: number): string;
 
   /** sha-256 (hex) over the layout digest and every snapshot's θ digest: the identity of the data. */
   digest(): Promise<string>;

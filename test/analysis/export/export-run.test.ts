@@ -2,8 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { analyzeRuns } from "../../../src/analysis/analyze-runs.js";
+import { analyzePlane } from "../../../src/analysis/analyze-plane.js";
 import { EXPORT_FORMATS, exportRun } from "../../../src/analysis/export/export-run.js";
+import { readFigures } from "../../../src/analysis/read-figures.js";
+import { writeReport } from "../../../src/analysis/write-report.js";
 import { createFileNamer } from "../../../src/figure/files/export-table.js";
 import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
 import { readSurface, writeSurface } from "../../../src/store/kinds/surface-file.js";
@@ -14,52 +16,51 @@ import { sampleProvenance, sampleSnapshot, temporaryFolder } from "../../store/s
 import { runCommand } from "../../support/command-line.js";
 import { plainLinearAlgebra } from "../../support/plain-linear-algebra.js";
 import { parseGif } from "./gif-blocks.js";
-import { lossOf, SIZE, writeSpiral, writeStoredResults } from "./stored-results.js";
+import { lossOf, SIZE, storedName, writeSpiral, writeStoredResults } from "./stored-results.js";
 
 describe("exportRun", () => {
   test("writes every stored surface, line and path in every format", async () => {
     const directory = await temporaryFolder();
     const run = await writeStoredResults(directory);
-    const before = readFileSync(join(directory, "surfaces", "pca.arrow"));
+    const pca = storedName(directory, "surfaces", "pca-");
+    const [fidelity, trajectory] = ["fidelity", "trajectories"].map((folder) =>
+      storedName(directory, folder, "pca-"),
+    );
+    const before = readFileSync(join(directory, "surfaces", `${pca}.arrow`));
     const { files, warnings } = await exportRun(run, { formats: [...EXPORT_FORMATS], width: 500 });
     expect(warnings).toEqual([]);
     const names = files.map(({ file }) => file.slice(join(directory, "export").length + 1));
     const tables = [
-      "fidelity-pca",
+      `fidelity-${fidelity}`,
       "lines-random-1",
-      "surfaces-pca",
+      `surfaces-${pca}`,
       "surfaces-random-train",
-      "trajectories-pca",
+      `trajectories-${trajectory}`,
       "snapshots",
     ];
     expect(names.sort()).toEqual(
       [
         ...tables.flatMap((name) => [`${name}.csv`, `${name}.npz`]),
-        ...["surfaces-pca.vts", "surfaces-random-train.vts", "fidelity-pca.vtp"],
-        ...["plane-pca", "surfaces-random-train", "lines-random-1"].flatMap((name) => [
-          `${name}.svg`,
-          `${name}.png`,
-        ]),
+        ...[`surfaces-${pca}.vts`, "surfaces-random-train.vts", `fidelity-${fidelity}.vtp`],
+        ...["plane-pca", "plane-random", "lines-random-1"].flatMap((name) => [`${name}.svg`, `${name}.png`]),
         "plane-pca.gif",
       ].sort(),
     );
     expect(readdirSync(join(directory, "export")).sort()).toEqual(names);
     for (const { file, bytes } of files) expect(readFileSync(file).length).toBe(bytes);
-    expect(readFileSync(join(directory, "surfaces", "pca.arrow")).equals(before)).toBe(true);
+    expect(readFileSync(join(directory, "surfaces", `${pca}.arrow`)).equals(before)).toBe(true);
     expect(parseGif(readFileSync(join(directory, "export/plane-pca.gif"))).frames.length).toBe(8);
   });
 
-  test("VTK: an exact and an approximate surface of a plane and the path on it have one scale of heights", async () => {
+  test("VTK: surfaces of a plane on two grids and the path on it have one scale of heights", async () => {
     const directory = await temporaryFolder();
-    await writeStoredResults(directory);
-    const surface = await readSurface(join(directory, "surfaces", "pca.arrow"));
-    if (surface === null) throw new Error("expected a stored surface");
-    const approximate = { ...surface, loss: surface.loss.map((loss) => loss ** 2) };
-    const file = join(directory, "surfaces", "pca.approximate.arrow");
-    await writeSurface(file, approximate, { ...sampleProvenance(), inputs: {} });
+    const run = await writeStoredResults(directory);
+    const sets = [{ name: "train", evaluator: functionEvaluator(lossOf, SIZE) }];
+    const spec = { kind: "pca" } as const;
+    await analyzePlane([run], spec, { sets, linearAlgebra: plainLinearAlgebra, grid: "-9:9:4,-9:9:4" });
     const { files } = await exportRun(await openRun(directory), { formats: ["vtk"] });
     const scales = files
-      .filter(({ file }) => file.includes("-pca."))
+      .filter(({ file }) => file.includes("-pca-"))
       .map(({ file }) => /Name="unitsPerDecade"[^>]*>([^<]*)</.exec(readFileSync(file, "utf8"))?.[1]);
     expect(scales.length).toBe(3);
     expect(scales[0]).toMatch(/^[\w+/=]+$/);
@@ -69,13 +70,36 @@ describe("exportRun", () => {
   test("an approximate PCA surface is drawn with the path, as the exact one is", async () => {
     const directory = await temporaryFolder();
     const run = await writeSpiral(directory, 8);
-    const evaluator = functionEvaluator(lossOf, SIZE);
-    const tools = { evaluator, linearAlgebra: plainLinearAlgebra };
-    await analyzeRuns([run], tools, { points: [9, 9], approximate: { budget: 1 } });
-    expect(readdirSync(join(directory, "surfaces"))).toEqual(["pca.approximate.arrow"]);
+    const sets = [{ name: "train", evaluator: functionEvaluator(lossOf, SIZE) }];
+    const options = {
+      sets,
+      linearAlgebra: plainLinearAlgebra,
+      size: [9, 9],
+      approximate: { budget: 1 },
+    } as const;
+    await analyzePlane([run], { kind: "pca" }, options);
+    expect(readdirSync(join(directory, "surfaces")).length).toBe(1);
     const { files, warnings } = await exportRun(run, { formats: ["svg", "gif"] });
     expect(warnings).toEqual([]);
     expect(files.map(({ file }) => basename(file)).sort()).toEqual(["plane-pca.gif", "plane-pca.svg"]);
+  });
+
+  test("pictures are those that plot draws, in every byte", async () => {
+    const directory = await temporaryFolder();
+    const run = await writeStoredResults(directory);
+    await exportRun(run, { formats: ["svg"] });
+    const { figures } = await readFigures(run);
+    await writeReport(join(directory, "plotted"), figures, { formats: ["svg"] });
+    for (const [name, exported] of [
+      ["plot", "plane-pca"],
+      ["plot-random", "plane-random"],
+      ["plot-random-1", "lines-random-1"],
+    ]) {
+      const [a, b] = [join("plotted", `${name}.svg`), join("export", `${exported}.svg`)].map((file) =>
+        readFileSync(join(directory, file), "utf8"),
+      );
+      expect([name, a === b]).toEqual([name, true]);
+    }
   });
 
   test("tables hold the stored numbers, paths with the epoch of each point", async () => {
@@ -83,17 +107,20 @@ describe("exportRun", () => {
     const run = await writeStoredResults(directory);
     await exportRun(run, { formats: ["csv", "npz"], directory: join(directory, "elsewhere") });
     const read = (name: string) => readFileSync(join(directory, "elsewhere", name), "utf8");
-    const surface = await readSurface(join(directory, "surfaces", "pca.arrow"));
-    const rows = read("surfaces-pca.csv").trim().split("\r\n");
+    const pca = storedName(directory, "surfaces", "pca-");
+    const surface = await readSurface(join(directory, "surfaces", `${pca}.arrow`));
+    const rows = read(`surfaces-${pca}.csv`).trim().split("\r\n");
     expect(rows[0]).toBe(
       "alpha [coefficient of direction 1],beta [coefficient of direction 2],loss [mean per sample]",
     );
     expect(rows.slice(1).map((row) => Number(row.split(",")[2]))).toEqual([...(surface?.loss ?? [])]);
-    expect(read("fidelity-pca.csv")).toMatch(/^step \[[^\]]*\],epoch \[completed epochs\],iteration/);
+    expect(read(`fidelity-${storedName(directory, "fidelity", "pca-")}.csv`)).toMatch(
+      /^step \[[^\]]*\],epoch \[completed epochs\],iteration/,
+    );
     expect(read("surfaces-random-train.csv")).toContain(",NaN\r\n");
     expect(read("lines-random-1.csv")).toContain(",'=1+1,");
     expect(read("snapshots.csv")).toContain("log:loss");
-    const files = unzipSync(readFileSync(join(directory, "elsewhere", "surfaces-pca.npz")));
+    const files = unzipSync(readFileSync(join(directory, "elsewhere", `surfaces-${pca}.npz`)));
     expect(Object.keys(files)).toEqual(["alpha.npy", "beta.npy", "loss.npy", "provenance.json"]);
   });
 

@@ -1,5 +1,6 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { analyzeRuns } from "../../../src/analysis/analyze-runs.js";
+import { analyzePlane } from "../../../src/analysis/analyze-plane.js";
 import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
 import { writeLineSlice } from "../../../src/store/kinds/line-file.js";
 import { writeSurface } from "../../../src/store/kinds/surface-file.js";
@@ -34,7 +35,8 @@ export async function writeSpiral(directory: string, count: number, name = "spir
 export async function writeStoredResults(directory: string, name?: string): Promise<Run> {
   const run = await writeSpiral(directory, 8, name);
   const evaluator = functionEvaluator(lossOf, SIZE);
-  await analyzeRuns([run], { evaluator, linearAlgebra: plainLinearAlgebra }, { points: [6, 5] });
+  const sets = [{ name: "train", evaluator }];
+  await analyzePlane([run], { kind: "pca" }, { sets, linearAlgebra: plainLinearAlgebra, size: [6, 5] });
   const axis = uniform(-1, 1, 4);
   const plane = sampleSurface(axis, uniform(-2, 2, 3), (a, b) =>
     a === -1 && b === -2 ? Number.NaN : 1 + a * a + b,
@@ -63,4 +65,11 @@ export async function writeStoredResults(directory: string, name?: string): Prom
     { ...sampleProvenance(), inputs: {} },
   );
   return run;
+}
+
+/** The name of the only result of that beginning in a folder, without its extension. */
+export function storedName(directory: string, folder: string, beginning: string): string {
+  const names = readdirSync(join(directory, folder)).filter((name) => name.startsWith(beginning));
+  if (names.length !== 1) throw new Error(`expected one ${beginning} in ${folder}, got ${names.join(", ")}`);
+  return (names[0] as string).replace(/\.arrow$/, "");
 }

@@ -1,0 +1,285 @@
+import { join } from "node:path";
+import pick from "lodash/pick.js";
+import uniq from "lodash/uniq.js";
+import { InvalidOptionError } from "../base/errors.js";
+import type { JsonValue, Provenance } from "../base/provenance.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import { mixtureMap } from "../directions/mixture.js";
+import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
+import { randomDirections } from "../directions/random.js";
+import type { SlicePoints } from "../directions/slice-map.js";
+import type { Figure } from "../figure/figure.js";
+import { createLineFigure } from "../figure/make/create-line-figure.js";
+import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
+import { curvePointTiles } from "../store/kinds/surface-journal.js";
+import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";
+import { memoResumably } from "../store/results/memo.js";
+import { partOfRun, type StepOptions } from "../store/run/run-part.js";
+import { type AxisRange, parseRange } from "../surface/grid.js";
+import {
+  DEFAULT_INTERPOLATION,
+  DEFAULT_RANDOM_RANGE,
+  interpolateLine,
+  type LineOptions,
+  randomLines,
+} from "../surface/lines/evaluate-lines.js";
+import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
+import { isModelPoint, type ModelPoint, modelOf, namesOfModels, type Subject } from "./model-point.js";
+import {
+  checkEvaluation,
+  type EvaluationOptions,
+  type FigureOptions,
+  type ProgressOptions,
+  type ResultOptions,
+} from "./options.js";
+import { changedLoss, isStillTrue } from "./stored-values.js";
+
+/**
+ * A line, or several:
+ * - "models": between two models;
+ * - "random": along random directions from a model, one for each seed.
+ */
+export type LineSpec =
+  | { readonly kind: "models" }
+  | ({
+      readonly kind: "random";
+      /** One direction for each. Default [0]. */
+      readonly seeds?: readonly number[] | undefined;
+    } & NormalizeOptions);
+
+/** Options of {@link analyzeLine}. */
+export interface AnalyzeLineOptions
+  extends Omit<EvaluationOptions, "approximate">,
+    ResultOptions,
+    ProgressOptions<"line">,
+    StepOptions {
+  /** Coordinates, "x0:x1:n". Default −0.5:1.5:41 between models, −1:1:51 along random directions. */
+  readonly grid?: string | undefined;
+  readonly figure?:
+    | (Omit<FigureOptions, "metric"> & { readonly metric?: string | null | undefined })
+    | undefined;
+}
+
+/** Lines and their figure. */
+export interface LineAnalysis {
+  readonly slice: LineSlice;
+  readonly figure: Figure;
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/**
+ * Evaluates loss and metrics on a line on each evaluation set, or reads them if they are stored, and draws them.
+ * Results are stored as `lines/….arrow`; other settings replace nothing. A line that was interrupted goes on later
+ * with the same bits.
+ *
+ * @param subjects - two models (or runs) for "models", one for "random".
+ * @throws {@link InvalidOptionError} for another number of subjects, or an option that cannot be used;
+ * {@link LayoutError} if the models differ in their parameters.
+ * @example await analyzeLine([sgd, adam], { kind: "models" }, { sets: [{ name: "train", evaluator }] });
+ */
+export async function analyzeLine(
+  subjects: readonly Subject[],
+  line: LineSpec,
+  options: AnalyzeLineOptions = {},
+): Promise<LineAnalysis> {
+  checkEvaluation(pick(options, ["sets", "batchNorm", "budget"]));
+  const wanted = line.kind === "models" ? 2 : 1;
+  if (subjects.length !== wanted) {
+    const expected = `${wanted} ${wanted === 1 ? "model" : "models"} for line "${line.kind}"`;
+    throw new InvalidOptionError("models", expected, String(subjects.length));
+  }
+  const models: ModelPoint[] = [];
+  for (const subject of subjects) {
+    models.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
+  }
+  const slice = await evaluateLine(models, line, options);
+  const { title, metric, accuracyAs, names } = options.figure ?? {};
+  const figure = createLineFigure(slice, {
+    ...(title === undefined ? {} : { title }),
+    ...(metric === undefined ? {} : { metric }),
+    ...(accuracyAs === undefined ? {} : { accuracyAs }),
+    ...(names?.data === undefined ? {} : { dataName: names.data }),
+  });
+  return { slice, figure, warnings: slice.warnings };
+}
+
+/** Reads lines if they are stored, otherwise evaluates them and writes them. */
+async function evaluateLine(
+  models: readonly ModelPoint[],
+  line: LineSpec,
+  options: AnalyzeLineOptions,
+): Promise<LineSlice> {
+  const { sets = [], directory = (models[0] as ModelPoint).run.directory } = options;
+  const settled = settle(models, line, options);
+  const provenance = sliceProvenance(
+    settled.kind,
+    settled.given,
+    settled.seed,
+    models,
+    sets,
+    settled.batchNorm,
+  );
+  const file = join(directory, "lines", keyedName([settled.name], provenance));
+  const changed: LandscapeWarning[] = [];
+  const read = async (from: string, expected: Provenance): Promise<LineSlice | null> => {
+    const slice = await readLineSlice(from, expected);
+    if (slice === null || isPartial(slice)) return slice;
+    if (await isCurrent(slice, settled.first(), sets, settled.batchNorm, options.signal)) return slice;
+    changed.push(changedLoss(from));
+    return null;
+  };
+  const slice = await memoResumably(
+    {
+      what: "line",
+      file,
+      // Where version 1 stored it.
+      elsewhere: [join(directory, "lines", `${settled.name}.arrow`)],
+      provenance,
+      read,
+      write: writeLineSlice,
+      engines: sets.map(({ evaluator }) => evaluator.facts.engine),
+      metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.facts.metricNames)),
+      tiles: curvePointTiles,
+      isPartial,
+      ...pick(options, ["force", "resume"]),
+    },
+    (resumed) => settled.compute({ ...pick(options, ["budget", "signal"]), ...resumed }),
+  );
+  return changed.length === 0 ? slice : { ...slice, warnings: [...slice.warnings, ...changed] };
+}
+
+type Compute = (
+  options: Pick<LineOptions, "known" | "onPoint"> & Pick<AnalyzeLineOptions, "budget" | "signal">,
+) => Promise<LineSlice>;
+
+/** What lines are computed with, and what they are known by. */
+interface SettledLine {
+  readonly kind: string;
+  readonly name: string;
+  readonly given: { readonly [key: string]: JsonValue };
+  readonly seed: number | null;
+  readonly batchNorm: BatchNormPolicyName;
+  /** Where the points of the first line lie. */
+  readonly first: () => SlicePoints;
+  readonly compute: Compute;
+}
+
+/** What the files of a line are called, before the digits that tell its settings. */
+export function lineName({ kind }: LineSpec, models: readonly ModelPoint[]): string {
+  const digests = models.map(({ digest }) => digest.slice(0, 8));
+  return [kind === "models" ? "interpolate" : "random", ...digests].join("-");
+}
+
+function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeLineOptions): SettledLine {
+  const [a, b] = models as readonly [ModelPoint, ModelPoint?];
+  const { sets = [], onProgress } = options;
+  const report = (done: number, total: number, eta: number) => onProgress?.("line", done, total, eta);
+  if (line.kind === "models") {
+    const range = lineRange(options.grid) ?? DEFAULT_INTERPOLATION;
+    const names = namesOfModels(models) as [string, string];
+    const { batchNorm = "interpolate" } = options;
+    const thetas = [a.theta, (b as ModelPoint).theta] as const;
+    return {
+      kind: "line-between-models",
+      name: lineName(line, models),
+      given: { range: { ...range }, batchNorm, names },
+      seed: null,
+      batchNorm,
+      first: () => mixtureMap("line", thetas, names),
+      compute: (resumed) =>
+        interpolateLine(sets, thetas, defined({ ...resumed, range, batchNorm, names, onProgress: report })),
+    };
+  }
+  const range = lineRange(options.grid) ?? DEFAULT_RANDOM_RANGE;
+  const { seeds = [0] } = line;
+  const { batchNorm = "keep" } = options;
+  const normalization = resolveNormalizeOptions(line);
+  const settings = { ...normalization, seeds, range, batchNorm, name: a.name };
+  return {
+    kind: "random-lines",
+    name: lineName(line, models),
+    given: { ...settings, range: { ...range } },
+    seed: seeds[0] ?? null,
+    batchNorm,
+    first: () => randomDirections(a.run.layout, a.theta, { ...normalization, seed: seeds[0] ?? 0, count: 1 }),
+    compute: (resumed) =>
+      randomLines(sets, a.run.layout, a.theta, defined({ ...resumed, ...settings, onProgress: report })),
+  };
+}
+
+/** An object without its undefined entries. */
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** Parses "x0:x1:n". */
+export function lineRange(grid: string | undefined): AxisRange | undefined {
+  if (grid === undefined) return undefined;
+  const { alpha, beta } = parseRange(grid);
+  if (beta === null) return alpha;
+  throw new InvalidOptionError("grid", "one axis, such as -0.5:1.5:41", JSON.stringify(grid));
+}
+
+/** Whether the first curve of each set is what its evaluator still computes. */
+async function isCurrent(
+  { curves }: LineSlice,
+  points: SlicePoints,
+  sets: readonly EvaluationSet[],
+  batchNorm: BatchNormPolicyName,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  for (const { name, evaluator } of sets) {
+    const surface = curves.find(({ set }) => set === name)?.surface;
+    if (surface === undefined) continue;
+    const { alpha, loss, metrics, center } = surface;
+    const values = Array.from(alpha, (at, i) => {
+      const named = Object.entries(metrics).map(([metric, column]) => [metric, column[i] as number] as const);
+      return { alpha: at, beta: 0, value: { loss: loss[i] as number, metrics: Object.fromEntries(named) } };
+    });
+    const stored = [{ alpha: 0, beta: 0, value: center }, ...values.filter((value) => value.alpha !== 0)];
+    if (!(await isStillTrue(evaluator, points, batchNorm, stored, signal))) return false;
+  }
+  return true;
+}
+
+function isPartial({ curves }: LineSlice): boolean {
+  return curves.some(({ surface }) => surface.partial !== undefined);
+}
+
+/** Everything that the values of lines, and of what is read from a few points, depend on. */
+export function sliceProvenance(
+  kind: string,
+  options: { readonly [key: string]: JsonValue },
+  seed: number | null,
+  points: readonly ModelPoint[],
+  sets: readonly EvaluationSet[],
+  batchNorm?: BatchNormPolicyName,
+): Provenance {
+  const calibration = (batchNorm === "recalibrate" ? sets[0]?.evaluator.facts.calibration : null) ?? null;
+  return {
+    kind,
+    version: 1,
+    options: {
+      ...options,
+      sets: sets.map(({ name, evaluator: { facts } }) => ({
+        name,
+        loss: facts.lossMode,
+        metrics: facts.metricNames,
+        samples: facts.samples,
+        engine: { ...engineRequestOf(facts) },
+      })),
+      calibrationSamples: calibration?.samples ?? null,
+    },
+    seed,
+    inputs: {
+      ...Object.fromEntries(points.map(({ digest }, i) => [`model${i}`, digest])),
+      ...Object.fromEntries(sets.map(({ name, evaluator }) => [`data:${name}`, evaluator.facts.dataDigest])),
+      ...Object.fromEntries(
+        sets.map(({ name, evaluator }) => [`network:${name}`, evaluator.facts.modelDigest]),
+      ),
+      ...(calibration === null ? {} : { calibration: calibration.dataDigest }),
+    },
+    chosen: { engines: sets.map(({ evaluator }) => ({ ...evaluator.facts.engine })) },
+  };
+}

@@ -1,0 +1,119 @@
+import { InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/renamed-options.js";
+import type { AccuracyForm } from "../figure/make/chart-parts.js";
+import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import {
+  type ApproximateOptions,
+  checkApproximateOptions,
+} from "../surface/approximate/approximate-surface.js";
+import type { SurfaceBudget } from "../surface/evaluate-points.js";
+import { type GridRange, parseRange } from "../surface/grid.js";
+import { checkSets } from "../surface/lines/evaluate-sets.js";
+import type { EvaluationSet } from "../surface/lines/level-set-width.js";
+
+/** What is evaluated, and how. */
+export interface EvaluationOptions {
+  /** Evaluation sets, the training set first. Default none: nothing is evaluated. */
+  readonly sets?: readonly EvaluationSet[] | undefined;
+  /** What becomes of batch norm's moving statistics at each point. The default depends on the slice. */
+  readonly batchNorm?: BatchNormPolicyName | undefined;
+  /** Ends early, with the coarse picture that there is then. Default no limit. */
+  readonly budget?: SurfaceBudget | undefined;
+  /**
+   * Approximates surfaces instead of evaluating every point ({} for the defaults). An exact surface that is stored
+   * and current is taken instead; no `budget` may stand beside it. Default none: exact.
+   */
+  readonly approximate?: ApproximateOptions | undefined;
+}
+
+/** Which points a surface has. */
+export interface GridOptions {
+  /** Points along each axis, one number or [first axis, second axis]. Default 21. */
+  readonly size?: number | readonly [number, number] | undefined;
+  /** Margin around the path on each side as a share of its extent along the axis. Default 0.2. */
+  readonly margin?: number | undefined;
+  /** Coordinates taken literally, "x0:x1:nx,y0:y1:ny". Default those that cover the path. */
+  readonly grid?: string | undefined;
+}
+
+/** Where results are stored, and which are used again. */
+export interface ResultOptions {
+  /** Folder for results. Default the run's own directory; needed where several runs are analysed together. */
+  readonly directory?: string | undefined;
+  /** Computes everything again, also where stored results are current. Default false. */
+  readonly force?: boolean | undefined;
+  /**
+   * Whether a result that was interrupted, or stopped by its budget, goes on with the points it has: `true` (if
+   * there is none of what is asked, an error says what there is), `false` (it starts anew). Default: it goes on if
+   * there is one.
+   */
+  readonly resume?: boolean | undefined;
+}
+
+/** How work is followed and stopped. */
+export interface ProgressOptions<Step extends string> {
+  /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with what is done of each step, and the seconds left where they are known. Default none. */
+  readonly onProgress?: ((step: Step, done: number, total: number, etaSeconds?: number) => void) | undefined;
+}
+
+/** What a figure says and shows. */
+export interface FigureOptions {
+  /** Default what the figure is of. */
+  readonly title?: string | undefined;
+  /** Metric that is shown instead of the loss. Default none. */
+  readonly metric?: string | undefined;
+  /** Whether an accuracy is shown as such or as the error. The default depends on the figure. */
+  readonly accuracyAs?: AccuracyForm | undefined;
+  /** Names for the caption: of the evaluation set ("2,000 training images of MNIST"), and of the loss. */
+  readonly names?: { readonly data?: string | undefined; readonly loss?: string | undefined } | undefined;
+}
+
+/** The numbers of a grid, checked. */
+export interface ResolvedGrid {
+  readonly size: readonly [number, number];
+  readonly margin: number;
+  readonly range: GridRange | null;
+}
+
+/**
+ * Checks grid options and fills in the defaults.
+ *
+ * @throws {@link InvalidOptionError} naming the option that cannot be used.
+ */
+export function resolveGrid({ size, margin, grid }: GridOptions): ResolvedGrid {
+  const counts = typeof size === "object" ? size : ([size ?? 21, size ?? 21] as const);
+  if (!counts.every((count) => Number.isInteger(count) && count >= 3)) {
+    throw new InvalidOptionError("size", "integers of at least 3", JSON.stringify(size));
+  }
+  if (margin !== undefined && !(Number.isFinite(margin) && margin >= 0)) {
+    throw new InvalidOptionError("margin", "a finite number of at least 0", String(margin));
+  }
+  if (grid !== undefined && (size !== undefined || margin !== undefined)) {
+    const other = size !== undefined ? "size" : "margin";
+    throw new InvalidOptionError("grid", `no ${other} beside it: it says both itself`, "both");
+  }
+  const range = grid === undefined ? null : parseRange(grid);
+  if (range !== null && range.beta === null) {
+    throw new InvalidOptionError("grid", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(grid));
+  }
+  return { size: [counts[0] as number, counts[1] as number], margin: margin ?? 0.2, range };
+}
+
+/** Checks options of planes and lines before the first expensive step; also those that have another name now. */
+export function checkEvaluation(options: EvaluationOptions & FigureOptions): void {
+  refuseRenamed(options, "plane");
+  const { sets = [], batchNorm, approximate, budget, metric } = options;
+  if (sets.length > 0) checkSets(sets);
+  if (batchNorm !== undefined) checkOneOf("batchNorm", batchNorm, BATCH_NORM_POLICIES);
+  if (approximate !== undefined) checkApproximateOptions(approximate, budget);
+  const names = sets[0]?.evaluator.facts.metricNames ?? [];
+  if (metric === undefined || sets.length === 0 || names.includes(metric)) return;
+  throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));
+}
+
+/** Checks a value that is one of a few words. */
+export function checkOneOf(where: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw new InvalidOptionError(where, `one of ${allowed.join(", ")}`, value);
+}

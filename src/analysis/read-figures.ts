@@ -1,0 +1,225 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import isEqual from "lodash/isEqual.js";
+import { InvalidOptionError, RunStateError } from "../base/errors.js";
+import type { Provenance } from "../base/provenance.js";
+import type { LandscapeWarning } from "../base/warning.js";
+import type { AccuracyForm } from "../figure/make/chart-parts.js";
+import { createLineFigure } from "../figure/make/create-line-figure.js";
+import { readLineSlice } from "../store/kinds/line-file.js";
+import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
+import { readArtifactFacts } from "../store/results/artifact.js";
+import type { Run } from "../store/run/run.js";
+import type { FigureOptions } from "./options.js";
+import { planeFigure } from "./plane-figure.js";
+import { PLANE_KINDS, type PlaneKind } from "./plane-spec.js";
+import { type OwnResults, ownResults, readPlane, type StoredPlane } from "./stored-plane.js";
+import { histogramStage, planeAngles, storedStatistics, weightsFigures } from "./weights-stage.js";
+import type { NamedFigure } from "./write-report.js";
+
+/** Options of {@link readFigures}. */
+export interface ReadFiguresOptions extends Pick<FigureOptions, "title" | "accuracyAs"> {
+  /** Name of a stored surface: only that one is drawn. Default the newest of each kind of plane. */
+  readonly surface?: string | undefined;
+}
+
+/** Figures of what a run directory holds. */
+export interface StoredFigures {
+  readonly figures: readonly NamedFigure[];
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/**
+ * Makes the figures of what is stored in a run's directory, evaluating nothing: "plot" (the newest PCA plane with the
+ * path), the newest of each other plane, lines, and weights. Surfaces of other evaluation sets on the same grid stand
+ * beside the newest one. Results of weights that the run does not hold any more are left out.
+ *
+ * @throws {@link RunStateError} if nothing is stored; {@link InvalidOptionError} if there is no surface of that name;
+ * {@link FormatError} if a file is damaged.
+ */
+export async function readFigures(run: Run, options: ReadFiguresOptions = {}): Promise<StoredFigures> {
+  const own = ownResults(run);
+  const stored = await listSurfaces(run.directory);
+  if (options.surface !== undefined) return namedSurface(run, stored, options.surface, options);
+  const current: StoredSurface[] = [];
+  for (const one of stored) if (await own.isOwn(one)) current.push(one);
+  const warnings: LandscapeWarning[] = [...run.warnings];
+  const planes: NamedFigure[] = [];
+  for (const kind of PLANE_KINDS) {
+    const newest = current.filter(({ facts }) => facts.plane === kind).at(-1);
+    if (newest !== undefined) planes.push(...(await planesLike(run, newest, current, options, warnings)));
+  }
+  const figures = [
+    ...planes.filter(({ name }) => name === "plot"),
+    ...(await lineFigures(run, own, options.accuracyAs)),
+    ...planes.filter(({ name }) => name !== "plot").sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ...(await weightFigures(run, options.accuracyAs)),
+  ];
+  const missing = planes.some(({ name }) => name === "plot") ? null : noAnalysis(run, stored);
+  if (missing !== null && figures.length === 0) throw missing;
+  return {
+    figures,
+    warnings: missing === null ? warnings : [...warnings, { code: "no-analysis", message: missing.message }],
+  };
+}
+
+function noAnalysis(run: Run, stored: readonly StoredSurface[]): RunStateError {
+  const got = stored.some(({ facts }) => facts.plane === "pca") ? "one of other snapshots" : "none";
+  return new RunStateError(run.directory, "a stored analysis of the run as it is", got, {
+    hint: `compute it with: tfjs-landscape surface ${run.directory} --data MODULE`,
+  });
+}
+
+async function namedSurface(
+  run: Run,
+  stored: readonly StoredSurface[],
+  name: string,
+  options: ReadFiguresOptions,
+): Promise<StoredFigures> {
+  const found = stored.find((one) => one.name === name.replace(/\.arrow$/, ""));
+  if (found === undefined) {
+    const known = stored.map((one) => one.name).join(", ") || "none";
+    throw new InvalidOptionError("surface", `one of ${known}`, JSON.stringify(name));
+  }
+  const warnings: LandscapeWarning[] = [...run.warnings];
+  const plane = await readPlane(run, found);
+  if (plane === null) return { figures: [], warnings };
+  const figure = figureOf(run, [plane], plane.trajectory !== null, options, warnings);
+  return { figures: [{ name: nameOf(found.facts.plane), figure }], warnings };
+}
+
+/** The newest surface of a plane, with those of other sets on the same slice and grid. */
+async function planesLike(
+  run: Run,
+  newest: StoredSurface,
+  current: readonly StoredSurface[],
+  options: ReadFiguresOptions,
+  warnings: LandscapeWarning[],
+): Promise<NamedFigure[]> {
+  const bySet = new Map<string, StoredSurface>([[newest.facts.set, newest]]);
+  for (const other of [...current].reverse()) {
+    if (!bySet.has(other.facts.set) && isBeside(newest, other)) bySet.set(other.facts.set, other);
+  }
+  // The training set first.
+  const sets = [...bySet.values()].sort(
+    (a, b) => Number(b.facts.set === "train") - Number(a.facts.set === "train"),
+  );
+  const planes: StoredPlane[] = [];
+  for (const stored of sets) {
+    const plane = await readPlane(run, stored);
+    if (plane !== null) planes.push(plane);
+  }
+  const [first] = planes;
+  if (first === undefined) return [];
+  const kind = newest.facts.plane;
+  const figures: NamedFigure[] = [];
+  const hasPath = first.trajectory !== null;
+  const isPca = kind === "pca" && hasPath;
+  if (isPca) figures.push({ name: "plot", figure: figureOf(run, [first], true, options, warnings) });
+  if (!isPca || planes.length > 1) {
+    const figure = figureOf(run, planes, hasPath && kind !== "pca", options, warnings);
+    figures.push({ name: nameOf(kind === "pca" ? "pca-sets" : kind), figure });
+  }
+  return figures;
+}
+
+function nameOf(kind: string): string {
+  return kind === "pca" ? "plot" : `plot-${kind === "pca-sets" ? "pca" : kind}`;
+}
+
+/** Whether two surfaces lie on the same slice and grid. */
+function isBeside(a: StoredSurface, b: StoredSurface): boolean {
+  if (a.key === null || b.key === null) return false;
+  const place = ({ key }: StoredSurface) => [
+    key?.points.slice,
+    key?.points.batchNorm.policy,
+    key?.alpha,
+    key?.beta,
+  ];
+  return a.facts.plane === b.facts.plane && isEqual(place(a), place(b));
+}
+
+function figureOf(
+  run: Run,
+  planes: readonly StoredPlane[],
+  withLosses: boolean,
+  { title, accuracyAs }: ReadFiguresOptions,
+  warnings: LandscapeWarning[],
+) {
+  const [first] = planes as readonly [StoredPlane, ...StoredPlane[]];
+  const { facts, key, name, version } = first.stored;
+  if (version === 1 && key === null) {
+    const message = `surfaces/${name}.arrow was written by an earlier version and does not tell what it is of: it is drawn, not reused`;
+    warnings.push({ code: "earlier-version", message });
+  }
+  const { directions, part, trajectory } = first;
+  warnings.push(...(trajectory?.warnings ?? []), ...first.surface.warnings, ...(directions?.warnings ?? []));
+  const plane = {
+    kind: facts.plane as PlaneKind,
+    directions,
+    labels: facts.labels,
+    marks: facts.marks,
+    run,
+    runs: part === null ? [] : [part],
+  };
+  const surfaces = planes.map(({ stored, surface }) => ({ set: stored.facts.set, surface }));
+  const isPlot = facts.plane === "pca" && withLosses;
+  return planeFigure(plane, surfaces, trajectory === null ? [] : [trajectory], {
+    ...(isPlot ? { title } : {}),
+    accuracyAs,
+    names: { data: facts.dataName ?? undefined, loss: facts.lossName ?? undefined },
+    batchNorm: facts.batchNorm === "keep" && version === 1 && isPlot ? "none" : facts.batchNorm,
+    calibrationSamples: facts.calibrationSamples,
+    notes: facts.notes,
+  });
+}
+
+async function lineFigures(
+  run: Run,
+  own: OwnResults,
+  accuracyAs: AccuracyForm = "accuracy",
+): Promise<NamedFigure[]> {
+  const figures = new Map<string, NamedFigure>();
+  for (const { file, name, provenance } of await storedIn(join(run.directory, "lines"))) {
+    const { model0 } = provenance.inputs;
+    if (model0 !== undefined && !(await own.isOwnModel(model0))) continue;
+    const slice = await readLineSlice(file);
+    if (slice === null) continue;
+    const plain =
+      /^(interpolate-[0-9a-f]{8}-[0-9a-f]{8}|random-[0-9a-f]{8})-[0-9a-f]{8}$/.exec(name)?.[1] ?? name;
+    figures.delete(plain);
+    figures.set(plain, { name: `plot-${plain}`, figure: createLineFigure(slice, { accuracyAs }) });
+  }
+  return [...figures.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function weightFigures(run: Run, accuracyAs: AccuracyForm | undefined): Promise<NamedFigure[]> {
+  const statistics = await storedStatistics(run);
+  if (statistics === null) return [];
+  const { histograms } = await histogramStage([{ name: run.manifest.name, run }], null);
+  const found = { statistics: [statistics], angles: [await planeAngles(run)], histograms };
+  const figures = weightsFigures([run], found, accuracyAs);
+  return figures.map(({ name, figure }) => ({ name: `plot-weights-${name}`, figure }));
+}
+
+/** The results in a folder, the oldest first; none where there is no folder. */
+async function storedIn(folder: string) {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const found: {
+    readonly file: string;
+    readonly name: string;
+    readonly time: number;
+    readonly provenance: Provenance;
+  }[] = [];
+  for (const name of names.filter((one) => /^[^.].*\.arrow$/.test(one)).sort()) {
+    const file = join(folder, name);
+    const artifact = await readArtifactFacts(file);
+    if (artifact === null) continue;
+    const { mtimeMs: time } = await stat(file);
+    found.push({ file, name: name.replace(/\.arrow$/, ""), time, provenance: artifact.provenance });
+  }
+  return found.sort((a, b) => a.time - b.time);
+}

@@ -1,0 +1,70 @@
+import { rm } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { listSurfaces, type StoredSurface } from "../../store/kinds/stored-surfaces.js";
+import { openRun } from "../../store/run/open-run.js";
+import { createOutput, type Output } from "../output.js";
+
+/** Which surfaces stay. */
+type Keep = "newest" | "best" | "complete" | "none";
+
+/** Options of `clean`. */
+interface CleanCommandOptions {
+  readonly keep: Keep;
+  readonly dryRun?: boolean;
+}
+
+/** `clean RUN --keep newest|best|…`: removes stored surfaces, and prints which. */
+async function clean(
+  directory: string,
+  { keep, dryRun = false }: CleanCommandOptions,
+  output: Output,
+): Promise<void> {
+  const run = await openRun(directory);
+  const stored = await listSurfaces(run.directory);
+  const kept = keptOf(stored, keep);
+  const removed = stored.filter((one) => !kept.has(one));
+  for (const { file } of removed) if (!dryRun) await rm(file);
+  const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
+  output.result({ removed: removed.map(({ name }) => name), bytes, dryRun });
+  for (const { name } of removed) output.print(`${dryRun ? "would remove" : "removed"} ${name}`);
+  output.print(`${removed.length} of ${stored.length} surfaces, ${bytes.toLocaleString("en")} bytes`);
+}
+
+/** The surfaces that stay: one of each plane, slice, set and policy, or all that are complete. */
+function keptOf(stored: readonly StoredSurface[], keep: Keep): ReadonlySet<StoredSurface> {
+  if (keep === "none") return new Set();
+  if (keep === "complete") return new Set(stored.filter(({ partial }) => partial === null));
+  const groups = new Map<string, StoredSurface>();
+  for (const one of stored) {
+    const { facts, key } = one;
+    const group = JSON.stringify([
+      facts.plane,
+      facts.set,
+      facts.batchNorm,
+      key?.points.slice,
+      key?.points.data,
+    ]);
+    const other = groups.get(group);
+    if (other === undefined || keep === "newest" || pointsOf(one) >= pointsOf(other)) groups.set(group, one);
+  }
+  return new Set(groups.values());
+}
+
+/** How much a surface shows: complete ones before others, exact ones before approximate ones, then by points. */
+function pointsOf({ partial, key, size }: StoredSurface): number {
+  const points = size[0] * size[1];
+  return (partial === null ? 1e12 : 0) + (key?.approximate == null ? 1e11 : 0) + points;
+}
+
+/** Declares the arguments and options of `clean`. */
+export function declareClean(command: Command): void {
+  command
+    .argument("<run>", "run directory")
+    .addOption(
+      new Option("--keep <which>", "surfaces to keep of each plane, set and policy")
+        .choices(["newest", "best", "complete", "none"])
+        .makeOptionMandatory(),
+    )
+    .option("--dry-run", "only print what would be removed")
+    .action((run, options) => clean(run, options, createOutput(options.json)));
+}

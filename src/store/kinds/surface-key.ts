@@ -1,0 +1,165 @@
+import { basename } from "node:path";
+import isEqual from "lodash/isEqual.js";
+import { z } from "zod";
+import { jsonValueSchema } from "../../base/json-schema.js";
+import { type JsonValue, type Provenance, provenanceDigest } from "../../base/provenance.js";
+import type { EngineRequest, EvaluatorFacts } from "../../loss/loss-evaluator.js";
+import type { EngineFacts } from "../results/tile-journal.js";
+
+/** What becomes of batch norm's statistics, as results are known by it. */
+export interface BatchNormKey {
+  /** "keep", "interpolate" or "recalibrate"; "none" where the network has no statistics. */
+  readonly policy: string;
+  /** The calibration set of "recalibrate": its digest and its number of samples. */
+  readonly calibration: string | null;
+}
+
+/** What the value at a point (α, β) depends on: equal keys and coordinates mean equal values. */
+export interface PointsKey {
+  /** sha-256 (hex) of θ* and all vectors, or of the form and the models of a mixture. */
+  readonly slice: string;
+  readonly data: string;
+  readonly model: string;
+  readonly loss: string;
+  readonly samples: number;
+  readonly batchNorm: BatchNormKey;
+  readonly engine: EngineRequest;
+}
+
+/** What a stored surface is known by. Labels, names of data and the metric that is drawn are no part of it. */
+export interface SurfaceKey {
+  readonly points: PointsKey;
+  readonly metrics: readonly string[];
+  readonly alpha: readonly number[];
+  readonly beta: readonly number[];
+  /** How it was approximated; null where every point was evaluated. */
+  readonly approximate: JsonValue;
+}
+
+/** What the program chose itself for a surface: equal choices give equal bits. */
+export interface SurfaceChoice {
+  readonly engine: EngineFacts;
+  /** Whether work that the points of a plane share may have been done once, which changes the rounding. */
+  readonly isShared: boolean;
+}
+
+const requestSchema = z.object({
+  engine: z.string(),
+  batchSize: z.number().nullable(),
+  threads: z.number().nullable(),
+});
+
+const keySchema = z.object({
+  kind: z.literal("plane-surface"),
+  version: z.literal(2),
+  options: z.object({
+    loss: z.string(),
+    samples: z.number(),
+    batchNorm: z.string(),
+    engine: requestSchema,
+    metrics: z.array(z.string()),
+    alpha: z.array(z.number()),
+    beta: z.array(z.number()),
+    approximate: jsonValueSchema,
+  }),
+  inputs: z.object({
+    slice: z.string(),
+    data: z.string(),
+    model: z.string(),
+    calibration: z.string().optional(),
+  }),
+});
+
+/** What was asked of the engine: "auto" is found again whatever was chosen; a named engine only as such. */
+export function engineRequestOf({
+  request,
+  engine,
+}: Pick<EvaluatorFacts, "request" | "engine">): EngineRequest {
+  const { name, batchSize, threads } = engine;
+  return request ?? { engine: name, batchSize, threads };
+}
+
+/** Returns what the values of an evaluator on a slice are known by. */
+export function pointsKey(slice: string, facts: EvaluatorFacts, policy: string): PointsKey {
+  const { dataDigest, modelDigest, lossMode, samples, calibration } = facts;
+  const set = policy === "recalibrate" && calibration ? calibration : null;
+  return {
+    slice,
+    data: dataDigest,
+    model: modelDigest,
+    loss: lossMode,
+    samples,
+    batchNorm: { policy, calibration: set === null ? null : `${set.dataDigest}/${set.samples}` },
+    engine: engineRequestOf(facts),
+  };
+}
+
+/** The inputs and options of results that are made of points. */
+export function pointsProvenance({ slice, data, model, loss, samples, batchNorm, engine }: PointsKey) {
+  const { policy, calibration } = batchNorm;
+  return {
+    options: { loss, samples, batchNorm: policy, engine: { ...engine } },
+    inputs: { slice, data, model, ...(calibration === null ? {} : { calibration }) },
+  };
+}
+
+/** Returns the provenance of a surface: its digest is the digest of the key. */
+export function surfaceProvenance(key: SurfaceKey, chosen: SurfaceChoice): Provenance {
+  const { points, metrics, alpha, beta, approximate } = key;
+  const { options, inputs } = pointsProvenance(points);
+  return {
+    kind: "plane-surface",
+    version: 2,
+    options: { ...options, metrics, alpha, beta, approximate },
+    seed: null,
+    inputs,
+    chosen: { engine: { ...chosen.engine }, isShared: chosen.isShared },
+  };
+}
+
+/** Returns the key in the provenance of a surface; null for a surface of version 1, or none. */
+export function surfaceKeyOf(provenance: Provenance): SurfaceKey | null {
+  const parsed = keySchema.safeParse(provenance);
+  if (!parsed.success) return null;
+  const { options, inputs } = parsed.data;
+  const { metrics, alpha, beta, approximate, batchNorm: policy, ...rest } = options;
+  const { slice, data, model, calibration = null } = inputs;
+  return {
+    points: { ...rest, slice, data, model, batchNorm: { policy, calibration } },
+    metrics,
+    alpha,
+    beta,
+    approximate,
+  };
+}
+
+/** Whether two keys mean the same values at the same coordinates. */
+export function isSamePoints(a: PointsKey, b: PointsKey): boolean {
+  const { batchNorm: first, ...restOfA } = a;
+  const { batchNorm: second, ...restOfB } = b;
+  // A network without statistics has no policy, though older files name one.
+  const isSamePolicy = [first.policy, second.policy].includes("none") || isEqual(first, second);
+  return isSamePolicy && isEqual(restOfA, restOfB);
+}
+
+/** Whether two keys mean the same surface. */
+export function isSameSurface(a: SurfaceKey, b: SurfaceKey): boolean {
+  const { points: first, ...restOfA } = a;
+  const { points: second, ...restOfB } = b;
+  return isSamePoints(first, second) && isEqual(restOfA, restOfB);
+}
+
+/** A file name out of any text. */
+export function fileName(text: string): string {
+  return text.replace(/[^\w.-]+/g, "-").slice(0, 80);
+}
+
+/** A file name that says what a result is, and eight digits that tell it from others: "pca-train-1a2b3c4d.arrow". */
+export function keyedName(parts: readonly string[], provenance: Provenance): string {
+  return `${parts.map(fileName).join("-")}-${provenanceDigest(provenance).slice(0, 8)}.arrow`;
+}
+
+/** Name of a stored result, as commands take it: its file's without folder and extension. */
+export function resultName(file: string): string {
+  return basename(file).replace(/\.arrow$/, "");
+}

@@ -213,8 +213,8 @@ describe("lines that end early", () => {
 describe("evaluatePlane", () => {
   it.each<[PlaneKind, number, string]>([
     ["random", 1, "map, map, map"],
-    ["ineffective-random", 1, "map, curves, curves, curves"],
-    ["ineffective-initial", 1, "map, curves, curves, curves"],
+    ["ineffective-random", 1, "map, curves, curves, curves, curves"],
+    ["ineffective-initial", 1, "map, curves, curves, curves, curves"],
     ["models", 3, "map, map, map"],
     ["barycentric-im", 3, "map, map, map"],
     ["bilinear", 4, "map, map, map"],

@@ -15,15 +15,14 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/index.ts",
     most: 60,
     names: `
-      AnalyzeOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName CaptureOptions
-      CompareRunsOptions EmbedOptions EngineChoice EvaluatePlaneOptions EvaluatedPlane EvaluationData
-      EvaluationSet Figure InterpolateModelsOptions JumpOptions JumpRun JumpStudy LandscapeError
-      LandscapeErrorCode LandscapeWarning LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint
-      NamedFigure Run RunsAnalysis RunsComparison RunsEmbedding SliceRandomLinesOptions Snapshot
-      StoredFigures TrajectoryRecorder WeightsAnalysis analyzeRuns analyzeWeights compareRuns
-      createLossEvaluator createTrajectoryRecorder embed evaluatePlane exportRun functionEvaluator
-      interpolateModels jumpAndRetrain openModelPoint openRun readAnalysis readStoredFigures selectBackend
-      sliceRandomLines startLiveView writeReport`,
+      AnalyzeLineOptions AnalyzePlaneOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName
+      CaptureOptions CompareRunsOptions EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
+      JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode LandscapeWarning LineAnalysis
+      LineSpec LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure
+      PlaneAnalysis PlaneSpec Run RunsComparison RunsEmbedding Snapshot StoredFigures
+      TrajectoryRecorder WeightsAnalysis analyzeLine analyzePlane analyzeWeights compareRuns
+      createLossEvaluator createTrajectoryRecorder embedRuns exportRun functionEvaluator
+      jumpAndRetrain openModelPoint openRun readFigures selectBackend startLiveView writeReport`,
   },
   "./callbacks": {
     source: "callbacks/index.ts",

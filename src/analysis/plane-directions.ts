@@ -14,6 +14,7 @@ import { readDirections, writeDirections } from "../store/kinds/directions-file.
 import { keyedName } from "../store/kinds/surface-key.js";
 import { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.js";
 import { memo } from "../store/results/memo.js";
+import { alignRuns } from "../store/run/align-runs.js";
 import type { Run } from "../store/run/run.js";
 import { atLeastOneRun } from "./model-point.js";
 import { checkOneOf, type ProgressOptions, type ResultOptions } from "./options.js";
@@ -74,7 +75,7 @@ export async function pcaPlane(
   spec: PcaPlaneOptions,
   options: StageOptions,
 ): Promise<OpenedPlane> {
-  const runs = atLeastOneRun(given);
+  const runs = atLeastOneRun(alignRuns(given));
   const [first] = runs;
   const { directory = first.directory, elsewhere = [], force } = options;
   if (options.directory === undefined && runs.length > 1) {

@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
-import { analyzePlane } from "../../src/analysis/analyze-runs.js";
-import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
+import { analyzePlane } from "../../src/analysis/analyze-plane.js";
 import { LayoutError } from "../../src/base/errors.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { assertSameLayout } from "../../src/model/match-layout.js";
@@ -71,9 +70,12 @@ describe("alignRuns", () => {
 
   it("such runs share a plane", async () => {
     const runs = [await recorded(frozen(2)), await recorded(frozen(0))];
-    const { directions, trajectories } = await analyzePlane(runs, createLinearAlgebra(), {
-      directory: newFolder(),
-    });
+    const { directions, trajectories } = await analyzePlane(
+      runs,
+      { kind: "pca" },
+      { directory: newFolder() },
+    );
+    if (directions === null) throw new Error("expected directions");
     expect(directions.center).toHaveLength(runs[0]?.layout.parameterCount as number);
     // θ of the second run's end is where the plane's own arithmetic puts it.
     const last = await (alignRuns(runs)[1] as Run).readTheta(1);

@@ -19,10 +19,11 @@ import { checkReportOptions, type WriteReportOptions, writeReport } from "../src
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
 import { refuseRenamed } from "../src/base/renamed-options.js";
 import { type OptionNames, refuseUnknown } from "../src/base/unknown-options.js";
-import { createLossEvaluator, type LossEvaluatorOptions } from "../src/loss/create-loss-evaluator.js";
+import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import { resolveEngineOptions } from "../src/loss/engine/engine-options.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
-import { resolveModelLossOptions } from "../src/loss/loss-evaluator-options.js";
+import type { LossEvaluatorOptions } from "../src/loss/loss-evaluator-options.js";
+import { resolveModelLossOptions } from "../src/loss/model-loss-options.js";
 import { readWeightsSync } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { openRun } from "../src/store/run/open-run.js";
@@ -73,6 +74,7 @@ const EVALUATION_OPTION_NAMES: OptionNames<Omit<LossEvaluatorOptions, "layout">>
   engine: true,
   threads: true,
   reuse: true,
+  runner: true,
   workers: true,
   setup: true,
   dataExport: true,

@@ -21,11 +21,12 @@ export type { Run, Snapshot } from "./store/run/run.js";
 // The loss of a model
 
 export type { BatchNormPolicyName } from "./loss/batch-norm-policy.js";
-export { createLossEvaluator, type LossEvaluatorOptions } from "./loss/create-loss-evaluator.js";
+export { createLossEvaluator } from "./loss/create-loss-evaluator.js";
 export type { EngineChoice } from "./loss/engine/engine-options.js";
 export type { EvaluationData } from "./loss/evaluation-data.js";
 export { functionEvaluator } from "./loss/function-evaluator.js";
 export type { LossEvaluator, LossValue } from "./loss/loss-evaluator.js";
+export type { LossEvaluatorOptions } from "./loss/loss-evaluator-options.js";
 export type { EvaluationSet } from "./surface/lines/level-set-width.js";
 
 // Planes

@@ -1,136 +1,39 @@
-import type * as tf from "@tensorflow/tfjs";
-import { InvalidOptionError } from "../base/errors.js";
-import type { ParameterLayout } from "../model/layout.js";
-import type { DataLimit, NonFiniteData } from "./evaluation-data.js";
-import type { LossMode } from "./loss-evaluator.js";
+import type { TaskRunner } from "../jobs/task-runner.js";
+import type { EngineEvaluatorOptions } from "./engine/engine-options.js";
+import type { EvaluationData } from "./evaluation-data.js";
 
-/**
- * A loss of the user's own: given the model with θ in its weights and a batch, returns the batch's mean loss
- * (a scalar) or one value per sample. It runs inside `tf.tidy`, must be synchronous, and runs the model
- * itself (`model.apply(xs, { training: false })`). Means are weighted by the samples of each batch.
- *
- * @param xs - the input tensor, or a list in the model's order if there are several; `ys` likewise.
- */
-export type BatchLossFunction = (
-  model: tf.LayersModel,
-  xs: tf.Tensor | tf.Tensor[],
-  ys: tf.Tensor | tf.Tensor[],
-) => tf.Tensor;
-
-/** What is computed, on which data. */
-export interface ModelLossOptions {
-  /**
-   * "model": the compiled loss with TF.js's clipping; "logits": a final softmax or sigmoid is taken away and
-   * the log-softmax form used. With `lossFunction` it only says what that computes. Default "model".
-   */
-  readonly loss?: LossMode | undefined;
-  /**
-   * Replaces the compiled loss. Default none. Stored surfaces know it by its source text: after a change of
-   * values that it only refers to, compute with `force`.
-   */
-  readonly lossFunction?: BatchLossFunction | undefined;
-  /** Adds the model's regularization penalties to the loss, as `fit` does. Default false. */
-  readonly includeRegularization?: boolean | undefined;
-  /** Names of the compiled metrics to compute. Default all of them. */
-  readonly metrics?: readonly string[] | undefined;
-  /**
-   * Samples per forward pass. Default 128: activations stay in the cache, and small networks spend little on
-   * the call of each op. A `tf.data.Dataset` too large to keep is taken in its own batches.
-   */
-  readonly batchSize?: number | undefined;
-  /** Uses only the first so many samples. Default all. */
+/** On what batch norm "recalibrate" computes its statistics. */
+export interface CalibrationOptions {
+  /** The calibration set; its targets are not used. Default the evaluation set. */
+  readonly data?: EvaluationData | undefined;
+  /** Uses only the first so many samples. Default 1024. */
   readonly sampleLimit?: number | undefined;
-  /** What the data are called, instead of a digest of their values. Default a sha-256. */
-  readonly dataId?: string | undefined;
+  /** Samples per forward pass. Default all of them at once, which gives the statistics of the whole set. */
+  readonly batchSize?: number | undefined;
+}
+
+/** Options of {@link createLossEvaluator}. */
+export interface LossEvaluatorOptions extends EngineEvaluatorOptions {
   /**
-   * Most bytes of a `tf.data.Dataset` that are kept on the backend. A larger one is read again at every
-   * evaluation, and an error if a pass differs. Default 536870912 (512 MiB).
+   * Worker processes: a number, or "auto", one for each processor as far as memory allows. Default none: this
+   * process evaluates.
    */
-  readonly cacheBytes?: number | undefined;
+  readonly workers?: number | "auto" | undefined;
   /**
-   * "refuse": data with NaN or infinity are an error that counts the rows; "keep": they are evaluated, which makes
-   * the loss NaN wherever arithmetic does. Default "refuse".
+   * Path of a module that each worker imports before it makes the model: it registers layers of your own, and
+   * may export `loadModel()`, which then gives the compiled model, and `lossFunction`. Default none.
    */
-  readonly nonFiniteData?: NonFiniteData | undefined;
+  readonly setup?: string | undefined;
   /**
-   * How far a `tf.data.Dataset` is read in search of its end; one that has none (a generator that never returns) is
-   * then refused. Default 10 million samples, 16 GiB, 300 seconds.
+   * Export of the set-up module that gives the data in each worker, in place of `data`: for data sets that
+   * are too large to be copied to the disk. Default none.
    */
-  readonly dataLimit?: DataLimit | undefined;
-  /** Order of the entries of θ. Default that of the model. */
-  readonly layout?: ParameterLayout | undefined;
-  /** Stops the reading of the data, and the choice of an engine, within a batch. Default none. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** {@link ModelLossOptions} with the defaults filled in. */
-export interface ResolvedModelLossOptions {
-  readonly loss: LossMode;
-  readonly lossFunction: BatchLossFunction | undefined;
-  readonly includeRegularization: boolean;
-  readonly metrics: readonly string[] | undefined;
-  readonly batchSize: number;
-  readonly sampleLimit: number;
-  readonly dataId: string | undefined;
-  readonly cacheBytes: number;
-  readonly nonFiniteData: NonFiniteData;
-  readonly dataLimit: DataLimit;
-  readonly layout: ParameterLayout | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-/**
- * Checks options and fills in the defaults.
- *
- * @throws {@link InvalidOptionError} if a value cannot be used.
- */
-export function resolveModelLossOptions(options: ModelLossOptions): ResolvedModelLossOptions {
-  const loss = options.loss ?? "model";
-  if (loss !== "model" && loss !== "logits") {
-    throw new InvalidOptionError("loss", '"model" or "logits"', JSON.stringify(loss));
-  }
-  if (options.lossFunction !== undefined && typeof options.lossFunction !== "function") {
-    throw new InvalidOptionError("lossFunction", "a function", typeof options.lossFunction);
-  }
-  if (options.dataId === "") throw new InvalidOptionError("dataId", "a name", "an empty string");
-  return {
-    loss,
-    lossFunction: options.lossFunction,
-    includeRegularization: options.includeRegularization ?? false,
-    metrics: options.metrics,
-    batchSize: positiveInteger("batchSize", options.batchSize ?? 128),
-    sampleLimit: positiveInteger("sampleLimit", options.sampleLimit ?? Number.POSITIVE_INFINITY),
-    dataId: options.dataId,
-    cacheBytes: notNegative("cacheBytes", options.cacheBytes ?? 2 ** 29),
-    nonFiniteData: oneOf("nonFiniteData", ["refuse", "keep"], options.nonFiniteData ?? "refuse"),
-    dataLimit: checkedLimit(options.dataLimit ?? {}),
-    layout: options.layout,
-    signal: options.signal,
-  };
-}
-
-function positiveInteger(name: string, value: number): number {
-  if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= 1)) return value;
-  throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
-}
-
-function oneOf<T extends string>(name: string, values: readonly T[], value: T): T {
-  if (values.includes(value)) return value;
-  throw new InvalidOptionError(
-    name,
-    values.map((one) => JSON.stringify(one)).join(" or "),
-    JSON.stringify(value),
-  );
-}
-
-function checkedLimit(limit: DataLimit): DataLimit {
-  for (const name of ["samples", "bytes", "seconds"] as const) {
-    if (limit[name] !== undefined) notNegative(`dataLimit.${name}`, limit[name]);
-  }
-  return limit;
-}
-
-function notNegative(name: string, value: number): number {
-  if (value >= 0) return value;
-  throw new InvalidOptionError(name, "a number of at least 0", String(value));
+  readonly dataExport?: string | undefined;
+  /** What runs the worker processes, in place of `workers`; it stays the caller's. Default one of its own. */
+  readonly runner?: TaskRunner | undefined;
+  /**
+   * On what batch norm "recalibrate" computes its statistics; null: it cannot be asked for. Default the first 1024
+   * samples of the evaluation set, where θ has such statistics.
+   */
+  readonly calibration?: CalibrationOptions | null | undefined;
 }

@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { FinalActivation } from "./final-activation.js";
 import type { LossMode } from "./loss-evaluator.js";
-import type { BatchLossFunction, ResolvedModelLossOptions } from "./loss-evaluator-options.js";
+import type { BatchLossFunction, ResolvedModelLossOptions } from "./model-loss-options.js";
 import { compiledLosses } from "./model-ports.js";
 import { type OutputLoss, outputLoss } from "./output-loss.js";
 import type { ScorePlan } from "./scores.js";

@@ -17,7 +17,7 @@ import {
 } from "./jump-options.js";
 import { checkProcesses, trainInProcesses } from "./jump-processes.js";
 import { findJump, type JumpOrigin, jumpOrigin, jumpProvenance } from "./jump-provenance.js";
-import { type JumpSet, type JumpSource, readSet, readSource } from "./jump-source.js";
+import { disposeSets, type JumpSet, type JumpSource, readSet, readSource } from "./jump-source.js";
 import { createJumpTrainer, type JumpTrainer, type TrainedJump } from "./jump-trainer.js";
 
 /** The jumps around one optimum. */
@@ -70,12 +70,13 @@ export async function jumpAndRetrain(
   const ports = portsOf(model);
   const recipe = { ...asked, batchSize: batchSizeFor(ports, asked, options) };
   const sets = await readSets(ports, data, options.signal);
-  const source: JumpSource = { ...read, recipe, sets };
-  const trainer = await createJumpTrainer(source, { loss: model.loss, metrics: model.metrics });
+  const source: JumpSource = { ...read, recipe };
+  let trainer: JumpTrainer | undefined;
   try {
+    trainer = await createJumpTrainer(source, sets, { loss: model.loss, metrics: model.metrics });
     const origin = jumpOrigin(source, trainer.evaluators, backend.name);
     const jumps = plan(recipe, options, model);
-    const work: JumpWork = { source, origin, trainer, jumps, options };
+    const work: JumpWork = { source, ports, sets, origin, trainer, jumps, options };
     const { runs, warnings } = await makeMissing(work, workers, backend);
     return {
       directory: resolve(options.directory),
@@ -84,12 +85,15 @@ export async function jumpAndRetrain(
       warnings: uniqBy([...warnings, ...divergence(runs)], "message"),
     };
   } finally {
-    trainer.dispose();
+    trainer?.dispose();
+    disposeSets(sets);
   }
 }
 
 interface JumpWork {
   readonly source: JumpSource;
+  readonly ports: ModelPorts;
+  readonly sets: readonly JumpSet[];
   readonly origin: JumpOrigin;
   readonly trainer: JumpTrainer;
   readonly jumps: readonly Jump[];
@@ -98,7 +102,7 @@ interface JumpWork {
 
 /** Finds the jumps that are there, every one before the first is made, and makes the others. */
 async function makeMissing(
-  { source, origin, trainer, jumps, options }: JumpWork,
+  { source, ports, sets, origin, trainer, jumps, options }: JumpWork,
   workers: number,
   backend: ReturnType<typeof currentBackend>,
 ): Promise<{ readonly runs: readonly JumpRun[]; readonly warnings: readonly LandscapeWarning[] }> {
@@ -122,7 +126,7 @@ async function makeMissing(
     finish(jump, { ...jump, status: "made", states });
   };
   if (workers > 1 && missing.length > 0) {
-    await trainInProcesses(missing, { source, origin, workers, backend, signal, onDone });
+    await trainInProcesses(missing, { source, ports, sets, origin, workers, backend, signal, onDone });
   } else {
     for (const jump of missing) {
       signal?.throwIfAborted();
@@ -162,6 +166,7 @@ async function readSets(
     try {
       sets.push(await readSet(name as JumpSet["name"], ports, set, signal));
     } catch (cause) {
+      disposeSets(sets);
       if (!(cause instanceof InvalidDataError)) throw cause;
       throw new InvalidDataError(`${name}: ${cause.where}`, cause.expected, cause.got, { cause });
     }

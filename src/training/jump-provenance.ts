@@ -26,7 +26,7 @@ export interface JumpOrigin {
  * @param backend - its name: retraining on another one gives other bits.
  */
 export function jumpOrigin(
-  { recipe, theta, layout }: Omit<JumpSource, "sets">,
+  { recipe, theta, layout }: JumpSource,
   evaluators: Readonly<Record<string, LossEvaluator>>,
   backend: string,
 ): JumpOrigin {

@@ -20,7 +20,7 @@ import {
 } from "./copy-model.js";
 import type { Jump } from "./jump-options.js";
 import { type JumpOrigin, jumpProvenance } from "./jump-provenance.js";
-import { type JumpSource, tensorsOfSet } from "./jump-source.js";
+import type { JumpSet, JumpSource } from "./jump-source.js";
 import { addWeightDecay } from "./weight-decay.js";
 
 /**
@@ -61,39 +61,37 @@ export interface JumpTrainer {
 const PREFIXES: Readonly<Record<string, string>> = { train: "", validation: "val_", test: "test_" };
 
 /**
- * Puts data and a copy of the model on the backend.
+ * Puts a copy of the model on the backend, and opens what judges it.
  *
+ * @param sets - the training set first, which must outlive the trainer; the others are copied.
  * @param compiled - as for `copyModel`.
  * @throws {@link EvaluationError} if the model cannot be copied or its loss not be evaluated.
  */
-export async function createJumpTrainer(source: JumpSource, compiled: Compiled | null): Promise<JumpTrainer> {
-  const { layout, recipe, sets } = source;
+export async function createJumpTrainer(
+  source: JumpSource,
+  sets: readonly JumpSet[],
+  compiled: Compiled | null,
+): Promise<JumpTrainer> {
+  const { layout, recipe } = source;
   const judge = await copyModel(source, recipe.optimizer, compiled);
   const evaluators: Record<string, LossEvaluator> = {};
-  const tensors: Batch[] = [];
   let isDisposed = false;
   const dispose = (): void => {
     if (isDisposed) return;
     isDisposed = true;
     for (const evaluator of Object.values(evaluators)) evaluator.dispose();
-    for (const { xs, ys } of tensors.splice(0)) tf.dispose([...xs, ...ys]);
     disposeCopy(judge);
   };
   try {
-    for (const set of sets) {
-      const batch = tensorsOfSet(set);
+    for (const { name, batch } of sets) {
       const options = { engine: "tfjs", loss: recipe.loss, layout, calibration: null } as const;
-      const data = { xs: batch.xs, ys: batch.ys };
-      tensors.push(batch);
-      evaluators[set.name] = await createLossEvaluator(judge, data, options);
+      evaluators[name] = await createLossEvaluator(judge, batch, options);
     }
-    // Only the training set is still needed: the evaluators have copies of their own.
-    for (const { xs, ys } of tensors.splice(1)) tf.dispose([...xs, ...ys]);
   } catch (error) {
     dispose();
     throw error;
   }
-  const [samples] = tensors as [Batch];
+  const [{ batch: samples }] = sets as [JumpSet];
   return {
     evaluators,
     dispose,

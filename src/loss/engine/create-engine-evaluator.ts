@@ -4,7 +4,7 @@ import type { LandscapeWarning } from "../../base/warning.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
 import type { EngineEvaluator } from "../engine-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
-import { type ResolvedModelLossOptions, resolveModelLossOptions } from "../loss-evaluator-options.js";
+import { type ResolvedModelLossOptions, resolveModelLossOptions } from "../model-loss-options.js";
 import { planLoss } from "../loss-plan.js";
 import { createModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";

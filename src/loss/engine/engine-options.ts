@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { InvalidOptionError } from "../../base/errors.js";
 import type { EngineInfo, EngineRequest } from "../loss-evaluator.js";
-import type { ModelLossOptions } from "../loss-evaluator-options.js";
+import type { ModelLossOptions } from "../model-loss-options.js";
 
 /** What can compute losses: the fastest that works, or one of them by name. */
 export type EngineChoice = "auto" | "tfjs" | "tfjs-fused" | "onnx" | "tensorflow";

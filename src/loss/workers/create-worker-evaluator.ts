@@ -1,103 +1,31 @@
-import { rm, stat } from "node:fs/promises";
-import { availableParallelism, freemem } from "node:os";
-import { join, resolve } from "node:path";
+import { stat, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import omit from "lodash/omit.js";
 import { type BackendChoice, currentBackend } from "../../backend/current-backend.js";
-import { BackendError, EvaluationError, InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import { BackendError, EvaluationError, InvalidOptionError, LandscapeError } from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
-import type { Mixture } from "../../directions/mixture.js";
-import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
-import type { ParameterLayout } from "../../model/layout.js";
+import { createJobFolder, type JobFolder } from "../../jobs/job-folder.js";
+import { createProcessRunner } from "../../jobs/process-runner.js";
+import type { TaskRunner, TaskSession } from "../../jobs/task-runner.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
-import { checkBatchNorm, sliceWriters } from "../batch-norm-policy.js";
-import type { LossEvaluatorOptions } from "../create-loss-evaluator.js";
 import { engineRequest, resolveEngineOptions, withEarlierChoice } from "../engine/engine-options.js";
 import { createSharedUse } from "../evaluate-at.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type {
-  EvaluatorFacts,
-  LossEvaluator,
-  LossValue,
-  PointEvaluation,
-  SampleValues,
-  SliceEvaluation,
-  SliceLoss,
-} from "../loss-evaluator.js";
-import { resolveModelLossOptions } from "../loss-evaluator-options.js";
+import type { EvaluatorFacts, LossEvaluator, OtherDataOptions } from "../loss-evaluator.js";
+import type { LossEvaluatorOptions } from "../loss-evaluator-options.js";
 import { planLoss } from "../loss-plan.js";
 import { evaluationDigest } from "../model-digest.js";
+import { resolveModelLossOptions } from "../model-loss-options.js";
 import { portsOf } from "../model-ports.js";
-import { sliceLoss } from "../slice-loss.js";
 import { undefinedVariances } from "../undefined-points.js";
+import type { EvaluationSetOrder, LossOperations, LossOrder, SetFile } from "./loss-order.js";
 import { describeModel } from "./model-recipe.js";
-import {
-  createWorkerFolder,
-  type SpooledData,
-  spoolData,
-  type WorkerFolder,
-  writeRawFile,
-} from "./spooled-data.js";
-import type { SampleRows, SliceFile, WorkerOrder, WorkerResult, WorkerWork } from "./worker-messages.js";
-import { createWorkerPool, type WorkerPool } from "./worker-pool.js";
+import { type SessionParts, sessionEvaluator } from "./session-evaluator.js";
+import { type SpooledData, spoolData } from "./spooled-data.js";
+import { settleWorkerCount } from "./worker-count.js";
 
-/** Memory of a worker process without model and data: Node.js, TensorFlow.js and an engine. */
-const BASE_BYTES = 400 * 2 ** 20;
-/** Copies of the data in a worker: in engine form and batches, and while they are prepared. */
-const DATA_COPIES = 3;
-/** Vectors as long as θ in a worker: θ*, two directions, θ, and the weights on the engine in two forms. */
-const THETA_COPIES = 6;
-const MOST_WORKERS = 256;
-
-/** How many worker processes, and threads in each. */
-export interface WorkerCount {
-  readonly workers: number;
-  readonly threads: number;
-}
-
-/** What the number of workers depends on. */
-export interface WorkerNeeds {
-  readonly dataBytes: number;
-  readonly parameterCount: number;
-}
-
-/**
- * Settles the number of worker processes and of threads in each.
- *
- * "auto" is one process for each processor with one thread (two processes of one thread are faster than one
- * of two threads on every engine that was measured), fewer where memory does not hold so many, with more
- * threads in each then. A number given has one thread in each, whatever the number, so that values do not
- * depend on it.
- *
- * @throws {@link InvalidOptionError} if the number cannot be used.
- */
-export function settleWorkerCount(
-  asked: number | "auto",
-  threads: number | undefined,
-  needs: WorkerNeeds,
-  machine: { readonly processors: number; readonly freeBytes: number } = {
-    processors: availableParallelism(),
-    freeBytes: freemem(),
-  },
-): WorkerCount {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new InvalidOptionError("threads", "a whole number of at least 1", String(threads));
-  }
-  if (asked !== "auto") {
-    if (Number.isInteger(asked) && asked >= 1 && asked <= MOST_WORKERS) {
-      return { workers: asked, threads: threads ?? 1 };
-    }
-    throw new InvalidOptionError(
-      "workers",
-      `"auto", or a whole number from 1 to ${MOST_WORKERS}`,
-      String(asked),
-    );
-  }
-  const bytes = BASE_BYTES + DATA_COPIES * needs.dataBytes + 4 * THETA_COPIES * needs.parameterCount;
-  const fitting = Math.max(1, Math.floor((0.8 * machine.freeBytes) / bytes));
-  const workers = Math.min(Math.max(1, Math.floor(machine.processors / (threads ?? 1))), fitting);
-  return { workers, threads: threads ?? Math.max(1, Math.floor(machine.processors / workers)) };
-}
+const MODULE = "dist/src/loss/workers/loss-program.js";
 
 /**
  * Creates what computes a model's exact loss and metrics at any θ in worker processes, several points at a time.
@@ -111,69 +39,171 @@ export async function createWorkerEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
   options: LossEvaluatorOptions,
-): Promise<WorkerEvaluator> {
-  const { workers = "auto", setup: setupPath, dataExport, signal, lossFunction, ...rest } = options;
-  resolveEngineOptions(withEarlierChoice(rest));
+): Promise<LossEvaluator> {
+  const { signal } = options;
+  resolveEngineOptions(withEarlierChoice(options));
   const resolved = resolveModelLossOptions(options);
   const plan = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
   const backend = workerBackend();
-  if (setupPath === undefined && (lossFunction !== undefined || dataExport !== undefined)) {
-    const what = dataExport === undefined ? "lossFunction" : "dataExport";
-    throw new EvaluationError(`worker processes: ${what}`, "`setup`, a module that exports it", "none", {
-      hint: "a function cannot be handed to a process; or evaluate in this one, without workers",
-    });
-  }
-  const setup = setupPath === undefined ? null : await inspectSetup(resolve(setupPath), options);
-  const folder = await createWorkerFolder();
+  refuseFunctions(options);
+  const setup = options.setup === undefined ? null : await inspectSetup(resolve(options.setup), options);
+  const folder = await createJobFolder();
+  let runner: TaskRunner | undefined;
   try {
-    const recipe = await describeModel(model, join(folder.path, "weights.bin"), setup?.hasModel ?? false);
-    const ports = portsOf(model);
-    const spooled =
-      dataExport === undefined ? await spoolData(folder.path, "data", ports, data, resolved) : null;
-    const { calibration } = options;
-    const own = calibration?.data === data ? undefined : calibration?.data;
-    const calibrationSet =
-      own === undefined
-        ? null
-        : await spoolData(folder.path, "calibration", ports, own, {
-            ...resolved,
-            sampleLimit: calibration?.sampleLimit ?? 1024,
-          });
+    const recipe = await describeModel(model, folder.file("weights.bin"), setup?.hasModel ?? false);
+    const set = await describeSet(folder, "data", model, data, options);
     const { parameterCount } = layoutOfModel(model);
-    const dataBytes = Math.min(await bytesOf(spooled), resolved.cacheBytes);
+    const dataBytes = Math.min(await bytesOf(set.data), resolved.cacheBytes);
     const threads = options.reuse?.threads || options.threads;
-    const count = settleWorkerCount(workers, threads, { dataBytes, parameterCount });
-    const order: WorkerOrder = {
+    const asked = options.runner?.processes ?? options.workers ?? "auto";
+    const count = settleWorkerCount(asked, threads, { dataBytes, parameterCount });
+    const { calibration } = options;
+    const order: LossOrder = {
       backend,
-      threads: count.threads,
-      setup: setup === null ? null : { file: setup.file, dataExport: dataExport ?? null },
+      setup: setup?.file ?? null,
       model: recipe,
-      data: spooled,
-      calibration: calibrationSet,
+      set,
+      calibration: await spoolCalibration(folder, model, data, options),
       options: {
-        ...rest,
+        ...omit(options, ["signal", "lossFunction", "workers", "runner", "setup", "dataExport"]),
         ...(calibration ? { calibration: omit(calibration, "data") } : {}),
         layout,
         threads: count.threads,
       },
-      hasLossFunction: lossFunction !== undefined,
+      hasLossFunction: options.lossFunction !== undefined,
       modelDigest: evaluationDigest(model, layout, plan),
     };
-    const pool = await createWorkerPool(order, count.workers, signal);
-    const undefinedAt = undefinedVariances(model, layout);
-    const withData: NonNullable<LossEvaluator["withData"]> = (other, { reuse, ...how } = {}) =>
-      createWorkerEvaluator(model, other, {
-        ...options,
-        ...how,
-        calibration: calibration === null ? null : { data, ...calibration },
-        reuse: reuse ?? pool.facts.engine,
+    if (options.runner === undefined) runner = createProcessRunner(count.workers);
+    const session = await openSession(options.runner ?? (runner as TaskRunner), order, signal);
+    const use = createSharedUse(() => {
+      session.dispose();
+      runner?.dispose();
+      folder.remove();
+    });
+    let ids = 0;
+    let users = 1;
+    const parts = {
+      session,
+      folder,
+      layout,
+      undefinedAt: undefinedVariances(model, layout),
+      newId: () => ids++,
+      release() {
+        users--;
+        if (users === 0) use.close();
+      },
+    };
+    const facts: EvaluatorFacts = {
+      ...session.facts,
+      request: engineRequest(options),
+      workers: count.workers,
+    };
+    const withData: SessionParts["withData"] = (other, how = {}) =>
+      use.run(async () => {
+        const opened = await openSet(model, other, how, { ...parts, facts, options });
+        users++;
+        return sessionEvaluator({ ...parts, ...opened, withData });
       });
-    return poolEvaluator({ pool, folder, workers: count.workers, options, layout, undefinedAt, withData });
+    return sessionEvaluator({ ...parts, facts, set: null, withData });
   } catch (error) {
+    runner?.dispose();
     folder.remove();
     throw error;
   }
+}
+
+function openSession(
+  runner: TaskRunner,
+  order: LossOrder,
+  signal: AbortSignal | undefined,
+): Promise<TaskSession<EvaluatorFacts, LossOperations>> {
+  const threads = String(order.options.threads);
+  const environment = {
+    TF_NUM_INTRAOP_THREADS: threads,
+    TF_NUM_INTEROP_THREADS: "1",
+    OMP_NUM_THREADS: threads,
+  };
+  return runner.open<LossOrder, EvaluatorFacts, LossOperations>({ file: MODULE, environment }, order, {
+    settle: (given, { engine }) => ({ ...given, options: { ...given.options, reuse: engine } }),
+    check(facts, first) {
+      if (facts.dataDigest === first.dataDigest) return null;
+      const expected = `the same data in every process (digest ${first.dataDigest.slice(0, 12)})`;
+      return new EvaluationError("worker processes: data", expected, facts.dataDigest.slice(0, 12));
+    },
+    signal,
+  });
+}
+
+/** Has the processes of a session open another evaluation set. */
+async function openSet(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  { dataId, reuse, dataExport, signal }: OtherDataOptions,
+  {
+    session,
+    folder,
+    newId,
+    facts,
+    options,
+  }: Pick<SessionParts, "session" | "folder" | "newId" | "facts"> & {
+    readonly options: LossEvaluatorOptions;
+  },
+): Promise<Pick<SessionParts, "facts" | "set">> {
+  const id = newId();
+  const asked = { ...options, dataId, reuse: reuse ?? facts.engine, dataExport, signal };
+  const order = await describeSet(folder, `data-${id}`, model, data, asked);
+  const set: SetFile = { id, file: folder.file(`set-${id}.json`) };
+  const open = async (choice: OtherDataOptions["reuse"]): Promise<EvaluatorFacts> => {
+    const own: EvaluationSetOrder = { ...order, options: { dataId, reuse: choice } };
+    await writeFile(set.file, JSON.stringify(own));
+    const how = { name: "the evaluation set", expected: "data that fit the model", signal };
+    return session.run("openSet", { set }, how);
+  };
+  const found = await open(asked.reuse).catch((error: unknown) => {
+    // The engine that serves for the first set may refuse this one.
+    const isOwn = reuse !== undefined || options.engine !== undefined;
+    if (isOwn || !(error instanceof LandscapeError)) throw error;
+    return open(undefined);
+  });
+  // Every process has the engine of the first.
+  await writeFile(set.file, JSON.stringify({ ...order, options: { dataId, reuse: found.engine } }));
+  return { facts: { ...found, request: facts.request, workers: facts.workers }, set };
+}
+
+async function describeSet(
+  folder: JobFolder,
+  name: string,
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: LossEvaluatorOptions,
+): Promise<EvaluationSetOrder> {
+  const { dataExport, dataId, reuse } = options;
+  const how = resolveModelLossOptions(options);
+  const spooled =
+    dataExport === undefined ? await spoolData(folder, name, portsOf(model), data, how) : null;
+  return { data: spooled, dataExport: dataExport ?? null, options: { dataId, reuse } };
+}
+
+async function spoolCalibration(
+  folder: JobFolder,
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: LossEvaluatorOptions,
+): Promise<SpooledData | null> {
+  const { calibration } = options;
+  const own = calibration?.data;
+  if (own === undefined || own === data) return null;
+  const how = { ...resolveModelLossOptions(options), sampleLimit: calibration?.sampleLimit ?? 1024 };
+  return spoolData(folder, "calibration", portsOf(model), own, how);
+}
+
+function refuseFunctions({ setup, lossFunction, dataExport }: LossEvaluatorOptions): void {
+  if (setup !== undefined || (lossFunction === undefined && dataExport === undefined)) return;
+  const what = dataExport === undefined ? "lossFunction" : "dataExport";
+  throw new EvaluationError(`worker processes: ${what}`, "`setup`, a module that exports it", "none", {
+    hint: "a function cannot be handed to a process; or evaluate in this one, without workers",
+  });
 }
 
 /** The backend of this process, as a worker is asked for it. */
@@ -207,127 +237,4 @@ async function bytesOf(data: SpooledData | null): Promise<number> {
   let bytes = 0;
   for (const { file } of data === null ? [] : [...data.xs, ...data.ys]) bytes += (await stat(file)).size;
   return bytes;
-}
-
-/** A loss evaluator whose work is done by other processes. */
-export interface WorkerEvaluator extends LossEvaluator {
-  /** Process ids of the workers that live. */
-  workerIds(): readonly number[];
-}
-
-/** What the evaluator of a pool is made of. */
-interface PoolParts {
-  readonly pool: WorkerPool;
-  readonly folder: WorkerFolder;
-  readonly workers: number;
-  readonly options: LossEvaluatorOptions;
-  readonly layout: ParameterLayout;
-  readonly undefinedAt: (theta: Float32Array) => readonly string[];
-  readonly withData: NonNullable<LossEvaluator["withData"]>;
-}
-
-function poolEvaluator({ pool, folder, workers, options, ...parts }: PoolParts): WorkerEvaluator {
-  const facts: EvaluatorFacts = { ...pool.facts, request: engineRequest(options), workers };
-  const { parameterCount, calibration } = facts;
-  let ids = 0;
-  const newId = (): number => ids++;
-  const check = (where: string, theta: Float32Array): void => {
-    if (theta.length === parameterCount) return;
-    throw new InvalidDataError(where, `${parameterCount} weights`, String(theta.length));
-  };
-  const evaluate: LossEvaluator["evaluate"] = async (theta, { batchNorm, name = "theta", signal } = {}) => {
-    check("theta", theta);
-    checkBatchNorm(batchNorm, calibration != null);
-    return (await pool.run({ kind: "theta", theta, batchNorm }, name, signal)) as LossValue;
-  };
-  const openStored = async (slice: SlicePoints, form: SliceFile["form"], how: SliceEvaluation) => {
-    const vectors = isMixture(slice) ? slice.models : [slice.center, ...planeVectors(slice)];
-    for (const vector of vectors) check("slice", vector);
-    const id = newId();
-    const { signal, ...sent } = how;
-    const file = join(folder.path, `slice-${id}.bin`);
-    const stored: SliceFile = { id, file, form, count: vectors.length, how: sent };
-    let opened: WorkerResult;
-    try {
-      await writeRawFile(file, vectors);
-      opened = await pool.run({ kind: "open", slice: stored }, "the slice", signal);
-    } catch (error) {
-      pool.close(id);
-      await rm(file, { force: true });
-      throw error;
-    }
-    const use = createSharedUse(() => {
-      pool.close(id);
-      void rm(file, { force: true });
-    });
-    const { writeInto } = written(slice, how);
-    return {
-      isPrepared: (opened as { isPrepared: boolean }).isPrepared,
-      async evaluate(alpha: number, beta: number, { name, signal: stop }: PointEvaluation = {}) {
-        if (use.isClosed()) throw new EvaluationError("slice", "one in use", "one that was disposed");
-        const work = { kind: "point", slice: stored, alpha, beta } as const;
-        const place = name ?? `the point (${alpha}, ${beta})`;
-        return (await use.run(() => pool.run(work, place, stop))) as LossValue;
-      },
-      writeInto,
-      dispose: use.close,
-    };
-  };
-  /** Points that are written here and travel as θ. */
-  const written = (slice: SlicePoints, { batchNorm }: SliceEvaluation): SliceLoss =>
-    sliceLoss({
-      writers: sliceWriters(slice, parts.layout, batchNorm),
-      isPrepared: false,
-      undefinedAt: batchNorm === "recalibrate" ? () => [] : parts.undefinedAt,
-      metricNames: facts.metricNames,
-      evaluate: (theta, _alpha, _beta, how) => evaluate(theta, { ...how, batchNorm }),
-      dispose() {},
-    });
-  return {
-    facts,
-    get concurrency() {
-      return workers * pool.tasksAtATime();
-    },
-    evaluate,
-    async openSlice(slice, how = {}) {
-      checkBatchNorm(how.batchNorm, calibration != null);
-      if (isMixture(slice)) return openStored(slice, slice.form, how);
-      return isSliceMap(slice) ? written(slice, how) : openStored(slice, "plane", how);
-    },
-    async openSamples(rows, signal) {
-      signal?.throwIfAborted();
-      const samples: SampleRows = { id: newId(), rows };
-      const use = createSharedUse(() => pool.close(samples.id));
-      const run = (work: WorkerWork, name: string, stop: AbortSignal | undefined) => {
-        if (use.isClosed()) throw new EvaluationError("samples", "samples in use", "disposed ones");
-        return use.run(() => pool.run(work, name, stop));
-      };
-      return {
-        samples: rows?.length ?? facts.samples,
-        async classes(stop) {
-          const found = await run({ kind: "classes", samples }, "the classes of the samples", stop);
-          return (found as { readonly classes: Int32Array | null }).classes;
-        },
-        async losses(theta, { batchNorm, name = "samples at theta", signal: stop } = {}) {
-          check("theta", theta);
-          return (await run({ kind: "samples", samples, theta, batchNorm }, name, stop)) as SampleValues;
-        },
-        dispose: use.close,
-      };
-    },
-    withData: parts.withData,
-    workerIds: pool.workerIds,
-    dispose() {
-      pool.dispose();
-      folder.remove();
-    },
-  };
-}
-
-function isMixture(slice: SlicePoints): slice is Mixture {
-  return isSliceMap(slice) && "models" in slice && "form" in slice;
-}
-
-function planeVectors(slice: SlicePoints): readonly Float32Array[] {
-  return isSliceMap(slice) ? [] : slice.vectors.slice(0, 2);
 }

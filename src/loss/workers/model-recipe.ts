@@ -1,12 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, LandscapeError } from "../../base/errors.js";
+import { readRawFile, writeRawFile } from "../../jobs/raw-file.js";
 import { assignWeights, readWeights } from "../../model/bound-weights.js";
 import { describeTraining } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
 import type { RunManifest } from "../../model/manifest.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
-import { readRawFile, writeRawFile } from "./spooled-data.js";
 
 /** How a worker process makes the model: plain data, to be sent to it. */
 export interface ModelRecipe {
@@ -18,7 +18,7 @@ export interface ModelRecipe {
 }
 
 const HINT =
-  "give `setup`, a module that exports loadModel(), or evaluate in this process with createEngineEvaluator";
+  "give `setup`, a module that exports loadModel(), or evaluate in this process with createLossEvaluator, without workers";
 
 /**
  * Describes a model for worker processes and writes its weights into a file.

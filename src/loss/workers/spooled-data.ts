@@ -1,10 +1,8 @@
-import { rmSync } from "node:fs";
-import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
-import { sha256 } from "../../base/digest.js";
 import { InvalidDataError } from "../../base/errors.js";
+import type { JobFolder } from "../../jobs/job-folder.js";
+import { appendRaw, type RawValues, readRaw } from "../../jobs/raw-file.js";
 import { sampleKind } from "../data-hash.js";
 import { firstPass } from "../dataset-source.js";
 import {
@@ -15,57 +13,7 @@ import {
   type TensorData,
 } from "../evaluation-data.js";
 import { type ModelPorts, orderedTensors } from "../model-ports.js";
-
-/** Most bytes for one call: the operating system takes no more than 2 GiB at once. */
-const CHUNK = 2 ** 28;
-
-/** Numbers as they lie in memory (little-endian on every machine that Node.js runs on). */
-export type RawValues = Float32Array | Int32Array | Uint8Array;
-
-/** Writes the bytes of values at the end of what has been written to an open file. */
-export async function appendRaw(handle: FileHandle, values: RawValues): Promise<void> {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    await handle.writeFile(bytes.subarray(at, at + CHUNK));
-  }
-}
-
-/** Fills `out` with the bytes of an open file from `position` on. */
-export async function readRaw(handle: FileHandle, position: number, out: RawValues): Promise<void> {
-  const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
-  for (let at = 0; at < bytes.length; ) {
-    const length = Math.min(CHUNK, bytes.length - at);
-    const { bytesRead } = await handle.read(bytes, at, length, position + at);
-    if (bytesRead === 0) throw new RangeError(`file ends ${bytes.length - at} bytes early`);
-    at += bytesRead;
-  }
-}
-
-/** Writes several arrays one after another into a new file. */
-export async function writeRawFile(file: string, parts: readonly RawValues[]): Promise<void> {
-  const handle = await open(file, "wx");
-  try {
-    for (const part of parts) await appendRaw(handle, part);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Reads `count` float32 arrays of `length` each from a file. */
-export async function readRawFile(file: string, count: number, length: number): Promise<Float32Array[]> {
-  const handle = await open(file, "r");
-  try {
-    const arrays: Float32Array[] = [];
-    for (let i = 0; i < count; i++) {
-      const array = new Float32Array(length);
-      await readRaw(handle, i * array.byteLength, array);
-      arrays.push(array);
-    }
-    return arrays;
-  } finally {
-    await handle.close();
-  }
-}
+import { firstSamples } from "../resident-samples.js";
 
 /** One tensor of the data: its samples lie one after another in a file. */
 interface SpooledColumn {
@@ -94,7 +42,7 @@ export interface SpooledData {
  * samples from batch to batch.
  */
 export async function spoolData(
-  folder: string,
+  folder: JobFolder,
   name: string,
   ports: ModelPorts,
   data: EvaluationData,
@@ -107,7 +55,7 @@ export async function spoolData(
   const where = [...ports.xs, ...ports.ys].map((port) => port.where);
   const write = async (batch: Batch): Promise<void> => {
     const tensors = [...batch.xs, ...batch.ys];
-    columns ??= tensors.map((tensor, i) => columnOf(tensor, join(folder, `${name}-${i}.bin`)));
+    columns ??= tensors.map((tensor, i) => columnOf(tensor, folder.file(`${name}-${i}.bin`)));
     kinds ??= tensors.map(sampleKind);
     for (const [i, tensor] of tensors.entries()) {
       checkKind(where[i] as string, kinds[i] as string, sampleKind(tensor));
@@ -117,7 +65,7 @@ export async function spoolData(
     batches.push(batch.samples);
   };
   try {
-    if (!isBatchDataset(data)) await write(orderedTensors(ports, data));
+    if (!isBatchDataset(data)) await writeTensors(orderedTensors(ports, data), sampleLimit, write);
     else {
       for await (const batch of firstPass(ports, data, { sampleLimit, signal, dataLimit })) {
         try {
@@ -138,6 +86,20 @@ export async function spoolData(
     batches,
     isDataset: isBatchDataset(data),
   };
+}
+
+async function writeTensors(
+  all: Batch,
+  sampleLimit: number,
+  write: (batch: Batch) => Promise<void>,
+): Promise<void> {
+  if (all.samples <= sampleLimit) return write(all);
+  const some = firstSamples(all, sampleLimit);
+  try {
+    await write(some);
+  } finally {
+    tf.dispose([...some.xs, ...some.ys]);
+  }
 }
 
 function checkKind(where: string, expected: string, kind: string): void {
@@ -196,48 +158,4 @@ async function readTensor(
     await handle.close();
   }
   return tf.tensor(values, [samples, ...shape], dtype);
-}
-
-/** Process ids say something on their own host only, and TMPDIR may be shared between hosts. */
-const HOST = sha256(hostname()).slice(0, 12);
-const PREFIX = `tfjs-landscape-workers-${HOST}-`;
-
-/** A folder for what a process hands to its workers. */
-export interface WorkerFolder {
-  readonly path: string;
-  /** Removes it. Idempotent; the end of the process does so too. */
-  remove(): void;
-}
-
-/**
- * Makes a folder in the system's place for temporary files (TMPDIR), and removes those that processes of
- * this host which were killed have left there.
- */
-export async function createWorkerFolder(): Promise<WorkerFolder> {
-  await removeAbandoned();
-  const path = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
-  const remove = (): void => {
-    process.removeListener("exit", remove);
-    rmSync(path, { recursive: true, force: true });
-  };
-  process.on("exit", remove);
-  return { path, remove };
-}
-
-async function removeAbandoned(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name);
-    if (owner === null || isAlive(Number(owner[1]))) continue;
-    // Another user's cannot be removed, nor need it.
-    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

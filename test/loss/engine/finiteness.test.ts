@@ -11,7 +11,7 @@ import { interpretSample } from "../../../src/loss/engine/plan/interpret-graph.j
 import { type ModelPlan, planModel, weightsAt } from "../../../src/loss/engine/plan/plan-model.js";
 import type { EngineEvaluator } from "../../../src/loss/engine-evaluator.js";
 import type { TensorData } from "../../../src/loss/evaluation-data.js";
-import { resolveModelLossOptions } from "../../../src/loss/loss-evaluator-options.js";
+import { resolveModelLossOptions } from "../../../src/loss/model-loss-options.js";
 import { planLoss } from "../../../src/loss/loss-plan.js";
 import { portsOf } from "../../../src/loss/model-ports.js";
 import { openSamples } from "../../../src/loss/model-samples.js";

@@ -5,12 +5,10 @@ import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { mixtureMap } from "../../../src/directions/mixture.js";
-import { createLossEvaluator, type LossEvaluatorOptions } from "../../../src/loss/create-loss-evaluator.js";
+import { createProcessRunner } from "../../../src/jobs/process-runner.js";
+import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
-import {
-  createWorkerEvaluator,
-  type WorkerEvaluator,
-} from "../../../src/loss/workers/create-worker-evaluator.js";
+import type { LossEvaluatorOptions } from "../../../src/loss/loss-evaluator-options.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { evaluateSurface } from "../../../src/surface/evaluate-surface.js";
@@ -51,10 +49,11 @@ afterAll(() => {
 async function workers(
   options: LossEvaluatorOptions,
   given: tf.LayersModel = model,
-): Promise<WorkerEvaluator> {
-  const evaluator = await createWorkerEvaluator(given, data, options);
-  open.push(evaluator);
-  return evaluator;
+): Promise<LossEvaluator & { workerIds(): readonly number[] }> {
+  const runner = createProcessRunner(Number(options.workers));
+  const evaluator = await createLossEvaluator(given, data, { ...options, runner });
+  open.push(evaluator, { ...evaluator, dispose: runner.dispose });
+  return Object.assign(evaluator, { workerIds: runner.processIds });
 }
 
 async function inProcess(options: LossEvaluatorOptions = {}): Promise<LossEvaluator> {
@@ -263,7 +262,9 @@ describe("what stops it", () => {
     });
     await expect(surface).rejects.toThrow("enough");
     expect(Number.isFinite((await evaluator.evaluate(plane.center)).loss)).toBe(true);
-    await expect(createWorkerEvaluator(model, data, { signal: abort.signal })).rejects.toThrow("enough");
+    await expect(createLossEvaluator(model, data, { workers: 1, signal: abort.signal })).rejects.toThrow(
+      "enough",
+    );
   });
 
   test("a signal in the middle of a point: one more batch runs at most, and nothing of it after the next", async () => {
@@ -331,18 +332,18 @@ describe("what stops it", () => {
       optimizer: "sgd",
       loss: (a: tf.Tensor, b: tf.Tensor) => tf.losses.meanSquaredError(a, b),
     });
-    await expect(createWorkerEvaluator(custom, data, {})).rejects.toThrow(
+    await expect(createLossEvaluator(custom, data, { workers: 1 })).rejects.toThrow(
       /worker processes: loss: expected losses of TensorFlow.js by name, got a function of your own; give `setup`/,
     );
     custom.dispose();
     const lossFunction = () => tf.scalar(0);
-    await expect(createWorkerEvaluator(model, data, { lossFunction })).rejects.toThrow(
+    await expect(createLossEvaluator(model, data, { workers: 1, lossFunction })).rejects.toThrow(
       "worker processes: lossFunction: expected `setup`",
     );
-    await expect(createWorkerEvaluator(model, data, { workers: 0 })).rejects.toThrow(
+    await expect(createLossEvaluator(model, data, { workers: 0 })).rejects.toThrow(
       'workers: expected "auto"',
     );
-    await expect(createWorkerEvaluator(model, data, { setup: "nowhere.mjs" })).rejects.toThrow(
+    await expect(createLossEvaluator(model, data, { workers: 1, setup: "nowhere.mjs" })).rejects.toThrow(
       "module that loads",
     );
   });

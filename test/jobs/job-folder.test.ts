@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
-import { temporaryFolders } from "../../support/tiny-training.js";
+import { temporaryFolders } from "../support/tiny-training.js";
 
 const newFolder = temporaryFolders();
 /** No process has it: ids are at most 2²². */
@@ -15,8 +15,8 @@ afterEach(() => {
 async function folderAt(host: string) {
   vi.resetModules();
   vi.doMock("node:os", async (original) => ({ ...(await original<object>()), hostname: () => host }));
-  const { createWorkerFolder } = await import("../../../src/loss/workers/spooled-data.js");
-  return createWorkerFolder();
+  const { createJobFolder } = await import("../../src/jobs/job-folder.js");
+  return createJobFolder();
 }
 
 test("what a killed process left is removed by its own host only", async () => {

@@ -1,0 +1,101 @@
+import type { LandscapeError } from "../base/errors.js";
+
+/** The operations of a program by name: from one input to one output, both plain data. */
+// biome-ignore lint/suspicious/noExplicitAny: each program has inputs and outputs of its own.
+export type Operations = { readonly [name: string]: (input: any) => any };
+
+/** What an operation gives. */
+export type OutputOf<Ops extends Operations, K extends keyof Ops> = ReturnType<Ops[K]>;
+
+/** A program that has been opened in a process: it has read what its order names, and answers. */
+export interface OpenProgram<Facts, Ops extends Operations> {
+  /** What the one who asked should know, as plain data. */
+  readonly facts: Facts;
+  /** One entry per operation. Operations of a process run one after another. */
+  readonly operations: {
+    readonly [K in keyof Ops]: (
+      input: Parameters<Ops[K]>[0],
+      signal: AbortSignal,
+    ) => OutputOf<Ops, K> | Promise<OutputOf<Ops, K>>;
+  };
+  /** Frees what was kept under a key. Default nothing is kept. */
+  forget?(key: string): void | Promise<void>;
+  /** Whether an output took the time that its key usually takes: false where it ended early. Default it did. */
+  isWhole?(output: unknown): boolean;
+}
+
+/** What a program's module exports as `openProgram`. */
+export type ProgramOpener<Order, Facts, Ops extends Operations> = (
+  order: Order,
+) => Promise<OpenProgram<Facts, Ops>>;
+
+/** A program by its compiled module, which exports `openProgram`. */
+export interface ProgramModule {
+  /** Path within this package: "dist/src/loss/workers/loss-program.js". */
+  readonly file: string;
+  /** Environment of its processes beside that of this one. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What opening a program takes beside its order. */
+export interface OpenOptions<Order, Facts> {
+  /**
+   * Returns the order of the other processes from what the first one said: a choice that it made on a quiet machine.
+   * Default the same order, and all processes start at once.
+   */
+  readonly settle?: ((order: Order, first: Facts) => Order) | undefined;
+  /** Says what is wrong where a process says something else than the first. Default nothing is. */
+  readonly check?: ((facts: Facts, first: Facts) => LandscapeError | null) | undefined;
+  /** Stops the start. Default none. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How one task is run. */
+export interface TaskOptions {
+  /** What it is called in errors: "grid point 12". */
+  readonly name: string;
+  /** What it should give, for errors: "a loss". */
+  readonly expected: string;
+  /** Tasks of one key take about the same time. Default the operation. */
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Makes the error where several processes died at it. Default an `EvaluationError`. */
+  readonly onDeaths?: ((deaths: number, how: string) => Error) | undefined;
+}
+
+/** A program that runs somewhere, and takes tasks in any order. */
+export interface TaskSession<Facts, Ops extends Operations> {
+  /** What the first process said. */
+  readonly facts: Facts;
+  /** How many tasks are to be under way at once, so that nothing waits; it may change. */
+  readonly concurrency: number;
+  /**
+   * Runs an operation.
+   *
+   * @throws its error, with its class where it is one of this package.
+   */
+  run<K extends keyof Ops & string>(
+    operation: K,
+    input: Parameters<Ops[K]>[0],
+    how: TaskOptions,
+  ): Promise<OutputOf<Ops, K>>;
+  /** Has what is kept under a key freed, wherever it is kept. */
+  forget(key: string): void;
+  /** Ends it; tasks under way fail. Idempotent. */
+  dispose(): void;
+}
+
+/** Runs programs somewhere: in processes of this machine; later on others. */
+export interface TaskRunner {
+  /** Processes of each session. */
+  readonly processes: number;
+  open<Order, Facts, Ops extends Operations>(
+    program: ProgramModule,
+    order: Order,
+    options?: OpenOptions<Order, Facts>,
+  ): Promise<TaskSession<Facts, Ops>>;
+  /** Process ids of what lives. */
+  processIds(): readonly number[];
+  /** Ends every session. Idempotent. */
+  dispose(): void;
+}

@@ -98,10 +98,14 @@ function outputCollector(
   const { losses, metrics } = plan.scores;
   if (losses.length === 0 && metrics.length === 0) return null;
   const forward = forwardPass(model, plan.activations);
-  const isSmall = source.samples * outputSize(model) <= WHOLE_OUTPUT_LIMIT;
-  return source.targets !== null && isSmall
+  return source.targets !== null && isScoredAtOnce(model, source)
     ? wholeCollector(forward, plan.scores, source.targets, source.samples)
     : batchCollector(forward, plan.scores);
+}
+
+/** Whether the outputs of all samples are kept and scored at once. */
+export function isScoredAtOnce(model: tf.LayersModel, source: SampleSource): boolean {
+  return source.targets !== null && source.samples * outputSize(model) <= WHOLE_OUTPUT_LIMIT;
 }
 
 /** Numbers of output per sample; infinite where the model leaves a length open. */

@@ -7,8 +7,10 @@ import { layoutOfModel } from "../model/layout-of-model.js";
 import type { EngineEvaluator } from "./engine-evaluator.js";
 import { createSharedUse, evaluateAt, undefinedValue, withModel } from "./evaluate-at.js";
 import type { EvaluationData } from "./evaluation-data.js";
+import { isScoredAtOnce } from "./evaluation-run.js";
 import type { LossValue } from "./loss-evaluator.js";
 import { planLoss } from "./loss-plan.js";
+import { probeLoss } from "./loss-probe.js";
 import { evaluationDigest } from "./model-digest.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "./model-loss-options.js";
 import { portsOf } from "./model-ports.js";
@@ -46,6 +48,12 @@ export async function createModelEvaluator(
   const ports = portsOf(model);
   const source = await openSamples(ports, data, resolved);
   const use = createSharedUse(() => source.dispose());
+  const warnings = await withModel(model, () =>
+    probeLoss(model, plan, source, isScoredAtOnce(model, source)),
+  ).catch((error: unknown) => {
+    source.dispose();
+    throw error;
+  });
 
   const evaluateNow = async (theta: Float32Array, signal: AbortSignal | undefined): Promise<LossValue> => {
     signal?.throwIfAborted();
@@ -66,6 +74,7 @@ export async function createModelEvaluator(
     samples: source.samples,
     dataDigest: source.digest,
     modelDigest: evaluationDigest(model, weights.layout, plan),
+    warnings,
     perSample: modelSamples({ model, plan, ports, source, weights, isUndefined }),
     evaluate: (theta, signal) => use.run(() => withModel(model, () => evaluateNow(theta, signal))),
     dispose: use.close,

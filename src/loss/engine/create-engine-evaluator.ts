@@ -126,7 +126,7 @@ async function modelEvaluator(
   const evaluator = await createModelEvaluator(model, data, options);
   return {
     ...evaluator,
-    warnings,
+    warnings: [...warnings, ...(evaluator.warnings ?? [])],
     measured,
     openPlane: async () => ({
       isCached: false,

@@ -88,7 +88,6 @@ async function openFirst(order: LossOrder, setup: Record<string, unknown>): Prom
   try {
     const made = await createLossEvaluator(model, data, {
       ...order.options,
-      ...order.set.options,
       calibration: own === undefined ? calibration : { ...calibration, data: own },
       lossFunction: order.hasLossFunction ? (setup.lossFunction as BatchLossFunction) : undefined,
     });

@@ -40,7 +40,10 @@ export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProces
   try {
     const sets: JumpOrder["sets"][number][] = [];
     for (const { name, batch } of setup.sets) {
-      const data = await spoolData(folder, name, ports, batch, { sampleLimit: Number.POSITIVE_INFINITY, signal });
+      const data = await spoolData(folder, name, ports, batch, {
+        sampleLimit: Number.POSITIVE_INFINITY,
+        signal,
+      });
       sets.push({ name, data });
     }
     const order: JumpOrder = { backend: choiceOf(backend), source, origin, sets };

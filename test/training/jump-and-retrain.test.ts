@@ -392,7 +392,7 @@ describe("bad input", () => {
     [{ batchSize: 1.5 }, "batchSize: expected an integer of at least 1, got 1.5"],
     [{ weightDecay: -1 }, "weightDecay: expected a number of at least 0, got -1"],
     [{ workers: 0 }, "workers: expected an integer of at least 1, got 0"],
-    [{ workers: 1.5 }, "workers: expected an integer of at least 1, got 1.5"],
+    [{ workers: 2 }, "workers: expected 1 where the TypeScript sources run directly, got 2"],
     [{ loss: "exact" as never }, 'loss: expected "model" or "logits", got "exact"'],
     [{ normalize: "filters" as never }, "normalize: expected one of filter"],
     [{ directory: "" }, 'directory: expected a path, got ""'],

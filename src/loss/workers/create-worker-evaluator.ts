@@ -180,8 +180,7 @@ async function describeSet(
 ): Promise<EvaluationSetOrder> {
   const { dataExport, dataId, reuse } = options;
   const how = resolveModelLossOptions(options);
-  const spooled =
-    dataExport === undefined ? await spoolData(folder, name, portsOf(model), data, how) : null;
+  const spooled = dataExport === undefined ? await spoolData(folder, name, portsOf(model), data, how) : null;
   return { data: spooled, dataExport: dataExport ?? null, options: { dataId, reuse } };
 }
 

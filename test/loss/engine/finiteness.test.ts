@@ -11,8 +11,8 @@ import { interpretSample } from "../../../src/loss/engine/plan/interpret-graph.j
 import { type ModelPlan, planModel, weightsAt } from "../../../src/loss/engine/plan/plan-model.js";
 import type { EngineEvaluator } from "../../../src/loss/engine-evaluator.js";
 import type { TensorData } from "../../../src/loss/evaluation-data.js";
-import { resolveModelLossOptions } from "../../../src/loss/model-loss-options.js";
 import { planLoss } from "../../../src/loss/loss-plan.js";
+import { resolveModelLossOptions } from "../../../src/loss/model-loss-options.js";
 import { portsOf } from "../../../src/loss/model-ports.js";
 import { openSamples } from "../../../src/loss/model-samples.js";
 import { bindModel } from "../../../src/model/bound-weights.js";

@@ -26,13 +26,10 @@ function spool(batches: () => Iterable<{ xs: tf.Tensor; ys: tf.Tensor }>) {
     yield* batches();
   });
   const file = (name: string) => join(folder, name);
-  return spoolData(
-    { path: folder, file, remove() {} },
-    "data",
-    portsOf(model),
-    data,
-    { sampleLimit: Number.POSITIVE_INFINITY, signal: undefined },
-  );
+  return spoolData({ path: folder, file, remove() {} }, "data", portsOf(model), data, {
+    sampleLimit: Number.POSITIVE_INFINITY,
+    signal: undefined,
+  });
 }
 
 test("batches whose samples differ in length or type are refused, and none of their tensors stays", async () => {

@@ -122,7 +122,7 @@ export class TrajectoryCallback extends FitCallback {
     if (model === null) throw new RunStateError("TrajectoryCallback", "setModel before training", "none");
     const { resume = false } = this.#options;
     if (this.#hasTrained && resume === false) {
-      throw new RunStateError(this.directory, "one training a callback", "a second one", {
+      throw new RunStateError(this.directory, "one training per callback", "a second one", {
         hint: 'make a new callback with a directory of its own, or append: resume: "process" (trainings of this process) or true',
       });
     }

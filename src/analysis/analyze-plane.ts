@@ -116,7 +116,11 @@ export interface EvaluatePlaneOptions extends AnalyzePlaneOptions {
   readonly withPaths?: boolean;
 }
 
-/** Evaluates, or reads if they are stored, the surfaces of a plane and the losses along its paths. */
+/**
+ * Evaluates, or reads if they are stored, the surfaces of a plane and the losses along its paths.
+ *
+ * @example const { figure } = await evaluatePlane("random", [model], [{ name: "train", evaluator }]);
+ */
 export async function evaluatePlane(
   plane: OpenedPlane,
   grid: Grid,

@@ -81,6 +81,7 @@ export async function openSubject(reference: string): Promise<Subject> {
  * Opens a model by reference: as {@link openSubject}; of a run, or a part of one, the last snapshot.
  *
  * @throws as {@link openSubject}.
+ * @example const last = await openModelPoint("runs/adam"); // or "runs/adam@3" for one snapshot
  */
 export async function openModelPoint(reference: string): Promise<ModelPoint> {
   return modelOf(await openSubject(reference));

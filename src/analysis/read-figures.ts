@@ -36,6 +36,7 @@ export interface StoredFigures {
  *
  * @throws {@link RunStateError} if nothing is stored; {@link InvalidOptionError} if there is no surface of that name;
  * {@link FormatError} if a file is damaged.
+ * @example const { figures } = await readFigures(await openRun("runs/adam"));
  */
 export async function readFigures(run: Run, options: ReadFiguresOptions = {}): Promise<StoredFigures> {
   const own = ownResults(run);

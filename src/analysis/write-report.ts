@@ -79,6 +79,7 @@ export interface NamedFigure {
  * @returns the paths of the files, in the order written.
  * @throws {@link InvalidDataError} if there is no figure; {@link InvalidOptionError} if `page` or a figure's
  * name is not a file name.
+ * @example await writeReport("report", [{ name: "plot", figure }], { page: "report.html" });
  */
 export async function writeReport(
   directory: string,

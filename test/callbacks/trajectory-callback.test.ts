@@ -402,7 +402,7 @@ describe("a second training", () => {
   it.each([{}, { overwrite: true }])("with the same callback is an error (%j)", async (options) => {
     await expect(fitTwice(options)).rejects.toThrow(RunStateError);
     await expect(fitTwice(options)).rejects.toThrow(
-      /expected one training a callback, got a second one; .*resume/,
+      /expected one training per callback, got a second one; .*resume/,
     );
   });
 

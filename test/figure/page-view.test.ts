@@ -213,7 +213,7 @@ test("a figure is saved as SVG and as PNG, with its font and in light colours", 
   expect(coloursOf(flat)).toBeGreaterThan(20);
   expect(flat.at(2, 2).slice(0, 3)).toEqual([255, 255, 255]);
   await page.getByRole("button", { name: "Surface in 3-D" }).click();
-  expect((await saved("Save SVG")).toString("utf8")).toContain("path at its own loss");
+  expect((await saved("Save SVG")).toString("utf8")).toContain("plane − true");
   expect(heard).toEqual([]);
   await page.context().close();
 });

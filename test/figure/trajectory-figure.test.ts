@@ -116,9 +116,9 @@ describe("createTrajectoryFigure", () => {
       ],
     });
     expect(figure.fidelity).toEqual([
-      "The two axes explain 95.3 % of the path's variance; those of a random walk with the same step lengths would explain 76.3 %, so only the difference says something about training.",
-      "The plane holds 93 % of the start's squared distance from the end, and least at epoch 1: 50 %. " +
-        "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, 2 in truth), in the median by 0.25.",
+      "The two axes explain 95.3 % of the path's variance. A random walk with the same step lengths would reach 76.3 %, so only the excess of 19 points is evidence of structure.",
+      "Start: 93 % of the squared distance from the end lies in the plane. Worst: epoch 1, 50 %. " +
+        "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, true loss 2), in the median by 0.25.",
     ]);
   });
 
@@ -134,7 +134,7 @@ describe("createTrajectoryFigure", () => {
       centerName: "the end",
     });
     expect(sentence).toBe(
-      "The two axes explain 60 % of the path's variance; those of a random walk with the same step lengths would explain 76 %, no less, so that these shares alone say nothing about training.",
+      "The two axes explain 60 % of the path's variance. A random walk with the same step lengths would reach 76 %, so these shares alone are no evidence of structure.",
     );
   });
 
@@ -149,7 +149,7 @@ describe("createTrajectoryFigure", () => {
     const figure = sampleFigure(bowl, {
       paths: [samplePath("SGD", arc(5, [5, 3]), bowl), samplePath("Adam", arc(5, [4, -3]), bowl)],
     });
-    expect(figure.fidelity.slice(1).map((text) => text.split(":")[0])).toEqual(["SGD", "Adam"]);
+    expect(figure.fidelity.slice(1).map((text) => text.split(",")[0])).toEqual(["SGD", "Adam"]);
     expect(figure.fidelity[1]).toContain("squared distance from the plane's centre");
   });
 

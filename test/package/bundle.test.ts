@@ -59,7 +59,7 @@ function run(file: string, directory: string, cwd: string): string {
 test("a program bundled with all packages external works", async () => {
   const file = await bundle("external", { packages: "external" });
   expect(run(file, join(outside, "external"), outside)).toBe("5 true true");
-}, 120_000);
+}, 400_000);
 
 test("a program with this package inside works where the package is installed, and says elsewhere what to copy", async () => {
   const file = await bundle("plain", { external: NATIVE });
@@ -75,4 +75,4 @@ test("a program with this package inside works where the package is installed, a
   expect(() => run(moved, join(outside, "moved"), outside)).toThrow(
     /tfjs-landscape: expected its files beside the program.*copy its package\.json, dist\/ and assets\//s,
   );
-}, 120_000);
+}, 400_000);

@@ -17,12 +17,12 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     names: `
       AnalyzeLineOptions AnalyzePlaneOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName
       CaptureOptions CompareRunsOptions EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
-      JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode LandscapeWarning LineAnalysis
-      LineSpec LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure
-      PlaneAnalysis PlaneSpec Run RunsComparison RunsEmbedding Snapshot StoredFigures
-      TrajectoryRecorder WeightsAnalysis analyzeLine analyzePlane analyzeWeights compareRuns
-      createLossEvaluator createTrajectoryRecorder embedRuns exportRun functionEvaluator
-      jumpAndRetrain openModelPoint openRun readFigures selectBackend startLiveView writeReport`,
+      JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode LandscapeWarning LineAnalysis LineSpec
+      LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure PlaneAnalysis PlaneSpec
+      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder WeightsAnalysis analyzeLine
+      analyzePlane analyzeWeights compareRuns createLossEvaluator createTrajectoryRecorder embedRuns
+      exportRun functionEvaluator jumpAndRetrain openModelPoint openRun readFigures selectBackend
+      startLiveView writeReport`,
   },
   "./callbacks": {
     source: "callbacks/index.ts",
@@ -135,6 +135,19 @@ describe("the doors of the package", () => {
     const values = Object.values(DOORS).flatMap(({ source }) => valuesOf(source));
     expect(values.filter((name) => !new RegExp(`\\b${name}\\b`).test(pages()))).toEqual([]);
   });
+});
+
+test("every public function has an example in its docstring", () => {
+  const bare = Object.values(DOORS).flatMap(({ source }) => {
+    const file = program.getSourceFile(join(root, source)) as ts.SourceFile;
+    return checker
+      .getExportsOfModule(checker.getSymbolAtLocation(file) as ts.Symbol)
+      .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
+      .filter((symbol) => (symbol.flags & ts.SymbolFlags.Function) !== 0)
+      .filter((symbol) => !symbol.getJsDocTags(checker).some(({ name }) => name === "example"))
+      .map(({ name }) => name);
+  });
+  expect(bare).toEqual([]);
 });
 
 /** Functions, classes and constants of a door. */

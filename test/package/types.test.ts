@@ -37,4 +37,4 @@ test("our declarations have no error of their own, so that nobody needs skipLibC
       return `${source?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
     });
   expect(problems).toEqual([]);
-}, 120_000);
+}, 400_000);

@@ -9,7 +9,11 @@ import type { Drawing } from "./panel-kind.js";
 import { kindOf } from "./panel-kinds.js";
 import { FONT_STACK } from "./placed-text.js";
 
-/** Returns the size in px that a picture of a figure takes. */
+/**
+ * Returns the size in px that a picture of a figure takes.
+ *
+ * @example const { width, height } = figureSize(figure, { width: 1200 });
+ */
 export function figureSize(
   figure: Figure,
   options: DrawOptions = {},
@@ -23,6 +27,9 @@ export function figureSize(
  *
  * A pure function of its arguments; everything is placed in px for the given size, so a picture of another
  * size is another option. The same code runs in Node and in the page.
+ *
+ * @example const size = figureSize(figure, { width: 1200 });
+ * const svg = renderSvg(figureOption(figure, size), size);
  */
 export function figureOption(figure: Figure, options: DrawOptions = {}): EChartsOption {
   return layoutOption(layoutFigure(figure, options), options);

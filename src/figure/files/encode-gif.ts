@@ -126,6 +126,7 @@ const MOST_DELAY = 500;
  * has 256 colours: soft edges are rounded to the nearest of them.
  *
  * @throws {@link InvalidOptionError} if `scale` is not in (0, 4] or `duration` not positive.
+ * @example writeFileSync("path.gif", renderGif(figure, { scale: 1 }));
  */
 export function renderGif(figure: Figure, options: RenderGifOptions = {}): Uint8Array {
   const { scale = 1, duration = 6000, ...rest } = options;

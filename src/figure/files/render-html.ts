@@ -118,6 +118,7 @@ const SCRIPTS = { flat: "dist/src/figure/page/page.js", deep: "dist/src/figure/p
  *
  * @throws {@link InvalidDataError} if there is no figure.
  * @throws `MissingDependencyError` if the page's code has not been built.
+ * @example writeFileSync("report.html", renderHtml({ title: "SGD and Adam", figures: [figure] }));
  */
 export function renderHtml(report: ReportData): string {
   if (report.figures.length === 0) throw new InvalidDataError("figures", "at least one figure", "none");

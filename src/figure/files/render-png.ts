@@ -49,6 +49,7 @@ export interface RenderPngOptions {
  * Only the package's own font is used: the fonts of the machine change nothing.
  *
  * @throws {@link InvalidOptionError} if `scale` is not in (0, 16].
+ * @example writeFileSync("plot.png", renderPng(svg, { scale: 2 }));
  */
 export function renderPng(svg: string, options: RenderPngOptions = {}): Uint8Array {
   const { scale = 2 } = options;

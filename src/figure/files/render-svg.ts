@@ -17,6 +17,8 @@ export interface PictureSize {
  * on, in this process, wherever the font's family is asked for.
  *
  * @throws {@link InvalidOptionError} if the size is not positive and finite.
+ * @example const size = figureSize(figure);
+ * writeFileSync("plot.svg", renderSvg(figureOption(figure, size), size));
  */
 export function renderSvg(option: EChartsOption, { width, height }: PictureSize): string {
   checkSize("width", width);

@@ -74,6 +74,8 @@ const FORMULA = /^[\s]*[=+\-@\t\r|]/;
  * the bounds where a run has any. Numbers have all their digits.
  *
  * A text that a spreadsheet would take for a formula is preceded by an apostrophe.
+ *
+ * @example writeFileSync("table.csv", tableCsv(panel));
  */
 export function tableCsv(panel: TablePanel): string {
   const rows = panel.groups.flatMap(({ title, rows: inGroup }) =>

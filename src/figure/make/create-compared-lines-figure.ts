@@ -41,6 +41,7 @@ export interface ComparedLinesOptions {
  *
  * @throws {@link InvalidDataError} if there is no run.
  * @see Li et al. 2018, section 5 and figure 14.
+ * @example const figure = createComparedLinesFigure([{ name: "SGD", slice }]);
  */
 export function createComparedLinesFigure(
   runs: readonly RunLines[],

@@ -121,7 +121,7 @@ const TICKS = 7;
  *
  * @throws {@link InvalidDataError} if there is no snapshot; {@link InvalidOptionError} for a colour that does not
  * exist.
- * @example const figure = createEmbeddingFigure(await embed(runs), { color: "run" });
+ * @example const figure = createEmbeddingFigure(await embedRuns(runs), { color: "run" });
  */
 export function createEmbeddingFigure(
   embedding: RunsEmbedding,

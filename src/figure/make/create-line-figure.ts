@@ -42,6 +42,7 @@ const METRIC = 1;
  *
  * @throws {@link InvalidOptionError} if the slice does not have the metric, or has no curve.
  * @see Li et al. 2018, figures 2 and 14.
+ * @example const figure = createLineFigure(slice, { title: "Between SGD and Adam" });
  */
 export function createLineFigure(whole: LineSlice, options: LineFigureOptions = {}): Figure {
   const { accuracyAs = "accuracy", quantiles = [0.25, 0.75], lossScale = "auto" } = options;

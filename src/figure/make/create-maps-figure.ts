@@ -44,6 +44,7 @@ export interface MapsFigureInput {
  *
  * @throws {@link InvalidDataError} for no surface or a line; {@link InvalidOptionError} for grids that differ, a
  * metric that a surface lacks, or a missing label.
+ * @example const figure = createMapsFigure({ title: "A random plane", surfaces, labels: ["d1", "d2"] });
  */
 export function createMapsFigure(input: MapsFigureInput): Figure {
   const { labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic" } = input;

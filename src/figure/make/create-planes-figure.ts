@@ -34,6 +34,7 @@ export interface PlanesFigureInput {
  * axes, so that what looks larger or steeper is.
  *
  * @throws {@link InvalidDataError} if there is no plane, or one does not fit together.
+ * @example const figure = createPlanesFigure({ title: "Each on its plane", planes });
  */
 export function createPlanesFigure(input: PlanesFigureInput): Figure {
   const { planes, title = "Each run on its own plane", interpolation = "cubic" } = input;

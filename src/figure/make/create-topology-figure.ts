@@ -13,6 +13,7 @@ const BARS = 24;
  *
  * @throws {@link InvalidDataError} if the embedding has none.
  * @see Horoi et al. 2022, section 4.
+ * @example const figure = createTopologyFigure(await embedRuns(runs, { method: "phate", topology: true }));
  */
 export function createTopologyFigure(embedding: RunsEmbedding, title = "Topology of the loss"): Figure {
   const { topology } = embedding;

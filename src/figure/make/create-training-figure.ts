@@ -33,6 +33,7 @@ export interface TrainingFigureOptions {
  *
  * @throws {@link InvalidDataError} if no snapshot has logs.
  * @see Li et al. 2018, figures 16 and 17.
+ * @example const figure = createTrainingFigure([{ name: "SGD", snapshots: run.snapshots }]);
  */
 export function createTrainingFigure(
   runs: readonly RunCurves[],

@@ -22,6 +22,7 @@ const MOST_LAYERS = 6;
  *
  * @throws {@link InvalidDataError} if there is no run.
  * @see Li et al. 2018, figure 8.
+ * @example const figure = createNormsFigure([{ name: "SGD", statistics }]);
  */
 export function createNormsFigure(runs: readonly RunNorms[], title = "Weights along the path"): Figure {
   const [first] = runs;
@@ -98,6 +99,7 @@ function singleRunPanels(
  * Returns histograms of the weights of several solutions over the same bins.
  *
  * @see Li et al. 2018, figure 2.
+ * @example const figure = createHistogramFigure(histograms);
  */
 export function createHistogramFigure(
   { edges, histograms, weights }: WeightHistograms,
@@ -136,6 +138,7 @@ export interface RunAngles extends RunCurves {
  *
  * @throws {@link InvalidDataError} if there is no run, or a run's angles are not one fewer than its snapshots.
  * @see Li et al. 2018, appendix B.2.
+ * @example const figure = createAngleFigure([{ name: "SGD", angles }]);
  */
 export function createAngleFigure(runs: readonly RunAngles[], title = "What the path does"): Figure {
   if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");

@@ -212,7 +212,7 @@ export function fidelityParagraphs(facts: FidelityFacts): string[] {
   const paths = facts.paths.map((path) => {
     const sentences = [...distanceSentence(path, facts), ...lossSentences(path, facts.progress)].join(" ");
     if (sentences === "" || facts.paths.length === 1) return sentences;
-    return `${cleanText(path.name)}: ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
+    return `${cleanText(path.name)}, ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
   });
   return [...varianceSentence(facts), ...paths].filter((paragraph) => paragraph !== "");
 }
@@ -223,12 +223,13 @@ function varianceSentence({ axes, paths }: FidelityFacts): string[] {
   if (!Number.isFinite(share)) return [];
   const observed = `The two axes explain ${formatPercent(share)} of the ${paths.length > 1 ? "paths'" : "path's"} variance`;
   if (!Number.isFinite(walk)) return [`${observed}.`];
+  const excess = formatNumber(100 * (share - walk), 2);
   const meaning =
     share > walk
-      ? "so only the difference says something about training"
-      : "no less, so that these shares alone say nothing about training";
+      ? `so only the excess of ${excess} points is evidence of structure`
+      : "so these shares alone are no evidence of structure";
   return [
-    `${observed}; those of a random walk with the same step lengths would explain ${formatPercent(walk)}, ${meaning}.`,
+    `${observed}. A random walk with the same step lengths would reach ${formatPercent(walk)}, ${meaning}.`,
   ];
 }
 
@@ -241,12 +242,12 @@ function distanceSentence(path: FigurePathInput, facts: FidelityFacts): string[]
   const [first] = known;
   if (first === undefined) return [];
   const lowest = known.reduce((least, i) => (share(i) < share(least) ? i : least), first);
-  const start = first === 0 ? "the start's" : `${place(path, first, facts.progress)}'s`;
-  const held = `The plane holds ${formatPercent(share(first))} of ${start} squared distance from ${facts.centerName}`;
-  if (known.length === 1) return [`${held}.`];
+  const start = first === 0 ? "Start" : place(path, first, facts.progress);
+  const held = `${start}: ${formatPercent(share(first))} of the squared distance from ${facts.centerName} lies in the plane.`;
+  if (known.length === 1) return [held];
   return lowest === first
-    ? [`${held}, and no less of any later snapshot's.`]
-    : [`${held}, and least at ${place(path, lowest, facts.progress)}: ${formatPercent(share(lowest))}.`];
+    ? [`${held} No later snapshot has less.`]
+    : [`${held} Worst: ${place(path, lowest, facts.progress)}, ${formatPercent(share(lowest))}.`];
 }
 
 function lossSentences(path: FigurePathInput, progress: Progress): string[] {
@@ -268,7 +269,7 @@ function lossSentences(path: FigurePathInput, progress: Progress): string[] {
         ? "The loss on the plane at the projected snapshots equals their true loss."
         : `The loss on the plane at the projected snapshots differs from their true loss by at most ` +
             `${formatNumber(largest, 2)} (at ${place(path, worst.i, progress)}: ${formatNumber(worst.plane, 3)} ` +
-            `on the plane, ${formatNumber(worst.own, 3)} in truth), in the median by ${formatNumber(median(gaps), 2)}.`,
+            `on the plane, true loss ${formatNumber(worst.own, 3)}), in the median by ${formatNumber(median(gaps), 2)}.`,
     );
   }
   const left = pairs.length - finite.length;

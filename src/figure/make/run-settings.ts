@@ -19,6 +19,8 @@ const FIT_NAMES: Readonly<Record<string, string>> = {
  * `fit` was called with, parameters, backend, versions, seed, and how often it was continued.
  *
  * Every text is cleaned of control characters, but not escaped.
+ *
+ * @example const settings = runSettings(await openRun("runs/adam"));
  */
 export function runSettings({ manifest, snapshots }: Pick<Run, "manifest" | "snapshots">): Setting[] {
   const { optimizer, layout, backend, packages, fit } = manifest;

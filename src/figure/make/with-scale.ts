@@ -24,6 +24,7 @@ export function scaleKindOf(figure: Figure): "linear" | "log" | null {
  * Returns a figure of one map with levels of another kind, in its caption too.
  *
  * @throws {@link InvalidOptionError} if logarithmic levels are asked for that its values cannot have.
+ * @example const linear = withScale(figure, "linear");
  */
 export function withScale(figure: Figure, kind: "linear" | "log"): Figure {
   const map = onlyMap(figure);

@@ -26,6 +26,8 @@ export interface PlacedSpace extends Placed<MapPanel> {
 /**
  * Returns a figure of one map as a surface in space with the paths at the loss of the plane and at their own;
  * null where it has no map with values to be seen so.
+ *
+ * @example const deep = inSpace(figure); // null if there is no surface
  */
 export function inSpace(figure: Figure): Figure | null {
   const maps = figure.panels.filter((panel) => panel.kind === "map");
@@ -96,8 +98,8 @@ export const spaceKind = {
     const entries = pathEntries(figure, panel.paths);
     const hasOwn = panel.paths.some(({ run }) => figure.runs[run] && columnOf(figure.runs[run], TRUE_LOSS));
     const own: LegendEntry[] = [
-      { mark: { kind: "own" }, text: "path at its own loss" },
-      { mark: { kind: "gap" }, text: "gap" },
+      { mark: { kind: "own" }, text: "true loss" },
+      { mark: { kind: "gap" }, text: "plane − true" },
     ];
     return [
       ...entries.filter(({ mark }) => mark.kind === "run"),

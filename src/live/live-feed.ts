@@ -225,7 +225,7 @@ export class LiveFeed {
 }
 
 /** Every n-th snapshot and the last; also those at which the rate was lowered, unless it falls all the time. */
-function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
+export function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
   const stride = Math.ceil(snapshots.length / MOST_POINTS);
   if (stride <= 1) return snapshots;
   const drops = snapshots.flatMap((one, i) => (isRateLowered(one, snapshots[i - 1]) ? [i, i - 1] : []));

@@ -39,6 +39,14 @@ describe("packing of numbers", () => {
     );
   });
 
+  test("never rounds a whole number: iterations are looked up by their value", () => {
+    const iterations = Array.from({ length: 300 }, (_, k) => 16_777_217 + 2 * k);
+    expect(pass(iterations)).toEqual(iterations);
+    const small = iterations.map((_, k) => k);
+    expect(JSON.stringify(small, packNumbers)).toContain("$float32");
+    expect(pass(small)).toEqual(small);
+  });
+
   test("keeps double precision to a millionth, and leaves what float32 would spoil", () => {
     const values = Array.from({ length: 400 }, (_, k) => Math.exp(k / 10 - 20));
     for (const [k, value] of (pass(values) as number[]).entries()) {

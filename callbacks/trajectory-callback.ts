@@ -44,6 +44,7 @@ interface Session {
   learningRate: number;
   /** Logs of the last epoch, and whether the weights have been given other values since. */
   logs: Readonly<Record<string, number>>;
+  /** Whether the model has other weights than those that were recorded last. */
   hasOtherWeights: () => boolean;
 }
 

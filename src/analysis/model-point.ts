@@ -78,9 +78,9 @@ export async function openSubject(reference: string): Promise<Subject> {
 }
 
 /**
- * Opens a model by reference: as {@link openSubject}; of a run, or a part of one, the last snapshot.
+ * Opens a model by reference: as `openSubject`; of a run, or a part of one, the last snapshot.
  *
- * @throws as {@link openSubject}.
+ * @throws as `openSubject`.
  * @example const last = await openModelPoint("runs/adam"); // or "runs/adam@3" for one snapshot
  */
 export async function openModelPoint(reference: string): Promise<ModelPoint> {

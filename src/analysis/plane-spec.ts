@@ -100,7 +100,7 @@ export interface OpenedPlane {
   readonly warnings: readonly LandscapeWarning[];
 }
 
-/** Options of {@link openPlane}. */
+/** Options of `openPlane`. */
 export interface OpenPlaneOptions extends ResultOptions, ProgressOptions<"directions">, StepOptions {
   /** Multiplies and decomposes matrices. Default that of the active backend. */
   readonly linearAlgebra?: LinearAlgebra | undefined;

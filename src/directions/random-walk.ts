@@ -30,7 +30,7 @@ export interface RandomWalkOptions {
  * Several runs are independent walks: from common starting weights, or each from a start that one more
  * independent step (`squaredStartDistances`) has led to from the start of the first run. Then K_ij = 0
  * between runs.
- * Cost: O(N³) time for N rows; {@link leadingWalkShares} gives the largest ones sooner.
+ * Cost: O(N³) time for N rows; `leadingWalkShares` gives the largest ones sooner.
  *
  * @param squaredSteps - ‖θ_k − θ_{k−1}‖² (N); the entry of each run's first row is not read.
  * @returns shares (N), non-increasing, sum 1; all 0 if no step moves.

@@ -1,8 +1,11 @@
 import type { LandscapeError } from "../base/errors.js";
 
 /** The operations of a program by name: from one input to one output, both plain data. */
-// biome-ignore lint/suspicious/noExplicitAny: each program has inputs and outputs of its own.
-export type Operations = { readonly [name: string]: (input: any) => any };
+export type Operations = {
+  /** By name. */
+  // biome-ignore lint/suspicious/noExplicitAny: each program has inputs and outputs of its own.
+  readonly [name: string]: (input: any) => any;
+};
 
 /** What an operation gives. */
 export type OutputOf<Ops extends Operations, K extends keyof Ops> = ReturnType<Ops[K]>;
@@ -89,6 +92,7 @@ export interface TaskSession<Facts, Ops extends Operations> {
 export interface TaskRunner {
   /** Processes of each session. */
   readonly processes: number;
+  /** Opens a program for an order, in each process. */
   open<Order, Facts, Ops extends Operations>(
     program: ProgramModule,
     order: Order,

@@ -189,21 +189,3 @@ export function readWeightsSync(
 export function assignWeights(model: tf.LayersModel, layout: ParameterLayout, theta: Float32Array): void {
   bindModel(model, layout).assign(theta);
 }
-
-/** Reads θ from the variables of a custom loop. */
-export async function readVariables(
-  variables: VariableCollection,
-  layout: ParameterLayout,
-  out?: Float32Array,
-): Promise<Float32Array> {
-  return bindVariables(variables, layout).read(out);
-}
-
-/** Writes θ into the variables of a custom loop in place, bit for bit. */
-export function assignVariables(
-  variables: VariableCollection,
-  layout: ParameterLayout,
-  theta: Float32Array,
-): void {
-  bindVariables(variables, layout).assign(theta);
-}

@@ -74,19 +74,24 @@ export function memoryRowSource(vectors: readonly Float32Array[], runLengths?: r
  * process, or its trainable flags are changed.
  *
  * TF.js numbers layers by a counter of the process ("dense_Dense1", later "dense_Dense7"), so names alone
- * would give the same architecture other random directions each time. The key is the name with its numbers
- * taken out, and the place that the numbers have among the weights of the same remaining name.
+ * would give the same architecture other random directions each time; a second model with the same layer names
+ * gets "kernel_1" for "kernel". The key is the name with its numbers taken out, and the place that the numbers
+ * have among the weights of the same remaining name.
  */
 export function weightKeys(layout: ParameterLayout): string[] {
-  const names = layout.parameters.map(({ name }) => ({
-    stem: name.replace(/\d+/g, "#"),
-    numbers: numbersOf(name),
-  }));
+  const names = layout.parameters.map(({ name }) => {
+    const own = name.replace(REPEATED, "$1");
+    return { stem: own.replace(/\d+/g, "#"), numbers: numbersOf(own) };
+  });
   return names.map(({ stem, numbers }) => {
     const rank = names.filter((other) => other.stem === stem && isBefore(other.numbers, numbers)).length;
     return `${stem}:${rank}`;
   });
 }
+
+/** A weight of a layer whose name TF.js has given before in this process. */
+const REPEATED =
+  /(\/(?:(?:depthwise_|pointwise_|recurrent_)?kernel|bias|gamma|beta|moving_mean|moving_variance|embeddings|alpha))_\d+$/;
 
 function numbersOf(name: string): number[] {
   return (name.match(/\d+/g) ?? []).map(Number);

@@ -73,6 +73,14 @@ describe("randomDirections", () => {
     expect(moved.vectors[0].subarray(930).every((value) => value === 0)).toBe(true);
   });
 
+  it("is the same for a second model with the same layer names, whose weights TF.js numbers", () => {
+    const twin = makeLayout(dense(1).map((one) => ({ ...one, name: `${one.name}_1` })));
+    expect(weightKeys(twin)).toEqual(weightKeys(makeLayout(dense(1))));
+    // Numbers that are the user's own still tell variables apart.
+    const own = ["block/w", "block/w_1", "block/w_2"].map((name) => ({ ...dense(1)[0], name }));
+    expect(new Set(weightKeys(makeLayout(own))).size).toBe(3);
+  });
+
   it("carries what made it", () => {
     const directions = randomDirections(layout, theta, { count: 3, seed: 5 });
     expect(directions.labels).toEqual(["random 1", "random 2", "random 3"]);

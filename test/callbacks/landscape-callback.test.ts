@@ -99,8 +99,8 @@ describe("landscapeCallback", () => {
   test.each([
     [
       "a slip of the pen",
-      { pionts: 9 },
-      /^pionts: expected an option that exists, got an unknown one; did you mean points\?$/,
+      { magrin: 9 },
+      /^magrin: expected an option that exists, got an unknown one; did you mean margin\?$/,
     ],
     ["a slip in the capture", { everyEpoch: 2 }, /^everyEpoch: expected an option that exists/],
     ["a slip in the report", { report: { format: ["svg"] } }, /^report.format: .*did you mean formats\?$/],

@@ -291,7 +291,8 @@ describe("interpolate, line, surface --plane and weights", () => {
     const curves = result.curves as { set: string; loss: number[]; center: { loss: number } }[];
     expect(curves.map(({ set }) => set)).toEqual(["train", "test"]);
     expect(curves[0]?.loss[1]).toBe(curves[0]?.center.loss);
-    const plane = await json("surface", run, "--data", dataModule, "--points", "3");
+    const own = ["--points", "3", "--batch-norm", "keep", "--out", out(), "--format", "svg"];
+    const plane = await json("surface", run, "--data", dataModule, ...own);
     expect(curves[0]?.loss[3]).toBeCloseTo((plane.center as { loss: number }).loss, 6);
     expect((result.files as string[]).map((file) => file.slice(folder.length + 1))).toEqual([
       "interpolate.svg",
@@ -382,9 +383,9 @@ describe("interpolate, line, surface --plane and weights", () => {
       'expected 3 models for plane "models", got 1',
     ],
     [
-      "two runs on one PCA plane",
-      ["surface", run, run, "--data", dataModule],
-      "expected one run for --plane pca",
+      "two runs on a plane of one",
+      ["surface", run, run, "--data", dataModule, "--plane", "random"],
+      'expected 1 model for plane "random", got 2',
     ],
     ["seeds", ["line", run, "--data", dataModule, "--seeds", "a"], "expected integers such as 0,1,2 or 0..9"],
     [
@@ -420,7 +421,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     [
       "points beside a range",
       ["surface", run, "--data", dataModule, "--points", "3", "--range", "0:1:3,0:1:3"],
-      /no points/,
+      /no size/,
     ],
     ["a folder as data module", ["surface", run, "--data", fixtures], /a folder/],
     [
@@ -474,8 +475,8 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     ],
     [
       "a seed where nothing is random",
-      ["surface", run, "--data", dataModule, "--seed", "3"],
-      /--seed: expected --plane random or another, got --plane pca/,
+      ["surface", run, "--data", dataModule, "--plane", "bilinear", "--seed", "3"],
+      /--seed: expected --plane random or another, got --plane bilinear/,
     ],
     [
       "pictures where none are drawn",

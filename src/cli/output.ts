@@ -184,7 +184,10 @@ export function reportError(error: unknown, json = false): number {
     return EXIT.badInput;
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (json) writeErrorObject(error instanceof LandscapeError ? error.code : "failure", message);
+  // An interruption is no error: what was finished is stored, and the same command goes on.
+  if (json && !(error instanceof Interruption)) {
+    writeErrorObject(error instanceof LandscapeError ? error.code : "failure", message);
+  }
   if (error instanceof LandscapeError || error instanceof Interruption) {
     process.stderr.write(`tfjs-landscape: ${terminalText(message.replace(/\s*\n\s*/g, " "))}\n`);
     return error instanceof Interruption ? error.exitCode : EXIT.badInput;

@@ -4,6 +4,7 @@ import type { LandscapeWarning } from "../base/warning.js";
 import { type DistanceSource, distancesFromMatrix } from "../embedding/distance-source.js";
 import { pairwiseDisparities } from "../embedding/mds/procrustes.js";
 import { type PhateResult, phate } from "../embedding/phate/phate.js";
+import { DEFAULT_KNN } from "../embedding/phate/phate-options.js";
 import { createPointMap, mappedDistances } from "../embedding/phate/point-map.js";
 import type { PhateInput } from "../embedding/phate-input.js";
 import { pcaEmbedding } from "../embedding/principal-scores.js";
@@ -136,7 +137,7 @@ export async function embeddingStability(
   linearAlgebra: LinearAlgebra,
   options: EmbedOptions,
 ): Promise<EmbeddingStability> {
-  const { method = "phate", dimensions = 2, seed = 0, knn = 5 } = options;
+  const { method = "phate", dimensions = 2, seed = 0, knn = DEFAULT_KNN } = options;
   const neighbours = [...new Set([...KNN, knn])].sort((a, b) => a - b).filter((k) => k <= points.count - 2);
   const settings: Record<string, number>[] =
     method === "phate"

@@ -7,7 +7,7 @@ import {
   checkApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
-import { type GridRange, parseRange } from "../surface/grid.js";
+import { DEFAULT_MARGIN, type GridRange, parseRange } from "../surface/grid.js";
 import { checkSets } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 
@@ -98,7 +98,7 @@ export function resolveGrid({ size, margin, grid }: GridOptions): ResolvedGrid {
   if (range !== null && range.beta === null) {
     throw new InvalidOptionError("grid", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(grid));
   }
-  return { size: [counts[0] as number, counts[1] as number], margin: margin ?? 0.2, range };
+  return { size: [counts[0] as number, counts[1] as number], margin: margin ?? DEFAULT_MARGIN, range };
 }
 
 /** Checks options of planes and lines before the first expensive step; also those that have another name now. */

@@ -69,7 +69,7 @@ export interface Output {
 }
 
 /** Creates the output of one command, and keeps what libraries print to the console off stdout. */
-export function createOutput(json: boolean): Output {
+export function createOutput({ json }: { readonly json: boolean }): Output {
   globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr });
   const writeOut = process.stdout.write.bind(process.stdout);
   // A user's module may write to stdout by itself: with --json that line is for machines alone.

@@ -9,7 +9,7 @@ import type {
   TaskRunner,
   TaskSession,
 } from "./task-runner.js";
-import { createTaskTimes, FEWEST_TASKS, type TaskTimes } from "./task-times.js";
+import { createTaskTimes, FEWEST_TASKS, type TaskTimes } from "./tasks-at-a-time.js";
 
 /** So many deaths at one task, or at the start, are not chance. */
 const MOST_DEATHS = 3;

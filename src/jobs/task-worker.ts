@@ -3,7 +3,7 @@ import { encodeError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import type { Task, TaskAnswer, TaskReply, TaskRequest } from "./task-messages.js";
 import type { OpenProgram, Operations, ProgramOpener } from "./task-runner.js";
-import { SECONDS_A_MESSAGE } from "./task-times.js";
+import { SECONDS_A_MESSAGE } from "./tasks-at-a-time.js";
 
 type Program = OpenProgram<unknown, Operations>;
 

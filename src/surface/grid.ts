@@ -97,6 +97,9 @@ function parseAxis(axis: string, name: string, text: string): AxisRange {
   return range;
 }
 
+/** Room beyond the path on each side, as a share of its extent. */
+export const DEFAULT_MARGIN = 0.2;
+
 /** Options of {@link createGrid}; either `coordinates` or `range` is needed. */
 export interface GridOptions {
   /** Coordinates of the path (N, dimensions), row-major; the grid covers them and (0, 0). */
@@ -129,7 +132,7 @@ const NONE = 1e-30;
  * @example const grid = createGrid({ coordinates, margin: 0.2 });
  */
 export function createGrid(options: GridOptions): Grid {
-  const { range, coordinates, dimensions = 2, margin = 0.2, points = 21 } = options;
+  const { range, coordinates, dimensions = 2, margin = DEFAULT_MARGIN, points = 21 } = options;
   if (range !== undefined) return gridFromRange(range);
   if (coordinates === undefined) {
     throw new InvalidOptionError("createGrid", "coordinates of a path, or a range", "neither");

@@ -30,7 +30,7 @@ const HOSTILE = ["\u001b[31mred", "\u001b]52;c;aGk=\u0007", "\u009b2J", "a\rb", 
 describe("text from files", () => {
   test.each(HOSTILE)("reaches the terminal without control characters: %j", (name) => {
     const { stdout, stderr } = written(() => {
-      const output = createOutput(false);
+      const output = createOutput({ json: false });
       output.print(name);
       output.note(name);
       output.warn([{ code: "name", message: name }]);

@@ -66,5 +66,5 @@ export function declareClean(command: Command): void {
         .makeOptionMandatory(),
     )
     .option("--dry-run", "only print what would be removed")
-    .action((run, options) => clean(run, options, createOutput(options.json)));
+    .action((run, options) => clean(run, options, createOutput(options)));
 }

@@ -185,5 +185,5 @@ export function declareCompare(command: Command): void {
     .option("--title <text>", "title of the page (default: the names of the runs)")
     .option("--width <px>", "width of the pictures", parseCount("--width", 200))
     .option("--height <px>", "height of the pictures", parseCount("--height", 200))
-    .action((runs, options) => compare(runs, options, createOutput(options.json)));
+    .action((runs, options) => compare(runs, options, createOutput(options)));
 }

@@ -154,5 +154,5 @@ export function declareDemo(command: Command): void {
     .option("--images <n>", "training images", parseCount("--images"), 3000)
     .option("--seed <n>", "seed of weights and batches", parseCount("--seed", 0), 1)
     .addOption(backendOption())
-    .action((options) => demo(options, createOutput(options.json)));
+    .action((options) => demo(options, createOutput(options)));
 }

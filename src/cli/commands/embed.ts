@@ -256,7 +256,7 @@ export function declareEmbed(command: Command): void {
   // Without a default: both forms undefined leaves the choice to PHATE's own rule.
   command.setOptionValue("centered", undefined).setOptionValue("center", undefined);
   pictureOptions(methodOptions(command)).action((runs, options) =>
-    embedCommand(runs, libraryOptions(options), createOutput(options.json)),
+    embedCommand(runs, libraryOptions(options), createOutput(options)),
   );
 }
 

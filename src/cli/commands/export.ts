@@ -35,7 +35,7 @@ export function declareExport(command: Command): void {
     .option("--scale <n>", "pixels of PNG and GIF per px (default: 2, of a GIF 1)", parsePositive("--scale"))
     .addOption(new Option("--theme <name>", "colours of pictures").choices(["light", "dark"]))
     .option("--clip <loss>", "loss above which heights in VTK files are cut off", parsePositive("--clip"))
-    .action((run, options) => exportCommand(run, options, createOutput(options.json)));
+    .action((run, options) => exportCommand(run, options, createOutput(options)));
 }
 
 async function exportCommand(

@@ -89,5 +89,5 @@ function describeSnapshot({ step, epoch, iteration, learningRate, logs }: Snapsh
 export function declareInspect(command: Command): void {
   command
     .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
-    .action((run, options) => inspect(run, createOutput(options.json)));
+    .action((run, options) => inspect(run, createOutput(options)));
 }

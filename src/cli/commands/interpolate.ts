@@ -158,7 +158,7 @@ export function declareInterpolate(command: Command): void {
   command
     .argument("<a>", "run directory, or RUN@STEP for a snapshot of it")
     .argument("<b>", "run directory, or RUN@STEP");
-  lineOptions(command).action((a, b, options) => interpolate(a, b, options, createOutput(options.json)));
+  lineOptions(command).action((a, b, options) => interpolate(a, b, options, createOutput(options)));
 }
 
 /** Declares the arguments and options of `line`. */
@@ -167,6 +167,6 @@ export function declareLine(command: Command): void {
     .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
     .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0)", parseSeeds);
   normalizationOptions(lineOptions(command)).action((run, options) =>
-    line(run, options, createOutput(options.json)),
+    line(run, options, createOutput(options)),
   );
 }

@@ -61,7 +61,7 @@ export function declareJump(command: Command): void {
     .option("--workers <n>", "processes that retrain (default: 1)", parseCount("--workers"))
     .option("--overwrite", "replace jumps in that folder that were made from something else")
     .addOption(backendOption());
-  normalizationOptions(command).action((run, options) => jump(run, options, createOutput(options.json)));
+  normalizationOptions(command).action((run, options) => jump(run, options, createOutput(options)));
 }
 
 /** `jump RUN`: the region around a model, sampled by jumping and retraining. */

@@ -71,5 +71,5 @@ export function declarePca(command: Command): void {
     .argument("<run>", "run directory, or RUN@A..B for a part of it")
     .option("--seed <n>", "seed of a random second direction (default: 0)", parseCount("--seed", 0))
     .addOption(backendOption())
-    .action((run, options) => pca(run, options, createOutput(options.json)));
+    .action((run, options) => pca(run, options, createOutput(options)));
 }

@@ -49,5 +49,5 @@ export function declarePlot(command: Command): void {
     .option("--title <text>", "title of the figure (default: the run's name)")
     .option("--width <px>", "width of the pictures", parseCount("--width", 200))
     .option("--height <px>", "height of the pictures", parseCount("--height", 200))
-    .action((run, options) => plot(run, options, createOutput(options.json)));
+    .action((run, options) => plot(run, options, createOutput(options)));
 }

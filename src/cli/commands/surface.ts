@@ -246,6 +246,6 @@ export function declareSurface(command: Command): void {
     .option("--error", "show error instead of accuracy, with --metric");
   const slice = normalizationOptions(sliceOptions(command));
   pictureOptions(approximateOptions(interruptionOptions(slice))).action((runs, options) =>
-    surface(runs, options, createOutput(options.json)),
+    surface(runs, options, createOutput(options)),
   );
 }

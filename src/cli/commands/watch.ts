@@ -8,7 +8,7 @@ export function declareWatch(command: Command): void {
   command
     .argument("<run>", "run directory")
     .option("--port <n>", "port on 127.0.0.1 (default: any that is free)", parseCount("--port", 0, 65_535))
-    .action((run, options) => watch(run, options, createOutput(options.json)));
+    .action((run, options) => watch(run, options, createOutput(options)));
 }
 
 /** `watch RUN`: serves the page until the process is interrupted. */

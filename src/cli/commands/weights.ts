@@ -70,5 +70,5 @@ export function declareWeights(command: Command): void {
     .argument("<runs...>", "run directories")
     .option("--accuracy", "show accuracy instead of error")
     .option("--force", "compute again, also where stored results are up to date");
-  pictureOptions(command).action((runs, options) => weights(runs, options, createOutput(options.json)));
+  pictureOptions(command).action((runs, options) => weights(runs, options, createOutput(options)));
 }

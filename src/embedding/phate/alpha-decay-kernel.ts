@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import type { DistanceSource } from "../distance-source.js";
 import { nthSmallest } from "../quality/trustworthiness.js";
+import { DEFAULT_KNN } from "./phate-options.js";
 import { type SparseMatrix, type SparseRow, sparseFromRows, transposeSparse } from "./sparse-matrix.js";
 
 /** Options of the α-decay kernel. */
@@ -26,7 +27,7 @@ export interface KernelOptions {
  * @see Moon et al. 2019, online methods; reference values: graphtools.
  */
 export function alphaDecayKernel(source: DistanceSource, options: KernelOptions = {}): SparseMatrix {
-  const knn = options.knn ?? 5;
+  const knn = options.knn ?? DEFAULT_KNN;
   const knnMax = options.knnMax ?? null;
   checkKnn(knn, source.columns - 2);
   return symmetrizeKernel(
@@ -39,7 +40,7 @@ export function alphaDecayKernel(source: DistanceSource, options: KernelOptions 
  * of the new point to its knn-th nearest. Not symmetrised.
  */
 export function kernelToPoints(source: DistanceSource, options: KernelOptions = {}): SparseMatrix {
-  checkKnn(options.knn ?? 5, source.columns);
+  checkKnn(options.knn ?? DEFAULT_KNN, source.columns);
   return directedKernel(source, options);
 }
 
@@ -70,7 +71,7 @@ export function symmetrizeKernel(kernel: SparseMatrix): SparseMatrix {
 
 /** One row of affinities per row of distances; here `knn` and `knnMax` count every column. */
 function directedKernel(source: DistanceSource, options: KernelOptions): SparseMatrix {
-  const { knn = 5, decay = 40, thresh = 1e-4 } = options;
+  const { knn = DEFAULT_KNN, decay = 40, thresh = 1e-4 } = options;
   const limit = options.knnMax ?? source.columns;
   const distances = new Float64Array(source.columns);
   const scratch = new Float64Array(source.columns);

@@ -55,7 +55,7 @@ export type ResolvedPhateOptions = Required<Omit<PhateOptions, "signal" | "onPro
   Pick<PhateOptions, "signal" | "onProgress">;
 
 /** Neighbours by default, as in the Python package. */
-export const USUAL_KNN = 5;
+export const DEFAULT_KNN = 5;
 
 /**
  * Returns the options with defaults filled in, checked against the number of points.
@@ -66,7 +66,7 @@ export function resolvePhateOptions(options: PhateOptions, count: number): Resol
   refuseRenamed(options, "embedding");
   const resolved: ResolvedPhateOptions = {
     dimensions: 2,
-    knn: Math.max(1, Math.min(USUAL_KNN, count - 2)),
+    knn: Math.max(1, Math.min(DEFAULT_KNN, count - 2)),
     decay: 40,
     nLandmark: 2000,
     t: "auto",

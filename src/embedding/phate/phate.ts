@@ -9,10 +9,10 @@ import { alphaDecayKernel, kernelToPoints } from "./alpha-decay-kernel.js";
 import { diffusionPotential, diffusionPower, kneePoint, operatorEntropy } from "./diffusion-potential.js";
 import { affinitiesToClusters, type LandmarkOperator, landmarkOperator, rowNormalized } from "./landmarks.js";
 import {
+  DEFAULT_KNN,
   type PhateOptions,
   type ResolvedPhateOptions,
   resolvePhateOptions,
-  USUAL_KNN,
 } from "./phate-options.js";
 import {
   createPointMap,
@@ -55,10 +55,10 @@ export function phateWarnings(facts: PhateFacts): LandscapeWarning[] {
 
 function lowKnn({ map, options }: PhateFacts): LandscapeWarning | undefined {
   const { count } = map.input;
-  if (options.knn >= USUAL_KNN || options.knn !== count - 2) return undefined;
+  if (options.knn >= DEFAULT_KNN || options.knn !== count - 2) return undefined;
   return {
     code: "low-knn",
-    message: `knn is ${options.knn}, not ${USUAL_KNN}: ${count} points have no more neighbours.`,
+    message: `knn is ${options.knn}, not ${DEFAULT_KNN}: ${count} points have no more neighbours.`,
   };
 }
 

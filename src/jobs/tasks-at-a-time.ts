@@ -16,7 +16,7 @@ export interface TaskTimes {
   learn(key: string, seconds: number, isWhole: boolean): void;
   /**
    * Tasks queued per process: two if they are long, more if they are short, so that several share one message
-   * (about 0.1 ms each).
+   * (some 0.2 ms each).
    */
   tasksAtATime(key: string): number;
   forget(key: string): void;

@@ -71,6 +71,9 @@ export interface SnapshotColumn {
 
 /** Names of columns that are looked up: losses of the snapshots, and of the plane where they are drawn. */
 export const TRUE_LOSS = "true loss";
+/** Where the plane has recalibrated batch-norm statistics these two stand for the true loss; the first is compared. */
+export const RECALIBRATED_LOSS = "true loss, recalibrated";
+export const AS_TRAINED_LOSS = "true loss, as trained";
 export const PLANE_LOSS = "loss on the plane";
 export const LEARNING_RATE = "learning rate";
 export const HELD_SHARE = "distance held by the plane";
@@ -78,6 +81,11 @@ export const HELD_SHARE = "distance held by the plane";
 /** Returns the values of a column of a run; null where the run does not have it. */
 export function columnOf({ columns }: RunData, name: string): SnapshotColumn["values"] | null {
   return columns.find((column) => column.name === name)?.values ?? null;
+}
+
+/** Returns the name of the column that the plane's loss is compared with: recalibrated like the plane, where it is. */
+export function comparedLoss(run: RunData): typeof TRUE_LOSS | typeof RECALIBRATED_LOSS {
+  return columnOf(run, RECALIBRATED_LOSS) === null ? TRUE_LOSS : RECALIBRATED_LOSS;
 }
 
 /** What a grid of panels consists of. */
@@ -169,6 +177,8 @@ export interface Series {
   /** Place in the palette of runs. */
   readonly color: number;
   readonly isDashed: boolean;
+  /** Thin and dotted: a curve beside those that are compared. Default false. */
+  readonly isDotted?: boolean | undefined;
   readonly axis: "left" | "right";
   /** "line" through the points, "area" with the ground below filled (histograms), "points" by themselves. */
   readonly shape: "line" | "area" | "points";

@@ -1,12 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeNumber, encodeNumber } from "../../src/base/json.js";
+import { figureOption } from "../../src/figure/draw/figure-option.js";
+import { snapshotReadout } from "../../src/figure/draw/snapshots.js";
 import { columnOf, HELD_SHARE } from "../../src/figure/figure.js";
 import { createTrajectoryFigure } from "../../src/figure/make/create-trajectory-figure.js";
 import { fidelityParagraphs } from "../../src/figure/make/figure-caption.js";
+import { spaceKind } from "../../src/figure/space/surface-panel.js";
+import { createSurfaceScene } from "../../src/figure/space/surface-scene.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
 import type { Surface } from "../../src/surface/surface.js";
-import { mapOf, pointsOf, runOf } from "./panels.js";
+import { curvesNamed, mapOf, pointsOf, runOf } from "./panels.js";
 import {
   arc,
   bowl,
@@ -120,6 +124,82 @@ describe("createTrajectoryFigure", () => {
       "Start: 93 % of the squared distance from the end lies in the plane. Worst: epoch 1, 50 %. " +
         "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, true loss 2), in the median by 0.25.",
     ]);
+  });
+
+  describe("where batch norm's statistics are recalibrated on the plane", () => {
+    const points = [
+      [2, 0],
+      [1, 0],
+      [0, 0],
+    ] as const;
+    const { snapshots, trajectory } = samplePath("SGD", points, null);
+    const losses = {
+      trueLoss: Float64Array.of(9, 8, 7),
+      planeLoss: Float64Array.of(2.5, 1.25, 0.25),
+      recalibratedLoss: Float64Array.of(2, 1, 0.25),
+    };
+    const figureOf = (parts: Partial<typeof losses>) =>
+      sampleFigure(bowl, {
+        paths: [{ name: "SGD", snapshots, trajectory: { ...trajectory, ...losses, ...parts } }],
+      });
+    const figure = figureOf({});
+
+    test("the plane is compared with recalibrated losses, in words", () => {
+      expect(figure.fidelity.at(-1)).toContain(
+        "The loss on the plane at the projected snapshots differs from their true loss, recalibrated, by at most 0.5 " +
+          "(at epoch 0: 2.5 on the plane, true loss 2 recalibrated, 9 as trained), in the median by 0.25.",
+      );
+      expect(figureOf({ planeLoss: losses.recalibratedLoss }).fidelity.at(-1)).toContain(
+        "The loss on the plane at the projected snapshots equals their true loss, recalibrated.",
+      );
+      expect(figure.caption).toContain(
+        "The plane is compared with each snapshot's \"true loss, recalibrated\": its loss with batch norm's statistics recalibrated in the same way. " +
+          '"true loss, as trained" is its loss with the statistics that training left.',
+      );
+    });
+
+    test("the gap is drawn between recalibrated losses and the plane, those as trained beside it", () => {
+      const { series } = curvesNamed(figure, "Loss along the path");
+      expect(
+        series.map(({ name, y, isDashed, isDotted, band }) => [name, y, isDashed, isDotted, band]),
+      ).toEqual([
+        [
+          "true loss, recalibrated",
+          [2, 1, 0.25],
+          false,
+          undefined,
+          { low: [2, 1, 0.25], high: [2.5, 1.25, 0.25] },
+        ],
+        ["loss on the plane", [2.5, 1.25, 0.25], true, undefined, null],
+        ["true loss, as trained", [9, 8, 7], false, true, null],
+      ]);
+      const { series: drawn } = figureOption(figure) as {
+        series: { name: string; lineStyle: { type: unknown } }[];
+      };
+      const strokes = series.map(({ name }) => drawn.find((one) => one.name === name)?.lineStyle.type);
+      expect(strokes).toEqual(["solid", [5, 3], [1.5, 2.5]]);
+    });
+
+    test("a snapshot under the pointer has both, and the surface in space the recalibrated one", () => {
+      const rows = Object.fromEntries(snapshotReadout(figure, 0, 0).rows);
+      expect(rows).toMatchObject({
+        "true loss, recalibrated": "2",
+        "true loss, as trained": "9",
+        "loss on the plane": "2.5",
+      });
+      expect(rows).not.toHaveProperty("true loss");
+      const panel = { ...mapOf(figure), view: "space" as const };
+      const heights = (shown: typeof figure) =>
+        createSurfaceScene({ panel, figure: shown }).paths[0]?.points.map(({ own }) => own);
+      const { recalibratedLoss: trueLoss, planeLoss } = losses;
+      const plain = { ...trajectory, trueLoss, planeLoss };
+      expect(heights(figure)).toEqual(
+        heights(sampleFigure(bowl, { paths: [{ name: "SGD", snapshots, trajectory: plain }] })),
+      );
+      expect(spaceKind.legend(panel, figure).map(({ text }) => text)).toEqual(
+        expect.arrayContaining(["true loss, recalibrated", "plane − true"]),
+      );
+    });
   });
 
   test("says where a random walk would explain as much as the path", () => {

@@ -3,7 +3,7 @@ import type { CurvesPanel, Series } from "../figure.js";
 import { type AxisScale, horizontalScale, verticalScale } from "./axis-scale.js";
 import { isInside, type Rect, widestLabel } from "./figure-frame.js";
 import { formatNumber, formatPercent } from "./format-number.js";
-import type { LegendEntry } from "./legend.js";
+import { dashesOf, type LegendEntry } from "./legend.js";
 import type { Shape } from "./marks.js";
 import { axis } from "./option-parts.js";
 import { runColor, type Theme } from "./palette.js";
@@ -65,6 +65,7 @@ export const curvesKind: PanelKind<CurvesPanel, PlacedCurves> = {
           kind: "curve",
           color: isShared ? null : one.color,
           isDashed: one.isDashed,
+          isDotted: one.isDotted === true,
           isPoints: one.shape === "points",
           hasGround: one.band !== null || one.shape === "area",
         },
@@ -172,13 +173,13 @@ function curve(series: Series, { x, figure, options }: PlacedCurves, y: AxisScal
       .map((value, i) => [x.position(value), y.position(series.y[i] as number)])
       .filter((_, i) => isShown(i)),
     symbol: "circle",
-    symbolSize: isPoints ? 6 : hasDots ? 4 : 0,
+    symbolSize: isPoints ? 6 : hasDots ? (series.isDotted ? 3 : 4) : 0,
     showSymbol: hasDots,
     showAllSymbol: true,
     lineStyle: {
       color,
-      width: isPoints ? 0 : series.shape === "area" ? 1.2 : 1.7,
-      type: series.isDashed ? [5, 3] : "solid",
+      width: isPoints ? 0 : series.shape === "area" || series.isDotted ? 1.2 : 1.7,
+      type: dashesOf(series) ?? "solid",
     },
     itemStyle: series.isDashed
       ? { color: theme.background, borderColor: color, borderWidth: 1.4 }

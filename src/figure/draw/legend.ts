@@ -1,4 +1,4 @@
-import type { Figure } from "../figure.js";
+import type { Figure, Series } from "../figure.js";
 import { disc, dropMark, endMark, pointMark, type Shape, startMark, unknownShapes } from "./marks.js";
 import { textShape } from "./option-parts.js";
 import { runColor, runStroke, type Theme } from "./palette.js";
@@ -13,6 +13,7 @@ export type LegendMark =
       readonly kind: "curve";
       readonly color: number | null;
       readonly isDashed: boolean;
+      readonly isDotted: boolean;
       readonly isPoints: boolean;
       readonly hasGround: boolean;
     }
@@ -57,7 +58,7 @@ export function mergeEntries(entries: readonly LegendEntry[]): LegendEntry[] {
 
 function keyOf(mark: LegendMark): unknown {
   if (mark.kind === "run") return mark.run;
-  return mark.kind === "curve" ? [mark.color, mark.isDashed] : "";
+  return mark.kind === "curve" ? [mark.color, mark.isDashed, mark.isDotted] : "";
 }
 
 /** Entries for the runs of a panel that shows several, and for the marks of their snapshots. */
@@ -144,10 +145,18 @@ function markShapes(mark: LegendMark, x: number, y: number, { runs }: Figure, th
       };
       return [
         ...(mark.hasGround ? [ground] : []),
-        mark.isPoints ? disc(x, y, 3.4, color) : stroke(x, y, color, 2, mark.isDashed ? [5, 3] : null, 12),
+        mark.isPoints
+          ? disc(x, y, 3.4, color)
+          : stroke(x, y, color, mark.isDotted ? 1.5 : 2, dashesOf(mark), 12),
       ];
     }
   }
+}
+
+/** Dashes of the stroke of a curve, in px; null for a solid one. */
+export function dashesOf({ isDashed, isDotted }: Pick<Series, "isDashed" | "isDotted">): number[] | null {
+  if (isDotted) return [1.5, 2.5];
+  return isDashed ? [5, 3] : null;
 }
 
 function stroke(

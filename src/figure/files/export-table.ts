@@ -59,6 +59,7 @@ const UNITS: Readonly<Record<string, string>> = {
   loss: "mean per sample",
   trueLoss: "mean per sample",
   planeLoss: "mean per sample",
+  recalibratedLoss: "mean per sample",
   evaluated: "1 computed; 0 not known yet",
   inPlaneShare: "share of squared distance to the centre",
   distance: "L2 norm in weight space",

@@ -74,7 +74,8 @@ interface PathPoint {
  * loss below the path and one at that of the snapshots' own loss, or a flat one where no loss is known.
  *
  * Point data: `step`, `epoch`, `iteration`, `learningRate`, `loss`, and `isTrueLoss`, which tells the lines
- * apart. A line is broken where a loss is not finite.
+ * apart. A line is broken where a loss is not finite. Where the plane has recalibrated batch-norm statistics, the
+ * snapshots' own loss is recalibrated too.
  *
  * @param scale - that of the surface below; see `heightScale`.
  * @throws {@link InvalidDataError} if there are not as many snapshots as points on the path.
@@ -84,12 +85,12 @@ export function encodeVtp(
   snapshots: readonly SnapshotInfo[],
   scale: HeightScale,
 ): string {
-  const { coordinates, dimensions, trueLoss, planeLoss } = trajectory;
+  const { coordinates, dimensions, planeLoss } = trajectory;
   if (coordinates.length !== snapshots.length * dimensions || dimensions < 2) {
     const got = `${coordinates.length / dimensions} in ${dimensions} dimensions`;
     throw new InvalidDataError("path", `${snapshots.length} points in at least 2 dimensions`, got);
   }
-  const known = [planeLoss, trueLoss].flatMap((losses, i) =>
+  const known = [planeLoss, comparedLosses(trajectory)].flatMap((losses, i) =>
     losses === null ? [] : [{ losses, isTrueLoss: i as 0 | 1 }],
   );
   const flat = { losses: new Float64Array(snapshots.length).fill(scale.low), isTrueLoss: 0 as const };
@@ -129,6 +130,11 @@ export function encodeVtp(
     "</Piece>",
   ].join("\n");
   return vtkDocument("PolyData", "", body);
+}
+
+/** The losses of the snapshots that the plane's are compared with. */
+function comparedLosses({ trueLoss, recalibratedLoss }: Trajectory): Float64Array | null {
+  return recalibratedLoss ?? trueLoss;
 }
 
 function finitePieces(losses: Float64Array, isTrueLoss: 0 | 1): PathPoint[][] {
@@ -218,7 +224,7 @@ export async function vtkFiles(
     const { surfaces, path } = place;
     const losses = [
       ...surfaces.map(({ values }) => values.loss),
-      path?.values.trueLoss,
+      path && comparedLosses(path.values),
       path?.values.planeLoss,
     ];
     const scale = heightScale(

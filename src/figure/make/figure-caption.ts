@@ -4,7 +4,14 @@ import { boundOfMost, rangeOf } from "../../surface/approximate/estimate.js";
 import type { Surface } from "../../surface/surface.js";
 import { type ContourScale, finiteRange } from "../draw/contour-scale.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import type { FigureAxis, Interpolation, Progress } from "../figure.js";
+import {
+  AS_TRAINED_LOSS,
+  type FigureAxis,
+  type Interpolation,
+  type Progress,
+  RECALIBRATED_LOSS,
+  TRUE_LOSS,
+} from "../figure.js";
 import type { FigurePathInput } from "./run-data.js";
 
 /**
@@ -72,6 +79,7 @@ export function captionSentences(facts: CaptionFacts): string[] {
   return [
     ...partialSentence(facts.surface),
     contourSentence(facts),
+    ...recalibrationSentences(facts.paths),
     ...approximationSentences(facts.surface),
     ...nonFiniteSentence(facts.surface),
     ...missingPointSentences(facts.paths, facts.surface),
@@ -127,6 +135,14 @@ function contourSentence(facts: CaptionFacts): string {
   const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
   const between = facts.interpolation;
   return `Contours: ${facts.lossName} on the plane, ${levels}; ${between} interpolation between ${points}.`;
+}
+
+/** Says which loss of the snapshots the plane is compared with, where there are two. */
+function recalibrationSentences(paths: readonly FigurePathInput[]): string[] {
+  if (paths.every(({ trajectory }) => trajectory.recalibratedLoss === undefined)) return [];
+  return [
+    `The plane is compared with each snapshot's "${RECALIBRATED_LOSS}": its loss with batch norm's statistics recalibrated in the same way. "${AS_TRAINED_LOSS}" is its loss with the statistics that training left.`,
+  ];
 }
 
 function nonFiniteSentence(surface: Surface): string[] {
@@ -251,13 +267,17 @@ function distanceSentence(path: FigurePathInput, facts: FidelityFacts): string[]
 }
 
 function lossSentences(path: FigurePathInput, progress: Progress): string[] {
-  const { trueLoss, planeLoss } = path.trajectory;
+  const { trueLoss, recalibratedLoss, planeLoss } = path.trajectory;
   if (trueLoss === null || planeLoss === null) return [];
   const pairs = path.snapshots.map((_, i) => ({
     i,
-    own: trueLoss[i] as number,
+    own: (recalibratedLoss ?? trueLoss)[i] as number,
     plane: planeLoss[i] as number,
   }));
+  const isRecalibrated = recalibratedLoss !== undefined;
+  const compared = isRecalibrated ? RECALIBRATED_LOSS : TRUE_LOSS;
+  const asTrained = (i: number): string =>
+    isRecalibrated ? ` recalibrated, ${formatNumber(trueLoss[i] as number, 3)} as trained` : "";
   const finite = pairs.filter(({ own, plane }) => Number.isFinite(own) && Number.isFinite(plane));
   const sentences: string[] = [];
   if (finite.length > 0) {
@@ -266,10 +286,10 @@ function lossSentences(path: FigurePathInput, progress: Progress): string[] {
     const worst = finite[gaps.indexOf(largest)] as (typeof finite)[number];
     sentences.push(
       largest === 0
-        ? "The loss on the plane at the projected snapshots equals their true loss."
-        : `The loss on the plane at the projected snapshots differs from their true loss by at most ` +
+        ? `The loss on the plane at the projected snapshots equals their ${compared}.`
+        : `The loss on the plane at the projected snapshots differs from their ${compared}${isRecalibrated ? "," : ""} by at most ` +
             `${formatNumber(largest, 2)} (at ${place(path, worst.i, progress)}: ${formatNumber(worst.plane, 3)} ` +
-            `on the plane, true loss ${formatNumber(worst.own, 3)}), in the median by ${formatNumber(median(gaps), 2)}.`,
+            `on the plane, true loss ${formatNumber(worst.own, 3)}${asTrained(worst.i)}), in the median by ${formatNumber(median(gaps), 2)}.`,
     );
   }
   const left = pairs.length - finite.length;

@@ -1,8 +1,10 @@
 import type { JsonNumber } from "../../base/json.js";
 import {
+  AS_TRAINED_LOSS,
   type CurvesAxis,
   type CurvesPanel,
   columnOf,
+  comparedLoss,
   HELD_SHARE,
   LEARNING_RATE,
   type Path,
@@ -10,7 +12,6 @@ import {
   type Progress,
   type RunData,
   type Series,
-  TRUE_LOSS,
   type UprightMark,
 } from "../figure.js";
 import { autoAxis, MOST_DROPS } from "./chart-parts.js";
@@ -26,14 +27,16 @@ export interface PathFacts {
 /**
  * Returns the panels beside a map of paths: losses along the path (those of the snapshots solid, those of the
  * plane dashed, the gap between them filled) where any is known, and the share of the squared distance to the
- * centre that the plane holds.
+ * centre that the plane holds. Where the plane has recalibrated batch-norm statistics, the losses of the snapshots
+ * are recalibrated too, and those as trained stand beside them, dotted.
  */
 export function fidelityPanels(facts: PathFacts): CurvesPanel[] {
   const losses = facts.runs.flatMap((run, index) => {
-    const gap = gapOf(run);
+    const own = comparedLoss(run);
     return [
-      ...seriesOf(facts, index, TRUE_LOSS, TRUE_LOSS, { band: gap }),
+      ...seriesOf(facts, index, own, own, { band: gapOf(run) }),
       ...seriesOf(facts, index, PLANE_LOSS, PLANE_LOSS, { isDashed: true }),
+      ...seriesOf(facts, index, AS_TRAINED_LOSS, AS_TRAINED_LOSS, { isDotted: true }),
     ];
   });
   const shares = facts.runs.flatMap((_, index) =>
@@ -76,6 +79,7 @@ function panelOf(facts: PathFacts, title: string, left: CurvesAxis, series: read
 
 interface SeriesParts {
   readonly isDashed?: boolean;
+  readonly isDotted?: true;
   /** Joins the snapshots that have a value over those that have none: not every one has been logged. */
   readonly isSparse?: boolean;
   readonly key?: null;
@@ -90,7 +94,7 @@ function seriesOf(
   index: number,
   column: string,
   name: string,
-  { isDashed = false, isSparse = false, key, band = null, isHidden = () => false }: SeriesParts,
+  { isDashed = false, isDotted, isSparse = false, key, band = null, isHidden = () => false }: SeriesParts,
 ): Series[] {
   const run = runs[index] as RunData;
   const values = columnOf(run, column);
@@ -104,6 +108,7 @@ function seriesOf(
       key: key === null ? null : name,
       color: run.color,
       isDashed,
+      ...(isDotted && { isDotted }),
       axis: "left",
       shape: "line",
       x: shown.map((i) => run[progress][i] as number),
@@ -114,9 +119,9 @@ function seriesOf(
   ];
 }
 
-/** The band between the loss of the snapshots and that of the plane. */
+/** The band between the loss of the plane and that of the snapshots which it is compared with. */
 function gapOf(run: RunData): Series["band"] {
-  const [own, plane] = [columnOf(run, TRUE_LOSS), columnOf(run, PLANE_LOSS)];
+  const [own, plane] = [columnOf(run, comparedLoss(run)), columnOf(run, PLANE_LOSS)];
   if (own === null || plane === null) return null;
   return { low: own.map((value) => value ?? "NaN"), high: plane.map((value) => value ?? "NaN") };
 }

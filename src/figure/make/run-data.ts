@@ -4,11 +4,13 @@ import { encodeNumber, type JsonNumber } from "../../base/json.js";
 import type { Trajectory } from "../../directions/project.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
 import {
+  AS_TRAINED_LOSS,
   HELD_SHARE,
   LEARNING_RATE,
   type Path,
   PLANE_LOSS,
   type Progress,
+  RECALIBRATED_LOSS,
   type RunData,
   type Setting,
   type SnapshotColumn,
@@ -75,9 +77,12 @@ export function createRunData(
   };
 }
 
-function fidelityColumns({ trueLoss, planeLoss, inPlaneShare, distance }: Trajectory): SnapshotColumn[] {
+function fidelityColumns(trajectory: Trajectory): SnapshotColumn[] {
+  const { trueLoss, recalibratedLoss, planeLoss, inPlaneShare, distance } = trajectory;
+  const own = recalibratedLoss === undefined ? TRUE_LOSS : AS_TRAINED_LOSS;
   return [
-    ...(trueLoss === null ? [] : [columnFrom(TRUE_LOSS, "number", trueLoss)]),
+    ...(recalibratedLoss === undefined ? [] : [columnFrom(RECALIBRATED_LOSS, "number", recalibratedLoss)]),
+    ...(trueLoss === null ? [] : [columnFrom(own, "number", trueLoss)]),
     ...(planeLoss === null ? [] : [columnFrom(PLANE_LOSS, "number", planeLoss)]),
     columnFrom(HELD_SHARE, "share", inPlaneShare),
     columnFrom("distance to the plane", "number", distance),

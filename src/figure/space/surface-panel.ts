@@ -7,7 +7,7 @@ import { axis, textShape } from "../draw/option-parts.js";
 import { runColor, type Theme } from "../draw/palette.js";
 import type { Drawing, Place, Placed, PlacedReadout, Room, Slot, Target } from "../draw/panel-kind.js";
 import { truncateText } from "../draw/placed-text.js";
-import { columnOf, type Figure, type MapPanel, TRUE_LOSS } from "../figure.js";
+import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
 import { type SceneFurniture, type SceneLine, type SceneNames, sceneFurniture } from "./scene-furniture.js";
 import { cellPieces, drapedPieces, ownPieces, type Piece } from "./scene-pieces.js";
 import { createProjection, DEFAULT_VIEW, extentOf, type Projection } from "./scene-view.js";
@@ -96,15 +96,18 @@ export const spaceKind = {
   /** Runs if there are several, then how paths and gaps are drawn. */
   legend(panel: MapPanel, figure: Figure): LegendEntry[] {
     const entries = pathEntries(figure, panel.paths);
-    const hasOwn = panel.paths.some(({ run }) => figure.runs[run] && columnOf(figure.runs[run], TRUE_LOSS));
+    const runs = panel.paths.flatMap(({ run }) => figure.runs[run] ?? []);
+    const compared = new Set(
+      runs.map(comparedLoss).filter((name) => runs.some((run) => columnOf(run, name))),
+    );
     const own: LegendEntry[] = [
-      { mark: { kind: "own" }, text: "true loss" },
+      ...[...compared].map((text): LegendEntry => ({ mark: { kind: "own" }, text })),
       { mark: { kind: "gap" }, text: "plane − true" },
     ];
     return [
       ...entries.filter(({ mark }) => mark.kind === "run"),
       { mark: { kind: "plane" }, text: "path at the loss of the plane" },
-      ...(hasOwn ? own : []),
+      ...(compared.size > 0 ? own : []),
       ...entries.filter(({ mark }) => ["start", "end", "drop"].includes(mark.kind)),
     ];
   },

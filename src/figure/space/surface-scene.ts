@@ -4,7 +4,7 @@ import { refineGrid } from "../draw/contours.js";
 import { type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
 import { edgesOf, extentOf } from "../draw/map-plane.js";
-import { columnOf, type Figure, type MapPanel, type Path, PLANE_LOSS, TRUE_LOSS } from "../figure.js";
+import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
 import type { Projection, SceneBox, ScenePoint } from "./scene-view.js";
 
 /** A snapshot in the box: on the surface of the plane, and at its own loss. */
@@ -70,7 +70,9 @@ export function createSurfaceScene(
   const scale = panel.scale ?? { kind: "linear", levels: [] };
   const { kind } = scale;
   const grid = fitGrid(panel, steps);
-  const own = panel.paths.flatMap(({ run }) => (runs[run] && columnOf(runs[run], TRUE_LOSS)) ?? []);
+  const own = panel.paths.flatMap(
+    ({ run }) => (runs[run] && columnOf(runs[run], comparedLoss(runs[run]))) ?? [],
+  );
   const losses = [...(panel.values ?? []), ...own].map(decodeNumber).filter(Number.isFinite);
   const least = losses.reduce((low, loss) => (loss > 0 && loss < low ? loss : low), Number.POSITIVE_INFINITY);
   const toPosition = (loss: number): number => (kind === "log" ? Math.log10(Math.max(loss, least)) : loss);
@@ -103,7 +105,7 @@ export function createSurfaceScene(
   const lossesOf = ({ run }: Path): PathLosses => {
     const data = runs[run];
     if (data === undefined) return { own: [], plane: [] };
-    return { own: columnOf(data, TRUE_LOSS) ?? [], plane: columnOf(data, PLANE_LOSS) ?? [] };
+    return { own: columnOf(data, comparedLoss(data)) ?? [], plane: columnOf(data, PLANE_LOSS) ?? [] };
   };
   const heightOf = (loss: number): number | null =>
     Number.isFinite(loss) ? toHeight(toPosition(loss)) : null;

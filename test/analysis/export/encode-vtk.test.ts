@@ -127,6 +127,14 @@ describe("encodeVtp", () => {
     expect(arraysIn(flat, "Points").get("Points")?.values[2]).toBe(0);
   });
 
+  test("where batch norm is recalibrated on the plane, the true line is at the recalibrated losses", () => {
+    const recalibratedLoss = Float64Array.of(4, 3, 2, 1.5);
+    const xml = encodeVtp({ ...trajectory, recalibratedLoss }, snapshots, scale);
+    expect([...(arraysIn(xml, "PointData").get("loss")?.values ?? [])].slice(4)).toEqual([
+      ...recalibratedLoss,
+    ]);
+  });
+
   test("refuses a path of other snapshots", () => {
     expect(() => encodeVtp(trajectory, snapshots.slice(1), scale)).toThrow("expected 3 points");
   });

@@ -11,21 +11,19 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { learningRateScheduler, trajectoryCallback } from "../dist/callbacks/index.js";
 import {
-  analyzeRuns,
-  analyzeWeights,
-  createLinearAlgebra,
-  createLineFigure,
-  createLossEvaluator,
   epsilonSharpness,
-  evaluatePlane,
-  interpolateModels,
   levelSetWidth,
   meanLossRise,
-  modelPoint,
-  openRun,
   randomDirections,
+} from "../dist/src/doors/surface.js";
+import {
+  analyzeLine,
+  analyzePlane,
+  analyzeWeights,
+  createLossEvaluator,
+  openModelPoint,
+  openRun,
   selectBackend,
-  sliceRandomLines,
   writeReport,
 } from "../dist/src/index.js";
 import { loadMnist } from "../examples/data/mnist.js";
@@ -84,15 +82,16 @@ const { run: large } = await train("SGD, batch 500", tf.train.momentum(0.05, 0.9
 const { run: rmsprop } = await train("RMSProp", tf.train.rmsprop(0.001), 32, 4, training, held);
 
 const layout = sgd.layout;
-const engine = { engine: "tfjs", layout, loss: "logits", calibration: {} };
-const onTraining = await createLossEvaluator(model, training, engine);
+const onTraining = await createLossEvaluator(model, training, { engine: "tfjs", layout, loss: "logits" });
 const sets = [
   { name: "train", evaluator: onTraining },
   { name: "test", evaluator: await onTraining.withData(held) },
 ];
-const [a, b, c, d] = await Promise.all([sgd, adam, large, rmsprop].map((run) => modelPoint(run)));
-const dataName = "MNIST, 1,500 training and 1,000 test images";
-const shared = { directory: work };
+const [a, b, c, d] = await Promise.all(
+  [sgd, adam, large, rmsprop].map(({ directory }) => openModelPoint(directory)),
+);
+const names = { data: "MNIST, 1,500 training and 1,000 test images" };
+const shared = { sets, directory: work };
 const draw = async (figures) => {
   const named = Object.entries(figures).map(([name, figure]) => ({ name, figure }));
   const files = await writeReport(out, named, { formats: ["png"], scale: 1 });
@@ -102,83 +101,63 @@ const draw = async (figures) => {
     else say(file);
   }
 };
-const line = (slice, title, options = {}) =>
-  createLineFigure(slice, { title, dataName, accuracyAs: "error", ...options });
+const lineFigure = (title) => ({ title, accuracyAs: "error", names });
 
-const between = { range: { from: -0.5, to: 1.5, points: 61 } };
+const between = { ...shared, grid: "-0.5:1.5:61" };
+const interpolate = async (models, title, options = {}) => {
+  const how = { ...between, ...options, figure: lineFigure(title) };
+  return (await analyzeLine(models, { kind: "models" }, how)).figure;
+};
 await draw({
-  interpolate: line(
-    await interpolateModels([a, b], sets, { ...shared, ...between }),
-    "Between two solutions: SGD and Adam",
-  ),
-  snapshots: line(
-    await interpolateModels([await modelPoint(sgd, 0), a], sets, { ...shared, ...between }),
+  interpolate: await interpolate([a, b], "Between two solutions: SGD and Adam"),
+  snapshots: await interpolate(
+    [await openModelPoint(`${sgd.directory}@0`), a],
     "From the start of a training to its end",
   ),
-  recalibrated: line(
-    await interpolateModels([a, b], sets, { ...shared, ...between, batchNorm: "recalibrate" }),
-    "SGD to Adam, batch norm recalibrated at every point",
-  ),
+  recalibrated: await interpolate([a, b], "SGD to Adam, batch norm recalibrated at every point", {
+    batchNorm: "recalibrate",
+  }),
 });
 
 const seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const bands = [];
 for (const point of [a, c]) {
-  bands.push(
-    await sliceRandomLines(point, sets, { ...shared, seeds, range: { from: -1, to: 1, points: 31 } }),
-  );
+  const title = `Ten filter-normalized random directions from ${point.name}`;
+  const how = { ...shared, grid: "-1:1:31", figure: lineFigure(title) };
+  bands.push(await analyzeLine([point], { kind: "random", seeds }, how));
 }
-await draw({ random: line(bands[0], "Ten filter-normalized random directions from SGD") });
+await draw({ random: bands[0].figure });
 
 const sharpness = [];
 for (const [i, point] of [a, c].entries()) {
   const directions = randomDirections(layout, point.theta, { seed: 0 });
-  const widths = bands[i].curves
+  const { slice } = bands[i];
+  const widths = slice.curves
     .filter(({ set }) => set === "train")
     .map(({ surface }) => levelSetWidth(surface.alpha, surface.loss, 0.5).width);
-  const { mean, low, high } = meanLossRise(bands[i], "train", 0.5);
+  const { mean, low, high } = meanLossRise(slice, "train", 0.5);
   const epsilon = await epsilonSharpness(sets[0].evaluator, directions, { epsilon: 0.05, points: 11 });
   const width = widths.reduce((sum, value) => sum + value, 0) / widths.length;
   sharpness.push({ name: point.name, width, mean, low, high, epsilon: epsilon.sharpness });
 }
 
-const asError = await evaluatePlane("random", [a], sets, {
-  ...shared,
-  dataName,
-  points: [21, 21],
-  seed: 1,
-  metric: "acc",
-  accuracyAs: "error",
+const plane = async (subjects, spec, options = {}, figure = {}) =>
+  (await analyzePlane(subjects, spec, { ...shared, ...options, figure: { names, ...figure } })).figure;
+const random = { kind: "random", seed: 1 };
+const recalibrated = { size: 21, batchNorm: "recalibrate" };
+await draw({
+  "plane-error": await plane([a], random, { size: 21 }, { metric: "acc", accuracyAs: "error" }),
+  "plane-random": await plane([a], random, { size: 21 }),
+  "plane-models": await plane([a, b, c], { kind: "models" }, recalibrated),
+  "plane-bilinear": await plane([a, b, c, d], { kind: "bilinear" }, recalibrated),
 });
-await draw({ "plane-error": asError.figure });
-const planes = { random: [a], models: [a, b, c], bilinear: [a, b, c, d] };
-for (const [plane, models] of Object.entries(planes)) {
-  const policy = plane === "random" ? {} : { batchNorm: "recalibrate" };
-  const { figure } = await evaluatePlane(plane, models, sets, {
-    ...shared,
-    ...policy,
-    dataName,
-    points: [21, 21],
-    seed: 1,
-  });
-  await draw({ [`plane-${plane}`]: figure });
+const alone = { sets: sets.slice(0, 1) };
+for (const kind of ["ineffective-random", "ineffective-initial"]) {
+  await draw({ [kind]: await plane([sgd], { kind }, { ...alone, size: 15 }) });
 }
-for (const plane of ["ineffective-random", "ineffective-initial"]) {
-  const { figure } = await evaluatePlane(plane, [a], sets.slice(0, 1), {
-    ...shared,
-    dataName,
-    points: [15, 15],
-  });
-  await draw({ [plane]: figure });
-}
-
-const tools = { evaluator: sets[0].evaluator, linearAlgebra: createLinearAlgebra() };
-const { figure: path } = await analyzeRuns([sgd], tools, {
-  points: 21,
-  dataName,
-  title: "SGD on its PCA plane",
-});
-await draw({ pca: path });
+// In the run's own folder, where `analyzeWeights` looks for the plane that angles are measured on.
+const own = { ...alone, size: 21, directory: undefined };
+await draw({ pca: await plane([sgd], { kind: "pca" }, own, { title: "SGD on its PCA plane" }) });
 const single = await analyzeWeights([sgd]);
 const compared = await analyzeWeights([sgd, adam, large, rmsprop]);
 const figureOf = ({ figures }, name) => figures.find((figure) => figure.name === name).figure;

@@ -3,6 +3,7 @@ import pick from "lodash/pick.js";
 import uniq from "lodash/uniq.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
+import { refuseRenamed } from "../base/renamed-options.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { mixtureMap } from "../directions/mixture.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
@@ -83,6 +84,7 @@ export async function analyzeLine(
   line: LineSpec,
   options: AnalyzeLineOptions = {},
 ): Promise<LineAnalysis> {
+  refuseRenamed(options, "line");
   checkEvaluation(pick(options, ["sets", "batchNorm", "budget"]));
   const wanted = line.kind === "models" ? 2 : 1;
   if (subjects.length !== wanted) {

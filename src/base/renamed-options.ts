@@ -4,13 +4,22 @@ import { InvalidOptionError } from "./errors.js";
 export const RENAMED_OPTIONS = {
   /** Principal components of a path, and the random walk beside them. */
   pca: { center: "centering", select: "components" },
-  /** Planes and lines. */
+  /** Planes. */
   plane: {
     points: "size",
     range: "grid",
     center: "centering",
     dataName: "figure.names.data",
     lossName: "figure.names.loss",
+  },
+  /** Lines, whose text says range and size. */
+  line: {
+    range: "grid",
+    points: "grid",
+    title: "figure.title",
+    metric: "figure.metric",
+    accuracyAs: "figure.accuracyAs",
+    dataName: "figure.names.data",
   },
   /** Every method that lays points out in 2 or 3 dimensions. */
   embedding: {

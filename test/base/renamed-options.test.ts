@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { analyzeLine } from "../../src/analysis/analyze-line.js";
 import { InvalidOptionError } from "../../src/base/errors.js";
 import { refuseRenamed } from "../../src/base/renamed-options.js";
 import { pcaDirections } from "../../src/directions/pca.js";
@@ -34,8 +35,11 @@ test("whatever had an option that was renamed refuses the old key", async () => 
     () => umapEmbedding(none, old("nComponents")),
     () => tsneEmbedding(none, old("nComponents")),
     () => pcaDirections(none, old("center", "final")),
+    () => analyzeLine([], { kind: "models" }, old("range", { from: 0, to: 1, points: 3 })),
   ];
   for (const call of calls) {
-    await expect(async () => call()).rejects.toThrow(/this option is called (dimensions|seed|centering)$/);
+    await expect(async () => call()).rejects.toThrow(
+      /this option is called (dimensions|seed|centering|grid)$/,
+    );
   }
 });

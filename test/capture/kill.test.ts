@@ -66,8 +66,13 @@ describe("kill -9 while training and writing", () => {
       output += String(chunk);
     });
     expect(await ended, errors()).toEqual([0, null]);
-    // The writing thread was there: nothing fell back to the training thread.
-    expect(output).toBe("trained\n[]\n");
+    // The writing thread was there: nothing fell back to the training thread. New weights go on after the old
+    // ones, and the warning says so.
+    const [said, warnings] = output.split("\n");
+    expect(said).toBe("trained");
+    expect(JSON.parse(warnings ?? "").map(({ code }: { code: string }) => code)).toEqual([
+      "resumed-elsewhere",
+    ]);
     const { snapshots } = await readEverything(directory);
     // New initial weights and 2 epochs of 4 updates.
     expect(snapshots).toHaveLength(recorded + 1 + 8);

@@ -25,7 +25,7 @@ async function main(directory) {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
   model.compile({ optimizer: tf.train.adam(0.1), loss: "meanSquaredError" });
   const [xs, ys] = [tf.randomNormal([32, 3], 0, 1, "float32", 1), tf.randomNormal([32, 2], 0, 1, "float32", 2)];
-  const landscape = landscapeCallback({ directory, data: { xs, ys }, points: 5 });
+  const landscape = landscapeCallback({ directory, data: { xs, ys }, size: 5 });
   await model.fit(xs, ys, { epochs: 4, verbose: 0, callbacks: [landscape] });
   const run = await openRun(directory);
   const evaluator = await createLossEvaluator(model, { xs, ys }, { workers: 1 });

@@ -192,8 +192,8 @@ describe("how much a worker has at a time", () => {
     const onWarning = ({ message }: Error) => void warned.push(message);
     process.on("warning", onWarning);
     const during: number[] = [];
-    // The first points of all take longer.
-    for (let i = 0; i < 2; i++) {
+    // The first points of all take longer, and so do those beside other work of the machine.
+    for (let i = 0; i < 2 || (i < 10 && Math.max(...during) < least); i++) {
       await evaluateSurface(evaluator, plane, grid, {
         signal: new AbortController().signal,
         onPoint: () => void during.push(evaluator.concurrency ?? 0),

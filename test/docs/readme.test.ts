@@ -88,7 +88,7 @@ describe("the command lines of the README, on the demo's own runs", () => {
     const commands = blocks("sh")
       .flatMap((block) => block.trim().split("\n"))
       .filter((line) => line.startsWith("npx tfjs-landscape") && !line.includes(" demo "));
-    expect(commands.length).toBe(12);
+    expect(commands.length).toBe(13);
     const [sgd, adam] = [join(out, "sgd"), join(out, "adam")];
     const names = {
       DIR: join(folder, "comparison"),

@@ -169,7 +169,7 @@ describe("the page in Chromium", () => {
     const html = renderHtml({ title: "Report", figures: [SGD, chart, maps] });
     for (const isDark of [false, true]) {
       const { page, heard } = await open(html, { isDark, width: isDark ? 400 : 1200 });
-      await page.waitForFunction("document.querySelectorAll('.chart .canvas svg').length === 3");
+      await page.locator(".chart .canvas svg").nth(2).waitFor();
       expect(await page.locator("[role=img]").nth(0).getAttribute("aria-label")).toBe(chart.description);
       expect(await page.locator("figcaption .caption").nth(2).textContent()).toBe(maps.caption);
       expect(heard).toEqual([]);

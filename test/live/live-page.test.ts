@@ -57,7 +57,7 @@ function stateOf(count: number): LiveState {
 
 /** The page once it shows so many snapshots, as a picture and as the names of marks with their places. */
 async function shown(page: Page, count: number) {
-  await page.waitForFunction(`document.querySelector("#status").textContent.includes("${count} snapshots")`);
+  await page.locator("#status", { hasText: `${count} snapshots` }).waitFor();
   await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
   const lowered = page.locator("#curves text", { hasText: "rate lowered" });
   const places = await lowered.evaluateAll((all) => all.map((text) => text.getBoundingClientRect().x));

@@ -7,8 +7,7 @@ import { gzipSync } from "node:zlib";
 import { figureOption, figureSize } from "../src/figure/draw/figure-option.js";
 import type { Figure } from "../src/figure/figure.js";
 import { renderHtml } from "../src/figure/files/render-html.js";
-import { renderPng } from "../src/figure/files/render-png.js";
-import { renderSvg } from "../src/figure/files/render-svg.js";
+import { renderPng, renderSvg } from "../src/figure/files/render-picture.js";
 import { createTrajectoryFigure } from "../src/figure/make/create-trajectory-figure.js";
 import { inSpace } from "../src/figure/space/surface-panel.js";
 

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "../src/base/errors.js";
 import type { LandscapeWarning } from "../src/base/warning.js";
-import { openLiveView } from "../src/live/open-live-view.js";
 import type { LiveView } from "../src/live/start-live-view.js";
+import { openLiveView } from "../src/live/start-live-view.js";
 
 /** Options of the live page of a training. */
 export interface LivePageOptions {

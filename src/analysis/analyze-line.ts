@@ -10,7 +10,7 @@ import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/no
 import { randomDirections } from "../directions/random.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { Figure } from "../figure/figure.js";
-import { createLineFigure } from "../figure/make/create-line-figure.js";
+import { createLineFigure } from "../figure/make/create-line-figures.js";
 import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";

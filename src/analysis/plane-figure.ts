@@ -1,9 +1,9 @@
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
-import { createMapsFigure } from "../figure/make/create-maps-figure.js";
+import { createMapsFigure } from "../figure/make/create-maps-figures.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
-import { runSettings } from "../figure/make/run-settings.js";
+import { runSettings } from "../figure/make/run-data.js";
 import type { Run } from "../store/run/run.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import { policySentences } from "./batch-norm.js";

@@ -5,7 +5,7 @@ import { InvalidOptionError, RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
-import { createLineFigure } from "../figure/make/create-line-figure.js";
+import { createLineFigure } from "../figure/make/create-line-figures.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
 import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readArtifactFacts } from "../store/results/artifact.js";

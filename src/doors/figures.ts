@@ -7,15 +7,21 @@
 // Making figures
 
 export { type ContourScale, createContourScale } from "../figure/draw/contour-scale.js";
-export { createComparedLinesFigure } from "../figure/make/create-compared-lines-figure.js";
 export { createComparisonTable } from "../figure/make/create-comparison-table.js";
 export {
   createEmbeddingFigure,
   type EmbeddingFigureOptions,
 } from "../figure/make/create-embedding-figure.js";
-export { createLineFigure, type LineFigureOptions } from "../figure/make/create-line-figure.js";
-export { createMapsFigure, type MapsFigureInput } from "../figure/make/create-maps-figure.js";
-export { createPlanesFigure } from "../figure/make/create-planes-figure.js";
+export {
+  createComparedLinesFigure,
+  createLineFigure,
+  type LineFigureOptions,
+} from "../figure/make/create-line-figures.js";
+export {
+  createMapsFigure,
+  createPlanesFigure,
+  type MapsFigureInput,
+} from "../figure/make/create-maps-figures.js";
 export { createTopologyFigure } from "../figure/make/create-topology-figure.js";
 export { createTrainingFigure } from "../figure/make/create-training-figure.js";
 export {
@@ -27,7 +33,7 @@ export {
   createHistogramFigure,
   createNormsFigure,
 } from "../figure/make/create-weights-figures.js";
-export { runSettings } from "../figure/make/run-settings.js";
+export { runSettings } from "../figure/make/run-data.js";
 
 // Figures as data
 
@@ -43,16 +49,15 @@ export type {
 
 // Views and drawing
 
+export { withScale } from "../figure/draw/contour-scale.js";
 export type { DrawOptions } from "../figure/draw/figure-frame.js";
 export { figureOption, figureSize } from "../figure/draw/figure-option.js";
-export type { PictureSize } from "../figure/files/render-svg.js";
-export { withScale } from "../figure/make/with-scale.js";
+export type { PictureSize } from "../figure/files/render-picture.js";
 export { inSpace } from "../figure/space/surface-panel.js";
 
 // Encoding
 
 export { type RenderGifOptions, renderGif } from "../figure/files/encode-gif.js";
 export { type ReportData, renderHtml } from "../figure/files/render-html.js";
-export { type RenderPngOptions, renderPng } from "../figure/files/render-png.js";
-export { renderSvg } from "../figure/files/render-svg.js";
+export { type RenderPngOptions, renderPng, renderSvg } from "../figure/files/render-picture.js";
 export { tableCsv } from "../figure/files/table-files.js";

@@ -8,7 +8,7 @@ import { modelPoint, namesOfModels, openModelPoint } from "../../src/analysis/mo
 import type { PlaneKind } from "../../src/analysis/plane-spec.js";
 import { analyzeWeights } from "../../src/analysis/weights-stage.js";
 import { customDirections } from "../../src/directions/between-models.js";
-import { createLineFigure } from "../../src/figure/make/create-line-figure.js";
+import { createLineFigure } from "../../src/figure/make/create-line-figures.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { readDirections } from "../../src/store/kinds/directions-file.js";

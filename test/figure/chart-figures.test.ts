@@ -3,10 +3,9 @@ import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import type { Figure } from "../../src/figure/figure.js";
-import { renderPng } from "../../src/figure/files/render-png.js";
-import { renderSvg } from "../../src/figure/files/render-svg.js";
-import { createLineFigure } from "../../src/figure/make/create-line-figure.js";
-import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
+import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
+import { createLineFigure } from "../../src/figure/make/create-line-figures.js";
+import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import {
   createAngleFigure,

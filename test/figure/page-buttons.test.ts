@@ -8,7 +8,7 @@ import { buildPage } from "../../scripts/build-page.mjs";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
-import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
+import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
 import { difference } from "./png.js";

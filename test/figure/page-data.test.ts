@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeNumber } from "../../src/base/json.js";
+import { canBeLogarithmic, withScale } from "../../src/figure/draw/contour-scale.js";
 import type { PlacedCurves } from "../../src/figure/draw/curves-panel.js";
 import { figureOption } from "../../src/figure/draw/figure-option.js";
 import { figureReadout, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { snapshotAt, timeline } from "../../src/figure/draw/snapshots.js";
 import type { Figure } from "../../src/figure/figure.js";
-import { packNumbers, unpackNumbers } from "../../src/figure/files/pack-numbers.js";
-import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
-import { runSettings } from "../../src/figure/make/run-settings.js";
-import { canBeLogarithmic, withScale } from "../../src/figure/make/with-scale.js";
+import { packNumbers, unpackNumbers } from "../../src/figure/files/page-data.js";
+import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
+import { runSettings } from "../../src/figure/make/run-data.js";
 import type { Run } from "../../src/store/run/run.js";
 import { curvesNamed, curvesOf, mapOf, runOf } from "./panels.js";
 import {

@@ -8,7 +8,7 @@ import { buildPage } from "../../scripts/build-page.mjs";
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
-import { createMapsFigure } from "../../src/figure/make/create-maps-figure.js";
+import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { inSpace, type PlacedSpace } from "../../src/figure/space/surface-panel.js";
 import { createSurfaceScene } from "../../src/figure/space/surface-scene.js";

@@ -3,8 +3,7 @@ import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { surfaceColors } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { renderPng } from "../../src/figure/files/render-png.js";
-import { renderSvg } from "../../src/figure/files/render-svg.js";
+import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { mapOf, placedMap, pointsOf } from "./panels.js";
 import { decodePng } from "./png.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";

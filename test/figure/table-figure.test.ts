@@ -3,8 +3,7 @@ import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import { figureHtml } from "../../src/figure/files/figure-html.js";
-import { renderPng } from "../../src/figure/files/render-png.js";
-import { renderSvg } from "../../src/figure/files/render-svg.js";
+import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { tableCsv } from "../../src/figure/files/table-files.js";
 import { type ComparedFacts, createComparisonTable } from "../../src/figure/make/create-comparison-table.js";
 import { tableOf } from "./panels.js";

@@ -4,9 +4,9 @@ import { verticalScale } from "../../src/figure/draw/axis-scale.js";
 import { figureOption } from "../../src/figure/draw/figure-option.js";
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { LEGEND_MARK_WIDTH } from "../../src/figure/draw/legend.js";
-import { hatchPath } from "../../src/figure/draw/marks.js";
 import type { PlacedText } from "../../src/figure/draw/placed-text.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
+import { hatchPath } from "../../src/figure/draw/shapes.js";
 import { curvesNamed, placedMap, pointsOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
 

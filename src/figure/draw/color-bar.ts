@@ -1,9 +1,8 @@
 import type { Rect } from "./figure-frame.js";
 import { formatLevels } from "./format-number.js";
-import { pathShape, rectangle, round, type Shape } from "./marks.js";
-import { frameShape, textShape } from "./option-parts.js";
 import type { Theme } from "./palette.js";
 import { line, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
+import { frameShape, pathShape, rectangle, round, type Shape, textShape } from "./shapes.js";
 
 /** Which colours stand for which values. */
 export interface ColorKey {

@@ -4,11 +4,11 @@ import { type AxisScale, horizontalScale, verticalScale } from "./axis-scale.js"
 import { isInside, type Rect, widestLabel } from "./figure-frame.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { dashesOf, type LegendEntry } from "./legend.js";
-import type { Shape } from "./marks.js";
-import { axis } from "./option-parts.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Slot } from "./panel-kind.js";
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
+import type { Shape } from "./shapes.js";
+import { axis } from "./shapes.js";
 import type { Readout } from "./snapshots.js";
 
 /** Curves with their axes at their place. */

@@ -1,13 +1,12 @@
 import type { EChartsOption } from "echarts";
 import type { Figure } from "../figure.js";
 import type { DrawOptions } from "./figure-frame.js";
-import { type FigureLayout, layoutFigure } from "./layout-figure.js";
+import { type FigureLayout, kindOf, layoutFigure } from "./layout-figure.js";
 import { legendShapes } from "./legend.js";
-import { grid, shapesSeries, textShape } from "./option-parts.js";
 import { themeOf } from "./palette.js";
 import type { Drawing } from "./panel-kind.js";
-import { kindOf } from "./panel-kinds.js";
 import { FONT_STACK } from "./placed-text.js";
+import { grid, shapesSeries, textShape } from "./shapes.js";
 
 /**
  * Returns the size in px that a picture of a figure takes.

@@ -1,4 +1,5 @@
 import type { Figure, Panel } from "../figure.js";
+import { curvesKind } from "./curves-panel.js";
 import {
   checkHeight,
   type DrawOptions,
@@ -9,10 +10,25 @@ import {
   NARROW,
 } from "./figure-frame.js";
 import { layoutLegend, mergeEntries, type PlacedLegendEntry } from "./legend.js";
-import type { Moment, Place, Placed, PlacedReadout, Room, Target } from "./panel-kind.js";
-import { kindOf } from "./panel-kinds.js";
+import { mapKind } from "./map-panel.js";
+import type { Moment, PanelKind, Place, Placed, PlacedReadout, Room, Target } from "./panel-kind.js";
 import type { PlacedText } from "./placed-text.js";
+import { scatterKind } from "./scatter-panel.js";
 import { snapshotAt } from "./snapshots.js";
+import { tableKind } from "./table-panel.js";
+
+/** Everything that can stand in a figure: a new kind is one more entry. */
+const PANEL_KINDS: Readonly<Record<Panel["kind"], PanelKind>> = {
+  map: mapKind,
+  curves: curvesKind,
+  scatter: scatterKind,
+  table: tableKind,
+};
+
+/** Returns what is particular to the kind of a panel. */
+export function kindOf({ kind }: Panel): PanelKind {
+  return PANEL_KINDS[kind];
+}
 
 /** Where everything of a figure is. */
 export interface FigureLayout {

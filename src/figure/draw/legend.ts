@@ -1,8 +1,16 @@
 import type { Figure, Series } from "../figure.js";
-import { disc, dropMark, endMark, pointMark, type Shape, startMark, unknownShapes } from "./marks.js";
-import { textShape } from "./option-parts.js";
 import { runColor, runStroke, type Theme } from "./palette.js";
 import { line, textWidth, truncateText } from "./placed-text.js";
+import {
+  disc,
+  dropMark,
+  endMark,
+  pointMark,
+  type Shape,
+  startMark,
+  textShape,
+  unknownShapes,
+} from "./shapes.js";
 
 /** What an entry of the legend shows beside its text. */
 export type LegendMark =

@@ -6,12 +6,21 @@ import { type Contour, type GridPoint, surfaceContours, unknownCells } from "./c
 import { axisTitle, isInside, type Rect, type Tick, ticksOf, widestLabel } from "./figure-frame.js";
 import { type LegendEntry, pathEntries } from "./legend.js";
 import { colorKeyOf, edgesOf, extentOf, gridReadout, planeToPixel } from "./map-plane.js";
-import { endMark, pathShape, pointMark, rectangle, round, type Shape, unknownShapes } from "./marks.js";
-import { axis, frameShape } from "./option-parts.js";
 import { runColor, surfaceColors, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
 import { pathShapes, placePath } from "./paths.js";
 import { FONT_STACK, line, NAME_SIZE, type PlacedText, textWidth, truncateText } from "./placed-text.js";
+import {
+  axis,
+  endMark,
+  frameShape,
+  pathShape,
+  pointMark,
+  rectangle,
+  round,
+  type Shape,
+  unknownShapes,
+} from "./shapes.js";
 
 /** A map at its place. */
 export interface PlacedMap extends Placed<MapPanel> {

@@ -1,9 +1,9 @@
 import type { Figure, Panel } from "../figure.js";
 import type { DrawOptions, Rect } from "./figure-frame.js";
 import type { LegendEntry } from "./legend.js";
-import type { Shape } from "./marks.js";
 import type { Theme } from "./palette.js";
 import type { PlacedText } from "./placed-text.js";
+import type { Shape } from "./shapes.js";
 import type { Readout } from "./snapshots.js";
 
 /** A place in px. */

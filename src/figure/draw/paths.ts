@@ -1,8 +1,8 @@
 import { decodeNumber } from "../../base/json.js";
 import type { Figure, Path, RunData } from "../figure.js";
-import { disc, dropMark, endMark, type Shape, startMark } from "./marks.js";
 import { type RunStroke, runStroke, type Theme } from "./palette.js";
 import type { Place } from "./panel-kind.js";
+import { disc, dropMark, endMark, type Shape, startMark } from "./shapes.js";
 
 /** A snapshot that can be drawn, at its place. */
 export interface PlacedPoint extends Place {

@@ -1,7 +1,14 @@
 import { decodeNumber } from "../../base/json.js";
 import { type ColorScale, columnOf, type RunData, type ScatterPanel } from "../figure.js";
-import { BOX_NAMES, boxCorners, type Scene, sceneOf } from "../space/box-scene.js";
-import { boxShapes, spacePathShapes, spaceTargets } from "../space/box-shapes.js";
+import {
+  BOX_NAMES,
+  boxCorners,
+  boxShapes,
+  type Scene,
+  sceneOf,
+  spacePathShapes,
+  spaceTargets,
+} from "../space/box-scene.js";
 import {
   type ColorKey,
   colorBarRoom,
@@ -11,11 +18,11 @@ import {
 } from "./color-bar.js";
 import { axisTitle, type DrawOptions, type Rect, type Tick, ticksOf, widestLabel } from "./figure-frame.js";
 import { pathEntries } from "./legend.js";
-import { axis, frameShape } from "./option-parts.js";
 import { type Theme, valueColor } from "./palette.js";
 import type { Drawing, PanelKind, Placed, Target } from "./panel-kind.js";
 import { type PointColor, pathShapes, placePath } from "./paths.js";
 import { line, NAME_SIZE, type PlacedText, truncateText } from "./placed-text.js";
+import { axis, frameShape } from "./shapes.js";
 
 /** A scatter at its place. */
 export interface PlacedScatter extends Placed<ScatterPanel> {

@@ -2,11 +2,10 @@ import type { TablePanel, TableRow } from "../figure.js";
 import type { Rect } from "./figure-frame.js";
 import { LEAST_WIDTH } from "./figure-frame.js";
 import { formatSuperscript } from "./format-number.js";
-import { rectangle, type Shape } from "./marks.js";
-import { axis } from "./option-parts.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
 import { type FontWeight, line, type PlacedText, textWidth, wrapText } from "./placed-text.js";
+import { axis, rectangle, type Shape } from "./shapes.js";
 
 /** The colour of a column, beside its title. */
 interface PlacedKey {

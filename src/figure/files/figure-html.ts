@@ -1,10 +1,10 @@
 import { decodeNumber } from "../../base/json.js";
 import { formatNumber } from "../draw/format-number.js";
-import { escapeHtml } from "../draw/html-text.js";
-import { kindOf } from "../draw/panel-kinds.js";
+import { kindOf } from "../draw/layout-figure.js";
 import { factText, pathOf } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
 import { inSpace } from "../space/surface-panel.js";
+import { escapeHtml } from "./page-data.js";
 import { tableHtml } from "./table-files.js";
 
 /** Whether the page needs its script for three dimensions to show a figure. */

@@ -3,12 +3,11 @@ import { readFileSync } from "node:fs";
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { packageFile } from "../../base/package-files.js";
-import { escapeHtml, scriptJson } from "../draw/html-text.js";
 import { FONT_STACK } from "../draw/placed-text.js";
 import type { Figure } from "../figure.js";
 import { figureHtml, hasDepth } from "./figure-html.js";
 import { fontFaceCss } from "./font-files.js";
-import { packNumbers } from "./pack-numbers.js";
+import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
 import { TABLE_STYLE } from "./table-files.js";
 
 /**

@@ -1,7 +1,7 @@
 import { decodeNumber, type JsonNumber } from "../../base/json.js";
-import { escapeHtml } from "../draw/html-text.js";
 import { themeOf } from "../draw/palette.js";
 import type { Figure, TableCell, TablePanel, TableRow } from "../figure.js";
+import { escapeHtml } from "./page-data.js";
 
 /**
  * Returns a table as HTML: caption, heads with scope, one body a group, definitions as a list that the rows

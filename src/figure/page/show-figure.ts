@@ -1,3 +1,4 @@
+import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/contour-scale.js";
 import { type DrawOptions, LEAST_WIDTH, type SceneView } from "../draw/figure-frame.js";
 import { figureOption, figureSize } from "../draw/figure-option.js";
 import {
@@ -10,7 +11,6 @@ import {
 import type { Place, Target } from "../draw/panel-kind.js";
 import { snapshotAt, snapshotReadout, timeline } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
-import { canBeLogarithmic, scaleKindOf, withScale } from "../make/with-scale.js";
 import { BOX_VIEW } from "../space/box-scene.js";
 import { DEFAULT_VIEW, turnView } from "../space/scene-view.js";
 import { inSpace } from "../space/surface-panel.js";
@@ -18,13 +18,13 @@ import { addDownloads } from "./downloads.js";
 import {
   createOverlay,
   createShapesLayer,
+  createTooltip,
   currentTheme,
   type Layer,
   type Overlay,
   onThemeChange,
 } from "./picture.js";
 import { addButton, addElement, createPlayer, type Player } from "./player.js";
-import { createTooltip } from "./tooltip.js";
 
 /** A figure on a page. */
 export interface FigureView {

@@ -1,7 +1,7 @@
 import { setPlatformAPI } from "../draw/echarts.js";
 import { measureText } from "../draw/placed-text.js";
 import type { Figure } from "../figure.js";
-import { unpackNumbers } from "../files/pack-numbers.js";
+import { unpackNumbers } from "../files/page-data.js";
 import { startTheme } from "./picture.js";
 import { type ShowOptions, showFigure } from "./show-figure.js";
 

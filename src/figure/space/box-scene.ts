@@ -1,6 +1,11 @@
 import { decodeNumber } from "../../base/json.js";
 import type { Rect, SceneView } from "../draw/figure-frame.js";
-import type { ScatterPanel } from "../figure.js";
+import { type RunStroke, runStroke, type Theme } from "../draw/palette.js";
+import type { Target } from "../draw/panel-kind.js";
+import { markSize, type PathStyle, pointRadius, startAndEndShapes } from "../draw/paths.js";
+import { FONT_STACK } from "../draw/placed-text.js";
+import { disc, type Shape } from "../draw/shapes.js";
+import type { Figure, ScatterPanel } from "../figure.js";
 
 /** The view of a picture that cannot be turned. */
 export const BOX_VIEW: SceneView = { azimuth: -55, elevation: 24 };
@@ -124,5 +129,230 @@ function roomyRanges({ paths, axes }: ScatterPanel): [number, number][] {
   return raw.map(([min, max]) => {
     const room = longest * ROOM + Math.max(0, longest * 0.1 - (max - min)) / 2;
     return [min - room, max + room];
+  });
+}
+
+/** A snapshot that can be drawn, at its place in the box. */
+interface PlacedSnapshot extends ScenePlace {
+  readonly run: number;
+  readonly snapshot: number;
+  readonly at: readonly number[];
+}
+
+/** More snapshots than this in space crowd each other: their rims are thin. */
+const FEW = 150;
+
+/** A shape and how near to the eye it is. */
+interface Layer {
+  readonly depth: number;
+  readonly shapes: readonly Shape[];
+}
+
+/** The snapshots of every path, in order, as far as they are shown. */
+function placeSnapshots(
+  { runs, progress }: Figure,
+  { paths }: ScatterPanel,
+  scene: Scene,
+  until = Number.POSITIVE_INFINITY,
+): PlacedSnapshot[][] {
+  return paths.map(({ run, at }) =>
+    at.flatMap((encoded, snapshot) => {
+      const coordinates = encoded.map(decodeNumber);
+      const place = scene.place(coordinates);
+      const count = runs[run]?.[progress][snapshot] ?? 0;
+      const isShown = count <= until && Number.isFinite(place.x) && Number.isFinite(place.y);
+      return isShown ? [{ ...place, run, snapshot, at: coordinates }] : [];
+    }),
+  );
+}
+
+/** Returns where the snapshots of a scatter in three dimensions are. */
+export function spaceTargets(figure: Figure, panel: ScatterPanel, scene: Scene, until?: number): Target[] {
+  return placeSnapshots(figure, panel, scene, until).flat();
+}
+
+/**
+ * Returns lines, points, starts and ends in three dimensions: what is nearer to the eye covers what is behind it,
+ * far lines are paler and each path has a shadow on the floor.
+ */
+export function spacePathShapes(
+  figure: Figure,
+  panel: ScatterPanel,
+  scene: Scene,
+  theme: Theme,
+  { colorOf, until }: PathStyle = {},
+): Shape[] {
+  const placed = placeSnapshots(figure, panel, scene, until);
+  const strokeOf = (run: number): RunStroke => runStroke(figure.runs[run]?.color ?? 0, theme);
+  const radius = pointRadius(Math.max(1, ...panel.paths.map(({ at }) => at.length))) + 0.4;
+  const rim = panel.paths.reduce((sum, { at }) => sum + at.length, 0) <= FEW ? 1.1 : 0.4;
+  const layers = placed.flatMap((snapshots) => [
+    ...segments(snapshots, strokeOf(snapshots[0]?.run ?? 0), theme),
+    ...snapshots.map(({ x, y, depth, scale, run, snapshot }): Layer => {
+      const data = figure.runs[run];
+      const fill =
+        colorOf === undefined || data === undefined ? strokeOf(run).color : colorOf(data, snapshot);
+      const r = radius * scale;
+      // A point lies on top of the segments that meet in it.
+      return {
+        depth: depth + 1e-3,
+        shapes: [
+          disc(x, y, r + rim, fill === null ? theme.hatch : theme.halo),
+          disc(x, y, r, fill ?? theme.unknown),
+        ],
+      };
+    }),
+  ]);
+  const ends = placed.flatMap((snapshots, index) => {
+    const [first, last] = [snapshots[0], snapshots.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const isWhole = last.snapshot === (panel.paths[index]?.at.length ?? 0) - 1;
+    return [{ color: strokeOf(first.run).color, first, last, isWhole }];
+  });
+  return [
+    ...shadows(placed, scene, theme),
+    ...[...layers].sort((a, b) => a.depth - b.depth).flatMap(({ shapes }) => shapes),
+    ...startAndEndShapes(ends, markSize(panel.paths.length), theme),
+  ];
+}
+
+function segments(
+  snapshots: readonly PlacedSnapshot[],
+  { color, lineDash }: RunStroke,
+  theme: Theme,
+): Layer[] {
+  return snapshots.slice(1).map((to, i) => {
+    const from = snapshots[i] as PlacedSnapshot;
+    // No segment covers the points that it joins.
+    const depth = Math.min(from.depth, to.depth);
+    const scale = (from.scale + to.scale) / 2;
+    const shape = { x1: from.x, y1: from.y, x2: to.x, y2: to.y };
+    const dashes = lineDash === null ? {} : { lineDash };
+    const line = (style: Record<string, unknown>): Shape => ({
+      type: "line",
+      shape,
+      style: { lineCap: "round", ...style },
+      silent: true,
+    });
+    return {
+      depth,
+      shapes: [
+        line({ stroke: theme.halo, lineWidth: 3.2 * scale, opacity: 0.7 }),
+        line({ stroke: color, lineWidth: 1.6 * scale, opacity: nearness(depth), ...dashes }),
+      ],
+    };
+  });
+}
+
+/** Opacity of a line: what is far is paler. */
+function nearness(depth: number): number {
+  return Math.min(1, Math.max(0.45, 0.75 + 0.35 * depth));
+}
+
+/** Paths on the floor, which show where in the room they are. */
+function shadows(placed: readonly (readonly PlacedSnapshot[])[], scene: Scene, theme: Theme): Shape[] {
+  const floor = scene.ranges[2]?.[0] ?? 0;
+  return placed.flatMap((snapshots): Shape[] => {
+    if (snapshots.length < 2) return [];
+    const points = snapshots.map(({ at: [a = 0, b = 0] }) => {
+      const { x, y } = scene.place([a, b, floor]);
+      return [x, y];
+    });
+    const style = { fill: "none", stroke: theme.muted, opacity: 0.28, lineWidth: 1.4, lineJoin: "round" };
+    return [{ type: "polyline", shape: { points }, style, silent: true }];
+  });
+}
+
+/** The box around a three-dimensional scatter: floor, back walls with a grid, and names of the axes. */
+export function boxShapes({ axes }: ScatterPanel, scene: Scene, theme: Theme): Shape[] {
+  const corners = boxCorners(scene.ranges).map((corner) => ({ corner, ...scene.place(corner) }));
+  const middle = scene.place(scene.ranges.map(([min, max]) => (min + max) / 2));
+  const isBack = (axis: number, end: number): boolean => {
+    const face = corners.filter((_, c) => ((c >> axis) & 1) === end);
+    return face.reduce((sum, { depth }) => sum + depth, 0) / 4 < middle.depth;
+  };
+  const faces = [0, 1, 2].flatMap((axis) =>
+    [0, 1].filter((end) => isBack(axis, end)).map((end) => ({ axis, end })),
+  );
+  return [
+    ...faces.flatMap(({ axis, end }) => faceShapes(axis, end, scene, theme)),
+    ...axisNames(
+      axes.map(({ title }) => title),
+      faces,
+      scene,
+      theme,
+    ),
+  ];
+}
+
+/** Lines of a grid on one wall and the wall's outline. */
+function faceShapes(axis: number, end: number, scene: Scene, theme: Theme): Shape[] {
+  const others = [0, 1, 2].filter((other) => other !== axis) as [number, number];
+  const wall = scene.ranges[axis]?.[end] as number;
+  const at = (u: number, v: number): readonly [number, number] => {
+    const corner = [0, 0, 0];
+    corner[axis] = wall;
+    [u, v].forEach((share, i) => {
+      const [min, max] = scene.ranges[others[i] as number] as readonly [number, number];
+      corner[others[i] as number] = min + share * (max - min);
+    });
+    const { x, y } = scene.place(corner);
+    return [x, y];
+  };
+  const polyline = (points: readonly (readonly [number, number])[], stroke: string): Shape => ({
+    type: "polyline",
+    shape: { points },
+    style: { fill: "none", stroke, lineWidth: 1 },
+    silent: true,
+  });
+  const inner = [0.25, 0.5, 0.75].flatMap((share) => [
+    polyline([at(share, 0), at(share, 1)], theme.faint),
+    polyline([at(0, share), at(1, share)], theme.faint),
+  ]);
+  return [...inner, polyline([at(0, 0), at(1, 0), at(1, 1), at(0, 1), at(0, 0)], theme.line)];
+}
+
+/** Each name along an edge of the floor, or an upright edge, that nothing lies in front of. */
+function axisNames(
+  names: readonly string[],
+  faces: readonly { readonly axis: number; readonly end: number }[],
+  scene: Scene,
+  theme: Theme,
+): Shape[] {
+  const backEnd = (axis: number): number => faces.find((face) => face.axis === axis)?.end ?? 0;
+  const centre = scene.place(scene.ranges.map(([min, max]) => (min + max) / 2));
+  return names.map((name, axis): Shape => {
+    const edge = [0, 1].map((share) => {
+      const at = scene.ranges.map((range, other) => {
+        if (other === axis) return range[share] as number;
+        // Floor edges lie in front; the upright axis stands where a back wall ends.
+        const end =
+          axis === 2 ? (other === 0 ? backEnd(0) : 1 - backEnd(1)) : other === 2 ? 0 : 1 - backEnd(other);
+        return range[end] as number;
+      });
+      return scene.place(at);
+    }) as [ScenePlace, ScenePlace];
+    const [x, y] = [(edge[0].x + edge[1].x) / 2, (edge[0].y + edge[1].y) / 2];
+    let angle = Math.atan2(edge[1].y - edge[0].y, edge[1].x - edge[0].x);
+    if (angle > Math.PI / 2) angle -= Math.PI;
+    if (angle <= -Math.PI / 2) angle += Math.PI;
+    // Off the edge, away from the middle of the box.
+    const normal = [-Math.sin(angle), Math.cos(angle)] as const;
+    const side = (x - centre.x) * normal[0] + (y - centre.y) * normal[1] < 0 ? -1 : 1;
+    return {
+      type: "text",
+      x: x + side * 15 * normal[0],
+      y: y + side * 15 * normal[1],
+      rotation: -angle,
+      style: {
+        text: name,
+        fontFamily: FONT_STACK,
+        fontSize: 13,
+        fill: theme.text,
+        align: "center",
+        verticalAlign: "middle",
+      },
+      silent: true,
+    };
   });
 }

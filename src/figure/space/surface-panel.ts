@@ -2,15 +2,22 @@ import { colorBarRoom, colorBarShapes, type PlacedColorBar, placeColorBar } from
 import { axisTitle, type DrawOptions, NARROW, type Rect } from "../draw/figure-frame.js";
 import { type LegendEntry, pathEntries } from "../draw/legend.js";
 import { colorKeyOf, gridReadout } from "../draw/map-plane.js";
-import { dropMark, endMark, round, type Shape, startMark } from "../draw/marks.js";
-import { axis, textShape } from "../draw/option-parts.js";
 import { runColor, type Theme } from "../draw/palette.js";
 import type { Drawing, Place, Placed, PlacedReadout, Room, Slot, Target } from "../draw/panel-kind.js";
 import { truncateText } from "../draw/placed-text.js";
+import { axis, dropMark, endMark, round, type Shape, startMark, textShape } from "../draw/shapes.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
-import { type SceneFurniture, type SceneLine, type SceneNames, sceneFurniture } from "./scene-furniture.js";
 import { cellPieces, drapedPieces, ownPieces, type Piece } from "./scene-pieces.js";
-import { createProjection, DEFAULT_VIEW, extentOf, type Projection } from "./scene-view.js";
+import {
+  createProjection,
+  DEFAULT_VIEW,
+  extentOf,
+  type Projection,
+  type SceneFurniture,
+  type SceneLine,
+  type SceneNames,
+  sceneFurniture,
+} from "./scene-view.js";
 import { createSurfaceScene, pickSurface, type ScenePath, type SurfaceScene } from "./surface-scene.js";
 
 /** A map as a surface in space, at its place. */

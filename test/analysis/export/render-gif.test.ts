@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { figureOption } from "../../../src/figure/draw/figure-option.js";
-import { encodeGif, renderGif } from "../../../src/figure/files/encode-gif.js";
-import { pathAnimation } from "../../../src/figure/files/path-animation.js";
-import { renderPng } from "../../../src/figure/files/render-png.js";
-import { renderSvg } from "../../../src/figure/files/render-svg.js";
+import { encodeGif, pathAnimation, renderGif } from "../../../src/figure/files/encode-gif.js";
+import { renderPng, renderSvg } from "../../../src/figure/files/render-picture.js";
 import { decodePng } from "../../figure/png.js";
 import { arc, sampleFigure, samplePath, stepped, valley } from "../../figure/sample-figures.js";
 import { parseGif } from "./gif-blocks.js";

@@ -6,3 +6,9 @@ declare module "echarts-gl/lib/*" {
     (...args: never) => unknown
   >;
 }
+
+// gifenc brings no types: encode-gif.ts names the part that it uses.
+declare module "gifenc" {
+  const loaded: unknown;
+  export default loaded;
+}

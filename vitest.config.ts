@@ -31,7 +31,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: [
       ...configDefaults.exclude,
-      ...(process.env.TFJS_LANDSCAPE_TESTS === "backend" ? aboveBackends.map((folder) => `test/${folder}/**`) : []),
+      ...(process.env.TFJS_LANDSCAPE_TESTS === "backend"
+        ? aboveBackends.map((folder) => `test/${folder}/**`)
+        : []),
     ],
     setupFiles: ["test/support/seeded-random.ts"],
     pool: "forks",

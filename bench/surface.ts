@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { EngineChoice } from "../src/loss/engine/engine-options.js";
+import type { EngineChoice } from "../src/loss/loss-options.js";
 import type { BenchOptions } from "./pca.js";
 import { type PythonPeer, preparePython, startPeer, startProcess } from "./python-peer.js";
 import { surfaceModels } from "./surface-models.js";

@@ -17,13 +17,11 @@ import type {
 import { checkPcaPlane, type PcaPlaneOptions } from "../src/analysis/plane-directions.js";
 import { checkReportOptions, type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
-import { refuseRenamed } from "../src/base/renamed-options.js";
-import { type OptionNames, refuseUnknown } from "../src/base/unknown-options.js";
+import { type OptionNames, refuseRenamed, refuseUnknown } from "../src/base/option-names.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
-import { resolveEngineOptions } from "../src/loss/engine/engine-options.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
-import type { LossEvaluatorOptions } from "../src/loss/loss-evaluator-options.js";
-import { resolveModelLossOptions } from "../src/loss/model-loss-options.js";
+import type { LossEvaluatorOptions } from "../src/loss/loss-options.js";
+import { resolveEngineOptions, resolveModelLossOptions } from "../src/loss/loss-options.js";
 import { readWeightsSync } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { openRun } from "../src/store/run/open-run.js";

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
-import { changeLearningRate, readLearningRate } from "../src/model/optimizer.js";
+import { changeLearningRate, readLearningRate } from "../src/model/describe-training.js";
 import { FitCallback } from "./fit-callback.js";
 
 /**

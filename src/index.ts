@@ -22,11 +22,10 @@ export type { Run, Snapshot } from "./store/run/run.js";
 
 export type { BatchNormPolicyName } from "./loss/batch-norm-policy.js";
 export { createLossEvaluator } from "./loss/create-loss-evaluator.js";
-export type { EngineChoice } from "./loss/engine/engine-options.js";
 export type { EvaluationData } from "./loss/evaluation-data.js";
-export { functionEvaluator } from "./loss/function-evaluator.js";
+export { functionEvaluator } from "./loss/local-evaluator.js";
 export type { LossEvaluator, LossValue } from "./loss/loss-evaluator.js";
-export type { LossEvaluatorOptions } from "./loss/loss-evaluator-options.js";
+export type { EngineChoice, LossEvaluatorOptions } from "./loss/loss-options.js";
 export type { EvaluationSet } from "./surface/lines/level-set-width.js";
 
 // Planes

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import pick from "lodash/pick.js";
 import uniq from "lodash/uniq.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/option-names.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
-import { refuseRenamed } from "../base/renamed-options.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { mixtureMap } from "../directions/mixture.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
@@ -16,7 +16,7 @@ import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";
 import { memoResumably } from "../store/results/memo.js";
-import { partOfRun, type StepOptions } from "../store/run/run-part.js";
+import { partOfRun, type StepOptions } from "../store/run/run.js";
 import { type AxisRange, parseRange } from "../surface/grid.js";
 import {
   DEFAULT_INTERPOLATION,

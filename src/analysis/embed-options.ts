@@ -1,7 +1,7 @@
 import omit from "lodash/omit.js";
 import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
-import { refuseRenamed } from "../base/renamed-options.js";
+import { refuseRenamed } from "../base/option-names.js";
 import { type PhateOptions, resolvePhateOptions } from "../embedding/phate/phate-options.js";
 import { EMBEDDING_METHODS, type EmbeddingMethod, type EmbeddingValue } from "../embedding/runs-embedding.js";
 import { resolveTsneOptions, type TsneOptions } from "../embedding/tsne-embedding.js";

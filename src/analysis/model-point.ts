@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { sha256 } from "../base/digest.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
-import { assertSameLayout } from "../model/match-layout.js";
+import { assertSameLayout } from "../model/layout.js";
 import { openRun } from "../store/run/open-run.js";
 import type { Run } from "../store/run/run.js";
-import { isFinitePoint, partOfRun } from "../store/run/run-part.js";
+import { isFinitePoint, partOfRun } from "../store/run/run.js";
 
 /**
  * Returns the runs as a list that has a first one.

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
-import { refuseRenamed } from "../base/renamed-options.js";
+import { refuseRenamed } from "../base/option-names.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import {

@@ -12,7 +12,7 @@ import type { SlicePoints } from "../directions/slice-map.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { mixtureDigest } from "../store/kinds/version-1.js";
 import type { Run } from "../store/run/run.js";
-import { finitePart, partOfRun, type StepOptions } from "../store/run/run-part.js";
+import { finitePart, partOfRun, type StepOptions } from "../store/run/run.js";
 import { isModelPoint, type ModelPoint, modelOf, namesOfModels, type Subject } from "./model-point.js";
 import type { ProgressOptions, ResultOptions } from "./options.js";
 import {

@@ -1,6 +1,6 @@
 import { InvalidDataError, LayoutError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { type ColumnBlockOptions, resolveBlockColumns } from "../directions/column-blocks.js";
+import { type ColumnBlockOptions, resolveBlockColumns } from "../directions/column-selection.js";
 import type { RowSource } from "../directions/directions.js";
 import { differenceGram } from "../directions/row-products.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";

@@ -12,7 +12,7 @@ import { readSurface } from "../store/kinds/surface-file.js";
 import { readTrajectory } from "../store/kinds/trajectory-file.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
 import type { Run } from "../store/run/run.js";
-import { selectSnapshots } from "../store/run/run-part.js";
+import { selectSnapshots } from "../store/run/run.js";
 import type { Surface } from "../surface/surface.js";
 import { rowSourceOfRuns } from "./row-source.js";
 

@@ -5,8 +5,12 @@ import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
-import { type WeightHistograms, weightHistograms } from "../directions/weight-histogram.js";
-import { type WeightStatistics, weightStatistics } from "../directions/weight-statistics.js";
+import {
+  type WeightHistograms,
+  type WeightStatistics,
+  weightHistograms,
+  weightStatistics,
+} from "../directions/weight-statistics.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createTrainingFigure } from "../figure/make/create-training-figure.js";
 import {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
-import { type OptionNames, refuseUnknown } from "../base/unknown-options.js";
+import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { figureOption, figureSize } from "../figure/draw/figure-option.js";
 import type { Figure } from "../figure/figure.js";
 import { renderHtml } from "../figure/files/render-html.js";

@@ -1,12 +1,12 @@
 import { f16round } from "@petamoriken/float16";
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
-import type { OptionNames } from "../base/unknown-options.js";
+import type { OptionNames } from "../base/option-names.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { BoundWeights } from "../model/bound-weights.js";
+import { readLearningRate } from "../model/describe-training.js";
 import type { LayoutOptions, ParameterLayout } from "../model/layout.js";
 import type { RunManifest } from "../model/manifest.js";
-import { readLearningRate } from "../model/optimizer.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import type { CaptureSchedule, ScheduleRule } from "./schedule.js";
 import type { WriteQueue } from "./write-queue.js";

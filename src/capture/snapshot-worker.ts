@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { encodeError, type WireError } from "../base/errors.js";
 import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
 import type { Snapshot } from "../store/run/run.js";
-import { createSnapshotWriter } from "./write-in-order.js";
+import { createSnapshotWriter } from "./write-queue.js";
 
 /** Answer to one snapshot, in the order they came: θ's memory comes back, with the error if there was one. */
 export interface WorkerReply {

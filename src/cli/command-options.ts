@@ -7,7 +7,7 @@ import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { NORMALIZATIONS, type Normalization } from "../directions/normalize.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { BATCH_NORM_POLICIES } from "../loss/batch-norm-policy.js";
-import { ENGINE_CHOICES } from "../loss/engine/engine-options.js";
+import { ENGINE_CHOICES } from "../loss/loss-options.js";
 import type { ParameterRole } from "../model/layout.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import { parseRange } from "../surface/grid.js";

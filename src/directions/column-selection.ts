@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { ParameterLayout, ParameterRole } from "../model/layout.js";
-import type { Directions } from "./directions.js";
+import type { Directions, RowSource } from "./directions.js";
 
 /** Entries [start, end) of θ. */
 export interface ColumnRange {
@@ -107,4 +107,99 @@ function assertLengths({ vectors }: Directions, count: number): void {
   const wrong = vectors.find((vector) => vector.length !== count);
   if (wrong === undefined) return;
   throw new InvalidOptionError("directions", `vectors over ${count} columns`, `${wrong.length} entries`);
+}
+
+/** How a source of rows is read, block of columns by block of columns. */
+export interface ColumnBlockOptions {
+  /**
+   * Columns read at a time. Default: as many as fit a buffer of 64 MiB, of which there are two, and at most
+   * 262,144. Results depend on it only by the order of float64 sums.
+   */
+  readonly blockColumns?: number;
+  /** Stops the work between two blocks. Default none. */
+  readonly signal?: AbortSignal;
+  /** Called after every block with the columns done and all columns to do, over all passes. Default none. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Columns [start, start + count) of every row of a source. */
+export interface ColumnBlock {
+  readonly start: number;
+  readonly count: number;
+  /** N arrays of length `count`; valid until the next block is asked for. */
+  readonly rows: readonly Float32Array[];
+}
+
+const MAX_BLOCK_COLUMNS = 2 ** 18;
+const BUFFER_BYTES = 64 * 2 ** 20;
+
+/** Returns the number of columns per block: the option, checked, or what the memory budget allows. */
+export function resolveBlockColumns(
+  source: Pick<RowSource, "rows" | "columns">,
+  options: ColumnBlockOptions = {},
+): number {
+  const { blockColumns } = options;
+  if (blockColumns !== undefined) {
+    if (!Number.isInteger(blockColumns) || blockColumns < 1) {
+      throw new InvalidOptionError("blockColumns", "a positive integer", String(blockColumns));
+    }
+    return Math.min(blockColumns, Math.max(1, source.columns));
+  }
+  const affordable = Math.floor(BUFFER_BYTES / (4 * Math.max(1, source.rows)));
+  return Math.max(1, Math.min(MAX_BLOCK_COLUMNS, affordable, source.columns));
+}
+
+/**
+ * Reads a source block by block, the next block while the caller works on the present one.
+ *
+ * Rows that are in memory are not copied. Memory: two buffers of (rows, blockColumns) float32.
+ *
+ * @throws what the source throws; the signal's reason if it is aborted.
+ */
+export async function* readColumnBlocks(
+  source: RowSource,
+  blockColumns: number,
+  signal?: AbortSignal,
+): AsyncGenerator<ColumnBlock> {
+  const { views } = source;
+  if (views !== undefined) {
+    for (let start = 0; start < source.columns; start += blockColumns) {
+      signal?.throwIfAborted();
+      const count = Math.min(blockColumns, source.columns - start);
+      yield { start, count, rows: views.map((row) => row.subarray(start, start + count)) };
+    }
+    return;
+  }
+  const buffers = [0, 1].map(() => new Float32Array(source.rows * blockColumns));
+  let pending = readAhead(source, 0, blockColumns, buffers[0]);
+  try {
+    for (let start = 0, turn = 1; start < source.columns; start += blockColumns, turn ^= 1) {
+      signal?.throwIfAborted();
+      const block = await pending;
+      pending = readAhead(source, start + blockColumns, blockColumns, buffers[turn]);
+      yield block;
+    }
+  } finally {
+    // A read under way when the caller stops or throws is left to end before the source may be closed.
+    await pending.catch(() => undefined);
+  }
+}
+
+/** Starts a read whose failure is reported when it is awaited, and not before. */
+function readAhead(...args: Parameters<typeof readBlock>): Promise<ColumnBlock> {
+  const block = readBlock(...args);
+  block.catch(() => undefined);
+  return block;
+}
+
+async function readBlock(
+  source: RowSource,
+  start: number,
+  blockColumns: number,
+  buffer: Float32Array,
+): Promise<ColumnBlock> {
+  const count = Math.max(0, Math.min(blockColumns, source.columns - start));
+  if (count > 0) await source.readBlockInto(start, count, buffer.subarray(0, source.rows * count));
+  const rows = Array.from({ length: source.rows }, (_, i) => buffer.subarray(i * count, (i + 1) * count));
+  return { start, count, rows };
 }

@@ -1,9 +1,9 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
-import { refuseRenamed } from "../base/renamed-options.js";
+import { refuseRenamed } from "../base/option-names.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { doubleCenter, type GramEigen, gramShares, leadingGramEigen } from "../math/gram-eigen.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import { type ColumnBlockOptions, resolveBlockColumns } from "./column-blocks.js";
+import { type ColumnBlockOptions, resolveBlockColumns } from "./column-selection.js";
 import type { Directions, RowSource } from "./directions.js";
 import { leadingWalkShares } from "./random-walk.js";
 import {

@@ -7,7 +7,7 @@ import {
   type ColumnBlockOptions,
   readColumnBlocks,
   resolveBlockColumns,
-} from "./column-blocks.js";
+} from "./column-selection.js";
 import type { Directions, RowSource } from "./directions.js";
 
 /**

@@ -1,5 +1,5 @@
 import { InvalidDataError } from "../base/errors.js";
-import { refuseRenamed } from "../base/renamed-options.js";
+import { refuseRenamed } from "../base/option-names.js";
 import { ALL_PAIRS_UP_TO, doubleCenter, gramShares, leadingPairs, minusMean } from "../math/gram-eigen.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 

@@ -8,7 +8,7 @@ import {
   subtractFourInto,
   subtractInto,
 } from "../math/row-kernels.js";
-import { type ColumnBlock, readColumnBlocks } from "./column-blocks.js";
+import { type ColumnBlock, readColumnBlocks } from "./column-selection.js";
 import type { RowSource } from "./directions.js";
 
 /** Inner products and step lengths of a path. */

@@ -27,13 +27,16 @@ export {
   phateStability,
   phateTransform,
 } from "../embedding/phate/phate.js";
-export type { PhateOptions } from "../embedding/phate/phate-options.js";
-export type { PhateInput } from "../embedding/phate-input.js";
+export type { PhateInput, PhateOptions } from "../embedding/phate/phate-options.js";
 
 // Other methods
 
-export { classicMds } from "../embedding/mds/classic-mds.js";
-export { embedDistances, type ScalingOptions, type ScalingResult } from "../embedding/mds/embed-distances.js";
+export {
+  classicMds,
+  embedDistances,
+  type ScalingOptions,
+  type ScalingResult,
+} from "../embedding/mds/embed-distances.js";
 export { type PcaEmbedding, pcaEmbedding } from "../embedding/principal-scores.js";
 export { type TsneOptions, tsneEmbedding } from "../embedding/tsne-embedding.js";
 export { type UmapOptions, umapEmbedding } from "../embedding/umap-embedding.js";

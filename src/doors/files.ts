@@ -12,8 +12,7 @@ export { createRunWriter, type RunWriter, type RunWriterOptions } from "../store
 
 // Stored results
 
-export type { WeightHistograms } from "../directions/weight-histogram.js";
-export type { WeightStatistics } from "../directions/weight-statistics.js";
+export type { WeightHistograms, WeightStatistics } from "../directions/weight-statistics.js";
 export { readDirections, writeDirections } from "../store/kinds/directions-file.js";
 export { readEmbedding, writeEmbedding } from "../store/kinds/embedding-file.js";
 export { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
-import { refuseRenamed } from "../base/renamed-options.js";
+import { refuseRenamed } from "../base/option-names.js";
 import { checkSeed } from "../math/random.js";
 import { type DistanceSource, distanceMatrix } from "./distance-source.js";
 import { flatten } from "./mds/embed-distances.js";

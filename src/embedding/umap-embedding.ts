@@ -1,5 +1,5 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
-import { refuseRenamed } from "../base/renamed-options.js";
+import { refuseRenamed } from "../base/option-names.js";
 import { createUniform } from "../math/random.js";
 import type { DistanceSource } from "./distance-source.js";
 import { flatten } from "./mds/embed-distances.js";

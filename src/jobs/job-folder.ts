@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "../base/digest.js";
@@ -47,5 +47,56 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Most bytes for one call: the operating system takes no more than 2 GiB at once. */
+const CHUNK = 2 ** 28;
+
+/** Numbers as they lie in memory (little-endian on every machine that Node.js runs on). */
+export type RawValues = Float32Array | Int32Array | Uint8Array;
+
+/** Writes the bytes of values at the end of what has been written to an open file. */
+export async function appendRaw(handle: FileHandle, values: RawValues): Promise<void> {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    await handle.writeFile(bytes.subarray(at, at + CHUNK));
+  }
+}
+
+/** Fills `out` with the bytes of an open file from `position` on. */
+export async function readRaw(handle: FileHandle, position: number, out: RawValues): Promise<void> {
+  const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(CHUNK, bytes.length - at);
+    const { bytesRead } = await handle.read(bytes, at, length, position + at);
+    if (bytesRead === 0) throw new RangeError(`file ends ${bytes.length - at} bytes early`);
+    at += bytesRead;
+  }
+}
+
+/** Writes several arrays one after another into a new file. */
+export async function writeRawFile(file: string, parts: readonly RawValues[]): Promise<void> {
+  const handle = await open(file, "wx");
+  try {
+    for (const part of parts) await appendRaw(handle, part);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads `count` float32 arrays of `length` each from a file. */
+export async function readRawFile(file: string, count: number, length: number): Promise<Float32Array[]> {
+  const handle = await open(file, "r");
+  try {
+    const arrays: Float32Array[] = [];
+    for (let i = 0; i < count; i++) {
+      const array = new Float32Array(length);
+      await readRaw(handle, i * array.byteLength, array);
+      arrays.push(array);
+    }
+    return arrays;
+  } finally {
+    await handle.close();
   }
 }

@@ -1,15 +1,15 @@
 import { decodeError, EvaluationError, type WireError } from "../base/errors.js";
-import type { TaskReply } from "./task-messages.js";
 import { startProcess, type TaskProcess } from "./task-process.js";
 import type {
   OpenOptions,
   Operations,
   ProgramModule,
   TaskOptions,
+  TaskReply,
   TaskRunner,
   TaskSession,
 } from "./task-runner.js";
-import { createTaskTimes, FEWEST_TASKS, type TaskTimes } from "./tasks-at-a-time.js";
+import { createTaskTimes, FEWEST_TASKS, type TaskTimes } from "./task-runner.js";
 
 /** So many deaths at one task, or at the start, are not chance. */
 const MOST_DEATHS = 3;

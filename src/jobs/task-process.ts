@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { packageFile } from "../base/package-files.js";
-import type { TaskReply, TaskRequest } from "./task-messages.js";
-import type { ProgramModule } from "./task-runner.js";
+import type { ProgramModule, TaskReply, TaskRequest } from "./task-runner.js";
 
 /** Most characters that are kept of what a process writes on stderr. */
 const STDERR_KEPT = 2000;

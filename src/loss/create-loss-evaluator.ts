@@ -7,7 +7,7 @@ import { createEngineEvaluator } from "./engine/create-engine-evaluator.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { localEvaluator } from "./local-evaluator.js";
 import type { LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
-import type { LossEvaluatorOptions } from "./loss-evaluator-options.js";
+import type { LossEvaluatorOptions } from "./loss-options.js";
 import { createRecalibrator, type ModelRecalibrator } from "./recalibrator.js";
 import { undefinedVariances } from "./undefined-points.js";
 import { createWorkerEvaluator } from "./workers/create-worker-evaluator.js";

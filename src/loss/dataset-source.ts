@@ -1,11 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../base/errors.js";
-import { createDataHash, type DataHash } from "./data-hash.js";
 import type { Batch, BatchDataset, DataLimit, SampleSource, SampleSourceOptions } from "./evaluation-data.js";
 import { betweenBatches } from "./evaluation-run.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
-import { createFiniteCheck } from "./non-finite-data.js";
-import { firstSamples, holdSamples, modelForm } from "./resident-samples.js";
+import {
+  createDataHash,
+  createFiniteCheck,
+  type DataHash,
+  firstSamples,
+  holdSamples,
+  modelForm,
+} from "./resident-samples.js";
 
 /** Samples of a data set's first pass, as long as they are few enough to keep. */
 interface FirstPass {

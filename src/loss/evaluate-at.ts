@@ -5,7 +5,7 @@ import type { SampleSource } from "./evaluation-data.js";
 import { type RunResult, runSamples } from "./evaluation-run.js";
 import type { LossValue } from "./loss-evaluator.js";
 import type { LossPlan } from "./loss-plan.js";
-import { averageScores, disposeScores, weightedMean } from "./scores.js";
+import { averageScores, disposeScores, weightedMean } from "./loss-plan.js";
 
 /** The weights that a model had at one moment, held so that they can be put back without copying a number. */
 export interface HeldWeights {

@@ -2,9 +2,16 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../base/errors.js";
 import type { Batch, SampleSource } from "./evaluation-data.js";
-import type { FinalActivation } from "./final-activation.js";
 import type { LossPlan } from "./loss-plan.js";
-import { disposeScores, perSample, type ScorePlan, type Scores, scoreSamples, tidyScores } from "./scores.js";
+import {
+  disposeScores,
+  perSample,
+  type ScorePlan,
+  type Scores,
+  scoreSamples,
+  tidyScores,
+} from "./loss-plan.js";
+import type { FinalActivation } from "./output-loss.js";
 
 /**
  * Lets timers, messages and signals in between two batches: a backend that computes within the call would

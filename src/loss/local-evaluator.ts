@@ -1,19 +1,24 @@
 import pick from "lodash/pick.js";
-import { EvaluationError } from "../base/errors.js";
+import { sha256 } from "../base/digest.js";
+import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { ParameterLayout } from "../model/layout.js";
-import { checkBatchNorm, sliceWriters } from "./batch-norm-policy.js";
-import type { EngineEvaluator, PlaneLoss, RowEvaluator, SampleAccess } from "./engine-evaluator.js";
+import { checkBatchNorm, isVariance, sliceWriters } from "./batch-norm-policy.js";
 import { createSharedUse } from "./evaluate-at.js";
 import type {
+  EngineEvaluator,
   EvaluatorFacts,
   LossEvaluator,
+  LossValue,
+  PlaneLoss,
+  RowEvaluator,
+  SampleAccess,
   SampleEvaluator,
   SliceEvaluation,
   SliceLoss,
   ThetaEvaluation,
 } from "./loss-evaluator.js";
 import type { Recalibrator } from "./recalibrator.js";
-import { sliceLoss } from "./slice-loss.js";
+import { nanValue, sliceLoss } from "./slice-loss.js";
 
 /** What a loss evaluator of this process is made of. */
 export interface LocalParts {
@@ -131,4 +136,72 @@ async function openSamples(
     losses: async (theta, how = {}) => (await open()).evaluate(await recalibrate(theta, how), how.signal),
     dispose: () => opened?.dispose(),
   };
+}
+
+/** Options of `functionEvaluator`. */
+export interface FunctionEvaluatorOptions {
+  /** Names of the metrics that the function returns. Default none. */
+  readonly metricNames?: readonly string[] | undefined;
+  /** What the function is called in provenance. Default its source text's digest. */
+  readonly id?: string | undefined;
+  /** The meaning of the entries of θ, for batch norm's statistics among them. Default there are none. */
+  readonly layout?: ParameterLayout | undefined;
+}
+
+/** Loss, or loss and metrics, in closed form. */
+export type LossOfTheta = (
+  theta: Float32Array,
+) => number | { readonly loss: number; readonly metrics: Readonly<Record<string, number>> };
+
+/**
+ * Makes a closed form of θ a loss evaluator: for tests, and for landscapes that are no network's.
+ *
+ * @param parameterCount - length of θ.
+ * @example functionEvaluator((theta) => theta[0] ** 2 + 3 * theta[1] ** 2, 2);
+ */
+export function functionEvaluator(
+  lossOf: LossOfTheta,
+  parameterCount: number,
+  options: FunctionEvaluatorOptions = {},
+): LossEvaluator {
+  const { layout, metricNames = [] } = options;
+  const id = options.id ?? sha256(String(lossOf));
+  const facts: EvaluatorFacts = {
+    engine: { name: "function", backend: "js", batchSize: 0, threads: 1 },
+    lossMode: "model",
+    parameterCount,
+    metricNames,
+    samples: 1,
+    dataDigest: id,
+    modelDigest: id,
+  };
+  const undefinedAt = (theta: Float32Array) => (layout === undefined ? [] : negativeVariances(theta, layout));
+  const evaluate = async (theta: Float32Array, signal?: AbortSignal): Promise<LossValue> => {
+    signal?.throwIfAborted();
+    if (theta.length !== parameterCount) {
+      throw new InvalidDataError("theta", `${parameterCount} weights`, String(theta.length));
+    }
+    if (undefinedAt(theta).length > 0) return nanValue(facts);
+    const value = lossOf(theta);
+    const { loss, metrics } = typeof value === "number" ? { loss: value, metrics: {} } : value;
+    return { loss, metrics, clippedShare: null };
+  };
+  const engine: EngineEvaluator = { ...facts, evaluate, dispose() {} };
+  if (layout === undefined) {
+    return { facts, evaluate: (theta, how) => evaluate(theta, how?.signal), dispose: engine.dispose };
+  }
+  return localEvaluator({ engine, layout, undefinedAt, recalibrator: null, release() {} });
+}
+
+function negativeVariances(theta: Float32Array, { parameters }: ParameterLayout): string[] {
+  return parameters
+    .filter((parameter) => isVariance(parameter) && hasNegative(theta, parameter))
+    .map(({ name }) => name);
+}
+
+function hasNegative(
+  theta: Float32Array,
+  { offset, size }: { readonly offset: number; readonly size: number },
+): boolean {
+  return theta.subarray(offset, offset + size).some((value) => value < 0);
 }

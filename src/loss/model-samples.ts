@@ -1,9 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { BoundWeights } from "../model/bound-weights.js";
-import { createDataHash } from "./data-hash.js";
 import { openDataset } from "./dataset-source.js";
-import type { SampleAccess } from "./engine-evaluator.js";
 import { computeAt, disposeComputed, withModel } from "./evaluate-at.js";
 import {
   type Batch,
@@ -15,11 +13,10 @@ import {
   type TensorData,
 } from "./evaluation-data.js";
 import { betweenBatches } from "./evaluation-run.js";
-import type { SampleValues } from "./loss-evaluator.js";
+import type { SampleAccess, SampleValues } from "./loss-evaluator.js";
 import type { LossPlan } from "./loss-plan.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
-import { createFiniteCheck } from "./non-finite-data.js";
-import { firstSamples, holdSamples } from "./resident-samples.js";
+import { createDataHash, createFiniteCheck, firstSamples, holdSamples } from "./resident-samples.js";
 
 /** What single samples of a model's evaluation set are evaluated with. */
 export interface ModelSamplesParts {

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import { type RunningDigest, startDigest } from "../base/digest.js";
 import { InvalidDataError } from "../base/errors.js";
-import type { Batch, SampleSource } from "./evaluation-data.js";
-import type { ModelPorts } from "./model-ports.js";
+import type { Batch, NonFiniteData, SampleSource } from "./evaluation-data.js";
+import { describeShape, type ModelPort, type ModelPorts } from "./model-ports.js";
 
 /** Returns copies of the first samples of a batch. */
 export function firstSamples(batch: Batch, samples: number): Batch {
@@ -63,4 +64,151 @@ export function modelForm(ports: ModelPorts, batch: Batch): Batch {
     ys: batch.ys.map((tensor) => form(tensor, null)),
     samples: batch.samples,
   };
+}
+
+/** A running digest of an evaluation set: of its values, or the user's own `dataId` for them. */
+export interface DataHash {
+  /** Takes in the next samples; batches of any size give the same digest. */
+  add(batch: Batch): Promise<void>;
+  /** Samples taken in so far. */
+  readonly samples: number;
+  /**
+   * Returns the sha-256 (hex) of all samples so far (values, shapes and types, not the model's names), or
+   * the `dataId`.
+   */
+  digest(): string;
+}
+
+interface TensorHash {
+  readonly port: ModelPort;
+  readonly hash: RunningDigest;
+  kind: string | undefined;
+}
+
+/**
+ * Creates a digest of an evaluation set, and checks class numbers on the way.
+ *
+ * Each tensor's bytes are hashed apart, so that a data set has the digest of the same data in one tensor.
+ *
+ * @param dataId - What the user calls the data; the values are then not hashed.
+ */
+export function createDataHash(ports: ModelPorts, dataId?: string): DataHash {
+  const parts = [...ports.xs, ...ports.ys].map(
+    (port): TensorHash => ({ port, hash: startDigest(), kind: undefined }),
+  );
+  let samples = 0;
+  return {
+    async add(batch) {
+      const tensors = [...batch.xs, ...batch.ys];
+      for (const [i, part] of parts.entries()) await addTensor(part, tensors[i] as tf.Tensor, dataId);
+      samples += batch.samples;
+    },
+    get samples() {
+      return samples;
+    },
+    digest() {
+      if (dataId !== undefined) return dataId;
+      const whole = startDigest().add(`${ports.xs.length} ${ports.ys.length} ${samples}\n`);
+      for (const { kind, hash } of parts) whole.add(`${kind} ${hash.hex()}\n`);
+      return whole.hex();
+    },
+  };
+}
+
+/** Says of what type and shape the samples of a tensor are; one number each is the same with and without axis. */
+export function sampleKind({ dtype, rank, shape }: tf.Tensor): string {
+  return `${dtype} ${describeShape(rank === 1 ? [1] : shape.slice(1))}`;
+}
+
+async function addTensor(part: TensorHash, tensor: tf.Tensor, dataId: string | undefined): Promise<void> {
+  const kind = sampleKind(tensor);
+  part.kind ??= kind;
+  if (kind !== part.kind) {
+    throw new InvalidDataError(part.port.where, `samples of ${part.kind} throughout`, kind);
+  }
+  if (dataId !== undefined && part.port.form !== "labels") return;
+  const values = await tensor.data();
+  if (part.port.form === "labels") checkLabels(part.port, values);
+  part.hash.add(values);
+}
+
+/** Refuses class numbers that TF.js would silently count as no class at all. */
+function checkLabels(port: ModelPort, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    const label = values[i] as number;
+    if (!Number.isInteger(label) || label < 0 || (port.classes > 0 && label >= port.classes)) {
+      throw new InvalidDataError(port.where, `class numbers from 0 to ${port.classes - 1}`, String(label));
+    }
+  }
+}
+
+/** Counts the rows of an evaluation set that hold NaN or infinity. */
+export interface FiniteCheck {
+  /** Takes in the next samples. */
+  add(batch: Batch): Promise<void>;
+  /** @throws {@link InvalidDataError} if rows were counted and they are not to be kept. */
+  finish(): void;
+}
+
+interface Counted {
+  readonly name: string;
+  rows: number;
+  first: number;
+}
+
+/**
+ * Creates a count of rows that are not finite.
+ *
+ * They are refused unless asked for: the loss of such a set has no meaning, and many kernels turn NaN into a
+ * plausible number on the way (max pooling on every backend, ReLU and clipping on WebAssembly).
+ */
+export function createFiniteCheck(ports: ModelPorts, choice: NonFiniteData = "refuse"): FiniteCheck {
+  const nameOf = (side: string, all: readonly ModelPort[]) => (port: ModelPort) =>
+    all.length === 1 ? side : port.where;
+  const names = [...ports.xs.map(nameOf("xs", ports.xs)), ...ports.ys.map(nameOf("ys", ports.ys))];
+  const counts = names.map((name): Counted => ({ name, rows: 0, first: -1 }));
+  let samples = 0;
+  return {
+    async add(batch) {
+      if (choice === "keep") return;
+      const tensors = [...batch.xs, ...batch.ys];
+      for (const [i, count] of counts.entries()) await checkTensor(count, tensors[i] as tf.Tensor, samples);
+      samples += batch.samples;
+    },
+    finish() {
+      const found = counts.filter(({ rows }) => rows > 0);
+      const [worst] = found;
+      if (worst === undefined) return;
+      const describe = ({ rows, first }: Counted) =>
+        `${rows} of ${samples} rows hold NaN or infinity, first row ${first}`;
+      const others = found.slice(1).map((count) => `; ${count.name}: ${describe(count)}`);
+      const got = `data of which ${describe(worst)}${others.join("")}`;
+      throw new InvalidDataError(worst.name, "finite numbers", got, {
+        hint: 'mend these rows or leave them out, or keep them with nonFiniteData: "keep" (--keep-non-finite-data)',
+      });
+    },
+  };
+}
+
+async function checkTensor(count: Counted, tensor: tf.Tensor, before: number): Promise<void> {
+  if (tensor.dtype !== "float32") return;
+  const values = await tensor.data();
+  const rows = nonFiniteRows(values, values.length / (tensor.shape[0] as number));
+  if (rows.length === 0) return;
+  if (count.rows === 0) count.first = before + (rows[0] as number);
+  count.rows += rows.length;
+}
+
+/** Returns which rows of `width` numbers hold NaN or infinity. */
+export function nonFiniteRows(values: ArrayLike<number>, width: number): number[] {
+  const rows: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    // Infinity and NaN are the numbers whose difference from themselves is not 0.
+    if (value - value === 0) continue;
+    const row = Math.floor(i / width);
+    rows.push(row);
+    i = (row + 1) * width - 1;
+  }
+  return rows;
 }

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Parameter, ParameterLayout } from "../model/layout.js";
+import { matchLayout } from "../model/layout.js";
 import { layoutOfModel, owningLayers } from "../model/layout-of-model.js";
-import { matchLayout } from "../model/match-layout.js";
 
 /** A stretch of θ in which values below a bound make the loss NaN. */
 interface Stretch {

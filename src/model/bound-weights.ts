@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, LayoutError } from "../base/errors.js";
 import type { Parameter, ParameterLayout } from "./layout.js";
+import { matchLayout } from "./layout.js";
 import {
   layoutOfModel,
   layoutOfVariables,
@@ -8,7 +9,6 @@ import {
   namedVariables,
   type VariableCollection,
 } from "./layout-of-model.js";
-import { matchLayout } from "./match-layout.js";
 
 /** The variables behind a layout: moves θ out of and into them, again and again, without a search. */
 export interface BoundWeights {

@@ -1,8 +1,98 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
+import { EvaluationError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { RunManifest } from "./manifest.js";
-import { describeOptimizer } from "./optimizer.js";
+
+/** What optimizers have beyond their public type: TF.js keeps `learningRate` protected in every class. */
+interface HasLearningRate {
+  learningRate?: unknown;
+  setLearningRate?: (rate: number) => void;
+}
+
+/**
+ * Returns the learning rate an optimizer would use for its next update, NaN where it has none.
+ *
+ * Every class of TF.js keeps the nominal rate in `learningRate`; what Adamax's `decay` makes of it is not
+ * included.
+ */
+export function readLearningRate(optimizer: tf.Optimizer | null | undefined): number {
+  const rate = (optimizer as HasLearningRate | null | undefined)?.learningRate;
+  return typeof rate === "number" ? rate : Number.NaN;
+}
+
+/**
+ * Sets the learning rate that an optimizer uses from its next update on; tells whether it has one.
+ *
+ * SGD and Momentum multiply gradients by a kept scalar, which `setLearningRate` replaces; all other
+ * classes read the field at each update. The number of tensors stays the same.
+ */
+export function changeLearningRate(optimizer: tf.Optimizer, rate: number): boolean {
+  const target = optimizer as HasLearningRate;
+  if (typeof target.learningRate !== "number") return false;
+  if (target.learningRate === rate) return true;
+  if (typeof target.setLearningRate === "function") target.setLearningRate(rate);
+  else target.learningRate = rate;
+  return true;
+}
+
+/** Returns an optimizer's class name and settings for the manifest, null where there is none. */
+export function describeOptimizer(optimizer: tf.Optimizer | null | undefined): RunManifest["optimizer"] {
+  if (optimizer === null || optimizer === undefined) return null;
+  return { className: optimizer.getClassName(), config: plainJson(optimizer.getConfig()) };
+}
+
+/** Returns a configuration as plain data, as `JSON.stringify` sees it. */
+function plainJson(value: unknown): JsonValue {
+  return JSON.parse(JSON.stringify(value ?? null)) as JsonValue;
+}
+
+/** What an optimizer class of TF.js can do and its type does not say. */
+interface OptimizerClass {
+  readonly className: string;
+  fromConfig(cls: unknown, config: unknown): tf.Optimizer;
+}
+
+const OPTIMIZERS: readonly unknown[] = [
+  tf.SGDOptimizer,
+  tf.MomentumOptimizer,
+  tf.RMSPropOptimizer,
+  tf.AdamOptimizer,
+  tf.AdadeltaOptimizer,
+  tf.AdamaxOptimizer,
+  tf.AdagradOptimizer,
+];
+
+/**
+ * Makes the optimizer that a manifest describes, in its initial state; plain SGD where it describes none
+ * (a loss does not depend on it).
+ *
+ * @throws {@link EvaluationError} if the class is not TF.js's own.
+ */
+export function optimizerFromManifest(optimizer: RunManifest["optimizer"]): tf.Optimizer {
+  if (optimizer === null) return tf.train.sgd(0);
+  const known = (OPTIMIZERS as readonly OptimizerClass[]).find(
+    ({ className }) => className === optimizer.className,
+  );
+  if (known !== undefined) {
+    const { config } = optimizer;
+    const rate = (config as { readonly learningRate?: unknown } | null)?.learningRate;
+    if (typeof rate !== "number") {
+      const got = JSON.stringify(config) ?? "nothing";
+      throw new EvaluationError("run.json: optimizer", "a configuration with a learningRate", got);
+    }
+    return known.fromConfig(known, config);
+  }
+  throw new EvaluationError("run.json: optimizer", "one of TensorFlow.js's own", optimizer.className, {
+    hint: "export a function loadModel() from the data module that returns the compiled model",
+  });
+}
+
+/** Frees an optimizer's tensors, also those that TF.js's own `dispose` forgets (Momentum's rate). */
+export function disposeOptimizer(optimizer: tf.Optimizer): void {
+  optimizer.dispose();
+  for (const field of Object.values(optimizer)) if (field instanceof tf.Tensor) field.dispose();
+}
 
 /** What the manifest says of the model and of how it is trained. */
 export interface TrainingFacts extends Pick<RunManifest, "model" | "optimizer" | "loss" | "metrics" | "fit"> {

@@ -2,7 +2,6 @@ import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
 import { createUndefinedCount } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import { nanValue } from "../loss/slice-loss.js";
-import { checkCenter, checkDirections, checkGrid } from "./check-surface.js";
 import {
   evaluatePoints,
   type OnPointProgress,
@@ -14,6 +13,9 @@ import {
 import { originIndex, type PointOrder, pointOrder } from "./grid.js";
 import {
   CENTER_INDEX,
+  checkCenter,
+  checkDirections,
+  checkGrid,
   createSurfaceValues,
   type EvaluatedPoint,
   type Grid,

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
-import { createPlanePoint } from "../directions/plane-point.js";
 import type { Trajectory } from "../directions/project.js";
+import { createPlanePoint } from "../directions/slice-map.js";
 import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import { openSlice } from "../loss/slice-loss.js";

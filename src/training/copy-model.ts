@@ -2,9 +2,9 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, LandscapeError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { createUniform } from "../math/random.js";
+import { disposeOptimizer, optimizerFromManifest } from "../model/describe-training.js";
 import { innermostLayers } from "../model/layout-of-model.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
-import { disposeOptimizer, optimizerFromManifest } from "../model/optimizer.js";
 import type { JumpSource } from "./jump-source.js";
 import type { OptimizerDescription } from "./retrain-optimizer.js";
 

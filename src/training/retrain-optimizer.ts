@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
+import { describeOptimizer, disposeOptimizer } from "../model/describe-training.js";
 import type { RunManifest } from "../model/manifest.js";
-import { describeOptimizer, disposeOptimizer } from "../model/optimizer.js";
 
 /** An optimizer of TensorFlow.js by the name of its factory in `tf.train`. */
 export type RetrainOptimizerName =

@@ -10,7 +10,7 @@ import { pcaDirections } from "../../src/directions/pca.js";
 import { procrustes } from "../../src/embedding/mds/procrustes.js";
 import { phate } from "../../src/embedding/phate/phate.js";
 import { EMBEDDING_METHODS } from "../../src/embedding/runs-embedding.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { flat, type PhateGolden, readGolden } from "../embedding/golden.js";
 import { normal } from "../embedding/random-points.js";

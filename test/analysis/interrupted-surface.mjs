@@ -42,7 +42,7 @@ export function requestOf(directory, points, evaluator) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = new URL("../../dist/src/", import.meta.url);
-  const { functionEvaluator } = await import(new URL("loss/function-evaluator.js", dist).href);
+  const { functionEvaluator } = await import(new URL("loss/local-evaluator.js", dist).href);
   const { storedSurface } = await import(new URL("analysis/stored-surface.js", dist).href);
   const plain = functionEvaluator(lossOf, 2, { metricNames: ["index"], id: "form" });
   const slow = {

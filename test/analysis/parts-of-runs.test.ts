@@ -5,7 +5,7 @@ import { isModelPoint, openSubject } from "../../src/analysis/model-point.js";
 import type { PcaPlaneOptions } from "../../src/analysis/plane-directions.js";
 import { readFigures } from "../../src/analysis/read-figures.js";
 import { InvalidOptionError } from "../../src/base/errors.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import type { Run } from "../../src/store/run/run.js";
 import { createRunWriter } from "../../src/store/run/run-writer.js";

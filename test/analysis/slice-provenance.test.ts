@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { sharpnessStage } from "../../src/analysis/compare/compare-facts.js";
 import { type ModelPoint, modelPoint } from "../../src/analysis/model-point.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
-import { localEvaluator } from "../../src/loss/local-evaluator.js";
+import { functionEvaluator, localEvaluator } from "../../src/loss/local-evaluator.js";
 import type { EvaluatorFacts } from "../../src/loss/loss-evaluator.js";
 import type { Run } from "../../src/store/run/run.js";
 import { mapOf } from "../figure/panels.js";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type SurfaceRequest, storedSurface } from "../../src/analysis/stored-surface.js";
 import { RunStateError } from "../../src/base/errors.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
 import { listSurfaces } from "../../src/store/kinds/stored-surfaces.js";
 import { readSurface } from "../../src/store/kinds/surface-file.js";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { explainKernelError } from "../../src/backend/explain-kernel-error.js";
+import { explainKernelError } from "../../src/backend/wasm-gradients/register.js";
 import { BackendError } from "../../src/base/errors.js";
 import { useTestBackend } from "../support/backend.js";
 

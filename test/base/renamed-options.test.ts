@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { analyzeLine } from "../../src/analysis/analyze-line.js";
 import { InvalidOptionError } from "../../src/base/errors.js";
-import { refuseRenamed } from "../../src/base/renamed-options.js";
+import { refuseRenamed } from "../../src/base/option-names.js";
 import { pcaDirections } from "../../src/directions/pca.js";
-import { classicMds } from "../../src/embedding/mds/classic-mds.js";
-import { nonmetricMds } from "../../src/embedding/mds/nonmetric-mds.js";
+import { classicMds } from "../../src/embedding/mds/embed-distances.js";
 import { sgdMds } from "../../src/embedding/mds/sgd-mds.js";
-import { smacof } from "../../src/embedding/mds/smacof.js";
+import { nonmetricMds, smacof } from "../../src/embedding/mds/smacof.js";
 import { phate } from "../../src/embedding/phate/phate.js";
 import { tsneEmbedding } from "../../src/embedding/tsne-embedding.js";
 import { umapEmbedding } from "../../src/embedding/umap-embedding.js";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type LearningRateSchedule, learningRateScheduler } from "../../callbacks/learning-rate-scheduler.js";
 import { InvalidOptionError, RunStateError } from "../../src/base/errors.js";
-import { readLearningRate } from "../../src/model/optimizer.js";
+import { readLearningRate } from "../../src/model/describe-training.js";
 import { useTestBackend } from "../support/backend.js";
 
 beforeAll(useTestBackend);

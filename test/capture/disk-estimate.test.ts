@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countSnapshots, diskWarning, freeBytes } from "../../src/capture/disk-estimate.js";
+import { countSnapshots, diskWarning, freeBytes } from "../../src/capture/create-recorder.js";
 import { resolveSchedule } from "../../src/capture/schedule.js";
 
 describe("countSnapshots", () => {

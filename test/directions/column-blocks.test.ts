@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidDataError } from "../../src/base/errors.js";
-import { readColumnBlocks, resolveBlockColumns } from "../../src/directions/column-blocks.js";
+import { readColumnBlocks, resolveBlockColumns } from "../../src/directions/column-selection.js";
 import type { RowSource } from "../../src/directions/directions.js";
 import { memoryRowSource } from "../../src/directions/directions.js";
 

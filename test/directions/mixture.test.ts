@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MIXTURE_FORMS, type MixtureForm, mixtureMap, modelsOf } from "../../src/directions/mixture.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import { expectAllClose } from "../support/allclose.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createPlanePoint } from "../../src/directions/plane-point.js";
+import { createPlanePoint } from "../../src/directions/slice-map.js";
 
 const center = Float32Array.of(1, 1, 0.1, 7);
 const vectors = [Float32Array.of(0, 1, 0, 0), Float32Array.of(0, 1, 1, 0), Float32Array.of(0, 0, 3, 0)];

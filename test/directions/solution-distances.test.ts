@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { solutionDistances } from "../../src/directions/solution-distances.js";
+import { solutionDistances } from "../../src/directions/between-models.js";
 import { makeLayout } from "../support/layout.js";
 
 const layout = makeLayout([

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { weightHistograms } from "../../src/directions/weight-histogram.js";
-import { weightStatistics } from "../../src/directions/weight-statistics.js";
+import { weightHistograms, weightStatistics } from "../../src/directions/weight-statistics.js";
 import { readWeightStatistics, writeWeightStatistics } from "../../src/store/kinds/weights-file.js";
 import { expectAllClose } from "../support/allclose.js";
 import { makeLayout } from "../support/layout.js";

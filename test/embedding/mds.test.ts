@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { distanceMatrix, distancesFromRows } from "../../src/embedding/distance-source.js";
-import { classicMds } from "../../src/embedding/mds/classic-mds.js";
-import { embedDistances } from "../../src/embedding/mds/embed-distances.js";
-import { nonmetricMds } from "../../src/embedding/mds/nonmetric-mds.js";
+import { classicMds, embedDistances } from "../../src/embedding/mds/embed-distances.js";
 import { procrustes } from "../../src/embedding/mds/procrustes.js";
 import { sgdMds } from "../../src/embedding/mds/sgd-mds.js";
-import { smacof } from "../../src/embedding/mds/smacof.js";
+import { nonmetricMds, smacof } from "../../src/embedding/mds/smacof.js";
 import { guttmanInto, stressOf } from "../../src/embedding/mds/stress.js";
 import { symmetricTimes, topEigenpairs } from "../../src/math/top-eigenpairs.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";

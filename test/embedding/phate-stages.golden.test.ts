@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { distancesFromGram, distancesFromRows, rowDistances } from "../../src/embedding/distance-source.js";
-import { classicMds } from "../../src/embedding/mds/classic-mds.js";
+import { classicMds } from "../../src/embedding/mds/embed-distances.js";
 import { procrustes } from "../../src/embedding/mds/procrustes.js";
 import { sgdMds } from "../../src/embedding/mds/sgd-mds.js";
 import { smacof } from "../../src/embedding/mds/smacof.js";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTaskTimes } from "../../src/jobs/tasks-at-a-time.js";
+import { createTaskTimes } from "../../src/jobs/task-runner.js";
 
 test("two tasks at a time where nothing is known or tasks are long; two messages' worth of short ones", () => {
   const times = createTaskTimes();

@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { InvalidDataError } from "../../src/base/errors.js";
 import type { EvaluationData } from "../../src/loss/evaluation-data.js";
+import type { ModelLossOptions } from "../../src/loss/loss-options.js";
 import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
-import type { ModelLossOptions } from "../../src/loss/model-loss-options.js";
 import { expectAllClose } from "../support/allclose.js";
 import { useTestBackend } from "../support/backend.js";
 

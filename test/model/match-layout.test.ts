@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { LayoutError } from "../../src/base/errors.js";
+import { assertSameLayout, matchLayout } from "../../src/model/layout.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
-import { assertSameLayout, matchLayout } from "../../src/model/match-layout.js";
 import { useTestBackend } from "../support/backend.js";
 
 beforeAll(async () => {

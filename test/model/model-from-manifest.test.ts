@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EvaluationError } from "../../src/base/errors.js";
-import { modelDigest } from "../../src/loss/model-digest.js";
+import { modelDigest } from "../../src/loss/loss-plan.js";
 import { createModelEvaluator } from "../../src/loss/model-evaluator.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { describeTraining } from "../../src/model/describe-training.js";

@@ -1,6 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { changeLearningRate, describeOptimizer, readLearningRate } from "../../src/model/optimizer.js";
+import {
+  changeLearningRate,
+  describeOptimizer,
+  readLearningRate,
+} from "../../src/model/describe-training.js";
 import { useTestBackend } from "../support/backend.js";
 
 const OPTIMIZERS: Record<string, (rate: number) => tf.Optimizer> = {

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createFilePool } from "../../src/store/arrow/file-pool.js";
+import { createFilePool } from "../../src/store/arrow/regular-file.js";
 import { temporaryFolder } from "./sample-run.js";
 
 /** Files of this process that are open in a folder. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { coarseToFine, fillPartial } from "../../src/surface/coarse-to-fine.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";

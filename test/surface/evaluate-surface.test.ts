@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { InvalidDataError, InvalidOptionError } from "../../src/base/errors.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
-import { addWeightDecay } from "../../src/training/weight-decay.js";
+import { addWeightDecay } from "../../src/training/jump-trainer.js";
 import { useTestBackend } from "../support/backend.js";
 
 beforeAll(() => useTestBackend());

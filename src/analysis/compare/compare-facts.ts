@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
+import { type SolutionDistances, solutionDistances } from "../../directions/between-models.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../../directions/normalize.js";
 import { randomDirections } from "../../directions/random.js";
-import { type SolutionDistances, solutionDistances } from "../../directions/solution-distances.js";
 import type { ComparedFacts } from "../../figure/make/create-comparison-table.js";
 import { readSharpness, writeSharpness } from "../../store/kinds/line-file.js";
 import { memo } from "../../store/results/memo.js";
@@ -17,8 +17,7 @@ import {
 import { analyzeLine, sliceProvenance } from "../analyze-line.js";
 import type { ModelPoint } from "../model-point.js";
 import { statisticsStage } from "../weights-stage.js";
-import type { OpenedRun } from "./compare-evaluators.js";
-import type { ResolvedCompareOptions } from "./compare-options.js";
+import type { OpenedRun, ResolvedCompareOptions } from "./compare-options.js";
 import type { RunPlane } from "./compare-planes.js";
 
 /** Options of {@link sharpnessStage}. */

@@ -1,17 +1,23 @@
 import type * as tf from "@tensorflow/tfjs";
+import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
-import { refuseRenamed } from "../../base/renamed-options.js";
+import { refuseRenamed } from "../../base/option-names.js";
+import { canonicalJson, type JsonValue } from "../../base/provenance.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
-import type { EngineChoice } from "../../loss/engine/engine-options.js";
+import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../../loss/evaluation-data.js";
 import type { LossEvaluator, LossMode } from "../../loss/loss-evaluator.js";
+import type { EngineChoice } from "../../loss/loss-options.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { disposeOptimizer } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
-import type { Run } from "../../store/run/run.js";
-import type { StepOptions } from "../../store/run/run-part.js";
+import { anonymousTopology, modelFromManifest } from "../../model/model-from-manifest.js";
+import type { Run, StepOptions } from "../../store/run/run.js";
 import { axisFromRange } from "../../surface/grid.js";
+import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
 import { lineRange } from "../analyze-line.js";
 import type { PlaneStep } from "../analyze-plane.js";
+import type { ModelPoint } from "../model-point.js";
 import type { EvaluationOptions, FigureOptions, GridOptions, ResultOptions } from "../options.js";
 import type { PcaPlaneOptions } from "../plane-directions.js";
 
@@ -114,4 +120,88 @@ export function resolveCompareOptions(
     throw new InvalidOptionError("radius", `a number within ${range.from} to ${range.to}`, String(radius));
   }
   return { ...options, seeds, radius, epsilon };
+}
+
+/** "train", and "test" where there is such a set. */
+export type RunSets = readonly [EvaluationSet, ...EvaluationSet[]];
+
+/** A run of a comparison, ready to be evaluated. */
+export interface OpenedRun {
+  readonly run: Run;
+  /** Name that no other run has. */
+  readonly name: string;
+  /** The final weights. */
+  readonly point: ModelPoint;
+  /** What computes its losses; runs of one network share them. */
+  readonly sets: RunSets;
+}
+
+/** What computes the losses of each run, in the order of the runs. */
+export interface RunEvaluators {
+  readonly sets: readonly RunSets[];
+  /** Puts weights back and frees what was opened. */
+  dispose(): void;
+}
+
+/**
+ * Opens an evaluator on each set for every network among the runs.
+ *
+ * @throws as `createLossEvaluator` and `modelFromManifest`; nothing is left open then.
+ */
+export async function openRunEvaluators(
+  runs: readonly Run[],
+  options: CompareRunsOptions,
+): Promise<RunEvaluators> {
+  const evaluators: LossEvaluator[] = [];
+  const models: tf.LayersModel[] = [];
+  const dispose = (): void => {
+    for (const evaluator of evaluators) evaluator.dispose();
+    for (const model of models) {
+      disposeOptimizer(model.optimizer);
+      model.dispose();
+    }
+  };
+  const known = new Map<unknown, Map<string, RunSets>>();
+  try {
+    const sets: RunSets[] = [];
+    for (const run of runs) {
+      const model = options.model === undefined ? null : await options.model(run);
+      const network = model ?? networkOf(run);
+      const byLayout = known.get(network) ?? new Map<string, RunSets>();
+      known.set(network, byLayout);
+      const opened = byLayout.get(run.layout.digest);
+      if (opened !== undefined) {
+        sets.push(opened);
+        continue;
+      }
+      const used = model ?? (await modelFromManifest(run.manifest));
+      if (model === null) models.push(used);
+      const { openEvaluator = here(options) } = options;
+      const open = async (name: "train" | "test", data: EvaluationData): Promise<EvaluationSet> => {
+        const evaluator = await openEvaluator(used, data, run.layout, name);
+        evaluators.push(evaluator);
+        return { name, evaluator };
+      };
+      const train = await open("train", options.data);
+      const held = options.testData === undefined ? [] : [await open("test", options.testData)];
+      byLayout.set(run.layout.digest, [train, ...held]);
+      sets.push([train, ...held]);
+    }
+    return { sets, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Evaluates in this process. */
+function here(options: CompareRunsOptions): OpenEvaluator {
+  const settings = pick(options, ["loss", "batchSize", "engine", "signal"]);
+  return (model, data, layout) => createLossEvaluator(model, data, { ...settings, layout });
+}
+
+/** Architecture, loss and metrics of a run, by which networks are told apart. */
+function networkOf({ manifest: { model, loss, metrics } }: Run): string {
+  const parts: JsonValue = { model: anonymousTopology(model), loss, metrics };
+  return canonicalJson(parts);
 }

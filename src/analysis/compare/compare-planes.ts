@@ -7,8 +7,7 @@ import { evaluatePlane } from "../analyze-plane.js";
 import { resolveGrid } from "../options.js";
 import type { PcaPlaneOptions } from "../plane-directions.js";
 import { type OpenedPlane, openPlane } from "../plane-spec.js";
-import type { OpenedRun } from "./compare-evaluators.js";
-import type { CompareRunsOptions } from "./compare-options.js";
+import type { CompareRunsOptions, OpenedRun } from "./compare-options.js";
 
 /** One run's plane and the loss on it. */
 export interface RunPlane extends Pick<OpenedPlane, "paths"> {

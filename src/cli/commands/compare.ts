@@ -24,9 +24,9 @@ import {
   stepOptions,
 } from "../command-options.js";
 import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
+import type { SliceCommandOptions } from "../open-evaluator.js";
 import { interruptible, openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output } from "../output.js";
-import type { SliceCommandOptions } from "../slice-tools.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of `compare`. */

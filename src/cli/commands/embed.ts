@@ -30,9 +30,14 @@ import {
   pictureOptions,
   refuseStray,
 } from "../command-options.js";
-import { interruptible, startBackend } from "../open-evaluator.js";
+import {
+  interruptible,
+  openSliceTools,
+  type PictureCommandOptions,
+  startBackend,
+  writePictures,
+} from "../open-evaluator.js";
 import { createOutput, type Output, type Progress } from "../output.js";
-import { openSliceTools, type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `embed`. */
 export interface EmbedCommandOptions

@@ -3,7 +3,7 @@ import { analyzeLine, type LineSpec, lineName } from "../../analysis/analyze-lin
 import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import { condenseWarnings } from "../../base/warning.js";
-import { partOfRun } from "../../store/run/run-part.js";
+import { partOfRun } from "../../store/run/run.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
 import { seedBand } from "../../surface/lines/level-set-width.js";
 import {
@@ -16,17 +16,19 @@ import {
   parseSeeds,
   type StepCommandOptions,
 } from "../command-options.js";
-import { budgetOf, type InterruptionCommandOptions, interruptible } from "../open-evaluator.js";
-import type { Output } from "../output.js";
-import { createOutput, lossRange } from "../output.js";
 import {
+  budgetOf,
   checkMetric,
+  type InterruptionCommandOptions,
+  interruptible,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
   type SliceTools,
   writePictures,
-} from "../slice-tools.js";
+} from "../open-evaluator.js";
+import type { Output } from "../output.js";
+import { createOutput, lossRange } from "../output.js";
 
 /** Options of `interpolate` and `line`. */
 export interface InterpolateCommandOptions

@@ -33,7 +33,15 @@ import {
   sliceOptions,
   stepOptions,
 } from "../command-options.js";
-import { budgetOf, type InterruptionCommandOptions, interruptible } from "../open-evaluator.js";
+import {
+  budgetOf,
+  type InterruptionCommandOptions,
+  interruptible,
+  openSliceTools,
+  type PictureCommandOptions,
+  type SliceCommandOptions,
+  writePictures,
+} from "../open-evaluator.js";
 import type { Output } from "../output.js";
 import {
   analysisProgress,
@@ -43,12 +51,6 @@ import {
   partialFacts,
   surfaceSummary,
 } from "../output.js";
-import {
-  openSliceTools,
-  type PictureCommandOptions,
-  type SliceCommandOptions,
-  writePictures,
-} from "../slice-tools.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of `surface`. */

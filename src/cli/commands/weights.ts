@@ -4,8 +4,8 @@ import { InvalidOptionError } from "../../base/errors.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
 import { accuracyFormOf, defined, outputFolder, pictureOptions } from "../command-options.js";
+import { type PictureCommandOptions, writePictures } from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
-import { type PictureCommandOptions, writePictures } from "../slice-tools.js";
 
 /** Options of `weights`. */
 export interface WeightsCommandOptions extends PictureCommandOptions {

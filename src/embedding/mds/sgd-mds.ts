@@ -1,7 +1,7 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
-import { refuseRenamed } from "../../base/renamed-options.js";
+import { refuseRenamed } from "../../base/option-names.js";
 import { type MdsResult, stressOf } from "./stress.js";
 
 /** Options of {@link sgdMds}. */

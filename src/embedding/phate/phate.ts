@@ -1,15 +1,16 @@
-import { refuseRenamed } from "../../base/renamed-options.js";
+import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { rowDistances } from "../distance-source.js";
 import { embedDistances } from "../mds/embed-distances.js";
 import { type PairwiseDisparities, pairwiseDisparities } from "../mds/procrustes.js";
-import { checkPhateInput, type PhateInput } from "../phate-input.js";
 import { alphaDecayKernel, kernelToPoints } from "./alpha-decay-kernel.js";
 import { diffusionPotential, diffusionPower, kneePoint, operatorEntropy } from "./diffusion-potential.js";
 import { affinitiesToClusters, type LandmarkOperator, landmarkOperator, rowNormalized } from "./landmarks.js";
 import {
+  checkPhateInput,
   DEFAULT_KNN,
+  type PhateInput,
   type PhateOptions,
   type ResolvedPhateOptions,
   resolvePhateOptions,

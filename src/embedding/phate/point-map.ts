@@ -9,7 +9,6 @@ import {
   distancesFromRows,
   type PointRows,
 } from "../distance-source.js";
-import { checkRows, type PhateInput } from "../phate-input.js";
 import { centeredGram, centeredProducts, crossProducts, gramMeans, pointGram } from "../point-gram.js";
 import {
   type PrincipalScores,
@@ -18,6 +17,7 @@ import {
   scoresFromRows,
 } from "../principal-scores.js";
 import type { ResolvedPhateOptions } from "./phate-options.js";
+import { checkRows, type PhateInput } from "./phate-options.js";
 
 /** Rows of more columns than this are compared through their Gram matrix. */
 const directDimension = 2000;

@@ -1,7 +1,7 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { encodeNumber } from "../../base/json.js";
-import type { SolutionDistances } from "../../directions/solution-distances.js";
+import type { SolutionDistances } from "../../directions/between-models.js";
 import type { EpsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import type { LevelSetWidths, MeanLossRise } from "../../surface/lines/level-set-width.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";

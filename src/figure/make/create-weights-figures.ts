@@ -1,6 +1,5 @@
 import { InvalidDataError } from "../../base/errors.js";
-import type { WeightHistograms } from "../../directions/weight-histogram.js";
-import type { WeightStatistics } from "../../directions/weight-statistics.js";
+import type { WeightHistograms, WeightStatistics } from "../../directions/weight-statistics.js";
 import type { StepAngles } from "../../surface/step-angles.js";
 import { formatCount, formatNumber } from "../draw/format-number.js";
 import type { CurvesPanel, Figure, Series, UprightMark } from "../figure.js";

@@ -2,25 +2,25 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
-import type { EngineEvaluator } from "../engine-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
-import { planLoss } from "../loss-plan.js";
-import { createModelEvaluator } from "../model-evaluator.js";
-import { type ResolvedModelLossOptions, resolveModelLossOptions } from "../model-loss-options.js";
-import { portsOf } from "../model-ports.js";
-import { openSamples } from "../model-samples.js";
-import type { OwnOps } from "./agreement.js";
-import { chooseEngine, passedOver } from "./choose-engine.js";
+import type { EngineEvaluator } from "../loss-evaluator.js";
 import {
   type EngineEvaluatorOptions,
   engineRequest,
   type ResolvedEngineOptions,
+  type ResolvedModelLossOptions,
   resolveEngineOptions,
+  resolveModelLossOptions,
   withEarlierChoice,
-} from "./engine-options.js";
+} from "../loss-options.js";
+import { planLoss } from "../loss-plan.js";
+import { createModelEvaluator } from "../model-evaluator.js";
+import { portsOf } from "../model-ports.js";
+import { openSamples } from "../model-samples.js";
+import { chooseEngine, passedOver } from "./choose-engine.js";
 import { createFiniteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
-import { graphLossEvaluator } from "./graph-loss-evaluator.js";
+import { graphLossEvaluator } from "./graph-evaluator.js";
 import {
   cutColumns,
   type DataSet,
@@ -29,6 +29,7 @@ import {
   readColumns,
   takeRows,
 } from "./graph-program.js";
+import type { OwnOps } from "./guarded-evaluator.js";
 import { type Guards, guardEvaluator } from "./guarded-evaluator.js";
 import { type ModelPlan, planModel } from "./plan/plan-model.js";
 

@@ -1,11 +1,10 @@
 import { setImmediate } from "node:timers/promises";
-import { nonFiniteRows } from "../non-finite-data.js";
+import { nonFiniteRows } from "../resident-samples.js";
 import type { DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "./graph-program.js";
-import { auditGraph, networkNodes } from "./plan/audit-graph.js";
+import { auditGraph, boundValues, largestColumnSum, largestOf, networkNodes } from "./plan/audit-graph.js";
 import { type GraphWeight, sizeOf } from "./plan/graph.js";
 import { interpretSample } from "./plan/interpret-graph.js";
 import { type ModelPlan, weightsAt } from "./plan/plan-model.js";
-import { boundValues, largestColumnSum, largestOf } from "./plan/value-bounds.js";
 import { allOutputs } from "./plane-evaluation.js";
 
 /**

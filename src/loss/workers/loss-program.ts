@@ -5,12 +5,12 @@ import { selectBackend } from "../../backend/select-backend.js";
 import { EvaluationError, InvalidOptionError } from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
 import { mixtureMap } from "../../directions/mixture.js";
-import { readRawFile } from "../../jobs/raw-file.js";
+import { readRawFile } from "../../jobs/job-folder.js";
 import type { OpenProgram } from "../../jobs/task-runner.js";
 import { createLossEvaluator } from "../create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
 import type { EvaluatorFacts, LossEvaluator, SampleEvaluator, SliceLoss } from "../loss-evaluator.js";
-import type { BatchLossFunction } from "../model-loss-options.js";
+import type { BatchLossFunction } from "../loss-options.js";
 import {
   type EvaluationSetOrder,
   keyOf,

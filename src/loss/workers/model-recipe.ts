@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, LandscapeError } from "../../base/errors.js";
-import { readRawFile, writeRawFile } from "../../jobs/raw-file.js";
+import { readRawFile, writeRawFile } from "../../jobs/job-folder.js";
 import { assignWeights, readWeights } from "../../model/bound-weights.js";
 import { describeTraining } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";

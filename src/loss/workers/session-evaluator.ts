@@ -3,7 +3,7 @@ import { EvaluationError, InvalidDataError } from "../../base/errors.js";
 import type { Mixture } from "../../directions/mixture.js";
 import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
 import type { JobFolder } from "../../jobs/job-folder.js";
-import { writeRawFile } from "../../jobs/raw-file.js";
+import { writeRawFile } from "../../jobs/job-folder.js";
 import type { TaskOptions, TaskSession } from "../../jobs/task-runner.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import { checkBatchNorm, sliceWriters } from "../batch-norm-policy.js";

@@ -2,8 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../../base/errors.js";
 import type { JobFolder } from "../../jobs/job-folder.js";
-import { appendRaw, type RawValues, readRaw } from "../../jobs/raw-file.js";
-import { sampleKind } from "../data-hash.js";
+import { appendRaw, type RawValues, readRaw } from "../../jobs/job-folder.js";
 import { firstPass } from "../dataset-source.js";
 import {
   type Batch,
@@ -13,7 +12,7 @@ import {
   type TensorData,
 } from "../evaluation-data.js";
 import { type ModelPorts, orderedTensors } from "../model-ports.js";
-import { firstSamples } from "../resident-samples.js";
+import { firstSamples, sampleKind } from "../resident-samples.js";
 
 /** One tensor of the data: its samples lie one after another in a file. */
 interface SpooledColumn {

@@ -4,8 +4,13 @@ import { z } from "zod";
 import type { Provenance } from "../../base/provenance.js";
 import { readArtifactFacts } from "../results/artifact.js";
 import { interruptedIn } from "../results/tile-journal.js";
-import { type PlaneFacts, planeFactsSchema } from "./plane-facts.js";
-import { resultName, type SurfaceKey, surfaceKeyOf } from "./surface-key.js";
+import {
+  type PlaneFacts,
+  planeFactsSchema,
+  resultName,
+  type SurfaceKey,
+  surfaceKeyOf,
+} from "./surface-key.js";
 import { translateSurface } from "./version-1.js";
 
 /** A surface that is stored in a folder, without its values. */

@@ -13,7 +13,7 @@ import {
   readArtifact,
   writeArtifact,
 } from "../results/artifact.js";
-import { type PlaneFacts, planeFactsSchema } from "./plane-facts.js";
+import { type PlaneFacts, planeFactsSchema } from "./surface-key.js";
 
 const sampleCount = z.int().nonnegative();
 

@@ -5,8 +5,7 @@ import { jsonValueSchema } from "../../base/json-schema.js";
 import { type JsonValue, type Provenance, provenanceDigest } from "../../base/provenance.js";
 import { readArtifactFacts } from "../results/artifact.js";
 import { readDirections } from "./directions-file.js";
-import type { PlaneFacts } from "./plane-facts.js";
-import type { SurfaceKey } from "./surface-key.js";
+import type { PlaneFacts, SurfaceKey } from "./surface-key.js";
 
 /** A surface of version 1 in the terms of today. */
 export interface TranslatedSurface {

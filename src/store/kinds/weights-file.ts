@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Provenance } from "../../base/provenance.js";
-import type { WeightHistograms } from "../../directions/weight-histogram.js";
-import type { WeightStatistics } from "../../directions/weight-statistics.js";
+import type { WeightHistograms, WeightStatistics } from "../../directions/weight-statistics.js";
 import type { StepAngles } from "../../surface/step-angles.js";
 import {
   type ArtifactColumn,

@@ -1,8 +1,7 @@
 import { sha256 } from "../../base/digest.js";
 import { LayoutError } from "../../base/errors.js";
 import type { Parameter, ParameterLayout } from "../../model/layout.js";
-import { withTrainable } from "../../model/layout.js";
-import { matchWeights } from "../../model/match-layout.js";
+import { matchWeights, withTrainable } from "../../model/layout.js";
 import type { Run } from "./run.js";
 
 /**

@@ -1,13 +1,13 @@
 import { sha256 } from "../../base/digest.js";
 import { FormatError } from "../../base/errors.js";
 import { type ByteReader, memoryReader, readArrowLayout } from "../arrow/arrow-layout.js";
-import { widenFloat16Into } from "./float16.js";
 import type { Snapshot, SnapshotInfo } from "./run.js";
 import {
   checkSnapshotColumns,
   factsDigest,
   parseSnapshotMetadata,
   type ThetaDtype,
+  widenFloat16Into,
 } from "./snapshot-schema.js";
 
 /** All that a snapshot file says but θ itself, and where θ lies. */

@@ -10,9 +10,8 @@ import {
   mapRowData,
 } from "../arrow/arrow-data.js";
 import { writeFileAtomic } from "../arrow/atomic-file.js";
-import { narrowToFloat16 } from "./float16.js";
 import type { Snapshot } from "./run.js";
-import { snapshotMetadata, snapshotPath, type ThetaDtype } from "./snapshot-schema.js";
+import { narrowToFloat16, snapshotMetadata, snapshotPath, type ThetaDtype } from "./snapshot-schema.js";
 
 /**
  * Encodes a snapshot as an Arrow IPC file of one row, hashing θ and the facts beside it.

@@ -5,11 +5,13 @@ import type { BatchNormPolicyName } from "../../loss/batch-norm-policy.js";
 import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../../loss/loss-evaluator.js";
 import { openSlice } from "../../loss/slice-loss.js";
 import { checkSeed } from "../../math/random.js";
-import { checkCenter, checkDirections, checkGrid } from "../check-surface.js";
 import { originIndex } from "../grid.js";
 import {
   type Approximation,
   type ApproximationSettings,
+  checkCenter,
+  checkDirections,
+  checkGrid,
   type Grid,
   type Surface,
   surfaceWarnings,

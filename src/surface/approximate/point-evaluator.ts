@@ -13,7 +13,7 @@ import type {
 import { nanValue } from "../../loss/slice-loss.js";
 import { runLanes } from "../evaluate-points.js";
 import { CENTER_INDEX, type Grid } from "../surface.js";
-import type { ChosenPoint } from "./choose-points.js";
+import type { ChosenPoint } from "./point-data.js";
 import { EXACT, type PointData, SAMPLED } from "./point-data.js";
 
 /** A point of an approximate surface as it has been evaluated: on the subsample, on all samples, or both. */

@@ -1,9 +1,18 @@
 import { betweenBatches } from "../../loss/evaluation-run.js";
 import type { ApproximationSettings } from "../surface.js";
-import { type ChosenPoint, choosePoints, drawPoints, latticePoints } from "./choose-points.js";
 import { boundOfMost, type Estimate, type EstimateTools, estimate, rangeOf } from "./estimate.js";
 import { ratio, rounding } from "./held-out.js";
-import { EXACT, type PointData, pointsOf, SAMPLED, UNKNOWN } from "./point-data.js";
+import {
+  type ChosenPoint,
+  choosePoints,
+  drawPoints,
+  EXACT,
+  latticePoints,
+  type PointData,
+  pointsOf,
+  SAMPLED,
+  UNKNOWN,
+} from "./point-data.js";
 import type { PointEvaluator } from "./point-evaluator.js";
 import { createStencils } from "./stencils.js";
 import type { StratifiedSample } from "./stratified-sample.js";

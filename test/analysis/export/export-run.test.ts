@@ -7,7 +7,7 @@ import { EXPORT_FORMATS, exportRun } from "../../../src/analysis/export/export-r
 import { readFigures } from "../../../src/analysis/read-figures.js";
 import { writeReport } from "../../../src/analysis/write-report.js";
 import { createFileNamer } from "../../../src/figure/files/export-table.js";
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import { readSurface, writeSurface } from "../../../src/store/kinds/surface-file.js";
 import { writeSnapshotFile } from "../../../src/store/run/encode-snapshot.js";
 import { openRun } from "../../../src/store/run/open-run.js";

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { analyzePlane } from "../../../src/analysis/analyze-plane.js";
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import { writeLineSlice } from "../../../src/store/kinds/line-file.js";
 import { writeSurface } from "../../../src/store/kinds/surface-file.js";
 import { openRun } from "../../../src/store/run/open-run.js";

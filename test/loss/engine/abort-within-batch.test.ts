@@ -8,8 +8,8 @@ import { cutColumns, readColumns } from "../../../src/loss/engine/graph-program.
 import { createOnnxEngine, requireOnnxRuntime } from "../../../src/loss/engine/onnx/onnx-engine.js";
 import { planModel } from "../../../src/loss/engine/plan/plan-model.js";
 import { createTfEngine } from "../../../src/loss/engine/tensorflow/tf-engine.js";
+import { resolveModelLossOptions } from "../../../src/loss/loss-options.js";
 import { planLoss } from "../../../src/loss/loss-plan.js";
-import { resolveModelLossOptions } from "../../../src/loss/model-loss-options.js";
 import { portsOf } from "../../../src/loss/model-ports.js";
 import { openSamples } from "../../../src/loss/model-samples.js";
 import { bindModel } from "../../../src/model/bound-weights.js";

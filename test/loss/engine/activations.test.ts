@@ -1,19 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
-import type { EngineChoice } from "../../../src/loss/engine/engine-options.js";
 import { createFusedEngine } from "../../../src/loss/engine/fused/fused-engine.js";
 import type { GraphEngine } from "../../../src/loss/engine/graph-program.js";
 import { createOnnxEngine, requireOnnxRuntime } from "../../../src/loss/engine/onnx/onnx-engine.js";
+import type { LayerActivation } from "../../../src/loss/engine/plan/graph.js";
 import {
   createGraphBuilder,
   type GraphBuilder,
   type UnaryKind,
   type ValueId,
 } from "../../../src/loss/engine/plan/graph.js";
-import type { LayerActivation } from "../../../src/loss/engine/plan/layer-fields.js";
 import { lowerActivation } from "../../../src/loss/engine/plan/lower-activation.js";
 import { createTfEngine, isTensorFlowActive } from "../../../src/loss/engine/tensorflow/tf-engine.js";
+import type { EngineChoice } from "../../../src/loss/loss-options.js";
 import { useTestBackend } from "../../support/backend.js";
 
 let engines: GraphEngine[] = [];

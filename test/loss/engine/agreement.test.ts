@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
-import type { EngineChoice } from "../../../src/loss/engine/engine-options.js";
 import type { LossMode, LossValue } from "../../../src/loss/loss-evaluator.js";
+import type { EngineChoice } from "../../../src/loss/loss-options.js";
 import { createModelEvaluator } from "../../../src/loss/model-evaluator.js";
 import { bindModel } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";

@@ -1,10 +1,10 @@
 import { availableParallelism } from "node:os";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createPlanePoint } from "../../../src/directions/plane-point.js";
+import { createPlanePoint } from "../../../src/directions/slice-map.js";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
-import type { EngineChoice } from "../../../src/loss/engine/engine-options.js";
-import type { EngineEvaluator, PlaneVectors } from "../../../src/loss/engine-evaluator.js";
+import type { EngineEvaluator, PlaneVectors } from "../../../src/loss/loss-evaluator.js";
+import type { EngineChoice } from "../../../src/loss/loss-options.js";
 import { createModelEvaluator } from "../../../src/loss/model-evaluator.js";
 import { bindModel } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";

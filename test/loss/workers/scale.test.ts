@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
-import { settleWorkerCount } from "../../../src/loss/workers/worker-count.js";
+import { settleWorkerCount } from "../../../src/loss/workers/create-worker-evaluator.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { evaluateLine, evaluateSurface } from "../../../src/surface/evaluate-surface.js";

@@ -8,7 +8,7 @@ import { mixtureMap } from "../../../src/directions/mixture.js";
 import { createProcessRunner } from "../../../src/jobs/process-runner.js";
 import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
-import type { LossEvaluatorOptions } from "../../../src/loss/loss-evaluator-options.js";
+import type { LossEvaluatorOptions } from "../../../src/loss/loss-options.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { evaluateSurface } from "../../../src/surface/evaluate-surface.js";

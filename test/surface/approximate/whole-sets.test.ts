@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import { approximateSurface } from "../../../src/surface/approximate/approximate-surface.js";
 import { leastEvaluations } from "../../../src/surface/approximate/refine.js";
 import { evaluateSurface } from "../../../src/surface/evaluate-surface.js";

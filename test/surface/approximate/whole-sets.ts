@@ -1,4 +1,4 @@
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
 import { createNormal, createUniform } from "../../../src/math/random.js";
 

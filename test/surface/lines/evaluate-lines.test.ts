@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
 import type { LinePoint } from "../../../src/surface/lines/evaluate-lines.js";
 import {

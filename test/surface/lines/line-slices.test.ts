@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { randomDirections } from "../../../src/directions/random.js";
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import type { ParameterLayout } from "../../../src/model/layout.js";
 import { readLineSlice, writeLineSlice } from "../../../src/store/kinds/line-file.js";
 import { interpolateLine, randomLines } from "../../../src/surface/lines/evaluate-lines.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { functionEvaluator } from "../../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import { axisFromRange } from "../../../src/surface/grid.js";
 import { epsilonSharpness } from "../../../src/surface/lines/epsilon-sharpness.js";
 import type { LineSlice } from "../../../src/surface/lines/level-set-width.js";

@@ -4,9 +4,8 @@ import { MissingDependencyError } from "../../../base/errors.js";
 import { MODULE_URL } from "../../../base/package-files.js";
 import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
 import { type Graph, sizeOf } from "../plan/graph.js";
-import { encodeOnnxInitializers } from "./onnx-messages.js";
 import { ONNX_OUTPUT, type OnnxProgram, onnxProgram } from "./onnx-program.js";
-import { type ImageOrder, inLayout } from "./onnx-writer.js";
+import { encodeOnnxInitializers, type ImageOrder, inLayout } from "./onnx-writer.js";
 
 /** The optional package that carries ONNX Runtime. */
 export const ONNX_PACKAGE = "onnxruntime-node";

@@ -1,6 +1,5 @@
 import type { BinaryKind, GraphOp, Padding, UnaryKind, ValueId, Window } from "../plan/graph.js";
-import type { OnnxAttribute } from "./onnx-messages.js";
-import type { ImageOrder, OnnxWriter, WeightLayout } from "./onnx-writer.js";
+import type { ImageOrder, OnnxAttribute, OnnxWriter, WeightLayout } from "./onnx-writer.js";
 
 /** An operation of one kind. */
 export type OpOf<K extends GraphOp["op"]> = Extract<GraphOp, { readonly op: K }>;

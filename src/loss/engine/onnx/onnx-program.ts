@@ -1,6 +1,5 @@
 import type { Graph, GraphNode, ValueId } from "../plan/graph.js";
 import { inputsOf } from "../plan/graph.js";
-import { encodeOnnxModel } from "./onnx-messages.js";
 import {
   emitAffine,
   emitBinary,
@@ -16,7 +15,13 @@ import {
   emitReduce,
   type FlattenedImages,
 } from "./onnx-operations.js";
-import { createOnnxWriter, type ImageOrder, type OnnxWriter, type WeightSlot } from "./onnx-writer.js";
+import {
+  createOnnxWriter,
+  encodeOnnxModel,
+  type ImageOrder,
+  type OnnxWriter,
+  type WeightSlot,
+} from "./onnx-writer.js";
 
 /** A graph as an ONNX model that still lacks its weights. */
 export interface OnnxProgram {

@@ -1,6 +1,5 @@
-import type { LowerLayer, UnaryKind, ValueId } from "./graph.js";
+import type { LayerActivation, LowerLayer, UnaryKind, ValueId } from "./graph.js";
 import { type GraphBuilder, number, UnsupportedError } from "./graph.js";
-import type { LayerActivation } from "./layer-fields.js";
 
 type Activation = (builder: GraphBuilder, x: ValueId) => ValueId;
 

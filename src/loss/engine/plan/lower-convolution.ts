@@ -1,14 +1,15 @@
 import type * as tf from "@tensorflow/tfjs";
 import {
   type GraphBuilder,
+  type LayerFields,
   type LayerUse,
   type LoweringContext,
   type LowerLayer,
+  pair,
   requireSupported,
   type ValueId,
   type Window,
 } from "./graph.js";
-import { type LayerFields, pair } from "./layer-fields.js";
 import { lowerActivation } from "./lower-activation.js";
 
 /** How Keras names the padding of a window. */

@@ -1,11 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { ParameterLayout } from "../../../model/layout.js";
+import { matchLayout } from "../../../model/layout.js";
 import { layoutOfModel, modelWeights } from "../../../model/layout-of-model.js";
-import { matchLayout } from "../../../model/match-layout.js";
-import type { LossPlan } from "../../loss-plan.js";
+import type { CompiledMetric, LossPlan } from "../../loss-plan.js";
 import { compiledLosses, portsOf } from "../../model-ports.js";
-import type { CompiledMetric } from "../../scores.js";
-import { foldBatchNorm, foldPadding } from "./fold-batch-norm.js";
 import {
   createGraphBuilder,
   type Graph,
@@ -20,7 +18,7 @@ import {
 } from "./graph.js";
 import { clipForm, type LossForm, logitsForms, lossForms, metricForms } from "./loss-forms.js";
 import { declareInputs, lowerModel, withoutActivations } from "./lower-model.js";
-import { trimImages } from "./trim-images.js";
+import { foldBatchNorm, foldPadding, trimImages } from "./simplify-graph.js";
 
 /** Where a model's weights are in θ. */
 export interface ParameterPlaces {

@@ -8,7 +8,6 @@ import { findPackageFolder, tensorFlowThreads } from "../../../backend/native-pa
 import { BackendError } from "../../../base/errors.js";
 import { cutTensors, type GraphEngine, type GraphProgram } from "../graph-program.js";
 import type { Graph, GraphNode, GraphWeight, ValueId, WeightId } from "../plan/graph.js";
-import { encodeSavedModel } from "./saved-model-messages.js";
 import {
   emitAffine,
   emitBinary,
@@ -25,7 +24,7 @@ import {
   reduced,
   reshaped,
 } from "./tf-operations.js";
-import { createTfWriter, type TfWriter } from "./tf-writer.js";
+import { createTfWriter, encodeSavedModel, type TfWriter } from "./tf-writer.js";
 
 /** A graph as a SavedModel. */
 export interface TfProgram {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fuseActivations } from "../../../../src/loss/engine/fused/fused-operations.js";
+import { fuseActivations } from "../../../../src/loss/engine/fused/fused-engine.js";
 import type { Graph, GraphNode } from "../../../../src/loss/engine/plan/graph.js";
 
 const shape = [4];

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { countOperations, type ModelPlan, planModel } from "../../../../src/loss/engine/plan/plan-model.js";
+import { resolveModelLossOptions } from "../../../../src/loss/loss-options.js";
 import { planLoss } from "../../../../src/loss/loss-plan.js";
-import { resolveModelLossOptions } from "../../../../src/loss/model-loss-options.js";
 import { layoutOfModel } from "../../../../src/model/layout-of-model.js";
 import { useTestBackend } from "../../../support/backend.js";
 

@@ -1,8 +1,10 @@
+import { availableParallelism } from "node:os";
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
+import type { TaskRunner } from "../jobs/task-runner.js";
 import type { ParameterLayout } from "../model/layout.js";
-import type { DataLimit, NonFiniteData } from "./evaluation-data.js";
-import type { LossMode } from "./loss-evaluator.js";
+import type { DataLimit, EvaluationData, NonFiniteData } from "./evaluation-data.js";
+import type { EngineInfo, EngineRequest, LossMode } from "./loss-evaluator.js";
 
 /**
  * A loss of the user's own: given the model with θ in its weights and a batch, returns the batch's mean loss
@@ -133,4 +135,118 @@ function checkedLimit(limit: DataLimit): DataLimit {
 function notNegative(name: string, value: number): number {
   if (value >= 0) return value;
   throw new InvalidOptionError(name, "a number of at least 0", String(value));
+}
+
+/** What can compute losses: the fastest that works, or one of them by name. */
+export type EngineChoice = "auto" | "tfjs" | "tfjs-fused" | "onnx" | "tensorflow";
+
+/** Every {@link EngineChoice}, in the order of the help text. */
+export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "tfjs", "tfjs-fused", "onnx", "tensorflow"];
+
+/** Options of `createEngineEvaluator`. */
+export interface EngineEvaluatorOptions extends ModelLossOptions {
+  /**
+   * "tfjs": the model's own ops, whatever the model; "tfjs-fused": TF.js's fused operations on the active
+   * backend; "onnx": ONNX Runtime; "tensorflow": a TensorFlow graph under the native backend. Default "auto":
+   * the fastest of those that are installed and know the model, by measuring once.
+   */
+  readonly engine?: EngineChoice | undefined;
+  /**
+   * Threads of ONNX Runtime; TensorFlow's are set by the environment (TF_NUM_INTRAOP_THREADS). Default the
+   * number of processors.
+   */
+  readonly threads?: number | undefined;
+  /**
+   * What an earlier choice came to: its engine, batch size and threads are used instead of choosing again,
+   * so that the values are bit for bit those of then. The request stays what it was. Default none.
+   */
+  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads"> | undefined;
+}
+
+/** The engine's own options with the defaults filled in. */
+export interface ResolvedEngineOptions {
+  readonly engine: EngineChoice;
+  readonly threads: number;
+}
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {@link InvalidOptionError} if a value cannot be used.
+ */
+export function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedEngineOptions {
+  const { engine = "auto", threads = availableParallelism() } = options;
+  if (!ENGINE_CHOICES.includes(engine)) {
+    throw new InvalidOptionError("engine", `one of ${ENGINE_CHOICES.join(", ")}`, JSON.stringify(engine));
+  }
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new InvalidOptionError("threads", "a whole number of at least 1", String(threads));
+  }
+  return { engine, threads };
+}
+
+/** What options ask for, as stored results remember it. */
+export function engineRequest({
+  engine = "auto",
+  batchSize,
+  threads,
+}: EngineEvaluatorOptions): EngineRequest {
+  return { engine, batchSize: batchSize ?? null, threads: threads ?? null };
+}
+
+/**
+ * Puts an earlier choice in the place of what was asked.
+ *
+ * @throws {@link InvalidOptionError} if it is of no engine.
+ */
+export function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions): EngineEvaluatorOptions {
+  if (reuse === undefined) return options;
+  const engine = ENGINE_CHOICES.find((name) => name === reuse.name);
+  if (engine === undefined) {
+    const got = JSON.stringify(reuse.name);
+    throw new InvalidOptionError("reuse.name", `one of ${ENGINE_CHOICES.join(", ")}`, got);
+  }
+  const { batchSize, threads } = reuse;
+  return {
+    ...options,
+    engine,
+    ...(batchSize > 0 ? { batchSize } : {}),
+    ...(threads > 0 ? { threads } : {}),
+  };
+}
+
+/** On what batch norm "recalibrate" computes its statistics. */
+export interface CalibrationOptions {
+  /** The calibration set; its targets are not used. Default the evaluation set. */
+  readonly data?: EvaluationData | undefined;
+  /** Uses only the first so many samples. Default 1024. */
+  readonly sampleLimit?: number | undefined;
+  /** Samples per forward pass. Default all of them at once, which gives the statistics of the whole set. */
+  readonly batchSize?: number | undefined;
+}
+
+/** Options of {@link createLossEvaluator}. */
+export interface LossEvaluatorOptions extends EngineEvaluatorOptions {
+  /**
+   * Worker processes: a number, or "auto", one for each processor as far as memory allows. Default none: this
+   * process evaluates.
+   */
+  readonly workers?: number | "auto" | undefined;
+  /**
+   * Path of a module that each worker imports before it makes the model: it registers layers of your own, and
+   * may export `loadModel()`, which then gives the compiled model, and `lossFunction`. Default none.
+   */
+  readonly setup?: string | undefined;
+  /**
+   * Export of the set-up module that gives the data in each worker, in place of `data`: for data sets that
+   * are too large to be copied to the disk. Default none.
+   */
+  readonly dataExport?: string | undefined;
+  /** What runs the worker processes, in place of `workers`; it stays the caller's. Default one of its own. */
+  readonly runner?: TaskRunner | undefined;
+  /**
+   * On what batch norm "recalibrate" computes its statistics; null: it cannot be asked for. Default the first 1024
+   * samples of the evaluation set, where θ has such statistics.
+   */
+  readonly calibration?: CalibrationOptions | null | undefined;
 }

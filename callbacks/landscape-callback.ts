@@ -63,6 +63,7 @@ const EVALUATION_OPTION_NAMES: OptionNames<Omit<LossEvaluatorOptions, "layout">>
   loss: true,
   lossFunction: true,
   includeRegularization: true,
+  classWeight: true,
   metrics: true,
   batchSize: true,
   sampleLimit: true,

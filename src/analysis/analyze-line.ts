@@ -35,6 +35,7 @@ import {
   type ResultOptions,
 } from "./options.js";
 import { changedLoss, isStillTrue } from "./stored-values.js";
+import { weightWarnings } from "./trained-weights.js";
 
 /**
  * A line, or several:
@@ -103,7 +104,10 @@ export async function analyzeLine(
     ...(accuracyAs === undefined ? {} : { accuracyAs }),
     ...(names?.data === undefined ? {} : { dataName: names.data }),
   });
-  return { slice, figure, warnings: slice.warnings };
+  const [set] = options.sets ?? [];
+  const runs = models.map(({ run }) => run);
+  const weights = set === undefined ? [] : weightWarnings(runs, set.evaluator.facts);
+  return { slice, figure, warnings: [...weights, ...slice.warnings] };
 }
 
 /** Reads lines if they are stored, otherwise evaluates them and writes them. */
@@ -269,6 +273,7 @@ export function sliceProvenance(
         loss: facts.lossMode,
         metrics: facts.metricNames,
         samples: facts.samples,
+        ...(facts.weights === undefined ? {} : { weights: facts.weights }),
         engine: { ...engineRequestOf(facts) },
       })),
       calibrationSamples: calibration?.samples ?? null,

@@ -33,6 +33,7 @@ import {
   type PlaneSpec,
 } from "./plane-spec.js";
 import { storedSurface } from "./stored-surface.js";
+import { weightWarnings } from "./trained-weights.js";
 
 /** The steps of an analysis that take time. */
 export type PlaneStep = "directions" | "surface" | "fidelity";
@@ -147,7 +148,11 @@ export async function evaluatePlane(
   const { policy } = chosen;
   const places = placesOf(plane, options);
   const notes = leftOut(plane);
-  warnings.push(...chosen.warnings, ...(await otherPolicy(plane, policy, places.directory)));
+  warnings.push(
+    ...weightWarnings(plane.runs.length > 0 ? plane.runs : [plane.run], first.evaluator.facts),
+    ...chosen.warnings,
+    ...(await otherPolicy(plane, policy, places.directory)),
+  );
   const { surfaces, isChanged } = await surfacesOf(
     plane,
     grid,

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import { beforeExit } from "../capture/write-queue.js";
-import type { EvaluationData } from "../loss/evaluation-data.js";
+import type { ClassWeights, EvaluationData } from "../loss/evaluation-data.js";
 
 /** What a user's data module gives: the evaluation set and, where run.json cannot say it, the model. */
 export interface DataModule {
@@ -15,6 +15,8 @@ export interface DataModule {
   readonly loadTestData?: () => EvaluationData | Promise<EvaluationData>;
   /** A set to choose settings by, for `jump`. Optional. */
   readonly loadValidationData?: () => EvaluationData | Promise<EvaluationData>;
+  /** Weights in the loss by class, as `fit` takes them: `{ 0: 1, 1: 5 }`. Optional. */
+  readonly classWeight?: ClassWeights;
   /** A short name of the evaluation set for captions, e.g. "2,000 training images of MNIST". Optional. */
   readonly dataName?: string;
 }

@@ -119,7 +119,19 @@ export async function openEvaluator(
   const open = (reuse: EarlierChoice) => {
     const calibration = options.batchNorm === "recalibrate" ? {} : undefined;
     const nonFiniteData = options.keepNonFiniteData === true ? ("keep" as const) : undefined;
-    const common = { loss, batchSize, engine, threads, layout, reuse, nonFiniteData, signal, calibration };
+    const { classWeight } = module;
+    const common = {
+      loss,
+      classWeight,
+      batchSize,
+      engine,
+      threads,
+      layout,
+      reuse,
+      nonFiniteData,
+      signal,
+      calibration,
+    };
     if (workers === undefined) return createLossEvaluator(model, data, common);
     const setup = isStream || module.loadModel !== undefined ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;

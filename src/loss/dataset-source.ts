@@ -11,6 +11,7 @@ import {
   holdSamples,
   modelForm,
 } from "./resident-samples.js";
+import { createSampleWeigher } from "./sample-weights.js";
 
 /** Samples of a data set's first pass, as long as they are few enough to keep. */
 interface FirstPass {
@@ -33,10 +34,12 @@ export async function openDataset(
   const first = await readFirstPass(ports, dataset, options);
   if (first.kept === null) return streamSamples(ports, dataset, first, options);
   const joined = joinBatches(first.kept, first.samples);
+  let ws: readonly tf.Tensor[] = [];
   try {
-    return holdSamples(ports, joined, first.digest, options.batchSize);
+    ws = await createSampleWeigher(ports, options.classWeight).weigh(joined);
+    return holdSamples(ports, { ...joined, ws }, first.digest, options.batchSize);
   } finally {
-    tf.dispose([...joined.xs, ...joined.ys]);
+    tf.dispose([...joined.xs, ...joined.ys, ...ws]);
   }
 }
 
@@ -77,6 +80,7 @@ async function readFirstPass(
 ): Promise<FirstPass> {
   const hash = createDataHash(ports, options.dataId);
   const check = createFiniteCheck(ports, options.nonFiniteData);
+  const weigher = createSampleWeigher(ports, options.classWeight);
   let kept: Batch[] | null = [];
   let bytes = 0;
   let batchSize = 0;
@@ -86,6 +90,8 @@ async function readFirstPass(
       try {
         await hash.add(batch);
         await check.add(batch);
+        // Every class has to have a weight, also where the batch is not kept.
+        tf.dispose([...(await weigher.weigh(batch))]);
       } catch (error) {
         disposeBatch(batch);
         throw error;
@@ -155,6 +161,7 @@ async function* readBatches(
 function takeBatch(ports: ModelPorts, value: unknown, limit: number): Batch {
   let batch: Batch;
   try {
+    refuseSampleWeight(value);
     batch = orderedTensors(ports, value);
     if (ports.fixedBatch !== null && batch.samples !== ports.fixedBatch) {
       throw new InvalidDataError("data", `batches of ${ports.fixedBatch} samples`, `one of ${batch.samples}`);
@@ -169,24 +176,33 @@ function takeBatch(ports: ModelPorts, value: unknown, limit: number): Batch {
   return cut;
 }
 
+function refuseSampleWeight(value: unknown): void {
+  if (typeof value !== "object" || value === null || !("sampleWeight" in value)) return;
+  throw new InvalidDataError("data", "batches { xs, ys }", "batches with sampleWeight", {
+    hint: "weights of single samples are taken with tensors: { xs, ys, sampleWeight }",
+  });
+}
+
 function streamSamples(
   ports: ModelPorts,
   dataset: BatchDataset,
   first: FirstPass,
   options: SampleSourceOptions,
 ): SampleSource {
+  const weigher = createSampleWeigher(ports, options.classWeight);
   return {
     samples: first.samples,
     digest: first.digest,
     batchSize: first.batchSize,
     targets: null,
+    weights: [],
     async forEachBatch(visit) {
       const hash = createDataHash(ports, options.dataId);
       for await (const batch of readBatches(ports, dataset, { ...options, signal: undefined })) {
         let formed: Batch | undefined;
         try {
           await hash.add(batch);
-          formed = modelForm(ports, batch);
+          formed = { ...modelForm(ports, batch), ws: await weigher.weigh(batch) };
           await visit(formed);
         } finally {
           disposeBatch(batch);
@@ -214,13 +230,13 @@ function checkSamePass(first: FirstPass, hash: DataHash): void {
 function joinBatches(batches: readonly Batch[], samples: number): Batch {
   const join = (side: "xs" | "ys") =>
     (batches[0] as Batch)[side].map((_, i) => tf.concat(batches.map((batch) => batch[side][i] as tf.Tensor)));
-  const joined = { xs: join("xs"), ys: join("ys"), samples };
+  const joined = { xs: join("xs"), ys: join("ys"), ws: [], samples };
   batches.forEach(disposeBatch);
   return joined;
 }
 
-function disposeBatch({ xs, ys }: Batch): void {
-  tf.dispose([...xs, ...ys]);
+function disposeBatch({ xs, ys, ws }: Batch): void {
+  tf.dispose([...xs, ...ys, ...ws]);
 }
 
 function batchBytes({ xs, ys }: Batch): number {

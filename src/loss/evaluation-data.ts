@@ -9,7 +9,18 @@ export interface TensorData {
   readonly xs: NamedTensors;
   /** What should come out of it. */
   readonly ys: NamedTensors;
+  /**
+   * Weight of each sample in the loss, of at least 0: one tensor (samples), or one for each output. The loss is the
+   * mean of weight · loss; metrics are not weighted. Default 1.
+   */
+  readonly sampleWeight?: NamedTensors | undefined;
 }
+
+/** Weights in the loss by class number, as `fit` takes them. */
+export type ClassWeight = Readonly<Record<number, number>>;
+
+/** Class weights of a model: of its one output, or of each (a list in the model's order, or by name). */
+export type ClassWeights = ClassWeight | readonly ClassWeight[] | Readonly<Record<string, ClassWeight>>;
 
 /** One pass over a data set. */
 export interface BatchIterator {
@@ -37,6 +48,8 @@ export function isBatchDataset(data: EvaluationData): data is BatchDataset {
 export interface Batch {
   readonly xs: readonly tf.Tensor[];
   readonly ys: readonly tf.Tensor[];
+  /** Weights of the samples, one tensor (samples) for each output; empty where they all count the same. */
+  readonly ws: readonly tf.Tensor[];
   readonly samples: number;
 }
 
@@ -81,6 +94,8 @@ export interface SampleSource {
   readonly batchSize: number;
   /** Targets of all samples, where they are held on the backend; null for a stream. */
   readonly targets: readonly tf.Tensor[] | null;
+  /** Weights of all samples in the same way; empty where they all count the same. */
+  readonly weights: readonly tf.Tensor[];
   /** Calls `visit` with each batch in order; the batch's tensors are not the visitor's to dispose. */
   forEachBatch(visit: (batch: Batch) => Promise<void>): Promise<void>;
   dispose(): void;
@@ -110,5 +125,7 @@ export interface SampleSourceOptions {
   readonly nonFiniteData?: NonFiniteData | undefined;
   /** A data set that has not ended within it is refused. */
   readonly dataLimit?: DataLimit | undefined;
+  /** Default every class counts the same. */
+  readonly classWeight?: ClassWeights | undefined;
   readonly signal: AbortSignal | undefined;
 }

@@ -106,7 +106,7 @@ function outputCollector(
   if (losses.length === 0 && metrics.length === 0) return null;
   const forward = forwardPass(model, plan.activations);
   return source.targets !== null && isScoredAtOnce(model, source)
-    ? wholeCollector(forward, plan.scores, source.targets, source.samples)
+    ? wholeCollector(forward, plan.scores, source.targets, source)
     : batchCollector(forward, plan.scores);
 }
 
@@ -127,7 +127,7 @@ function wholeCollector(
   forward: ForwardPass,
   plan: ScorePlan,
   targets: readonly tf.Tensor[],
-  samples: number,
+  { samples, weights }: SampleSource,
 ): OutputCollector {
   const outputs: tf.Tensor[][] = [];
   return {
@@ -135,7 +135,7 @@ function wholeCollector(
     finish: () => [
       tidyScores(() => {
         const raws = targets.map((_, i) => tf.concat(outputs.map((batch) => batch[i] as tf.Tensor)));
-        return scoreSamples(plan, raws, targets, samples);
+        return scoreSamples(plan, raws, targets, samples, weights);
       }),
     ],
     dispose: () => tf.dispose(outputs),
@@ -145,8 +145,8 @@ function wholeCollector(
 function batchCollector(forward: ForwardPass, plan: ScorePlan): OutputCollector {
   let parts: Scores[] = [];
   return {
-    add: ({ xs, ys, samples }) => {
-      parts.push(tidyScores(() => scoreSamples(plan, forward(xs), ys, samples)));
+    add: ({ xs, ys, ws, samples }) => {
+      parts.push(tidyScores(() => scoreSamples(plan, forward(xs), ys, samples, ws)));
     },
     finish: () => {
       const finished = parts;

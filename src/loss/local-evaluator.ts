@@ -75,6 +75,7 @@ const FACTS = [
   "samples",
   "dataDigest",
   "modelDigest",
+  "weights",
   "warnings",
   "measured",
 ] as const satisfies readonly (keyof EvaluatorFacts)[];

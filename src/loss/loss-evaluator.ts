@@ -51,6 +51,8 @@ export interface EvaluatorFacts {
   readonly dataDigest: string;
   /** sha-256 (hex) over the model's architecture, compiled loss and metrics (not its weights). */
   readonly modelDigest: string;
+  /** How samples are weighted in the loss: "class weights 0: 1, 1: 5". Absent where they all count the same. */
+  readonly weights?: string | undefined;
   /** What batch norm "recalibrate" uses; null or absent where it cannot be asked for. */
   readonly calibration?: CalibrationFacts | null | undefined;
   /** What the user should know of the choice of engine. */

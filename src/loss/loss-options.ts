@@ -3,7 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
 import type { TaskRunner } from "../jobs/task-runner.js";
 import type { ParameterLayout } from "../model/layout.js";
-import type { DataLimit, EvaluationData, NonFiniteData } from "./evaluation-data.js";
+import type { ClassWeights, DataLimit, EvaluationData, NonFiniteData } from "./evaluation-data.js";
 import type { EngineInfo, EngineRequest, LossMode } from "./loss-evaluator.js";
 
 /**
@@ -31,6 +31,11 @@ export interface ModelLossOptions {
    * values that it only refers to, compute with `force`.
    */
   readonly lossFunction?: BatchLossFunction | undefined;
+  /**
+   * Weights in the loss by class, as in `fit`: `{ 0: 1, 1: 5 }`, or one for each output. The loss is the mean of
+   * weight · loss over the samples; metrics are not weighted. Default every class counts the same.
+   */
+  readonly classWeight?: ClassWeights | undefined;
   /** Adds the model's regularization penalties to the loss, as `fit` does. Default false. */
   readonly includeRegularization?: boolean | undefined;
   /** Names of the compiled metrics to compute. Default all of them. */
@@ -69,6 +74,7 @@ export interface ModelLossOptions {
 export interface ResolvedModelLossOptions {
   readonly loss: LossMode;
   readonly lossFunction: BatchLossFunction | undefined;
+  readonly classWeight: ClassWeights | undefined;
   readonly includeRegularization: boolean;
   readonly metrics: readonly string[] | undefined;
   readonly batchSize: number;
@@ -98,6 +104,7 @@ export function resolveModelLossOptions(options: ModelLossOptions): ResolvedMode
   return {
     loss,
     lossFunction: options.lossFunction,
+    classWeight: options.classWeight,
     includeRegularization: options.includeRegularization ?? false,
     metrics: options.metrics,
     batchSize: positiveInteger("batchSize", options.batchSize ?? 128),

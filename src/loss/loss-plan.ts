@@ -5,10 +5,12 @@ import type { JsonValue } from "../base/provenance.js";
 import { matchLayout, type ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, modelWeights } from "../model/layout-of-model.js";
 import { anonymousTopology, modelToJson } from "../model/model-from-manifest.js";
+import type { ClassWeight } from "./evaluation-data.js";
 import type { LossMode } from "./loss-evaluator.js";
 import type { BatchLossFunction, ResolvedModelLossOptions } from "./loss-options.js";
 import { compiledLosses, type LossFunction } from "./model-ports.js";
 import { type FinalActivation, type OutputLoss, outputLoss } from "./output-loss.js";
+import { classWeightsOf } from "./sample-weights.js";
 
 /** One value that TF.js reports beside the total loss. */
 export interface CompiledMetric {
@@ -62,12 +64,17 @@ export interface Scores {
   readonly capped: tf.Tensor | null;
 }
 
-/** Computes loss and metrics of some samples from the model's raw outputs. */
+/**
+ * Computes loss and metrics of some samples from the model's raw outputs.
+ *
+ * @param ws - weights of the samples in each output's loss. Default all 1.
+ */
 export function scoreSamples(
   plan: ScorePlan,
   raws: readonly tf.Tensor[],
   ys: readonly tf.Tensor[],
   samples: number,
+  ws: readonly tf.Tensor[] = [],
 ): Scores {
   const marks = plan.losses.flatMap(({ clips }, i) =>
     clips === null ? [] : [clips(ys[i] as tf.Tensor, raws[i] as tf.Tensor)],
@@ -84,7 +91,7 @@ export function scoreSamples(
   const score = (values: tf.Tensor, output: number): tf.Tensor =>
     withGaps(perSample(values, samples, "mean"), gaps[output] as tf.Tensor);
   const losses = plan.losses.map(({ loss }, i) => {
-    const values = score(loss(ys[i] as tf.Tensor, raws[i] as tf.Tensor), i);
+    const values = weighted(score(loss(ys[i] as tf.Tensor, raws[i] as tf.Tensor), i), ws[i]);
     // Infinite logits are no NaN, but their softmax is: metrics have no value where the loss has none.
     gaps[i] = tf.maximum(gaps[i] as tf.Tensor, tf.cast(tf.isNaN(values), "float32"));
     return values;
@@ -104,6 +111,15 @@ export function scoreSamples(
       samples,
     ),
   };
+}
+
+/** Weighs the loss of each sample, as `fit` does before it takes the mean. */
+function weighted(losses: tf.Tensor, weights: tf.Tensor | undefined): tf.Tensor {
+  if (weights === undefined) return losses;
+  if (losses.rank === 1 && losses.size === weights.size) return tf.mul(losses, weights);
+  throw new EvaluationError("loss", "one value per sample, to be weighted", "one number for a whole batch", {
+    hint: "weigh in the loss function itself, and leave classWeight and sampleWeight out",
+  });
 }
 
 /** Reduces a loss tensor to one value per sample; a scalar (or another shape's mean) stands for all samples. */
@@ -219,6 +235,8 @@ export interface LossPlan {
   /** Replaces the compiled loss, or null. */
   readonly lossFunction: BatchLossFunction | null;
   readonly includeRegularization: boolean;
+  /** Weights by class, for each output; null where classes count the same. */
+  readonly classWeights: readonly (ClassWeight | null)[] | null;
 }
 
 /**
@@ -230,6 +248,13 @@ export interface LossPlan {
 export function planLoss(model: tf.LayersModel, options: ResolvedModelLossOptions): LossPlan {
   refuseStateful(model);
   const { loss: mode, lossFunction = null, includeRegularization } = options;
+  const classWeights =
+    options.classWeight === undefined ? null : classWeightsOf(model.outputNames, options.classWeight);
+  if (classWeights !== null && lossFunction !== null) {
+    throw new InvalidOptionError("classWeight", "none beside a lossFunction", "weights", {
+      hint: "weigh in the function itself",
+    });
+  }
   const compiled = compiledLosses(model);
   if (compiled === null && lossFunction === null) {
     throw new EvaluationError(`model "${model.name}"`, "a compiled model", "one without a loss", {
@@ -249,6 +274,7 @@ export function planLoss(model: tf.LayersModel, options: ResolvedModelLossOption
     activations: outputs.map(({ activation }) => activation),
     lossFunction,
     includeRegularization,
+    classWeights,
   };
 }
 
@@ -304,6 +330,9 @@ export function evaluationDigest(model: tf.LayersModel, layout: ParameterLayout,
     lossFunction: plan.lossFunction === null ? null : String(plan.lossFunction),
     metrics: plan.scores.metrics.map(({ output, apply }) => [output, apply === null ? null : String(apply)]),
     includeRegularization: plan.includeRegularization,
+    ...(plan.classWeights === null
+      ? {}
+      : { classWeights: plan.classWeights.map((own) => own && { ...own }) }),
     outsideTheta: weightsOutside(model, layout),
   });
 }

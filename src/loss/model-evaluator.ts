@@ -41,6 +41,7 @@ export async function probeLoss(
     const forward = forwardPass(model, plan.activations);
     const [raws, again] = [forward(batch.xs), forward(batch.xs)];
     try {
+      refuseUnweighable(plan, raws, batch);
       if (await differ(raws, again)) return [randomWarning(model)];
       if (!isScoredAtOnce) await refuseSums(model, plan, raws, batch);
       return [];
@@ -48,7 +49,7 @@ export async function probeLoss(
       tf.dispose([...raws, ...again]);
     }
   } finally {
-    tf.dispose([...batch.xs, ...batch.ys]);
+    tf.dispose([...batch.xs, ...batch.ys, ...batch.ws]);
   }
 }
 
@@ -81,6 +82,19 @@ function randomWarning({ name }: tf.LayersModel): LandscapeWarning {
     `model "${name}" gives other outputs each time it is evaluated at the same weights (a layer that samples, or ` +
     "dropout that stays on): its loss is no function of the weights, and a surface of it is rough by chance";
   return { code: "random-loss", message };
+}
+
+/** A loss that gives one number for a batch, or a function of the user's own, cannot be weighted sample by sample. */
+function refuseUnweighable(plan: LossPlan, raws: readonly tf.Tensor[], { ys, ws, samples }: Batch): void {
+  if (ws.length === 0) return;
+  if (plan.lossFunction !== null) {
+    throw new EvaluationError("lossFunction", "no weights beside it", "classWeight or sampleWeight", {
+      hint: "weigh in the function itself",
+    });
+  }
+  tf.tidy(() => {
+    scoreSamples(plan.scores, raws, ys, samples, ws);
+  });
 }
 
 async function refuseSums(

@@ -85,13 +85,38 @@ export function portsOf(model: tf.LayersModel): ModelPorts {
  * @throws {@link InvalidDataError} naming the tensor, what was expected and found.
  */
 export function orderedTensors(ports: ModelPorts, data: unknown): Batch {
-  const { xs, ys } = (typeof data === "object" && data !== null ? data : {}) as Record<string, NamedTensors>;
+  const { xs, ys, sampleWeight } = (typeof data === "object" && data !== null ? data : {}) as Record<
+    string,
+    NamedTensors
+  >;
   const inputs = inPortOrder("xs", ports.xs, xs);
   const targets = inPortOrder("ys", ports.ys, ys);
   const samples = inputs[0]?.shape[0] ?? 0;
   for (const [i, port] of ports.xs.entries()) checkSamples(port, inputs[i] as tf.Tensor, samples);
   for (const [i, port] of ports.ys.entries()) checkSamples(port, targets[i] as tf.Tensor, samples);
-  return { xs: inputs, ys: targets, samples };
+  return { xs: inputs, ys: targets, ws: orderedWeights(ports.ys, sampleWeight, samples), samples };
+}
+
+function orderedWeights(
+  outputs: readonly ModelPort[],
+  value: NamedTensors | undefined,
+  samples: number,
+): tf.Tensor[] {
+  if (value === undefined || value === null) return [];
+  const weights =
+    value instanceof tf.Tensor ? outputs.map(() => value) : tensorList("sampleWeight", outputs, value);
+  if (weights.length !== outputs.length) {
+    const expected = `one tensor, or one for each of ${outputs.length} outputs`;
+    throw new InvalidDataError("sampleWeight", expected, String(weights.length));
+  }
+  return weights.map((weight) => {
+    if (!(weight instanceof tf.Tensor)) {
+      throw new InvalidDataError("sampleWeight", "a tf.Tensor", weight === null ? "null" : typeof weight);
+    }
+    if (weight.isDisposed) throw new InvalidDataError("sampleWeight", "a live tensor", "a disposed one");
+    if (weight.rank > 0 && weight.shape[0] === samples && weight.size === samples) return weight;
+    throw new InvalidDataError("sampleWeight", `shape [${samples}]`, describeShape(weight.shape));
+  });
 }
 
 function inPortOrder(

@@ -17,6 +17,7 @@ import type { SampleAccess, SampleValues } from "./loss-evaluator.js";
 import type { LossPlan } from "./loss-plan.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
 import { createDataHash, createFiniteCheck, firstSamples, holdSamples } from "./resident-samples.js";
+import { createSampleWeigher } from "./sample-weights.js";
 
 /** What single samples of a model's evaluation set are evaluated with. */
 export interface ModelSamplesParts {
@@ -37,7 +38,7 @@ export function modelSamples(parts: ModelSamplesParts): SampleAccess {
     async open(rows, signal) {
       const taken = await takeRows(ports, source, rows, signal);
       const own = holdSamples(ports, taken, "", source.batchSize);
-      tf.dispose([...taken.xs, ...taken.ys]);
+      tf.dispose([...taken.xs, ...taken.ys, ...taken.ws]);
       let isDisposed = false;
       return {
         samples: own.samples,
@@ -175,18 +176,19 @@ async function takeRows(
   const parts: Batch[] = [];
   let start = 0;
   try {
-    await source.forEachBatch(async ({ xs, ys, samples }) => {
+    await source.forEachBatch(async ({ xs, ys, ws, samples }) => {
       await betweenBatches(signal);
       const own = wanted.filter((row) => row >= start && row < start + samples).map((row) => row - start);
       start += samples;
       if (own.length === 0) return;
       const take = (tensor: tf.Tensor) => tf.tidy(() => tf.gather(tensor, tf.tensor1d(own, "int32")));
-      parts.push({ xs: xs.map(take), ys: ys.map(take), samples: own.length });
+      parts.push({ xs: xs.map(take), ys: ys.map(take), ws: ws.map(take), samples: own.length });
     });
-    const join = (side: "xs" | "ys") => parts[0][side].map((_, i) => tf.concat(parts.map((p) => p[side][i])));
-    return { xs: join("xs"), ys: join("ys"), samples: wanted.length };
+    const join = (side: "xs" | "ys" | "ws") =>
+      parts[0][side].map((_, i) => tf.concat(parts.map((p) => p[side][i])));
+    return { xs: join("xs"), ys: join("ys"), ws: join("ws"), samples: wanted.length };
   } finally {
-    for (const { xs, ys } of parts) tf.dispose([...xs, ...ys]);
+    for (const { xs, ys, ws } of parts) tf.dispose([...xs, ...ys, ...ws]);
   }
 }
 
@@ -224,8 +226,11 @@ async function openTensors(
     const check = createFiniteCheck(ports, options.nonFiniteData);
     await check.add(kept);
     check.finish();
-    return holdSamples(ports, kept, hash.digest(), options.batchSize);
+    const ws = await createSampleWeigher(ports, options.classWeight).weigh(kept);
+    const source = holdSamples(ports, { ...kept, ws }, hash.digest(), options.batchSize);
+    tf.dispose([...ws]);
+    return source;
   } finally {
-    if (kept !== given) tf.dispose([...kept.xs, ...kept.ys]);
+    if (kept !== given) tf.dispose([...kept.xs, ...kept.ys, ...kept.ws]);
   }
 }

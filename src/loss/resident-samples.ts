@@ -7,7 +7,7 @@ import { describeShape, type ModelPort, type ModelPorts } from "./model-ports.js
 /** Returns copies of the first samples of a batch. */
 export function firstSamples(batch: Batch, samples: number): Batch {
   const cut = (tensor: tf.Tensor) => tensor.slice(0, samples);
-  return { xs: batch.xs.map(cut), ys: batch.ys.map(cut), samples };
+  return { xs: batch.xs.map(cut), ys: batch.ys.map(cut), ws: batch.ws.map(cut), samples };
 }
 
 /**
@@ -26,7 +26,7 @@ export function holdSamples(
   for (let start = 0; start < all.samples; start += batchSize) {
     const samples = Math.min(batchSize, all.samples - start);
     const cut = (tensor: tf.Tensor) => tensor.slice(start, samples);
-    batches.push({ xs: whole.xs.map(cut), ys: whole.ys.map(cut), samples });
+    batches.push({ xs: whole.xs.map(cut), ys: whole.ys.map(cut), ws: whole.ws.map(cut), samples });
   }
   tf.dispose([...whole.xs]);
   return {
@@ -34,11 +34,12 @@ export function holdSamples(
     digest,
     batchSize,
     targets: whole.ys,
+    weights: whole.ws,
     async forEachBatch(visit) {
       for (const batch of batches) await visit(batch);
     },
     dispose() {
-      tf.dispose([...whole.ys, ...batches.flatMap(({ xs, ys }) => [...xs, ...ys])]);
+      tf.dispose([...whole.ys, ...whole.ws, ...batches.flatMap(({ xs, ys, ws }) => [...xs, ...ys, ...ws])]);
     },
   };
 }
@@ -62,6 +63,7 @@ export function modelForm(ports: ModelPorts, batch: Batch): Batch {
   return {
     xs: batch.xs.map((tensor, i) => form(tensor, ports.xs[i]?.dtype ?? null)),
     ys: batch.ys.map((tensor) => form(tensor, null)),
+    ws: batch.ws.map((tensor) => tensor.reshape([batch.samples])),
     samples: batch.samples,
   };
 }
@@ -96,9 +98,14 @@ export function createDataHash(ports: ModelPorts, dataId?: string): DataHash {
   const parts = [...ports.xs, ...ports.ys].map(
     (port): TensorHash => ({ port, hash: startDigest(), kind: undefined }),
   );
+  const weights: RunningDigest[] = [];
   let samples = 0;
   return {
     async add(batch) {
+      for (const [i, tensor] of (dataId === undefined ? batch.ws : []).entries()) {
+        weights[i] ??= startDigest();
+        weights[i].add(Float32Array.from(await tensor.data()));
+      }
       const tensors = [...batch.xs, ...batch.ys];
       for (const [i, part] of parts.entries()) await addTensor(part, tensors[i] as tf.Tensor, dataId);
       samples += batch.samples;
@@ -110,6 +117,7 @@ export function createDataHash(ports: ModelPorts, dataId?: string): DataHash {
       if (dataId !== undefined) return dataId;
       const whole = startDigest().add(`${ports.xs.length} ${ports.ys.length} ${samples}\n`);
       for (const { kind, hash } of parts) whole.add(`${kind} ${hash.hex()}\n`);
+      for (const hash of weights) whole.add(`weights ${hash.hex()}\n`);
       return whole.hex();
     },
   };

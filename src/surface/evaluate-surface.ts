@@ -106,7 +106,7 @@ export function beginSurface(
         (count, value, i) => count + (evaluated[i] === 0 || Number.isFinite(value) ? 0 : 1),
         0,
       );
-      const { lossMode, samples, engine } = evaluator.facts;
+      const { lossMode, weights, samples, engine } = evaluator.facts;
       const clippedShare = values.clippedShare();
       const cappedShare = values.cappedShare();
       const warnings = [
@@ -123,6 +123,7 @@ export function beginSurface(
         clippedShare,
         cappedShare,
         lossMode,
+        ...(weights === undefined ? {} : { weights }),
         samples,
         engine,
         warnings,

@@ -73,6 +73,8 @@ export interface Surface extends Grid {
   /** Largest share of samples whose loss clipping caps; absent where it was stored before that was known. */
   readonly cappedShare?: number | null | undefined;
   readonly lossMode: LossMode;
+  /** How samples are weighted in the loss: "class weights 0: 1, 1: 5". Absent where they all count the same. */
+  readonly weights?: string | undefined;
   /** Number of samples behind every value. */
   readonly samples: number;
   readonly engine: EngineInfo;

@@ -28,7 +28,7 @@ export async function openProgram(order: JumpOrder): Promise<OpenProgram<null, J
   const sets: JumpSet[] = [];
   for (const { name, data } of order.sets) {
     const { xs, ys } = (await readSpooled(data)) as { xs: tf.Tensor[]; ys: tf.Tensor[] } & TensorData;
-    sets.push({ name, batch: { xs, ys, samples: data.batches[0] as number } });
+    sets.push({ name, batch: { xs, ys, ws: [], samples: data.batches[0] as number } });
   }
   const trainer = await createJumpTrainer(order.source, sets, null);
   // Only the training set is still needed: the evaluators have copies of their own.

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { EvaluationError } from "../base/errors.js";
+import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { Batch, EvaluationData } from "../loss/evaluation-data.js";
 import { compiledLosses, type ModelPorts } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
@@ -37,11 +37,18 @@ export async function readSet(
     signal,
   });
   try {
+    if (source.weights.length > 0) {
+      throw new InvalidDataError(
+        `${name} data`,
+        "{ xs, ys }: jumps are retrained without weights",
+        "sampleWeight",
+      );
+    }
     const parts: Batch[] = [];
     await source.forEachBatch(async (batch) => void parts.push(batch));
     const join = (side: "xs" | "ys") =>
       (parts[0]?.[side] ?? []).map((_, i) => tf.concat(parts.map((part) => part[side][i] as tf.Tensor)));
-    return { name, batch: { xs: join("xs"), ys: join("ys"), samples: source.samples } };
+    return { name, batch: { xs: join("xs"), ys: join("ys"), ws: [], samples: source.samples } };
   } finally {
     source.dispose();
   }

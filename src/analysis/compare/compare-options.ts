@@ -5,7 +5,7 @@ import { refuseRenamed } from "../../base/option-names.js";
 import { canonicalJson, type JsonValue } from "../../base/provenance.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
-import type { EvaluationData } from "../../loss/evaluation-data.js";
+import type { ClassWeights, EvaluationData } from "../../loss/evaluation-data.js";
 import type { LossEvaluator, LossMode } from "../../loss/loss-evaluator.js";
 import type { EngineChoice } from "../../loss/loss-options.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
@@ -55,6 +55,8 @@ export interface CompareRunsOptions
   readonly linearAlgebra?: LinearAlgebra | undefined;
   /** Compiled loss or exact logits form. Default "model". */
   readonly loss?: LossMode | undefined;
+  /** Weights in the loss by class, as in `fit`. Default every class counts the same. */
+  readonly classWeight?: ClassWeights | undefined;
   readonly batchSize?: number | undefined;
   readonly engine?: EngineChoice | undefined;
   /**
@@ -196,7 +198,7 @@ export async function openRunEvaluators(
 
 /** Evaluates in this process. */
 function here(options: CompareRunsOptions): OpenEvaluator {
-  const settings = pick(options, ["loss", "batchSize", "engine", "signal"]);
+  const settings = pick(options, ["loss", "classWeight", "batchSize", "engine", "signal"]);
   return (model, data, layout) => createLossEvaluator(model, data, { ...settings, layout });
 }
 

@@ -23,6 +23,7 @@ import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../analyze-
 import { policySentences } from "../batch-norm.js";
 import { distinctNames, modelOf } from "../model-point.js";
 import { checkPlane } from "../plane-spec.js";
+import { weightWarnings } from "../trained-weights.js";
 import type { NamedFigure } from "../write-report.js";
 import { comparedFacts, comparedPairs, linesAround } from "./compare-facts.js";
 import {
@@ -234,6 +235,7 @@ async function compareOpened(
     ...opened.flatMap(({ run, sets }) => [
       ...run.warnings,
       ...sets.flatMap(({ evaluator }) => evaluator.facts.warnings ?? []),
+      ...weightWarnings([run], sets[0].evaluator.facts),
     ]),
     ...(joint?.warnings ?? []),
     ...planes.flatMap(({ directions, surface }) => [...directions.warnings, ...surface.warnings]),

@@ -91,7 +91,7 @@ export function provenanceLine(facts: CaptionFacts): string {
   const { surface, dataName } = facts;
   const { engine } = surface;
   const samples = `${formatCount(surface.samples)} ${surface.samples === 1 ? "sample" : "samples"}`;
-  const mode = surface.lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
+  const mode = lossText(surface);
   const clipped = cappedText(surface);
   const batch = engine.batchSize > 0 ? `, batches of ${engine.batchSize}` : "";
   const threads =
@@ -186,10 +186,16 @@ export function missingPointSentences(paths: readonly FigurePathInput[], { alpha
   ];
 }
 
+/** Which loss is drawn. */
+function lossText({ lossMode, weights }: Pick<Surface, "lossMode" | "weights">): string {
+  const mode = lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
+  return weights === undefined ? mode : `${mode}, with ${cleanText(weights)}`;
+}
+
 /** An evaluation set by name; without one there is only one set. */
 export interface EvaluatedSet {
   readonly set?: string;
-  readonly surface: Pick<Surface, "samples" | "lossMode" | "engine">;
+  readonly surface: Pick<Surface, "samples" | "lossMode" | "weights" | "engine">;
 }
 
 /** Returns data, samples of each set, loss mode and engine in one line. */
@@ -201,7 +207,7 @@ export function evaluationLine(sets: readonly [EvaluatedSet, ...EvaluatedSet[]],
       const name = set === undefined ? "" : `${cleanText(set)}: `;
       return `${name}${formatCount(samples)} ${samples === 1 ? "sample" : "samples"}`;
     }),
-    surface.lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled",
+    lossText(surface),
     `engine ${surface.engine.name} (${surface.engine.backend})`,
   ].join(" · ");
 }

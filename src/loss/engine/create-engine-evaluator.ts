@@ -17,6 +17,7 @@ import { planLoss } from "../loss-plan.js";
 import { createModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
+import { describeWeights } from "../sample-weights.js";
 import { chooseEngine, passedOver } from "./choose-engine.js";
 import { createFiniteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
@@ -55,7 +56,8 @@ export async function createEngineEvaluator(
   options: EngineEvaluatorOptions = {},
 ): Promise<EngineEvaluator> {
   const evaluator = await createEvaluator(model, data, withEarlierChoice(options));
-  return { ...evaluator, request: engineRequest(options) };
+  const weights = describeWeights(model.outputNames, options.classWeight, hasSampleWeight(data));
+  return { ...evaluator, request: engineRequest(options), ...(weights === null ? {} : { weights }) };
 }
 
 async function createEvaluator(
@@ -67,7 +69,8 @@ async function createEvaluator(
   const resolved = resolveModelLossOptions(options);
   const loss = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
-  const plan = planModel(model, loss, layout);
+  const isWeighted = loss.classWeights !== null || hasSampleWeight(data);
+  const plan = planModel(model, loss, layout, isWeighted);
   if (!plan.supported) {
     if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
     return passOver(model, data, options, own, plan.reason);
@@ -98,6 +101,11 @@ async function createEvaluator(
   }
   const graph = graphLossEvaluator({ model, loss, layout, set, ...choice, evaluator });
   return guardEvaluator(graph, guards(evaluator.engine, choice.batchSize, ownOps));
+}
+
+function hasSampleWeight(data: EvaluationData): boolean {
+  const given = typeof data === "object" && data !== null && !isBatchDataset(data);
+  return given && data.sampleWeight !== undefined && data.sampleWeight !== null;
 }
 
 /** Evaluates with the model's own ops where no graph can be used. */

@@ -64,15 +64,16 @@ export interface DataSet extends DataColumns {
   readonly digest: string;
 }
 
-/** Reads samples back from the TF.js backend into plain arrays: x0, x1, … and y0, y1, … */
+/** Reads samples back from the TF.js backend into plain arrays: x0, x1, …, y0, y1, …, and weights w0, w1, … */
 export async function readColumns(source: SampleSource, { xs, ys }: ColumnShapes): Promise<DataColumns> {
   const columns = [
     ...xs.map((shape, i) => createColumn(`x${i}`, shape, source.samples)),
     ...ys.map((shape, i) => createColumn(`y${i}`, shape, source.samples)),
+    ...source.weights.map((_, i) => createColumn(`w${i}`, [1], source.samples)),
   ];
   let first = 0;
   await source.forEachBatch(async (batch) => {
-    const tensors = [...batch.xs, ...batch.ys];
+    const tensors = [...batch.xs, ...batch.ys, ...batch.ws];
     const values = await Promise.all(tensors.map((tensor) => tensor.data()));
     values.forEach((part, i) => {
       const column = columns[i] as (typeof columns)[0];

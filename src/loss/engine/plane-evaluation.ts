@@ -191,7 +191,7 @@ export async function createPlaneEvaluation(
   const graph = foldBatchNorm(cut.after);
   const rows = rowsInCache(graph, batchSize, data.samples);
   const first = await firstOutputs(parts, cut, plane, rows, signal);
-  const targets = data.columns.filter(({ name }) => name.startsWith("y"));
+  const targets = data.columns.filter(({ name }) => !name.startsWith("x"));
   const program = await engine.compile(graph);
   const batches = program.cut({ samples: data.samples, columns: [first, ...targets] }, rows);
   return {

@@ -129,7 +129,7 @@ async function dataOf(
 
 /** The evaluator has copies of its own. */
 function disposeData(data: EvaluationData): void {
-  if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys] as tf.TensorContainer);
+  if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys, data.sampleWeight ?? []] as tf.TensorContainer);
 }
 
 async function openSliceFile(

@@ -26,6 +26,8 @@ interface SpooledColumn {
 export interface SpooledData {
   readonly xs: readonly SpooledColumn[];
   readonly ys: readonly SpooledColumn[];
+  /** Weights of the samples, one for each output; empty where there are none. */
+  readonly ws: readonly SpooledColumn[];
   /** Samples in each batch of a data set; of tensors, all in one. */
   readonly batches: readonly number[];
   /** Whether it was a data set of batches, and is to be one again. */
@@ -51,9 +53,12 @@ export async function spoolData(
   const batches: number[] = [];
   let columns: readonly SpooledColumn[] | undefined;
   let kinds: readonly string[] | undefined;
-  const where = [...ports.xs, ...ports.ys].map((port) => port.where);
+  const where = [
+    ...[...ports.xs, ...ports.ys].map((port) => port.where),
+    ...ports.ys.map(() => "sampleWeight"),
+  ];
   const write = async (batch: Batch): Promise<void> => {
-    const tensors = [...batch.xs, ...batch.ys];
+    const tensors = [...batch.xs, ...batch.ys, ...batch.ws];
     columns ??= tensors.map((tensor, i) => columnOf(tensor, folder.file(`${name}-${i}.bin`)));
     kinds ??= tensors.map(sampleKind);
     for (const [i, tensor] of tensors.entries()) {
@@ -70,7 +75,7 @@ export async function spoolData(
         try {
           await write(batch);
         } finally {
-          tf.dispose([...batch.xs, ...batch.ys]);
+          tf.dispose([...batch.xs, ...batch.ys, ...batch.ws]);
         }
       }
     }
@@ -81,7 +86,8 @@ export async function spoolData(
   const inputs = ports.xs.length;
   return {
     xs: columns.slice(0, inputs),
-    ys: columns.slice(inputs),
+    ys: columns.slice(inputs, inputs + ports.ys.length),
+    ws: columns.slice(inputs + ports.ys.length),
     batches,
     isDataset: isBatchDataset(data),
   };
@@ -97,7 +103,7 @@ async function writeTensors(
   try {
     await write(some);
   } finally {
-    tf.dispose([...some.xs, ...some.ys]);
+    tf.dispose([...some.xs, ...some.ys, ...some.ws]);
   }
 }
 
@@ -133,13 +139,14 @@ async function spooledBatches(data: SpooledData) {
   };
 }
 
-async function readBatch({ xs, ys }: SpooledData, first: number, samples: number): Promise<TensorData> {
+async function readBatch({ xs, ys, ws }: SpooledData, first: number, samples: number): Promise<TensorData> {
   const read = async (columns: readonly SpooledColumn[]) => {
     const tensors: tf.Tensor[] = [];
     for (const column of columns) tensors.push(await readTensor(column, first, samples));
     return tensors;
   };
-  return { xs: await read(xs), ys: await read(ys) };
+  const data = { xs: await read(xs), ys: await read(ys) };
+  return ws.length === 0 ? data : { ...data, sampleWeight: await read(ws) };
 }
 
 async function readTensor(

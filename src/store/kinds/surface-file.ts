@@ -98,6 +98,7 @@ export const surfaceDetailsSchema = z.object({
   clippedShare: numberSchema.nullable(),
   cappedShare: numberSchema.nullable().optional(),
   lossMode: z.enum(["model", "logits"]),
+  weights: z.string().optional(),
   samples: count,
   engine: z.object({ name: z.string(), backend: z.string(), batchSize: z.number(), threads: z.number() }),
   /** What was used up when it was stopped early. */
@@ -208,7 +209,7 @@ export function readCenter({
 /** The facts of a surface beside its values, as JSON. */
 export function surfaceDetails(surface: Surface): { readonly [key: string]: JsonValue } {
   const { alpha, beta, metrics, center, clippedShare, cappedShare, engine, warnings } = surface;
-  const { nonFinite, lossMode, samples, partial } = surface;
+  const { nonFinite, lossMode, weights, samples, partial } = surface;
   const { name, backend, batchSize, threads } = engine;
   return {
     width: alpha.length,
@@ -219,6 +220,7 @@ export function surfaceDetails(surface: Surface): { readonly [key: string]: Json
     clippedShare: shareDetails(clippedShare),
     ...(cappedShare === undefined ? {} : { cappedShare: shareDetails(cappedShare) }),
     lossMode,
+    ...(weights === undefined ? {} : { weights }),
     samples,
     engine: { name, backend, batchSize, threads },
     ...(partial === undefined ? {} : { partial: partial.budget }),

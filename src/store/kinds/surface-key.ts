@@ -22,6 +22,8 @@ export interface PointsKey {
   readonly model: string;
   readonly loss: string;
   readonly samples: number;
+  /** How samples are weighted in the loss; absent where they all count the same. */
+  readonly weights?: string | undefined;
   readonly batchNorm: BatchNormKey;
   readonly engine: EngineRequest;
 }
@@ -55,6 +57,7 @@ const keySchema = z.object({
   options: z.object({
     loss: z.string(),
     samples: z.number(),
+    weights: z.string().optional(),
     batchNorm: z.string(),
     engine: requestSchema,
     metrics: z.array(z.string()),
@@ -81,7 +84,7 @@ export function engineRequestOf({
 
 /** Returns what the values of an evaluator on a slice are known by. */
 export function pointsKey(slice: string, facts: EvaluatorFacts, policy: string): PointsKey {
-  const { dataDigest, modelDigest, lossMode, samples, calibration } = facts;
+  const { dataDigest, modelDigest, lossMode, samples, weights, calibration } = facts;
   const set = policy === "recalibrate" && calibration ? calibration : null;
   return {
     slice,
@@ -89,16 +92,24 @@ export function pointsKey(slice: string, facts: EvaluatorFacts, policy: string):
     model: modelDigest,
     loss: lossMode,
     samples,
+    ...(weights === undefined ? {} : { weights }),
     batchNorm: { policy, calibration: set === null ? null : `${set.dataDigest}/${set.samples}` },
     engine: engineRequestOf(facts),
   };
 }
 
 /** The inputs and options of results that are made of points. */
-export function pointsProvenance({ slice, data, model, loss, samples, batchNorm, engine }: PointsKey) {
+export function pointsProvenance(key: PointsKey) {
+  const { slice, data, model, loss, samples, weights, batchNorm, engine } = key;
   const { policy, calibration } = batchNorm;
   return {
-    options: { loss, samples, batchNorm: policy, engine: { ...engine } },
+    options: {
+      loss,
+      samples,
+      ...(weights === undefined ? {} : { weights }),
+      batchNorm: policy,
+      engine: { ...engine },
+    },
     inputs: { slice, data, model, ...(calibration === null ? {} : { calibration }) },
   };
 }

@@ -228,7 +228,7 @@ export async function approximateSurface(
     const approximation = describe(data, refined, { ...settings, subsample: subset?.samples ?? 0 }, counts);
     const { clippedShare, cappedShare } = points.shares();
     const nonFinite = refined.values.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
-    const { lossMode, engine } = evaluator.facts;
+    const { lossMode, weights, engine } = evaluator.facts;
     return {
       alpha: grid.alpha,
       beta: grid.beta,
@@ -239,6 +239,7 @@ export async function approximateSurface(
       clippedShare,
       cappedShare,
       lossMode,
+      ...(weights === undefined ? {} : { weights }),
       samples,
       engine,
       approximation,

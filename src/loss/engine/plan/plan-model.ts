@@ -98,22 +98,29 @@ export interface NoPlan {
  * identities dropped, batch normalization folded at each point, losses, metrics and clipping marks at the
  * end as totals over a batch.
  *
+ * @param isWeighted - whether samples have weights in the loss: an input for each output. Default where classes have.
  * @returns the plan, or the first thing that it does not know, by name; the model's own ops then compute.
  */
 export function planModel(
   model: tf.LayersModel,
   loss: LossPlan,
   layout: ParameterLayout,
+  isWeighted = loss.classWeights !== null,
 ): ModelPlan | NoPlan {
   try {
-    return plan(model, loss, layout);
+    return plan(model, loss, layout, isWeighted);
   } catch (error) {
     if (error instanceof UnsupportedError) return { supported: false, reason: error.message };
     throw error;
   }
 }
 
-function plan(model: tf.LayersModel, loss: LossPlan, layout: ParameterLayout): ModelPlan {
+function plan(
+  model: tf.LayersModel,
+  loss: LossPlan,
+  layout: ParameterLayout,
+  isWeighted: boolean,
+): ModelPlan {
   requireSupported(loss.lossFunction === null, "a loss function of the user's own");
   requireSupported(!loss.includeRegularization, "regularization penalties");
   const ports = portsOf(model);
@@ -128,7 +135,8 @@ function plan(model: tf.LayersModel, loss: LossPlan, layout: ParameterLayout): M
   const context = { builder, ...weightsInto(builder, places) };
   const raws = withoutActivations(loss.activations, () => lowerModel(context, model, inputs));
   const targets = ports.ys.map(({ shape }, i) => builder.input(`y${i}`, shape.slice(1) as number[]));
-  const scored = score(builder, model, loss, raws, targets);
+  const weights = isWeighted ? ports.ys.map((_, i) => builder.input(`w${i}`, [1])) : [];
+  const scored = score(builder, model, loss, raws, targets, weights);
   const packed = builder.add({ op: "pack", xs: scored.map(({ value }) => value) }, [scored.length]);
   const raw = trimImages(foldPadding(builder.build([packed])));
   return {
@@ -174,6 +182,7 @@ function score(
   { mode, scores, activations }: LossPlan,
   raws: readonly ValueId[],
   targets: readonly ValueId[],
+  weights: readonly ValueId[],
 ): ScoredTotal[] {
   const names = (compiledLosses(model) ?? []).map(({ name }) => name);
   const total = (kind: PlannedTotal["kind"], index: number, value: ValueId): ScoredTotal => {
@@ -183,7 +192,8 @@ function score(
   const losses = raws.map((raw, i) => {
     const key = mode === "model" ? (names[i] as string) : `${names[i]} ${activations[i]?.kind}`;
     const form = formNamed(mode === "model" ? lossForms : logitsForms, key, "loss");
-    return total("loss", i, form(builder, targets[i] as ValueId, raw));
+    const values = form(builder, targets[i] as ValueId, raw);
+    return total("loss", i, weighted(builder, values, weights[i]));
   });
   const predictions = raws.map((raw, i) => prediction(builder, raw, activations[i]?.kind));
   const metrics = scores.metrics.flatMap((metric, i) => {
@@ -194,6 +204,14 @@ function score(
   });
   const gaps = raws.map((raw, i) => total("gap", i, builder.unary("isNaN", raw)));
   return [...losses, ...metrics, ...gaps, ...clipTotals(builder, mode, names, raws, targets, total)];
+}
+
+/** The mean loss of each sample, times its weight. */
+function weighted(builder: GraphBuilder, values: ValueId, weight: ValueId | undefined): ValueId {
+  if (weight === undefined) return values;
+  const size = sizeOf(builder.shapeOf(values));
+  const flat = builder.reshape(values, [size]);
+  return builder.binary("mul", size === 1 ? flat : builder.reduce("mean", flat), weight);
 }
 
 function clipTotals(

@@ -3,7 +3,7 @@ import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
 import { createMapsFigure } from "../figure/make/create-maps-figures.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
-import { runSettings } from "../figure/make/run-data.js";
+import { lossChanges, runSettings } from "../figure/make/run-data.js";
 import type { Run } from "../store/run/run.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import { policySentences } from "./batch-norm.js";
@@ -100,7 +100,13 @@ export function planeFigure(
 
 /** A path as figures take it. */
 function pathOf(run: Run, trajectory: Trajectory) {
-  return { name: run.manifest.name, snapshots: run.snapshots, settings: runSettings(run), trajectory };
+  return {
+    name: run.manifest.name,
+    snapshots: run.snapshots,
+    settings: runSettings(run),
+    lossChanges: lossChanges(run),
+    trajectory,
+  };
 }
 
 function titleOf({ kind, marks, run, runs }: DrawnPlane, isTrajectory: boolean, hasPath: boolean): string {

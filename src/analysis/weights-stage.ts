@@ -18,6 +18,7 @@ import {
   createHistogramFigure,
   createNormsFigure,
 } from "../figure/make/create-weights-figures.js";
+import { lossChanges } from "../figure/make/run-data.js";
 import type { ParameterRole } from "../model/layout.js";
 import {
   readHistograms,
@@ -287,7 +288,11 @@ export function weightsFigures(
   accuracyAs: AccuracyForm = "error",
 ): NamedFigure[] {
   const names = distinctNames(runs.map(({ manifest }) => manifest.name));
-  const named = runs.map(({ snapshots }, i) => ({ name: names[i] as string, snapshots }));
+  const named = runs.map((run, i) => ({
+    name: names[i] as string,
+    snapshots: run.snapshots,
+    lossChanges: lossChanges(run),
+  }));
   const hasLogs = runs.some(({ snapshots }) => snapshots.some(({ logs }) => Object.keys(logs).length > 0));
   const figures: NamedFigure[] = [];
   if (hasLogs) figures.push({ name: "training", figure: createTrainingFigure(named, { accuracyAs }) });

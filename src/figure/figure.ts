@@ -55,6 +55,8 @@ export interface RunData {
   readonly iteration: readonly number[];
   /** Snapshots at which the learning rate is lower than at the snapshot before. */
   readonly drops: readonly number[];
+  /** First snapshots that another loss logged than those before them; absent where the loss stayed. */
+  readonly lossChanges?: readonly number[] | undefined;
   /** Further facts of every snapshot, in the order in which they are shown. */
   readonly columns: readonly SnapshotColumn[];
 }

@@ -12,7 +12,7 @@ import { createComparedLinesFigure } from "../../figure/make/create-line-figures
 import { createPlanesFigure } from "../../figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../figure/make/create-training-figure.js";
 import { createTrajectoryFigure } from "../../figure/make/create-trajectory-figure.js";
-import { runSettings } from "../../figure/make/run-data.js";
+import { lossChanges, runSettings } from "../../figure/make/run-data.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { assertSameLayout } from "../../model/layout.js";
 import { alignAlike } from "../../store/run/align-runs.js";
@@ -70,6 +70,7 @@ export function compareFigures(
     name,
     snapshots: run.snapshots,
     settings: runSettings(run),
+    lossChanges: lossChanges(run),
   }));
   const paths = (trajectories: readonly (Trajectory | undefined)[]) =>
     named.map((run, index) => ({ ...run, trajectory: trajectories[index] as Trajectory }));

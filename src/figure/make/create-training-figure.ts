@@ -11,11 +11,14 @@ import {
   quantityOf,
   seriesOf,
 } from "./chart-parts.js";
+import { placesOf } from "./run-data.js";
 
 /** A run's name and its snapshots. */
 export interface RunCurves {
   readonly name: string;
   readonly snapshots: readonly SnapshotInfo[];
+  /** Steps from which on another loss was logged: see `lossChanges`; its curve is then another. Default none. */
+  readonly lossChanges?: readonly number[] | undefined;
 }
 
 /** Options of {@link createTrainingFigure}. */
@@ -72,23 +75,26 @@ export function createTrainingFigure(
 }
 
 function curve(
-  { snapshots }: RunCurves,
+  { snapshots, lossChanges = [] }: RunCurves,
   name: string,
   color: number,
   key: string,
   of: (value: number) => number,
   isDashed: boolean,
 ): Series[] {
-  const logged = snapshots.filter(({ logs }) => Object.hasOwn(logs, key));
-  if (logged.length === 0) return [];
-  const x = logged.map(({ epoch }) => epoch);
-  return [
-    seriesOf(
-      name,
-      color,
-      x,
-      logged.map(({ logs }) => of(logs[key] as number)),
-      { isDashed },
-    ),
-  ];
+  const isLoss = key === "loss" || key === "val_loss";
+  const starts = [0, ...(isLoss ? placesOf(snapshots, lossChanges) : [])];
+  return starts.flatMap((start, i) => {
+    const logged = snapshots.slice(start, starts[i + 1]).filter(({ logs }) => Object.hasOwn(logs, key));
+    if (logged.length === 0) return [];
+    return [
+      seriesOf(
+        i === 0 ? name : `${name}, after the loss was changed`,
+        color,
+        logged.map(({ epoch }) => epoch),
+        logged.map(({ logs }) => of(logs[key] as number)),
+        { isDashed },
+      ),
+    ];
+  });
 }

@@ -258,15 +258,26 @@ export function fidelityPanels(facts: PathFacts): CurvesPanel[] {
 export function progressPanels(facts: PathFacts): CurvesPanel[] {
   const each = (column: string, name: string, parts: SeriesParts = {}): Series[] =>
     facts.runs.flatMap((_, index) => seriesOf(facts, index, column, name, { ...parts, isSparse: true }));
+  const logged = (column: string, name: string, parts: SeriesParts = {}): Series[] =>
+    facts.runs.flatMap((run, index) =>
+      piecesOf(run).flatMap((piece, i) =>
+        seriesOf(facts, index, column, i === 0 ? name : `${name}, after the loss was changed`, {
+          ...parts,
+          ...(i > 0 && { key: null }),
+          isSparse: true,
+          isWithin: piece,
+        }),
+      ),
+    );
   const losses = [
-    ...each(loggedName("loss"), "training", { key: null }),
-    ...each(loggedName("val_loss"), "validation", { isDashed: true }),
+    ...logged(loggedName("loss"), "training", { key: null }),
+    ...logged(loggedName("val_loss"), "validation", { isDashed: true }),
   ];
   const rates = each(LEARNING_RATE, "learning rate", { key: null });
   const panels = [
     ...(losses.length === 0
       ? []
-      : [panelOf(facts, "Loss while training", autoAxis("logged loss", losses), losses)]),
+      : [withChanges(facts, panelOf(facts, "Loss while training", autoAxis("logged loss", losses), losses))]),
     ...(rates.length === 0 ? [] : [panelOf(facts, "Learning rate", autoAxis("learning rate", rates), rates)]),
   ];
   return panels.map((panel) => ({ ...panel, only: "page" }));
@@ -287,6 +298,21 @@ interface SeriesParts {
   readonly band?: Series["band"];
   /** Snapshots that are left out. */
   readonly isHidden?: (snapshot: number) => boolean;
+  /** Which snapshots belong to the curve. Default all. */
+  readonly isWithin?: (snapshot: number) => boolean;
+}
+
+/** The pieces of a run that were logged by one loss each. */
+function piecesOf({ lossChanges = [] }: RunData): ((snapshot: number) => boolean)[] {
+  const starts = [0, ...lossChanges];
+  return starts.map((start, i) => (at) => at >= start && at < (starts[i + 1] ?? Number.POSITIVE_INFINITY));
+}
+
+/** Marks where the loss was changed, in any of the runs. */
+function withChanges({ runs, progress }: PathFacts, panel: CurvesPanel): CurvesPanel {
+  const places = runs.flatMap((run) => (run.lossChanges ?? []).map((i) => run[progress][i] as number));
+  const changes = [...new Set(places)].map((x) => ({ x, label: "another loss", tone: "muted" }) as const);
+  return changes.length === 0 ? panel : { ...panel, marks: [...panel.marks, ...changes] };
 }
 
 /** A column of a run as a curve over the time line; none where nothing is known. */
@@ -295,12 +321,22 @@ function seriesOf(
   index: number,
   column: string,
   name: string,
-  { isDashed = false, isDotted, isSparse = false, key, band = null, isHidden = () => false }: SeriesParts,
+  {
+    isDashed = false,
+    isDotted,
+    isSparse = false,
+    key,
+    band = null,
+    isHidden = () => false,
+    isWithin = () => true,
+  }: SeriesParts,
 ): Series[] {
   const run = runs[index] as RunData;
   const values = columnOf(run, column);
   if (values === null) return [];
-  const snapshots = values.flatMap((value, i) => (value === null || value === "NaN" ? [] : [i]));
+  const snapshots = values.flatMap((value, i) =>
+    value === null || value === "NaN" || !isWithin(i) ? [] : [i],
+  );
   if (snapshots.length === 0) return [];
   const shown = isSparse ? snapshots : values.map((_, i) => i);
   return [

@@ -1,8 +1,10 @@
+import isEqual from "lodash/isEqual.js";
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { encodeNumber, type JsonNumber } from "../../base/json.js";
 import type { JsonValue } from "../../base/provenance.js";
 import type { Trajectory } from "../../directions/project.js";
+import type { RunManifest } from "../../model/manifest.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import { formatCount } from "../draw/format-number.js";
 import {
@@ -28,6 +30,8 @@ export interface FigurePathInput {
   readonly trajectory: Trajectory;
   /** How the run was trained: see `runSettings`; default nothing is said of it. */
   readonly settings?: readonly Setting[] | undefined;
+  /** Steps from which on another loss was logged: see `lossChanges`; default none. */
+  readonly lossChanges?: readonly number[] | undefined;
 }
 
 /**
@@ -67,6 +71,9 @@ export function createRunData(
     epoch: snapshots.map(({ epoch }) => epoch),
     iteration: snapshots.map(({ iteration }) => iteration),
     drops: snapshots.flatMap((snapshot, i) => (isRateLowered(snapshot, snapshots[i - 1]) ? [i] : [])),
+    ...(input.lossChanges === undefined || input.lossChanges.length === 0
+      ? {}
+      : { lossChanges: placesOf(snapshots, input.lossChanges) }),
     columns: [
       columnFrom(
         LEARNING_RATE,
@@ -77,6 +84,15 @@ export function createRunData(
       ...logColumns(snapshots),
     ],
   };
+}
+
+/** Positions of the first snapshots from some steps on. */
+export function placesOf(
+  snapshots: readonly Pick<SnapshotInfo, "step">[],
+  steps: readonly number[],
+): number[] {
+  const found = steps.map((step) => snapshots.findIndex((snapshot) => snapshot.step >= step));
+  return [...new Set(found)].filter((place) => place > 0);
 }
 
 function fidelityColumns(trajectory: Trajectory): SnapshotColumn[] {
@@ -142,6 +158,20 @@ const FIT_NAMES: Readonly<Record<string, string>> = {
   initialEpoch: "first epoch",
   doValidation: "validation",
 };
+
+/** Returns the steps from which on another loss was compiled than before: what was logged is then another quantity. */
+export function lossChanges({
+  manifest,
+}: {
+  readonly manifest: Pick<RunManifest, "resumes" | "loss">;
+}): number[] {
+  const resumes = manifest.resumes ?? [];
+  return resumes.flatMap(({ step, replaced }, i) => {
+    if (replaced === undefined) return [];
+    const next = resumes.slice(i + 1).find((later) => later.replaced !== undefined)?.replaced?.loss;
+    return isEqual(replaced.loss, next ?? manifest.loss) ? [] : [step];
+  });
+}
 
 /**
  * Returns how a run was trained, as names and values in plain words: optimizer with its settings, loss, what

@@ -64,12 +64,12 @@ export interface DataSet extends DataColumns {
   readonly digest: string;
 }
 
-/** Reads samples back from the TF.js backend into plain arrays: x0, x1, …, y0, y1, …, and weights w0, w1, … */
+/** Reads samples back from the TF.js backend into plain arrays: x0, x1, …, y0, y1, …, and weights weight0, weight1, … */
 export async function readColumns(source: SampleSource, { xs, ys }: ColumnShapes): Promise<DataColumns> {
   const columns = [
     ...xs.map((shape, i) => createColumn(`x${i}`, shape, source.samples)),
     ...ys.map((shape, i) => createColumn(`y${i}`, shape, source.samples)),
-    ...source.weights.map((_, i) => createColumn(`w${i}`, [1], source.samples)),
+    ...source.weights.map((_, i) => createColumn(`weight${i}`, [1], source.samples)),
   ];
   let first = 0;
   await source.forEachBatch(async (batch) => {

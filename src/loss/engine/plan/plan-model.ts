@@ -135,7 +135,7 @@ function plan(
   const context = { builder, ...weightsInto(builder, places) };
   const raws = withoutActivations(loss.activations, () => lowerModel(context, model, inputs));
   const targets = ports.ys.map(({ shape }, i) => builder.input(`y${i}`, shape.slice(1) as number[]));
-  const weights = isWeighted ? ports.ys.map((_, i) => builder.input(`w${i}`, [1])) : [];
+  const weights = isWeighted ? ports.ys.map((_, i) => builder.input(`weight${i}`, [1])) : [];
   const scored = score(builder, model, loss, raws, targets, weights);
   const packed = builder.add({ op: "pack", xs: scored.map(({ value }) => value) }, [scored.length]);
   const raw = trimImages(foldPadding(builder.build([packed])));

@@ -4,6 +4,8 @@
  * @module tfjs-landscape/callbacks
  */
 
+// Callbacks for `model.fit`
+
 export type { CaptureSchedule } from "../src/capture/schedule.js";
 export {
   LandscapeCallback,

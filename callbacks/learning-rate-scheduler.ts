@@ -104,7 +104,10 @@ export class LearningRateScheduler extends FitCallback {
  * @example
  * await model.fit(xs, ys, {
  *   epochs: 90,
- *   callbacks: [learningRateScheduler({ kind: "step", every: 30 }), trajectoryCallback({ directory })],
+ *   callbacks: [
+ *     learningRateScheduler({ kind: "step", every: 30 }),
+ *     trajectoryCallback({ directory: "runs/sgd" }),
+ *   ],
  * });
  */
 export function learningRateScheduler(

@@ -36,7 +36,7 @@ export interface Provenance {
  *
  * Non-finite numbers count as the strings "NaN", "Infinity", "-Infinity".
  *
- * @example const digest = provenanceDigest(artifact.provenance);
+ * @example const digest = provenanceDigest(provenance);
  */
 export function provenanceDigest({ kind, version, options, seed, inputs }: Provenance): string {
   const canonical = canonicalJson({ kind, version, options, seed, inputs });

@@ -183,7 +183,7 @@ const RECORDER_OPTION_NAMES: OptionNames<TrajectoryRecorderOptions> = {
  * const recorder = await createTrajectoryRecorder({ directory: "runs/mine", variables: { w, b }, optimizer });
  * await recorder.recordIfDue({ epoch: 0, iteration: 0 });
  * for (let iteration = 1; iteration <= 100; iteration++) {
- *   optimizer.minimize(loss);
+ *   optimizer.minimize(() => tf.losses.meanSquaredError(ys, xs.mul(w).add(b)).asScalar());
  *   await recorder.recordIfDue({ epoch: 0, iteration });
  * }
  * await recorder.close({ epoch: 1, iteration: 100 });

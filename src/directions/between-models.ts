@@ -101,7 +101,7 @@ export interface CustomDirectionsOptions {
  * @param vectors - one to three vectors (parameterCount), with zeros where weights do not move.
  * @throws {@link InvalidOptionError} for other numbers, lengths, a direction of zeros, or nearly collinear
  * ones; {@link InvalidDataError} for entries that are not finite.
- * @example const plane = customDirections(theta, [first, second]);
+ * @example const plane = customDirections(theta, [vector1, vector2]);
  */
 export function customDirections(
   center: Float32Array,

@@ -100,7 +100,7 @@ const EPSILON = 1e-10;
  * @throws {@link InvalidOptionError} for an unknown option or lengths that differ from the layout's;
  * {@link InvalidDataError} naming a weight that is not finite.
  * @see Li et al. 2018, section 4. Reference values: the code published with it.
- * @example const scaled = normalizeDirection(direction, theta, layout, { normalize: "filter" });
+ * @example const scaled = normalizeDirection(vector1, theta, layout, { normalize: "filter" });
  */
 export function normalizeDirection(
   direction: Float32Array,

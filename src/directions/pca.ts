@@ -231,7 +231,7 @@ const NO_SHARE = 1e-13;
  * @throws {@link InvalidOptionError} for bad options, or for a component beyond the rank of the path;
  * {@link InvalidDataError} for fewer than two rows, rows that are all equal, weights that are not finite.
  * @see Li et al. 2018, section 7.2. Reference values: scikit-learn PCA (up to sign).
- * @example const { vectors, center } = await pcaDirections(memoryRowSource(thetas), { linearAlgebra });
+ * @example const { vectors, center } = await pcaDirections(rowSourceOfRuns([run]), { linearAlgebra: algebra });
  */
 export async function pcaDirections(source: RowSource, options: PcaOptions): Promise<PcaDirections> {
   const { linearAlgebra, signal, onProgress } = options;

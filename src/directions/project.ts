@@ -131,7 +131,7 @@ const CANCELLED = 1e-7;
  * @returns a trajectory without losses.
  * @throws {@link InvalidOptionError} if directions have another length, are zero, or nearly collinear;
  * {@link InvalidDataError} naming a snapshot with weights that are not finite.
- * @example const { coordinates } = await projectTrajectory(rows, directions);
+ * @example const { coordinates } = await projectTrajectory(rowSourceOfRuns([run]), directions);
  */
 export async function projectTrajectory(
   source: RowSource,

@@ -35,7 +35,7 @@ export interface RandomWalkOptions {
  * @param squaredSteps - ‖θ_k − θ_{k−1}‖² (N); the entry of each run's first row is not read.
  * @returns shares (N), non-increasing, sum 1; all 0 if no step moves.
  * @throws {@link InvalidDataError} if a squared step is negative or not finite, or the run lengths do not add up to N.
- * @example const [first, second] = randomWalkBaseline(squaredSteps);
+ * @example const [first, second] = randomWalkBaseline([4, 3, 2, 1]); // squared lengths of four steps
  */
 export function randomWalkBaseline(
   squaredSteps: ArrayLike<number>,

@@ -2,7 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { sectionsOfDoor } from "../../scripts/typedoc-doors.mjs";
+import { runCommand } from "../support/command-line.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const pages = [
@@ -54,6 +56,83 @@ describe("guarantees", () => {
   });
 });
 
+describe("docs/api.md", () => {
+  const doors = Object.entries<{ default: string }>(JSON.parse(read("package.json")).exports)
+    .filter(([path]) => !path.endsWith(".json"))
+    .map(([path, { default: built }]) => ({
+      door: path.replace(".", "tfjs-landscape"),
+      source: sourceOf(built),
+    }));
+
+  test.each(doors)("lists the names of $door under the headings of its source", ({ door, source }) => {
+    const [, section = ""] = read("docs/api.md").split(new RegExp(`^## \`${door}\`$`, "m"));
+    const parts = section.split(/^## /m)[0]?.split(/^\*\*(.+?)\*\*(?: \(types\))?/m) ?? [];
+    const listed = parts.slice(1).flatMap((heading, i) => {
+      if (i % 2 === 1) return [];
+      const text = parts[i + 2] ?? "";
+      const lines = text.split("\n").filter((line) => /^(\| `|Types: |: `)/.test(line));
+      const cells = lines.map((line) => (line.startsWith("|") ? (line.split("|")[1] ?? "") : line));
+      return [
+        { heading, names: [...cells.join(" ").matchAll(/`(\w+)`/g)].map(([, name = ""]) => name).sort() },
+      ];
+    });
+    const sections = sectionsOfDoor(read(source)).map(({ heading, names }) => ({
+      heading,
+      names: [...names].sort(),
+    }));
+    expect(listed).toEqual(sections);
+  });
+});
+
+describe("flags of the command line in pages", () => {
+  const flags = new Map<string, Set<string>>();
+  /** Pages of the present state: the list of earlier names and that of changes name flags that are gone. */
+  const current = pages.filter((page) => !/migration|CHANGELOG/.test(page));
+  const flagsIn = (text: string) => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);
+
+  beforeAll(async () => {
+    const { stdout } = await runCommand("--help");
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[/gm)].map(([, name = ""]) => name);
+    for (const command of commands.filter((name) => name !== "help")) {
+      flags.set(command, new Set(flagsIn((await runCommand(command, "--help")).stdout)));
+    }
+  });
+
+  test("help names every command and its flags", () => {
+    expect(flags.size).toBeGreaterThan(12);
+    expect(flags.get("surface")).toContain("--max-seconds");
+  });
+
+  test.each(current)("%s: command lines have flags that their command takes", (page) => {
+    const code = [...read(page).matchAll(/^```sh\n([\s\S]*?)^```$|`((?:npx )?tfjs-landscape [^`]*)`/gm)];
+    const lines = code.flatMap(([, block, span]) => (block ?? span ?? "").split("\n"));
+    const problems = lines.flatMap((line) => {
+      const command = /^(?:npx )?tfjs-landscape ([a-z]+)/.exec(line)?.[1];
+      if (command === undefined) return [];
+      return flagsIn(line)
+        .filter((flag) => !flags.get(command)?.has(flag))
+        .map((flag) => `${command} ${flag}`);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  test.each(current)("%s: flags named in the text exist", (page) => {
+    const all = new Set([...flags.values()].flatMap((names) => [...names]));
+    const text = read(page).replace(/^```[\s\S]*?^```$/gm, "");
+    const spans = [...text.matchAll(/`([^`\n]*)`/g)].map(([, span = ""]) => span);
+    const ours = spans.filter((span) => span.startsWith("--"));
+    expect(ours.flatMap(flagsIn).filter((flag) => !all.has(flag) && !FOREIGN.includes(flag))).toEqual([]);
+  });
+});
+
+/** Flags of npm and of programs in scripts/ and examples/ that the pages name on their own. */
+const FOREIGN = ["--save-optional", "--quick"];
+
+/** The source of a built door. */
+function sourceOf(built: string): string {
+  return built.replace("./dist/", "").replace(/\.js$/, ".ts");
+}
+
 /** Names that a snippet imports from a door that does not have them. */
 function unknownNames(page: string, code: string): string[] {
   return [...code.matchAll(/import \{([^}]*)\} from "(tfjs-landscape[^"]*)"/g)].flatMap(
@@ -72,7 +151,7 @@ function doorNames(door: string): Set<string> {
   const { exports } = JSON.parse(read("package.json"));
   const path: string | undefined = exports[door.replace("tfjs-landscape", ".")]?.default;
   if (path === undefined) return new Set();
-  const text = read(path.replace("./dist/", "").replace(/\.js$/, ".ts"));
+  const text = read(sourceOf(path));
   const source = ts.createSourceFile("door.ts", text, ts.ScriptTarget.ES2022);
   const names = source.statements.flatMap((statement) => {
     if (!ts.isExportDeclaration(statement) || !statement.exportClause) return [];

@@ -27,7 +27,9 @@ export interface PathContinuity {
  * @param embedded - distances of the N points in the embedding.
  * @param paths - number of the path that each point is on (N), 0, 1, …; rows of a path are in order of time.
  * @throws {@link InvalidDataError} if `paths` does not have N numbers ≥ 0.
- * @example const share = pathContinuity(embedded, paths);
+ * @example
+ * const embedded = distancesFromRows({ rows: coordinates, count: n, dimension: 2 }, "euclidean");
+ * const { mean } = pathContinuity(embedded, [0, 0, 0, 1, 1, 1]); // two paths of three points
  */
 export function pathContinuity(
   embedded: DistanceSource,

@@ -316,7 +316,9 @@ export interface PersistenceNull {
  *
  * @throws {@link InvalidOptionError} if permutations < 1.
  * @throws {@link InvalidDataError} if the values are not N finite numbers.
- * @example const { observed, pLower } = persistenceNull(graph, losses, { permutations: 200, seed: 1 });
+ * @example
+ * const graph = neighbourGraph(source, 20);
+ * const { observed, pLower } = persistenceNull(graph, losses, { permutations: 200, seed: 1 });
  */
 export function persistenceNull(
   graph: Graph,

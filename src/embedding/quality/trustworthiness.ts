@@ -70,7 +70,9 @@ export interface TrustworthinessOptions {
  * @param embedded - distances of the same points in the embedding.
  * @throws {@link InvalidOptionError} if k < 1 or k ≥ N/2.
  * @see Venna & Kaski 2001; reference values: scikit-learn, `manifold.trustworthiness`.
- * @example const value = trustworthiness(data, embedded, { nNeighbors: 5 });
+ * @example
+ * const embedded = distancesFromRows({ rows: coordinates, count: n, dimension: 2 }, "euclidean");
+ * const value = trustworthiness(source, embedded, { nNeighbors: 5 });
  */
 export function trustworthiness(
   data: DistanceSource,

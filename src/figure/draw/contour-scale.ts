@@ -40,7 +40,7 @@ const MANTISSAS: readonly (readonly number[])[] = [
  * @param surfaces - Arrays of values; non-finite ones are left out.
  * @throws {@link InvalidOptionError} if `kind` is "log" and a value is negative or none is positive, or
  *   if `count` is below 2.
- * @example const scale = createContourScale([first.loss, second.loss]); // common levels
+ * @example const scale = createContourScale([surface.loss, testSurface.loss]); // common levels
  */
 export function createContourScale(
   surfaces: readonly ArrayLike<number>[],

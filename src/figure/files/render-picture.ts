@@ -107,7 +107,10 @@ export interface RenderPngOptions {
  * Only the package's own font is used: the fonts of the machine change nothing.
  *
  * @throws {@link InvalidOptionError} if `scale` is not in (0, 16].
- * @example writeFileSync("plot.png", renderPng(svg, { scale: 2 }));
+ * @example
+ * const size = figureSize(figure);
+ * const svg = renderSvg(figureOption(figure, size), size);
+ * writeFileSync("plot.png", renderPng(svg, { scale: 2 }));
  */
 export function renderPng(svg: string, options: RenderPngOptions = {}): Uint8Array {
   const { scale = 2 } = options;

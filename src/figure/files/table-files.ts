@@ -75,7 +75,9 @@ const FORMULA = /^[\s]*[=+\-@\t\r|]/;
  *
  * A text that a spreadsheet would take for a formula is preceded by an apostrophe.
  *
- * @example writeFileSync("table.csv", tableCsv(panel));
+ * @example
+ * const panel = figure.panels.find((panel) => panel.kind === "table");
+ * if (panel !== undefined) writeFileSync("table.csv", tableCsv(panel));
  */
 export function tableCsv(panel: TablePanel): string {
   const rows = panel.groups.flatMap(({ title, rows: inGroup }) =>

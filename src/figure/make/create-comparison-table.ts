@@ -58,7 +58,9 @@ export interface ComparisonTableInput {
  * between the solutions, explained variance beside that of a random walk; with what each number is.
  *
  * @throws {@link InvalidDataError} if there is no run, or the pairs are of another number of runs.
- * @example const figure = createComparisonTable(input);
+ * @example
+ * const { runs, pairs } = await compareRuns([sgd, adam], { data, directory: "comparison" });
+ * const figure = createComparisonTable({ runs, pairs, title: "SGD and Adam in numbers" });
  */
 export function createComparisonTable(input: ComparisonTableInput): Figure {
   const { runs, pairs, title = "In numbers" } = input;

@@ -50,7 +50,7 @@ export interface MapsFigureInput {
  *
  * @throws {@link InvalidDataError} for no surface or a line; {@link InvalidOptionError} for grids that differ, a
  * metric that a surface lacks, or a missing label.
- * @example const figure = createMapsFigure({ title: "A random plane", surfaces, labels: ["d1", "d2"] });
+ * @example const figure = createMapsFigure({ title: "A random plane", surfaces: [{ set: "train", surface }], labels: ["d1", "d2"] });
  */
 export function createMapsFigure(input: MapsFigureInput): Figure {
   const { labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic" } = input;
@@ -227,7 +227,9 @@ export interface PlanesFigureInput {
  * axes, so that what looks larger or steeper is.
  *
  * @throws {@link InvalidDataError} if there is no plane, or one does not fit together.
- * @example const figure = createPlanesFigure({ title: "Each on its plane", planes });
+ * @example
+ * const plane = { name: "SGD", surface, axes: directions, snapshots: run.snapshots, trajectory };
+ * const figure = createPlanesFigure({ title: "Each on its plane", planes: [plane] });
  */
 export function createPlanesFigure(input: PlanesFigureInput): Figure {
   const { planes, title = "Each run on its own plane", interpolation = "cubic" } = input;

@@ -21,7 +21,7 @@ const MOST_LAYERS = 6;
  *
  * @throws {@link InvalidDataError} if there is no run.
  * @see Li et al. 2018, figure 8.
- * @example const figure = createNormsFigure([{ name: "SGD", statistics }]);
+ * @example const figure = createNormsFigure([{ name: "SGD", snapshots: run.snapshots, statistics }]);
  */
 export function createNormsFigure(runs: readonly RunNorms[], title = "Weights along the path"): Figure {
   const [first] = runs;
@@ -137,7 +137,7 @@ export interface RunAngles extends RunCurves {
  *
  * @throws {@link InvalidDataError} if there is no run, or a run's angles are not one fewer than its snapshots.
  * @see Li et al. 2018, appendix B.2.
- * @example const figure = createAngleFigure([{ name: "SGD", angles }]);
+ * @example const figure = createAngleFigure([{ name: "SGD", snapshots: run.snapshots, angles }]);
  */
 export function createAngleFigure(runs: readonly RunAngles[], title = "What the path does"): Figure {
   if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");

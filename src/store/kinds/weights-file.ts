@@ -138,7 +138,7 @@ export async function readHistograms(file: string, expected?: Provenance): Promi
  * snapshot in which it ends.
  *
  * @param snapshots - of the whole path, one more than there are steps.
- * @example await writeStepAngles("angles.arrow", angles, provenance);
+ * @example await writeStepAngles("angles.arrow", angles, run.snapshots, provenance);
  */
 export async function writeStepAngles(
   file: string,

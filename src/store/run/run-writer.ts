@@ -72,7 +72,9 @@ export type ManifestPatch = Partial<
  *   files, or if another process writes there.
  * @throws {@link LayoutError} if a run to be resumed has another layout or dtype.
  * @throws {@link FormatError} if a run to be resumed is damaged.
- * @example const writer = await createRunWriter("runs/mine", description);
+ * @example
+ * const writer = await createRunWriter("runs/copy", { ...run.manifest, name: "a copy" });
+ * await writer.close();
  */
 export async function createRunWriter(
   directory: string,

@@ -191,7 +191,7 @@ export const DEFAULT_INTERPOLATION: AxisRange = { from: -0.5, to: 1.5, points: 4
  * @throws {@link InvalidOptionError} for a range upside down, one model given twice, or an unknown policy;
  * {@link InvalidDataError} for weights that are not finite.
  * @see Goodfellow et al. 2015; Li et al. 2018, section 3.
- * @example const slice = await interpolateLine([{ name: "train", evaluator }], layout, [theta1, theta2]);
+ * @example const slice = await interpolateLine([{ name: "train", evaluator }], [theta1, theta2]);
  */
 export async function interpolateLine(
   sets: readonly EvaluationSet[],

@@ -20,8 +20,11 @@ import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseRenamed, refuseUnknown } from "../src/base/option-names.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
-import type { LossEvaluatorOptions } from "../src/loss/loss-options.js";
-import { resolveEngineOptions, resolveModelLossOptions } from "../src/loss/loss-options.js";
+import {
+  type LossEvaluatorOptions,
+  resolveEngineOptions,
+  resolveModelLossOptions,
+} from "../src/loss/loss-options.js";
 import { readWeightsSync } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { openRun } from "../src/store/run/open-run.js";

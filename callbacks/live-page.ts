@@ -1,7 +1,6 @@
 import { InvalidOptionError } from "../src/base/errors.js";
 import type { LandscapeWarning } from "../src/base/warning.js";
-import type { LiveView } from "../src/live/start-live-view.js";
-import { openLiveView } from "../src/live/start-live-view.js";
+import { type LiveView, openLiveView } from "../src/live/start-live-view.js";
 
 /** Options of the live page of a training. */
 export interface LivePageOptions {

@@ -5,8 +5,14 @@ import { RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseUnknown } from "../src/base/option-names.js";
 import type { LandscapeWarning } from "../src/base/warning.js";
 import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
-import type { CapturedWeights, RecorderPosition, TrajectoryRecorder } from "../src/capture/recorder.js";
-import { CAPTURE_OPTION_NAMES, type CaptureOptions, checkCaptureOptions } from "../src/capture/recorder.js";
+import {
+  CAPTURE_OPTION_NAMES,
+  type CapturedWeights,
+  type CaptureOptions,
+  checkCaptureOptions,
+  type RecorderPosition,
+  type TrajectoryRecorder,
+} from "../src/capture/recorder.js";
 import { FitSchedule, resolveSchedule } from "../src/capture/schedule.js";
 import { beforeExit } from "../src/capture/write-queue.js";
 import { readLearningRate } from "../src/model/describe-training.js";

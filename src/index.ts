@@ -20,12 +20,12 @@ export type { Run, Snapshot } from "./store/run/run.js";
 
 // The loss of a model
 
-export type { BatchNormPolicyName } from "./loss/batch-norm-policy.js";
 export { createLossEvaluator } from "./loss/create-loss-evaluator.js";
 export type { EvaluationData } from "./loss/evaluation-data.js";
 export { functionEvaluator } from "./loss/local-evaluator.js";
 export type { LossEvaluator, LossValue } from "./loss/loss-evaluator.js";
 export type { EngineChoice, LossEvaluatorOptions } from "./loss/loss-options.js";
+export type { BatchNormPolicyName } from "./loss/slice-loss.js";
 export type { EvaluationSet } from "./surface/lines/level-set-width.js";
 
 // Planes

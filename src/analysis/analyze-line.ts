@@ -11,7 +11,7 @@ import { randomDirections } from "../directions/random.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { Figure } from "../figure/figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";

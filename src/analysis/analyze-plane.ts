@@ -2,7 +2,7 @@ import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { listSurfaces } from "../store/kinds/stored-surfaces.js";
 import type { PlaneFacts } from "../store/kinds/surface-key.js";
 import type { Run } from "../store/run/run.js";

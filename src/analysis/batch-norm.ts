@@ -1,8 +1,7 @@
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Trajectory } from "../directions/project.js";
-import { type BatchNormPolicyName, hasStatistics, isVariance } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
-import { openSlice } from "../loss/slice-loss.js";
+import { type BatchNormPolicyName, hasStatistics, isVariance, openSlice } from "../loss/slice-loss.js";
 import type { ParameterLayout } from "../model/layout.js";
 import type { OpenedPlane } from "./plane-spec.js";
 

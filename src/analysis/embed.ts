@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
-import { sha256 } from "../base/digest.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
-import type { Provenance } from "../base/provenance.js";
+import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { type DistanceSource, distancesFromGram, distancesFromRows } from "../embedding/distance-source.js";
 import { centeredGram } from "../embedding/point-gram.js";

@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
-import { sha256 } from "../base/digest.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { sha256 } from "../base/provenance.js";
 import { assertSameLayout } from "../model/layout.js";
 import { openRun } from "../store/run/open-run.js";
-import type { Run } from "../store/run/run.js";
-import { isFinitePoint, partOfRun } from "../store/run/run.js";
+import { isFinitePoint, partOfRun, type Run } from "../store/run/run.js";
 
 /**
  * Returns the runs as a list that has a first one.

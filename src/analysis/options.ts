@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
-import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/batch-norm-policy.js";
+import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/slice-loss.js";
 import {
   type ApproximateOptions,
   checkApproximateOptions,

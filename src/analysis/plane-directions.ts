@@ -1,8 +1,7 @@
 import { join } from "node:path";
-import { sha256 } from "../base/digest.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
-import { type JsonValue, type Provenance, provenanceDigest } from "../base/provenance.js";
+import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../base/provenance.js";
 import { embedDirections, restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { pcaDirections } from "../directions/pca.js";

@@ -1,6 +1,6 @@
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
-import { sha256 } from "../base/digest.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { betweenModels, customDirections, ineffectiveDirections } from "../directions/between-models.js";
 import type { Directions } from "../directions/directions.js";
@@ -11,8 +11,7 @@ import { randomDirections } from "../directions/random.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { mixtureDigest } from "../store/kinds/version-1.js";
-import type { Run } from "../store/run/run.js";
-import { finitePart, partOfRun, type StepOptions } from "../store/run/run.js";
+import { finitePart, partOfRun, type Run, type StepOptions } from "../store/run/run.js";
 import { isModelPoint, type ModelPoint, modelOf, namesOfModels, type Subject } from "./model-point.js";
 import type { ProgressOptions, ResultOptions } from "./options.js";
 import {

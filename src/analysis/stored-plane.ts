@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import pick from "lodash/pick.js";
-import { sha256 } from "../base/digest.js";
-import { type Provenance, provenanceDigest } from "../base/provenance.js";
+import { type Provenance, provenanceDigest, sha256 } from "../base/provenance.js";
 import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { projectTrajectory, type Trajectory } from "../directions/project.js";
@@ -11,8 +10,7 @@ import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces
 import { readSurface } from "../store/kinds/surface-file.js";
 import { readTrajectory } from "../store/kinds/trajectory-file.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
-import type { Run } from "../store/run/run.js";
-import { selectSnapshots } from "../store/run/run.js";
+import { type Run, selectSnapshots } from "../store/run/run.js";
 import type { Surface } from "../surface/surface.js";
 import { rowSourceOfRuns } from "./row-source.js";
 

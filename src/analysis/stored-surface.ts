@@ -3,16 +3,16 @@ import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
+import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { interruptedSurfaces, listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readSurface, writeSurface } from "../store/kinds/surface-file.js";
 import { approximatedPointTiles, curvePointTiles } from "../store/kinds/surface-journal.js";
-import type { PlaneFacts } from "../store/kinds/surface-key.js";
 import {
   isSamePoints,
   isSameSurface,
   keyedName,
+  type PlaneFacts,
   pointsKey,
   type SurfaceChoice,
   type SurfaceKey,

@@ -1,9 +1,8 @@
-import { sha256 } from "../base/digest.js";
+import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { SlicePoints } from "../directions/slice-map.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
-import { openSlice } from "../loss/slice-loss.js";
+import { type BatchNormPolicyName, openSlice } from "../loss/slice-loss.js";
 
 /** A value that is stored, and where it was computed. */
 export interface StoredValue {

@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { sha256 } from "../base/digest.js";
 import { InvalidDataError } from "../base/errors.js";
-import type { Provenance } from "../base/provenance.js";
+import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";

@@ -5,8 +5,7 @@ import type { LandscapeWarning } from "../base/warning.js";
 import { explainWriteCode } from "../store/arrow/atomic-file.js";
 import type { SnapshotTarget } from "../store/run/encode-snapshot.js";
 import type { WorkerReply } from "./snapshot-worker.js";
-import type { SnapshotSink } from "./write-queue.js";
-import { createSnapshotWriter, type WriteSnapshot } from "./write-queue.js";
+import { createSnapshotWriter, type SnapshotSink, type WriteSnapshot } from "./write-queue.js";
 
 interface Waiting {
   readonly step: number;

@@ -5,20 +5,31 @@ import { importModule } from "../base/import-module.js";
 import { beforeExit } from "../capture/write-queue.js";
 import type { ClassWeights, EvaluationData } from "../loss/evaluation-data.js";
 
-/** What a user's data module gives: the evaluation set and, where run.json cannot say it, the model. */
+/** The functions of a data module that give an evaluation set. */
+export type DataExport = "loadData" | "loadTestData" | "loadValidationData";
+
+/** A user's data module: the evaluation sets and, where run.json cannot say it, the model. */
 export interface DataModule {
-  /** The evaluation set: `{ xs, ys }` or a `tf.data.Dataset`. */
-  readonly loadData: () => EvaluationData | Promise<EvaluationData>;
-  /** The compiled model, for models with custom layers, losses or metrics. Optional. */
-  readonly loadModel?: () => tf.LayersModel | Promise<tf.LayersModel>;
-  /** A held-out set, for `jump` and commands with `--test`. Optional. */
-  readonly loadTestData?: () => EvaluationData | Promise<EvaluationData>;
-  /** A set to choose settings by, for `jump`. Optional. */
-  readonly loadValidationData?: () => EvaluationData | Promise<EvaluationData>;
-  /** Weights in the loss by class, as `fit` takes them: `{ 0: 1, 1: 5 }`. Optional. */
-  readonly classWeight?: ClassWeights;
-  /** A short name of the evaluation set for captions, e.g. "2,000 training images of MNIST". Optional. */
-  readonly dataName?: string;
+  /** A short name of the evaluation set for captions, e.g. "2,000 training images of MNIST". */
+  readonly dataName: string | undefined;
+  /** Weights in the loss by class, as `fit` takes them: `{ 0: 1, 1: 5 }`. */
+  readonly classWeight: ClassWeights | undefined;
+  /** Whether it exports `loadModel`, for models with custom layers, losses or metrics. */
+  readonly hasModel: boolean;
+  /** Whether it exports this set: "loadTestData" is held out, "loadValidationData" is for `jump`. */
+  has(name: DataExport): boolean;
+  /**
+   * The set that one of its functions gives: `{ xs, ys }` or a `tf.data.Dataset`.
+   *
+   * @throws {InvalidDataError} if the function throws.
+   */
+  load(name: DataExport): Promise<EvaluationData>;
+  /**
+   * The compiled model that its `loadModel` gives; null if it exports none.
+   *
+   * @throws {InvalidDataError} if that throws or gives something else than a model.
+   */
+  loadModel(): Promise<tf.LayersModel | null>;
 }
 
 /**
@@ -36,37 +47,31 @@ export async function loadDataModule(path: string): Promise<DataModule> {
   if (loaded.loadModel !== undefined && typeof loaded.loadModel !== "function") {
     throw new InvalidOptionError(where, "loadModel to be a function", withArticle(typeof loaded.loadModel));
   }
-  return loaded as unknown as DataModule;
+  return {
+    dataName: loaded.dataName as string | undefined,
+    classWeight: loaded.classWeight as ClassWeights | undefined,
+    hasModel: loaded.loadModel !== undefined,
+    has: (name) => loaded[name] !== undefined,
+    async load(name) {
+      const load = loaded[name] as (() => EvaluationData | Promise<EvaluationData>) | undefined;
+      if (load === undefined) throw new InvalidOptionError(where, `an exported function ${name}()`, "none");
+      try {
+        return await settled(load);
+      } catch (cause) {
+        throw new InvalidDataError(`${where}: ${name}()`, "data", `an error: ${messageOf(cause)}`, { cause });
+      }
+    },
+    async loadModel() {
+      if (loaded.loadModel === undefined) return null;
+      return modelFrom(loaded.loadModel as () => unknown, `${where}: loadModel()`);
+    },
+  };
 }
 
-/** Calls a module's `loadData` (or one of the others) and says where an error came from. */
-export async function loadEvaluationData(
-  module: DataModule,
-  path: string,
-  name: "loadData" | "loadTestData" | "loadValidationData" = "loadData",
-): Promise<EvaluationData> {
-  const where = `--data ${path}: ${name}()`;
-  const load = module[name];
-  if (load === undefined)
-    throw new InvalidOptionError(`--data ${path}`, `an exported function ${name}()`, "none");
-  try {
-    return await settled(load);
-  } catch (cause) {
-    throw new InvalidDataError(where, "data", `an error: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/**
- * Returns the model that a module's `loadModel` gives, or null if it exports none.
- *
- * @throws {InvalidDataError} if it throws or gives something else than a model.
- */
-export async function loadUserModel(module: DataModule, path: string): Promise<tf.LayersModel | null> {
-  if (module.loadModel === undefined) return null;
-  const where = `--data ${path}: loadModel()`;
+async function modelFrom(load: () => unknown, where: string): Promise<tf.LayersModel> {
   let model: unknown;
   try {
-    model = await settled(module.loadModel);
+    model = await settled(load);
   } catch (cause) {
     throw new InvalidDataError(where, "a compiled tf.LayersModel", `an error: ${messageOf(cause)}`, {
       cause,

@@ -5,11 +5,11 @@ import { type BackendChoice, type BackendInfo, describeBackend } from "../backen
 import { selectBackend } from "../backend/select-backend.js";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
 import { type EngineChoice, engineRequest } from "../loss/loss-options.js";
+import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
 import { earlierResults } from "../store/results/earlier-results.js";
@@ -17,7 +17,7 @@ import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import { defined } from "./command-options.js";
-import { type DataModule, loadDataModule, loadEvaluationData, loadUserModel } from "./load-module.js";
+import { type DataModule, loadDataModule } from "./load-module.js";
 import { Interruption, type Output } from "./output.js";
 
 /** Options that say how losses are evaluated. */
@@ -133,7 +133,7 @@ export async function openEvaluator(
       calibration,
     };
     if (workers === undefined) return createLossEvaluator(model, data, common);
-    const setup = isStream || module.loadModel !== undefined ? options.data : undefined;
+    const setup = isStream || module.hasModel ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
     return createLossEvaluator(model, data, { ...common, workers, setup, dataExport: streamed });
   };
@@ -232,10 +232,10 @@ export async function openSliceTools(
   const earlier = await prepareEvaluation(options, places?.train ?? nowhere);
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
-  if (options.test === true && module.loadTestData === undefined) {
+  if (options.test === true && !module.has("loadTestData")) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
-  const model = (await loadUserModel(module, options.data)) ?? (await modelFromManifest(run.manifest));
+  const model = (await module.loadModel()) ?? (await modelFromManifest(run.manifest));
   const isResumed = options.resume === true;
   const given = { ...options, ...defined({ signal }) };
   const open: { dispose(): void }[] = [];
@@ -243,12 +243,12 @@ export async function openSliceTools(
     for (const part of open) part.dispose();
   };
   try {
-    const data = await loadEvaluationData(module, options.data);
+    const data = await module.load("loadData");
     const train = await openEvaluator(model, data, module, run.layout, given, earlier, isResumed);
     open.push(train);
     const sets: EvaluationSet[] = [{ name: "train", evaluator: train }];
     if (options.test === true) {
-      const held = await loadEvaluationData(module, options.data, "loadTestData");
+      const held = await module.load("loadTestData");
       const reuse = await prepareEvaluation(options, places?.test ?? nowhere);
       const isStream = options.workers !== undefined && isBatchDataset(held);
       const dataExport = isStream ? "loadTestData" : undefined;

@@ -2,8 +2,7 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { checkSeed, createNormal } from "../math/random.js";
 import type { ParameterLayout } from "../model/layout.js";
-import type { Directions } from "./directions.js";
-import { weightKeys } from "./directions.js";
+import { type Directions, weightKeys } from "./directions.js";
 import { isMoved, type NormalizeOptions, normalizeDirection, resolveNormalizeOptions } from "./normalize.js";
 
 /** Options of {@link randomDirections}. */

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { sha256 } from "../base/digest.js";
+import { sha256 } from "../base/provenance.js";
 
 /** Process ids say something on their own host only, and TMPDIR may be shared between hosts. */
 const HOST = sha256(hostname()).slice(0, 12);

@@ -1,15 +1,17 @@
 import { decodeError, EvaluationError, type WireError } from "../base/errors.js";
 import { startProcess, type TaskProcess } from "./task-process.js";
-import type {
-  OpenOptions,
-  Operations,
-  ProgramModule,
-  TaskOptions,
-  TaskReply,
-  TaskRunner,
-  TaskSession,
+import {
+  createTaskTimes,
+  FEWEST_TASKS,
+  type OpenOptions,
+  type Operations,
+  type ProgramModule,
+  type TaskOptions,
+  type TaskReply,
+  type TaskRunner,
+  type TaskSession,
+  type TaskTimes,
 } from "./task-runner.js";
-import { createTaskTimes, FEWEST_TASKS, type TaskTimes } from "./task-runner.js";
 
 /** So many deaths at one task, or at the start, are not chance. */
 const MOST_DEATHS = 3;

@@ -1,16 +1,16 @@
 // A process that runs one program: it opens it by its order, then answers one task after another.
 import { encodeError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
-import type {
-  OpenProgram,
-  Operations,
-  ProgramOpener,
-  Task,
-  TaskAnswer,
-  TaskReply,
-  TaskRequest,
+import {
+  type OpenProgram,
+  type Operations,
+  type ProgramOpener,
+  SECONDS_A_MESSAGE,
+  type Task,
+  type TaskAnswer,
+  type TaskReply,
+  type TaskRequest,
 } from "./task-runner.js";
-import { SECONDS_A_MESSAGE } from "./task-runner.js";
 
 type Program = OpenProgram<unknown, Operations>;
 

@@ -2,13 +2,13 @@ import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
-import { hasStatistics } from "./batch-norm-policy.js";
 import { createEngineEvaluator } from "./engine/create-engine-evaluator.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { localEvaluator } from "./local-evaluator.js";
 import type { LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
 import type { LossEvaluatorOptions } from "./loss-options.js";
 import { createRecalibrator, type ModelRecalibrator } from "./recalibrator.js";
+import { hasStatistics } from "./slice-loss.js";
 import { undefinedVariances } from "./undefined-points.js";
 import { createWorkerEvaluator } from "./workers/create-worker-evaluator.js";
 

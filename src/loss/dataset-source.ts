@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../base/errors.js";
+import { betweenBatches } from "./evaluate-at.js";
 import type { Batch, BatchDataset, DataLimit, SampleSource, SampleSourceOptions } from "./evaluation-data.js";
-import { betweenBatches } from "./evaluation-run.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";
 import {
   createDataHash,

@@ -1,24 +1,23 @@
 import pick from "lodash/pick.js";
-import { sha256 } from "../base/digest.js";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
+import { sha256 } from "../base/provenance.js";
 import type { ParameterLayout } from "../model/layout.js";
-import { checkBatchNorm, isVariance, sliceWriters } from "./batch-norm-policy.js";
-import { createSharedUse } from "./evaluate-at.js";
-import type {
-  EngineEvaluator,
-  EvaluatorFacts,
-  LossEvaluator,
-  LossValue,
-  PlaneLoss,
-  RowEvaluator,
-  SampleAccess,
-  SampleEvaluator,
-  SliceEvaluation,
-  SliceLoss,
-  ThetaEvaluation,
+import {
+  createSharedUse,
+  type EngineEvaluator,
+  type EvaluatorFacts,
+  type LossEvaluator,
+  type LossValue,
+  type PlaneLoss,
+  type RowEvaluator,
+  type SampleAccess,
+  type SampleEvaluator,
+  type SliceEvaluation,
+  type SliceLoss,
+  type ThetaEvaluation,
 } from "./loss-evaluator.js";
 import type { Recalibrator } from "./recalibrator.js";
-import { nanValue, sliceLoss } from "./slice-loss.js";
+import { checkBatchNorm, isVariance, nanValue, sliceLoss, sliceWriters } from "./slice-loss.js";
 
 /** What a loss evaluator of this process is made of. */
 export interface LocalParts {

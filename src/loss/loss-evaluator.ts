@@ -1,7 +1,7 @@
 import type { LandscapeWarning } from "../base/warning.js";
 import type { SlicePoints } from "../directions/slice-map.js";
-import type { BatchNormPolicyName } from "./batch-norm-policy.js";
 import type { EvaluationData } from "./evaluation-data.js";
+import type { BatchNormPolicyName } from "./slice-loss.js";
 
 /** Which loss is computed: the compiled one with TF.js's clipping, or the exact log-softmax form. */
 export type LossMode = "model" | "logits";
@@ -249,4 +249,40 @@ export interface EngineEvaluator extends EvaluatorFacts {
   readonly perSample?: SampleAccess;
   /** Puts the model's own weights back bit for bit and frees what the evaluator holds. Idempotent. */
   dispose(): void;
+}
+
+/** Something that work uses, and that is freed once it is closed and no work is under way. */
+export interface SharedUse {
+  isClosed(): boolean;
+  /** Runs work that uses it; what was begun before `close` still finds it. */
+  run<T>(work: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** @param free - frees it; called once. */
+export function createSharedUse(free: () => void): SharedUse {
+  let pending = 0;
+  let isClosed = false;
+  let isFreed = false;
+  const freeIfIdle = (): void => {
+    if (!isClosed || isFreed || pending > 0) return;
+    isFreed = true;
+    free();
+  };
+  return {
+    isClosed: () => isClosed,
+    async run(work) {
+      pending++;
+      try {
+        return await work();
+      } finally {
+        pending--;
+        freeIfIdle();
+      }
+    },
+    close() {
+      isClosed = true;
+      freeIfIdle();
+    },
+  };
 }

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { sha256 } from "../base/digest.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
-import type { JsonValue } from "../base/provenance.js";
+import { type JsonValue, sha256 } from "../base/provenance.js";
 import { matchLayout, type ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, modelWeights } from "../model/layout-of-model.js";
 import { anonymousTopology, modelToJson } from "../model/model-from-manifest.js";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { BoundWeights } from "../model/bound-weights.js";
 import { openDataset } from "./dataset-source.js";
-import { computeAt, disposeComputed, withModel } from "./evaluate-at.js";
+import { betweenBatches, computeAt, disposeComputed, withModel } from "./evaluate-at.js";
 import {
   type Batch,
   classesOf,
@@ -12,7 +12,6 @@ import {
   type SampleSourceOptions,
   type TensorData,
 } from "./evaluation-data.js";
-import { betweenBatches } from "./evaluation-run.js";
 import type { SampleAccess, SampleValues } from "./loss-evaluator.js";
 import type { LossPlan } from "./loss-plan.js";
 import { type ModelPorts, orderedTensors } from "./model-ports.js";

@@ -1,12 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { bindModel } from "../model/bound-weights.js";
-import type { Parameter, ParameterLayout } from "../model/layout.js";
-import { matchLayout } from "../model/layout.js";
+import { matchLayout, type Parameter, type ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, owningLayers } from "../model/layout-of-model.js";
-import { changedWeightsError, holdWeights, withModel } from "./evaluate-at.js";
+import { betweenBatches, changedWeightsError, forwardPass, holdWeights, withModel } from "./evaluate-at.js";
 import type { EvaluationData, NonFiniteData } from "./evaluation-data.js";
-import { betweenBatches, forwardPass } from "./evaluation-run.js";
 import type { CalibrationFacts } from "./loss-evaluator.js";
 import { portsOf } from "./model-ports.js";
 import { openSamples } from "./model-samples.js";

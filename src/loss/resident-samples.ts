@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { type RunningDigest, startDigest } from "../base/digest.js";
 import { InvalidDataError } from "../base/errors.js";
+import { type RunningDigest, startDigest } from "../base/provenance.js";
 import type { Batch, NonFiniteData, SampleSource } from "./evaluation-data.js";
 import { describeShape, type ModelPort, type ModelPorts } from "./model-ports.js";
 

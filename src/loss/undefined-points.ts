@@ -1,6 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Parameter, ParameterLayout } from "../model/layout.js";
-import { matchLayout } from "../model/layout.js";
+import { matchLayout, type Parameter, type ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, owningLayers } from "../model/layout-of-model.js";
 
 /** A stretch of θ in which values below a bound make the loss NaN. */

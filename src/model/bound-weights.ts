@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError, LayoutError } from "../base/errors.js";
-import type { Parameter, ParameterLayout } from "./layout.js";
-import { matchLayout } from "./layout.js";
+import { matchLayout, type Parameter, type ParameterLayout } from "./layout.js";
 import {
   layoutOfModel,
   layoutOfVariables,

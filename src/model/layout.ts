@@ -1,5 +1,5 @@
-import { sha256 } from "../base/digest.js";
 import { LayoutError } from "../base/errors.js";
+import { sha256 } from "../base/provenance.js";
 
 /** What a weight does in its layer, decided by the layer's type and never by the tensor's rank. */
 export type ParameterRole = "kernel" | "bias" | "scale" | "offset" | "state" | "other";

@@ -1,9 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { InvalidOptionError } from "../base/errors.js";
 import type { SlicePoints } from "../directions/slice-map.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
-import { openSlice } from "../loss/slice-loss.js";
+import { type BatchNormPolicyName, openSlice } from "../loss/slice-loss.js";
 import { originIndex } from "./grid.js";
 import { CENTER_INDEX, type EvaluatedPoint, type Grid } from "./surface.js";
 

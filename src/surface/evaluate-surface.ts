@@ -1,7 +1,6 @@
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
-import { createUndefinedCount } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
-import { nanValue } from "../loss/slice-loss.js";
+import { createUndefinedCount, nanValue } from "../loss/slice-loss.js";
 import {
   evaluatePoints,
   type OnPointProgress,

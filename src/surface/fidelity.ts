@@ -3,9 +3,8 @@ import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import { createPlanePoint } from "../directions/slice-map.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
-import { openSlice } from "../loss/slice-loss.js";
+import { type BatchNormPolicyName, openSlice } from "../loss/slice-loss.js";
 import { runLanes } from "./evaluate-points.js";
 import type { EvaluatedPoint } from "./surface.js";
 

@@ -1,6 +1,5 @@
-import { sha256 } from "../base/digest.js";
 import { FormatError, RunStateError } from "../base/errors.js";
-import { canonicalJson, isStale, type JsonValue, type Provenance } from "../base/provenance.js";
+import { canonicalJson, isStale, type JsonValue, type Provenance, sha256 } from "../base/provenance.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import { readManifest } from "../store/run/manifest-file.js";
 import { openRun } from "../store/run/open-run.js";

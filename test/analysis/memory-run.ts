@@ -1,4 +1,4 @@
-import { sha256 } from "../../src/base/digest.js";
+import { sha256 } from "../../src/base/provenance.js";
 import type { Run } from "../../src/store/run/run.js";
 import { makeLayout } from "../support/layout.js";
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InvalidDataError } from "../../src/base/errors.js";
 import { readColumnBlocks, resolveBlockColumns } from "../../src/directions/column-selection.js";
-import type { RowSource } from "../../src/directions/directions.js";
-import { memoryRowSource } from "../../src/directions/directions.js";
+import { memoryRowSource, type RowSource } from "../../src/directions/directions.js";
 
 const rows = [0, 1, 2].map((i) => Float32Array.from({ length: 10 }, (_, c) => 100 * i + c));
 

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type MixtureForm, mixtureMap } from "../../src/directions/mixture.js";
-import type { BatchNormPolicyName } from "../../src/loss/batch-norm-policy.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
+import type { BatchNormPolicyName } from "../../src/loss/slice-loss.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import { type GoldenValues, goldenCnn, goldenMlp, transposed } from "../loss/golden-models.js";
 import { expectAllClose } from "../support/allclose.js";

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidOptionError } from "../../src/base/errors.js";
-import type { RowSource } from "../../src/directions/directions.js";
-import { memoryRowSource } from "../../src/directions/directions.js";
+import { memoryRowSource, type RowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
 import { projectTrajectory } from "../../src/directions/project.js";
 import { expectAllClose } from "../support/allclose.js";

@@ -1,11 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { mixtureMap } from "../../src/directions/mixture.js";
-import type { BatchNormPolicyName } from "../../src/loss/batch-norm-policy.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { functionEvaluator, localEvaluator } from "../../src/loss/local-evaluator.js";
 import { createRecalibrator } from "../../src/loss/recalibrator.js";
-import { openSlice } from "../../src/loss/slice-loss.js";
+import { type BatchNormPolicyName, openSlice } from "../../src/loss/slice-loss.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { evaluateLine } from "../../src/surface/evaluate-surface.js";

@@ -4,8 +4,7 @@ import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import type { ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { coarseToFine, fillPartial } from "../../src/surface/coarse-to-fine.js";
 import { evaluateLine, evaluateSurface } from "../../src/surface/evaluate-surface.js";
-import type { Surface } from "../../src/surface/surface.js";
-import { CENTER_INDEX, type EvaluatedPoint } from "../../src/surface/surface.js";
+import { CENTER_INDEX, type EvaluatedPoint, type Surface } from "../../src/surface/surface.js";
 
 /** Largest distance, along the worse axis and as a share of it, from any grid point to the nearest of some. */
 function largestGap(points: readonly number[], width: number, height: number): number {

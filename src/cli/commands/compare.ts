@@ -23,9 +23,14 @@ import {
   sliceOptions,
   stepOptions,
 } from "../command-options.js";
-import { loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
-import type { SliceCommandOptions } from "../open-evaluator.js";
-import { interruptible, openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
+import { loadDataModule } from "../load-module.js";
+import {
+  interruptible,
+  openEvaluator,
+  prepareEvaluation,
+  type SliceCommandOptions,
+  startBackend,
+} from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output } from "../output.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
@@ -76,13 +81,12 @@ async function compareUntil(
   await prepareEvaluation(options, { folder, names: [] });
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
-  if (options.test === true && module.loadTestData === undefined) {
+  if (options.test === true && !module.has("loadTestData")) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
-  const given = await loadUserModel(module, options.data);
-  const data = await loadEvaluationData(module, options.data);
-  const testData =
-    options.test === true ? await loadEvaluationData(module, options.data, "loadTestData") : undefined;
+  const given = await module.loadModel();
+  const data = await module.load("loadData");
+  const testData = options.test === true ? await module.load("loadTestData") : undefined;
   const { onProgress, stop } = analysisProgress(output);
   const { centering, components, weights, force, size, margin, loss, batchNorm, from, until } = options;
   const { seeds, grid, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;

@@ -15,8 +15,7 @@ import type { Run } from "../../store/run/run.js";
 import { backendOption, outputFolder, parseCount, parseSize, renamedOption } from "../command-options.js";
 import { type DemoTraining, type Images, loadMnist, mnistModule, trainDemo } from "../demo/train.js";
 import { startBackend } from "../open-evaluator.js";
-import type { Output } from "../output.js";
-import { analysisProgress, createOutput } from "../output.js";
+import { analysisProgress, createOutput, type Output } from "../output.js";
 
 /** Options of `demo`. */
 export interface DemoCommandOptions {

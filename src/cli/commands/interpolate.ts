@@ -4,8 +4,7 @@ import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analy
 import type { NamedFigure } from "../../analysis/write-report.js";
 import { condenseWarnings } from "../../base/warning.js";
 import { partOfRun } from "../../store/run/run.js";
-import type { LineSlice } from "../../surface/lines/level-set-width.js";
-import { seedBand } from "../../surface/lines/level-set-width.js";
+import { type LineSlice, seedBand } from "../../surface/lines/level-set-width.js";
 import {
   accuracyFormOf,
   defined,
@@ -27,8 +26,7 @@ import {
   type SliceTools,
   writePictures,
 } from "../open-evaluator.js";
-import type { Output } from "../output.js";
-import { createOutput, lossRange } from "../output.js";
+import { createOutput, lossRange, type Output } from "../output.js";
 
 /** Options of `interpolate` and `line`. */
 export interface InterpolateCommandOptions

@@ -18,7 +18,7 @@ import {
   parseModuleFile,
   parseSeeds,
 } from "../command-options.js";
-import { type DataModule, loadDataModule, loadEvaluationData, loadUserModel } from "../load-module.js";
+import { type DataModule, loadDataModule } from "../load-module.js";
 import { startBackend } from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
 
@@ -70,7 +70,7 @@ async function jump(reference: string, options: JumpCommandOptions, output: Outp
   const folder = outputFolder(options.out, defaultFolder(point));
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
-  const model = await modelAt(point, module, options.data);
+  const model = await modelAt(point, module);
   const bar = output.progress("jumps");
   const settings: JumpOptions = {
     ...omit(options, ["data", "out", "backend", "json"]),
@@ -78,23 +78,23 @@ async function jump(reference: string, options: JumpCommandOptions, output: Outp
     name: point.name,
     onProgress: (done, total) => bar.update(done, total),
   };
-  const sets = await loadSets(module, options.data);
+  const sets = await loadSets(module);
   const study = await jumpAndRetrain(model, sets, settings).finally(() => bar.stop());
   output.warn(study.warnings);
   tell(study, point, output);
 }
 
-async function modelAt(point: ModelPoint, module: DataModule, path: string): Promise<tf.LayersModel> {
+async function modelAt(point: ModelPoint, module: DataModule): Promise<tf.LayersModel> {
   const { run, theta } = point;
-  const model = (await loadUserModel(module, path)) ?? (await modelFromManifest(run.manifest));
+  const model = (await module.loadModel()) ?? (await modelFromManifest(run.manifest));
   assignWeights(model, run.layout, theta);
   return model;
 }
 
-async function loadSets(module: DataModule, path: string): Promise<JumpData> {
+async function loadSets(module: DataModule): Promise<JumpData> {
   const load = async (name: "loadValidationData" | "loadTestData") =>
-    module[name] === undefined ? undefined : await loadEvaluationData(module, path, name);
-  const train = await loadEvaluationData(module, path);
+    module.has(name) ? await module.load(name) : undefined;
+  const train = await module.load("loadData");
   return {
     train,
     ...defined({ validation: await load("loadValidationData"), test: await load("loadTestData") }),

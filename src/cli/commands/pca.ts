@@ -14,8 +14,7 @@ import {
   stepOptions,
 } from "../command-options.js";
 import { startBackend } from "../open-evaluator.js";
-import type { Output } from "../output.js";
-import { analysisProgress, createOutput, shortened } from "../output.js";
+import { analysisProgress, createOutput, type Output, shortened } from "../output.js";
 
 /** Options of the commands that work on a PCA plane. */
 export interface PlaneCommandOptions extends StepCommandOptions {

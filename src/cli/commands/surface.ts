@@ -42,12 +42,12 @@ import {
   type SliceCommandOptions,
   writePictures,
 } from "../open-evaluator.js";
-import type { Output } from "../output.js";
 import {
   analysisProgress,
   approximationFacts,
   approximationLines,
   createOutput,
+  type Output,
   partialFacts,
   surfaceSummary,
 } from "../output.js";

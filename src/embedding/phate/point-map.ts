@@ -16,8 +16,7 @@ import {
   scoresFromGram,
   scoresFromRows,
 } from "../principal-scores.js";
-import type { ResolvedPhateOptions } from "./phate-options.js";
-import { checkRows, type PhateInput } from "./phate-options.js";
+import { checkRows, type PhateInput, type ResolvedPhateOptions } from "./phate-options.js";
 
 /** Rows of more columns than this are compared through their Gram matrix. */
 const directDimension = 2000;

@@ -7,8 +7,7 @@ import { dashesOf, type LegendEntry } from "./legend.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Slot } from "./panel-kind.js";
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
-import type { Shape } from "./shapes.js";
-import { axis } from "./shapes.js";
+import { axis, type Shape } from "./shapes.js";
 import type { Readout } from "./snapshots.js";
 
 /** Curves with their axes at their place. */

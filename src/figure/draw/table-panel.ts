@@ -1,6 +1,5 @@
 import type { TablePanel, TableRow } from "../figure.js";
-import type { Rect } from "./figure-frame.js";
-import { LEAST_WIDTH } from "./figure-frame.js";
+import { LEAST_WIDTH, type Rect } from "./figure-frame.js";
 import { formatSuperscript } from "./format-number.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Placed } from "./panel-kind.js";

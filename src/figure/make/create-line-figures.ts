@@ -2,8 +2,12 @@ import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { condenseWarnings } from "../../base/warning.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
-import type { LineCurve, LineSlice } from "../../surface/lines/level-set-width.js";
-import { curveValues, seedBand } from "../../surface/lines/level-set-width.js";
+import {
+  curveValues,
+  type LineCurve,
+  type LineSlice,
+  seedBand,
+} from "../../surface/lines/level-set-width.js";
 import { formatCount } from "../draw/format-number.js";
 import type { CurvesPanel, Figure, Series } from "../figure.js";
 import {

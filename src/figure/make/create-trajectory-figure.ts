@@ -1,7 +1,6 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
-import type { JsonNumber } from "../../base/json.js";
-import { encodeNumber } from "../../base/json.js";
+import { encodeNumber, type JsonNumber } from "../../base/json.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import type { Surface } from "../../surface/surface.js";
 import {
@@ -11,15 +10,18 @@ import {
   finiteRange,
 } from "../draw/contour-scale.js";
 import { formatNumber, formatPercent } from "../draw/format-number.js";
-import type { Figure, FigureAxis, Interpolation, MapPanel } from "../figure.js";
 import {
   AS_TRAINED_LOSS,
   type CurvesAxis,
   type CurvesPanel,
   columnOf,
   comparedLoss,
+  type Figure,
+  type FigureAxis,
   HELD_SHARE,
+  type Interpolation,
   LEARNING_RATE,
+  type MapPanel,
   type Path,
   PLANE_LOSS,
   type Progress,

@@ -1,8 +1,7 @@
 import { surfaceColorAt, type Theme } from "../draw/palette.js";
 import { pointRadius } from "../draw/paths.js";
 import { disc, round, type Shape } from "../draw/shapes.js";
-import type { Projection, ScenePoint } from "./scene-view.js";
-import { lightOf } from "./scene-view.js";
+import { lightOf, type Projection, type ScenePoint } from "./scene-view.js";
 import type { ScenePath, SurfaceScene } from "./surface-scene.js";
 
 /** Something to paint and how near it is. */

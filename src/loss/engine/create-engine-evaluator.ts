@@ -30,8 +30,7 @@ import {
   readColumns,
   takeRows,
 } from "./graph-program.js";
-import type { OwnOps } from "./guarded-evaluator.js";
-import { type Guards, guardEvaluator } from "./guarded-evaluator.js";
+import { type Guards, guardEvaluator, type OwnOps } from "./guarded-evaluator.js";
 import { type ModelPlan, planModel } from "./plan/plan-model.js";
 
 /**

@@ -2,15 +2,17 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { ParameterLayout } from "../../model/layout.js";
-import { createSharedUse, type SharedUse, undefinedValue } from "../evaluate-at.js";
+import { undefinedValue } from "../evaluate-at.js";
 import { classesOf } from "../evaluation-data.js";
-import type {
-  EngineEvaluator,
-  LossValue,
-  PlaneLoss,
-  PlaneVectors,
-  RowEvaluator,
-  SampleValues,
+import {
+  createSharedUse,
+  type EngineEvaluator,
+  type LossValue,
+  type PlaneLoss,
+  type PlaneVectors,
+  type RowEvaluator,
+  type SampleValues,
+  type SharedUse,
 } from "../loss-evaluator.js";
 import { evaluationDigest, type LossPlan, type ScorePlan } from "../loss-plan.js";
 import { undefinedSamples } from "../model-samples.js";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { betweenBatches } from "../evaluation-run.js";
+import { betweenBatches } from "../evaluate-at.js";
 import type { LossValue, PlaneVectors } from "../loss-evaluator.js";
 import type { ScorePlan } from "../loss-plan.js";
 import type {

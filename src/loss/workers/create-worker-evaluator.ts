@@ -10,9 +10,13 @@ import { createJobFolder, type JobFolder } from "../../jobs/job-folder.js";
 import { createProcessRunner } from "../../jobs/process-runner.js";
 import type { TaskRunner, TaskSession } from "../../jobs/task-runner.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
-import { createSharedUse } from "../evaluate-at.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type { EvaluatorFacts, LossEvaluator, OtherDataOptions } from "../loss-evaluator.js";
+import {
+  createSharedUse,
+  type EvaluatorFacts,
+  type LossEvaluator,
+  type OtherDataOptions,
+} from "../loss-evaluator.js";
 import {
   engineRequest,
   type LossEvaluatorOptions,

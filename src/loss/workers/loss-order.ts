@@ -1,8 +1,8 @@
 import type { BackendChoice } from "../../backend/current-backend.js";
 import type { MixtureForm } from "../../directions/mixture.js";
-import type { BatchNormPolicyName } from "../batch-norm-policy.js";
 import type { EvaluatorFacts, LossValue, SampleValues, SliceEvaluation } from "../loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../loss-options.js";
+import type { BatchNormPolicyName } from "../slice-loss.js";
 import type { ModelRecipe } from "./model-recipe.js";
 import type { SpooledData } from "./spooled-data.js";
 

@@ -2,21 +2,19 @@ import { rm } from "node:fs/promises";
 import { EvaluationError, InvalidDataError } from "../../base/errors.js";
 import type { Mixture } from "../../directions/mixture.js";
 import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
-import type { JobFolder } from "../../jobs/job-folder.js";
-import { writeRawFile } from "../../jobs/job-folder.js";
+import { type JobFolder, writeRawFile } from "../../jobs/job-folder.js";
 import type { TaskOptions, TaskSession } from "../../jobs/task-runner.js";
 import type { ParameterLayout } from "../../model/layout.js";
-import { checkBatchNorm, sliceWriters } from "../batch-norm-policy.js";
-import { createSharedUse } from "../evaluate-at.js";
-import type {
-  EvaluatorFacts,
-  LossEvaluator,
-  PointEvaluation,
-  SampleEvaluator,
-  SliceEvaluation,
-  SliceLoss,
+import {
+  createSharedUse,
+  type EvaluatorFacts,
+  type LossEvaluator,
+  type PointEvaluation,
+  type SampleEvaluator,
+  type SliceEvaluation,
+  type SliceLoss,
 } from "../loss-evaluator.js";
-import { sliceLoss } from "../slice-loss.js";
+import { checkBatchNorm, sliceLoss, sliceWriters } from "../slice-loss.js";
 import { keyOf, type LossOperations, type SampleRows, type SetFile, type SliceFile } from "./loss-order.js";
 
 /** What the evaluator of a set is made of. */

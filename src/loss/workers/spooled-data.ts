@@ -1,8 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { InvalidDataError } from "../../base/errors.js";
-import type { JobFolder } from "../../jobs/job-folder.js";
-import { appendRaw, type RawValues, readRaw } from "../../jobs/job-folder.js";
+import { appendRaw, type JobFolder, type RawValues, readRaw } from "../../jobs/job-folder.js";
 import { firstPass } from "../dataset-source.js";
 import {
   type Batch,

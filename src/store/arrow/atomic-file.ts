@@ -1,8 +1,8 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { sha256 } from "../../base/digest.js";
 import { RunStateError } from "../../base/errors.js";
+import { sha256 } from "../../base/provenance.js";
 
 /** Says whether there is a process of that number on this machine. */
 export function isProcess(pid: number): boolean {

@@ -3,8 +3,15 @@ import { FormatError, InvalidDataError } from "../../base/errors.js";
 import { warningsSchema } from "../../base/json-schema.js";
 import type { Provenance } from "../../base/provenance.js";
 import type { Directions } from "../../directions/directions.js";
-import type { Artifact, ArtifactColumn } from "../results/artifact.js";
-import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "../results/artifact.js";
+import {
+  type Artifact,
+  type ArtifactColumn,
+  column,
+  float64Column,
+  parseDetails,
+  readArtifact,
+  writeArtifact,
+} from "../results/artifact.js";
 
 const detailsSchema = z.object({ kind: z.string(), warnings: warningsSchema });
 

@@ -10,8 +10,15 @@ import {
   type EmbeddingValue,
   type RunsEmbedding,
 } from "../../embedding/runs-embedding.js";
-import type { Artifact, ArtifactColumn } from "../results/artifact.js";
-import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "../results/artifact.js";
+import {
+  type Artifact,
+  type ArtifactColumn,
+  column,
+  float64Column,
+  parseDetails,
+  readArtifact,
+  writeArtifact,
+} from "../results/artifact.js";
 
 const numbers = z.array(numberSchema);
 const float64 = numbers.transform((values) => Float64Array.from(values));

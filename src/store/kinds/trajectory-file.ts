@@ -3,8 +3,14 @@ import { InvalidDataError } from "../../base/errors.js";
 import { warningsSchema } from "../../base/json-schema.js";
 import type { Provenance } from "../../base/provenance.js";
 import type { Trajectory } from "../../directions/project.js";
-import type { Artifact, ArtifactColumn } from "../results/artifact.js";
-import { float64Column, parseDetails, readArtifact, writeArtifact } from "../results/artifact.js";
+import {
+  type Artifact,
+  type ArtifactColumn,
+  float64Column,
+  parseDetails,
+  readArtifact,
+  writeArtifact,
+} from "../results/artifact.js";
 
 const detailsSchema = z.object({ dimensions: z.int().min(1).max(1000), warnings: warningsSchema });
 

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { sha256 } from "../../base/digest.js";
 import { jsonValueSchema } from "../../base/json-schema.js";
-import { type JsonValue, type Provenance, provenanceDigest } from "../../base/provenance.js";
+import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../../base/provenance.js";
 import { readArtifactFacts } from "../results/artifact.js";
 import { readDirections } from "./directions-file.js";
 import type { PlaneFacts, SurfaceKey } from "./surface-key.js";

@@ -1,6 +1,5 @@
 import type { Data } from "apache-arrow";
 import { z } from "zod";
-import { type RunningDigest, startDigest } from "../../base/digest.js";
 import { FormatError, InvalidDataError } from "../../base/errors.js";
 import {
   checkFormat,
@@ -15,6 +14,8 @@ import {
   type JsonValue,
   type Provenance,
   provenanceDigest,
+  type RunningDigest,
+  startDigest,
 } from "../../base/provenance.js";
 import {
   encodeArrowFile,

@@ -5,8 +5,7 @@ import { z } from "zod";
 import { FormatError } from "../../base/errors.js";
 import { isStale, type Provenance } from "../../base/provenance.js";
 import { isLeftover } from "../arrow/atomic-file.js";
-import type { Artifact, ArtifactColumn } from "./artifact.js";
-import { parseDetails, readArtifact, writeArtifact } from "./artifact.js";
+import { type Artifact, type ArtifactColumn, parseDetails, readArtifact, writeArtifact } from "./artifact.js";
 
 /** A tile is written when this many points wait, or this many seconds have passed. */
 const TILE_POINTS = 4096;

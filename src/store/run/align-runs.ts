@@ -1,7 +1,6 @@
-import { sha256 } from "../../base/digest.js";
 import { LayoutError } from "../../base/errors.js";
-import type { Parameter, ParameterLayout } from "../../model/layout.js";
-import { matchWeights, withTrainable } from "../../model/layout.js";
+import { sha256 } from "../../base/provenance.js";
+import { matchWeights, type Parameter, type ParameterLayout, withTrainable } from "../../model/layout.js";
 import type { Run } from "./run.js";
 
 /**

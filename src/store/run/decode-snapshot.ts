@@ -1,5 +1,5 @@
-import { sha256 } from "../../base/digest.js";
 import { FormatError } from "../../base/errors.js";
+import { sha256 } from "../../base/provenance.js";
 import { type ByteReader, memoryReader, readArrowLayout } from "../arrow/arrow-layout.js";
 import type { Snapshot, SnapshotInfo } from "./run.js";
 import {

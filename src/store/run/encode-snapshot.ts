@@ -1,5 +1,5 @@
-import { sha256 } from "../../base/digest.js";
 import { InvalidDataError } from "../../base/errors.js";
+import { sha256 } from "../../base/provenance.js";
 import {
   encodeArrowFile,
   fixedSizeListData,

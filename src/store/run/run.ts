@@ -1,5 +1,5 @@
-import { sha256 } from "../../base/digest.js";
 import { InvalidOptionError } from "../../base/errors.js";
+import { sha256 } from "../../base/provenance.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { RunManifest } from "../../model/manifest.js";

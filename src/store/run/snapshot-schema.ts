@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { Float16Array } from "@petamoriken/float16";
 import { z } from "zod";
-import { sha256 } from "../../base/digest.js";
 import { FormatError, InvalidDataError } from "../../base/errors.js";
 import { checkFormat, issueText } from "../../base/json-schema.js";
+import { sha256 } from "../../base/provenance.js";
 import type { FileSchema } from "../arrow/flat-table.js";
 import { namesInFolder } from "../arrow/regular-file.js";
 import type { SnapshotInfo } from "./run.js";

@@ -1,9 +1,8 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
-import type { BatchNormPolicyName } from "../../loss/batch-norm-policy.js";
 import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../../loss/loss-evaluator.js";
-import { openSlice } from "../../loss/slice-loss.js";
+import { type BatchNormPolicyName, openSlice } from "../../loss/slice-loss.js";
 import { checkSeed } from "../../math/random.js";
 import { originIndex } from "../grid.js";
 import {

@@ -1,8 +1,3 @@
-import {
-  type BatchNormPolicyName,
-  createUndefinedCount,
-  type UndefinedCount,
-} from "../../loss/batch-norm-policy.js";
 import type {
   LossEvaluator,
   LossValue,
@@ -10,11 +5,15 @@ import type {
   SampleValues,
   SliceLoss,
 } from "../../loss/loss-evaluator.js";
-import { nanValue } from "../../loss/slice-loss.js";
+import {
+  type BatchNormPolicyName,
+  createUndefinedCount,
+  nanValue,
+  type UndefinedCount,
+} from "../../loss/slice-loss.js";
 import { runLanes } from "../evaluate-points.js";
 import { CENTER_INDEX, type Grid } from "../surface.js";
-import type { ChosenPoint } from "./point-data.js";
-import { EXACT, type PointData, SAMPLED } from "./point-data.js";
+import { type ChosenPoint, EXACT, type PointData, SAMPLED } from "./point-data.js";
 
 /** A point of an approximate surface as it has been evaluated: on the subsample, on all samples, or both. */
 export interface ApproximatedPoint {

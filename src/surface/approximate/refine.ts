@@ -1,4 +1,4 @@
-import { betweenBatches } from "../../loss/evaluation-run.js";
+import { betweenBatches } from "../../loss/evaluate-at.js";
 import type { ApproximationSettings } from "../surface.js";
 import { boundOfMost, type Estimate, type EstimateTools, estimate, rangeOf } from "./estimate.js";
 import { ratio, rounding } from "./held-out.js";

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import type { Directions } from "../../directions/directions.js";
 import { createSpan } from "../../directions/project.js";
-import type { BatchNormPolicyName } from "../../loss/batch-norm-policy.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
+import type { BatchNormPolicyName } from "../../loss/slice-loss.js";
 import { evaluateSurface } from "../evaluate-surface.js";
 import { axisFromRange } from "../grid.js";
 

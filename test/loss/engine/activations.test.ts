@@ -4,10 +4,10 @@ import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-ev
 import { createFusedEngine } from "../../../src/loss/engine/fused/fused-engine.js";
 import type { GraphEngine } from "../../../src/loss/engine/graph-program.js";
 import { createOnnxEngine, requireOnnxRuntime } from "../../../src/loss/engine/onnx/onnx-engine.js";
-import type { LayerActivation } from "../../../src/loss/engine/plan/graph.js";
 import {
   createGraphBuilder,
   type GraphBuilder,
+  type LayerActivation,
   type UnaryKind,
   type ValueId,
 } from "../../../src/loss/engine/plan/graph.js";

@@ -10,8 +10,7 @@ import { interpretSample } from "../../../src/loss/engine/plan/interpret-graph.j
 import { type ModelPlan, planModel, weightsAt } from "../../../src/loss/engine/plan/plan-model.js";
 import type { TensorData } from "../../../src/loss/evaluation-data.js";
 import type { EngineEvaluator } from "../../../src/loss/loss-evaluator.js";
-import type { EngineChoice } from "../../../src/loss/loss-options.js";
-import { resolveModelLossOptions } from "../../../src/loss/loss-options.js";
+import { type EngineChoice, resolveModelLossOptions } from "../../../src/loss/loss-options.js";
 import { planLoss } from "../../../src/loss/loss-plan.js";
 import { portsOf } from "../../../src/loss/model-ports.js";
 import { openSamples } from "../../../src/loss/model-samples.js";

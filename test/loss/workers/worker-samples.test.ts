@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { BatchNormPolicyName } from "../../../src/loss/batch-norm-policy.js";
 import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator, SampleEvaluator } from "../../../src/loss/loss-evaluator.js";
+import type { BatchNormPolicyName } from "../../../src/loss/slice-loss.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
 import { approximateSurface } from "../../../src/surface/approximate/approximate-surface.js";

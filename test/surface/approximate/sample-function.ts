@@ -1,6 +1,5 @@
-import { sliceWriters } from "../../../src/loss/batch-norm-policy.js";
 import type { LossEvaluator, SampleValues } from "../../../src/loss/loss-evaluator.js";
-import { sliceLoss } from "../../../src/loss/slice-loss.js";
+import { sliceLoss, sliceWriters } from "../../../src/loss/slice-loss.js";
 
 /** Loss of one sample at a place of the plane. */
 export type SampleLoss = (x: number, y: number, sample: number) => number;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
-import type { LinePoint } from "../../../src/surface/lines/evaluate-lines.js";
 import {
   interpolateLine,
+  type LinePoint,
   type RandomLinesOptions,
   randomLines,
 } from "../../../src/surface/lines/evaluate-lines.js";

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LineSlice } from "../../../src/surface/lines/level-set-width.js";
-import { commonRise, levelSetWidths } from "../../../src/surface/lines/level-set-width.js";
+import { commonRise, type LineSlice, levelSetWidths } from "../../../src/surface/lines/level-set-width.js";
 import { sampleSurface, uniform } from "../../figure/sample-figures.js";
 
 /** Lines L(α) = 1 + c·α², one for each c. */

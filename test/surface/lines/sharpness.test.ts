@@ -3,8 +3,7 @@ import { describe, expect, it } from "vitest";
 import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
 import { axisFromRange } from "../../../src/surface/grid.js";
 import { epsilonSharpness } from "../../../src/surface/lines/epsilon-sharpness.js";
-import type { LineSlice } from "../../../src/surface/lines/level-set-width.js";
-import { levelSetWidth, meanLossRise } from "../../../src/surface/lines/level-set-width.js";
+import { type LineSlice, levelSetWidth, meanLossRise } from "../../../src/surface/lines/level-set-width.js";
 import { sampleSurface } from "../../figure/sample-figures.js";
 
 const alpha = axisFromRange("alpha", { from: -2, to: 2, points: 4001 });

@@ -1,5 +1,4 @@
-import type { Graph, GraphNode, ValueId } from "../plan/graph.js";
-import { inputsOf } from "../plan/graph.js";
+import { type Graph, type GraphNode, inputsOf, type ValueId } from "../plan/graph.js";
 import {
   emitAffine,
   emitBinary,

@@ -1,5 +1,12 @@
-import type { LayerActivation, LowerLayer, UnaryKind, ValueId } from "./graph.js";
-import { type GraphBuilder, number, UnsupportedError } from "./graph.js";
+import {
+  type GraphBuilder,
+  type LayerActivation,
+  type LowerLayer,
+  number,
+  type UnaryKind,
+  UnsupportedError,
+  type ValueId,
+} from "./graph.js";
 
 type Activation = (builder: GraphBuilder, x: ValueId) => ValueId;
 

@@ -1,6 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { ParameterLayout } from "../../../model/layout.js";
-import { matchLayout } from "../../../model/layout.js";
+import { matchLayout, type ParameterLayout } from "../../../model/layout.js";
 import { layoutOfModel, modelWeights } from "../../../model/layout-of-model.js";
 import type { CompiledMetric, LossPlan } from "../../loss-plan.js";
 import { compiledLosses, portsOf } from "../../model-ports.js";

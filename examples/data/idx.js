@@ -16,6 +16,9 @@ export function readIdx(file) {
     );
   }
   const rank = bytes[3];
+  if (bytes.length < 4 + 4 * rank) {
+    throw new Error(`${file}: expected ${rank} dimensions, got ${bytes.length - 4} bytes`);
+  }
   const shape = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
   const data = new Uint8Array(bytes.buffer, bytes.byteOffset + 4 + 4 * rank, bytes.length - 4 - 4 * rank);
   const size = shape.reduce((product, length) => product * length, 1);

@@ -1,4 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
@@ -6,6 +6,7 @@ import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
+import { namesInFolder, readable } from "../store/arrow/regular-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
 import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
@@ -205,10 +206,7 @@ async function weightFigures(run: Run, accuracyAs: AccuracyForm | undefined): Pr
 
 /** The results in a folder, the oldest first; none where there is no folder. */
 async function storedIn(folder: string) {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
+  const names = await namesInFolder(folder);
   const found: {
     readonly file: string;
     readonly name: string;
@@ -219,7 +217,7 @@ async function storedIn(folder: string) {
     const file = join(folder, name);
     const artifact = await readArtifactFacts(file);
     if (artifact === null) continue;
-    const { mtimeMs: time } = await stat(file);
+    const { mtimeMs: time } = await readable(file, () => stat(file));
     found.push({ file, name: name.replace(/\.arrow$/, ""), time, provenance: artifact.provenance });
   }
   return found.sort((a, b) => a.time - b.time);

@@ -67,7 +67,7 @@ const OPTIMIZERS: readonly unknown[] = [
  * Makes the optimizer that a manifest describes, in its initial state; plain SGD where it describes none
  * (a loss does not depend on it).
  *
- * @throws {@link EvaluationError} if the class is not TF.js's own.
+ * @throws {@link EvaluationError} if the class is not TF.js's own, or its settings are no numbers.
  */
 export function optimizerFromManifest(optimizer: RunManifest["optimizer"]): tf.Optimizer {
   if (optimizer === null) return tf.train.sgd(0);
@@ -81,7 +81,17 @@ export function optimizerFromManifest(optimizer: RunManifest["optimizer"]): tf.O
       const got = JSON.stringify(config) ?? "nothing";
       throw new EvaluationError("run.json: optimizer", "a configuration with a learningRate", got);
     }
-    return known.fromConfig(known, config);
+    for (const [name, value] of Object.entries(config as object)) {
+      if (value === null || /number|boolean/.test(typeof value)) continue;
+      const where = `run.json: optimizer: ${name}`;
+      throw new EvaluationError(where, "a number", JSON.stringify(value).slice(0, 60));
+    }
+    try {
+      return known.fromConfig(known, config);
+    } catch (cause) {
+      const got = JSON.stringify(config).slice(0, 200);
+      throw new EvaluationError("run.json: optimizer", `settings of ${known.className}`, got, { cause });
+    }
   }
   throw new EvaluationError("run.json: optimizer", "one of TensorFlow.js's own", optimizer.className, {
     hint: "export a function loadModel() from the data module that returns the compiled model",

@@ -10,7 +10,8 @@ type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
  * Checks that every layer of a functional model can be reached from its inputs: TensorFlow.js puts a layer whose
- * inputs are not there yet aside and tries again, for ever if they never come.
+ * inputs are not there yet aside and tries again, for ever if they never come. It keeps layers by the name beside
+ * their configuration and what waits by the name inside it: where those differ it waits for ever too.
  *
  * @throws {@link EvaluationError} naming a layer and what it waits for.
  */
@@ -45,11 +46,15 @@ function checkGraph(layers: readonly JsonObject[]): void {
   const made = new Map<string, number>();
   let waiting: Call[] = [];
   for (const layer of layers) {
-    const name = String(field(layer, "name") ?? field(objectOf(layer, "config") ?? {}, "name"));
+    const name = nameOf(layer);
+    if (made.has(name)) throw cannotReach("layers of different names", `two of name "${name}"`);
     made.set(name, isMadeAtOnce(layer) ? 1 : 0);
     const nodes = field(layer, "inbound_nodes");
-    for (const node of Array.isArray(nodes) ? nodes : [])
-      waiting.push({ layer: name, inputs: inputsOf(node) });
+    for (const node of Array.isArray(nodes) ? nodes : []) {
+      const inputs = inputsOf(node, name);
+      // Without inputs TensorFlow.js makes no call.
+      if (inputs.length > 0) waiting.push({ layer: name, inputs });
+    }
   }
   const isReady = ([name, call]: readonly [string, number]) => call < (made.get(name) ?? 0);
   for (let before = -1; waiting.length > 0 && waiting.length !== before; ) {
@@ -64,7 +69,20 @@ function checkGraph(layers: readonly JsonObject[]): void {
   if (stuck === undefined) return;
   const [name, call] = stuck.inputs.find((input) => !isReady(input)) as readonly [string, number];
   const why = made.has(name) ? `call ${call} of "${name}", which is never made` : `a missing layer "${name}"`;
-  throw new EvaluationError("run.json: model", `inputs of "${stuck.layer}" that can be reached`, why);
+  throw cannotReach(`inputs of "${stuck.layer}" that can be reached`, why);
+}
+
+function cannotReach(expected: string, got: string): EvaluationError {
+  return new EvaluationError("run.json: model", expected, got);
+}
+
+/** The name of a layer, which its configuration must bear too. */
+function nameOf(layer: JsonObject): string {
+  const name = field(layer, "name");
+  const inside = field(objectOf(layer, "config") ?? {}, "name");
+  if (typeof name === "string" && name === inside) return name;
+  const [outer, inner] = [name, inside].map((one) => (one === undefined ? "no name" : JSON.stringify(one)));
+  throw cannotReach("a layer and its configuration to have one name", `${outer} and ${inner}`);
 }
 
 /** Input layers and models have their first call from the start. */
@@ -74,20 +92,24 @@ function isMadeAtOnce(layer: JsonObject): boolean {
   return String(field(layer, "class_name")) === "InputLayer" || hasLayers;
 }
 
-/** `[[layer, call, tensor, arguments], …]`; what has another form is left to TensorFlow.js, which throws. */
-function inputsOf(node: JsonValue): (readonly [string, number])[] {
+/** `[[layer, call, tensor, arguments], …]`; what is no list at all is left to TensorFlow.js, which throws. */
+function inputsOf(node: JsonValue, layer: string): (readonly [string, number])[] {
   if (!Array.isArray(node)) return [];
-  return node.filter(Array.isArray).map((input) => [String(input[0]), Number(input[1])] as const);
+  return node.map((input) => {
+    if (Array.isArray(input)) return [String(input[0]), Number(input[1])] as const;
+    throw cannotReach(`inputs of "${layer}" as lists`, JSON.stringify(input).slice(0, 60));
+  });
 }
 
-/** A field by its name in Keras or in camel case: TensorFlow.js takes both. */
+/** A field by its name in Keras or in camel case: TensorFlow.js takes both, and the last one of several. */
 function field(object: JsonObject, name: string): JsonValue | undefined {
-  const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return Object.hasOwn(object, name)
-    ? object[name]
-    : Object.hasOwn(object, camel)
-      ? object[camel]
-      : undefined;
+  const wanted = camelCase(name);
+  return Object.entries(object).findLast(([key]) => camelCase(key) === wanted)?.[1];
+}
+
+/** As TensorFlow.js spells the names of a Keras configuration. */
+function camelCase(name: string): string {
+  return name.replace(/_+(\w|$)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function objectOf(object: JsonObject, name: string): JsonObject | null {

@@ -490,6 +490,7 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     ],
     ["a port that is none", ["watch", run, "--port", "99999"], /--port: expected .* at most 65535/],
     ["watching a file", ["watch", dataModule], /expected a run directory/],
+    ["watching a name that is too long", ["watch", "x".repeat(300)], /a name that is too long/],
     [
       "a picture wider than any",
       ["weights", run, "--width", "9000"],

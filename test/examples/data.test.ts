@@ -41,6 +41,8 @@ test("IDX: a foreign or truncated file is refused by name", () => {
   const short = join(folder, "short");
   writeFileSync(short, Buffer.from([0, 0, 8, 1, 0, 0, 0, 3, 7, 7]));
   expect(() => readIdx(short)).toThrow(`${short}: expected 3 values, got 2`);
+  writeFileSync(short, Buffer.from([0, 0, 8, 200, 0, 0, 0, 3]));
+  expect(() => readIdx(short)).toThrow(`${short}: expected 200 dimensions, got 4 bytes`);
 });
 
 /** A record of CIFAR-10's binary version: label, then the red, green and blue planes, row-major. */

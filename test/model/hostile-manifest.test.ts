@@ -85,6 +85,53 @@ describe("a topology whose layers wait for ever", () => {
   });
 });
 
+describe("a topology in which TensorFlow.js loses a layer", () => {
+  type Damage = (layers: LayerConfig[]) => void;
+  const left = (layers: LayerConfig[]) => named(layers, "left") as unknown as Record<string, unknown>;
+  it.each<[string, Damage, RegExp]>([
+    [
+      "no name beside the configuration",
+      (layers) => delete left(layers).name,
+      /to have one name, got no name and "left"/,
+    ],
+    [
+      "another name beside it",
+      (layers) => {
+        left(layers).name = "other";
+      },
+      /got "other" and "left"/,
+    ],
+    [
+      "a name twice",
+      (layers) => layers.push(structuredClone(named(layers, "left"))),
+      /layers of different names, got two of name "left"/,
+    ],
+    [
+      "an input that is no list",
+      (layers) => {
+        named(layers, "sum").inbound_nodes = [["left"]] as never;
+      },
+      /inputs of "sum" as lists, got "left"/,
+    ],
+    [
+      "a call without inputs",
+      (layers) => {
+        named(layers, "left").inbound_nodes = [[]];
+      },
+      /call 0 of "left", which is never made/,
+    ],
+    [
+      "its calls a second time, in camel case",
+      (layers) => {
+        left(layers).inboundNodes = [[["nobody", 0, 0, {}]]];
+      },
+      /a missing layer "nobody"/,
+    ],
+  ])("%s", async (_what, damage, message) => {
+    expect((await refusal((_, layers) => damage(layers))).message).toMatch(message);
+  });
+});
+
 describe("layers larger than the layout", () => {
   it.each([
     ["units", (layer: LayerConfig) => (layer.config.units = 3e7)],
@@ -126,6 +173,16 @@ describe("names and settings that are nobody's", () => {
       "an optimizer with null for settings",
       { optimizer: { className: "SGD", config: null } },
       /optimizer: expected a configuration with a learningRate, got null/,
+    ],
+    [
+      "an optimizer with an object for a number",
+      { optimizer: { className: "Momentum", config: { learningRate: 0.1, momentum: {} } } },
+      /optimizer: momentum: expected a number, got \{\}/,
+    ],
+    [
+      "an optimizer that lacks a setting",
+      { optimizer: { className: "Momentum", config: { learningRate: 0.1 } } },
+      /optimizer: expected settings of Momentum/,
     ],
     [
       "an optimizer with an inherited name",

@@ -5,6 +5,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FormatError, LandscapeError, RunStateError } from "../../src/base/errors.js";
+import { readDirections } from "../../src/store/kinds/directions-file.js";
+import { curvePointTiles } from "../../src/store/kinds/surface-journal.js";
 import { readArtifact, writeArtifact } from "../../src/store/results/artifact.js";
 import { openTileJournal, readInterrupted } from "../../src/store/results/tile-journal.js";
 import { openRun } from "../../src/store/run/open-run.js";
@@ -195,6 +197,56 @@ describe("what killed processes leave in folders of results", () => {
     const reading = readInterrupted(file, codec as never);
     await expect(reading).rejects.toThrow(FormatError);
     await expect(reading).rejects.toThrow(/--no-resume/);
+  });
+});
+
+describe("results whose digests are right and whose content is none of ours", () => {
+  const provenance = sampleProvenance();
+  const text = (...values: string[]) => ({ values });
+  const int32 = (...values: number[]) => ({ values: Int32Array.from(values) });
+  const float64 = (...values: number[]) => ({ values: Float64Array.from(values) });
+  const details = { kind: "pca", warnings: [] };
+  const vector = { values: new Float32Array(0), width: 3 };
+  const engines = [{ name: "tfjs", backend: "wasm", batchSize: 8, threads: 1 }];
+  const point = {
+    curve: int32(0),
+    index: int32(4),
+    loss: float64(1),
+    "metric:clippedShare": float64(0),
+    "metric:cappedShare": float64(0),
+    "metric:hasCapped": float64(0),
+    "metric:undefined": text("[]"),
+  };
+  const tile = { engines, metrics: [] };
+
+  test("directions without a row", async () => {
+    const file = join(await temporaryFolder(), "d.arrow");
+    await writeArtifact(file, { columns: { label: { values: [] }, vector }, details, provenance });
+    await expect(readDirections(file)).rejects.toThrow(/expected a row for the centre, got no rows/);
+  });
+
+  test.each<[string, Parameters<typeof writeArtifact>[1]["columns"], RegExp]>([
+    ["text that is no JSON", { ...point, "metric:undefined": text("{") }, /metric:undefined: expected/],
+    [
+      "JSON that is no list of names",
+      { ...point, "metric:undefined": text("[1]") },
+      /a list of names, got \[1\]/,
+    ],
+    [
+      "numbers for texts",
+      { ...point, "metric:undefined": float64(1) },
+      /a column of texts, got another type/,
+    ],
+    ["texts for numbers", { ...point, index: text("4") }, /index: expected a column of int32/],
+  ])("a tile with %s", async (_what, columns, message) => {
+    const file = join(await temporaryFolder(), "s.arrow");
+    await writeArtifact(join(file, "..", ".s.arrow.tiles", "000000.arrow"), {
+      columns,
+      details: tile,
+      provenance,
+    });
+    await expect(readInterrupted(file, curvePointTiles)).rejects.toThrow(FormatError);
+    await expect(readInterrupted(file, curvePointTiles)).rejects.toThrow(message);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type TableKind,
   unitOf,
 } from "../../figure/files/export-table.js";
+import { readable } from "../../store/arrow/regular-file.js";
 import { listSurfaces } from "../../store/kinds/stored-surfaces.js";
 import { type Artifact, readArtifact, readArtifactFacts } from "../../store/results/artifact.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
@@ -115,7 +116,7 @@ function staleWarning(run: Run, source: string): LandscapeWarning {
 }
 
 async function resultFolders(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
+  const entries = await readable(directory, () => readdir(directory, { withFileTypes: true }));
   return entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !NO_TABLES.has(entry.name))
     .map(({ name }) => name)
@@ -123,7 +124,7 @@ async function resultFolders(directory: string): Promise<string[]> {
 }
 
 async function arrowFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await readable(folder, () => readdir(folder, { withFileTypes: true }));
   return entries
     .filter(({ name }) => name.endsWith(".arrow") && !name.startsWith("."))
     .map(({ name }) => name.slice(0, -".arrow".length))

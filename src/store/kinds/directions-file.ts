@@ -10,6 +10,7 @@ import {
   float64Column,
   parseDetails,
   readArtifact,
+  textColumn,
   writeArtifact,
 } from "../results/artifact.js";
 
@@ -78,11 +79,12 @@ export async function readDirections(file: string, expected?: Provenance): Promi
   if (artifact === null) return null;
   const { kind, warnings } = parseDetails(file, artifact, detailsSchema);
   const { values: flat, width = 0 } = column(file, artifact, columns.vector);
-  const { values: labels } = column(file, artifact, columns.label);
+  const labels = textColumn(file, artifact, columns.label);
   if (!(flat instanceof Float32Array) || width === 0) {
     throw new FormatError(`${file}: ${columns.vector}`, "lists of float32", "another type");
   }
   const rows = flat.length / width;
+  if (rows < 1) throw new FormatError(file, "a row for the centre", "no rows");
   const vectors = Array.from({ length: rows - 1 }, (_, i) => flat.slice(width * (i + 1), width * (i + 2)));
   const shares = (name: string) =>
     Object.hasOwn(artifact.columns, name) ? float64Column(file, artifact, name).slice(1) : null;
@@ -90,7 +92,7 @@ export async function readDirections(file: string, expected?: Provenance): Promi
     kind,
     center: flat.slice(0, width),
     vectors,
-    labels: Array.from(labels, String).slice(1),
+    labels: labels.slice(1),
     explainedVarianceRatio: shares(columns.explained),
     randomWalkBaseline: shares(columns.baseline),
     warnings,

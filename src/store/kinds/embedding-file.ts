@@ -11,10 +11,9 @@ import {
   type RunsEmbedding,
 } from "../../embedding/runs-embedding.js";
 import {
-  type Artifact,
   type ArtifactColumn,
-  column,
   float64Column,
+  int32Column,
   parseDetails,
   readArtifact,
   writeArtifact,
@@ -153,12 +152,6 @@ export async function readEmbedding(file: string, expected?: Provenance): Promis
     loss: float64Column(file, artifact, "loss"),
     stepSize: float64Column(file, artifact, "stepSize"),
   };
-}
-
-function int32Column(file: string, artifact: Artifact, name: string): Int32Array {
-  const { values, width } = column(file, artifact, name);
-  if (values instanceof Int32Array && width === undefined) return values;
-  throw new FormatError(`${file}: ${name}`, "a column of int32", "another type");
 }
 
 function detailsOf(embedding: RunsEmbedding): JsonValue {

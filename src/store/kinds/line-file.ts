@@ -4,7 +4,13 @@ import { warningsSchema } from "../../base/json-schema.js";
 import type { Provenance } from "../../base/provenance.js";
 import type { EpsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import type { LineCurve, LineSlice } from "../../surface/lines/level-set-width.js";
-import { column, float64Column, parseDetails, readArtifact, writeArtifact } from "../results/artifact.js";
+import {
+  float64Column,
+  int32Column,
+  parseDetails,
+  readArtifact,
+  writeArtifact,
+} from "../results/artifact.js";
 import { metricColumn, readCenter, surfaceDetails, surfaceDetailsSchema } from "./surface-file.js";
 
 const detailsSchema = z.object({
@@ -78,7 +84,7 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
   const artifact = await readArtifact(file, expected);
   if (artifact === null) return null;
   const { curves, ...facts } = parseDetails(file, artifact, detailsSchema);
-  const rows = column(file, artifact, "curve").values.length;
+  const rows = int32Column(file, artifact, "curve").length;
   const width = curves.length === 0 ? 0 : rows / curves.length;
   if (!Number.isInteger(width) || width < 1 || curves.some(({ values }) => values.width !== width)) {
     throw new FormatError(file, "as many rows for each curve", `${rows} rows of ${curves.length} curves`);
@@ -86,9 +92,7 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
   const part = (name: string, c: number) =>
     float64Column(file, artifact, name).slice(c * width, (c + 1) * width);
   const evaluatedIn = (c: number) =>
-    Uint8Array.from(
-      (column(file, artifact, "evaluated").values as Int32Array).subarray(c * width, (c + 1) * width),
-    );
+    Uint8Array.from(int32Column(file, artifact, "evaluated").subarray(c * width, (c + 1) * width));
   return {
     ...facts,
     alpha: part("alpha", 0),

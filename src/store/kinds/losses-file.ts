@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Provenance } from "../../base/provenance.js";
 import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
-import { column, float64Column, readArtifact, writeArtifact } from "../results/artifact.js";
+import { float64Column, readArtifact, textColumn, writeArtifact } from "../results/artifact.js";
 import { engineRequestOf, keyedName } from "./surface-key.js";
 
 /** Losses of snapshots by the sha-256 of their weights: they depend on no plane and no embedding. */
@@ -34,7 +34,7 @@ export async function openLosses(
     const file = join(directory, base);
     const artifact = await readArtifact(file, provenance);
     if (artifact === null) continue;
-    const digests = Array.from(column(file, artifact, "snapshot").values, String);
+    const digests = textColumn(file, artifact, "snapshot");
     const values = float64Column(file, artifact, "loss");
     digests.forEach((digest, i) => {
       losses.set(digest, values[i] as number);

@@ -1,7 +1,8 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Provenance } from "../../base/provenance.js";
+import { namesInFolder, readable } from "../arrow/regular-file.js";
 import { readArtifactFacts } from "../results/artifact.js";
 import { interruptedIn } from "../results/tile-journal.js";
 import {
@@ -51,7 +52,7 @@ const detailsSchema = z.object({
 export async function listSurfaces(directory: string): Promise<StoredSurface[]> {
   const folder = join(directory, "surfaces");
   const found: StoredSurface[] = [];
-  for (const name of await namesIn(folder)) {
+  for (const name of (await namesInFolder(folder)).sort()) {
     if (!/^[^.].*\.arrow$/.test(name)) continue;
     const surface = await describe(directory, join(folder, name));
     if (surface !== null) found.push(surface);
@@ -65,7 +66,7 @@ async function describe(directory: string, file: string): Promise<StoredSurface 
   if (artifact === null || !details.success) return null;
   const { provenance } = artifact;
   const { plane, partial = null, width, height } = details.data;
-  const { mtimeMs: time, size: bytes } = await stat(file);
+  const { mtimeMs: time, size: bytes } = await readable(file, () => stat(file));
   const common = { file, name: resultName(file), directory, time, bytes, provenance, partial };
   const size = [width, height] as const;
   if (plane !== undefined) {
@@ -78,14 +79,4 @@ async function describe(directory: string, file: string): Promise<StoredSurface 
 export async function interruptedSurfaces(directory: string): Promise<string[]> {
   const folder = join(directory, "surfaces");
   return (await interruptedIn(folder)).map((name) => join(folder, name));
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw error;
-  }
 }

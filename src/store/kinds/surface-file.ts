@@ -7,8 +7,8 @@ import type { Approximation, Surface } from "../../surface/surface.js";
 import {
   type Artifact,
   type ArtifactColumn,
-  column,
   float64Column,
+  int32Column,
   parseDetails,
   readArtifact,
   writeArtifact,
@@ -68,14 +68,10 @@ export function readApproximation(
   metrics: readonly string[],
   details: z.infer<typeof approximationSchema>,
 ): Approximation {
-  const { values: method } = column(file, artifact, METHOD);
-  if (!(method instanceof Int32Array)) {
-    throw new FormatError(`${file}: ${METHOD}`, "a column of int32", "another type");
-  }
   const errorOf = (name: string) => [name, float64Column(file, artifact, `${ERROR}:${name}`)] as const;
   return {
     ...details,
-    method,
+    method: int32Column(file, artifact, METHOD),
     error: float64Column(file, artifact, ERROR),
     metricErrors: Object.fromEntries(metrics.map(errorOf)),
   };
@@ -193,7 +189,7 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
 }
 
 function readEvaluated(file: string, artifact: Artifact): Uint8Array {
-  return Uint8Array.from(column(file, artifact, "evaluated").values as Int32Array);
+  return Uint8Array.from(int32Column(file, artifact, "evaluated"));
 }
 
 /** The value at the centre. */

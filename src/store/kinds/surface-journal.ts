@@ -1,8 +1,18 @@
+import { z } from "zod";
+import { FormatError } from "../../base/errors.js";
+import { parseJsonText } from "../../base/json-schema.js";
 import type { Provenance } from "../../base/provenance.js";
 import type { EngineInfo, SampleValues } from "../../loss/loss-evaluator.js";
 import type { ApproximatedPoint } from "../../surface/approximate/point-evaluator.js";
 import type { EvaluatedPoint } from "../../surface/surface.js";
-import { type Artifact, type ArtifactColumn, column, float64Column } from "../results/artifact.js";
+import {
+  type Artifact,
+  type ArtifactColumn,
+  column,
+  float64Column,
+  int32Column,
+  textColumn,
+} from "../results/artifact.js";
 import { readInterrupted, type TileCodec } from "../results/tile-journal.js";
 import { metricColumn } from "./surface-file.js";
 
@@ -63,9 +73,8 @@ function columnsOf(
 
 function pointsOf(file: string, tile: Artifact, metrics: readonly string[]): CurvePoint[] {
   const numbers = (name: string) => float64Column(file, tile, name);
-  const curves = column(file, tile, "curve").values as Int32Array;
-  const indices = column(file, tile, "index").values as Int32Array;
-  const weights = column(file, tile, "metric:undefined").values as readonly string[];
+  const [curves, indices] = [int32Column(file, tile, "curve"), int32Column(file, tile, "index")];
+  const weights = textColumn(file, tile, "metric:undefined");
   const [loss, clipped, capped] = ["loss", "metric:clippedShare", "metric:cappedShare"].map(numbers);
   const hasCapped = numbers("metric:hasCapped");
   const values = metrics.map((name) => [name, numbers(metricColumn(name))] as const);
@@ -82,8 +91,18 @@ function pointsOf(file: string, tile: Artifact, metrics: readonly string[]): Cur
       clippedShare: shareAt(clipped, row),
       ...(hasCapped[row] === 1 ? { cappedShare: shareAt(capped, row) } : {}),
     },
-    undefinedWeights: JSON.parse(weights[row] ?? "[]") as string[],
+    undefinedWeights: readNames(file, weights[row] ?? "[]"),
   }));
+}
+
+const namesSchema = z.array(z.string());
+
+/** Names of weights that are not defined at a point, as JSON. */
+function readNames(file: string, text: string): string[] {
+  const where = `${file}: metric:undefined`;
+  const parsed = namesSchema.safeParse(parseJsonText(where, text));
+  if (parsed.success) return parsed.data;
+  throw new FormatError(where, "a list of names", text.slice(0, 60));
 }
 
 const [LOSS, EXACT] = ["metric:samples", "metric:isExact"];
@@ -116,8 +135,8 @@ export const approximatedPointTiles: TileCodec<ApproximatedPoint> = {
     };
   },
   pointsOf(file, tile, metrics) {
-    const isExact = column(file, tile, EXACT).values;
-    const hasSamples = column(file, tile, "metric:hasSamples").values;
+    const isExact = int32Column(file, tile, EXACT);
+    const hasSamples = int32Column(file, tile, "metric:hasSamples");
     return curvePointTiles.pointsOf(file, tile, metrics).map(({ index, value, undefinedWeights }, row) => ({
       index,
       value: isExact[row] === 1 ? value : null,
@@ -129,8 +148,11 @@ export const approximatedPointTiles: TileCodec<ApproximatedPoint> = {
 
 function samplesAt(file: string, tile: Artifact, metrics: readonly string[], row: number): SampleValues {
   const list = (name: string): Float64Array => {
-    const { values, width = 1 } = column(file, tile, name);
-    return (values as Float64Array).slice(row * width, (row + 1) * width);
+    const { values, width } = column(file, tile, name);
+    if (!(values instanceof Float64Array) || width === undefined) {
+      throw new FormatError(`${file}: ${name}`, "lists of float64", "another type");
+    }
+    return values.slice(row * width, (row + 1) * width);
   };
   return {
     loss: list(LOSS),

@@ -282,6 +282,28 @@ export function float64Column(file: string, artifact: Artifact, name: string): F
   throw new FormatError(`${file}: ${name}`, "a column of float64", "another type");
 }
 
+/**
+ * The int32 column of a result.
+ *
+ * @throws {@link FormatError} if there is none of that name and type.
+ */
+export function int32Column(file: string, artifact: Artifact, name: string): Int32Array {
+  const { values, width } = column(file, artifact, name);
+  if (values instanceof Int32Array && width === undefined) return values;
+  throw new FormatError(`${file}: ${name}`, "a column of int32", "another type");
+}
+
+/**
+ * The column of texts of a result.
+ *
+ * @throws {@link FormatError} if there is none of that name and type.
+ */
+export function textColumn(file: string, artifact: Artifact, name: string): readonly string[] {
+  const { values } = column(file, artifact, name);
+  if (isStrings(values)) return values;
+  throw new FormatError(`${file}: ${name}`, "a column of texts", "another type");
+}
+
 /** The column of a result, whatever its type. @throws {@link FormatError} if there is none of that name. */
 export function column(file: string, { columns }: Artifact, name: string): ArtifactColumn {
   const found = Object.hasOwn(columns, name) ? columns[name] : undefined;

@@ -1,6 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { namesInFolder, readable } from "../arrow/regular-file.js";
 import { readArtifactFacts } from "./artifact.js";
 import { engineSchema, type JournalFacts, readInterruptedFacts } from "./tile-journal.js";
 
@@ -22,11 +23,7 @@ export async function earlierResults(folder: string, names: readonly string[]): 
   const interrupted: JournalFacts[] = [];
   const complete: { readonly time: number; readonly facts: JournalFacts }[] = [];
   for (const kind of FOLDERS) {
-    const entries = await readdir(join(folder, kind)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
-      throw error;
-    });
-    for (const entry of entries) {
+    for (const entry of await namesInFolder(join(folder, kind))) {
       const base = /^\.?([^.].*?\.arrow)(\.tiles)?$/.exec(entry)?.[1];
       if (base === undefined || !names.some((name) => isNamed(base, name))) continue;
       const file = join(folder, kind, base);
@@ -39,7 +36,10 @@ export async function earlierResults(folder: string, names: readonly string[]): 
       const chosen = chosenSchema.safeParse(provenance?.chosen);
       if (provenance === undefined || !chosen.success) continue;
       const { engine, engines = engine === undefined ? [] : [engine] } = chosen.data;
-      complete.push({ time: (await stat(file)).mtimeMs, facts: { provenance, engines } });
+      complete.push({
+        time: (await readable(file, () => stat(file))).mtimeMs,
+        facts: { provenance, engines },
+      });
     }
   }
   complete.sort((a, b) => b.time - a.time);

@@ -1,10 +1,11 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import { FormatError } from "../../base/errors.js";
 import { isStale, type Provenance } from "../../base/provenance.js";
 import { isLeftover } from "../arrow/atomic-file.js";
+import { namesInFolder } from "../arrow/regular-file.js";
 import { type Artifact, type ArtifactColumn, parseDetails, readArtifact, writeArtifact } from "./artifact.js";
 
 /** A tile is written when this many points wait, or this many seconds have passed. */
@@ -103,7 +104,9 @@ async function readTile(file: string): Promise<Artifact | null> {
 
 /** Names of the files in a folder whose results were interrupted. */
 export async function interruptedIn(folder: string): Promise<string[]> {
-  return (await namesIn(folder)).flatMap((name) => /^\.(.+\.arrow)\.tiles$/.exec(name)?.[1] ?? []).sort();
+  return (await namesInFolder(folder))
+    .flatMap((name) => /^\.(.+\.arrow)\.tiles$/.exec(name)?.[1] ?? [])
+    .sort();
 }
 
 /** Forgets what an interrupted computation has left. */
@@ -126,7 +129,7 @@ export async function openTileJournal<T>(
     engines: engines.map(({ name, backend, batchSize, threads }) => ({ name, backend, batchSize, threads })),
     metrics,
   };
-  let next = nextNumber(await namesIn(folder));
+  let next = nextNumber(await namesInFolder(folder));
   const begin = performance.now();
   let written = begin;
   let waiting: T[] = [];
@@ -176,15 +179,5 @@ function nextNumber(names: readonly string[]): number {
 }
 
 async function tilesIn(folder: string): Promise<string[]> {
-  return (await namesIn(folder)).filter((name) => !isLeftover(name)).sort();
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw error;
-  }
+  return (await namesInFolder(folder)).filter((name) => !isLeftover(name)).sort();
 }

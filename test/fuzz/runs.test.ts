@@ -1,0 +1,10 @@
+import { fuzzTargets } from "./run-target.js";
+
+fuzzTargets({
+  "run.json, bytes": 90,
+  "run.json, structure, model rebuilt": 25,
+  snapshots: 180,
+  "snapshots of version 1": 40,
+  locks: 30,
+  "command lines": 90,
+});

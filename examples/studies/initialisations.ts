@@ -5,16 +5,17 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { createLossEvaluator, openRun, selectBackend, writeReport } from "tfjs-landscape";
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
+import { shuffledBatches } from "../data/images.js";
 import { embedStudy } from "./embed-study.js";
-import { loadImages, shuffledBatches } from "./labelled-images.js";
 import { createNetwork } from "./network.js";
+import { loadSmallImages } from "./small-images.js";
 import { STUDY_BACKEND, studyOptions } from "./study-options.js";
 
 const { out, quick } = studyOptions("initialisations");
 await selectBackend({ backend: STUDY_BACKEND });
 const images = quick ? 100 : 1000;
-const train = loadImages("train", images);
-const test = loadImages("test", images);
+const train = loadSmallImages("train", images);
+const test = loadSmallImages("test", images);
 const seeds = quick ? [1, 2] : [1, 2, 3, 4];
 const epochs = quick ? 6 : 40;
 const optimizers = { SGD: () => tf.train.momentum(0.01, 0.9), Adam: () => tf.train.adam(0.001) };
@@ -24,7 +25,11 @@ async function trainFrom(name: string, seed: number, optimizer: tf.Optimizer): P
   const model = createNetwork(seed);
   model.compile({ optimizer, loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   const recorder = trajectoryCallback({ directory: join(out, fileName(name)), name, seed, overwrite: true });
-  await model.fitDataset(shuffledBatches(train, 32, seed), { epochs, verbose: 0, callbacks: [recorder] });
+  await model.fitDataset(shuffledBatches(train, { batchSize: 32, seed }), {
+    epochs,
+    verbose: 0,
+    callbacks: [recorder],
+  });
   return model;
 }
 

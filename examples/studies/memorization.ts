@@ -19,16 +19,17 @@ import {
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
 import { createEmbeddingFigure } from "tfjs-landscape/figures";
 import { layoutOfModel, readWeights } from "tfjs-landscape/surface";
+import { corruptLabels, shuffledBatches } from "../data/images.js";
 import { embedStudy } from "./embed-study.js";
-import { corruptLabels, type LabelledImages, loadImages, shuffledBatches } from "./labelled-images.js";
 import { createNetwork } from "./network.js";
+import { type LabelledImages, loadSmallImages } from "./small-images.js";
 import { STUDY_BACKEND, studyOptions } from "./study-options.js";
 
 const { out, quick, workers } = studyOptions("memorization");
 await selectBackend({ backend: STUDY_BACKEND });
 const images = quick ? 100 : 500;
-const truth = loadImages("train", images);
-const test = loadImages("test", 2 * images);
+const truth = loadSmallImages("train", images);
+const test = loadSmallImages("test", 2 * images);
 const wrong = corruptLabels(truth, 0.5, 1);
 const optima = [
   { name: "good", train: truth, epochs: quick ? 5 : 40 },
@@ -49,10 +50,10 @@ async function trainOptimum(name: string, train: LabelledImages, epochs: number)
   const model = createNetwork(1, PENALTY);
   const compiled = { loss: "categoricalCrossentropy", metrics: ["accuracy"] };
   model.compile({ ...compiled, optimizer: tf.train.adam(0.002) });
-  await model.fitDataset(shuffledBatches(train, 32, 2), { epochs, verbose: 0 });
+  await model.fitDataset(shuffledBatches(train, { batchSize: 32, seed: 2 }), { epochs, verbose: 0 });
   model.compile({ ...compiled, optimizer: tf.train.momentum(learningRate, 0.9) });
   const recorder = trajectoryCallback({ directory: join(out, name), name, overwrite: true });
-  await model.fitDataset(shuffledBatches(train, batchSize, 3), {
+  await model.fitDataset(shuffledBatches(train, { batchSize, seed: 3 }), {
     epochs: epochsAfter,
     verbose: 0,
     callbacks: [recorder],

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { corruptLabels, loadImages, shuffledBatches } from "../../examples/studies/labelled-images.js";
+import { corruptLabels, shuffledBatches } from "../../examples/data/images.js";
+import { loadSmallImages } from "../../examples/studies/small-images.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
 
@@ -33,7 +34,7 @@ function digits(labels: tf.Tensor2D): number[] {
 
 describe("the studies' data", () => {
   test("a share of the labels is replaced by other digits, by the seed", () => {
-    const truth = loadImages("train", 400);
+    const truth = loadSmallImages("train", 400);
     expect(truth.xs.shape).toEqual([400, 196]);
     const wrong = corruptLabels(truth, 0.5, 1);
     const changed = digits(wrong.ys).filter((digit, i) => digit !== digits(truth.ys)[i]);
@@ -46,8 +47,8 @@ describe("the studies' data", () => {
   });
 
   test("batches hold every image once an epoch, in another order each time", async () => {
-    const images = loadImages("train", 50);
-    const epochs = shuffledBatches(images, 16, 3);
+    const images = loadSmallImages("train", 50);
+    const epochs = shuffledBatches(images, { batchSize: 16, seed: 3 });
     const pass = async () => {
       const seen: number[][] = [];
       await epochs.forEachAsync((batch) => {

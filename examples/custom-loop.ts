@@ -37,5 +37,5 @@ for (let epoch = 0; epoch < 5; epoch++) {
 }
 await recorder.close({ epoch: 5, iteration });
 console.log(
-  `${iteration} updates recorded in ${recorder.directory}; see: npx tfjs-landscape inspect runs/custom-loop`,
+  `${iteration} updates recorded in ${recorder.directory}; see: npx tfjs-landscape surface runs/custom-loop --data data/custom-loop.js`,
 );

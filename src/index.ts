@@ -26,6 +26,7 @@ export { functionEvaluator } from "./loss/local-evaluator.js";
 export type { LossEvaluator, LossValue } from "./loss/loss-evaluator.js";
 export type { EngineChoice, LossEvaluatorOptions } from "./loss/loss-options.js";
 export type { BatchNormPolicyName } from "./loss/slice-loss.js";
+export { createVariablesEvaluator, type VariablesLoss } from "./loss/variables-evaluator.js";
 export type { EvaluationSet } from "./surface/lines/level-set-width.js";
 
 // Planes

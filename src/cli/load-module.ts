@@ -4,6 +4,8 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import { beforeExit } from "../capture/write-queue.js";
 import type { ClassWeights, EvaluationData } from "../loss/evaluation-data.js";
+import type { BatchLossFunction } from "../loss/loss-options.js";
+import type { VariablesLoss } from "../loss/variables-evaluator.js";
 
 /** The functions of a data module that give an evaluation set. */
 export type DataExport = "loadData" | "loadTestData" | "loadValidationData";
@@ -30,6 +32,15 @@ export interface DataModule {
    * @throws {InvalidDataError} if that throws or gives something else than a model.
    */
   loadModel(): Promise<tf.LayersModel | null>;
+  /** Whether it exports `loadLoss`. */
+  readonly hasLoss: boolean;
+  /**
+   * The loss that its `loadLoss` gives, a function: of a run recorded from variables, `(weights, xs, ys)`; of a model,
+   * `(model, xs, ys)` in place of the compiled loss. null if it exports none.
+   *
+   * @throws {InvalidDataError} if that throws or gives no function.
+   */
+  loadLoss(): Promise<VariablesLoss | BatchLossFunction | null>;
 }
 
 /**
@@ -44,13 +55,15 @@ export async function loadDataModule(path: string): Promise<DataModule> {
     const names = Object.keys(loaded).join(", ") || "nothing";
     throw new InvalidOptionError(where, "an exported function loadData()", `exports ${names}`);
   }
-  if (loaded.loadModel !== undefined && typeof loaded.loadModel !== "function") {
-    throw new InvalidOptionError(where, "loadModel to be a function", withArticle(typeof loaded.loadModel));
+  for (const name of ["loadModel", "loadLoss"]) {
+    if (loaded[name] === undefined || typeof loaded[name] === "function") continue;
+    throw new InvalidOptionError(where, `${name} to be a function`, withArticle(typeof loaded[name]));
   }
   return {
     dataName: loaded.dataName as string | undefined,
     classWeight: loaded.classWeight as ClassWeights | undefined,
     hasModel: loaded.loadModel !== undefined,
+    hasLoss: loaded.loadLoss !== undefined,
     has: (name) => loaded[name] !== undefined,
     async load(name) {
       const load = loaded[name] as (() => EvaluationData | Promise<EvaluationData>) | undefined;
@@ -64,6 +77,10 @@ export async function loadDataModule(path: string): Promise<DataModule> {
     async loadModel() {
       if (loaded.loadModel === undefined) return null;
       return modelFrom(loaded.loadModel as () => unknown, `${where}: loadModel()`);
+    },
+    async loadLoss() {
+      if (loaded.loadLoss === undefined) return null;
+      return lossFrom(loaded.loadLoss as () => unknown, `${where}: loadLoss()`);
     },
   };
 }
@@ -80,6 +97,18 @@ async function modelFrom(load: () => unknown, where: string): Promise<tf.LayersM
   if (model instanceof tf.LayersModel) return model;
   const got = model === null || model === undefined ? String(model) : withArticle(typeof model);
   throw new InvalidDataError(where, "a compiled tf.LayersModel of the same copy of @tensorflow/tfjs", got);
+}
+
+async function lossFrom(load: () => unknown, where: string): Promise<VariablesLoss | BatchLossFunction> {
+  let loss: unknown;
+  try {
+    loss = await settled(load);
+  } catch (cause) {
+    throw new InvalidDataError(where, "a loss function", `an error: ${messageOf(cause)}`, { cause });
+  }
+  if (typeof loss === "function") return loss as VariablesLoss | BatchLossFunction;
+  const got = loss === null || loss === undefined ? String(loss) : withArticle(typeof loss);
+  throw new InvalidDataError(where, "a function (weights, xs, ys) => loss", got);
 }
 
 async function importFile(file: string, where: string): Promise<Record<string, unknown>> {

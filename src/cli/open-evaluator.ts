@@ -8,8 +8,9 @@ import type { JsonValue } from "../base/provenance.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
-import { type EngineChoice, engineRequest } from "../loss/loss-options.js";
+import { type BatchLossFunction, type EngineChoice, engineRequest } from "../loss/loss-options.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
+import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
 import { earlierResults } from "../store/results/earlier-results.js";
@@ -103,7 +104,7 @@ function requestOf({ engine, batchSize, threads }: EvaluationCommandOptions) {
 
 /** Opens what evaluates losses: in this process, or in worker processes where `--workers` asks for them. */
 export async function openEvaluator(
-  model: tf.LayersModel,
+  model: tf.LayersModel | null,
   data: EvaluationData,
   module: DataModule,
   layout: ParameterLayout,
@@ -116,12 +117,15 @@ export async function openEvaluator(
 ): Promise<LossEvaluator> {
   const { loss, batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
+  const lossFunction = await module.loadLoss();
+  if (model === null) return openVariables(data, module, layout, lossFunction, options);
   const open = (reuse: EarlierChoice) => {
     const calibration = options.batchNorm === "recalibrate" ? {} : undefined;
     const nonFiniteData = options.keepNonFiniteData === true ? ("keep" as const) : undefined;
     const { classWeight } = module;
     const common = {
       loss,
+      ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
       classWeight,
       batchSize,
       engine,
@@ -133,7 +137,7 @@ export async function openEvaluator(
       calibration,
     };
     if (workers === undefined) return createLossEvaluator(model, data, common);
-    const setup = isStream || module.hasModel ? options.data : undefined;
+    const setup = isStream || module.hasModel || lossFunction !== null ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
     return createLossEvaluator(model, data, { ...common, workers, setup, dataExport: streamed });
   };
@@ -145,6 +149,69 @@ export async function openEvaluator(
     if (isResumed || !(error instanceof LandscapeError)) throw error;
     return open(undefined);
   }
+}
+
+/** Opens what evaluates the losses of a run without a model. */
+async function openVariables(
+  data: EvaluationData,
+  module: DataModule,
+  layout: ParameterLayout,
+  lossFunction: VariablesLoss | BatchLossFunction | null,
+  options: EvaluationCommandOptions & { readonly signal?: AbortSignal },
+): Promise<LossEvaluator> {
+  const { batchSize, keepNonFiniteData, signal } = options;
+  checkVariables(module, options);
+  return createVariablesEvaluator(layout, data, lossFunction as VariablesLoss, {
+    batchSize,
+    nonFiniteData: keepNonFiniteData === true ? "keep" : undefined,
+    signal,
+  });
+}
+
+/** Refuses what a run without a model cannot have, before any data is read. */
+export function checkVariables(
+  { hasLoss, classWeight }: DataModule,
+  { data, workers, engine = "auto", loss, batchNorm }: EvaluationCommandOptions,
+): void {
+  if (!hasLoss) {
+    throw new InvalidOptionError(
+      `--data ${data}`,
+      "an exported function loadLoss(), since the run was recorded from variables and has no model",
+      "none",
+      { hint: "it returns (weights, xs, ys) => loss; or export loadModel()" },
+    );
+  }
+  const refused = (name: string, got: string): never => {
+    throw new InvalidOptionError(name, "none for a run of variables, whose loss is a function", got);
+  };
+  if (workers !== undefined) refused("--workers", String(workers));
+  if (engine !== "auto") refused("--engine", engine);
+  if (loss === "logits") refused("--loss", loss);
+  if (batchNorm !== undefined) refused("--batch-norm", batchNorm);
+  if (classWeight !== undefined) refused("classWeight", "weights (weigh in the loss function)");
+}
+
+/**
+ * Returns the compiled model that a run's losses are those of: the module's, or one rebuilt from the manifest; null
+ * where the run was recorded from variables and the module gives none. Where the module gives the loss, the model's own
+ * is not needed, and may be a function that the manifest cannot hold.
+ */
+export async function modelOfRun(
+  { manifest }: Pick<Run, "manifest">,
+  module: DataModule,
+  options: EvaluationCommandOptions,
+): Promise<tf.LayersModel | null> {
+  const own = await module.loadModel();
+  if (own !== null) return own;
+  if (manifest.model === null) {
+    checkVariables(module, options);
+    return null;
+  }
+  if (!module.hasLoss) return modelFromManifest(manifest);
+  const model = await modelFromManifest({ ...manifest, loss: "meanSquaredError", metrics: null });
+  // What targets such a loss takes, only the function knows.
+  model.compile({ optimizer: model.optimizer, loss: (_yTrue: tf.Tensor, yPred: tf.Tensor) => yPred });
+  return model;
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
@@ -235,7 +302,7 @@ export async function openSliceTools(
   if (options.test === true && !module.has("loadTestData")) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
-  const model = (await module.loadModel()) ?? (await modelFromManifest(run.manifest));
+  const model = await modelOfRun(run, module, options);
   const isResumed = options.resume === true;
   const given = { ...options, ...defined({ signal }) };
   const open: { dispose(): void }[] = [];

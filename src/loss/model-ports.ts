@@ -57,6 +57,8 @@ export interface ModelPorts {
   readonly ys: readonly ModelPort[];
   /** Number of samples that the model's input shape fixes for every batch, or null. */
   readonly fixedBatch: number | null;
+  /** Whether tensors are handed on as they are given: no model takes them. Default they get the form of its inputs. */
+  readonly isAsGiven?: boolean;
 }
 
 /** Returns what a model expects of an evaluation set. */

@@ -55,6 +55,10 @@ function checkedBatchSize(ports: ModelPorts, samples: number, wanted: number): n
 
 /** Returns new tensors of a batch in the form that the model's ops take. */
 export function modelForm(ports: ModelPorts, batch: Batch): Batch {
+  if (ports.isAsGiven === true) {
+    const copy = (tensor: tf.Tensor) => tensor.clone();
+    return { xs: batch.xs.map(copy), ys: batch.ys.map(copy), ws: batch.ws.map(copy), samples: batch.samples };
+  }
   const form = (tensor: tf.Tensor, dtype: tf.DataType | null): tf.Tensor =>
     tf.tidy(() => {
       const raised = tensor.rank === 1 ? tensor.expandDims(1) : tensor.clone();

@@ -19,8 +19,8 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       CaptureOptions CompareRunsOptions EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
       JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode LandscapeWarning LineAnalysis LineSpec
       LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure PlaneAnalysis PlaneSpec
-      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder WeightsAnalysis analyzeLine
-      analyzePlane analyzeWeights compareRuns createLossEvaluator createTrajectoryRecorder embedRuns
+      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder VariablesLoss WeightsAnalysis analyzeLine
+      analyzePlane analyzeWeights compareRuns createLossEvaluator createTrajectoryRecorder createVariablesEvaluator embedRuns
       exportRun functionEvaluator jumpAndRetrain openModelPoint openRun readFigures selectBackend
       startLiveView writeReport`,
   },

@@ -8,6 +8,7 @@ import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { ClassWeights, EvaluationData } from "../../loss/evaluation-data.js";
 import type { LossEvaluator, LossMode } from "../../loss/loss-evaluator.js";
 import type { EngineChoice } from "../../loss/loss-options.js";
+import { createVariablesEvaluator, type VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { disposeOptimizer } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
@@ -49,6 +50,11 @@ export interface CompareRunsOptions
   readonly testData?: EvaluationData | undefined;
   /** Returns the compiled model of a run, which stays the caller's. Default it is rebuilt from the run's manifest. */
   readonly model?: ((run: Run) => tf.LayersModel | Promise<tf.LayersModel>) | undefined;
+  /**
+   * The loss of runs that were recorded from variables and have no model: see `createVariablesEvaluator`. Default none:
+   * such runs are refused.
+   */
+  readonly variablesLoss?: VariablesLoss | undefined;
   /** Folder for results and figures. Needed. */
   readonly directory: string;
   /** Multiplies and decomposes matrices. Default that of the active backend. */
@@ -176,11 +182,20 @@ export async function openRunEvaluators(
         sets.push(opened);
         continue;
       }
-      const used = model ?? (await modelFromManifest(run.manifest));
-      if (model === null) models.push(used);
-      const { openEvaluator = here(options) } = options;
+      const { variablesLoss, openEvaluator = here(options) } = options;
+      const isOfVariables = variablesLoss !== undefined && model === null && run.manifest.model === null;
+      const used = model ?? (isOfVariables ? null : await modelFromManifest(run.manifest));
+      if (model === null && used !== null) models.push(used);
       const open = async (name: "train" | "test", data: EvaluationData): Promise<EvaluationSet> => {
-        const evaluator = await openEvaluator(used, data, run.layout, name);
+        const evaluator =
+          used === null
+            ? await createVariablesEvaluator(
+                run.layout,
+                data,
+                variablesLoss as VariablesLoss,
+                variablesOptions(options),
+              )
+            : await openEvaluator(used, data, run.layout, name);
         evaluators.push(evaluator);
         return { name, evaluator };
       };
@@ -194,6 +209,10 @@ export async function openRunEvaluators(
     dispose();
     throw error;
   }
+}
+
+function variablesOptions({ batchSize, signal }: CompareRunsOptions) {
+  return { batchSize, signal };
 }
 
 /** Evaluates in this process. */

@@ -6,6 +6,7 @@ import { isModelPoint, openSubject } from "../../analysis/model-point.js";
 import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
   accuracyFormOf,
@@ -25,6 +26,7 @@ import {
 } from "../command-options.js";
 import { loadDataModule } from "../load-module.js";
 import {
+  checkVariables,
   interruptible,
   openEvaluator,
   prepareEvaluation,
@@ -85,6 +87,9 @@ async function compareUntil(
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
   const given = await module.loadModel();
+  const hasVariables = given === null && runs.some(({ manifest }) => manifest.model === null);
+  if (hasVariables) checkVariables(module, options);
+  const variablesLoss = hasVariables ? ((await module.loadLoss()) as VariablesLoss | null) : null;
   const data = await module.load("loadData");
   const testData = options.test === true ? await module.load("loadTestData") : undefined;
   const { onProgress, stop } = analysisProgress(output);
@@ -108,6 +113,7 @@ async function compareUntil(
     names: { data: module.dataName },
     testData,
     ...(given === null ? {} : { model: (): LayersModel => given }),
+    ...(variablesLoss === null ? {} : { variablesLoss }),
     data,
     openEvaluator: (model, set, layout, name) =>
       openEvaluator(model, set, module, layout, {

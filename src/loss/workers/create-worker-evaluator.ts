@@ -289,7 +289,7 @@ async function inspectSetup(file: string, { lossFunction, dataExport }: LossEval
     throw new InvalidOptionError(where, "a module that loads", got, { cause });
   });
   const needed = [
-    ...(lossFunction === undefined ? [] : ["lossFunction"]),
+    ...(lossFunction === undefined || typeof exports.loadLoss === "function" ? [] : ["lossFunction"]),
     ...(dataExport === undefined ? [] : [dataExport]),
   ];
   const missing = needed.find((name) => typeof exports[name] !== "function");

@@ -89,7 +89,7 @@ async function openFirst(order: LossOrder, setup: Record<string, unknown>): Prom
     const made = await createLossEvaluator(model, data, {
       ...order.options,
       calibration: own === undefined ? calibration : { ...calibration, data: own },
-      lossFunction: order.hasLossFunction ? (setup.lossFunction as BatchLossFunction) : undefined,
+      lossFunction: order.hasLossFunction ? await lossFunctionOf(setup) : undefined,
     });
     if (made.facts.modelDigest === order.modelDigest) return made;
     const expected = "the model, losses and metrics of the parent";
@@ -98,6 +98,15 @@ async function openFirst(order: LossOrder, setup: Record<string, unknown>): Prom
     disposeData(data);
     if (own !== undefined) disposeData(own);
   }
+}
+
+/** The set-up module's loss: a function, or what a function gives. */
+async function lossFunctionOf({
+  lossFunction,
+  loadLoss,
+}: Record<string, unknown>): Promise<BatchLossFunction> {
+  if (lossFunction !== undefined) return lossFunction as BatchLossFunction;
+  return (await (loadLoss as () => unknown)()) as BatchLossFunction;
 }
 
 async function openOther(

@@ -91,7 +91,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
       const [exact, peer] = await timed(() => evaluateSurface(evaluator, plane.directions, plane.grid));
       log(`approximate ${plane.name}: exact in ${peer.toFixed(1)} s`);
       for (let seed = 0; seed < Number(values.seeds); seed++) {
-        const options = { seed, tolerance: Number(values.tolerance), budget: Number(values.budget) };
+        const options = { seed, tolerance: Number(values.tolerance), share: Number(values.budget) };
         const [surface, ours] = await timed(() =>
           approximateSurface(evaluator, plane.directions, plane.grid, options),
         );
@@ -132,17 +132,17 @@ async function trainedPlanes(
     const run = await openRun(directory);
     const { directions, trajectories } = await analyzePlane([run], { kind: "pca" });
     const center = await run.readTheta(run.snapshots.length - 1);
-    const axis = { from: -1, to: 1, points };
+    const axis = { from: -1, to: 1, size: points };
     return [
       {
         name: "pca",
         directions: directions as Directions,
-        grid: createGrid({ coordinates: trajectories[0].coordinates, points }),
+        grid: createGrid({ coordinates: trajectories[0].coordinates, size: points }),
       },
       {
         name: "random",
         directions: await randomDirections(run.layout, center, { seed: 0 }),
-        grid: createGrid({ range: { alpha: axis, beta: axis } }),
+        grid: createGrid({ grid: { alpha: axis, beta: axis } }),
       },
     ];
   } finally {

@@ -88,8 +88,8 @@ async function scoreLine(name: string, losses: readonly ExactLoss[], theta: Floa
 async function jumpLines(name: string, runs: readonly JumpRun[], theta: Float32Array): Promise<string[]> {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const lines: string[] = [];
-  for (const step of new Set(runs.map((run) => run.step))) {
-    const some = runs.filter((run) => run.step === step);
+  for (const distance of new Set(runs.map((run) => run.distance))) {
+    const some = runs.filter((run) => run.distance === distance);
     const parts = ["loss", "test_loss", "test_acc"].map((log) => {
       const [first, last] = [0, -1].map((state) =>
         mean(some.map(({ states }) => states.at(state)?.logs[log] ?? Number.NaN)).toPrecision(3),
@@ -98,7 +98,7 @@ async function jumpLines(name: string, runs: readonly JumpRun[], theta: Float32A
     });
     const away = mean(await Promise.all(some.map((run) => distanceLeft(run, theta))));
     const left = `${(100 * away).toFixed(0)} % of the distance to the optimum left`;
-    lines.push(`${name}, jumps of ${step}, then retrained: ${[...parts, left].join(", ")}`);
+    lines.push(`${name}, jumps of ${distance}, then retrained: ${[...parts, left].join(", ")}`);
   }
   return lines;
 }
@@ -131,7 +131,7 @@ for (const { name, train, epochs } of optima) {
       learningRate,
       batchSize,
       weightDecay: 0, // the network has a penalty of its own
-      ...(quick ? { seeds: [0, 1], steps: [0.5], epochs: epochsAfter } : {}),
+      ...(quick ? { seeds: [0, 1], distances: [0.5], epochs: epochsAfter } : {}),
     },
   );
   lines.push(...(await jumpLines(name, study.runs, theta)));

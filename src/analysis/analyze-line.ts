@@ -17,10 +17,10 @@ import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";
 import { memoResumably } from "../store/results/memo.js";
 import { partOfRun, type StepOptions } from "../store/run/run.js";
-import { type AxisRange, parseRange } from "../surface/grid.js";
+import { type AxisGrid, parseGrid } from "../surface/grid.js";
 import {
   DEFAULT_INTERPOLATION,
-  DEFAULT_RANDOM_RANGE,
+  DEFAULT_RANDOM_GRID,
   interpolateLine,
   type LineOptions,
   randomLines,
@@ -182,35 +182,40 @@ function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeL
   const { sets = [], onProgress } = options;
   const report = (done: number, total: number, eta: number) => onProgress?.("line", done, total, eta);
   if (line.kind === "models") {
-    const range = lineRange(options.grid) ?? DEFAULT_INTERPOLATION;
+    const grid = lineGrid(options.grid) ?? DEFAULT_INTERPOLATION;
     const names = namesOfModels(models) as [string, string];
     const { batchNorm = "interpolate" } = options;
     const thetas = [a.theta, (b as ModelPoint).theta] as const;
     return {
       kind: "line-between-models",
       name: lineName(line, models),
-      given: { range: { ...range }, batchNorm, names },
+      given: { range: storedAxis(grid), batchNorm, names },
       seed: null,
       batchNorm,
       first: () => mixtureMap("line", thetas, names),
       compute: (resumed) =>
-        interpolateLine(sets, thetas, defined({ ...resumed, range, batchNorm, names, onProgress: report })),
+        interpolateLine(sets, thetas, defined({ ...resumed, grid, batchNorm, names, onProgress: report })),
     };
   }
-  const range = lineRange(options.grid) ?? DEFAULT_RANDOM_RANGE;
+  const grid = lineGrid(options.grid) ?? DEFAULT_RANDOM_GRID;
   const { seeds = [0] } = line;
   const { batchNorm = "keep" } = options;
   const normalization = resolveNormalizeOptions(line);
-  const settings = { ...normalization, seeds, range, batchNorm, name: a.name };
+  const settings = { ...normalization, seeds, batchNorm, name: a.name };
   return {
     kind: "random-lines",
     name: lineName(line, models),
-    given: { ...settings, range: { ...range } },
+    given: { ...settings, range: storedAxis(grid) },
     seed: seeds[0] ?? null,
     batchNorm,
     first: () => randomDirections(a.run.layout, a.theta, { ...normalization, seed: seeds[0] ?? 0, count: 1 }),
     compute: (resumed) =>
-      randomLines(sets, a.run.layout, a.theta, defined({ ...resumed, ...settings, onProgress: report })),
+      randomLines(
+        sets,
+        a.run.layout,
+        a.theta,
+        defined({ ...resumed, ...settings, grid, onProgress: report }),
+      ),
   };
 }
 
@@ -220,11 +225,16 @@ function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], 
 }
 
 /** Parses "x0:x1:n". */
-export function lineRange(grid: string | undefined): AxisRange | undefined {
+export function lineGrid(grid: string | undefined): AxisGrid | undefined {
   if (grid === undefined) return undefined;
-  const { alpha, beta } = parseRange(grid);
+  const { alpha, beta } = parseGrid(grid);
   if (beta === null) return alpha;
   throw new InvalidOptionError("grid", "one axis, such as -0.5:1.5:41", JSON.stringify(grid));
+}
+
+/** The coordinates of a line as stored results name them. */
+export function storedAxis({ from, to, size }: AxisGrid) {
+  return { from, to, points: size };
 }
 
 /** Whether the first curve of each set is what its evaluator still computes. */

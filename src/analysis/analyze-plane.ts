@@ -1,3 +1,4 @@
+import { refuseRenamed } from "../base/option-names.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
@@ -92,23 +93,24 @@ export async function analyzePlane(
   return evaluatePlane(opened, gridOf(opened, options), options);
 }
 
-/** Checks options before the first expensive step. */
+/** Checks options before the first expensive step; also those that have another name now. */
 export function checkPlaneOptions(options: AnalyzePlaneOptions): void {
+  refuseRenamed(options, "plane");
   resolveGrid(options);
   checkEvaluation({ ...options, ...options.figure });
 }
 
 /** The grid that was asked for, or one around the paths; around the center where there is none. */
 function gridOf(plane: OpenedPlane, options: GridOptions): Grid {
-  const { size, margin, range } = resolveGrid(options);
-  if (range !== null) return createGrid({ range });
+  const { size, margin, grid } = resolveGrid(options);
+  if (grid !== null) return createGrid({ grid });
   if (plane.paths.length > 0) {
     const coordinates = plane.paths.flatMap((path) => Array.from(path.coordinates));
-    return createGrid({ coordinates: Float64Array.from(coordinates), points: size, margin });
+    return createGrid({ coordinates: Float64Array.from(coordinates), size, margin });
   }
   const [from, to] = isBetween(plane.kind) ? [-0.5, 1.5] : [-1, 1];
-  const axis = (points: number) => ({ from, to, points });
-  return createGrid({ range: { alpha: axis(size[0]), beta: axis(size[1]) } });
+  const axis = (points: number) => ({ from, to, size: points });
+  return createGrid({ grid: { alpha: axis(size[0]), beta: axis(size[1]) } });
 }
 
 /** Options of {@link evaluatePlane}. */

@@ -1,5 +1,4 @@
 import { InvalidOptionError } from "../base/errors.js";
-import { refuseRenamed } from "../base/option-names.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/slice-loss.js";
 import {
@@ -7,7 +6,7 @@ import {
   checkApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
-import { DEFAULT_MARGIN, type GridRange, parseRange } from "../surface/grid.js";
+import { DEFAULT_MARGIN, type GridAxes, parseGrid } from "../surface/grid.js";
 import { checkSets } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 
@@ -74,7 +73,8 @@ export interface FigureOptions {
 export interface ResolvedGrid {
   readonly size: readonly [number, number];
   readonly margin: number;
-  readonly range: GridRange | null;
+  /** The literal coordinates that were asked for. */
+  readonly grid: GridAxes | null;
 }
 
 /**
@@ -94,16 +94,15 @@ export function resolveGrid({ size, margin, grid }: GridOptions): ResolvedGrid {
     const other = size !== undefined ? "size" : "margin";
     throw new InvalidOptionError("grid", `no ${other} beside it: it says both itself`, "both");
   }
-  const range = grid === undefined ? null : parseRange(grid);
-  if (range !== null && range.beta === null) {
+  const axes = grid === undefined ? null : parseGrid(grid);
+  if (axes !== null && axes.beta === null) {
     throw new InvalidOptionError("grid", 'two axes, "x0:x1:nx,y0:y1:ny"', JSON.stringify(grid));
   }
-  return { size: [counts[0] as number, counts[1] as number], margin: margin ?? DEFAULT_MARGIN, range };
+  return { size: [counts[0] as number, counts[1] as number], margin: margin ?? DEFAULT_MARGIN, grid: axes };
 }
 
-/** Checks options of planes and lines before the first expensive step; also those that have another name now. */
+/** Checks options of planes and lines before the first expensive step. */
 export function checkEvaluation(options: EvaluationOptions & FigureOptions): void {
-  refuseRenamed(options, "plane");
   const { sets = [], batchNorm, approximate, budget, metric } = options;
   if (sets.length > 0) checkSets(sets);
   if (batchNorm !== undefined) checkOneOf("batchNorm", batchNorm, BATCH_NORM_POLICIES);

@@ -119,9 +119,10 @@ function keyOf({ evaluator, slice, policy, grid, approximate }: SurfaceRequest):
 
 /** How a surface is approximated, as it is known by. */
 function settingsOf(approximate: ApproximateOptions, samples: number, isDivisible: boolean) {
-  const settings = resolveApproximateOptions(approximate, samples, isDivisible);
+  const { share, ...settings } = resolveApproximateOptions(approximate, samples, isDivisible);
   // Version 1 without a subsample stated bounds that too many points did not keep.
-  return { ...settings, version: settings.subsample === 0 ? 2 : 1 };
+  // A stored result calls the share by its earlier name.
+  return { ...settings, budget: share, version: settings.subsample === 0 ? 2 : 1 };
 }
 
 /** From so many points on evaluators may do work once that the points of a plane share. */

@@ -126,9 +126,9 @@ export function decodeError({ message, stack, system, own }: WireError): Error {
   const cause = Object.assign(new Error(message), facts);
   if (own === null) return Object.assign(new Error(message, { cause }), facts);
   const { code, where, expected, got } = own;
-  const plain = `${where}: expected ${expected}, got ${got}`;
-  const hint = message.startsWith(`${plain}; `) ? { hint: message.slice(plain.length + 2) } : {};
-  return new CLASSES[code](where, expected, got, { ...hint, cause });
+  const error = new CLASSES[code](where, expected, got, { cause });
+  error.message = message;
+  return error;
 }
 
 /** Returns the operating system's code ("ENOSPC") of an error or of one of its causes; null where there is none. */

@@ -9,9 +9,29 @@ export const RENAMED_OPTIONS = {
     points: "size",
     range: "grid",
     center: "centering",
+    title: "figure.title",
+    metric: "figure.metric",
+    accuracyAs: "figure.accuracyAs",
     dataName: "figure.names.data",
     lossName: "figure.names.loss",
   },
+  /** Comparisons of runs. */
+  compare: {
+    points: "size",
+    range: "grid",
+    center: "centering",
+    dataName: "names.data",
+    lossName: "names.loss",
+  },
+  /** Grids, and literal coordinates along an axis of theirs. */
+  grid: { points: "size", range: "grid" },
+  axis: { points: "size" },
+  /** Approximate surfaces. */
+  approximate: { budget: "share" },
+  /** Jumps. */
+  jump: { steps: "distances" },
+  /** Lines of the surface module, whose coordinates are numbers. */
+  lines: { range: "grid" },
   /** Lines, whose text says range and size. */
   line: {
     range: "grid",
@@ -36,15 +56,15 @@ export const RENAMED_OPTIONS = {
  * @param options - the options as the caller gave them.
  * @param takers - what takes them.
  * @throws {@link InvalidOptionError} naming the old key and the new one.
- * @example refuseRenamed({ nComponents: 3 }, "embedding"); // nComponents: … this option is called dimensions
+ * @example refuseRenamed({ nComponents: 3 }, "embedding"); // nComponents: this option is now called dimensions
  */
 export function refuseRenamed(options: object, ...takers: readonly (keyof typeof RENAMED_OPTIONS)[]): void {
   for (const taker of takers) {
     for (const [old, name] of Object.entries(RENAMED_OPTIONS[taker])) {
       if ((options as Readonly<Record<string, unknown>>)[old] === undefined) continue;
-      throw new InvalidOptionError(old, "its new name", "its old one", {
-        hint: `this option is called ${name}`,
-      });
+      const error = new InvalidOptionError(old, `the option ${name}`, `its earlier name ${old}`);
+      error.message = `${old}: this option is now called ${name}`;
+      throw error;
     }
   }
 }

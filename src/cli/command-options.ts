@@ -10,7 +10,7 @@ import { ENGINE_CHOICES } from "../loss/loss-options.js";
 import { BATCH_NORM_POLICIES } from "../loss/slice-loss.js";
 import type { ParameterRole } from "../model/layout.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
-import { parseRange } from "../surface/grid.js";
+import { parseGrid } from "../surface/grid.js";
 
 /** Returns a parser of integers from `least` to `most` for commander. */
 export function parseCount(
@@ -113,7 +113,7 @@ export function parseModuleFile(text: string): string {
 /** Checks the coordinates of a line, "x0:x1:n". */
 export function parseLineGrid(text: string): string {
   try {
-    if (parseRange(text).beta === null) return text;
+    if (parseGrid(text).beta === null) return text;
   } catch (error) {
     if (!(error instanceof LandscapeError)) throw error;
     throw new InvalidArgumentError(`${error.message}.`);
@@ -215,25 +215,25 @@ export function evaluationOptions(command: Command): Command {
 
 /** Options of an approximate surface. */
 export function approximateOptions(command: Command): Command {
-  return command
+  const share = new Option(
+    "--share <share>",
+    "most sample evaluations, as a share of the exact surface's (default: 0.1)",
+  );
+  command
     .option("--approximate", "approximate the surface, and say how far it may be off")
     .option(
       "--tolerance <share>",
       "error to reach, as a share of the loss range, with --approximate (default: 0.01)",
       parseShare("--tolerance"),
-    )
-    .option(
-      "--budget <share>",
-      "most sample evaluations, as a share of the exact surface's (default: 0.1)",
-      parseShare("--budget"),
     );
+  return renamedOption(command, share.argParser(parseShare("--share")), "budget");
 }
 
 /** The options of an approximate surface as they were given. */
 export interface ApproximateCommandOptions {
   readonly approximate?: boolean;
   readonly tolerance?: number;
-  readonly budget?: number;
+  readonly share?: number;
 }
 
 /**
@@ -244,10 +244,10 @@ export interface ApproximateCommandOptions {
 export function approximateOf({
   approximate,
   tolerance,
-  budget,
+  share,
 }: ApproximateCommandOptions): ApproximateOptions | undefined {
-  if (approximate === true) return defined({ tolerance, budget });
-  const given = tolerance !== undefined ? "--tolerance" : budget !== undefined ? "--budget" : null;
+  if (approximate === true) return defined({ tolerance, share });
+  const given = tolerance !== undefined ? "--tolerance" : share !== undefined ? "--share" : null;
   if (given !== null) throw new InvalidOptionError(given, "--approximate beside it", "none");
   return undefined;
 }

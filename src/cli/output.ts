@@ -137,6 +137,8 @@ export function approximationFacts({ beta, approximation }: Surface): Record<str
   return {
     approximation: {
       ...facts,
+      // As earlier versions named the share.
+      budget: facts.share,
       error: rows(error),
       metricErrors: Object.fromEntries(named),
       method: rows(Float64Array.from(method)),

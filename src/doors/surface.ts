@@ -34,7 +34,7 @@ export {
 } from "../surface/approximate/approximate-surface.js";
 export { coarseToFine, fillPartial } from "../surface/coarse-to-fine.js";
 export { type EvaluateSurfaceOptions, evaluateSurface } from "../surface/evaluate-surface.js";
-export { createGrid, parseRange } from "../surface/grid.js";
+export { createGrid, parseGrid } from "../surface/grid.js";
 export type { Grid, Surface } from "../surface/surface.js";
 
 // Lines and sharpness

@@ -1,27 +1,30 @@
 import { InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/option-names.js";
 import { coarseToFine } from "./coarse-to-fine.js";
 import type { Grid } from "./surface.js";
 
-/** A literal range of coordinates: `points` of them from `from` to `to`, both included. */
-export interface AxisRange {
+/** Literal coordinates along an axis: `size` of them from `from` to `to`, both included. */
+export interface AxisGrid {
   readonly from: number;
   readonly to: number;
-  readonly points: number;
+  readonly size: number;
 }
 
 /**
- * Returns the coordinates of a literal range; both ends are exact, and so is 0 where the range steps on it.
+ * Returns literal coordinates along an axis; both ends are exact, and so is 0 where they step on it.
  *
- * @throws {@link InvalidOptionError} if the range is empty, upside down, not finite or of less than 2 points.
+ * @throws {@link InvalidOptionError} if they are upside down, not finite or of less than 2 points.
  */
-export function axisFromRange(where: string, { from, to, points }: AxisRange): Float64Array {
+export function axisOfGrid(where: string, axis: AxisGrid): Float64Array {
+  refuseRenamed(axis, "axis");
+  const { from, to, size } = axis;
   if (!Number.isFinite(from) || !Number.isFinite(to) || from >= to) {
     throw new InvalidOptionError(where, "two finite numbers, the smaller first", `${from} to ${to}`);
   }
-  checkPoints(where, points, 2);
-  const last = points - 1;
+  checkPoints(where, size, 2);
+  const last = size - 1;
   const tolerance = (to - from) * 1e-12;
-  return Float64Array.from({ length: points }, (_, i) => {
+  return Float64Array.from({ length: size }, (_, i) => {
     const value = (from * (last - i) + to * i) / last;
     return Math.abs(value) < tolerance ? 0 : value;
   });
@@ -64,43 +67,43 @@ export function checkPoints(where: string, points: number, least: number): void 
   throw new InvalidOptionError(where, `a whole number of points, ${bound}`, String(points));
 }
 
-/** A range of grid coordinates taken literally; `beta` is null for a line. */
-export interface GridRange {
-  readonly alpha: AxisRange;
-  readonly beta: AxisRange | null;
+/** A grid of literal coordinates, axis by axis; `beta` is null for a line. */
+export interface GridAxes {
+  readonly alpha: AxisGrid;
+  readonly beta: AxisGrid | null;
 }
 
 const FORM = '"x0:x1:nx,y0:y1:ny", such as "-1:1:21,-0.5:2:26"';
 
 /**
- * Parses a range of a plane, "x0:x1:nx,y0:y1:ny", or of a line, "x0:x1:nx": from, to (both included) and the
+ * Parses the grid of a plane, "x0:x1:nx,y0:y1:ny", or of a line, "x0:x1:nx": from, to (both included) and the
  * number of points along alpha, then along beta.
  *
  * @throws {@link InvalidOptionError} naming what is wrong.
- * @example const { alpha, beta } = parseRange("-1:1:25,-1:1:25");
+ * @example const { alpha, beta } = parseGrid("-1:1:25,-1:1:25");
  */
-export function parseRange(text: string): GridRange {
+export function parseGrid(text: string): GridAxes {
   const axes = text.split(",");
-  if (axes.length > 2) throw new InvalidOptionError("range", FORM, JSON.stringify(text));
+  if (axes.length > 2) throw new InvalidOptionError("grid", FORM, JSON.stringify(text));
   const [alpha, beta] = axes.map((axis, i) => parseAxis(axis, i === 0 ? "alpha" : "beta", text));
-  return { alpha: alpha as AxisRange, beta: beta ?? null };
+  return { alpha: alpha as AxisGrid, beta: beta ?? null };
 }
 
-function parseAxis(axis: string, name: string, text: string): AxisRange {
+function parseAxis(axis: string, name: string, text: string): AxisGrid {
   const parts = axis.split(":").map((part) => part.trim());
-  const [from, to, points] = parts.map(Number);
-  if (parts.length !== 3 || parts.includes("") || [from, to, points].some(Number.isNaN)) {
-    throw new InvalidOptionError("range", FORM, JSON.stringify(text));
+  const [from, to, size] = parts.map(Number);
+  if (parts.length !== 3 || parts.includes("") || [from, to, size].some(Number.isNaN)) {
+    throw new InvalidOptionError("grid", FORM, JSON.stringify(text));
   }
-  const range = { from: from as number, to: to as number, points: points as number };
-  axisFromRange(`range along ${name}`, range);
-  return range;
+  const grid = { from: from as number, to: to as number, size: size as number };
+  axisOfGrid(`grid along ${name}`, grid);
+  return grid;
 }
 
 /** Room beyond the path on each side, as a share of its extent. */
 export const DEFAULT_MARGIN = 0.2;
 
-/** Options of {@link createGrid}; either `coordinates` or `range` is needed. */
+/** Options of {@link createGrid}; either `coordinates` or `grid` is needed. */
 export interface GridOptions {
   /** Coordinates of the path (N, dimensions), row-major; the grid covers them and (0, 0). */
   readonly coordinates?: ArrayLike<number>;
@@ -112,9 +115,9 @@ export interface GridOptions {
    */
   readonly margin?: number;
   /** Points along each axis, one number or [alpha, beta]; at least 3. Default 21. */
-  readonly points?: number | readonly [number, number];
-  /** Coordinates taken literally, as `parseRange` gives them; nothing else counts then. Default none. */
-  readonly range?: GridRange;
+  readonly size?: number | readonly [number, number];
+  /** Coordinates taken literally, as `parseGrid` gives them; nothing else counts then. Default none. */
+  readonly grid?: GridAxes;
 }
 
 /** An extent below this share of the other axis's is rounding noise of a straight path. */
@@ -132,19 +135,20 @@ const NONE = 1e-30;
  * @example const grid = createGrid({ coordinates, margin: 0.2 });
  */
 export function createGrid(options: GridOptions): Grid {
-  const { range, coordinates, dimensions = 2, margin = DEFAULT_MARGIN, points = 21 } = options;
-  if (range !== undefined) return gridFromRange(range);
+  refuseRenamed(options, "grid");
+  const { grid, coordinates, dimensions = 2, margin = DEFAULT_MARGIN, size = 21 } = options;
+  if (grid !== undefined) return literalGrid(grid);
   if (coordinates === undefined) {
-    throw new InvalidOptionError("createGrid", "coordinates of a path, or a range", "neither");
+    throw new InvalidOptionError("createGrid", "coordinates of a path, or a grid", "neither");
   }
   if (!(Number.isFinite(margin) && margin >= 0)) {
     throw new InvalidOptionError("margin", "a finite number of at least 0", String(margin));
   }
-  const counts = typeof points === "number" ? [points, points] : points;
+  const counts = typeof size === "number" ? [size, size] : size;
   checkSize(counts[0] as number, dimensions === 1 ? 1 : (counts[1] as number));
   const extents = pathExtents(coordinates, dimensions);
   const axes = extents.map((extent, axis) => {
-    checkPoints(axis === 0 ? "points along alpha" : "points along beta", counts[axis] as number, 3);
+    checkPoints(axis === 0 ? "size along alpha" : "size along beta", counts[axis] as number, 3);
     const { low, high } = widened(extent, extents[1 - axis]);
     const room = margin * (high - low);
     return axisAroundZero(low - room, high + room, counts[axis] as number);
@@ -157,14 +161,14 @@ const MOST_GRID_POINTS = 2 ** 22;
 
 function checkSize(alpha: number, beta: number): void {
   if (!(alpha * beta > MOST_GRID_POINTS)) return;
-  throw new InvalidOptionError("points", `at most ${MOST_GRID_POINTS} in all`, `${alpha} × ${beta}`);
+  throw new InvalidOptionError("size", `at most ${MOST_GRID_POINTS} in all`, `${alpha} × ${beta}`);
 }
 
-function gridFromRange({ alpha, beta }: GridRange): Grid {
-  checkSize(alpha.points, beta?.points ?? 1);
+function literalGrid({ alpha, beta }: GridAxes): Grid {
+  checkSize(alpha.size, beta?.size ?? 1);
   return {
-    alpha: axisFromRange("range along alpha", alpha),
-    beta: beta === null ? Float64Array.of(0) : axisFromRange("range along beta", beta),
+    alpha: axisOfGrid("grid along alpha", alpha),
+    beta: beta === null ? Float64Array.of(0) : axisOfGrid("grid along beta", beta),
   };
 }
 

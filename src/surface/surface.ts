@@ -8,7 +8,7 @@ export interface ApproximationSettings {
   /** The error aimed at, as a share of the range of the loss. */
   readonly tolerance: number;
   /** Most sample evaluations, as a share of those of an exact surface. */
-  readonly budget: number;
+  readonly share: number;
   /** Samples in the fixed subsample; 0 where none is used. */
   readonly subsample: number;
   /** Seed of the subsample and of the points drawn at random. */

@@ -24,7 +24,7 @@ import { createJumpTrainer, type JumpTrainer, type TrainedJump } from "./jump-tr
 export interface JumpStudy {
   /** Absolute path of the folder with the runs. */
   readonly directory: string;
-  /** One for each seed and step, steps of one seed together. */
+  /** One for each seed and distance, those of one seed together. */
   readonly runs: readonly JumpRun[];
   /** sha-256 (hex) of θ*'s bytes. */
   readonly weightsDigest: string;
@@ -136,15 +136,15 @@ async function makeMissing(
   return { runs: jumps.map((jump) => done.get(jump) as JumpRun), warnings };
 }
 
-function plan({ seeds, steps }: JumpRecipe, options: JumpOptions, model: tf.LayersModel): Jump[] {
+function plan({ seeds, distances }: JumpRecipe, options: JumpOptions, model: tf.LayersModel): Jump[] {
   const root = resolve(options.directory);
   const name = options.name ?? (model.name || basename(root));
   return seeds.flatMap((seed) =>
-    steps.map((step) => ({
+    distances.map((distance) => ({
       seed,
-      step,
-      directory: join(root, jumpFolder(seed, step)),
-      name: `${name}, seed ${seed}, jump ${step}`,
+      distance,
+      directory: join(root, jumpFolder(seed, distance)),
+      name: `${name}, seed ${seed}, jump ${distance}`,
     })),
   );
 }
@@ -192,7 +192,7 @@ function refuseFunctions({ facts }: Pick<JumpSource, "facts">, workers: number):
 function divergence(runs: readonly JumpRun[]): LandscapeWarning[] {
   const bad = runs.filter(({ states }) => states.some(({ logs }) => !Number.isFinite(logs.loss)));
   if (bad.length === 0) return [];
-  const names = bad.map(({ seed, step }) => `seed ${seed} step ${step}`).join(", ");
+  const names = bad.map(({ seed, distance }) => `seed ${seed} distance ${distance}`).join(", ");
   const message = `the training loss of ${names} is not finite at some state: a lower learning rate may help`;
   return [{ code: "jump-diverged", message }];
 }

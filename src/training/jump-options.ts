@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
+import { refuseRenamed } from "../base/option-names.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import type { LossMode } from "../loss/loss-evaluator.js";
@@ -15,8 +16,8 @@ import {
 export interface Jump {
   /** Seed of the direction, of the order of batches and of dropout. */
   readonly seed: number;
-  /** Size s of θ_0 = θ* + s·d. */
-  readonly step: number;
+  /** s of θ_0 = θ* + s·d, in units of the direction. */
+  readonly distance: number;
   /** Absolute path of its run directory. */
   readonly directory: string;
   /** Name of its run. */
@@ -36,8 +37,8 @@ export interface JumpRun extends Jump {
 }
 
 /** Name of a jump's folder: "seed-0_step-0.25". */
-export function jumpFolder(seed: number, step: number): string {
-  return `seed-${seed}_step-${step}`;
+export function jumpFolder(seed: number, distance: number): string {
+  return `seed-${seed}_step-${distance}`;
 }
 
 /** What jumps retrain and are judged on. */
@@ -56,8 +57,8 @@ export interface JumpOptions extends NormalizeOptions {
   readonly directory: string;
   /** One random direction and one order of batches for each; 0 is a seed. Default 0, 1, 2, 3. */
   readonly seeds?: readonly number[];
-  /** Sizes s of the jumps θ* + s·d, each above 0. Default 0.25, 0.5, 0.75, 1. */
-  readonly steps?: readonly number[];
+  /** How far each jump θ* + s·d goes: s, above 0. Default 0.25, 0.5, 0.75, 1. */
+  readonly distances?: readonly number[];
   /** Epochs of retraining. Default 40. */
   readonly epochs?: number;
   /** Samples per update. Default 32, as in `model.fit`. */
@@ -87,7 +88,7 @@ export interface JumpOptions extends NormalizeOptions {
 /** What a jump is made with: plain data, the same in every process. */
 export interface JumpRecipe {
   readonly seeds: readonly number[];
-  readonly steps: readonly number[];
+  readonly distances: readonly number[];
   readonly epochs: number;
   readonly batchSize: number;
   readonly optimizer: OptimizerDescription;
@@ -102,16 +103,18 @@ export interface JumpRecipe {
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function resolveJumpRecipe(options: JumpOptions): JumpRecipe {
-  const { seeds = [0, 1, 2, 3], steps = [0.25, 0.5, 0.75, 1], loss = "model", weightDecay = 1e-4 } = options;
+  refuseRenamed(options, "jump");
+  const { seeds = [0, 1, 2, 3], distances = [0.25, 0.5, 0.75, 1] } = options;
+  const { loss = "model", weightDecay = 1e-4 } = options;
   if (typeof options.directory !== "string" || options.directory === "") {
     throw new InvalidOptionError("directory", "a path", JSON.stringify(options.directory) ?? "none");
   }
   checkList("seeds", seeds);
   for (const seed of seeds) checkSeed(seed);
-  checkList("steps", steps);
-  for (const step of steps) {
-    if (Number.isFinite(step) && step > 0) continue;
-    throw new InvalidOptionError("steps", "sizes above 0", String(step));
+  checkList("distances", distances);
+  for (const distance of distances) {
+    if (Number.isFinite(distance) && distance > 0) continue;
+    throw new InvalidOptionError("distances", "numbers above 0", String(distance));
   }
   if (loss !== "model" && loss !== "logits") {
     throw new InvalidOptionError("loss", '"model" or "logits"', JSON.stringify(loss));
@@ -121,7 +124,7 @@ export function resolveJumpRecipe(options: JumpOptions): JumpRecipe {
   }
   return {
     seeds: [...seeds],
-    steps: [...steps],
+    distances: [...distances],
     epochs: checkedCount("epochs", options.epochs ?? 40),
     batchSize: checkedCount("batchSize", options.batchSize ?? 32),
     optimizer: describeRetrainOptimizer(options),

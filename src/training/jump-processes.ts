@@ -63,8 +63,8 @@ export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProces
   }
 }
 
-function taskOf({ seed, step, directory }: Jump) {
-  const name = `jump of seed ${seed} and step ${step} (${directory})`;
+function taskOf({ seed, distance, directory }: Jump) {
+  const name = `jump of seed ${seed} and distance ${distance} (${directory})`;
   const expected = "a process that retrains it";
   const hint = "fewer workers need less memory; call again to go on with the jumps that are missing";
   const onDeaths = (deaths: number, how: string) =>

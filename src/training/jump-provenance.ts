@@ -52,8 +52,8 @@ export function jumpOrigin(
 }
 
 /** Returns the provenance of one jump. */
-export function jumpProvenance({ seed, step }: Jump, { inputs, options }: JumpOrigin): Provenance {
-  return { kind: "jump", version: VERSION, options: { ...options, step }, seed, inputs };
+export function jumpProvenance({ seed, distance }: Jump, { inputs, options }: JumpOrigin): Provenance {
+  return { kind: "jump", version: VERSION, options: { ...options, step: distance }, seed, inputs };
 }
 
 /** Names what differs between two provenances: `{ name: [stored, expected] }`, as short texts. */

@@ -158,7 +158,7 @@ async function trainOne(one: OneJump): Promise<TrainedJump> {
     seed: jump.seed,
     count: 1,
   });
-  assignWeights(model, layout, jumped(theta, vectors[0] as Float32Array, jump.step));
+  assignWeights(model, layout, jumped(theta, vectors[0] as Float32Array, jump.distance));
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   addWeightDecay(model.optimizer, variables, recipe.weightDecay);
   const { epochs, batchSize, weightDecay } = recipe;
@@ -167,7 +167,7 @@ async function trainOne(one: OneJump): Promise<TrainedJump> {
     name: jump.name,
     model,
     seed: jump.seed,
-    fit: { epochs, batchSize, samples: one.samples.samples, weightDecay, jump: jump.step },
+    fit: { epochs, batchSize, samples: one.samples.samples, weightDecay, jump: jump.distance },
     provenance: jumpProvenance(jump, origin),
     overwrite: true,
   });
@@ -231,6 +231,6 @@ async function judged(theta: Float32Array, { evaluators, signal }: OneJump): Pro
 }
 
 /** θ* + s·d, computed in float64. */
-function jumped(theta: Float32Array, direction: Float32Array, step: number): Float32Array {
-  return theta.map((value, i) => value + step * (direction[i] as number));
+function jumped(theta: Float32Array, direction: Float32Array, distance: number): Float32Array {
+  return theta.map((value, i) => value + distance * (direction[i] as number));
 }

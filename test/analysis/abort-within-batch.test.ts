@@ -22,8 +22,8 @@ import { requestOf } from "./interrupted-surface.mjs";
 const newFolder = temporaryFolders();
 /** Batches of one sample in a point. */
 const COUNT = 12;
-const axis = { from: -1, to: 1, points: 5 };
-const grid = createGrid({ range: { alpha: axis, beta: axis } });
+const axis = { from: -1, to: 1, size: 5 };
+const grid = createGrid({ grid: { alpha: axis, beta: axis } });
 
 const open: LossEvaluator[] = [];
 beforeAll(() => useTestBackend());
@@ -112,12 +112,12 @@ describe("an abort in the middle of a point lets one more batch run at most", ()
 
   test("of an approximate surface: all samples, and the subsample", async () => {
     const { watch, evaluator, plane } = await setUp();
-    const fine = { from: -1, to: 1, points: 9 };
-    const large = createGrid({ range: { alpha: fine, beta: fine } });
+    const fine = { from: -1, to: 1, size: 9 };
+    const large = createGrid({ grid: { alpha: fine, beta: fine } });
     for (const subsample of [0, 6]) {
       for (const at of [5, 2 * COUNT + 3, 4 * COUNT + 4]) {
         const work = (signal: AbortSignal) =>
-          approximateSurface(evaluator, plane, large, { signal, subsample, budget: 0.5 });
+          approximateSurface(evaluator, plane, large, { signal, subsample, share: 0.5 });
         expect(await abortedAt(at, watch, work)).toBeLessThanOrEqual(at + 1);
       }
     }

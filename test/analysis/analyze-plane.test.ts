@@ -319,8 +319,8 @@ describe("options of a plane", () => {
     [{ margin: -0.1 }, "margin: expected a finite number of at least 0, got -0.1"],
     [{ margin: Number.NaN }, "margin: expected a finite number of at least 0, got NaN"],
     [{ grid: "0:1:5" }, 'grid: expected two axes, "x0:x1:nx,y0:y1:ny", got "0:1:5"'],
-    [{ points: 5 } as never, "this option is called size"],
-    [{ range: "0:1:5,0:1:5" } as never, "this option is called grid"],
+    [{ points: 5 } as never, "this option is now called size"],
+    [{ range: "0:1:5,0:1:5" } as never, "this option is now called grid"],
     [{ second: "third" as never }, "second: expected one of auto, component, random, got third"],
   ])(
     "refuses %j before anything is read",

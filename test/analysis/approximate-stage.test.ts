@@ -17,8 +17,8 @@ import {
 import { requestOf } from "./interrupted-surface.mjs";
 
 const newFolder = temporaryFolders();
-const axis = { from: -1, to: 1, points: 17 };
-const grid = createGrid({ range: { alpha: axis, beta: axis } });
+const axis = { from: -1, to: 1, size: 17 };
+const grid = createGrid({ grid: { alpha: axis, beta: axis } });
 
 function hinges(classes: Int32Array | null = null): CountedEvaluator {
   return sampleFunction(LANDSCAPES.hinges(2), SAMPLES, classes);

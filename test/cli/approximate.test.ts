@@ -45,7 +45,7 @@ test("another plane is approximated too", async () => {
 
 test.each([
   [["--tolerance", "0.1"], "--tolerance: expected --approximate beside it, got none"],
-  [["--approximate", "--budget", "2"], "--budget: expected a number above 0 and at most 1"],
+  [["--approximate", "--budget", "2"], "--share: expected a number above 0 and at most 1"],
 ])("refuses %o", async (options, message) => {
   const { status, stderr } = await cli("surface", run, "--data", data, ...options);
   expect(status).toBe(2);

@@ -95,7 +95,7 @@ describe("jump", () => {
   }, 60_000);
 
   test.each([
-    [["--steps", "0.5,0"], 'expected sizes above 0 such as 0.25,0.5, got "0.5,0"'],
+    [["--steps", "0.5,0"], 'expected numbers above 0 such as 0.25,0.5, got "0.5,0"'],
     [["--optimizer", "lion"], "--optimizer: expected one of sgd, momentum"],
     [["--seeds", "x"], "--seeds: expected integers"],
     [["--learning-rate", "fast"], '--learning-rate: expected a number of at least 0, got "fast"'],

@@ -52,7 +52,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       LineSlice NormalizeOptions Parameter ParameterLayout PcaDirections PcaOptions RandomDirections
       RandomDirectionsOptions Surface Trajectory approximateSurface assignWeights betweenModels coarseToFine
       createGrid customDirections epsilonSharpness evaluateSurface fillPartial interpolateLine layoutOfModel
-      levelSetWidth meanLossRise normalizeDirection parseRange pcaDirections projectTrajectory
+      levelSetWidth meanLossRise normalizeDirection parseGrid pcaDirections projectTrajectory
       randomDirections randomLines randomWalkBaseline readWeights rowSourceOfRuns`,
   },
   "./figures": {

@@ -13,8 +13,8 @@ import { LANDSCAPES } from "../surface/approximate/landscapes.js";
 import { PLANE, sampleFunction } from "../surface/approximate/sample-function.js";
 
 const newFolder = temporaryFolders();
-const axis = { from: -1, to: 1, points: 15 };
-const grid = createGrid({ range: { alpha: axis, beta: axis } });
+const axis = { from: -1, to: 1, size: 15 };
+const grid = createGrid({ grid: { alpha: axis, beta: axis } });
 const provenance: Provenance = { kind: "surface", version: 1, options: {}, seed: null, inputs: {} };
 const evaluator = sampleFunction(LANDSCAPES.bowl(1), 400);
 

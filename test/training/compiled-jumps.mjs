@@ -37,7 +37,7 @@ try {
     {
       directory,
       seeds: [0, 1],
-      steps: [0.5, 1],
+      distances: [0.5, 1],
       epochs: 4,
       learningRate: 0.05,
       signal: stop.signal,

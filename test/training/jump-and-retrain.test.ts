@@ -34,7 +34,7 @@ afterEach(() => {
 /** Small jumps on the tiny data; from here to the end of the test no tensor may be left over. */
 function small(options: Partial<JumpOptions> = {}, folder = newFolder()): Promise<JumpStudy> {
   tensors ||= tf.memory().numTensors;
-  const chosen = { seeds: [0, 3], steps: [0.5], epochs: 2, batchSize: 5, learningRate: 0.05, ...options };
+  const chosen = { seeds: [0, 3], distances: [0.5], epochs: 2, batchSize: 5, learningRate: 0.05, ...options };
   return jumpAndRetrain(model, { train: data }, { directory: folder, ...chosen });
 }
 
@@ -65,10 +65,10 @@ async function times({ runs }: JumpStudy): Promise<number[][]> {
 
 describe("the jump", () => {
   test("each filter is displaced by s times its norm, biases and batch norm by nothing", async () => {
-    const { runs } = await small({ seeds: [7], steps: [0.25, 1], epochs: 1 });
+    const { runs } = await small({ seeds: [7], distances: [0.25, 1], epochs: 1 });
     const layout = layoutOfModel(model);
     const origin = readWeightsSync(model, layout);
-    for (const { directory, step } of runs) {
+    for (const { directory, distance } of runs) {
       const theta = await (await openRun(directory)).readTheta(0);
       for (const { role, offset, size, shape } of layout.parameters) {
         const [rows, filters] = role === "kernel" ? (shape as [number, number]) : [size, 0];
@@ -80,14 +80,14 @@ describe("the jump", () => {
             far += (moved[r * filters + f] as number) ** 2;
             own += (origin[offset + r * filters + f] as number) ** 2;
           }
-          expect(Math.sqrt(far / own)).toBeCloseTo(step, 5);
+          expect(Math.sqrt(far / own)).toBeCloseTo(distance, 5);
         }
       }
     }
   });
 
   test("sizes of one seed lie on one line through the optimum; another seed on another", async () => {
-    const study = await small({ seeds: [0, 1], steps: [0.25, 0.5], epochs: 1 });
+    const study = await small({ seeds: [0, 1], distances: [0.25, 0.5], epochs: 1 });
     const origin = Array.from(readWeightsSync(model, layoutOfModel(model)));
     const [near, far, other] = (await thetas(study)).map((rows) => rows[0] as number[]);
     const away = (row: number[] | undefined) => (row ?? []).map((value, i) => value - (origin[i] as number));
@@ -136,7 +136,7 @@ describe("retraining", () => {
       {
         directory: newFolder(),
         seeds: [0],
-        steps: [1],
+        distances: [1],
         epochs: 3,
         batchSize: 4,
         optimizer: "sgd",
@@ -158,7 +158,7 @@ describe("retraining", () => {
     const { runs } = await jumpAndRetrain(
       model,
       { train: data, validation: held, test: held },
-      { directory: newFolder(), seeds: [0], steps: [0.5], epochs: 3, batchSize: 5 },
+      { directory: newFolder(), seeds: [0], distances: [0.5], epochs: 3, batchSize: 5 },
     );
     const [run] = runs;
     expect(run?.states.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
@@ -188,7 +188,7 @@ describe("retraining", () => {
     const same = await jumpAndRetrain(
       model,
       { train: dataset as never },
-      { directory: newFolder(), seeds: [1], steps: [0.5], epochs: 2, batchSize: 5, learningRate: 0.05 },
+      { directory: newFolder(), seeds: [1], distances: [0.5], epochs: 2, batchSize: 5, learningRate: 0.05 },
     );
     expect(await thetas(same)).toEqual(await thetas(whole));
   });
@@ -214,7 +214,7 @@ describe("randomness", () => {
       ],
     });
     dropping.compile({ optimizer: "sgd", loss: "categoricalCrossentropy" });
-    const settings = { seeds: [4], steps: [0.5], epochs: 2, optimizer: "sgd", weightDecay: 0 } as const;
+    const settings = { seeds: [4], distances: [0.5], epochs: 2, optimizer: "sgd", weightDecay: 0 } as const;
     const sample = { xs: data.xs.slice(0, 1), ys: data.ys.slice(0, 1) };
     const train = () => jumpAndRetrain(dropping, { train: sample }, { ...settings, directory: newFolder() });
     const [first, again] = [await train(), await train()];
@@ -241,7 +241,7 @@ describe("randomness", () => {
       {
         directory: newFolder(),
         seeds: [0, 1],
-        steps: [0.5],
+        distances: [0.5],
         epochs: 1,
       },
     );
@@ -271,7 +271,7 @@ describe("the original", () => {
     const own = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
     const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => yPred.sub(yTrue).square().mean(-1).mul(3);
     own.compile({ optimizer: "sgd", loss });
-    const settings = { seeds: [0], steps: [0.5], epochs: 1, optimizer: "sgd", weightDecay: 0 } as const;
+    const settings = { seeds: [0], distances: [0.5], epochs: 1, optimizer: "sgd", weightDecay: 0 } as const;
     const triple = await jumpAndRetrain(own, { train: data }, { ...settings, directory: newFolder() });
     own.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const plain = await jumpAndRetrain(own, { train: data }, { ...settings, directory: newFolder() });
@@ -288,8 +288,8 @@ describe("resuming", () => {
     const [kept, broken] = first.runs;
     rmSync(snapshotPath(broken?.directory ?? "", 2));
     const wrote = await times({ ...first, runs: first.runs.slice(0, 1) });
-    const second = await small({ steps: [0.5, 0.75] }, folder);
-    expect(second.runs.map(({ seed, step, status }) => [seed, step, status])).toEqual([
+    const second = await small({ distances: [0.5, 0.75] }, folder);
+    expect(second.runs.map(({ seed, distance, status }) => [seed, distance, status])).toEqual([
       [0, 0.5, "found"],
       [0, 0.75, "made"],
       [3, 0.5, "made"],
@@ -314,7 +314,7 @@ describe("resuming", () => {
     await expect(small({ learningRate: 0.1 }, folder)).rejects.toThrow(/optimizer .*0\.1.*0\.05/);
     await expect(small({ normalize: "layer" }, folder)).rejects.toThrow(/direction .*layer.*filter/);
     const changed = { xs: data.xs.add(1), ys: data.ys };
-    const options = { directory: folder, seeds: [0, 3], steps: [0.5], epochs: 2, batchSize: 5 } as const;
+    const options = { directory: folder, seeds: [0, 3], distances: [0.5], epochs: 2, batchSize: 5 } as const;
     await expect(
       jumpAndRetrain(model, { train: changed }, { ...options, learningRate: 0.05 }),
     ).rejects.toThrow(/expected a jump made with train [0-9a-f]{12}, got one made with train [0-9a-f]{12}/);
@@ -383,9 +383,9 @@ describe("bad input", () => {
     [{ optimizer: "sgd", momentum: 0.9 }, 'momentum: expected none with optimizer "sgd", got 0.9'],
     [{ momentum: 1 }, "momentum: expected a number from 0 up to"],
     [{ learningRate: 0 }, "learningRate: expected a number above 0, got 0"],
-    [{ steps: [0.5, 0] }, "steps: expected sizes above 0, got 0"],
-    [{ steps: [-1] }, "steps: expected sizes above 0, got -1"],
-    [{ steps: [] }, "steps: expected a list of at least one number, got []"],
+    [{ distances: [0.5, 0] }, "distances: expected numbers above 0, got 0"],
+    [{ distances: [-1] }, "distances: expected numbers above 0, got -1"],
+    [{ distances: [] }, "distances: expected a list of at least one number, got []"],
     [{ seeds: [1, 1] }, "seeds: expected each number once, got 1 twice"],
     [{ seeds: [0.5] }, "seed: expected a safe integer, got 0.5"],
     [{ epochs: 0 }, "epochs: expected an integer of at least 1, got 0"],
@@ -402,7 +402,7 @@ describe("bad input", () => {
   });
 
   test("models and data that cannot be retrained", async () => {
-    const options = { directory: newFolder(), seeds: [0], steps: [0.5], epochs: 1 };
+    const options = { directory: newFolder(), seeds: [0], distances: [0.5], epochs: 1 };
     const bare = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
     await expect(jumpAndRetrain(bare, { train: data }, options)).rejects.toThrow(
       /expected a compiled loss, got none/,
@@ -442,6 +442,6 @@ describe("bad input", () => {
       epochs: 3,
     });
     expect(runs[0]?.states).toHaveLength(4);
-    expect(warnings.find(({ code }) => code === "jump-diverged")?.message).toContain("seed 0 step 0.5");
+    expect(warnings.find(({ code }) => code === "jump-diverged")?.message).toContain("seed 0 distance 0.5");
   });
 });

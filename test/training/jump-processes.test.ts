@@ -67,9 +67,9 @@ async function killWriters(directory: string, folder: string, count: number, par
 
 async function content(runs: readonly JumpRun[] = []) {
   return Promise.all(
-    runs.map(async ({ directory, seed, step, states }) => {
+    runs.map(async ({ directory, seed, distance, states }) => {
       const digest = await (await openRun(directory)).digest();
-      return { seed, step, digest, logs: states.map(({ logs }) => logs) };
+      return { seed, distance, digest, logs: states.map(({ logs }) => logs) };
     }),
   );
 }
@@ -104,7 +104,7 @@ describe("jumps in processes", () => {
     expect(killed).toHaveLength(3);
     const { error } = await answer;
     expect(error).toMatchObject({ name: "RunStateError", code: "run-state", own: true });
-    expect(error?.message).toContain("jump of seed 1 and step 0.5");
+    expect(error?.message).toContain("jump of seed 1 and distance 0.5");
     expect(error?.message).toContain("expected a process that retrains it, got 3 that died");
     expect(error?.message).toContain("signal SIGKILL");
     const { runs } = await start(directory, { ...options, workers: 1 }).answer;

@@ -14,9 +14,9 @@ import { disposeOptimizer } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import { anonymousTopology, modelFromManifest } from "../../model/model-from-manifest.js";
 import type { Run, StepOptions } from "../../store/run/run.js";
-import { axisFromRange } from "../../surface/grid.js";
+import { axisOfGrid } from "../../surface/grid.js";
 import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
-import { lineRange } from "../analyze-line.js";
+import { lineGrid } from "../analyze-line.js";
 import type { PlaneStep } from "../analyze-plane.js";
 import type { ModelPoint } from "../model-point.js";
 import type { EvaluationOptions, FigureOptions, GridOptions, ResultOptions } from "../options.js";
@@ -111,11 +111,11 @@ export function resolveCompareOptions(
     if (run.snapshots.length > 0) continue;
     throw new InvalidDataError(run.directory, "at least one snapshot", "none");
   }
-  refuseRenamed(options, "plane");
+  refuseRenamed(options, "compare");
   const { seeds = [0, 1, 2, 3, 4], epsilon = 0.05 } = options;
-  const range = lineRange(options.grid) ?? { from: -1, to: 1, points: 41 };
-  if (!axisFromRange("grid", range).includes(0)) {
-    const got = `${range.from} to ${range.to} in ${range.points} points`;
+  const range = lineGrid(options.grid) ?? { from: -1, to: 1, size: 41 };
+  if (!axisOfGrid("grid", range).includes(0)) {
+    const got = `${range.from} to ${range.to} in ${range.size} points`;
     throw new InvalidOptionError("grid", "0 among the coordinates of the lines", got);
   }
   const reach = range.from < 0 && range.to > 0 ? Math.min(-range.from, range.to) : range.to - range.from;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
-import { axisFromRange } from "../../surface/grid.js";
+import { axisOfGrid } from "../../surface/grid.js";
 import type { Grid, Surface } from "../../surface/surface.js";
 import { evaluatePlane } from "../analyze-plane.js";
 import { resolveGrid } from "../options.js";
@@ -109,5 +109,5 @@ function windowAxis({ low, high }: Interval, extent: number, points: number): Fl
   const step = extent / (points - 1);
   const shifted = Math.round(from / step) * step;
   const start = shifted <= low && shifted + extent >= high ? shifted : from;
-  return axisFromRange("window", { from: start, to: start + extent, points });
+  return axisOfGrid("window", { from: start, to: start + extent, size: points });
 }

@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
 import { embedRuns as computeEmbedding } from "../../analysis/embed.js";
 import { type EmbedOptions, type EmbedStep, METHOD_OPTIONS } from "../../analysis/embed-options.js";
-import { openRunPart } from "../../analysis/model-point.js";
 import { type RunPoints, readRunPoints } from "../../analysis/run-points.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
@@ -20,6 +19,7 @@ import {
 } from "../../figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../figure/make/create-topology-figure.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
+import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
 import {
   backendOption,
@@ -29,7 +29,6 @@ import {
   parseModuleFile,
   pictureOptions,
   refuseStray,
-  stepOptions,
 } from "../command-options.js";
 import {
   interruptible,
@@ -68,7 +67,7 @@ export async function embedCommand(
   const methods = [...new Set(options.method ?? (["phate"] as const))];
   checkOwners(options, methods);
   const runs: Run[] = [];
-  for (const reference of directories) runs.push(await openRunPart(reference, options));
+  for (const directory of directories) runs.push(await openRun(directory));
   const [first] = runs as [Run];
   await interruptible(output, async (signal) => {
     const { data } = options;
@@ -231,8 +230,8 @@ function createSteps(output: Output) {
 
 /** Declares the arguments and options of `embed`. */
 export function declareEmbed(command: Command): void {
-  stepOptions(command)
-    .argument("<runs...>", "run directories of one layout; RUN@A..B is a part of a run")
+  command
+    .argument("<runs...>", "run directories of one layout")
     .addOption(
       new Option("--method <methods...>", "how to embed; several are compared").choices(EMBEDDING_METHODS),
     )

@@ -17,6 +17,7 @@ import {
   parseCount,
   parseModuleFile,
   parseSeeds,
+  renamedOption,
 } from "../command-options.js";
 import { type DataModule, loadDataModule } from "../load-module.js";
 import { startBackend } from "../open-evaluator.js";
@@ -39,8 +40,14 @@ export function declareJump(command: Command): void {
       "JS or TS module that exports loadData(), and perhaps loadValidationData() and loadTestData()",
       parseModuleFile,
     )
-    .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0..3)", parseSeeds)
-    .option("--steps <sizes>", "sizes of the jumps (default: 0.25,0.5,0.75,1)", parseSteps)
+    .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0..3)", parseSeeds);
+  renamedOption(
+    command,
+    new Option("--distances <numbers>", "how far jumps go (default: 0.25,0.5,0.75,1)").argParser(
+      parseDistances,
+    ),
+    "steps",
+  )
     .option("--epochs <n>", "epochs of retraining (default: 40)", parseCount("--epochs"))
     .option("--batch-size <n>", "samples per update (default: 32)", parseCount("--batch-size"))
     .addOption(
@@ -111,19 +118,23 @@ function tell(study: JumpStudy, { run, index, digest }: ModelPoint, output: Outp
   output.result({
     directory,
     source: { run: run.directory, step: run.snapshots[index]?.step, weights: digest },
-    runs: runs.map(({ directory: path, seed, step, status, states }) => ({
+    runs: runs.map(({ directory: path, seed, distance, status, states }) => ({
       directory: path,
       seed,
-      step,
+      distance,
+      // As earlier versions named it.
+      step: distance,
       status,
       epochs: states.map(({ epoch }) => epoch),
       logs: states.map(({ logs }) => logs),
     })),
   });
-  for (const { seed, step, states, status } of runs) {
+  for (const { seed, distance, states, status } of runs) {
     const [first, last] = [states[0]?.logs ?? {}, states.at(-1)?.logs ?? {}];
     const values = Object.keys(first).map((name) => `${name} ${short(first[name])} to ${short(last[name])}`);
-    output.print(`seed ${seed}, jump ${step}${status === "found" ? " (found)" : ""}: ${values.join(", ")}`);
+    output.print(
+      `seed ${seed}, jump ${distance}${status === "found" ? " (found)" : ""}: ${values.join(", ")}`,
+    );
   }
   output.print(`runs: ${directory}`);
 }
@@ -132,10 +143,10 @@ function short(value: number | undefined): string {
   return (value ?? Number.NaN).toPrecision(4);
 }
 
-function parseSteps(text: string): readonly number[] {
+function parseDistances(text: string): readonly number[] {
   const sizes = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
   if (sizes.every((size) => Number.isFinite(size) && size > 0)) return sizes;
-  throw new InvalidArgumentError(`--steps: expected sizes above 0 such as 0.25,0.5, got "${text}".`);
+  throw new InvalidArgumentError(`--distances: expected numbers above 0 such as 0.25,0.5, got "${text}".`);
 }
 
 function parseNumber(name: string): (text: string) => number {

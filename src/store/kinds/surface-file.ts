@@ -43,12 +43,12 @@ export function approximationColumns(
 
 /** The facts of an approximation beside its columns, as JSON. */
 export function approximationDetails(approximation: Approximation): JsonValue {
-  const { tolerance, budget, subsample, seed, errorOn95, range } = approximation;
+  const { tolerance, share, subsample, seed, errorOn95, range } = approximation;
   const { sampleEvaluations, exactSampleEvaluations } = approximation;
   const counts = { sampleEvaluations, exactSampleEvaluations };
   return {
     tolerance,
-    budget,
+    budget: share,
     subsample,
     seed,
     errorOn95: jsonNumber(errorOn95),
@@ -66,12 +66,14 @@ export function readApproximation(
   file: string,
   artifact: Artifact,
   metrics: readonly string[],
-  details: z.infer<typeof approximationSchema>,
+  { budget, ...details }: z.infer<typeof approximationSchema>,
 ): Approximation {
   const errorOf = (name: string) => [name, float64Column(file, artifact, `${ERROR}:${name}`)] as const;
   return {
     ...details,
     method: int32Column(file, artifact, METHOD),
+    // The earlier name of the share.
+    share: budget,
     error: float64Column(file, artifact, ERROR),
     metricErrors: Object.fromEntries(metrics.map(errorOf)),
   };

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
 import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../../loss/loss-evaluator.js";
@@ -34,7 +35,7 @@ export interface ApproximateOptions {
    * without a subsample a tenth of the points and up to 70 more, by which the bound of the error is checked.
    * Default 0.1.
    */
-  readonly budget?: number;
+  readonly share?: number;
   /**
    * Samples in the fixed subsample. Default 4·√N, none below 256 samples or where the evaluator cannot evaluate
    * single samples: all evaluations are then exact, at fewer points. 0 asks for that.
@@ -59,7 +60,7 @@ export function resolveApproximateOptions(
   samples: number,
   isDivisible: boolean,
 ): ApproximationSettings {
-  const { tolerance, budget } = checkApproximateOptions(options);
+  const { tolerance, share } = checkApproximateOptions(options);
   const usual = isDivisible && samples >= LEAST_SAMPLES ? Math.round(4 * Math.sqrt(samples)) : 0;
   const subsample = options.subsample ?? usual;
   if (!Number.isInteger(subsample) || subsample < 0 || subsample > samples || subsample === 1) {
@@ -71,7 +72,7 @@ export function resolveApproximateOptions(
   // All samples are no part of them.
   return {
     tolerance,
-    budget,
+    share,
     subsample: subsample === samples ? 0 : subsample,
     seed: checkSeed(options.seed ?? 0),
   };
@@ -88,20 +89,21 @@ export function checkApproximateOptions(
   other?: object,
 ): {
   readonly tolerance: number;
-  readonly budget: number;
+  readonly share: number;
 } {
-  const { tolerance = 0.01, budget = 0.1, seed = 0 } = options;
+  refuseRenamed(options, "approximate");
+  const { tolerance = 0.01, share = 0.1, seed = 0 } = options;
   checkSeed(seed);
   if (other !== undefined) {
-    throw new InvalidOptionError("approximate", "no other budget beside its own", "both");
+    throw new InvalidOptionError("approximate", "no budget beside it", "both");
   }
   if (!(Number.isFinite(tolerance) && tolerance > 0)) {
     throw new InvalidOptionError("tolerance", "a finite share of the loss range above 0", String(tolerance));
   }
-  if (!(budget > 0 && budget <= 1)) {
-    throw new InvalidOptionError("budget", "a share above 0 and at most 1", String(budget));
+  if (!(share > 0 && share <= 1)) {
+    throw new InvalidOptionError("share", "a number above 0 and at most 1", String(share));
   }
-  return { tolerance, budget };
+  return { tolerance, share };
 }
 
 /** Returns what the reader of an approximate surface should know beside its caption. */
@@ -116,7 +118,7 @@ export function approximationWarnings(approximation: Approximation): LandscapeWa
   if (errorOn95 > tolerance * range && errorOn95 > 0 && Number.isFinite(errorOn95)) {
     const reached = percent(errorOn95 / range);
     const spent = percent(sampleEvaluations / exactSampleEvaluations);
-    const message = `the error is up to ${reached} of the loss range, not ${percent(tolerance)} as asked for, after ${spent} of the sample evaluations of an exact surface; a larger budget makes it smaller`;
+    const message = `the error is up to ${reached} of the loss range, not ${percent(tolerance)} as asked for, after ${spent} of the sample evaluations of an exact surface; a larger share makes it smaller`;
     warnings.push({ code: "tolerance-not-reached", message });
   }
   return warnings;
@@ -199,7 +201,7 @@ export async function approximateSurface(
     const before = drawn?.evaluations ?? 0;
     const exactEvaluations = samples * (data.state.length + (origin === -1 ? 1 : 0));
     const least = drawn === null ? samples * leastEvaluations(data.state.length) : 0;
-    const limit = Math.max(settings.budget * exactEvaluations, least);
+    const limit = Math.max(settings.share * exactEvaluations, least);
     const points: PointEvaluator = createPointEvaluator({
       evaluator,
       subset,

@@ -4,7 +4,7 @@ import { createSpan } from "../../directions/project.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import type { BatchNormPolicyName } from "../../loss/slice-loss.js";
 import { evaluateSurface } from "../evaluate-surface.js";
-import { axisFromRange } from "../grid.js";
+import { axisOfGrid } from "../grid.js";
 
 /** Options of {@link epsilonSharpness}. */
 export interface EpsilonSharpnessOptions {
@@ -59,7 +59,7 @@ export async function epsilonSharpness(
   const halfWidths = boxHalfWidths(directions.center, vectors, epsilon);
   const [alpha, beta] = [0, 1].map((k) =>
     k < halfWidths.length
-      ? axisFromRange("box", { from: -halfWidths[k], to: halfWidths[k], points })
+      ? axisOfGrid("box", { from: -halfWidths[k], to: halfWidths[k], size: points })
       : Float64Array.of(0),
   );
   const { center, loss } = await evaluateSurface(

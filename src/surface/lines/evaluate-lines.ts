@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { mixtureMap } from "../../directions/mixture.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
@@ -10,7 +11,7 @@ import { checkSeed } from "../../math/random.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import { type OnPointProgress, pointProgress, type SurfaceBudget, startBudget } from "../evaluate-points.js";
 import { beginSurface, type SurfaceInProgress } from "../evaluate-surface.js";
-import { type AxisRange, axisFromRange } from "../grid.js";
+import { type AxisGrid, axisOfGrid } from "../grid.js";
 import type { EvaluatedPoint } from "../surface.js";
 import { checkSets } from "./evaluate-sets.js";
 import type { EvaluationSet, LineCurve, LineSlice } from "./level-set-width.js";
@@ -24,7 +25,7 @@ export interface LinePoint extends EvaluatedPoint {
 /** Options of every slice of lines. */
 export interface LineOptions {
   /** α from, to (both included) and the number of points; the default depends on the slice. */
-  readonly range?: AxisRange;
+  readonly grid?: AxisGrid;
   /** What becomes of batch norm's moving statistics; the default depends on the slice. */
   readonly batchNorm?: BatchNormPolicyName;
   /** Ends early, all lines together, with curves that say which points they have (`partial`). Default no limit. */
@@ -178,7 +179,7 @@ export interface InterpolateLineOptions extends LineOptions {
 }
 
 /** α of a line between two models where none is given. */
-export const DEFAULT_INTERPOLATION: AxisRange = { from: -0.5, to: 1.5, points: 41 };
+export const DEFAULT_INTERPOLATION: AxisGrid = { from: -0.5, to: 1.5, size: 41 };
 
 /**
  * Evaluates loss and metrics on the line (1−α)θ₁ + αθ₂ between two models or two snapshots of one.
@@ -188,7 +189,7 @@ export const DEFAULT_INTERPOLATION: AxisRange = { from: -0.5, to: 1.5, points: 4
  *
  * @param sets - evaluation sets, the training set first.
  * @param models - θ₁ and θ₂ (parameterCount).
- * @throws {@link InvalidOptionError} for a range upside down, one model given twice, or an unknown policy;
+ * @throws {@link InvalidOptionError} for a grid upside down, one model given twice, or an unknown policy;
  * {@link InvalidDataError} for weights that are not finite.
  * @see Goodfellow et al. 2015; Li et al. 2018, section 3.
  * @example const slice = await interpolateLine([{ name: "train", evaluator }], [theta1, theta2]);
@@ -198,9 +199,10 @@ export async function interpolateLine(
   models: readonly [Float32Array, Float32Array],
   options: InterpolateLineOptions = {},
 ): Promise<LineSlice> {
+  refuseRenamed(options, "lines");
   const { names = ["model 1", "model 2"], batchNorm = "interpolate" } = options;
   checkSets(sets);
-  const alpha = axisFromRange("range", options.range ?? DEFAULT_INTERPOLATION);
+  const alpha = axisOfGrid("grid", options.grid ?? DEFAULT_INTERPOLATION);
   const map = mixtureMap("line", models, names);
   const line = { seed: null, points: () => map };
   return {
@@ -222,7 +224,7 @@ export interface RandomLinesOptions extends LineOptions, NormalizeOptions {
 }
 
 /** α of a random line where none is given. */
-export const DEFAULT_RANDOM_RANGE: AxisRange = { from: -1, to: 1, points: 51 };
+export const DEFAULT_RANDOM_GRID: AxisGrid = { from: -1, to: 1, size: 51 };
 
 /**
  * Evaluates loss and metrics along random directions through θ*, filter-normalized by default, one line for
@@ -232,7 +234,7 @@ export const DEFAULT_RANDOM_RANGE: AxisRange = { from: -1, to: 1, points: 51 };
  * be compared.
  *
  * @param theta - θ* (parameterCount).
- * @throws {@link InvalidOptionError} for seeds that are none or given twice, a range upside down or unknown
+ * @throws {@link InvalidOptionError} for seeds that are none or given twice, a grid upside down or unknown
  * options; {@link InvalidDataError} for weights that are not finite.
  * @see Li et al. 2018, section 4 and figure 14 (ten seeds).
  * @example const slice = await randomLines([{ name: "train", evaluator }], layout, theta, { seeds: [0, 1, 2] });
@@ -243,10 +245,11 @@ export async function randomLines(
   theta: Float32Array,
   options: RandomLinesOptions = {},
 ): Promise<LineSlice> {
+  refuseRenamed(options, "lines");
   const { seeds = [0], batchNorm = "keep", name = "model" } = options;
   checkSets(sets);
   checkSeeds(seeds);
-  const alpha = axisFromRange("range", options.range ?? DEFAULT_RANDOM_RANGE);
+  const alpha = axisOfGrid("grid", options.grid ?? DEFAULT_RANDOM_GRID);
   const lines = seeds.map((seed) => ({
     seed,
     points: () => randomDirections(layout, theta, { ...options, seed, count: 1 }),

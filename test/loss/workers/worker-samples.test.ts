@@ -57,7 +57,7 @@ async function inProcess(): Promise<LossEvaluator> {
 describe("single samples in worker processes", () => {
   test("make the same approximate surface for any number of workers as in this process, bit for bit", async () => {
     const grid = { alpha: axis(9), beta: axis(9) };
-    const surface = (evaluator: LossEvaluator) => approximateSurface(evaluator, plane, grid, { budget: 0.3 });
+    const surface = (evaluator: LossEvaluator) => approximateSurface(evaluator, plane, grid, { share: 0.3 });
     const own = await surface(await inProcess());
     expect(own.approximation?.subsample).toBeGreaterThan(0);
     expect(new Set(own.approximation?.method).size).toBeGreaterThan(1);

@@ -9,17 +9,17 @@ import { LANDSCAPES, SAMPLES } from "./landscapes.js";
 import { PLANE, sampleFunction, withGap } from "./sample-function.js";
 
 function square(points: number) {
-  const axis = { from: -1, to: 1, points };
-  return createGrid({ range: { alpha: axis, beta: axis } });
+  const axis = { from: -1, to: 1, size: points };
+  return createGrid({ grid: { alpha: axis, beta: axis } });
 }
 
 const grid = square(25);
 
-async function both(name: string, seed: number, budget = 0.1) {
+async function both(name: string, seed: number, share = 0.1) {
   const evaluator = sampleFunction(LANDSCAPES[name](seed), SAMPLES);
   const exact = await evaluateSurface(evaluator, PLANE, grid);
   const before = evaluator.evaluated();
-  const surface = await approximateSurface(evaluator, PLANE, grid, { seed, budget });
+  const surface = await approximateSurface(evaluator, PLANE, grid, { seed, share });
   return { exact, surface, evaluated: evaluator.evaluated() - before, about: approximationOf(surface) };
 }
 
@@ -138,7 +138,7 @@ test("a line is approximated too, and the centre is exact where the grid leaves 
   const line = { alpha, beta: Float64Array.of(0) };
   const evaluator = sampleFunction(LANDSCAPES.hinges(1), SAMPLES);
   const exact = await evaluateSurface(evaluator, PLANE, line);
-  const surface = await approximateSurface(evaluator, PLANE, line, { budget: 0.2 });
+  const surface = await approximateSurface(evaluator, PLANE, line, { share: 0.2 });
   expect(surface.center).toEqual(exact.center);
   expect(approximationOf(surface).exactSampleEvaluations).toBe(202 * SAMPLES);
   expect(coverage(surface, exact)).toBeGreaterThanOrEqual(0.95);
@@ -146,7 +146,7 @@ test("a line is approximated too, and the centre is exact where the grid leaves 
 
 test("a grid of few points is exact where its budget buys all of them", async () => {
   const evaluator = sampleFunction(LANDSCAPES.noise(1), SAMPLES);
-  const surface = await approximateSurface(evaluator, PLANE, square(3), { budget: 1 });
+  const surface = await approximateSurface(evaluator, PLANE, square(3), { share: 1 });
   expect(surface.loss).toEqual((await evaluateSurface(evaluator, PLANE, square(3))).loss);
   expect(approximationOf(surface).errorOn95).toBe(0);
 });
@@ -175,7 +175,7 @@ test("progress never goes beyond the whole, and a signal stops the work", async 
 
 test.each([
   [{ tolerance: 0 }, "tolerance: expected a finite share of the loss range above 0, got 0"],
-  [{ budget: 1.5 }, "budget: expected a share above 0 and at most 1, got 1.5"],
+  [{ share: 1.5 }, "share: expected a number above 0 and at most 1, got 1.5"],
   [{ subsample: 1 }, "subsample: expected 0, or from 2 to 1200 samples, got 1"],
   [{ seed: 0.5 }, "seed: expected a safe integer, got 0.5"],
 ])("refuses %o", async (options, message) => {

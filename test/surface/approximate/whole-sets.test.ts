@@ -9,8 +9,8 @@ import { PLANE } from "./sample-function.js";
 import { WHOLE_LANDSCAPES, wholeEvaluator } from "./whole-sets.js";
 
 function square(points: number) {
-  const axis = { from: -1, to: 1, points };
-  return createGrid({ range: { alpha: axis, beta: axis } });
+  const axis = { from: -1, to: 1, size: points };
+  return createGrid({ grid: { alpha: axis, beta: axis } });
 }
 
 async function both(name: string, size: number, seed: number) {

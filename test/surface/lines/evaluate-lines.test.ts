@@ -45,7 +45,7 @@ function setUp() {
   return { sets, calls };
 }
 
-const options: RandomLinesOptions = { seeds: [3, 5, 8], range: { from: -1, to: 1, points: 51 } };
+const options: RandomLinesOptions = { seeds: [3, 5, 8], grid: { from: -1, to: 1, size: 51 } };
 const TOTAL = 3 * 2 * 51;
 
 describe("lines that take turns", () => {
@@ -128,7 +128,7 @@ describe("lines that take turns", () => {
     const order: number[] = [];
     const [train] = setUp().sets;
     await interpolateLine([train as typeof train & object], [theta, theta.map((value) => -value)], {
-      range: { from: 0, to: 1, points: 9 },
+      grid: { from: 0, to: 1, size: 9 },
       onPoint: ({ index }) => void order.push(index),
     });
     expect(order).toEqual([CENTER_INDEX, 8, 4, 2, 6, 1, 5, 3, 7]);

@@ -33,8 +33,8 @@ const b = Float32Array.of(0, 1, -1, 0, 0, 0.5);
 
 describe("interpolateLine", () => {
   it("has the closed form of a quadratic on both sets, 401 points from −0.5 to 1.5", async () => {
-    const range = { from: -0.5, to: 1.5, points: 401 };
-    const line = await interpolateLine(sets, [a, b], { range, names: ["A", "B"] });
+    const grid = { from: -0.5, to: 1.5, size: 401 };
+    const line = await interpolateLine(sets, [a, b], { grid, names: ["A", "B"] });
     expect(line.curves.map(({ set, seed }) => [set, seed])).toEqual([
       ["train", null],
       ["test", null],
@@ -82,9 +82,9 @@ describe("interpolateLine", () => {
   });
 
   it("refuses a range upside down, one model twice, sets of one name and sets of another size", async () => {
-    const range = { from: 1.5, to: -0.5, points: 5 };
-    await expect(interpolateLine(sets, [a, b], { range })).rejects.toThrow(
-      "range: expected two finite numbers, the smaller first, got 1.5 to -0.5",
+    const grid = { from: 1.5, to: -0.5, size: 5 };
+    await expect(interpolateLine(sets, [a, b], { grid })).rejects.toThrow(
+      "grid: expected two finite numbers, the smaller first, got 1.5 to -0.5",
     );
     await expect(interpolateLine(sets, [a, a.slice()])).rejects.toThrow(
       "model 2: expected weights of its own, got those of model 1",
@@ -105,7 +105,7 @@ describe("interpolateLine", () => {
 
 describe("randomLines", () => {
   it("gives one line a seed, repeats itself, and has one value at θ*", async () => {
-    const options = { seeds: [0, 1, 2], range: { from: -1, to: 1, points: 11 } };
+    const options = { seeds: [0, 1, 2], grid: { from: -1, to: 1, size: 11 } };
     const progress: number[] = [];
     const slice = await randomLines(sets, layout, a, {
       ...options,
@@ -156,7 +156,7 @@ describe("randomLines", () => {
 describe("seedBand", () => {
   it("is median and quantiles over the seeds, point by point", async () => {
     const seeds = [0, 1, 2, 3, 4];
-    const slice = await randomLines(sets, layout, a, { seeds, range: { from: -1, to: 1, points: 5 } });
+    const slice = await randomLines(sets, layout, a, { seeds, grid: { from: -1, to: 1, size: 5 } });
     const band = seedBand(slice, "test", "acc", { quantiles: [0, 1] });
     const values = slice.curves
       .filter(({ set }) => set === "test")
@@ -178,7 +178,7 @@ describe("writeLineSlice", () => {
   it("is read back bit for bit, non-finite values and metrics of one set only included", async () => {
     const slice = await randomLines(sets, layout, a, {
       seeds: [4, 7],
-      range: { from: -1, to: 1, points: 5 },
+      grid: { from: -1, to: 1, size: 5 },
     });
     slice.curves[0].surface.loss.set([Number.NaN, Number.POSITIVE_INFINITY, -0]);
     const extra = { ...slice.curves[1].surface, metrics: { alpha: Float64Array.of(1, 2, 3, 4, 5) } };
@@ -191,7 +191,7 @@ describe("writeLineSlice", () => {
   });
 
   it("refuses a curve with other coordinates", async () => {
-    const slice = await interpolateLine(sets, [a, b], { range: { from: 0, to: 1, points: 3 } });
+    const slice = await interpolateLine(sets, [a, b], { grid: { from: 0, to: 1, size: 3 } });
     const cut = { ...slice, alpha: slice.alpha.slice(1) };
     await expect(writeLineSlice(`${newFolder()}/line.arrow`, cut, provenance)).rejects.toThrow(
       'curve "train": expected 2 values, got 3',

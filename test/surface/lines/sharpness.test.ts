@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { functionEvaluator } from "../../../src/loss/local-evaluator.js";
-import { axisFromRange } from "../../../src/surface/grid.js";
+import { axisOfGrid } from "../../../src/surface/grid.js";
 import { epsilonSharpness } from "../../../src/surface/lines/epsilon-sharpness.js";
 import { type LineSlice, levelSetWidth, meanLossRise } from "../../../src/surface/lines/level-set-width.js";
 import { sampleSurface } from "../../figure/sample-figures.js";
 
-const alpha = axisFromRange("alpha", { from: -2, to: 2, points: 4001 });
+const alpha = axisOfGrid("alpha", { from: -2, to: 2, size: 4001 });
 const inf = Number.POSITIVE_INFINITY;
 
 describe("epsilonSharpness of negative losses", () => {
@@ -83,7 +83,7 @@ describe("levelSetWidth", () => {
 });
 
 function sliceOf(curvatures: readonly number[]): LineSlice {
-  const line = axisFromRange("alpha", { from: -1, to: 1, points: 201 });
+  const line = axisOfGrid("alpha", { from: -1, to: 1, size: 201 });
   return {
     kind: "random",
     axis: "α",

@@ -37,6 +37,7 @@ export async function startOfProcess(pid: number): Promise<string | null> {
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
+  EFBIG: "it is larger than a file may be",
   EACCES: "no permission to write",
   EPERM: "no permission to write",
   EROFS: "the file system is read-only",

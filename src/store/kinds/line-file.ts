@@ -1,3 +1,4 @@
+import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import { FormatError, InvalidDataError } from "../../base/errors.js";
 import { warningsSchema } from "../../base/json-schema.js";
@@ -91,11 +92,16 @@ export async function readLineSlice(file: string, expected?: Provenance): Promis
   }
   const part = (name: string, c: number) =>
     float64Column(file, artifact, name).slice(c * width, (c + 1) * width);
+  const alpha = part("alpha", 0);
+  curves.forEach((_, c) => {
+    if (isEqual(part("alpha", c), alpha)) return;
+    throw new FormatError(`${file}: alpha`, "the same coordinates for each curve", `others for curve ${c}`);
+  });
   const evaluatedIn = (c: number) =>
     Uint8Array.from(int32Column(file, artifact, "evaluated").subarray(c * width, (c + 1) * width));
   return {
     ...facts,
-    alpha: part("alpha", 0),
+    alpha,
     curves: curves.map(({ set, seed, values }, c): LineCurve => {
       const { width: _, height: __, metrics, center, partial, ...rest } = values;
       return {

@@ -174,6 +174,11 @@ export async function readSurface(file: string, expected?: Provenance): Promise<
   if (alphas.length !== width * height) {
     throw new FormatError(file, `${height} × ${width} rows`, String(alphas.length));
   }
+  const isGrid = alphas.every((alpha, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    return Object.is(alpha, alphas[x]) && Object.is(betas[i], betas[y * width]);
+  });
+  if (!isGrid) throw new FormatError(file, "the coordinates of a grid", "other ones");
   return {
     ...facts,
     alpha: alphas.slice(0, width),

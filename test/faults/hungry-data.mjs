@@ -1,0 +1,43 @@
+// A data module whose model runs out of memory in worker processes: once where LANDSCAPE_HUNGRY names a file that is
+// not there yet, every time where it is "always".
+import { existsSync, writeFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import * as tf from "@tensorflow/tfjs";
+import { loadData as loadTiny } from "../cli/fixtures/tiny-data.js";
+
+export { loadTestData } from "../cli/fixtures/tiny-data.js";
+export const loadData = loadTiny;
+
+const isWorker = process.send !== undefined;
+const mark = process.env.LANDSCAPE_HUNGRY;
+let calls = 0;
+
+function eat() {
+  setFlagsFromString("--max-old-space-size=48");
+  setFlagsFromString("--max-heap-size=64");
+  const kept = [];
+  for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })));
+}
+
+function isHungry() {
+  if (!isWorker || mark === undefined || ++calls < 40) return false;
+  if (mark === "always") return true;
+  if (existsSync(mark)) return false;
+  writeFileSync(mark, "");
+  return true;
+}
+
+export function loadModel() {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 4, inputShape: [3], activation: "tanh" }),
+      tf.layers.dense({ units: 2, activation: "softmax" }),
+    ],
+  });
+  const loss = (truth, given) => {
+    if (isHungry()) eat();
+    return tf.metrics.categoricalCrossentropy(truth, given);
+  };
+  model.compile({ optimizer: "sgd", loss });
+  return model;
+}

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
+import { isDeviceName } from "../base/platform.js";
 import { figureOption, figureSize } from "../figure/draw/figure-option.js";
 import type { Figure } from "../figure/figure.js";
 import { renderHtml } from "../figure/files/render-html.js";
@@ -129,10 +130,10 @@ export async function writeReport(
 /**
  * A file name that comes from elsewhere (options, names of runs): it must stay in its folder.
  *
- * @throws {@link InvalidOptionError} if it is a path.
+ * @throws {@link InvalidOptionError} if it is a path, or a name that Windows keeps for a device.
  */
 function fileName(where: string, name: string): string {
-  if (/[\\/\0]/.test(name) || /^\.*$/.test(name) || /^[A-Za-z]:/.test(name)) {
+  if (/[\\/\0]/.test(name) || /^\.*$/.test(name) || /^[A-Za-z]:/.test(name) || isDeviceName(name)) {
     throw new InvalidOptionError(where, "a file name, without a folder", JSON.stringify(name));
   }
   return name;

@@ -1,8 +1,11 @@
 import { rmSync } from "node:fs";
-import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { isProcess, removal } from "../base/platform.js";
 import { sha256 } from "../base/provenance.js";
+import { explainingWrites } from "../store/arrow/atomic-file.js";
+import { namesInFolder } from "../store/arrow/regular-file.js";
 
 /** Process ids say something on their own host only, and TMPDIR may be shared between hosts. */
 const HOST = sha256(hostname()).slice(0, 12);
@@ -20,33 +23,27 @@ export interface JobFolder {
 /**
  * Makes a folder in the system's place for temporary files (TMPDIR), and removes those that processes of
  * this host which were killed have left there.
+ *
+ * @throws {@link RunStateError} if it cannot be written to.
  */
 export async function createJobFolder(): Promise<JobFolder> {
   await removeAbandoned();
-  const path = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const prefix = join(tmpdir(), `${PREFIX}${process.pid}-`);
+  const path = await explainingWrites(tmpdir(), () => mkdtemp(prefix));
   const remove = (): void => {
     process.removeListener("exit", remove);
-    rmSync(path, { recursive: true, force: true });
+    rmSync(path, removal());
   };
   process.on("exit", remove);
   return { path, file: (name) => join(path, name), remove };
 }
 
 async function removeAbandoned(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
+  for (const name of await namesInFolder(tmpdir())) {
     const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name);
-    if (owner === null || isAlive(Number(owner[1]))) continue;
+    if (owner === null || isProcess(Number(owner[1]))) continue;
     // Another user's cannot be removed, nor need it.
-    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    await rm(join(tmpdir(), name), removal()).catch(() => undefined);
   }
 }
 
@@ -56,11 +53,16 @@ const CHUNK = 2 ** 28;
 /** Numbers as they lie in memory (little-endian on every machine that Node.js runs on). */
 export type RawValues = Float32Array | Int32Array | Uint8Array;
 
-/** Writes the bytes of values at the end of what has been written to an open file. */
+/**
+ * Writes the bytes of values at the end of what has been written to an open file of a job folder.
+ *
+ * @throws {@link RunStateError} if the disk takes no more.
+ */
 export async function appendRaw(handle: FileHandle, values: RawValues): Promise<void> {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   for (let at = 0; at < bytes.length; at += CHUNK) {
-    await handle.writeFile(bytes.subarray(at, at + CHUNK));
+    const part = bytes.subarray(at, at + CHUNK);
+    await explainingWrites(tmpdir(), () => handle.writeFile(part));
   }
 }
 

@@ -124,7 +124,7 @@ export interface Ending {
   readonly milliseconds: number;
 }
 
-const HANG = 120_000;
+const HANG = 240_000;
 
 /** Runs a command in a folder, and disturbs it. A process that does not end fails the test. */
 export async function run(command: Command, folder: string, how: Disturbance = {}): Promise<Ending> {

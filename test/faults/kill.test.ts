@@ -38,7 +38,7 @@ function isAlive(pid: number): boolean {
 describe("kill -9 at random moments: everything readable or absent, then the bits of an undisturbed run", () => {
   test.each(COMMANDS)(
     `$name, ${CASES} kills, ${SEEDED}`,
-    { timeout: 60_000 + CASES * 20_000 },
+    { timeout: 300_000 + CASES * 60_000 },
     async (command) => {
       const random = randomOf(`kill ${command.name}`);
       const { milliseconds } = await undisturbed(command);
@@ -58,7 +58,7 @@ describe("kill -9 at random moments: everything readable or absent, then the bit
 
 test.skipIf(process.platform !== "linux")(
   `workers end with a process that is killed, and one that is killed is replaced, ${SEEDED}`,
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const command = commandOf("surface --workers 2");
     const { milliseconds } = await undisturbed(command);

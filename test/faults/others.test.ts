@@ -21,7 +21,7 @@ import {
 } from "./commands.js";
 
 const FEW = Math.max(1, Math.ceil(CASES / 3));
-const TIMEOUT = { timeout: 60_000 + FEW * 40_000 };
+const TIMEOUT = { timeout: 300_000 + FEW * 120_000 };
 
 describe("SIGINT and SIGTERM at random moments", () => {
   const signals = ["SIGINT", "SIGTERM"] as const;

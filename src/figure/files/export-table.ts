@@ -1,3 +1,4 @@
+import { isDeviceName } from "../../base/platform.js";
 import type { JsonValue, Provenance } from "../../base/provenance.js";
 import type { ArtifactValues } from "../../store/results/artifact.js";
 
@@ -130,9 +131,6 @@ function plain(text: string): string {
     .slice(0, 80);
 }
 
-/** Names that Windows keeps for devices. */
-const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
-
 /**
  * Returns a function that makes file names out of any texts: no separators, no leading dot, nothing that
  * leaves the folder, and none twice, whatever the case of letters.
@@ -141,7 +139,7 @@ export function createFileNamer(): (text: string) => string {
   const taken = new Set<string>();
   return (text) => {
     const known = plain(text);
-    const base = known === "" || RESERVED.test(known) ? `_${known}` : known;
+    const base = known === "" || isDeviceName(known) ? `_${known}` : known;
     let name = base;
     for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${base}-${i}`;
     taken.add(name.toLowerCase());

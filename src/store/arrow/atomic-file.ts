@@ -1,38 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { RunStateError } from "../../base/errors.js";
+import { flushFolder, isProcess, removal, renameOver } from "../../base/platform.js";
 import { sha256 } from "../../base/provenance.js";
-
-/** Says whether there is a process of that number on this machine. */
-export function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/**
- * Returns when a process began, in the system's own count: two processes that had one number differ in it.
- *
- * Linux only: boot and field 22 of /proc/PID/stat. null elsewhere, and where there is no such process.
- */
-export async function startOfProcess(pid: number): Promise<string | null> {
-  try {
-    const [stat, boot] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, "utf8"),
-      readFile("/proc/sys/kernel/random/boot_id", "utf8"),
-    ]);
-    // The second field is the program's name in brackets, which may hold blanks and brackets.
-    const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return ticks === undefined ? null : `${boot.trim()} ${ticks}`;
-  } catch {
-    // No /proc here: the number alone must do.
-    return null;
-  }
-}
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
@@ -72,7 +43,7 @@ async function removeStaleOnce(folder: string): Promise<void> {
   await Promise.all(
     stale.map(async (name) => {
       const file = join(folder, name);
-      if (await isAbandoned(file, name)) await rm(file, { force: true, recursive: true });
+      if (await isAbandoned(file, name)) await rm(file, removal());
     }),
   );
 }
@@ -121,9 +92,9 @@ async function writeThroughTemporary(file: string, bytes: Uint8Array): Promise<v
   const temporary = join(folder, `.${basename(file)}.${HOST}-${process.pid}-${counter++}.tmp`);
   try {
     await writeFlushed(temporary, bytes);
-    await rename(temporary, file);
+    await renameOver(temporary, file);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, removal());
     throw error;
   }
   await flushFolder(folder);
@@ -137,26 +108,13 @@ export function isLeftover(name: string): boolean {
 /** Removes what interrupted writes left in a folder. */
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder);
-  await Promise.all(
-    names.filter(isLeftover).map((name) => rm(join(folder, name), { recursive: true, force: true })),
-  );
+  await Promise.all(names.filter(isLeftover).map((name) => rm(join(folder, name), removal())));
 }
 
 async function writeFlushed(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, "w");
   try {
     await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A rename is on the disk only when its folder is; not every platform can flush a folder. */
-async function flushFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
     await handle.sync();
   } finally {
     await handle.close();

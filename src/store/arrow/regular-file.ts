@@ -1,7 +1,8 @@
-import { close, constants, fstat, open as openCallback, read, type Stats } from "node:fs";
+import { close, fstat, open as openCallback, read, type Stats } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FormatError, systemCode } from "../../base/errors.js";
+import { readingFlags } from "../../base/platform.js";
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
@@ -18,8 +19,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   ESTALE: "a file that is gone from the server",
 };
 
-/** Missing on Windows, which has neither such pipes nor the flag. */
-const WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const WITHOUT_WAITING = readingFlags();
 
 /**
  * Opens a regular file for reading: the one way in which this package opens what others may have put in place.

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import { FormatError } from "../../base/errors.js";
+import { removal } from "../../base/platform.js";
 import { isStale, type Provenance } from "../../base/provenance.js";
 import { isLeftover } from "../arrow/atomic-file.js";
 import { namesInFolder } from "../arrow/regular-file.js";
@@ -111,7 +112,7 @@ export async function interruptedIn(folder: string): Promise<string[]> {
 
 /** Forgets what an interrupted computation has left. */
 export async function removeInterrupted(file: string): Promise<void> {
-  await rm(folderOf(file), { recursive: true, force: true });
+  await rm(folderOf(file), removal());
 }
 
 /**

@@ -1,8 +1,9 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { FormatError, LayoutError, RunStateError } from "../../base/errors.js";
 import { toJson } from "../../base/json.js";
+import { removal, renameOver } from "../../base/platform.js";
 import { matchWeights } from "../../model/layout.js";
 import type { RunDescription, RunManifest, RunResume } from "../../model/manifest.js";
 import { explainWriteCode, removeLeftovers } from "../arrow/atomic-file.js";
@@ -56,10 +57,10 @@ export async function startRun(directory: string, description: RunDescription): 
  */
 export async function replaceRun(directory: string, description: RunDescription): Promise<PreparedRun> {
   const replaced = join(directory, replacedFolder);
-  await rm(replaced, { recursive: true, force: true });
-  await rename(snapshotFolder(directory), replaced).catch(ignoreMissing);
+  await rm(replaced, removal());
+  await renameOver(snapshotFolder(directory), replaced).catch(ignoreMissing);
   const prepared = await startRun(directory, description);
-  await rm(replaced, { recursive: true, force: true });
+  await rm(replaced, removal());
   return prepared;
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { RunStateError } from "../../base/errors.js";
-import { isProcess, startOfProcess } from "../arrow/atomic-file.js";
+import { isProcess, startOfProcess } from "../../base/platform.js";
 import { isMissing, readRegularFile } from "../arrow/regular-file.js";
 
 const ownerSchema = z.object({

@@ -57,8 +57,9 @@ const TRIED = 32;
  * @throws {@link EvaluationError} if the function does not return what it should; {@link InvalidDataError} for data
  * without samples.
  * @example
- * const loss = ({ kernel, bias }, xs, ys) => tf.losses.softmaxCrossEntropy(ys, xs.matMul(kernel).add(bias));
- * const evaluator = await createVariablesEvaluator(run.layout, { xs, ys }, loss);
+ * const evaluator = await createVariablesEvaluator(run.layout, { xs, ys }, ({ kernel, bias }, xs, ys) =>
+ *   tf.losses.softmaxCrossEntropy(ys, xs.matMul(kernel).add(bias)),
+ * );
  */
 export async function createVariablesEvaluator<X = tf.Tensor, Y = tf.Tensor>(
   layout: ParameterLayout,

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -14,6 +14,16 @@ const pages = [
     .filter((name) => name.endsWith(".md")),
 ];
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
+
+/** Pages of the present state: the list of earlier names and that of changes name what is gone. */
+const present = pages.filter((page) => !/migration|CHANGELOG/.test(page));
+
+/** Names of the source files, without their folders. */
+const sources = new Set(
+  ["src", "callbacks", "examples"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((path) => basename(String(path))),
+  ),
+);
 
 /** The anchor that a heading gets. */
 function anchor(heading: string): string {
@@ -32,6 +42,19 @@ describe("the pages of the documentation", () => {
       return !anchors.includes(heading);
     });
     expect(lost.map(([link]) => link)).toEqual([]);
+  });
+
+  test.each(present)("%s: every file of the project that it names exists", (page) => {
+    const spans = [...read(page).matchAll(/`([^`\s]+)`/g)].map(([, span = ""]) => span);
+    const paths = spans.filter((span) =>
+      /^(src|callbacks|test|scripts|examples|bench|docs)\/[\w./-]+$/.test(span),
+    );
+    const names = spans.filter((span) => /^[a-z][\w/-]*\.ts$/.test(span)).map((span) => basename(span));
+    const lostPaths = paths.filter(
+      (path) => !/NAME|\bdata\.js\b/.test(path) && !existsSync(join(root, path)),
+    );
+    const lostNames = names.filter((name) => !name.startsWith("NAME") && !sources.has(name));
+    expect([...lostPaths, ...lostNames]).toEqual([]);
   });
 
   test("every import from this package names what its door exports", () => {
@@ -86,8 +109,6 @@ describe("docs/api.md", () => {
 
 describe("flags of the command line in pages", () => {
   const flags = new Map<string, Set<string>>();
-  /** Pages of the present state: the list of earlier names and that of changes name flags that are gone. */
-  const current = pages.filter((page) => !/migration|CHANGELOG/.test(page));
   const flagsIn = (text: string) => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);
 
   beforeAll(async () => {
@@ -103,7 +124,7 @@ describe("flags of the command line in pages", () => {
     expect(flags.get("surface")).toContain("--max-seconds");
   });
 
-  test.each(current)("%s: command lines have flags that their command takes", (page) => {
+  test.each(present)("%s: command lines have flags that their command takes", (page) => {
     const code = [...read(page).matchAll(/^```sh\n([\s\S]*?)^```$|`((?:npx )?tfjs-landscape [^`]*)`/gm)];
     const lines = code.flatMap(([, block, span]) => (block ?? span ?? "").split("\n"));
     const problems = lines.flatMap((line) => {
@@ -116,7 +137,7 @@ describe("flags of the command line in pages", () => {
     expect(problems).toEqual([]);
   });
 
-  test.each(current)("%s: flags named in the text exist", (page) => {
+  test.each(present)("%s: flags named in the text exist", (page) => {
     const all = new Set([...flags.values()].flatMap((names) => [...names]));
     const text = read(page).replace(/^```[\s\S]*?^```$/gm, "");
     const spans = [...text.matchAll(/`([^`\n]*)`/g)].map(([, span = ""]) => span);

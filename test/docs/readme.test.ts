@@ -111,22 +111,20 @@ test("demo writes both runs and the report, here of 60 images and 3 × 3 points"
   for (const file of OF_DEMO) expect(existsSync(join(out, file)), file).toBe(true);
 }, 120_000);
 
-// The whole demo and its runs take minutes and are the same for every backend: once, where CI=true.
-if ((process.env.TFJS_LANDSCAPE_BACKEND || "wasm") === "wasm") {
-  test.skipIf(process.env.CI !== "true")(
-    "README: npm run demo in full, and the command lines on its runs (CI=true npm test does it)",
-    () => {
-      const out = newFolder();
-      run("npm", ["run", "--silent", "demo", "--", "--out", out]);
-      for (const file of OF_DEMO) expect(existsSync(join(out, file)), file).toBe(true);
-      const [sgd, adam] = [join(out, "sgd"), join(out, "adam")];
-      const MODULE = "examples/data/mnist.js";
-      const names = { DIR: newFolder(), RUN: sgd, A: sgd, B: adam, C: `${sgd}@0`, MODULE };
-      for (const { line, words } of commandLines(names)) {
-        const [command, ...args] = words;
-        expect(run(command as string, args).length, line).toBeGreaterThan(0);
-      }
-    },
-    1_200_000,
-  );
-}
+// Takes minutes: LeNet, MNIST, the defaults of every command.
+test.skipIf(process.env.CI !== "true")(
+  "README: npm run demo in full, and the command lines on its runs (CI=true npm test does it)",
+  () => {
+    const out = newFolder();
+    run("npm", ["run", "--silent", "demo", "--", "--out", out]);
+    for (const file of OF_DEMO) expect(existsSync(join(out, file)), file).toBe(true);
+    const [sgd, adam] = [join(out, "sgd"), join(out, "adam")];
+    const MODULE = "examples/data/mnist.js";
+    const names = { DIR: newFolder(), RUN: sgd, A: sgd, B: adam, C: `${sgd}@0`, MODULE };
+    for (const { line, words } of commandLines(names)) {
+      const [command, ...args] = words;
+      expect(run(command as string, args).length, line).toBeGreaterThan(0);
+    }
+  },
+  1_200_000,
+);

@@ -30,7 +30,7 @@ export function pathOf(
   run: number,
 ): { readonly path: Path; readonly names: readonly string[] } | null {
   for (const panel of panels) {
-    if (panel.kind !== "map" && panel.kind !== "scatter") continue;
+    if (!("paths" in panel)) continue;
     const path = panel.paths.find((candidate) => candidate.run === run);
     if (path !== undefined) return { path, names: panel.axes.map(({ label, symbol }) => symbol ?? label) };
   }

@@ -13,6 +13,7 @@ import {
   decodeArtifact,
   encodeArtifact,
   readArtifact,
+  readArtifactFacts,
   writeArtifact,
 } from "../../src/store/results/artifact.js";
 import { bitsOf, sampleProvenance, temporaryFolder } from "./sample-run.js";
@@ -100,6 +101,8 @@ describe("stored results", () => {
   });
 
   test("missing or stale: null; without an expectation: whatever is there", async () => {
+    const nowhere = join(await temporaryFolder(), "none", "x.arrow");
+    expect([await readArtifact(nowhere), await readArtifactFacts(nowhere)]).toEqual([null, null]);
     const file = join(await temporaryFolder(), "result.arrow");
     expect(await readArtifact(file, sampleProvenance())).toBeNull();
     expect(await readArtifact(join(file, "below", "a-file"), sampleProvenance())).toBeNull();

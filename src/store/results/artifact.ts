@@ -332,8 +332,7 @@ export async function readArtifactFacts(
       return { provenance: found as Provenance, details };
     });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }

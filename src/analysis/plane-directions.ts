@@ -161,7 +161,6 @@ async function computePca(
 ): Promise<Directions> {
   const { components = [0, 1], centering = "mean", weights = "trainable", second = "auto", seed = 0 } = spec;
   const source = rowSourceOfRuns(runs, weights);
-  checkSnapshots(runs, source.rows);
   const compute = (chosen: readonly number[]) =>
     pcaDirections(source, {
       centering,
@@ -186,14 +185,6 @@ async function computePca(
     if (!isRank || second === "component" || !isUsual) throw error;
     return withRandom(whole(await compute([0])), runs[0], seed, weights);
   }
-}
-
-function checkSnapshots(runs: readonly Run[], rows: number): void {
-  if (rows >= 2) return;
-  const where = runs.map(({ directory }) => directory).join(", ");
-  throw new InvalidDataError(where, "at least 2 snapshots for a plane", String(rows), {
-    hint: "train at least 1 epoch, or record more often",
-  });
 }
 
 /** N snapshots have N − 1 components. */

@@ -31,6 +31,7 @@ export function rowSourceOfRuns(
   const ranges = selectColumns(runs[0].layout, typeof columns === "string" ? { columns } : columns);
   const rows = runs.flatMap((run) => run.snapshots.map((_, index) => ({ run, index })));
   return {
+    name: runs.map(({ directory }) => directory).join(", "),
     rows: rows.length,
     columns: countColumns(ranges),
     runLengths: runs.map((run) => run.snapshots.length),

@@ -28,6 +28,8 @@ export interface Directions {
  * N weight vectors of length D, read block by block so that N·D numbers need not fit in memory.
  */
 export interface RowSource {
+  /** Where the rows come from, for errors: the folders of the runs. Default "snapshots". */
+  readonly name?: string;
   /** N, the number of rows (snapshots). */
   readonly rows: number;
   /** D, the number of columns (parameters). */

@@ -65,8 +65,13 @@ export interface ResolvedPcaOptions {
  */
 export function resolvePcaOptions(source: RowSource, options: PcaOptions): ResolvedPcaOptions {
   refuseRenamed(options, "pca");
-  const { rows, columns, runLengths = [rows] } = source;
-  if (rows < 2) throw new InvalidDataError("snapshots", "at least 2 for principal components", String(rows));
+  const { name = "snapshots", rows, columns, runLengths = [rows] } = source;
+  if (rows < 2) {
+    const what = source.name === undefined ? "" : "snapshots ";
+    throw new InvalidDataError(name, `at least 2 ${what}for principal components`, String(rows), {
+      hint: "train at least 1 epoch, or record more often",
+    });
+  }
   if (columns < 1) throw new InvalidDataError("columns", "at least 1 weight", String(columns));
   const total = runLengths.reduce((sum, length) => sum + length, 0);
   if (total !== rows) throw new InvalidDataError("runLengths", `a sum of ${rows} rows`, String(total));

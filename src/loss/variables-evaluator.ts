@@ -8,8 +8,13 @@ import type { LandscapeWarning } from "../base/warning.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { createQueue } from "./engine/graph-evaluator.js";
 import { betweenBatches } from "./evaluate-at.js";
-import type { Batch, EvaluationData, NamedTensors, SampleSource } from "./evaluation-data.js";
-import { isBatchDataset } from "./evaluation-data.js";
+import {
+  type Batch,
+  type EvaluationData,
+  isBatchDataset,
+  type NamedTensors,
+  type SampleSource,
+} from "./evaluation-data.js";
 import { localEvaluator } from "./local-evaluator.js";
 import type { EngineEvaluator, LossEvaluator, LossValue } from "./loss-evaluator.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "./loss-options.js";

@@ -2,8 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../base/errors.js";
 import { averagePoolGrad, maxPoolGrad } from "./average-pool-grad.js";
 import { type WasmBackend, withKernelScope } from "./convolution-geometry.js";
-import { conv2dBackpropFilter, depthwiseBackpropFilter } from "./filter-gradient.js";
-import { conv2dBackpropInput, depthwiseBackpropInput } from "./input-gradient.js";
+import {
+  conv2dBackpropFilter,
+  conv2dBackpropInput,
+  depthwiseBackpropFilter,
+  depthwiseBackpropInput,
+} from "./convolution-gradients.js";
 
 /** Returns the error for a kernel that a backend does not have, with the way out. */
 export function missingKernelError(kernelName: string, backend: string, cause?: unknown): BackendError {

@@ -3,9 +3,11 @@ import { sha256 } from "../../base/provenance.js";
 import { type ByteReader, memoryReader, readArrowLayout } from "../arrow/arrow-layout.js";
 import type { Snapshot, SnapshotInfo } from "./run.js";
 import {
+  bufferOf,
   checkSnapshotColumns,
   factsDigest,
   parseSnapshotMetadata,
+  SNAPSHOT_BUFFERS,
   type ThetaDtype,
   widenFloat16Into,
 } from "./snapshot-schema.js";
@@ -22,11 +24,6 @@ export interface SnapshotHeader {
   readonly thetaOffset: number;
 }
 
-/** Places of the buffers in Arrow's depth-first order; each array also has a validity buffer before. */
-const buffersAt = { step: 1, epoch: 3, iteration: 5, time: 7, learningRate: 9, theta: 20 } as const;
-const logsBuffersAt = { offsets: 11, keyOffsets: 14, keys: 15, values: 17 } as const;
-const bufferCount = 21;
-
 /**
  * Reads everything of a snapshot file but θ, and checks it against its digest (version 2).
  *
@@ -39,9 +36,9 @@ export async function readSnapshotHeader(reader: ByteReader): Promise<SnapshotHe
   const { thetaSha256, layoutDigest, factsSha256 } = parseSnapshotMetadata(name, layout);
   const { dtype, parameterCount } = checkSnapshotColumns(name, layout);
   if (rows !== 1) throw new FormatError(name, "one row", String(rows));
-  if (buffers.length !== bufferCount)
-    throw new FormatError(name, `${bufferCount} buffers`, `${buffers.length}`);
-  const theta = buffers[buffersAt.theta];
+  if (buffers.length !== SNAPSHOT_BUFFERS)
+    throw new FormatError(name, `${SNAPSHOT_BUFFERS} buffers`, `${buffers.length}`);
+  const theta = buffers[bufferOf("theta")];
   const thetaBytes = parameterCount * elementSize(dtype);
   if (theta === undefined || thetaBytes <= 0 || theta.length < thetaBytes) {
     throw new FormatError(`${name}: theta`, `${thetaBytes} bytes, more than 0`, String(theta?.length));
@@ -53,11 +50,11 @@ export async function readSnapshotHeader(reader: ByteReader): Promise<SnapshotHe
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
   const info: SnapshotInfo = {
-    step: (await read(buffersAt.step, 4)).getInt32(0, true),
-    epoch: (await read(buffersAt.epoch, 4)).getInt32(0, true),
-    iteration: (await read(buffersAt.iteration, 4)).getInt32(0, true),
-    time: (await read(buffersAt.time, 8)).getFloat64(0, true),
-    learningRate: (await read(buffersAt.learningRate, 8)).getFloat64(0, true),
+    step: (await read(bufferOf("step"), 4)).getInt32(0, true),
+    epoch: (await read(bufferOf("epoch"), 4)).getInt32(0, true),
+    iteration: (await read(bufferOf("iteration"), 4)).getInt32(0, true),
+    time: (await read(bufferOf("time"), 8)).getFloat64(0, true),
+    learningRate: (await read(bufferOf("learningRate"), 8)).getFloat64(0, true),
     logs: await readLogs(name, read),
   };
   const digest = factsDigest(info, { dtype, parameterCount, sha256: thetaSha256 }, layoutDigest);
@@ -71,14 +68,14 @@ async function readLogs(
   name: string,
   read: (index: number, minimum: number) => Promise<DataView>,
 ): Promise<Record<string, number>> {
-  const offsets = await read(logsBuffersAt.offsets, 8);
+  const offsets = await read(bufferOf("logs", "offsets"), 8);
   const count = offsets.getInt32(4, true);
   if (count < 0 || offsets.getInt32(0, true) !== 0)
     throw new FormatError(`${name}: logs`, "a number of entries", String(count));
   if (count === 0) return {};
-  const keyOffsets = await read(logsBuffersAt.keyOffsets, 4 * (count + 1));
-  const keys = await read(logsBuffersAt.keys, keyOffsets.getInt32(4 * count, true));
-  const values = await read(logsBuffersAt.values, 8 * count);
+  const keyOffsets = await read(bufferOf("logs", "keyOffsets"), 4 * (count + 1));
+  const keys = await read(bufferOf("logs", "keys"), keyOffsets.getInt32(4 * count, true));
+  const values = await read(bufferOf("logs", "values"), 8 * count);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const entries = Array.from({ length: count }, (_, i): [string, number] => {
     const start = keyOffsets.getInt32(4 * i, true);

@@ -11,7 +11,13 @@ import {
 } from "../arrow/arrow-data.js";
 import { writeFileAtomic } from "../arrow/atomic-file.js";
 import type { Snapshot } from "./run.js";
-import { narrowToFloat16, snapshotMetadata, snapshotPath, type ThetaDtype } from "./snapshot-schema.js";
+import {
+  narrowToFloat16,
+  snapshotColumns,
+  snapshotMetadata,
+  snapshotPath,
+  type ThetaDtype,
+} from "./snapshot-schema.js";
 
 /**
  * Encodes a snapshot as an Arrow IPC file of one row, hashing θ and the facts beside it.
@@ -29,24 +35,21 @@ export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: 
   if (theta.length === 0) throw new InvalidDataError(where, "at least one weight", "none");
   const child = dtype === "float16" ? float16Data(narrowToFloat16(theta, where)) : float32Data(theta);
   const thetaSha256 = sha256(child.values);
-  const count = (name: "step" | "epoch" | "iteration") => ({
-    name,
-    data: int32Data(Int32Array.of(checkCount(`${where}: ${name}`, snapshot[name]))),
-  });
-  const real = (name: "time" | "learningRate") => ({
-    name,
-    data: float64Data(Float64Array.of(checkNumber(`${where}: ${name}`, snapshot[name]))),
-  });
   for (const [name, value] of Object.entries(snapshot.logs)) checkNumber(`${where}: logs.${name}`, value);
-  const columns = [
-    count("step"),
-    count("epoch"),
-    count("iteration"),
-    real("time"),
-    real("learningRate"),
-    { name: "logs", data: mapRowData(snapshot.logs) },
-    { name: "theta", data: fixedSizeListData(child, theta.length) },
-  ];
+  const columns = Object.keys(snapshotColumns).map((column) => {
+    const name = column as keyof typeof snapshotColumns;
+    switch (name) {
+      case "theta":
+        return { name, data: fixedSizeListData(child, theta.length) };
+      case "logs":
+        return { name, data: mapRowData(snapshot.logs) };
+      case "time":
+      case "learningRate":
+        return { name, data: float64Data(Float64Array.of(checkNumber(`${where}: ${name}`, snapshot[name]))) };
+      default:
+        return { name, data: int32Data(Int32Array.of(checkCount(`${where}: ${name}`, snapshot[name]))) };
+    }
+  });
   const facts = { dtype, parameterCount: theta.length, sha256: thetaSha256 };
   return encodeArrowFile(columns, snapshotMetadata(snapshot, facts, layoutDigest));
 }

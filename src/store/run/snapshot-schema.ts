@@ -15,8 +15,11 @@ const format = "tfjs-landscape-snapshot";
 /** Written; version 1, whose facts have no digest, is read too. */
 const formatVersion = 2;
 
-/** Columns and their types in the file's order; the position of the buffers follows from it. */
-const columnTypes = {
+/**
+ * Columns and their types in the file's order, in both versions: what is written, where it is read and what is
+ * checked follow from this table.
+ */
+export const snapshotColumns = {
   step: "int32",
   epoch: "int32",
   iteration: "int32",
@@ -25,6 +28,41 @@ const columnTypes = {
   logs: "map<utf8, float64>",
   theta: "fixed_size_list<float32>",
 } as const;
+
+type Column = keyof typeof snapshotColumns;
+
+/** Buffers of each type, in Arrow's depth-first order: every array begins with one of validity. */
+const typeBuffers = {
+  int32: ["validity", "values"],
+  float64: ["validity", "values"],
+  "map<utf8, float64>": [
+    "validity",
+    "offsets",
+    "validity of entries",
+    "validity of keys",
+    "keyOffsets",
+    "keys",
+    "validity of values",
+    "values",
+  ],
+  "fixed_size_list<float32>": ["validity", "validity of values", "values"],
+} as const;
+
+/** The buffers of a file: each with its column. */
+const buffers = Object.entries(snapshotColumns).flatMap(([column, type]) =>
+  typeBuffers[type].map((name) => `${column} ${name}`),
+);
+
+/** Buffers that a snapshot file has. */
+export const SNAPSHOT_BUFFERS = buffers.length;
+
+/** The place of a column's buffer among all buffers of a snapshot file. */
+export function bufferOf(
+  column: Column,
+  name: "values" | "offsets" | "keyOffsets" | "keys" = "values",
+): number {
+  return buffers.indexOf(`${column} ${name}`);
+}
 
 const hexDigest = z.string().regex(/^[0-9a-f]{64}$/, "expected a sha-256 in hex");
 const common = { format: z.literal(format), thetaSha256: hexDigest, layoutDigest: z.string().min(1) };
@@ -111,14 +149,14 @@ export function checkSnapshotColumns(
   name: string,
   { fields }: FileSchema,
 ): { readonly dtype: ThetaDtype; readonly parameterCount: number } {
-  const expectedNames = Object.keys(columnTypes).join(", ");
+  const expectedNames = Object.keys(snapshotColumns).join(", ");
   const names = fields.map((field) => field.name).join(", ");
   if (names !== expectedNames) throw new FormatError(name, `columns ${expectedNames}`, names || "none");
   const theta = fields.at(-1)?.type;
   const dtype = theta?.name === "fixed_size_list<float16>" ? "float16" : "float32";
   for (const field of fields) {
     const isNarrow = field.name === "theta" && dtype === "float16";
-    const expected = columnTypes[field.name as keyof typeof columnTypes];
+    const expected = snapshotColumns[field.name as Column];
     if (field.type.name !== expected && !isNarrow) {
       throw new FormatError(`${name}: ${field.name}`, expected, field.type.name);
     }

@@ -9,6 +9,7 @@ import { resolveUmapOptions, type UmapOptions } from "../embedding/umap-embeddin
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { checkSeed } from "../math/random.js";
+import type { StepOptions } from "../store/run/run.js";
 import type { RunPoints } from "./run-points.js";
 
 /** The steps of an embedding that take time. */
@@ -28,7 +29,7 @@ type UmapOwn = Omit<UmapOptions, "dimensions" | "signal" | "onProgress" | "seed"
 type TsneOwn = Omit<TsneOptions, "dimensions" | "signal" | "onProgress" | "seed">;
 
 /** Options of {@link embedRuns}: what every method takes, and each method's own under their own names. */
-export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn {
+export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn, StepOptions {
   /** How to embed. Default "phate". */
   readonly method?: EmbeddingMethod;
   /** Dimensions. Default 2. */

@@ -12,9 +12,10 @@ import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { readEmbedding, writeEmbedding } from "../store/kinds/embedding-file.js";
 import { openLosses, type SnapshotLosses } from "../store/kinds/losses-file.js";
+import { keyedName } from "../store/kinds/surface-key.js";
 import { memo } from "../store/results/memo.js";
 import { alignAlike } from "../store/run/align-runs.js";
-import type { Run } from "../store/run/run.js";
+import { partOfRun, type Run } from "../store/run/run.js";
 import { runLanes } from "../surface/evaluate-points.js";
 import { embedCoordinates, embeddingStability, embeddingTopology, inputOf } from "./embed-coordinates.js";
 import { type EmbeddingParameters, type EmbedOptions, embeddingParameters } from "./embed-options.js";
@@ -160,7 +161,8 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  * UMAP or t-SNE, and says how good the picture is.
  *
  * The runs are read once, block by block, for the inner products of their snapshots; every method sees the same
- * distances. The result is stored as `embeddings/METHOD-2d.arrow` (`-3d`) and read where it is up to date.
+ * distances. The result is stored as `embeddings/METHOD-2d.arrow` (`-3d`; of parts of runs with 8 hex digits behind) and
+ * read where it is up to date.
  * Cost: O(N²·D) for the products, and the method's own.
  *
  * @throws {@link InvalidOptionError} for an option that cannot be used, before anything is read.
@@ -170,15 +172,19 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  * @example const { coordinates, quality } = await embedRuns([sgd, adam], { method: "phate", knnDist: "cosine" });
  */
 export async function embedRuns(opened: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
-  const runs = alignAlike(opened);
+  const runs = alignAlike(opened.map((run) => partOfRun(run, options)));
   const [first] = atLeastOneRun(runs);
   const { method = "phate", dimensions = 2 } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
   assertEnough(total, dimensions);
   const given = embeddingParameters(options, total);
   const linearAlgebra = options.linearAlgebra ?? createLinearAlgebra();
-  const file = embeddingFile(options.directory ?? first.directory, method, dimensions);
   const provenance = await provenanceOf(runs, given, linearAlgebra, options);
+  const folder = options.directory ?? first.directory;
+  // What is made of parts of runs replaces nothing of the whole.
+  const file = runs.some(({ isPart }) => isPart === true)
+    ? join(folder, "embeddings", keyedName([`${method}-${dimensions}d`], provenance))
+    : embeddingFile(folder, method, dimensions);
   const result = { file, provenance, read: readEmbedding, write: writeEmbedding, force: options.force };
   return memo(result, () => computeEmbedding(runs, given, linearAlgebra, options));
 }

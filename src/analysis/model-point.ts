@@ -3,7 +3,7 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { sha256 } from "../base/provenance.js";
 import { assertSameLayout } from "../model/layout.js";
 import { openRun } from "../store/run/open-run.js";
-import { isFinitePoint, partOfRun, type Run } from "../store/run/run.js";
+import { isFinitePoint, partOfRun, type Run, type StepOptions } from "../store/run/run.js";
 
 /**
  * Returns the runs as a list that has a first one.
@@ -74,6 +74,18 @@ export async function openSubject(reference: string): Promise<Subject> {
   if (isRange === undefined) return modelPoint(run, Number(first + second));
   const stepOf = (text: string) => (text === "" ? undefined : Number(text));
   return partOfRun(run, { from: stepOf(first), until: stepOf(second) });
+}
+
+/**
+ * Opens a run, or a part of one (RUN@A..B), by reference.
+ *
+ * @param options - the part of each run that counts.
+ * @throws as `openSubject`; {@link InvalidOptionError} for a single snapshot.
+ */
+export async function openRunPart(reference: string, options: StepOptions = {}): Promise<Run> {
+  const subject = await openSubject(reference);
+  if (!isModelPoint(subject)) return partOfRun(subject, options);
+  throw new InvalidOptionError("runs", "run directories, or RUN@A..B", `the snapshot ${reference}`);
 }
 
 /**

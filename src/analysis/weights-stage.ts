@@ -19,6 +19,7 @@ import {
 } from "../figure/make/create-weights-figures.js";
 import { lossChanges } from "../figure/make/run-data.js";
 import type { ParameterRole } from "../model/layout.js";
+import { keyedName } from "../store/kinds/surface-key.js";
 import {
   readHistograms,
   readStepAngles,
@@ -28,7 +29,7 @@ import {
   writeWeightStatistics,
 } from "../store/kinds/weights-file.js";
 import { memo } from "../store/results/memo.js";
-import type { Run } from "../store/run/run.js";
+import { partOfRun, type Run, type StepOptions } from "../store/run/run.js";
 import { type StepAngles, stepAngles } from "../surface/step-angles.js";
 import type { Surface } from "../surface/surface.js";
 import { distinctNames } from "./model-point.js";
@@ -52,7 +53,7 @@ export async function anglesStage(run: Run): Promise<StepAngles | null> {
   const analysis = await storedAnalysis(run);
   if (analysis === null) return null;
   const result = {
-    file: join(run.directory, "weights", "angles.arrow"),
+    file: fileOf(run, "angles"),
     provenance: await provenanceOf(run, analysis),
     read: readStepAngles,
     write: (file: string, found: StepAngles, provenance: Provenance) =>
@@ -137,9 +138,11 @@ export async function histogramStage(
   if (solutions.length === 0 || role === undefined) return { histograms: null, warnings };
   const histograms = weightHistograms(first.layout, solutions, { roles: [role] });
   if (directory === null) return { histograms, warnings };
+  const provenance = histogramProvenance(solutions, role, histograms);
+  const isPart = runs.some(({ run }) => run.isPart === true);
   const result = {
-    file: join(directory, "weights", "histogram.arrow"),
-    provenance: histogramProvenance(solutions, role, histograms),
+    file: join(directory, "weights", isPart ? keyedName(["histogram"], provenance) : "histogram.arrow"),
+    provenance,
     read: readHistograms,
     write: writeHistograms,
   };
@@ -194,7 +197,7 @@ export interface StatisticsOptions {
 export async function statisticsStage(run: Run, options: StatisticsOptions): Promise<WeightStatistics> {
   const { signal, onProgress, force } = options;
   const result = {
-    file: fileOf(run),
+    file: fileOf(run, "statistics"),
     provenance: await statisticsProvenance(run),
     read: readWeightStatistics,
     write: (file: string, found: WeightStatistics, provenance: Provenance) =>
@@ -211,11 +214,13 @@ export async function statisticsStage(run: Run, options: StatisticsOptions): Pro
 
 /** Reads the statistics of a run as it is; null where none are stored. */
 export async function storedStatistics(run: Run): Promise<WeightStatistics | null> {
-  return readWeightStatistics(fileOf(run), await statisticsProvenance(run));
+  return readWeightStatistics(fileOf(run, "statistics"), await statisticsProvenance(run));
 }
 
-function fileOf(run: Run): string {
-  return join(run.directory, "weights", "statistics.arrow");
+/** Results of a part of a run stand beside those of the whole: "statistics-5-20.arrow". */
+function fileOf({ directory, isPart, snapshots }: Run, name: string): string {
+  const steps = isPart === true ? `-${snapshots[0]?.step}-${snapshots.at(-1)?.step}` : "";
+  return join(directory, "weights", `${name}${steps}.arrow`);
 }
 
 async function statisticsProvenance(run: Run): Promise<Provenance> {
@@ -229,7 +234,7 @@ async function statisticsProvenance(run: Run): Promise<Provenance> {
 }
 
 /** Options of {@link analyzeWeights}. */
-export interface AnalyzeWeightsOptions extends StatisticsOptions {
+export interface AnalyzeWeightsOptions extends StatisticsOptions, StepOptions {
   /** Whether an accuracy is shown as the error (default) or as such. */
   readonly accuracyAs?: AccuracyForm;
   /** Folder for the histogram. Default the first run's directory. */
@@ -256,15 +261,16 @@ export interface WeightsAnalysis {
  * the angles of its steps to the slope.
  *
  * Each run's `weights/statistics.arrow` and `weights/angles.arrow`, and `weights/histogram.arrow` in `directory`, are
- * written where they are not up to date.
+ * written where they are not up to date; those of parts of runs (`from`, `until`) have names of their own.
  *
- * @throws {@link InvalidDataError} if there is no run.
+ * @throws {@link InvalidDataError} if there is no run; {@link InvalidOptionError} if a part has no snapshot.
  * @example const { figures } = await analyzeWeights([await openRun("runs/sgd"), await openRun("runs/adam")]);
  */
 export async function analyzeWeights(
-  runs: readonly Run[],
+  opened: readonly Run[],
   options: AnalyzeWeightsOptions = {},
 ): Promise<WeightsAnalysis> {
+  const runs = opened.map((run) => partOfRun(run, options));
   const [first] = runs;
   if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
   const statistics: WeightStatistics[] = [];

@@ -1,16 +1,21 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type AnalyzePlaneOptions, analyzePlane } from "../../src/analysis/analyze-plane.js";
+import { embedRuns } from "../../src/analysis/embed.js";
 import { isModelPoint, openSubject } from "../../src/analysis/model-point.js";
 import type { PcaPlaneOptions } from "../../src/analysis/plane-directions.js";
 import { readFigures } from "../../src/analysis/read-figures.js";
+import { analyzeWeights } from "../../src/analysis/weights-stage.js";
 import { InvalidOptionError } from "../../src/base/errors.js";
 import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import { openRun } from "../../src/store/run/open-run.js";
-import type { Run } from "../../src/store/run/run.js";
+import { partOfRun, type Run } from "../../src/store/run/run.js";
 import { createRunWriter } from "../../src/store/run/run-writer.js";
 import { sampleDescription, sampleSnapshot } from "../store/sample-run.js";
 import { useTestBackend } from "../support/backend.js";
+import { runCommand } from "../support/command-line.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 const newFolder = temporaryFolders();
@@ -90,6 +95,57 @@ describe("a part of a run", () => {
     expect(part.trajectories).toEqual(whole.trajectories);
     expect(await part.runs[0]?.digest()).toBe(await alone.digest());
     expect((await readFigures(run)).figures[0]?.figure).toEqual(part.figure);
+  });
+
+  test("has weight statistics and embeddings of its own, beside those of the whole", async () => {
+    const run = await writeRun(arc(12));
+    const whole = await analyzeWeights([run]);
+    const part = await analyzeWeights([run], { from: 3, until: 8 });
+    expect(whole.statistics[0]?.norm).toHaveLength(12);
+    expect([...(part.statistics[0]?.norm ?? [])]).toEqual([...(whole.statistics[0]?.norm.slice(3, 9) ?? [])]);
+    expect(part.statistics[0]?.pathLength.at(-1)).toBeLessThan(whole.statistics[0]?.pathLength.at(-1) ?? 0);
+    const options = { method: "pca" } as const;
+    const all = await embedRuns([run], options);
+    const some = await embedRuns([run], { ...options, from: 3, until: 8 });
+    expect([all.step.length, [...some.step]]).toEqual([12, [3, 4, 5, 6, 7, 8]]);
+    const names = (folder: string) => readdirSync(join(run.directory, folder)).sort();
+    expect(names("weights")).toEqual(["statistics-3-8.arrow", "statistics.arrow"]);
+    expect(names("embeddings")).toEqual([
+      expect.stringMatching(/^pca-2d-[0-9a-f]{8}.arrow$/),
+      "pca-2d.arrow",
+    ]);
+    expect(await embedRuns([partOfRun(run, { from: 3, until: 8 })], options)).toEqual(some);
+    await expect(embedRuns([run], { from: 20 })).rejects.toThrow(
+      "expected steps within 0 to 11, got 20 to the end",
+    );
+
+    const { status, stdout, stderr } = await runCommand(
+      "weights",
+      `${run.directory}@3..`,
+      "--until",
+      "8",
+      "--out",
+      newFolder(),
+      "--json",
+    );
+    expect([status, JSON.parse(stdout || "{}").runs?.[0]?.epochs.length], stderr).toEqual([0, 6]);
+    const embedded = await runCommand(
+      "embed",
+      run.directory,
+      "--from",
+      "3",
+      "--method",
+      "pca",
+      "--out",
+      newFolder(),
+      "--json",
+    );
+    expect(embedded.status, embedded.stderr).toBe(0);
+    const single = await runCommand("weights", `${run.directory}@3`);
+    expect([single.status, single.stderr]).toEqual([
+      2,
+      expect.stringContaining("expected run directories, or RUN@A..B"),
+    ]);
   });
 
   test("has a reference, and so has a snapshot", async () => {

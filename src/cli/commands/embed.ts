@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
 import { embedRuns as computeEmbedding } from "../../analysis/embed.js";
 import { type EmbedOptions, type EmbedStep, METHOD_OPTIONS } from "../../analysis/embed-options.js";
+import { openRunPart } from "../../analysis/model-point.js";
 import { type RunPoints, readRunPoints } from "../../analysis/run-points.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
@@ -19,7 +20,6 @@ import {
 } from "../../figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../figure/make/create-topology-figure.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
-import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
 import {
   backendOption,
@@ -29,6 +29,7 @@ import {
   parseModuleFile,
   pictureOptions,
   refuseStray,
+  stepOptions,
 } from "../command-options.js";
 import {
   interruptible,
@@ -67,7 +68,7 @@ export async function embedCommand(
   const methods = [...new Set(options.method ?? (["phate"] as const))];
   checkOwners(options, methods);
   const runs: Run[] = [];
-  for (const directory of directories) runs.push(await openRun(directory));
+  for (const reference of directories) runs.push(await openRunPart(reference, options));
   const [first] = runs as [Run];
   await interruptible(output, async (signal) => {
     const { data } = options;
@@ -230,8 +231,8 @@ function createSteps(output: Output) {
 
 /** Declares the arguments and options of `embed`. */
 export function declareEmbed(command: Command): void {
-  command
-    .argument("<runs...>", "run directories of one layout")
+  stepOptions(command)
+    .argument("<runs...>", "run directories of one layout; RUN@A..B is a part of a run")
     .addOption(
       new Option("--method <methods...>", "how to embed; several are compared").choices(EMBEDDING_METHODS),
     )

@@ -1,14 +1,21 @@
 import type { Command } from "commander";
+import { openRunPart } from "../../analysis/model-point.js";
 import { analyzeWeights } from "../../analysis/weights-stage.js";
 import { InvalidOptionError } from "../../base/errors.js";
-import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
-import { accuracyFormOf, defined, outputFolder, pictureOptions } from "../command-options.js";
+import {
+  accuracyFormOf,
+  defined,
+  outputFolder,
+  pictureOptions,
+  type StepCommandOptions,
+  stepOptions,
+} from "../command-options.js";
 import { type PictureCommandOptions, writePictures } from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Options of `weights`. */
-export interface WeightsCommandOptions extends PictureCommandOptions {
+export interface WeightsCommandOptions extends PictureCommandOptions, StepCommandOptions {
   readonly accuracy?: boolean;
   readonly force?: boolean;
 }
@@ -20,7 +27,7 @@ export async function weights(
   output: Output,
 ): Promise<void> {
   const runs: Run[] = [];
-  for (const directory of directories) runs.push(await openRun(directory));
+  for (const reference of directories) runs.push(await openRunPart(reference, options));
   const [first] = runs;
   if (first === undefined) throw new InvalidOptionError("runs", "at least one run", "none");
   const folder = outputFolder(options.out, first.directory);
@@ -66,8 +73,8 @@ export async function weights(
 
 /** Declares the arguments and options of `weights`. */
 export function declareWeights(command: Command): void {
-  command
-    .argument("<runs...>", "run directories")
+  stepOptions(command)
+    .argument("<runs...>", "run directories; RUN@A..B is a part of a run")
     .option("--accuracy", "show accuracy instead of error")
     .option("--force", "compute again, also where stored results are up to date");
   pictureOptions(command).action((runs, options) => weights(runs, options, createOutput(options)));

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { figureOption, figureSize } from "../src/figure/draw/figure-option.js";
+import { figureOption, figureSize } from "../src/figure/draw/layout-figure.js";
 import type { Figure } from "../src/figure/figure.js";
 import { renderHtml } from "../src/figure/files/render-html.js";
 import { renderPng, renderSvg } from "../src/figure/files/render-picture.js";

@@ -3,11 +3,11 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { isDeviceName } from "../base/platform.js";
-import { figureOption, figureSize } from "../figure/draw/figure-option.js";
+import { figureOption, figureSize } from "../figure/draw/layout-figure.js";
 import type { Figure } from "../figure/figure.js";
+import { tableCsv } from "../figure/files/export-table.js";
 import { renderHtml } from "../figure/files/render-html.js";
 import { renderPng, renderSvg } from "../figure/files/render-picture.js";
-import { tableCsv } from "../figure/files/table-files.js";
 import { inSpace } from "../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 

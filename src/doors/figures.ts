@@ -6,7 +6,7 @@
 
 // Making figures
 
-export { type ContourScale, createContourScale } from "../figure/draw/contour-scale.js";
+export { type ContourScale, createContourScale } from "../figure/draw/scales.js";
 export { createComparisonTable } from "../figure/make/create-comparison-table.js";
 export {
   createEmbeddingFigure,
@@ -49,15 +49,15 @@ export type {
 
 // Views and drawing
 
-export { withScale } from "../figure/draw/contour-scale.js";
 export type { DrawOptions } from "../figure/draw/figure-frame.js";
-export { figureOption, figureSize } from "../figure/draw/figure-option.js";
+export { figureOption, figureSize } from "../figure/draw/layout-figure.js";
+export { withScale } from "../figure/draw/scales.js";
 export type { PictureSize } from "../figure/files/render-picture.js";
 export { inSpace } from "../figure/space/surface-panel.js";
 
 // Encoding
 
 export { type RenderGifOptions, renderGif } from "../figure/files/encode-gif.js";
+export { tableCsv } from "../figure/files/export-table.js";
 export { type ReportData, renderHtml } from "../figure/files/render-html.js";
 export { type RenderPngOptions, renderPng, renderSvg } from "../figure/files/render-picture.js";
-export { tableCsv } from "../figure/files/table-files.js";

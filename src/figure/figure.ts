@@ -1,5 +1,5 @@
 import type { JsonNumber } from "../base/json.js";
-import type { ContourScale } from "./draw/contour-scale.js";
+import type { ContourScale } from "./draw/scales.js";
 
 /**
  * A picture as plain JSON data: a frame of texts around a grid of panels, and the runs that the panels show.
@@ -143,7 +143,7 @@ export interface MapPanel extends PanelBase {
   readonly alpha: readonly number[];
   /** (H), increasing. */
   readonly beta: readonly number[];
-  /** (H, W), row-major: rows over beta; null where nobody has evaluated any (a run that is still training). */
+  /** (H, W), row-major: rows over beta; null where none are evaluated yet (a run that is still training). */
   readonly values: readonly JsonNumber[] | null;
   /** What the values are: "training loss". */
   readonly quantity: string;
@@ -154,7 +154,7 @@ export interface MapPanel extends PanelBase {
   readonly interpolation: Interpolation;
   readonly paths: readonly Path[];
   readonly marks: readonly MapMark[];
-  /** "space": as a surface in three dimensions, seen from the side. Default from above. */
+  /** "space": as a surface in 3-D, seen from the side. Default from above. */
   readonly view?: "space" | undefined;
 }
 

@@ -2,7 +2,8 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cleanText } from "../base/clean-text.js";
 import { encodeNumber, type JsonNumber } from "../base/json.js";
-import { isRateLowered, MOST_DROPS } from "../figure/make/chart-parts.js";
+import { MOST_DROPS } from "../figure/make/chart-parts.js";
+import { isRateLowered } from "../figure/make/run-data.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import { RunFollower } from "./run-follower.js";
 import { RunningGram, type RunningPlane, runningPlane } from "./running-plane.js";
@@ -77,7 +78,7 @@ const PUBLISH_AFTER = 250;
 const FREE_WORK = 1000;
 
 /**
- * Follows a run directory and tells, again and again, what its live page shows.
+ * Follows a run directory and publishes the states that its live page shows.
  *
  * Curves come with every look; the plane follows at its own pace, snapshot by snapshot: where this thread has
  * been busy for more than its share of the time it waits, as long as the run is being written, so that

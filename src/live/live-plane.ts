@@ -1,10 +1,10 @@
 import { decodeNumber } from "../base/json.js";
-import { formatPercent } from "../figure/draw/format-number.js";
+import { counted, formatPercent, joinSentences } from "../figure/draw/format-number.js";
 import type { Figure, MapPanel } from "../figure/figure.js";
 import { autoAxis, chartOf, dropMarks, panelOf, seriesOf } from "../figure/make/chart-parts.js";
 import { createTrainingFigure } from "../figure/make/create-training-figure.js";
 import { createAxis } from "../figure/make/create-trajectory-figure.js";
-import { createPath, createRunData, progressOf } from "../figure/make/run-data.js";
+import { createPath, createRunData, figureOf } from "../figure/make/run-data.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import type { LivePoint, LiveState } from "./live-feed.js";
 import type { RunningPlane } from "./running-plane.js";
@@ -13,7 +13,7 @@ import type { RunningPlane } from "./running-plane.js";
 const MARGIN = 0.08;
 
 /**
- * Returns the figure of the path of a state on its plane, or null while there is none: no contours, for nobody
+ * Returns the figure of the path of a state on its plane, or null while there is none. It has no contours: nobody
  * has computed a loss around it yet.
  */
 export function livePlaneFigure(state: LiveState): Figure | null {
@@ -37,38 +37,31 @@ export function livePlaneFigure(state: LiveState): Figure | null {
     paths: [createPath(0, { coordinates })],
     marks: [],
   };
-  const caption = livePlaneCaption(state);
-  return {
-    version: 2,
+  return figureOf({
     title: "Path on the plane so far",
-    progress: progressOf([run]),
     runs: [run],
     panels: [map],
     layout: { columns: 1 },
-    fidelity: [],
-    caption,
-    provenance: "",
-    notes: [],
-    description: `Path of ${plane.steps.length} snapshots. ${caption}`,
-  };
+    caption: [livePlaneCaption(state)],
+    description: `Path of ${counted(plane.steps.length, "snapshot")}.`,
+  });
 }
 
-/** Says in words what the picture shows. */
+/** Returns in words what the picture shows. */
 export function livePlaneCaption(state: LiveState): string {
   const { plane, planeStride, snapshots } = state;
   if (plane === null) return "The plane needs three snapshots.";
   const [first, second] = plane.explainedVarianceRatio.map(formatPercent);
   const [walk, walk2] = plane.randomWalkBaseline.map(formatPercent);
   const last = plane.steps[plane.steps.length - 1] as number;
-  return [
-    `Ring: the start, at (0, 0). Star: the newest snapshot on the plane. Red: the learning rate had dropped.`,
-    `The plane of the two principal components of the path so far holds ${first} and ${second} of its variance; a random walk with the same steps would have ${walk} and ${walk2}.`,
-    "It turns a little with every snapshot.",
-    planeStride > 1 ? `Every ${ordinal(planeStride)} snapshot and the newest are on it.` : "",
-    last < snapshots - 1 ? `${snapshots - 1 - last} newer to come.` : "",
-  ]
-    .filter((sentence) => sentence !== "")
-    .join(" ");
+  const left = snapshots - 1 - last;
+  return joinSentences([
+    "Ring: the start, at (0, 0). Star: the newest snapshot on the plane. Red: learning rate lowered.",
+    `The plane of the path's two principal components so far holds ${first} and ${second} of its variance; a random walk with the same steps would have ${walk} and ${walk2}.`,
+    "The plane turns a little with every snapshot.",
+    planeStride > 1 ? `It has every ${ordinal(planeStride)} snapshot and the newest.` : "",
+    left > 0 ? `${counted(left, "newer snapshot")} will follow.` : "",
+  ]);
 }
 
 function ordinal(count: number): string {

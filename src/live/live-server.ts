@@ -10,7 +10,7 @@ export interface LivePage {
   readonly policy: string;
 }
 
-/** A server of one page that is told what to show. */
+/** A server of one page, with the states that it shows. */
 export interface LiveServer {
   /** Where it is: `http://127.0.0.1:PORT/`. */
   readonly url: string;
@@ -74,7 +74,7 @@ export async function createLiveServer(page: LivePage, port = 0): Promise<LiveSe
     unref: () => server.unref(),
     async close() {
       clearInterval(heartbeat);
-      // What is published from now on has nobody to go to: they leave before their connections are closed.
+      // Readers leave before their connections are closed: nothing more is sent to them.
       for (const reader of readers) reader.end();
       readers.clear();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -2,13 +2,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { type LiveViewOptions, startLiveView } from "./start-live-view.js";
 
-/** What the thread is told. */
+/** What the thread starts with. */
 export interface LiveWorkerData {
   readonly directory: string;
   readonly options: LiveViewOptions;
 }
 
-/** What the thread says when the page is open, or cannot be. */
+/** The thread's reply: the page is open, or cannot be. */
 export type LiveWorkerReply =
   | { readonly url: string }
   | { readonly error: { readonly where: string; readonly expected: string; readonly got: string } | string };

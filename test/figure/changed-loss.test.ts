@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CurvesPanel } from "../../src/figure/figure.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
-import { progressPanels } from "../../src/figure/make/create-trajectory-figure.js";
+import { pathPanels } from "../../src/figure/make/create-trajectory-figure.js";
 import { createRunData, lossChanges } from "../../src/figure/make/run-data.js";
 import type { RunResume } from "../../src/model/manifest.js";
 
@@ -47,7 +47,8 @@ describe("a run whose loss was changed when it was resumed", () => {
   it("is drawn so on the page of its surface, with a mark", () => {
     const data = createRunData(run, 0);
     expect(data.lossChanges).toEqual([3]);
-    const [panel] = progressPanels({ runs: [data], paths: [], progress: "epoch" });
+    const panels = pathPanels({ runs: [data], paths: [], progress: "epoch" });
+    const panel = panels.find(({ title }) => title === "Loss while training");
     expect(yOf(panel as CurvesPanel).slice(0, 2)).toEqual([
       [2.3, 1.9],
       [0.4, 0.3, 0.2],

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
-import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkContourScale, createContourScale, niceTicks } from "../../src/figure/draw/contour-scale.js";
+import { checkContourScale, createContourScale, niceTicks } from "../../src/figure/draw/scales.js";
 
 describe("createContourScale", () => {
   test("takes a logarithmic scale where the range asks for it", () => {

@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
-import { figureTargets, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import {
+  figureOption,
+  figureSize,
+  figureTargets,
+  layoutFigure,
+} from "../../src/figure/draw/layout-figure.js";
 import { runStroke, themeOf, valueColor } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import { pointColors } from "../../src/figure/draw/scatter-panel.js";

@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeNumber } from "../../src/base/json.js";
-import { canBeLogarithmic, withScale } from "../../src/figure/draw/contour-scale.js";
 import type { PlacedCurves } from "../../src/figure/draw/curves-panel.js";
-import { figureOption } from "../../src/figure/draw/figure-option.js";
-import { figureReadout, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { figureOption, figureReadout, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { canBeLogarithmic, withScale } from "../../src/figure/draw/scales.js";
 import { snapshotAt, timeline } from "../../src/figure/draw/snapshots.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { packNumbers, unpackNumbers } from "../../src/figure/files/page-data.js";

@@ -1,7 +1,6 @@
 import { decodeNumber } from "../../src/base/json.js";
-import type { DrawOptions } from "../../src/figure/draw/figure-frame.js";
+import { type DrawOptions, planeToPixel } from "../../src/figure/draw/figure-frame.js";
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
-import { planeToPixel } from "../../src/figure/draw/map-plane.js";
 import type { Placed } from "../../src/figure/draw/panel-kind.js";
 import {
   type CurvesPanel,

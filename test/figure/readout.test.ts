@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gridReadout } from "../../src/figure/draw/map-plane.js";
-import { snapshotReadout } from "../../src/figure/draw/snapshots.js";
+import { gridReadout, snapshotReadout } from "../../src/figure/draw/snapshots.js";
 import { mapOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, stepped } from "./sample-figures.js";
 

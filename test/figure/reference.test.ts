@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { figureOption, figureSize } from "../../src/figure/draw/layout-figure.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";

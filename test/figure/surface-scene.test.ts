@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { withScale } from "../../src/figure/draw/contour-scale.js";
 import type { DrawOptions } from "../../src/figure/draw/figure-frame.js";
-import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
-import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { themeOf } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
+import { withScale } from "../../src/figure/draw/scales.js";
 import { columnOf, type Figure, PLANE_LOSS, TRUE_LOSS } from "../../src/figure/figure.js";
 import {
   createProjection,

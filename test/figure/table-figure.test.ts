@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
-import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { figureHtml } from "../../src/figure/files/figure-html.js";
+import { tableCsv } from "../../src/figure/files/export-table.js";
+import { figureHtml } from "../../src/figure/files/render-html.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
-import { tableCsv } from "../../src/figure/files/table-files.js";
 import { type ComparedFacts, createComparisonTable } from "../../src/figure/make/create-comparison-table.js";
 import { tableOf } from "./panels.js";
 

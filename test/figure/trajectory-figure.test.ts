@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeNumber, encodeNumber } from "../../src/base/json.js";
-import { figureOption } from "../../src/figure/draw/figure-option.js";
+import { figureOption } from "../../src/figure/draw/layout-figure.js";
 import { snapshotReadout } from "../../src/figure/draw/snapshots.js";
 import { columnOf, HELD_SHARE } from "../../src/figure/figure.js";
 import { createTrajectoryFigure } from "../../src/figure/make/create-trajectory-figure.js";
@@ -122,7 +122,7 @@ describe("createTrajectoryFigure", () => {
     expect(figure.fidelity).toEqual([
       "The two axes explain 95.3 % of the path's variance. A random walk with the same step lengths would reach 76.3 %, so only the excess of 19 points is evidence of structure.",
       "Start: 93 % of the squared distance from the end lies in the plane. Worst: epoch 1, 50 %. " +
-        "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, true loss 2), in the median by 0.25.",
+        "The loss on the plane at the projected snapshots differs from their true loss by at most 0.5 (at epoch 0: 2.5 on the plane, true loss 2), median 0.25.",
     ]);
   });
 
@@ -147,7 +147,7 @@ describe("createTrajectoryFigure", () => {
     test("the plane is compared with recalibrated losses, in words", () => {
       expect(figure.fidelity.at(-1)).toContain(
         "The loss on the plane at the projected snapshots differs from their true loss, recalibrated, by at most 0.5 " +
-          "(at epoch 0: 2.5 on the plane, true loss 2 recalibrated, 9 as trained), in the median by 0.25.",
+          "(at epoch 0: 2.5 on the plane, true loss 2 recalibrated, 9 as trained), median 0.25.",
       );
       expect(figureOf({ planeLoss: losses.recalibratedLoss }).fidelity.at(-1)).toContain(
         "The loss on the plane at the projected snapshots equals their true loss, recalibrated.",

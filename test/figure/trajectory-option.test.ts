@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { verticalScale } from "../../src/figure/draw/axis-scale.js";
-import { figureOption } from "../../src/figure/draw/figure-option.js";
-import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { figureOption, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { LEGEND_MARK_WIDTH } from "../../src/figure/draw/legend.js";
 import { type PlacedText, textWidth } from "../../src/figure/draw/placed-text.js";
+import { verticalScale } from "../../src/figure/draw/scales.js";
 import { hatchPath } from "../../src/figure/draw/shapes.js";
 import { curvesNamed, placedMap, pointsOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";

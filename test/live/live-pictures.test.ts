@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { figureOption, figureSize } from "../../src/figure/draw/figure-option.js";
+import { figureOption, figureSize } from "../../src/figure/draw/layout-figure.js";
 import { renderSvg } from "../../src/figure/files/render-picture.js";
 import type { LiveState } from "../../src/live/live-feed.js";
 import { liveCurves, livePlaneCaption, livePlaneFigure } from "../../src/live/live-plane.js";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import pick from "lodash/pick.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
-import { figureOption, figureSize } from "../../figure/draw/figure-option.js";
+import { figureOption, figureSize } from "../../figure/draw/layout-figure.js";
 import type { ThemeName } from "../../figure/draw/palette.js";
 import { renderGif } from "../../figure/files/encode-gif.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
@@ -36,6 +37,8 @@ export interface ExportOptions {
   readonly height?: number;
   /** Pixels of PNG and GIF for each CSS pixel. Default 2, of a GIF 1. */
   readonly scale?: number;
+  /** Milliseconds that the path of a GIF takes to grow. Default 6000; no frame stands for less than 40 ms. */
+  readonly duration?: number;
   /** Colours of pictures for light (default) or dark surroundings. */
   readonly theme?: ThemeName;
   /** Loss above which the heights of VTK files are cut off. Default none. */
@@ -49,10 +52,10 @@ export interface ExportOptions {
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function checkExportOptions(options: ExportOptions): void {
-  const { formats, what, width, height, scale, clip, theme } = options;
+  const { formats, what, width, height, scale, duration, clip, theme } = options;
   oneOfEach("formats", formats, EXPORT_FORMATS);
   if (what !== undefined) oneOfEach("what", what, TABLE_KINDS);
-  for (const [name, value] of Object.entries({ width, height, scale, clip })) {
+  for (const [name, value] of Object.entries({ width, height, scale, duration, clip })) {
     if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
     throw new InvalidOptionError(name, "a positive number", String(value));
   }
@@ -176,25 +179,20 @@ function exportedName(name: string): readonly [readonly TableKind[], string] {
 function pictures(
   name: string,
   figure: Parameters<typeof figureOption>[0],
-  { formats, width, height, scale, theme }: ExportOptions,
+  options: ExportOptions,
 ): Planned[] {
-  const size = { ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) };
-  const look = { ...size, ...(theme === undefined ? {} : { theme }) };
-  const svg = () => renderSvg(figureOption(figure, look), figureSize(figure, size));
-  const times = scale === undefined ? {} : { scale };
+  const look = pick(options, ["width", "height", "theme"]);
+  const svg = () => renderSvg(figureOption(figure, look), figureSize(figure, look));
   const known: Planned[] = [
     { name: `${name}.svg`, format: "svg", content: svg },
-    { name: `${name}.png`, format: "png", content: () => renderPng(svg(), times) },
+    { name: `${name}.png`, format: "png", content: () => renderPng(svg(), pick(options, ["scale"])) },
   ];
   // What grows in a moving picture is the path on its plane.
   if (figure.layout === "lead") {
-    known.push({
-      name: `${name}.gif`,
-      format: "gif",
-      content: () => renderGif(figure, { ...look, ...times }),
-    });
+    const content = () => renderGif(figure, { ...look, ...pick(options, ["scale", "duration"]) });
+    known.push({ name: `${name}.gif`, format: "gif", content });
   }
-  return known.filter(({ format }) => formats.includes(format));
+  return known.filter(({ format }) => options.formats.includes(format));
 }
 
 function emptyFormat(format: ExportFormat): LandscapeWarning {

@@ -12,6 +12,7 @@ interface ExportCommandOptions {
   readonly width?: number;
   readonly height?: number;
   readonly scale?: number;
+  readonly duration?: number;
   readonly theme?: "light" | "dark";
   readonly clip?: number;
   readonly surface?: string;
@@ -33,6 +34,11 @@ export function declareExport(command: Command): void {
     .option("--width <px>", "width of pictures (default: 1100, of a GIF 800)", parseCount("--width", 200))
     .option("--height <px>", "height of pictures", parseCount("--height", 200))
     .option("--scale <n>", "pixels of PNG and GIF per px (default: 2, of a GIF 1)", parsePositive("--scale"))
+    .option(
+      "--duration <ms>",
+      "milliseconds that the path of a GIF takes to grow (default: 6000)",
+      parsePositive("--duration"),
+    )
     .addOption(new Option("--theme <name>", "colours of pictures").choices(["light", "dark"]))
     .option("--clip <loss>", "loss above which heights in VTK files are cut off", parsePositive("--clip"))
     .action((run, options) => exportCommand(run, options, createOutput(options)));
@@ -43,7 +49,7 @@ async function exportCommand(
   options: ExportCommandOptions,
   output: Output,
 ): Promise<void> {
-  const { to, out, width, height, scale, theme, clip, what, surface } = options;
+  const { to, out, width, height, scale, duration, theme, clip, what, surface } = options;
   const run = await openRun(directory);
   const { files, warnings } = await exportRun(run, {
     formats: [...new Set(to)],
@@ -51,6 +57,7 @@ async function exportCommand(
       width,
       height,
       scale,
+      duration,
       theme,
       clip,
       what,

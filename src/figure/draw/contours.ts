@@ -1,6 +1,6 @@
 import { contours as d3Contours } from "d3-contour";
 import type { Interpolation } from "../figure.js";
-import { type ContourScale, finiteRange } from "./contour-scale.js";
+import { type ContourScale, finiteRange } from "./scales.js";
 
 /** A grid of values refined between its points. */
 export interface RefinedGrid {

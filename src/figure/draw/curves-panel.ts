@@ -1,13 +1,22 @@
 import { decodeNumber } from "../../base/json.js";
 import type { CurvesPanel, Series } from "../figure.js";
-import { type AxisScale, horizontalScale, verticalScale } from "./axis-scale.js";
-import { isInside, type Rect, widestLabel } from "./figure-frame.js";
+import {
+  headingRoom,
+  headingTexts,
+  isInside,
+  NAMES_BELOW,
+  nameBelow,
+  type Rect,
+  uprightName,
+  widestLabel,
+} from "./figure-frame.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { dashesOf, type LegendEntry } from "./legend.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Slot } from "./panel-kind.js";
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
-import { axis, type Shape } from "./shapes.js";
+import { type AxisScale, horizontalScale, verticalScale } from "./scales.js";
+import { axis, polygon, type Shape, stroke } from "./shapes.js";
 import type { Readout } from "./snapshots.js";
 
 /** Curves with their axes at their place. */
@@ -35,8 +44,7 @@ export const curvesKind: PanelKind<CurvesPanel, PlacedCurves> = {
   naturalWidth: (_, columns) => [760, 1000, 1200][Math.min(columns, 3) - 1] as number,
   edges(panels) {
     const hasNames = panels.some(({ marks }) => marks.some(({ label }) => label !== ""));
-    const title = panels.some((panel) => panel.title !== "") ? 26 : 6;
-    return { heading: title + (hasNames ? 15 : 0), below: 8 + 16 + 24 };
+    return { heading: headingRoom(panels) + (hasNames ? 15 : 0), below: NAMES_BELOW };
   },
   plotHeight: (_panel, _figure, { isAlone }) => ({ natural: isAlone ? ALONE : AMONG, least: LEAST }),
   place(panel, figure, slot, options) {
@@ -80,18 +88,13 @@ export const curvesKind: PanelKind<CurvesPanel, PlacedCurves> = {
 
 function textsOf(panel: CurvesPanel, slot: Slot, rect: Rect, x: AxisScale): PlacedText[] {
   const cut = (text: string, room: number): string => truncateText(text, NAME_SIZE, room);
-  const middle = rect.y + rect.height / 2;
-  const upright = slot.plot + slot.heading;
-  const title = truncateText(panel.title, NAME_SIZE, slot.width, "semibold");
+  const upright = (text: string, at: number): PlacedText =>
+    uprightName(cut(text, slot.plot + slot.heading), at, rect);
   return [
-    ...(title === "" ? [] : [line(title, slot.x, slot.y + 9, { align: "left", weight: "semibold" })]),
-    line(cut(panel.x.title, slot.width), rect.x + rect.width / 2, rect.y + rect.height + GAP + 16 + 11, {
-      x: [slot.x, slot.x + slot.width],
-    }),
-    line(cut(panel.left.title, upright), slot.x + 9, middle, { isVertical: true }),
-    ...(panel.right === null
-      ? []
-      : [line(cut(panel.right.title, upright), slot.x + slot.width - 9, middle, { isVertical: true })]),
+    ...headingTexts(panel.title, slot),
+    nameBelow(cut(panel.x.title, slot.width), rect, [slot.x, slot.x + slot.width]),
+    upright(panel.left.title, slot.x + 9),
+    ...(panel.right === null ? [] : [upright(panel.right.title, slot.x + slot.width - 9)]),
     ...markLabels(panel, rect, x),
   ].filter(({ text }) => text !== "");
 }
@@ -204,33 +207,22 @@ function bandShapes(all: readonly Series[], rect: Rect, x: AxisScale, y: AxisSca
       if (at === null || low === null || high === null) pieces.push([]);
       else pieces[pieces.length - 1]?.push({ at: toX(rect, x, at), low: height(low), high: height(high) });
     });
+    const style = { fill: runColor(series.color, theme), opacity: series.isDashed ? 0.12 : 0.2 };
     return pieces
       .filter((piece) => piece.length > 1)
-      .map(
-        (piece): Shape => ({
-          type: "polygon",
-          shape: {
-            points: [
-              ...piece.map(({ at, high }) => [at, high]),
-              ...[...piece].reverse().map(({ at, low }) => [at, low]),
-            ],
-          },
-          style: { fill: runColor(series.color, theme), opacity: series.isDashed ? 0.12 : 0.2 },
-          silent: true,
-        }),
-      );
+      .map((piece) => {
+        const above = piece.map(({ at, high }) => [at, high] as const);
+        const below = piece.map(({ at, low }) => [at, low] as const).reverse();
+        return polygon([...above, ...below], style);
+      });
   });
 }
 
 function markShapes({ panel, rect, x: scale }: PlacedCurves, theme: Theme): Shape[] {
   return panel.marks.map(({ x, tone }): Shape => {
     const at = toX(rect, scale, x);
-    return {
-      type: "line",
-      shape: { x1: at, y1: rect.y, x2: at, y2: rect.y + rect.height },
-      style: { stroke: tone === "drop" ? theme.drop : theme.line, lineWidth: 1, lineDash: [2, 3] },
-      silent: true,
-    };
+    const style = { stroke: tone === "drop" ? theme.drop : theme.line, lineWidth: 1, lineDash: [2, 3] };
+    return stroke([at, rect.y], [at, rect.y + rect.height], style);
   });
 }
 

@@ -1,13 +1,13 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { decodeNumber } from "../../base/json.js";
-import type { FigureAxis } from "../figure.js";
-import { niceTicks } from "./contour-scale.js";
+import type { FigureAxis, MapPanel } from "../figure.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import type { ThemeName } from "./palette.js";
 import {
   type Block,
   block,
   blocksHeight,
+  line,
   NAME_SIZE,
   type PlacedText,
   placeBlocks,
@@ -15,6 +15,7 @@ import {
   textWidth,
   truncateText,
 } from "./placed-text.js";
+import { niceTicks } from "./scales.js";
 
 /** From where a picture in three dimensions is looked at, in degrees. */
 export interface SceneView {
@@ -154,12 +155,61 @@ export function axisTitle(axis: FigureAxis, available: number): string {
   return fits ?? truncateText(axis.label, NAME_SIZE, available);
 }
 
+/** Room below a plot for tick labels and the name of the axis. */
+export const NAMES_BELOW = 8 + 16 + 24;
+
+/** Room above plots for their headings. */
+export function headingRoom(panels: readonly { readonly title: string }[]): number {
+  return panels.some(({ title }) => title !== "") ? 26 : 6;
+}
+
+/** The heading of a panel, cut to its width; nothing without a title. */
+export function headingTexts(title: string, { x, y, width }: Omit<Rect, "height">): PlacedText[] {
+  if (title === "") return [];
+  const shown = truncateText(title, NAME_SIZE, width, "semibold");
+  return [line(shown, x, y + 9, { align: "left", weight: "semibold" })];
+}
+
+/** The name of the horizontal axis of a plot, shifted into the bounds. */
+export function nameBelow(name: string, plot: Rect, x?: readonly [number, number]): PlacedText {
+  const y = plot.y + plot.height + NAMES_BELOW - 13;
+  return line(name, plot.x + plot.width / 2, y, x === undefined ? {} : { x });
+}
+
+/** The name of an upright axis of a plot. */
+export function uprightName(name: string, x: number, plot: Rect): PlacedText {
+  return line(name, x, plot.y + plot.height / 2, { isVertical: true });
+}
+
 /** Whether a place lies in a rectangle. */
 export function isInside(
   { x, y, width, height }: Rect,
   at: { readonly x: number; readonly y: number },
 ): boolean {
   return at.x >= x && at.x <= x + width && at.y >= y && at.y <= y + height;
+}
+
+/** First and last coordinate of an axis. */
+export function edgesOf(axis: readonly number[]): { readonly min: number; readonly max: number } {
+  return { min: axis[0] as number, max: axis[axis.length - 1] as number };
+}
+
+/** Length of an axis in its own units. */
+export function extentOf(axis: readonly number[]): number {
+  const { min, max } = edgesOf(axis);
+  return max - min;
+}
+
+/** Returns the mapping of a map's plane onto its plot; beta grows upwards. */
+export function planeToPixel(
+  { alpha, beta }: Pick<MapPanel, "alpha" | "beta">,
+  plot: Rect,
+): (at: readonly number[]) => { readonly x: number; readonly y: number } {
+  const [a, b] = [edgesOf(alpha), edgesOf(beta)];
+  return ([x = Number.NaN, y = Number.NaN]) => ({
+    x: plot.x + ((x - a.min) / (a.max - a.min)) * plot.width,
+    y: plot.y + plot.height - ((y - b.min) / (b.max - b.min)) * plot.height,
+  });
 }
 
 /** A rectangle in px from the top left corner. */

@@ -54,3 +54,18 @@ export function formatLevels(levels: readonly number[]): string[] {
     return isPower ? `10${formatSuperscript(Math.round(exponent))}` : (labels[index] as string);
   });
 }
+
+/** Returns a count with its noun: "1 snapshot", "3 snapshots". */
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Joins sentences; empty ones are left out. */
+export function joinSentences(sentences: readonly string[]): string {
+  return sentences.filter((sentence) => sentence !== "").join(" ");
+}
+
+/** Returns a text with a capital letter. */
+export function capitalized(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}

@@ -1,13 +1,20 @@
-import type { Figure, Series } from "../figure.js";
-import { runColor, runStroke, type Theme } from "./palette.js";
-import { line, textWidth, truncateText } from "./placed-text.js";
+import type { Figure, MapPanel, Series } from "../figure.js";
+import type { Rect } from "./figure-frame.js";
+import { formatLevels } from "./format-number.js";
+import { differenceColors, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
+import { line, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
 import {
   disc,
   dropMark,
   endMark,
+  frameShape,
+  pathShape,
   pointMark,
+  rectangle,
+  round,
   type Shape,
   startMark,
+  stroke,
   textShape,
   unknownShapes,
 } from "./shapes.js";
@@ -50,7 +57,7 @@ const ROW = 22;
 /** Longest entry in px. */
 const LONGEST = 320;
 
-/** Returns the entries that panels ask for, each once and runs first; none where a single curve has no other to be told from. */
+/** Returns the entries that panels ask for, each once and runs first; none for a single curve. */
 export function mergeEntries(entries: readonly LegendEntry[]): LegendEntry[] {
   const known = new Map<string, LegendEntry>();
   for (const entry of entries) {
@@ -130,32 +137,27 @@ function markShapes(mark: LegendMark, x: number, y: number, { runs }: Figure, th
     case "drop":
       return dropMark(x, y, isSingle ? null : common, theme);
     case "plane":
-      return [stroke(x, y, common, 3.2)];
+      return [level(x, y, common, 3.2)];
     case "own":
-      return [stroke(x, y, common, 1.5), disc(x, y, 3.4, common), disc(x, y, 1.9, theme.background)];
+      return [level(x, y, common, 1.5), disc(x, y, 3.4, common), disc(x, y, 1.9, theme.background)];
     case "gap":
-      return [stroke(x, y, theme.muted, 1)];
+      return [level(x, y, theme.muted, 1)];
     case "unknown":
       return unknownShapes({ x: x - 8, y: y - 6, width: 16, height: 12 }, theme);
     case "no value":
       return [disc(x, y, 4.6, theme.hatch), disc(x, y, 3.6, theme.unknown)];
     case "run": {
       const { color, lineDash } = runStroke(runs[mark.run]?.color ?? 0, theme);
-      return [stroke(x, y, color, 2.4, lineDash), ...(mark.hasDot ? pointMark(x, y, 3.8, color, theme) : [])];
+      return [level(x, y, color, 2.4, lineDash), ...(mark.hasDot ? pointMark(x, y, 3.8, color, theme) : [])];
     }
     case "curve": {
       const color = mark.color === null ? theme.muted : runColor(mark.color, theme);
-      const ground: Shape = {
-        type: "rect",
-        shape: { x: x - 12, y: y - 6, width: 24, height: 12 },
-        style: { fill: color, opacity: 0.2 },
-        silent: true,
-      };
+      const ground = rectangle({ x: x - 12, y: y - 6, width: 24, height: 12 }, color, { opacity: 0.2 });
       return [
         ...(mark.hasGround ? [ground] : []),
         mark.isPoints
           ? disc(x, y, 3.4, color)
-          : stroke(x, y, color, mark.isDotted ? 1.5 : 2, dashesOf(mark), 12),
+          : level(x, y, color, mark.isDotted ? 1.5 : 2, dashesOf(mark), 12),
       ];
     }
   }
@@ -167,7 +169,7 @@ export function dashesOf({ isDashed, isDotted }: Pick<Series, "isDashed" | "isDo
   return isDashed ? [5, 3] : null;
 }
 
-function stroke(
+function level(
   x: number,
   y: number,
   color: string,
@@ -175,10 +177,99 @@ function stroke(
   lineDash: readonly number[] | null = null,
   half = 10,
 ): Shape {
+  return stroke([x - half, y], [x + half, y], { stroke: color, lineWidth, lineDash });
+}
+
+/** Which colours stand for which values. */
+export interface ColorKey {
+  /** What the values are. */
+  readonly title: string;
+  readonly kind: "linear" | "log";
+  /** Bands from low to high. */
+  readonly colors: readonly string[];
+  /** Values with their place on the bar, 0 at the bottom and 1 at the top. */
+  readonly marks: readonly { readonly value: number; readonly share: number }[];
+}
+
+/** A colour bar at its place. */
+export interface PlacedColorBar {
+  readonly key: ColorKey;
+  readonly rect: Rect;
+}
+
+/** Width of a colour bar, and its distance from the plot. */
+const WIDTH = 14;
+const BAR_GAP = 12;
+/** Least distance between labels in px; of labels that are nearer some are left out. */
+const LEAST_STEP = 16;
+
+/** Returns the room beside a plot that a bar takes with its labels and its name. */
+export function colorBarRoom({ marks }: ColorKey): number {
+  return Math.ceil(BAR_GAP + WIDTH + 6 + labelWidth(marks) + 8 + 18);
+}
+
+/** Places a bar right of a plot, with its name beside it. */
+export function placeColorBar(
+  key: ColorKey,
+  plot: Rect,
+  height = plot.height,
+): { readonly bar: PlacedColorBar; readonly texts: readonly PlacedText[] } {
+  const rect = { x: plot.x + plot.width + BAR_GAP, y: plot.y, width: WIDTH, height };
+  const name = line(
+    barName(key, height),
+    rect.x + WIDTH + 6 + labelWidth(key.marks) + 8 + 9,
+    rect.y + height / 2,
+    { isVertical: true, size: TICK_SIZE },
+  );
+  return { bar: { key, rect }, texts: [name] };
+}
+
+/** Returns the bar with its labels, thinned out where they would touch. */
+export function colorBarShapes({ key, rect }: PlacedColorBar, theme: Theme): Shape[] {
+  const step = rect.height / key.colors.length;
+  const bands = key.colors.map((color, index) =>
+    rectangle(
+      { ...rect, y: rect.y + rect.height - (index + 1) * step, height: step + (index > 0 ? 0.5 : 0) },
+      color,
+    ),
+  );
+  const texts = formatLevels(key.marks.map(({ value }) => value));
+  let kept = Number.NEGATIVE_INFINITY;
+  const labels = key.marks.flatMap(({ share }, index): Shape[] => {
+    if ((share - kept) * rect.height < LEAST_STEP - 1e-6) return [];
+    kept = share;
+    const y = rect.y + rect.height * (1 - share);
+    const right = rect.x + rect.width;
+    const tick = pathShape(`M${round(right - 4)} ${round(y)}H${round(right + 3)}`, {
+      fill: "none",
+      stroke: theme.line,
+      lineWidth: 1,
+    });
+    const style = { align: "left", size: TICK_SIZE, tone: "muted" } as const;
+    return [tick, textShape(line(texts[index] as string, right + 6, y, style), theme)];
+  });
+  return [...bands, frameShape(rect, theme), ...labels];
+}
+
+function labelWidth(marks: ColorKey["marks"]): number {
+  const labels = formatLevels(marks.map(({ value }) => value));
+  return Math.max(0, ...labels.map((label) => textWidth(label, TICK_SIZE)));
+}
+
+/** The longest name of a bar that fits beside it. */
+function barName({ title, kind }: ColorKey, room: number): string {
+  const names = kind === "log" ? [`${title} (log scale)`, `${title} (log)`, title] : [title];
+  return names.find((name) => textWidth(name, TICK_SIZE) <= room) ?? truncateText(title, TICK_SIZE, room);
+}
+
+/** Returns the colours of a map's levels; null where it has no values. */
+export function mapColors({ scale, palette, quantity }: MapPanel): ColorKey | null {
+  if (scale === null) return null;
+  const count = scale.levels.length + 1;
   return {
-    type: "line",
-    shape: { x1: x - half, y1: y, x2: x + half, y2: y },
-    style: { stroke: color, lineWidth, ...(lineDash === null ? {} : { lineDash }) },
-    silent: true,
+    title: quantity,
+    kind: scale.kind,
+    colors: palette === "value" ? surfaceColors(count) : differenceColors(count),
+    marks: scale.levels.map((value, index) => ({ value, share: (index + 1) / count })),
   };
 }

@@ -1,15 +1,36 @@
 import { decodeNumber } from "../../base/json.js";
 import type { MapMark, MapPanel } from "../figure.js";
 import { drawnInSpace, type PlacedSpace, spaceKind } from "../space/surface-panel.js";
-import { colorBarRoom, colorBarShapes, type PlacedColorBar, placeColorBar } from "./color-bar.js";
 import { type Contour, type GridPoint, surfaceContours, unknownCells } from "./contours.js";
-import { axisTitle, isInside, type Rect, type Tick, ticksOf, widestLabel } from "./figure-frame.js";
-import { type LegendEntry, pathEntries } from "./legend.js";
-import { colorKeyOf, edgesOf, extentOf, gridReadout, planeToPixel } from "./map-plane.js";
+import {
+  axisTitle,
+  edgesOf,
+  extentOf,
+  headingRoom,
+  headingTexts,
+  isInside,
+  NAMES_BELOW,
+  nameBelow,
+  planeToPixel,
+  type Rect,
+  type Tick,
+  ticksOf,
+  uprightName,
+  widestLabel,
+} from "./figure-frame.js";
+import {
+  colorBarRoom,
+  colorBarShapes,
+  type LegendEntry,
+  mapColors,
+  type PlacedColorBar,
+  pathEntries,
+  placeColorBar,
+} from "./legend.js";
 import { runColor, surfaceColors, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
 import { pathShapes, placePath } from "./paths.js";
-import { FONT_STACK, line, NAME_SIZE, type PlacedText, textWidth, truncateText } from "./placed-text.js";
+import { line, type PlacedText, textWidth } from "./placed-text.js";
 import {
   axis,
   endMark,
@@ -17,10 +38,12 @@ import {
   pathShape,
   pointMark,
   rectangle,
-  round,
   type Shape,
+  textShape,
+  trace,
   unknownShapes,
 } from "./shapes.js";
+import { gridReadout } from "./snapshots.js";
 
 /** A map at its place. */
 export interface PlacedMap extends Placed<MapPanel> {
@@ -34,7 +57,7 @@ const CELL = { share: 0.95, least: 100, low: 100, high: 520 } as const;
 /** What the labels and the colour bar of a map in a grid take, about. */
 const BESIDE = 140;
 
-/** Maps of a plane: contours, paths and names; or the same as a surface in space. */
+/** Maps of a plane: contours, paths and names; or the same as a surface in 3-D. */
 export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   role: "loss surface",
   least: 290,
@@ -42,9 +65,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   naturalWidth: (panels, columns) =>
     panels.some(isInSpace) ? 1000 : ([680, 960, 1280][Math.min(columns, 3) - 1] as number),
   edges: (panels) =>
-    panels.some(isInSpace)
-      ? spaceKind.edges
-      : { heading: panels.some(({ title }) => title !== "") ? 26 : 6, below: 8 + 16 + 24 },
+    panels.some(isInSpace) ? spaceKind.edges : { heading: headingRoom(panels), below: NAMES_BELOW },
   plotHeight(panel, _figure, room, _options) {
     if (isInSpace(panel)) return spaceKind.plotHeight(room);
     const { least, low, high, share } = room.isLead ? LEAD : CELL;
@@ -68,7 +89,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
       height: unit === null ? slot.plot : unit * extentOf(panel.beta),
     };
     const alphaTicks = ticksOf(panel.alpha, Math.max(2, Math.min(8, Math.floor(rect.width / 55))));
-    const key = colorKeyOf(panel);
+    const key = mapColors(panel);
     // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
     const barHeight = Math.max(rect.height, Math.min(CELL.least, slot.plot));
     const bar = key === null ? null : placeColorBar(key, rect, barHeight);
@@ -132,7 +153,7 @@ function commonUnit(room: Room, height: number): number {
 /** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
 function roomBeside(panel: MapPanel, height: number) {
   const betaTicks = ticksOf(panel.beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
-  const key = colorKeyOf(panel);
+  const key = mapColors(panel);
   return {
     betaTicks,
     left: Math.ceil(widestLabel(betaTicks) + 8 + 24),
@@ -145,18 +166,13 @@ function plotWidth(panel: MapPanel, width: number, height: number): number {
   return Math.max(40, width - left - right);
 }
 
-function namesOf({ title, axes }: MapPanel, rect: Rect, { x, y, width, heading }: Slot): PlacedText[] {
-  const head = line(truncateText(title, NAME_SIZE, width, "semibold"), x, y + 9, {
-    align: "left",
-    weight: "semibold",
-  });
+function namesOf({ title, axes }: MapPanel, rect: Rect, slot: Slot): PlacedText[] {
+  const { x, width, heading } = slot;
   const upright = axisTitle(axes[1], rect.height + (title === "" ? heading : 10));
   return [
-    ...(title === "" ? [] : [head]),
-    line(axisTitle(axes[0], width), rect.x + rect.width / 2, rect.y + rect.height + 8 + 16 + 11, {
-      x: [x, x + width],
-    }),
-    line(upright, x + 9, rect.y + rect.height / 2, { isVertical: true }),
+    ...headingTexts(title, slot),
+    nameBelow(axisTitle(axes[0], width), rect, [x, x + width]),
+    uprightName(upright, x + 9, rect),
   ];
 }
 
@@ -192,7 +208,7 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
 function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
   const { alpha, beta, values, scale, interpolation } = panel;
   if (values === null || scale === null) return [];
-  const colors = colorKeyOf(panel)?.colors ?? surfaceColors(scale.levels.length + 1);
+  const colors = mapColors(panel)?.colors ?? surfaceColors(scale.levels.length + 1);
   const grid = { alpha, beta, loss: values.map(decodeNumber) };
   const toPixel = planeToPixel(panel, rect);
   return [
@@ -211,24 +227,22 @@ function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
 type ToPixel = ReturnType<typeof planeToPixel>;
 
 function contourShapes(contour: Contour, color: string, toPixel: ToPixel): Shape[] {
+  const outline = (points: readonly GridPoint[]): string =>
+    trace(
+      points.map((point) => {
+        const { x, y } = toPixel(point);
+        return [x, y];
+      }),
+    );
   return [
-    pathShape(contour.rings.map((ring) => `${trace(ring, toPixel)}Z`).join(""), { fill: color }),
-    pathShape(contour.lines.map((points) => trace(points, toPixel)).join(""), {
+    pathShape(contour.rings.map((ring) => `${outline(ring)}Z`).join(""), { fill: color }),
+    pathShape(contour.lines.map(outline).join(""), {
       fill: "none",
       stroke: "#000000",
       opacity: 0.38,
       lineWidth: 0.7,
     }),
   ];
-}
-
-function trace(points: readonly GridPoint[], toPixel: ToPixel): string {
-  return points
-    .map((point, index) => {
-      const { x, y } = toPixel(point);
-      return `${index === 0 ? "M" : "L"}${round(x)} ${round(y)}`;
-    })
-    .join("");
 }
 
 /** Places with names: stars and dots, each name inside the map and off the others. */
@@ -242,7 +256,9 @@ function markShapes(marks: readonly MapMark[], toPixel: ToPixel, rect: Rect, the
     const place = label === "" ? undefined : freePlace(x, y, textWidth(label, 12, "semibold"), rect, taken);
     if (place === undefined) return mark;
     taken.push(place);
-    return [...mark, nameShape(label, place, theme)];
+    const style = { align: "left", size: 12, weight: "semibold" } as const;
+    const name = line(label, place.x, place.y + place.height / 2, style);
+    return [...mark, textShape(name, theme, { rim: true })];
   });
 }
 
@@ -263,24 +279,4 @@ function freePlace(x: number, y: number, width: number, map: Rect, taken: readon
         other.y + other.height < place.y,
     );
   return places.find(isFree);
-}
-
-function nameShape(text: string, { x, y, height }: Rect, theme: Theme): Shape {
-  return {
-    type: "text",
-    x,
-    y: y + height / 2,
-    style: {
-      text,
-      fontFamily: FONT_STACK,
-      fontSize: 12,
-      fontWeight: 600,
-      fill: theme.text,
-      stroke: theme.halo,
-      lineWidth: 3,
-      align: "left",
-      verticalAlign: "middle",
-    },
-    silent: true,
-  };
 }

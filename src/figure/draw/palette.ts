@@ -90,7 +90,7 @@ function surfaceColor(position: number, light = 1): string {
   return colorAt(VIRIDIS, position, TINT, light);
 }
 
-/** Anchors from blue over white to red, told apart with any colour vision. */
+/** Anchors from blue over white to red, distinct with any colour vision. */
 const DIVERGING: readonly (readonly [number, number, number])[] = [
   [5, 48, 97],
   [67, 147, 195],

@@ -19,7 +19,7 @@ export interface Target extends Place {
   readonly snapshot: number;
 }
 
-/** What is said about a place of a panel, and where that is in px. */
+/** Values shown for a place of a panel, and the place in px. */
 export interface PlacedReadout extends Place {
   readonly readout: Readout;
 }
@@ -94,7 +94,7 @@ export interface Moment {
 
 /** Everything that is particular to one kind of panel. */
 export interface PanelKind<P extends Panel = Panel, L extends Placed<P> = Placed<P>> {
-  /** What a reader of screens is told that the picture is. */
+  /** What a screen reader calls the picture. */
   readonly role: string;
   /** Least width of a column of such panels, and the gap between two. */
   readonly least: number;
@@ -111,7 +111,7 @@ export interface PanelKind<P extends Panel = Panel, L extends Placed<P> = Placed
   draw(placed: L, theme: Theme): Drawing;
   /** The snapshots that can be pointed at. */
   targets(placed: L): Target[];
-  /** What is said about a place inside the plot that is no snapshot; null for nothing. */
+  /** Values shown for a place inside the plot that is no snapshot; null for none. */
   readout(placed: L, at: Place): PlacedReadout | null;
   /** Where a place of the time line is, beside the targets. Default nowhere. */
   moment?(placed: L, place: number, snapshots: readonly number[]): Moment;

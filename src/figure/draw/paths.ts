@@ -2,7 +2,7 @@ import { decodeNumber } from "../../base/json.js";
 import type { Figure, Path, RunData } from "../figure.js";
 import { type RunStroke, runStroke, type Theme } from "./palette.js";
 import type { Place } from "./panel-kind.js";
-import { disc, dropMark, endMark, type Shape, startMark } from "./shapes.js";
+import { disc, dropMark, endMark, polyline, type Shape, startMark } from "./shapes.js";
 
 /** A snapshot that can be drawn, at its place. */
 export interface PlacedPoint extends Place {
@@ -82,10 +82,10 @@ export function pathShapes(
   );
   const drops = dots.filter(({ run, snapshot }) => run.drops.includes(snapshot));
   return [
-    ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => polyline(piece, theme.halo, 3.6))),
+    ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => joined(piece, theme.halo, 3.6))),
     ...dots.map(({ x, y, fill }) => disc(x, y, radius + 1.1, fill === null ? theme.hatch : theme.halo)),
     ...runs.flatMap(({ stroke: { color, lineDash }, pieces }) =>
-      pieces.flatMap((piece) => polyline(piece, color, 1.5, lineDash)),
+      pieces.flatMap((piece) => joined(piece, color, 1.5, lineDash)),
     ),
     ...dots.map(({ x, y, fill }) => disc(x, y, radius, fill ?? theme.unknown)),
     ...endShapes(runs, theme),
@@ -136,20 +136,18 @@ export function startAndEndShapes(ends: readonly PathEnds[], size: number, theme
   return [...starts, ...stars];
 }
 
-function polyline(
+function joined(
   points: readonly PlacedPoint[],
   stroke: string,
   lineWidth: number,
   lineDash: readonly number[] | null = null,
 ): Shape[] {
   if (points.length < 2) return [];
-  const dashes = lineDash === null ? {} : { lineDash };
+  const style = { stroke, lineWidth, lineJoin: "round", lineCap: "round", lineDash };
   return [
-    {
-      type: "polyline",
-      shape: { points: points.map(({ x, y }) => [x, y]) },
-      style: { stroke, lineWidth, fill: "none", lineJoin: "round", lineCap: "round", ...dashes },
-      silent: true,
-    },
+    polyline(
+      points.map(({ x, y }) => [x, y]),
+      style,
+    ),
   ];
 }

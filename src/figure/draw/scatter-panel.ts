@@ -10,18 +10,30 @@ import {
   spaceTargets,
 } from "../space/box-scene.js";
 import {
+  axisTitle,
+  type DrawOptions,
+  headingRoom,
+  headingTexts,
+  NAMES_BELOW,
+  nameBelow,
+  type Rect,
+  type Tick,
+  ticksOf,
+  uprightName,
+  widestLabel,
+} from "./figure-frame.js";
+import {
   type ColorKey,
   colorBarRoom,
   colorBarShapes,
   type PlacedColorBar,
+  pathEntries,
   placeColorBar,
-} from "./color-bar.js";
-import { axisTitle, type DrawOptions, type Rect, type Tick, ticksOf, widestLabel } from "./figure-frame.js";
-import { pathEntries } from "./legend.js";
+} from "./legend.js";
 import { type Theme, valueColor } from "./palette.js";
 import type { Drawing, PanelKind, Placed, Target } from "./panel-kind.js";
 import { type PointColor, pathShapes, placePath } from "./paths.js";
-import { line, NAME_SIZE, type PlacedText, truncateText } from "./placed-text.js";
+import type { PlacedText } from "./placed-text.js";
 import { axis, frameShape } from "./shapes.js";
 
 /** A scatter at its place. */
@@ -43,8 +55,8 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
   gap: 22,
   naturalWidth: () => 900,
   edges: (panels) => ({
-    heading: panels.some(({ title }) => title !== "") ? 26 : 6,
-    below: panels.some(isFlat) ? 8 + 16 + 24 : 6,
+    heading: headingRoom(panels),
+    below: panels.some(isFlat) ? NAMES_BELOW : 6,
   }),
   plotHeight(panel, _figure, { width }, options) {
     const wide = width - rightRoom(panel);
@@ -61,8 +73,6 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
     const rect = { ...whole, x: slot.x + left, width: Math.max(80, whole.width - left) };
     const key = colorKeyOf(panel);
     const bar = key === null ? null : placeColorBar(key, rect);
-    const title = truncateText(panel.title, NAME_SIZE, slot.width, "semibold");
-    const head = line(title, slot.x, slot.y + 9, { align: "left", weight: "semibold" });
     return {
       panel,
       figure,
@@ -72,7 +82,7 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
       ticks: isFlat(panel) ? bothTicks(panel, rect) : ([[], []] as const),
       bar: bar?.bar ?? null,
       texts: [
-        ...(title === "" ? [] : [head]),
+        ...headingTexts(panel.title, slot),
         ...(isFlat(panel) ? axisNames(panel, rect, slot.x) : []),
         ...(bar?.texts ?? []),
       ],
@@ -162,10 +172,7 @@ function bothTicks(panel: ScatterPanel, rect: Rect): readonly [Tick[], Tick[]] {
 function axisNames({ axes }: ScatterPanel, rect: Rect, left: number): PlacedText[] {
   const [x, y] = axes;
   if (x === undefined || y === undefined) return [];
-  return [
-    line(axisTitle(x, rect.width), rect.x + rect.width / 2, rect.y + rect.height + 8 + 16 + 11),
-    line(axisTitle(y, rect.height), left + 9, rect.y + rect.height / 2, { isVertical: true }),
-  ];
+  return [nameBelow(axisTitle(x, rect.width), rect), uprightName(axisTitle(y, rect.height), left + 9, rect)];
 }
 
 function drawScatter(

@@ -30,14 +30,8 @@ export function startMark(x: number, y: number, color: string, theme: Theme, cov
 
 /** A star with a white rim: where a path ends; `size` is 1, or less where there are many. */
 export function endMark(x: number, y: number, color: string, theme: Theme, size = 1): Shape[] {
-  return [
-    {
-      type: "polygon",
-      shape: { points: starPoints(x, y, size * END_RADIUS, size * 5.2) },
-      style: { fill: color, stroke: theme.halo, lineWidth: 1.6, lineJoin: "round" },
-      silent: true,
-    },
-  ];
+  const style = { fill: color, stroke: theme.halo, lineWidth: 1.6, lineJoin: "round" };
+  return [polygon(starPoints(x, y, size * END_RADIUS, size * 5.2), style)];
 }
 
 /** A snapshot. */
@@ -104,6 +98,34 @@ export function rectangle(
   style: Record<string, unknown> = {},
 ): Shape {
   return { type: "rect", shape: { x, y, width, height }, style: { fill, ...style }, silent: true };
+}
+
+/** A place in px. */
+export type Point = readonly [x: number, y: number];
+
+/** A straight stroke. */
+export function stroke([x1, y1]: Point, [x2, y2]: Point, style: Record<string, unknown>): Shape {
+  return { type: "line", shape: { x1, y1, x2, y2 }, style: solid(style), silent: true };
+}
+
+/** Names no dashes where there are none. */
+function solid({ lineDash, ...style }: Record<string, unknown>): Record<string, unknown> {
+  return lineDash == null ? style : { ...style, lineDash };
+}
+
+/** Strokes from point to point. */
+export function polyline(points: readonly Point[], style: Record<string, unknown>): Shape {
+  return { type: "polyline", shape: { points }, style: { fill: "none", ...solid(style) }, silent: true };
+}
+
+/** A closed outline. */
+export function polygon(points: readonly Point[], style: Record<string, unknown>): Shape {
+  return { type: "polygon", shape: { points }, style, silent: true };
+}
+
+/** Returns SVG path data from point to point. */
+export function trace(points: readonly Point[]): string {
+  return points.map(([x, y], i) => `${i === 0 ? "M" : "L"}${round(x)} ${round(y)}`).join("");
 }
 
 /** A shape of SVG path data. */
@@ -183,30 +205,32 @@ export function shapesSeries(
 
 /** The outline of a plot. */
 export function frameShape(rect: Rect, theme: Theme): Shape {
-  return {
-    type: "rect",
-    shape: { ...rect },
-    style: { fill: "none", stroke: theme.line, lineWidth: 1 },
-    silent: true,
-  };
+  return rectangle(rect, "none", { stroke: theme.line, lineWidth: 1 });
 }
 
-/** A line of text at its place. */
-export function textShape(placed: PlacedText, theme: Theme): Shape {
-  return {
-    type: "text",
-    x: placed.x,
-    y: placed.y,
-    rotation: placed.isVertical ? Math.PI / 2 : 0,
-    style: {
-      text: placed.text,
-      fontFamily: FONT_STACK,
-      fontSize: placed.size,
-      fontWeight: placed.weight === "semibold" ? 600 : 400,
-      fill: placed.tone === "text" ? theme.text : theme.muted,
-      align: placed.align,
-      verticalAlign: "middle",
-    },
-    silent: true,
-  };
+/**
+ * A line of text at its place.
+ *
+ * @param rotation - in radians, counter-clockwise; default a quarter where the text is vertical.
+ * @param rim - draws a rim around the letters, so that they can be read over anything.
+ */
+export function textShape(
+  { text, x, y, size, weight, tone, align, isVertical }: PlacedText,
+  theme: Theme,
+  { rotation = isVertical ? Math.PI / 2 : 0, rim = false } = {},
+): Shape {
+  const font = { fontFamily: FONT_STACK, fontSize: size, fontWeight: weight === "semibold" ? 600 : 400 };
+  const fill = tone === "text" ? theme.text : theme.muted;
+  const halo = rim ? { stroke: theme.halo, lineWidth: 3 } : {};
+  const style = { text, ...font, fill, ...halo, align, verticalAlign: "middle" };
+  return { type: "text", x, y, rotation, style, silent: true };
+}
+
+/** Axes that are not seen, for a panel of shapes alone. */
+export function hiddenGrid(
+  rect: Rect,
+  theme: Theme,
+): { readonly rect: Rect; readonly x: object; readonly y: object } {
+  const hidden = { ...axis([], { min: 0, max: 1 }, theme, false), show: false };
+  return { rect, x: hidden, y: hidden };
 }

@@ -1,11 +1,19 @@
 import { decodeNumber, type JsonNumber } from "../../base/json.js";
-import { type Figure, LEARNING_RATE, type Path, type RunData, type SnapshotColumn } from "../figure.js";
+import {
+  type Figure,
+  LEARNING_RATE,
+  type MapPanel,
+  type Path,
+  type RunData,
+  type SnapshotColumn,
+} from "../figure.js";
+import { edgesOf, extentOf } from "./figure-frame.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 
 /** A name and its value, as plain text. */
 export type ReadoutRow = readonly [name: string, value: string];
 
-/** What is said about a place in the picture. */
+/** Values shown for a place in the picture. */
 export interface Readout {
   readonly heading: string;
   readonly rows: readonly ReadoutRow[];
@@ -69,4 +77,31 @@ export function snapshotReadout(figure: Figure, run: number, snapshot: number): 
         : [[found.names.join(", "), at.map(number).join(", ")] as const]),
     ],
   };
+}
+
+/** Returns coordinates and value of the evaluated grid point nearest to a place of the plane, given as shares. */
+export function gridReadout(panel: MapPanel, right: number, up: number): Readout | null {
+  const { alpha, beta, values, axes, quantity, title } = panel;
+  if (values === null) return null;
+  const i = nearestIndex(alpha, right);
+  const j = nearestIndex(beta, up);
+  const [first, second] = axes.map(({ label, symbol }) => symbol ?? label) as [string, string];
+  return {
+    heading: title === "" ? "Nearest grid point" : title,
+    rows: [
+      [first, formatNumber(alpha[i] as number)],
+      [second, formatNumber(beta[j] as number)],
+      [quantity, formatNumber(decodeNumber(values[j * alpha.length + i] ?? null))],
+    ],
+  };
+}
+
+/** Index of the coordinate nearest to a share of an axis. */
+function nearestIndex(axis: readonly number[], share: number): number {
+  const value = edgesOf(axis).min + share * extentOf(axis);
+  let best = 0;
+  axis.forEach((position, index) => {
+    if (Math.abs(position - value) < Math.abs((axis[best] as number) - value)) best = index;
+  });
+  return best;
 }

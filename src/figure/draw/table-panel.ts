@@ -4,7 +4,7 @@ import { formatSuperscript } from "./format-number.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
 import { type FontWeight, line, type PlacedText, textWidth, wrapText } from "./placed-text.js";
-import { axis, rectangle, type Shape } from "./shapes.js";
+import { hiddenGrid, rectangle, stroke } from "./shapes.js";
 
 /** The colour of a column, beside its title. */
 interface PlacedKey {
@@ -179,23 +179,18 @@ function layoutBody(figure: TablePanel, columns: readonly Column[], top: number)
   return { texts, keys, rules, bottom: y };
 }
 
-function drawTable({ rect, texts: _, keys, rules, edges }: PlacedTable, theme: Theme): Drawing {
-  const hidden = { ...axis([], { min: 0, max: 1 }, theme, false), show: false };
+function drawTable({ rect, keys, rules, edges }: PlacedTable, theme: Theme): Drawing {
   return {
-    grids: [{ rect, x: hidden, y: hidden }],
+    grids: [hiddenGrid(rect, theme)],
     layers: [
       {
         name: "table",
         z: 2,
         shapes: [
-          ...rules.map(
-            ({ y, isStrong }): Shape => ({
-              type: "line",
-              shape: { x1: edges[0], y1: y, x2: edges[1], y2: y },
-              style: { stroke: isStrong ? theme.line : theme.faint, lineWidth: 1 },
-              silent: true,
-            }),
-          ),
+          ...rules.map(({ y, isStrong }) => {
+            const style = { stroke: isStrong ? theme.line : theme.faint, lineWidth: 1 };
+            return stroke([edges[0], y], [edges[1], y], style);
+          }),
           ...keys.map(({ color, rect: key }) => rectangle(key, runColor(color, theme))),
         ],
       },

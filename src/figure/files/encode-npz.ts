@@ -1,7 +1,7 @@
 import { type Zippable, zipSync } from "fflate";
 import { InvalidDataError } from "../../base/errors.js";
 import type { ArtifactValues } from "../../store/results/artifact.js";
-import { type ExportTable, rowCount, type TableColumn } from "./export-table.js";
+import { type ExportTable, littleEndian, rowCount, type TableColumn } from "./export-table.js";
 
 /** An array with a shape, C order. */
 export interface ShapedArray {
@@ -37,35 +37,16 @@ export function encodeNpy({ values, shape }: ShapedArray): Uint8Array {
   return out;
 }
 
-function encodeValues(values: ArtifactValues): { descriptor: string; bytes: Uint8Array } {
-  if (values instanceof Float64Array) {
-    return littleEndian("<f8", values.length, 8, (view, i) =>
-      view.setFloat64(8 * i, values[i] as number, true),
-    );
-  }
-  if (values instanceof Float32Array) {
-    return littleEndian("<f4", values.length, 4, (view, i) =>
-      view.setFloat32(4 * i, values[i] as number, true),
-    );
-  }
-  if (values instanceof Int32Array) {
-    return littleEndian("<i4", values.length, 4, (view, i) =>
-      view.setInt32(4 * i, values[i] as number, true),
-    );
-  }
-  return encodeTexts(values);
-}
+const TYPES = [
+  [Float64Array, "<f8"],
+  [Float32Array, "<f4"],
+  [Int32Array, "<i4"],
+] as const;
 
-function littleEndian(
-  descriptor: string,
-  length: number,
-  size: number,
-  write: (view: DataView, index: number) => void,
-): { descriptor: string; bytes: Uint8Array } {
-  const bytes = new Uint8Array(length * size);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < length; i++) write(view, i);
-  return { descriptor, bytes };
+function encodeValues(values: ArtifactValues): { readonly descriptor: string; readonly bytes: Uint8Array } {
+  if (!ArrayBuffer.isView(values)) return encodeTexts(values);
+  const [, descriptor] = TYPES.find(([kind]) => values instanceof kind) ?? TYPES[0];
+  return { descriptor, bytes: littleEndian(values) };
 }
 
 /** UTF-32, every text as long as the longest, filled up with zeros. */

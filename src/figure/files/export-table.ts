@@ -1,6 +1,8 @@
+import { decodeNumber } from "../../base/json.js";
 import { isDeviceName } from "../../base/platform.js";
 import type { JsonValue, Provenance } from "../../base/provenance.js";
 import type { ArtifactValues } from "../../store/results/artifact.js";
+import type { TableCell, TablePanel } from "../figure.js";
 
 /** What a stored result is. "other" is what later versions or other tools keep beside the known ones. */
 export type TableKind = "surface" | "line" | "trajectory" | "weights" | "snapshots" | "other";
@@ -79,8 +81,17 @@ export function unitOf(name: string): string | null {
   return /^(norm|filters:(mean|least|largest)):/.test(name) ? "L2 norm in weight space" : null;
 }
 
-/** What spreadsheets take for the beginning of a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** Returns the bytes of numbers, little-endian whatever the machine is. */
+export function littleEndian(values: NodeJS.TypedArray): Uint8Array {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+  const size = values.BYTES_PER_ELEMENT;
+  if (endianness() === "BE")
+    for (let i = 0; i < bytes.length; i += size) bytes.subarray(i, i + size).reverse();
+  return bytes;
+}
+
+/** Beginnings of a text that spreadsheets take for a formula. */
+const FORMULA = /^[\s]*[=+\-@\t\r|]/;
 
 /**
  * Encodes a table as CSV (RFC 4180: commas, CRLF, quotes doubled), one header line of "name [unit]".
@@ -91,20 +102,18 @@ const FORMULA = /^[=+\-@\t\r]/;
  */
 export function encodeCsv(table: Pick<ExportTable, "columns">): string {
   const columns = table.columns.flatMap(split);
-  const lines = [columns.map(({ header }) => textField(header)).join(",")];
-  const rows = rowCount(table);
-  for (let row = 0; row < rows; row++) lines.push(columns.map(({ cell }) => cell(row)).join(","));
-  return `${lines.join("\r\n")}\r\n`;
+  const rows = Array.from({ length: rowCount(table) }, (_, row) => columns.map(({ cell }) => cell(row)));
+  return csvText([columns.map(({ header }) => header), ...rows]);
 }
 
 interface Cells {
   readonly header: string;
-  readonly cell: (row: number) => string;
+  readonly cell: (row: number) => number | string;
 }
 
 function split({ name, unit, values, width }: TableColumn): Cells[] {
   const header = (label: string): string => (unit === null ? label : `${label} [${unit}]`);
-  const read = (index: number): string => field(values[index] as number | string);
+  const read = (index: number): number | string => values[index] as number | string;
   if (width === undefined) return [{ header: header(name), cell: read }];
   return Array.from({ length: width }, (_, place) => ({
     header: header(`${name}[${place}]`),
@@ -112,14 +121,47 @@ function split({ name, unit, values, width }: TableColumn): Cells[] {
   }));
 }
 
-function field(value: number | string): string {
-  if (typeof value === "string") return textField(value);
-  return Object.is(value, -0) ? "-0" : String(value);
+/** Lines of fields; numbers have all their digits, and an empty field is nothing. */
+function csvText(lines: readonly (readonly (number | string)[])[]): string {
+  return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
 }
 
-function textField(text: string): string {
-  const harmless = FORMULA.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+function csvField(value: number | string): string {
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  const safe = FORMULA.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) || safe !== safe.trim() ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/**
+ * Returns a table as CSV text (RFC 4180): group, quantity, unit, then a column for each run, with two more for
+ * the bounds where a run has any. Numbers have all their digits.
+ *
+ * A text that a spreadsheet would take for a formula is preceded by an apostrophe.
+ *
+ * @example
+ * const panel = figure.panels.find((panel) => panel.kind === "table");
+ * if (panel !== undefined) writeFileSync("table.csv", tableCsv(panel));
+ */
+export function tableCsv({ columns, groups }: TablePanel): string {
+  const rows = groups.flatMap(({ title, rows: inGroup }) => inGroup.map((row) => ({ ...row, group: title })));
+  const hasRange = columns.map((_, c) => rows.some(({ cells }) => (cells[c]?.range ?? null) !== null));
+  const head = columns.flatMap(({ title }, c) =>
+    hasRange[c] ? [title, `${title}: lower bound`, `${title}: upper bound`] : [title],
+  );
+  const lines = rows.map(({ group, name, unit, cells }) => [
+    ...[group, name, unit],
+    ...cells.flatMap((cell, c) => [cellValue(cell), ...(hasRange[c] ? cellBounds(cell) : [])]),
+  ]);
+  return csvText([["group", "quantity", "unit", ...head], ...lines]);
+}
+
+function cellValue({ value, text }: TableCell): number | string {
+  if (value !== null) return decodeNumber(value);
+  return text === "–" ? "" : text;
+}
+
+function cellBounds({ range }: TableCell): (number | string)[] {
+  return range === null ? ["", ""] : range.map(decodeNumber);
 }
 
 /** Letters, digits, "_" and "-" of any text, and dots that are neither first nor doubled. */

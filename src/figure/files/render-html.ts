@@ -2,13 +2,17 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
+import { decodeNumber } from "../../base/json.js";
 import { packageFile } from "../../base/package-files.js";
+import { formatNumber } from "../draw/format-number.js";
+import { kindOf } from "../draw/layout-figure.js";
+import { themeOf } from "../draw/palette.js";
 import { FONT_STACK } from "../draw/placed-text.js";
-import type { Figure } from "../figure.js";
-import { figureHtml, hasDepth } from "./figure-html.js";
+import { factText, pathOf } from "../draw/snapshots.js";
+import type { Figure, TablePanel, TableRow } from "../figure.js";
+import { inSpace } from "../space/surface-panel.js";
 import { fontFaceCss } from "./font-files.js";
 import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
-import { TABLE_STYLE } from "./table-files.js";
 
 /**
  * Returns the content security policy of a page: only this script and this style sheet, the font inside it, and
@@ -152,3 +156,157 @@ ${introduction}${body}
 </html>
 `;
 }
+
+/** Whether the page needs its script for three dimensions to show a figure. */
+export function hasDepth(figure: Figure): boolean {
+  return inSpace(figure) !== null;
+}
+
+/** Returns a figure's part of the page: the place that the script draws into, and everything in words. */
+export function figureHtml(figure: Figure, index: number, pageTitle: string): string {
+  const heading = figure.title === pageTitle ? "" : `<h2>${escapeHtml(figure.title)}</h2>\n`;
+  const inWords = figure.panels.flatMap((panel, number) => {
+    if (panel.kind !== "table") return [];
+    return [tableHtml(panel, figure, `table-${index}${number === 0 ? "" : `-${number}`}`)];
+  });
+  const isDrawn = inWords.length < figure.panels.length;
+  const fidelity = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("");
+  const hint = isDrawn && figure.runs.length > 0 ? `<p class="hint">${hintOf(figure)}</p>\n` : "";
+  return `<section>
+${heading}<figure>
+${isDrawn ? placeHtml(figure, index) : ""}${inWords.join("")}<figcaption>
+${hint}${fidelity}${captionHtml(figure)}</figcaption>
+</figure>
+${settingsHtml(figure)}${snapshotsHtml(figure)}</section>`;
+}
+
+/** Where the picture is drawn: something to work with if it shows snapshots, otherwise an image. */
+function placeHtml({ panels, runs, description }: Figure, index: number): string {
+  const [first] = panels;
+  const role =
+    runs.length > 0 && first !== undefined
+      ? `role="application" aria-roledescription="${kindOf(first).role}" tabindex="0"`
+      : `role="img"`;
+  return `<div class="chart" data-figure="${index}" ${role} aria-label="${escapeHtml(description)}"></div>\n`;
+}
+
+function hintOf(figure: Figure): string {
+  const change = figure.runs.length > 1 ? ", ↑ and ↓ change the run" : "";
+  const isBox = figure.panels.some((panel) => panel.kind === "scatter" && panel.axes.length === 3);
+  const turn = isBox || hasDepth(figure) ? "; in 3-D, drag or Shift with an arrow key to turn it" : "";
+  return `Point at the picture for values. With the picture in focus: space plays and pauses, ← and → go from snapshot to snapshot, Home and End to the ends${change}${turn}.`;
+}
+
+function captionHtml({ caption, provenance, notes }: Figure): string {
+  const list =
+    notes.length === 0
+      ? ""
+      : `<ul class="notes">${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>\n`;
+  const source = provenance === "" ? "" : `<p class="provenance">${escapeHtml(provenance)}</p>\n`;
+  return `<p class="caption">${escapeHtml(caption)}</p>\n${source}${list}`;
+}
+
+/** How the runs were trained: one column a run. */
+function settingsHtml({ runs, provenance }: Figure): string {
+  const names = [...new Set(runs.flatMap(({ settings = [] }) => settings.map(([name]) => name)))];
+  if (names.length === 0) return "";
+  const settingOf = ({ settings = [] }: (typeof runs)[number], name: string): string =>
+    settings.find(([key]) => key === name)?.[1] ?? "–";
+  const head = runs.map(({ name }) => `<th scope="col">${escapeHtml(name)}</th>`).join("");
+  const rows = names.map(
+    (name) =>
+      `<tr><th scope="row">${escapeHtml(name)}</th>${runs.map((run) => `<td>${escapeHtml(settingOf(run, name))}</td>`).join("")}</tr>`,
+  );
+  const surface = `<tr><th scope="row">loss surface</th><td colspan="${runs.length}">${escapeHtml(provenance)}</td></tr>`;
+  return `<details class="settings" open><summary>Settings</summary><div class="scroll"><table><thead><tr><th scope="col">setting</th>${head}</tr></thead><tbody>${rows.join("")}${surface}</tbody></table></div></details>
+`;
+}
+
+/** Every snapshot with all that is known of it: what the pointer shows, as a table. */
+function snapshotsHtml(figure: Figure): string {
+  const { runs } = figure;
+  if (runs.length === 0) return "";
+  const names = [...new Set(runs.flatMap(({ columns }) => columns.map(({ name }) => name)))];
+  const coordinates = pathOf(figure, 0)?.names ?? [];
+  const cells = (tag: string, texts: readonly string[]): string =>
+    `<tr>${texts.map((text) => `<${tag}>${escapeHtml(text)}</${tag}>`).join("")}</tr>`;
+  const head = cells("th", ["run", "epoch", "iteration", ...names, ...coordinates]);
+  const rows = runs.flatMap((run, index) => {
+    const columns = names.map((name) => run.columns.find((column) => column.name === name));
+    const at = pathOf(figure, index)?.path.at ?? [];
+    return run.step.map((_, i) =>
+      cells("td", [
+        run.name,
+        String(run.epoch[i]),
+        String(run.iteration[i]),
+        ...columns.map((column) => (column === undefined ? null : factText(column, i)) ?? "–"),
+        ...(at[i] ?? []).map((value) => formatNumber(decodeNumber(value))),
+      ]),
+    );
+  });
+  return `<details><summary>Snapshots as a table</summary><div class="scroll"><table><thead>${head}</thead><tbody>${rows.join("")}</tbody></table></div></details>
+`;
+}
+
+/**
+ * Returns a table as HTML: caption, heads with scope, one body a group, definitions as a list that the rows
+ * refer to. Every text is escaped.
+ *
+ * @param id - prefix of the ids of its definitions, unique on the page.
+ */
+function tableHtml(panel: TablePanel, { title, description }: Figure, id: string): string {
+  const span = panel.columns.length + 1;
+  const head = panel.columns.map(
+    ({ title, color }) =>
+      `<th scope="col">${color === null ? "" : `<span class="key key-${color % KEY_COLORS}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
+  );
+  const bodies = panel.groups.map(
+    ({ title, rows }) =>
+      `<tbody><tr><th scope="rowgroup" colspan="${span}">${escapeHtml(title)}</th></tr>${rows.map((row) => rowHtml(row, id)).join("")}</tbody>`,
+  );
+  return `<div class="scroll table" role="region" tabindex="0" aria-label="${escapeHtml(title)}"><table class="values"><caption class="out">${escapeHtml(description)}</caption><thead><tr><th scope="col">${escapeHtml(panel.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
+${definitionsHtml(panel.definitions, id)}`;
+}
+
+function rowHtml({ name, unit, definition, cells }: TableRow, id: string): string {
+  const note =
+    definition === null
+      ? ""
+      : ` <sup><a href="#${id}-${definition + 1}" aria-label="definition ${definition + 1}">${definition + 1}</a></sup>`;
+  const unitText = unit === "" ? "" : ` <span class="unit">(${escapeHtml(unit)})</span>`;
+  const values = cells.map(({ text }) => `<td>${escapeHtml(text)}</td>`);
+  return `<tr><th scope="row">${escapeHtml(name)}${unitText}${note}</th>${values.join("")}</tr>`;
+}
+
+function definitionsHtml(definitions: readonly string[], id: string): string {
+  if (definitions.length === 0) return "";
+  const items = definitions.map((text, index) => `<li id="${id}-${index + 1}">${escapeHtml(text)}</li>`);
+  return `<ol class="definitions">${items.join("")}</ol>\n`;
+}
+
+const light = themeOf("light").runs;
+const dark = themeOf("dark").runs;
+
+/** Number of colours of runs; later runs begin again. */
+const KEY_COLORS = light.length;
+
+const keys = (colors: readonly string[], root: string): string =>
+  colors.map((color, index) => `${root} .key-${index}{background:${color}}`).join("");
+
+/** Style of the tables that are figures; the colours of runs are those of the charts. */
+export const TABLE_STYLE = `
+.table{max-height:none}
+.values{width:100%;font-variant-numeric:tabular-nums}
+.values th[scope=row]{font-weight:400;white-space:normal;min-width:9em}
+.values th[scope=rowgroup]{text-align:left;padding-top:14px}
+.values thead th{white-space:normal;vertical-align:bottom;border-bottom:1px solid var(--muted)}
+.values .unit{color:var(--muted)}
+.values sup{font-size:11px;line-height:1}
+.values sup a,.definitions a{color:inherit}
+.key{display:inline-block;width:10px;height:10px;margin-right:6px}
+.definitions{margin:12px 0;padding-left:24px;color:var(--muted);font-size:13px}
+.definitions li:target{background:var(--panel);color:var(--text)}
+${keys(light, ":root")}
+@media (prefers-color-scheme:dark){${keys(dark, ":root:not([data-theme=light])")}}
+${keys(dark, ":root[data-theme=dark]")}
+`;

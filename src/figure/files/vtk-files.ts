@@ -6,7 +6,7 @@ import { readSurface } from "../../store/kinds/surface-file.js";
 import { readTrajectory } from "../../store/kinds/trajectory-file.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import type { Surface } from "../../surface/surface.js";
-import type { ExportTable } from "./export-table.js";
+import { type ExportTable, littleEndian } from "./export-table.js";
 import { escapeHtml } from "./page-data.js";
 
 /** A named array of a VTK data set. */
@@ -55,17 +55,9 @@ function vtkArray({ name, values, components = 1, tuples }: VtkArray): string {
 }
 
 function base64(values: VtkArray["values"]): string {
-  const size = values.BYTES_PER_ELEMENT;
-  const bytes = new Uint8Array(8 + values.length * size);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(values.length * size), true);
-  for (let i = 0; i < values.length; i++) {
-    const at = 8 + i * size;
-    if (values instanceof Float64Array) view.setFloat64(at, values[i] as number, true);
-    else if (values instanceof Int32Array) view.setInt32(at, values[i] as number, true);
-    else view.setUint8(at, values[i] as number);
-  }
-  return Buffer.from(bytes.buffer).toString("base64");
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(values.byteLength));
+  return Buffer.concat([length, littleEndian(values)]).toString("base64");
 }
 
 /** Facts of a height scale, as arrays that belong to the whole data set. */
@@ -143,7 +135,7 @@ interface PathPoint {
  * Encodes a path on a plane as VTK poly data (`.vtp`) for ParaView: one polyline at the height of the plane's
  * loss below the path and one at that of the snapshots' own loss, or a flat one where no loss is known.
  *
- * Point data: `step`, `epoch`, `iteration`, `learningRate`, `loss`, and `isTrueLoss`, which tells the lines
+ * Point data: `step`, `epoch`, `iteration`, `learningRate`, `loss`, and `isTrueLoss`, which distinguishes the lines
  * apart. A line is broken where a loss is not finite. Where the plane has recalibrated batch-norm statistics, the
  * snapshots' own loss is recalibrated too.
  *

@@ -1,7 +1,10 @@
 import { cleanText } from "../../base/clean-text.js";
 import { decodeNumber, encodeNumber } from "../../base/json.js";
-import { createContourScale } from "../draw/contour-scale.js";
+import type { SnapshotInfo } from "../../store/run/run.js";
+import { capitalized } from "../draw/format-number.js";
+import { createContourScale } from "../draw/scales.js";
 import type { CurvesAxis, CurvesPanel, Figure, Progress, Series, UprightMark } from "../figure.js";
+import { figureOf, isRateLowered } from "./run-data.js";
 
 /** How accuracy is shown: as it is, or as the error, 1 − accuracy. */
 export type AccuracyForm = "accuracy" | "error";
@@ -9,8 +12,8 @@ export type AccuracyForm = "accuracy" | "error";
 /** More drops of the learning rate than this are a schedule, and no mark each. */
 export const MOST_DROPS = 8;
 
-/** Rates closer than this share are the same rate written with different rounding. */
-const RATE_TOLERANCE = 1e-6;
+/** Behind the name of a curve of values that another loss logged than those before. */
+export const AFTER_CHANGE = ", after the loss was changed";
 
 /** Whether a metric is an accuracy, a share of 1. */
 export function isAccuracy(name: string): boolean {
@@ -26,6 +29,11 @@ export function quantityOf(name: string, form: AccuracyForm) {
   const title = `${form}${output === undefined ? "" : `, ${cleanText(output)}`}`;
   const of = form === "error" ? (value: number) => 1 - value : (value: number) => value;
   return { title, scale: "percent" as const, of };
+}
+
+/** A linear axis; histograms and counts begin at 0. */
+export function linearAxis(title: string, min?: number): CurvesAxis {
+  return { title, scale: "linear", min };
 }
 
 /** An axis that is logarithmic where the values of its curves ask for it. */
@@ -64,47 +72,51 @@ export function bandOf(low: ArrayLike<number>, high: ArrayLike<number>): Series[
 /** A panel with one vertical axis. */
 export function panelOf(
   title: string,
-  x: string,
+  x: string | CurvesAxis,
   left: CurvesAxis,
   series: readonly Series[],
   marks: readonly UprightMark[] = [],
 ): CurvesPanel {
-  return { kind: "curves", title, x: { title: x, scale: "linear" }, left, right: null, series, marks };
+  const axis = typeof x === "string" ? linearAxis(x) : x;
+  return { kind: "curves", title, x: axis, left, right: null, series, marks };
 }
 
-/** What is known of the learning rate at a snapshot; `SnapshotInfo` fits. */
-interface RateAt {
-  readonly step?: number;
-  readonly epoch: number;
-  readonly iteration: number;
-  readonly learningRate: number;
-}
-
-/** Whether the learning rate is lower than at the snapshot before. */
-export function isRateLowered(
-  { learningRate }: Pick<RateAt, "learningRate">,
-  before: Pick<RateAt, "learningRate"> | undefined,
-): boolean {
-  return before !== undefined && learningRate < before.learningRate * (1 - RATE_TOLERANCE);
+/** A panel of a loss or a metric with the quantity as its heading; an accuracy has an axis of shares. */
+export function quantityPanel(
+  quantity: string,
+  form: AccuracyForm,
+  x: string,
+  seriesFor: (of: (value: number) => number) => readonly Series[],
+  marks: readonly UprightMark[] = [],
+): CurvesPanel {
+  const { title, scale, of } = quantityOf(quantity, form);
+  const series = seriesFor(of);
+  const left = isAccuracy(quantity) ? { title, scale } : autoAxis(title, series);
+  return panelOf(capitalized(title), x, left, series, marks);
 }
 
 /** Upright lines where the learning rate was lowered, in any of the runs. */
 export function dropMarks(
-  runs: readonly { readonly snapshots: readonly RateAt[] }[],
+  runs: readonly { readonly snapshots: readonly SnapshotInfo[] }[],
   x: Progress = "epoch",
 ): UprightMark[] {
   const places = runs.flatMap(({ snapshots }) =>
     snapshots
       .filter((snapshot, i) => isRateLowered(snapshot, snapshots[i - 1]))
-      .map((snapshot) => snapshot[x] ?? 0),
+      .map((snapshot) => snapshot[x]),
   );
+  return marksAt(places, "rate lowered");
+}
+
+/** Upright lines at drops of the learning rate, the first with a name; none where it falls all the time. */
+export function marksAt(places: readonly number[], name: string): UprightMark[] {
   const drops = [...new Set(places)].sort((a, b) => a - b);
   if (drops.length > MOST_DROPS) return [];
-  return drops.map((drop, i) => ({ x: drop, label: i === 0 ? "rate lowered" : "", tone: "drop" }));
+  return drops.map((x, i) => ({ x, label: i === 0 ? name : "", tone: "drop" }));
 }
 
 /** Number of values of a chart that are not finite, in words for the caption; empty if there is none. */
-export function gapSentence(panels: readonly CurvesPanel[]): string {
+function gapSentence(panels: readonly CurvesPanel[]): string {
   const values = panels.flatMap(({ series }) => series.flatMap(({ y }) => y));
   const gaps = values.filter((value) => typeof value === "string").length;
   if (gaps === 0) return "";
@@ -115,38 +127,24 @@ export function gapSentence(panels: readonly CurvesPanel[]): string {
 export function chartOf(
   title: string,
   panels: readonly CurvesPanel[],
-  parts: {
+  {
+    columns,
+    caption,
+    ...parts
+  }: {
     readonly columns: number;
     readonly caption: readonly string[];
     readonly provenance?: string;
     readonly notes?: readonly string[];
   },
 ): Figure {
-  const caption = [...parts.caption, gapSentence(panels)].filter((sentence) => sentence !== "").join(" ");
-  const clean = cleanText(title);
   const names = panels.map((panel) => panel.title || `${panel.left.title} against ${panel.x.title}`);
-  return {
-    version: 2,
-    title: clean,
-    progress: "epoch",
-    runs: [],
+  return figureOf({
+    title,
     panels,
-    layout: { columns: parts.columns },
-    fidelity: [],
-    caption: cleanText(caption),
-    provenance: cleanText(parts.provenance ?? ""),
-    notes: [...new Set(parts.notes ?? [])].map(cleanText),
-    description: `${clean}. ${panels.length === 1 ? "A plot" : `${panels.length} plots`}: ${names.join("; ")}.`,
-  };
-}
-
-const BATCH_NORM: Readonly<Record<string, string>> = {
-  keep: "Moving statistics of batch norm, if any, are those of the centre.",
-  interpolate: "Moving statistics of batch norm, if any, are interpolated with the weights.",
-  recalibrate: "Moving statistics of batch norm are computed anew at each point.",
-};
-
-/** What was done with batch norm's moving statistics, in a sentence. */
-export function batchNormSentence(policy: string): string {
-  return BATCH_NORM[policy] ?? "";
+    layout: { columns },
+    caption: [...caption, gapSentence(panels)],
+    description: `${panels.length === 1 ? "A plot" : `${panels.length} plots`}: ${names.join("; ")}.`,
+    ...parts,
+  });
 }

@@ -5,8 +5,9 @@ import type { SolutionDistances } from "../../directions/between-models.js";
 import type { EpsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import type { LevelSetWidths, MeanLossRise } from "../../surface/lines/level-set-width.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import type { Figure, TableCell, TableGroup, TablePanel, TableRow } from "../figure.js";
+import type { Figure, TableCell, TablePanel, TableRow } from "../figure.js";
 import { isAccuracy, quantityOf } from "./chart-parts.js";
+import { figureOf } from "./run-data.js";
 
 /** Loss and metrics of a solution on one evaluation set. */
 export interface SetScores {
@@ -68,78 +69,74 @@ export function createComparisonTable(input: ComparisonTableInput): Figure {
   if (pairs.distance.length !== runs.length ** 2 || pairs.cosine.length !== runs.length ** 2) {
     throw new InvalidDataError("pairs", `${runs.length} × ${runs.length} pairs`, `${pairs.distance.length}`);
   }
-  const definitions = new Definitions();
-  const groups = [
-    ...runGroup(runs),
-    ...scoreGroup(runs, definitions),
-    ...sharpnessGroup(runs, definitions),
-    ...pathGroup(runs, definitions),
-    ...pairGroup(runs, pairs, definitions),
-    ...varianceGroup(runs, definitions),
-  ];
+  const drafts = [
+    groupOf("Training", trainingRows(runs)),
+    groupOf("Final loss and metrics", scoreRows(runs)),
+    groupOf("Sharpness of the final weights", sharpnessRows(runs)),
+    groupOf("Weights and path", pathRows(runs)),
+    groupOf("Between the final weights", pairRows(runs, pairs)),
+    groupOf("Explained variance of the run's own plane", varianceRows(runs)),
+  ].flat();
+  const asked = drafts.flatMap(({ rows }) => rows.flatMap(({ definition }) => definition ?? []));
+  const definitions = [...new Set(asked)];
   const names = runs.map(({ name }) => cleanText(name));
-  const heading = cleanText(title);
   const table: TablePanel = {
     kind: "table",
     title: "",
     rowTitle: "Quantity",
     columns: names.map((name, color) => ({ title: name, color })),
-    groups,
-    definitions: definitions.texts,
+    groups: drafts.map(({ title: group, rows }) => ({
+      title: group,
+      rows: rows.map(({ definition, ...row }) => ({
+        ...row,
+        definition: definition === null ? null : definitions.indexOf(definition),
+      })),
+    })),
+    definitions,
   };
-  return {
-    version: 2,
-    title: heading,
-    progress: "epoch",
-    runs: [],
+  return figureOf({
+    title,
     panels: [table],
     layout: { columns: 1 },
-    fidelity: [],
-    caption: cleanText(input.caption ?? ""),
-    provenance: cleanText(input.provenance ?? ""),
-    notes: [...new Set(input.notes ?? [])].map(cleanText),
-    description: `${heading}: ${groups.map((group) => group.title.toLowerCase()).join(", ")} of ${names.join(", ")}.`,
-  };
+    caption: [input.caption ?? ""],
+    provenance: input.provenance,
+    notes: input.notes ?? [],
+    description: `A table of ${drafts.map((group) => group.title.toLowerCase()).join(", ")} of ${names.join(", ")}.`,
+  });
 }
 
-function runGroup(runs: readonly ComparedFacts[]): TableGroup[] {
-  const counts = (of: (run: ComparedFacts) => number) => runs.map((run) => countCell(of(run)));
-  return groupOf("Training", [
-    rowOf(
-      "optimizer",
-      runs.map(({ optimizer }) => textCell(optimizer)),
-    ),
-    rowOf(
-      "epochs",
-      counts(({ epochs }) => epochs),
-    ),
-    rowOf(
-      "updates",
-      counts(({ iterations }) => iterations),
-    ),
-    rowOf(
-      "snapshots",
-      counts(({ snapshots }) => snapshots),
-    ),
-    rowOf(
-      "trainable weights",
-      counts(({ trainableCount }) => trainableCount),
-    ),
-  ]);
+/** A row whose definition has no number yet. */
+interface DraftRow extends Omit<TableRow, "definition"> {
+  readonly definition: string | null;
 }
 
-function scoreGroup(runs: readonly ComparedFacts[], definitions: Definitions): TableGroup[] {
-  const sets = [...new Set(runs.flatMap(({ scores }) => scores.map(({ set }) => set)))];
-  const metrics = [
-    ...new Set(runs.flatMap(({ scores }) => scores.flatMap((score) => Object.keys(score.metrics)))),
+type Rows = readonly (DraftRow | null)[];
+
+function trainingRows(runs: readonly ComparedFacts[]): Rows {
+  const counts = (name: string, of: (run: ComparedFacts) => number) =>
+    rowOf(
+      name,
+      runs.map((run) => countCell(of(run))),
+    );
+  const optimizers = runs.map(({ optimizer }) => textCell(optimizer));
+  return [
+    rowOf("optimizer", optimizers),
+    counts("epochs", ({ epochs }) => epochs),
+    counts("updates", ({ iterations }) => iterations),
+    counts("snapshots", ({ snapshots }) => snapshots),
+    counts("trainable weights", ({ trainableCount }) => trainableCount),
   ];
-  const definition = definitions.place(
-    "Of the last snapshot: mean over the whole set in evaluation mode, penalties left out.",
-  );
-  const rows = ["loss", ...metrics].flatMap((quantity) =>
+}
+
+function scoreRows(runs: readonly ComparedFacts[]): Rows {
+  const scores = runs.flatMap((run) => run.scores);
+  const sets = [...new Set(scores.map(({ set }) => set))];
+  const metrics = [...new Set(scores.flatMap((score) => Object.keys(score.metrics)))];
+  const definition = "Of the last snapshot: mean over the whole set in evaluation mode, without penalties.";
+  return ["loss", ...metrics].flatMap((quantity) =>
     sets.map((set) => {
-      const cells = runs.map(({ scores }): TableCell => {
-        const score = scores.find((candidate) => candidate.set === set);
+      const cells = runs.map((run): TableCell => {
+        const score = run.scores.find((candidate) => candidate.set === set);
         const value = quantity === "loss" ? score?.loss : score?.metrics[quantity];
         if (value === undefined) return EMPTY_CELL;
         if (Number.isNaN(value)) return { text: "NaN", value: "NaN", range: null };
@@ -149,154 +146,137 @@ function scoreGroup(runs: readonly ComparedFacts[], definitions: Definitions): T
       return rowOf(`${name}, ${set}`, cells, { definition });
     }),
   );
-  return groupOf("Final loss and metrics", rows);
 }
 
-function sharpnessGroup(runs: readonly ComparedFacts[], definitions: Definitions): TableGroup[] {
-  const width = runs.find((run) => run.width !== null)?.width ?? null;
-  const rise = runs.find((run) => run.rise !== null)?.rise ?? null;
-  const sharpness = runs.find((run) => run.epsilonSharpness !== null)?.epsilonSharpness ?? null;
-  const rows = [];
-  if (width !== null) {
-    const cells = runs.map(({ width: own }) =>
-      own === null ? EMPTY_CELL : rangeCell(own.median, own.low, own.high, own.open > 0 ? "≥ " : ""),
-    );
-    const definition = definitions.place(
-      `Width of the stretch of α around the solution in which the training loss stays less than ${formatNumber(width.rise)} above its value there; median over ${width.bySeed.length} random lines, quartiles in brackets. "≥": on some line the loss does not rise so far within the range (Li et al. 2018, section 5).`,
-    );
-    rows.push(rowOf(`width at a rise of ${formatNumber(width.rise)}`, cells, { unit: "α", definition }));
-  }
-  if (rise !== null) {
-    const cells = runs.map(({ rise: own }) =>
-      own === null ? EMPTY_CELL : rangeCell(own.mean, own.low, own.high),
-    );
-    const definition = definitions.place(
-      `Training loss at α = ±${formatNumber(rise.radius)} less that at the solution: mean over ${rise.bySeed.length} random lines and both sides, quartiles over the lines in brackets.`,
-    );
-    rows.push(rowOf(`mean rise at α = ±${formatNumber(rise.radius)}`, cells, { definition }));
-  }
-  if (sharpness !== null) {
-    const cells = runs.map(({ epsilonSharpness: own }) => numberCell(own?.sharpness ?? null));
-    const definition = definitions.place(
-      `100·(max L − L(θ*)) / (1 + L(θ*)) over the box |z_k| ≤ ε·(|(A⁺θ*)_k| + 1) of one random plane, on a grid: a lower bound (Keskar et al. 2017, metric 2.1; there ε = 0.001 and other planes).`,
-    );
-    rows.push(rowOf(`ε-sharpness, ε = ${formatNumber(sharpness.epsilon)}`, cells, { unit: "%", definition }));
-  }
-  return groupOf("Sharpness of the final weights", rows);
+function sharpnessRows(runs: readonly ComparedFacts[]): Rows {
+  const first = <T>(of: (run: ComparedFacts) => T | null): T | null =>
+    runs.map(of).find((one) => one !== null) ?? null;
+  const width = first((run) => run.width);
+  const rise = first((run) => run.rise);
+  const sharpness = first((run) => run.epsilonSharpness);
+  return [
+    width &&
+      rowOf(
+        `width at a rise of ${formatNumber(width.rise)}`,
+        runs.map(
+          ({ width: own }) => own && rangeCell(own.median, own.low, own.high, own.open > 0 ? "≥ " : ""),
+        ),
+        {
+          unit: "α",
+          definition: `Width of the stretch of α around the solution in which the training loss is less than ${formatNumber(width.rise)} above its value there: median over ${width.bySeed.length} random lines, quartiles in brackets. "≥": on some line the loss does not rise that far within the range (Li et al. 2018, section 5).`,
+        },
+      ),
+    rise &&
+      rowOf(
+        `mean rise at α = ±${formatNumber(rise.radius)}`,
+        runs.map(({ rise: own }) => own && rangeCell(own.mean, own.low, own.high)),
+        {
+          definition: `Training loss at α = ±${formatNumber(rise.radius)} minus the loss at the solution: mean over ${rise.bySeed.length} random lines and both sides, quartiles over the lines in brackets.`,
+        },
+      ),
+    sharpness &&
+      rowOf(
+        `ε-sharpness, ε = ${formatNumber(sharpness.epsilon)}`,
+        runs.map(({ epsilonSharpness: own }) => numberCell(own?.sharpness ?? null)),
+        {
+          unit: "%",
+          definition:
+            "100·(max L − L(θ*)) / (1 + L(θ*)) over the box |z_k| ≤ ε·(|(A⁺θ*)_k| + 1) of one random plane, on a grid: a lower bound (Keskar et al. 2017, metric 2.1; there ε = 0.001 and other planes).",
+        },
+      ),
+  ];
 }
 
-function pathGroup(runs: readonly ComparedFacts[], definitions: Definitions): TableGroup[] {
-  const cells = (of: (run: ComparedFacts) => number) => runs.map((run) => numberCell(of(run)));
-  return groupOf("Weights and path", [
+function pathRows(runs: readonly ComparedFacts[]): Rows {
+  const row = (name: string, of: (run: ComparedFacts) => number, definition: string) =>
     rowOf(
+      name,
+      runs.map((run) => numberCell(of(run))),
+      { definition },
+    );
+  return [
+    row(
       "norm of the weights",
-      cells(({ norm }) => norm),
-      {
-        definition: definitions.place(
-          "Euclidean, over the trainable weights. Where batch norm or ReLU leaves the function unchanged under scaling, norms and distances of different networks say little.",
-        ),
-      },
+      ({ norm }) => norm,
+      "Euclidean, over the trainable weights. Where batch norm or ReLU leaves the function unchanged under scaling, norms and distances of different networks cannot be compared.",
     ),
-    rowOf(
-      "distance travelled",
-      cells(({ distance }) => distance),
-      { definition: definitions.place("From the first snapshot to the last.") },
-    ),
-    rowOf(
+    row("distance travelled", ({ distance }) => distance, "From the first snapshot to the last."),
+    row(
       "length of the path",
-      cells(({ pathLength }) => pathLength),
-      {
-        definition: definitions.place(
-          "Sum of the distances between successive snapshots: a lower bound, since the path need not be straight between them.",
-        ),
-      },
+      ({ pathLength }) => pathLength,
+      "Sum of the distances between successive snapshots: a lower bound, since the path need not be straight between them.",
     ),
-    rowOf(
+    row(
       "straightness",
-      cells(({ straightness }) => straightness),
-      {
-        definition: definitions.place(
-          "Distance travelled divided by the length of the path; 1 is a straight line.",
-        ),
-      },
+      ({ straightness }) => straightness,
+      "Distance travelled divided by the length of the path; 1 is a straight line.",
     ),
-  ]);
+  ];
 }
 
-function pairGroup(
-  runs: readonly ComparedFacts[],
-  { distance, cosine }: SolutionDistances,
-  definitions: Definitions,
-): TableGroup[] {
+function pairRows(runs: readonly ComparedFacts[], { distance, cosine }: SolutionDistances): Rows {
   if (runs.length < 2) return [];
   const rows = (what: string, values: Float64Array, definition: string) =>
     runs.map(({ name }, i) => {
       const cells = runs.map((_, j) => numberCell(i === j ? null : (values[i * runs.length + j] as number)));
-      return rowOf(`${what} ${cleanText(name)}`, cells, { definition: definitions.place(definition) });
+      return rowOf(`${what} ${cleanText(name)}`, cells, { definition });
     });
-  return groupOf("Between the final weights", [
+  return [
     ...rows(
       "distance to",
       distance,
-      "Euclidean distance of the final trainable weights; only between runs of one layout.",
+      "Euclidean distance between the final trainable weights; only between runs of one layout.",
     ),
     ...rows(
       "cosine with",
       cosine,
       "Cosine of the angle between the final trainable weights, seen from the origin.",
     ),
-  ]);
+  ];
 }
 
-function varianceGroup(runs: readonly ComparedFacts[], definitions: Definitions): TableGroup[] {
-  const share = (of: (run: ComparedFacts) => ArrayLike<number> | null, k: number) =>
-    runs.map((run) => shareCell(of(run)?.[k] ?? null));
-  const definition = definitions.place(
-    "Share of the variance of the run's own snapshots along its own axes.",
-  );
-  const walk = definitions.place(
-    "What a walk of independent steps of the same lengths would show in as many dimensions.",
-  );
-  return groupOf("Explained variance of the run's own plane", [
-    ...["first axis", "second axis"].flatMap((name, k) => [
-      rowOf(
-        name,
-        share((run) => run.explainedVarianceRatio, k),
-        { definition },
-      ),
-      rowOf(
-        `${name}, random walk`,
-        share((run) => run.randomWalkBaseline, k),
-        { definition: walk },
-      ),
-    ]),
+function varianceRows(runs: readonly ComparedFacts[]): Rows {
+  const row = (name: string, of: (run: ComparedFacts) => number | undefined, definition: string) =>
+    rowOf(
+      name,
+      runs.map((run) => shareCell(of(run) ?? null)),
+      { definition },
+    );
+  return ["first axis", "second axis"].flatMap((name, k) => [
+    row(
+      name,
+      (run) => run.explainedVarianceRatio?.[k],
+      "Share of the variance of the run's own snapshots along its own axes.",
+    ),
+    row(
+      `${name}, random walk`,
+      (run) => run.randomWalkBaseline?.[k],
+      "The share that a random walk with steps of the same lengths, in as many dimensions, would have.",
+    ),
   ]);
 }
 
 /** A cell without a value. */
-export const EMPTY_CELL: TableCell = { text: "–", value: null, range: null };
+const EMPTY_CELL: TableCell = { text: "–", value: null, range: null };
 
 /** A cell with a number; null and NaN where there is none. */
-export function numberCell(
-  value: number | null,
-  format: (value: number) => string = formatNumber,
-): TableCell {
+function numberCell(value: number | null, format: (value: number) => string = formatNumber): TableCell {
   if (value === null || Number.isNaN(value)) return EMPTY_CELL;
   return { text: format(value), value: encodeNumber(value), range: null };
 }
 
 /** A cell with a whole number. */
-export function countCell(value: number): TableCell {
+function countCell(value: number): TableCell {
   return numberCell(value, formatCount);
 }
 
 /** A cell with a share of 1, shown in percent. */
-export function shareCell(value: number | null): TableCell {
+function shareCell(value: number | null): TableCell {
   return numberCell(value, formatPercent);
 }
 
 /** A cell with a number and its bounds: "1.14 [1.02, 1.3]". */
-export function rangeCell(value: number, low: number, high: number, prefix = ""): TableCell {
+function rangeCell(value: number, low: number, high: number, prefix = ""): TableCell {
   const cell = numberCell(value, (shown) => `${prefix}${formatNumber(shown, 3)}`);
   if (cell.value === null) return cell;
   const text = `${cell.text} [${formatNumber(low, 3)}, ${formatNumber(high, 3)}]`;
@@ -304,33 +284,26 @@ export function rangeCell(value: number, low: number, high: number, prefix = "")
 }
 
 /** A cell with words. */
-export function textCell(text: string | null): TableCell {
+function textCell(text: string | null): TableCell {
   return text === null || text === "" ? EMPTY_CELL : { text: cleanText(text), value: null, range: null };
 }
 
-/** The definitions of a table, each once, in the order in which its rows ask for them. */
-export class Definitions {
-  readonly texts: string[] = [];
-
-  /** Position of a definition, which is added where it is new. */
-  place(text: string): number {
-    const found = this.texts.indexOf(text);
-    return found >= 0 ? found : this.texts.push(text) - 1;
-  }
-}
-
 /** A row; null where no column has a value. */
-export function rowOf(
+function rowOf(
   name: string,
-  cells: readonly TableCell[],
-  parts: Partial<Pick<TableRow, "unit" | "definition">> = {},
-): TableRow | null {
+  given: readonly (TableCell | null)[],
+  { unit = "", definition = null }: { readonly unit?: string; readonly definition?: string | null } = {},
+): DraftRow | null {
+  const cells = given.map((cell) => cell ?? EMPTY_CELL);
   if (cells.every((cell) => cell === EMPTY_CELL)) return null;
-  return { name: cleanText(name), unit: "", definition: null, cells, ...parts };
+  return { name: cleanText(name), unit, definition, cells };
 }
 
 /** A group of the rows that have values, or none if there is no row. */
-export function groupOf(title: string, rows: readonly (TableRow | null)[]): TableGroup[] {
+function groupOf(
+  title: string,
+  rows: Rows,
+): { readonly title: string; readonly rows: readonly DraftRow[] }[] {
   const present = rows.filter((row) => row !== null);
   return present.length === 0 ? [] : [{ title, rows: present }];
 }

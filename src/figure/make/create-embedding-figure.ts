@@ -2,10 +2,10 @@ import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { encodeNumber } from "../../base/json.js";
 import type { EmbeddingMethod, EmbeddingValue, RunsEmbedding } from "../../embedding/runs-embedding.js";
-import { createContourScale, finiteRange } from "../draw/contour-scale.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
+import { createContourScale, finiteRange } from "../draw/scales.js";
 import type { ColorScale, Figure, FigureAxis, Path, RunData, ScatterPanel } from "../figure.js";
-import { columnFrom, progressOf } from "./run-data.js";
+import { columnFrom, figureOf } from "./run-data.js";
 
 /** What the points of an embedding are coloured by: loss, run, or length of the step that led there. */
 export type EmbeddingColor = "loss" | "run" | "step";
@@ -17,29 +17,15 @@ export const EMBEDDING_COLORS: readonly EmbeddingColor[] = ["loss", "run", "step
 const STEP_LENGTH = "length of the step";
 
 /** Names of the methods as they stand in titles. */
-export const METHOD_NAMES: Readonly<Record<EmbeddingMethod, string>> = {
+const METHOD_NAMES: Readonly<Record<EmbeddingMethod, string>> = {
   phate: "PHATE",
   pca: "PCA",
   umap: "UMAP",
   tsne: "t-SNE",
 };
 
-/** What is drawn, how it was made and how good it is, in sentences. */
-export function embeddingCaption(embedding: RunsEmbedding, color: EmbeddingColor): string {
-  return [
-    whatSentence(embedding),
-    methodSentence(embedding),
-    "Lines join snapshots in order of time, from a ring to a star.",
-    unknownSentence(embedding, color),
-    qualitySentence(embedding),
-    stabilitySentence(embedding),
-  ]
-    .filter((sentence) => sentence !== "")
-    .join(" ");
-}
-
 /** Every parameter in one line; empty if there is none. */
-export function parameterLine({ method, parameters }: RunsEmbedding): string {
+function parameterLine({ method, parameters }: RunsEmbedding): string {
   const shown = Object.entries(parameters)
     .filter(([name, value]) => name !== "components" && value !== null)
     .map(([name, value]) => `${name} ${valueText(value)}`);
@@ -134,9 +120,7 @@ export function createEmbeddingFigure(
     throw new InvalidOptionError("color", `one of ${EMBEDDING_COLORS.join(", ")}`, String(color));
   }
   const runs = runsOf(embedding);
-  const names = runs.map(({ name }) => name);
   const method = METHOD_NAMES[embedding.method];
-  const title = cleanText(options.title ?? `${method} of ${listed(names)}`);
   const scale = scaleOf(embedding, color);
   const column = color === "step" ? STEP_LENGTH : cleanText(embedding.lossName);
   const scatter: ScatterPanel = {
@@ -146,19 +130,23 @@ export function createEmbeddingFigure(
     paths: pathsOf(embedding),
     color: scale === null ? "run" : { column, scale },
   };
-  return {
-    version: 2,
-    title,
-    progress: progressOf(runs),
+  return figureOf({
+    title: options.title ?? `${method} of ${listed(runs.map(({ name }) => name))}`,
     runs,
     panels: [scatter],
     layout: { columns: 1 },
-    fidelity: [],
-    caption: cleanText(embeddingCaption(embedding, color)),
-    provenance: cleanText(parameterLine(embedding)),
-    notes: [...new Set(embedding.warnings.map(({ message }) => cleanText(message)))],
-    description: `${title}. ${runs.length === 1 ? "One path" : `${runs.length} paths`} of snapshots in ${embedding.dimensions} dimensions by ${method}.`,
-  };
+    caption: [
+      whatSentence(embedding),
+      methodSentence(embedding),
+      "Lines join snapshots in order of time, from a ring to a star.",
+      unknownSentence(embedding, color),
+      qualitySentence(embedding),
+      stabilitySentence(embedding),
+    ],
+    provenance: parameterLine(embedding),
+    notes: embedding.warnings.map(({ message }) => message),
+    description: `${runs.length === 1 ? "One path" : `${runs.length} paths`} of snapshots in ${embedding.dimensions} dimensions by ${method}.`,
+  });
 }
 
 function listed(names: readonly string[]): string {
@@ -211,10 +199,8 @@ function axesOf({ method, dimensions, facts }: RunsEmbedding): FigureAxis[] {
   const ratios = facts.explainedVarianceRatio;
   return ["x", "y", "z"].slice(0, dimensions).map((symbol, axis) => {
     const ratio = Array.isArray(ratios) ? (ratios[axis] as number | undefined) : undefined;
-    const title =
-      ratio === undefined
-        ? `${METHOD_NAMES[method]} ${axis + 1}`
-        : `PC ${axis + 1}: ${formatPercent(ratio)} of the variance`;
+    const share = ratio === undefined ? "" : `: ${formatPercent(ratio)} of the variance`;
+    const title = `${ratio === undefined ? METHOD_NAMES[method] : "PC"} ${axis + 1}${share}`;
     return { label: title, title, explainedVarianceRatio: null, randomWalkBaseline: null, symbol };
   });
 }

@@ -8,20 +8,18 @@ import {
   type LineSlice,
   seedBand,
 } from "../../surface/lines/level-set-width.js";
-import { formatCount } from "../draw/format-number.js";
+import { counted } from "../draw/format-number.js";
 import type { CurvesPanel, Figure, Series } from "../figure.js";
 import {
   type AccuracyForm,
   autoAxis,
   bandOf,
-  batchNormSentence,
   chartOf,
-  isAccuracy,
-  panelOf,
   quantityOf,
+  quantityPanel,
   seriesOf,
 } from "./chart-parts.js";
-import { evaluationLine } from "./figure-caption.js";
+import { batchNormSentences, evaluationLine, partialSentence } from "./figure-caption.js";
 
 /** Options of {@link createLineFigure}. */
 export interface LineFigureOptions {
@@ -53,97 +51,44 @@ const METRIC = 1;
 export function createLineFigure(whole: LineSlice, options: LineFigureOptions = {}): Figure {
   const { accuracyAs = "accuracy", quantiles = [0.25, 0.75], lossScale = "auto" } = options;
   const slice = shownCurves(whole);
-  const sets = [...new Set(slice.curves.map(({ set }) => set))];
+  const sets = setsOf([slice]);
   if (sets.length === 0) throw new InvalidOptionError("slice", "at least one curve", "none");
-  const metric = options.metric === undefined ? (firstMetric(slice.curves) ?? null) : options.metric;
-  const curve = (set: string, index: number, quantity: string): Series[] => {
+  const metric = options.metric === undefined ? firstMetric([slice]) : options.metric;
+  const curves = (quantity: string): Series[] => {
     const { title, of } = quantityOf(quantity, accuracyAs);
-    const isLoss = quantity === "loss";
-    const parts = { isDashed: index > 0, axis: isLoss ? "left" : "right" } as const;
-    const name = sets.length === 1 ? title : `${title}, ${set}`;
-    const color = isLoss ? LOSS : METRIC;
-    const all = curveValues(slice, set, quantity);
-    if (all.length === 1)
-      return [seriesOf(name, color, slice.alpha, (all[0] as Float64Array).map(of), parts)];
-    const { median, low, high } = seedBand(slice, set, quantity, { quantiles });
-    const band = bandOf(low.map(of), high.map(of));
-    return [seriesOf(name, color, slice.alpha, median.map(of), { ...parts, band })];
+    const [color, axis] = quantity === "loss" ? ([LOSS, "left"] as const) : ([METRIC, "right"] as const);
+    return sets.map((set, index) => {
+      const name = sets.length === 1 ? title : `${title}, ${set}`;
+      return curveOf(slice, { set, quantity, of, quantiles }, name, color, { isDashed: index > 0, axis });
+    });
   };
-  const losses = sets.flatMap((set, i) => curve(set, i, "loss"));
-  const metrics = metric === null ? [] : sets.flatMap((set, i) => curve(set, i, metric));
+  const losses = curves("loss");
   const shown = metric === null ? null : quantityOf(metric, accuracyAs);
   const left = lossScale === "auto" ? autoAxis("loss", losses) : { title: "loss", scale: lossScale };
   const panel: CurvesPanel = {
     kind: "curves",
     title: "",
-    x: { title: cleanText(slice.axis), scale: "linear" as const },
+    x: { title: cleanText(slice.axis), scale: "linear" },
     left,
     right: shown === null ? null : { title: shown.title, scale: shown.scale },
-    series: [...losses, ...metrics],
-    marks: slice.marks.map(({ alpha, name }) => ({
-      x: alpha,
-      label: cleanText(name),
-      tone: "muted" as const,
-    })),
+    series: [...losses, ...(metric === null ? [] : curves(metric))],
+    marks: slice.marks.map(({ alpha, name }) => ({ x: alpha, label: cleanText(name), tone: "muted" })),
   };
-  const seeds = new Set(slice.curves.map(({ seed }) => seed)).size;
+  const band = `from the ${percent(quantiles[0])} to the ${percent(quantiles[1])} quantile`;
   return chartOf(options.title ?? defaultTitle(slice), [panel], {
     columns: 1,
     caption: [
       `Loss on the left axis${left.scale === "log" ? " (logarithmic)" : ""}${shown === null ? "" : `, ${shown.title} on the right one`}, ${slice.alpha.length} points.`,
-      sets.length > 1 ? `Solid: ${sets[0]}; dashed: ${sets.slice(1).join(", ")}.` : "",
-      seeds > 1
-        ? `Median over ${seeds} seeds; band from the ${percent(quantiles[0])} to the ${percent(quantiles[1])} quantile.`
-        : "",
-      partialLines(whole),
-      batchNormSentence(slice.batchNorm),
-      slice.warnings.some(({ code }) => code === "negative-variance")
-        ? "Where an interpolated moving variance is negative there is no loss."
-        : "",
+      ...curvesSentences(slice, sets, band),
+      partialSentence(
+        whole.curves.map(({ surface }) => surface),
+        "Partial",
+        "points",
+      ),
+      ...batchNormSentences(slice.batchNorm, slice.warnings),
     ],
-    provenance: lineProvenance(slice, sets, options.dataName),
-    notes: condenseWarnings(slice.warnings).map(({ message }) => message),
+    ...sourcesOf([slice], options.dataName),
   });
-}
-
-/** The curves with values, points in between filled in where they were stopped early. */
-function shownCurves(slice: LineSlice): LineSlice {
-  const curves = slice.curves.map((curve) => ({ ...curve, surface: fillPartial(curve.surface) }));
-  const known = curves.filter(({ surface }) => surface.partial?.evaluated.includes(1) ?? true);
-  return { ...slice, curves: known.length === 0 ? curves : known };
-}
-
-/** Says which points a slice that was stopped early has; nothing of a complete one. */
-function partialLines({ curves }: LineSlice): string {
-  const budget = curves.map(({ surface }) => surface.partial?.budget).find((one) => one !== undefined);
-  if (budget === undefined) return "";
-  const evaluated = curves.flatMap(({ surface: { alpha, partial } }) =>
-    Array.from(partial?.evaluated ?? alpha.map(() => 1)),
-  );
-  const known = evaluated.reduce((sum, one) => sum + one, 0);
-  return (
-    `Partial: ${formatCount(known)} of ${formatCount(evaluated.length)} points are evaluated (stopped after ` +
-    `${cleanText(budget)}); the others are interpolated between them.`
-  );
-}
-
-function firstMetric(curves: readonly LineCurve[]): string | undefined {
-  return curves.flatMap(({ surface }) => Object.keys(surface.metrics))[0];
-}
-
-function defaultTitle({ kind, marks }: LineSlice): string {
-  const names = marks.map(({ name }) => name);
-  return kind === "models" ? `From ${names.join(" to ")}` : `Random directions from ${names.join(", ")}`;
-}
-
-/** Where the curves of each set come from. */
-export function lineProvenance({ curves }: LineSlice, sets: readonly string[], dataName?: string): string {
-  const evaluated = sets.map((set) => curves.find((candidate) => candidate.set === set) as LineCurve);
-  return evaluationLine(evaluated as [LineCurve, ...LineCurve[]], dataName);
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }
 
 /** The lines around one run's solution. */
@@ -164,8 +109,8 @@ export interface ComparedLinesOptions {
 }
 
 /**
- * Returns loss and a metric along random directions around several solutions, laid over each other: one colour a
- * run, the first evaluation set solid, others dashed, over several seeds the median with a band between the
+ * Returns loss and a metric along random directions around several solutions, laid over each other: one colour
+ * per run, the first evaluation set solid, others dashed, over several seeds the median with a band between the
  * quartiles. On filter-normalized lines the widths of different networks can be compared.
  *
  * @throws {@link InvalidDataError} if there is no run.
@@ -177,63 +122,109 @@ export function createComparedLinesFigure(
   options: ComparedLinesOptions = {},
 ): Figure {
   const { title = "Around each solution", accuracyAs = "error", dataName } = options;
-  const [first] = runs;
+  const slices = runs.map(({ slice }) => slice);
+  const [first] = slices;
   if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
-  const sets = [...new Set(runs.flatMap(({ slice }) => slice.curves.map(({ set }) => set)))];
-  const metrics = runs.flatMap(({ slice }) =>
-    slice.curves.flatMap(({ surface }) => Object.keys(surface.metrics)),
-  );
-  const metric = options.metric === undefined ? (metrics[0] ?? null) : options.metric;
-  const panels = ["loss", ...(metric === null ? [] : [metric])].map((quantity) => {
-    const { title: shown, scale, of } = quantityOf(quantity, accuracyAs);
-    const series = runs.flatMap((run, color) =>
-      sets.flatMap((set, s) =>
-        curveOf(run, set, quantity, of, { color, isDashed: s > 0, isNamed: sets.length > 1 }),
+  const sets = setsOf(slices);
+  const metric = options.metric === undefined ? firstMetric(slices) : options.metric;
+  const panels = ["loss", ...(metric === null ? [] : [metric])].map((quantity) =>
+    quantityPanel(quantity, accuracyAs, cleanText(first.axis), (of) =>
+      runs.flatMap(({ name, slice }, color) =>
+        sets
+          .filter((set) => hasQuantity(slice, set, quantity))
+          .map((set) => {
+            const label = sets.length > 1 ? `${name}, ${set}` : name;
+            return curveOf(slice, { set, quantity, of }, label, color, { isDashed: set !== sets[0] });
+          }),
       ),
-    );
-    const left = isAccuracy(quantity) ? { title: shown, scale } : autoAxis(shown, series);
-    const heading = `${shown.slice(0, 1).toUpperCase()}${shown.slice(1)}`;
-    return panelOf(heading, cleanText(first.slice.axis), left, series);
-  });
-  const seeds = new Set(first.slice.curves.map(({ seed }) => seed)).size;
+    ),
+  );
   return chartOf(title, panels, {
     columns: 2,
     caption: [
-      `Each run's final weights lie at α = 0; ${first.slice.alpha.length} points.`,
-      sets.length > 1 ? `Solid: ${sets[0]}; dashed: ${sets.slice(1).join(", ")}.` : "",
-      seeds > 1 ? `Median over ${seeds} seeds; band between the quartiles.` : "",
+      `Each run's final weights lie at α = 0; ${first.alpha.length} points.`,
+      ...curvesSentences(first, sets, "between the quartiles"),
       panels.some(({ left }) => left.scale === "log") ? "Logarithmic scale of the loss." : "",
-      batchNormSentence(first.slice.batchNorm),
+      ...batchNormSentences(first.batchNorm, []),
     ],
-    provenance: lineProvenance(first.slice, setsOf(first.slice), dataName),
-    notes: condenseWarnings(runs.flatMap(({ slice }) => slice.warnings)).map(({ message }) => message),
+    ...sourcesOf(slices, dataName),
   });
 }
 
-function setsOf({ curves }: LineSlice): string[] {
-  return [...new Set(curves.map(({ set }) => set))];
+/** What a curve shows. */
+interface CurveSource {
+  readonly set: string;
+  readonly quantity: string;
+  readonly of: (value: number) => number;
+  readonly quantiles?: readonly [number, number];
 }
 
+/** A quantity along a line: its curve, or over several seeds their median with a band. */
 function curveOf(
-  { name, slice }: RunLines,
-  set: string,
-  quantity: string,
-  of: (value: number) => number,
-  {
-    color,
-    isDashed,
-    isNamed,
-  }: { readonly color: number; readonly isDashed: boolean; readonly isNamed: boolean },
-): Series[] {
-  const here = slice.curves.find((curve) => curve.set === set);
-  if (here === undefined || !(quantity === "loss" || Object.hasOwn(here.surface.metrics, quantity)))
-    return [];
-  const label = isNamed ? `${name}, ${set}` : name;
-  const all = curveValues(slice, set, quantity);
-  if (all.length === 1) {
-    return [seriesOf(label, color, slice.alpha, (all[0] as Float64Array).map(of), { isDashed })];
-  }
-  const { median, low, high } = seedBand(slice, set, quantity);
+  slice: LineSlice,
+  { set, quantity, of, quantiles = [0.25, 0.75] }: CurveSource,
+  name: string,
+  color: number,
+  parts: Partial<Series>,
+): Series {
+  const [only, ...others] = curveValues(slice, set, quantity);
+  if (only !== undefined && others.length === 0)
+    return seriesOf(name, color, slice.alpha, only.map(of), parts);
+  const { median, low, high } = seedBand(slice, set, quantity, { quantiles });
   const band = bandOf(low.map(of), high.map(of));
-  return [seriesOf(label, color, slice.alpha, median.map(of), { isDashed, band })];
+  return seriesOf(name, color, slice.alpha, median.map(of), { ...parts, band });
+}
+
+function hasQuantity({ curves }: LineSlice, set: string, quantity: string): boolean {
+  const curve = curves.find((one) => one.set === set);
+  return curve !== undefined && (quantity === "loss" || Object.hasOwn(curve.surface.metrics, quantity));
+}
+
+function setsOf(slices: readonly LineSlice[]): string[] {
+  return [...new Set(slices.flatMap(({ curves }) => curves.map(({ set }) => set)))];
+}
+
+function firstMetric(slices: readonly LineSlice[]): string | null {
+  return (
+    slices.flatMap(({ curves }) => curves.flatMap(({ surface }) => Object.keys(surface.metrics)))[0] ?? null
+  );
+}
+
+/** Which stroke is which set, and what stands for several seeds. */
+function curvesSentences(
+  { curves }: LineSlice,
+  [first, ...others]: readonly string[],
+  band: string,
+): string[] {
+  const seeds = new Set(curves.map(({ seed }) => seed)).size;
+  return [
+    others.length > 0 ? `Solid: ${first}; dashed: ${others.join(", ")}.` : "",
+    seeds > 1 ? `Median over ${counted(seeds, "seed")}; band ${band}.` : "",
+  ];
+}
+
+/** Where the curves of each set come from, and warnings. */
+function sourcesOf(slices: readonly LineSlice[], dataName?: string) {
+  const [first] = slices as readonly [LineSlice];
+  const evaluated = setsOf([first]).map((set) => first.curves.find((curve) => curve.set === set));
+  return {
+    provenance: evaluationLine(evaluated as [LineCurve, ...LineCurve[]], dataName),
+    notes: condenseWarnings(slices.flatMap(({ warnings }) => warnings)).map(({ message }) => message),
+  };
+}
+
+/** The curves with values, points in between filled in where they were stopped early. */
+function shownCurves(slice: LineSlice): LineSlice {
+  const curves = slice.curves.map((curve) => ({ ...curve, surface: fillPartial(curve.surface) }));
+  const known = curves.filter(({ surface }) => surface.partial?.evaluated.includes(1) ?? true);
+  return { ...slice, curves: known.length === 0 ? curves : known };
+}
+
+function defaultTitle({ kind, marks }: LineSlice): string {
+  const names = marks.map(({ name }) => name);
+  return kind === "models" ? `From ${names.join(" to ")}` : `Random directions from ${names.join(", ")}`;
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }

@@ -5,18 +5,19 @@ import { condenseWarnings } from "../../base/warning.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import { type SetSurface, surfaceDifference } from "../../surface/lines/evaluate-sets.js";
 import type { Surface } from "../../surface/surface.js";
-import { type ContourScale, createContourScale, finiteRange, niceTicks } from "../draw/contour-scale.js";
-import { formatNumber } from "../draw/format-number.js";
+import { capitalized, counted, formatNumber } from "../draw/format-number.js";
+import { createContourScale, finiteRange, niceTicks } from "../draw/scales.js";
 import type { Figure, FigureAxis, Interpolation, MapMark, MapPanel } from "../figure.js";
-import { type AccuracyForm, batchNormSentence, isAccuracy, quantityOf } from "./chart-parts.js";
+import { type AccuracyForm, isAccuracy, quantityOf } from "./chart-parts.js";
 import { checkSurface, createAxis, type FigureAxesInput, gridOf } from "./create-trajectory-figure.js";
 import {
   approximationSentences,
+  batchNormSentences,
   evaluationLine,
   missingPointSentences,
   partialSentence,
 } from "./figure-caption.js";
-import { checkPath, createPath, createRunData, type FigurePathInput, progressOf } from "./run-data.js";
+import { checkPath, createPath, createRunData, type FigurePathInput, figureOf } from "./run-data.js";
 
 /** What {@link createMapsFigure} makes a figure of. */
 export interface MapsFigureInput {
@@ -53,7 +54,7 @@ export interface MapsFigureInput {
  * @example const figure = createMapsFigure({ title: "A random plane", surfaces: [{ set: "train", surface }], labels: ["d1", "d2"] });
  */
 export function createMapsFigure(input: MapsFigureInput): Figure {
-  const { labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic" } = input;
+  const { labels, quantity = "loss", accuracyAs = "accuracy", interpolation = "cubic", path } = input;
   const surfaces = input.surfaces.map(({ set, surface }) => ({ set, surface: fillPartial(surface) }));
   const [first] = surfaces;
   if (first === undefined) throw new InvalidDataError("surfaces", "at least one surface", "none");
@@ -71,26 +72,18 @@ export function createMapsFigure(input: MapsFigureInput): Figure {
   );
   // Surfaces on other grids are refused here, whether the difference is drawn or not.
   for (const { surface } of surfaces.slice(1)) surfaceDifference(first.surface, surface);
-  const scale = createContourScale(values, { kind: isShare ? "linear" : "auto" });
-  if (input.path !== undefined) checkPath(input.path);
-  const runs = input.path === undefined ? [] : [createRunData(input.path, 0)];
-  const marks = (input.marks ?? [{ alpha: 0, beta: 0, label: "" }]).map(
-    (mark): MapMark => ({
-      alpha: encodeNumber(mark.alpha),
-      beta: encodeNumber(mark.beta),
-      label: cleanText(mark.label),
-      isCenter: mark.alpha === 0 && mark.beta === 0,
-    }),
-  );
+  if (path !== undefined) checkPath(path);
+  const axes = [plainAxis(labels[0] as string), plainAxis(labels[1] as string)] as const;
   const common = {
     kind: "map",
-    axes: [plainAxis(labels[0] as string), plainAxis(labels[1] as string)],
+    axes,
     aspect: "fill",
     interpolation,
     quantity: name,
-    paths: input.path === undefined ? [] : [createPath(0, input.path.trajectory)],
-    marks,
+    paths: path === undefined ? [] : [createPath(0, path.trajectory)],
+    marks: (input.marks ?? [{ alpha: 0, beta: 0, label: "" }]).map(markOf),
   } as const;
+  const scale = createContourScale(values, { kind: isShare ? "linear" : "auto" });
   const maps = surfaces.map(
     ({ set, surface }, i): MapPanel => ({
       ...common,
@@ -101,106 +94,32 @@ export function createMapsFigure(input: MapsFigureInput): Figure {
     }),
   );
   const isDifference = input.difference ?? surfaces.length > 1;
-  if (isDifference) maps.push({ ...common, ...differenceMap(surfaces, values) });
-  const title = cleanText(input.title);
-  return {
-    version: 2,
-    title,
-    progress: progressOf(runs),
-    runs,
-    panels: maps,
-    // Four maps stand two by two: three in a row would leave the fourth alone.
-    layout: { columns: maps.length === 4 ? 2 : Math.min(maps.length, 3) },
-    fidelity: [],
-    caption: captionOf(input, maps, scale, isDifference),
-    provenance: evaluationLine(surfaces as [SetSurface, ...SetSurface[]], input.dataName),
-    notes: [
-      ...new Set(
-        [...(input.warnings ?? []), ...surfaces.flatMap(({ surface }) => surface.warnings)].map(noteOf),
+  const panels = isDifference ? [...maps, { ...common, ...differenceMap(surfaces, values) }] : maps;
+  const warnings = surfaces.flatMap(({ surface }) => surface.warnings);
+  const each = surfaces.length > 1;
+  return figureOf({
+    title: input.title,
+    runs: path === undefined ? [] : [createRunData(path, 0)],
+    panels,
+    layout: layoutOf(panels),
+    caption: [
+      input.caption ?? "",
+      ...input.surfaces.map(({ set, surface }) =>
+        partialSentence([surface], `Partial surface${panels.length > 1 ? ` (${set})` : ""}`),
       ),
+      `${capitalized(name)} at ${alpha.length} × ${beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${panels.length > 1 ? " common to all sets" : ""}, ${interpolation} interpolation.`,
+      rangeSentence(maps),
+      ...input.surfaces.flatMap(({ set, surface }) =>
+        approximationSentences(surface, quantity).map((text) => (each ? `${set}: ${text}` : text)),
+      ),
+      ...batchNormSentences(input.batchNorm ?? "", warnings),
+      isDifference ? "The difference has levels of its own, symmetric about zero." : "",
+      hatchedSentence(maps),
     ],
-    description: `${title}. ${maps.length === 1 ? "A contour map" : `${maps.length} contour maps`} of the ${name} over ${cleanText(labels[0] as string)} and ${cleanText(labels[1] as string)}.`,
-  };
-}
-
-/** An axis of which nothing but its name is known. */
-function plainAxis(label: string): FigureAxis {
-  const clean = cleanText(label);
-  return { label: clean, title: clean, explainedVarianceRatio: null, randomWalkBaseline: null };
-}
-
-function noteOf({ message }: { readonly message: string }): string {
-  return cleanText(message);
-}
-
-function valuesOf(surface: Surface, quantity: string): Float64Array {
-  const values = quantity === "loss" ? surface.loss : surface.metrics[quantity];
-  if (values !== undefined) return values;
-  const names = ["loss", ...Object.keys(surface.metrics)].join(", ");
-  throw new InvalidOptionError("quantity", `one of ${names}`, JSON.stringify(quantity));
-}
-
-/** The second set minus the first, with levels symmetric about zero. */
-function differenceMap(
-  surfaces: readonly SetSurface[],
-  values: readonly Float64Array[],
-): Pick<MapPanel, "title" | "alpha" | "beta" | "values" | "scale" | "palette"> {
-  const [a, b] = surfaces;
-  if (a === undefined || b === undefined) {
-    throw new InvalidOptionError("difference", "two evaluation sets", String(surfaces.length));
-  }
-  const [low, high] = [values[0] as Float64Array, values[1] as Float64Array];
-  const gap = low.map((value, i) => {
-    const other = high[i] as number;
-    return Number.isFinite(value) && Number.isFinite(other) ? other - value : Number.NaN;
+    provenance: evaluationLine(surfaces as [SetSurface, ...SetSurface[]], input.dataName),
+    notes: [...(input.warnings ?? []), ...warnings].map(({ message }) => message),
+    description: `${panels.length === 1 ? "A contour map" : `${panels.length} contour maps`} of the ${name} over ${axes[0].label} and ${axes[1].label}.`,
   });
-  const range = finiteRange(gap);
-  const most = range === null ? 0 : Math.max(Math.abs(range[0]), Math.abs(range[1]));
-  const levels = most === 0 ? [] : niceTicks(-most, most, 10).filter((level) => Math.abs(level) < most);
-  return {
-    title: cleanText(`${b.set} − ${a.set}`),
-    ...gridOf(a.surface, gap),
-    scale: { kind: "linear", levels },
-    palette: "difference",
-  };
-}
-
-function captionOf(
-  input: MapsFigureInput,
-  maps: readonly MapPanel[],
-  scale: ContourScale,
-  isDifference: boolean,
-): string {
-  const [map] = maps as [MapPanel];
-  const range = finiteRange(
-    maps.filter(({ palette }) => palette === "value").flatMap(({ values }) => (values ?? []).map(Number)),
-  );
-  const gaps = maps.filter((panel) => panel.palette === "value" && nonFinite(panel) > 0);
-  return [
-    cleanText(input.caption ?? ""),
-    ...input.surfaces.flatMap(({ set, surface }) => partialSentence(surface, maps.length > 1 ? set : "")),
-    `${map.quantity.slice(0, 1).toUpperCase()}${map.quantity.slice(1)} at ${map.alpha.length} × ${map.beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${maps.length > 1 ? " common to all sets" : ""}, ${input.interpolation ?? "cubic"} interpolation.`,
-    range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
-    ...input.surfaces.flatMap(({ set, surface }) => {
-      const sentences = approximationSentences(surface, input.quantity);
-      return sentences.map((text) => (input.surfaces.length > 1 ? `${cleanText(set)}: ${text}` : text));
-    }),
-    batchNormSentence(input.batchNorm ?? ""),
-    input.surfaces.some(({ surface }) => surface.warnings.some(({ code }) => code === "negative-variance"))
-      ? "Where an interpolated moving variance is negative there is no loss."
-      : "",
-    isDifference ? "The difference has levels of its own, symmetric about zero." : "",
-    gaps.length === 0
-      ? ""
-      : `Not finite at ${gaps.map((panel) => `${nonFinite(panel)} ${nonFinite(panel) === 1 ? "point" : "points"}${panel.title === "" ? "" : ` (${panel.title})`}`).join(", ")}: cells that touch them are hatched.`,
-  ]
-    .filter((sentence) => sentence !== "")
-    .join(" ");
-}
-
-/** Number of values of a map that are not finite. */
-export function nonFinite({ values }: Pick<MapPanel, "values">): number {
-  return (values ?? []).reduce((count: number, value) => count + (typeof value === "number" ? 0 : 1), 0);
 }
 
 /** One run on a plane of its own. */
@@ -255,22 +174,79 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
       marks: [],
     }),
   );
-  const heading = cleanText(title);
-  return {
-    version: 2,
-    title: heading,
-    progress: progressOf(runs),
+  const { alpha, beta } = first.surface;
+  const hasDrops = runs.some(({ drops }) => drops.length > 0);
+  return figureOf({
+    title,
     runs,
     panels: maps,
-    layout: { columns: maps.length === 4 ? 2 : Math.min(maps.length, 3) },
-    fidelity: [],
-    caption: planesCaption(input, maps),
+    layout: layoutOf(maps),
+    caption: [
+      input.caption ?? "",
+      `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${scale.kind === "log" ? " (logarithmic)" : ""}, and a unit is equally long on every axis of every map.`,
+      `Ring: start; star: end; dots: snapshots${hasDrops ? "; red: learning rate lowered" : ""}.`,
+      rangeSentence(maps),
+      `${alpha.length} × ${beta.length} evaluated points per map, ${interpolation} interpolation.`,
+      hatchedSentence(maps),
+      ...planes.flatMap((plane) =>
+        missingPointSentences([plane], plane.surface).map((sentence) => `${plane.name}: ${sentence}`),
+      ),
+    ],
     provenance: evaluationLine([{ surface: first.surface }], input.dataName),
     notes: condenseWarnings(
       planes.flatMap(({ surface, trajectory }) => [...surface.warnings, ...trajectory.warnings]),
-    ).map(({ message }) => cleanText(message)),
-    description: `${heading}. ${maps.length} contour maps of the ${lossName}: ${maps.map(describeMap).join(" ")}`,
+    ).map(({ message }) => message),
+    description: `${maps.length} contour maps of the ${lossName}: ${maps.map(describeMap).join(" ")}`,
+  });
+}
+
+/** Four maps stand two by two: three in a row would leave the fourth alone. */
+function layoutOf({ length }: readonly MapPanel[]): Figure["layout"] {
+  return { columns: length === 4 ? 2 : Math.min(length, 3) };
+}
+
+/** An axis with a name only. */
+function plainAxis(label: string): FigureAxis {
+  const clean = cleanText(label);
+  return { label: clean, title: clean, explainedVarianceRatio: null, randomWalkBaseline: null };
+}
+
+function markOf({ alpha, beta, label }: NonNullable<MapsFigureInput["marks"]>[number]): MapMark {
+  return {
+    alpha: encodeNumber(alpha),
+    beta: encodeNumber(beta),
+    label: cleanText(label),
+    isCenter: alpha === 0 && beta === 0,
   };
+}
+
+function valuesOf(surface: Surface, quantity: string): Float64Array {
+  const values = quantity === "loss" ? surface.loss : surface.metrics[quantity];
+  if (values !== undefined) return values;
+  const names = ["loss", ...Object.keys(surface.metrics)].join(", ");
+  throw new InvalidOptionError("quantity", `one of ${names}`, JSON.stringify(quantity));
+}
+
+/** The second set minus the first, with levels symmetric about zero. */
+function differenceMap(surfaces: readonly SetSurface[], values: readonly Float64Array[]) {
+  const [a, b] = surfaces;
+  if (a === undefined || b === undefined) {
+    throw new InvalidOptionError("difference", "two evaluation sets", String(surfaces.length));
+  }
+  const [low, high] = [values[0] as Float64Array, values[1] as Float64Array];
+  const gap = low.map((value, i) => {
+    const other = high[i] as number;
+    return Number.isFinite(value) && Number.isFinite(other) ? other - value : Number.NaN;
+  });
+  const range = finiteRange(gap);
+  const most = range === null ? 0 : Math.max(Math.abs(range[0]), Math.abs(range[1]));
+  const levels = most === 0 ? [] : niceTicks(-most, most, 10).filter((level) => Math.abs(level) < most);
+  return {
+    title: cleanText(`${b.set} − ${a.set}`),
+    ...gridOf(a.surface, gap),
+    scale: { kind: "linear", levels },
+    palette: "difference",
+  } as const;
 }
 
 function describeMap({ title, axes, paths }: MapPanel): string {
@@ -278,28 +254,16 @@ function describeMap({ title, axes, paths }: MapPanel): string {
   return `${title}: ${points} snapshots over ${axes.map((axis) => axis.title).join(" and ")}.`;
 }
 
-function planesCaption(
-  { planes, caption, interpolation }: PlanesFigureInput,
-  maps: readonly MapPanel[],
-): string {
+function rangeSentence(maps: readonly MapPanel[]): string {
   const range = finiteRange(maps.flatMap(({ values }) => (values ?? []).map(Number)));
-  const isLog = maps[0]?.scale?.kind === "log";
-  const drops = planes.some((plane, run) => createRunData(plane, run).drops.length > 0);
-  const gaps = maps.filter((panel) => nonFinite(panel) > 0);
-  const missing = planes.flatMap((plane) =>
-    missingPointSentences([plane], plane.surface).map((sentence) => `${cleanText(plane.name)}: ${sentence}`),
-  );
-  return [
-    cleanText(caption ?? ""),
-    `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${isLog ? " (logarithmic)" : ""}, and a unit is equally long on every axis of every map.`,
-    `Ring: start; star: end; dots: snapshots${drops ? "; red: learning rate lowered" : ""}.`,
-    range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`,
-    `${maps.map(({ alpha, beta }) => `${alpha.length} × ${beta.length}`)[0]} evaluated points a map, ${interpolation ?? "cubic"} interpolation.`,
-    gaps.length === 0
-      ? ""
-      : `Not finite at ${gaps.map((panel) => `${nonFinite(panel)} points (${panel.title})`).join(", ")}: cells that touch them are hatched.`,
-    ...missing,
-  ]
-    .filter((sentence) => sentence !== "")
-    .join(" ");
+  return range === null ? "" : `Values from ${formatNumber(range[0])} to ${formatNumber(range[1])}.`;
+}
+
+/** How many points of each map have no finite value; empty if all have one. */
+function hatchedSentence(maps: readonly MapPanel[]): string {
+  const gaps = maps.flatMap(({ title, values }) => {
+    const count = (values ?? []).filter((value) => typeof value !== "number").length;
+    return count === 0 ? [] : [`${counted(count, "point")}${title === "" ? "" : ` (${title})`}`];
+  });
+  return gaps.length === 0 ? "" : `Not finite at ${gaps.join(", ")}: cells that touch them are hatched.`;
 }

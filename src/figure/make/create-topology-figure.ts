@@ -1,9 +1,9 @@
 import { InvalidDataError } from "../../base/errors.js";
 import type { EmbeddingTopology, RunsEmbedding } from "../../embedding/runs-embedding.js";
-import { finiteRange } from "../draw/contour-scale.js";
-import { formatCount, formatNumber } from "../draw/format-number.js";
+import { counted, formatNumber } from "../draw/format-number.js";
+import { finiteRange } from "../draw/scales.js";
 import type { CurvesAxis, CurvesPanel, Figure, Series } from "../figure.js";
-import { chartOf, panelOf, seriesOf } from "./chart-parts.js";
+import { chartOf, linearAxis, panelOf, seriesOf } from "./chart-parts.js";
 
 /** Bars of the histogram of permutations. */
 const BARS = 24;
@@ -25,7 +25,7 @@ export function createTopologyFigure(embedding: RunsEmbedding, title = "Topology
   return chartOf(title, nullChart === null ? panels : [...panels, nullChart], {
     columns: 3,
     caption: captionOf(embedding, topology),
-    provenance: `graph of ${topology.neighbours} nearest neighbours in diffusion potential · ${formatCount(topology.vertexCount)} snapshots · ${formatCount(topology.edgeCount)} edges · triangles fill cycles`,
+    provenance: `graph of ${topology.neighbours} nearest neighbours in diffusion potential · ${counted(topology.vertexCount, "snapshot")} · ${counted(topology.edgeCount, "edge")} · triangles fill cycles`,
     notes: embedding.warnings.map(({ message }) => message),
   });
 }
@@ -34,20 +34,20 @@ function captionOf({ lossName, run }: RunsEmbedding, topology: EmbeddingTopology
   const { pairs, vertexCount } = topology;
   const count = (dimension: 0 | 1): number => pairs.filter((pair) => pair.dimension === dimension).length;
   const { observed, pLower, pUpper, permuted } = topology.null;
-  const basins = count(0);
-  const cycles = count(1);
   const left = run.length - vertexCount;
   const verdict =
     pLower <= 0.05
       ? "smoother than chance"
       : pUpper <= 0.05
         ? "rougher than chance"
-        : "not told apart from chance";
+        : "no different from chance";
   return [
     `Sublevel sets of the ${lossName} on the neighbour graph: as the level rises, basins appear at their minima and merge at saddles (dimension 0), cycles appear and are filled (dimension 1).`,
-    `${basins} ${basins === 1 ? "basin" : "basins"} and ${cycles} ${cycles === 1 ? "cycle" : "cycles"}; far above the diagonal is deep.`,
-    left > 0 ? `${left} snapshots without a finite loss are left out.` : "",
-    `Total persistence of basins ${formatNumber(observed, 3)}; with the same losses at random vertices (${permuted.length} times) as little in a share of ${formatNumber(pLower, 2)}, as much in ${formatNumber(pUpper, 2)}: ${verdict}.`,
+    `${counted(count(0), "basin")} and ${counted(count(1), "cycle")}; far above the diagonal is deep.`,
+    left > 0
+      ? `${counted(left, "snapshot")} without a finite loss ${left === 1 ? "is" : "are"} left out.`
+      : "",
+    `Total persistence of basins ${formatNumber(observed, 3)}; with the same losses at random vertices (${permuted.length} times) it is as small in a share of ${formatNumber(pLower, 2)} and as large in ${formatNumber(pUpper, 2)}: ${verdict}.`,
   ];
 }
 
@@ -58,66 +58,39 @@ function lossAxis(name: string, values: ArrayLike<number>): CurvesAxis {
 }
 
 function diagramPanel({ pairs, levels }: EmbeddingTopology, lossName: string): CurvesPanel {
-  const top = levels[levels.length - 1] as number;
-  const bottom = levels[0] as number;
-  const points = (name: string, color: number, chosen: EmbeddingTopology["pairs"]): Series[] =>
-    chosen.length === 0
-      ? []
-      : [
-          seriesOf(
-            name,
-            color,
-            chosen.map(({ birth }) => birth),
-            chosen.map(({ death }) => (Number.isFinite(death) ? death : top)),
-            { shape: "points" },
-          ),
-        ];
+  const [bottom, top] = [levels[0], levels[levels.length - 1]] as [number, number];
+  const points = (name: string, color: number, chosen: EmbeddingTopology["pairs"]): Series[] => {
+    const births = chosen.map(({ birth }) => birth);
+    const deaths = chosen.map(({ death }) => (Number.isFinite(death) ? death : top));
+    return chosen.length === 0 ? [] : [seriesOf(name, color, births, deaths, { shape: "points" })];
+  };
   const dies = (dimension: 0 | 1) =>
     pairs.filter((pair) => pair.dimension === dimension && Number.isFinite(pair.death));
-  const { scale, ...axis } = lossAxis("appears at", [bottom, top]);
-  const room = (top - bottom) * 0.04;
-  const [min, max] =
-    scale === "log"
-      ? [bottom * (bottom / top) ** 0.04, top * (top / bottom) ** 0.04]
-      : [bottom - room, top + room];
-  const range = { ...axis, scale, min: min as number, max: max as number };
+  const axis = lossAxis("appears at", [bottom, top]);
+  /** The level at a share of the way from the bottom to the top. */
+  const at = (share: number): number =>
+    axis.scale === "log" ? bottom * (top / bottom) ** share : bottom + share * (top - bottom);
+  const range = { ...axis, min: at(-0.04), max: at(1.04) };
   // The diagonal reaches beyond the pairs, so that none lies on the frame.
-  const diagonal = Array.from({ length: 41 }, (_, i) => {
-    const share = i / 40;
-    return scale === "log"
-      ? range.min * (range.max / range.min) ** share
-      : range.min + share * (range.max - range.min);
-  });
-  return {
-    kind: "curves",
-    title: "Persistence diagram",
-    x: range,
-    left: { ...range, title: `disappears at (${lossName})` },
-    right: null,
-    series: [
-      seriesOf("birth = death", 3, diagonal, diagonal, { isDashed: true }),
-      ...points("cycles", 1, dies(1)),
-      ...points("basins", 0, dies(0)),
-      ...points(
-        "never disappears (drawn at the top)",
-        2,
-        pairs.filter(({ death }) => !Number.isFinite(death)),
-      ),
-    ],
-    marks: [],
-  };
+  const diagonal = Array.from({ length: 41 }, (_, i) => at(-0.04 + (1.08 * i) / 40));
+  const left = { ...range, title: `disappears at (${lossName})` };
+  return panelOf("Persistence diagram", range, left, [
+    seriesOf("birth = death", 3, diagonal, diagonal, { isDashed: true }),
+    ...points("cycles", 1, dies(1)),
+    ...points("basins", 0, dies(0)),
+    ...points(
+      "never disappears (drawn at the top)",
+      2,
+      pairs.filter(({ death }) => !Number.isFinite(death)),
+    ),
+  ]);
 }
 
 function bettiPanel({ levels, betti0, betti1 }: EmbeddingTopology, lossName: string): CurvesPanel {
-  return {
-    kind: "curves",
-    title: "Betti curves",
-    x: lossAxis(lossName, levels),
-    left: { title: "alive at this level", scale: "linear", min: 0 },
-    right: null,
-    series: [seriesOf("cycles", 1, levels, betti1), seriesOf("basins", 0, levels, betti0)],
-    marks: [],
-  };
+  return panelOf("Betti curves", lossAxis(lossName, levels), linearAxis("alive at this level", 0), [
+    seriesOf("cycles", 1, levels, betti1),
+    seriesOf("basins", 0, levels, betti0),
+  ]);
 }
 
 /** Histogram of the permutations with the observed value; null if all are the same. */
@@ -136,7 +109,7 @@ function nullPanel({ null: { observed, permuted } }: EmbeddingTopology): CurvesP
   return panelOf(
     "Against chance",
     "total persistence of basins",
-    { title: "permutations", scale: "linear", min: 0 },
+    linearAxis("permutations", 0),
     [seriesOf("losses at random vertices", 4, x, y, { shape: "area" })],
     [{ x: observed, label: "observed", tone: "drop" }],
   );

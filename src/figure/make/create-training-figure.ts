@@ -3,12 +3,10 @@ import type { SnapshotInfo } from "../../store/run/run.js";
 import type { Figure, Series } from "../figure.js";
 import {
   type AccuracyForm,
-  autoAxis,
+  AFTER_CHANGE,
   chartOf,
   dropMarks,
-  isAccuracy,
-  panelOf,
-  quantityOf,
+  quantityPanel,
   seriesOf,
 } from "./chart-parts.js";
 import { placesOf } from "./run-data.js";
@@ -49,22 +47,23 @@ export function createTrainingFigure(
   const quantities = names.filter((name) => !name.startsWith("val_"));
   if (quantities.length === 0) throw new InvalidDataError("runs", "snapshots with logs", "none");
   const marks = dropMarks(runs);
-  const panels = quantities.slice(0, 6).map((quantity) => {
-    const { title: shown, scale, of } = quantityOf(quantity, accuracyAs);
-    const series = runs.flatMap((run, index): Series[] => [
-      ...curve(run, runs.length > 1 ? run.name : "training", index, quantity, of, false),
-      ...curve(
-        run,
-        runs.length > 1 ? `${run.name}, validation` : "validation",
-        index,
-        `val_${quantity}`,
-        of,
-        true,
-      ),
-    ]);
-    const left = isAccuracy(quantity) ? { title: shown, scale } : autoAxis(shown, series);
-    return panelOf(`${shown.slice(0, 1).toUpperCase()}${shown.slice(1)}`, "epoch", left, series, marks);
-  });
+  const panels = quantities.slice(0, 6).map((quantity) =>
+    quantityPanel(
+      quantity,
+      accuracyAs,
+      "epoch",
+      (of) =>
+        runs.flatMap((run, color) => {
+          const [solid, dashed] =
+            runs.length > 1 ? [run.name, `${run.name}, validation`] : ["training", "validation"];
+          return [
+            ...curve(run, quantity, of, solid, color, false),
+            ...curve(run, `val_${quantity}`, of, dashed, color, true),
+          ];
+        }),
+      marks,
+    ),
+  );
   return chartOf(title, panels, {
     columns: 2,
     caption: [
@@ -74,12 +73,13 @@ export function createTrainingFigure(
   });
 }
 
+/** A logged value by epoch; where the loss was changed, a curve for each loss. */
 function curve(
   { snapshots, lossChanges = [] }: RunCurves,
-  name: string,
-  color: number,
   key: string,
   of: (value: number) => number,
+  name: string,
+  color: number,
   isDashed: boolean,
 ): Series[] {
   const isLoss = key === "loss" || key === "val_loss";
@@ -87,14 +87,8 @@ function curve(
   return starts.flatMap((start, i) => {
     const logged = snapshots.slice(start, starts[i + 1]).filter(({ logs }) => Object.hasOwn(logs, key));
     if (logged.length === 0) return [];
-    return [
-      seriesOf(
-        i === 0 ? name : `${name}, after the loss was changed`,
-        color,
-        logged.map(({ epoch }) => epoch),
-        logged.map(({ logs }) => of(logs[key] as number)),
-        { isDashed },
-      ),
-    ];
+    const x = logged.map(({ epoch }) => epoch);
+    const y = logged.map(({ logs }) => of(logs[key] as number));
+    return [seriesOf(i === 0 ? name : `${name}${AFTER_CHANGE}`, color, x, y, { isDashed })];
   });
 }

@@ -1,15 +1,10 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
-import { encodeNumber, type JsonNumber } from "../../base/json.js";
+import { decodeNumber, encodeNumber } from "../../base/json.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import type { Surface } from "../../surface/surface.js";
-import {
-  type ContourScale,
-  checkContourScale,
-  createContourScale,
-  finiteRange,
-} from "../draw/contour-scale.js";
-import { formatNumber, formatPercent } from "../draw/format-number.js";
+import { counted, formatNumber, formatPercent } from "../draw/format-number.js";
+import { type ContourScale, checkContourScale, createContourScale, finiteRange } from "../draw/scales.js";
 import {
   AS_TRAINED_LOSS,
   type CurvesAxis,
@@ -27,15 +22,15 @@ import {
   type Progress,
   type RunData,
   type Series,
-  type UprightMark,
 } from "../figure.js";
-import { autoAxis, MOST_DROPS } from "./chart-parts.js";
+import { AFTER_CHANGE, autoAxis, marksAt, panelOf, seriesOf } from "./chart-parts.js";
 import { captionSentences, fidelityParagraphs, provenanceLine } from "./figure-caption.js";
 import {
   checkPath,
   createPath,
   createRunData,
   type FigurePathInput,
+  figureOf,
   loggedName,
   progressOf,
 } from "./run-data.js";
@@ -55,17 +50,9 @@ export function checkSurface(surface: Surface): void {
   }
   for (const name of ["alpha", "beta"] as const) {
     const axis = surface[name];
-    if (
-      !axis.every(
-        (value, index) => Number.isFinite(value) && (index === 0 || value > (axis[index - 1] as number)),
-      )
-    ) {
-      throw new InvalidDataError(
-        `surface.${name}`,
-        "finite, increasing coordinates",
-        Array.from(axis).join(", "),
-      );
-    }
+    const isFine = axis.every((value, i) => Number.isFinite(value) && !(value <= (axis[i - 1] as number)));
+    if (isFine) continue;
+    throw new InvalidDataError(`surface.${name}`, "finite, increasing coordinates", axis.join(", "));
   }
 }
 
@@ -143,10 +130,6 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Figure {
   const centerName = cleanText(input.centerName ?? defaultCenterName(input.paths));
   const dataName = input.dataName === undefined ? null : cleanText(input.dataName);
   const facts = { surface, scale, interpolation, paths: input.paths, lossName, dataName };
-  const caption = [cleanText(input.caption ?? ""), ...captionSentences(facts)]
-    .filter((s) => s !== "")
-    .join(" ");
-  const title = cleanText(input.title);
   const map: MapPanel = {
     kind: "map",
     title: "",
@@ -160,20 +143,18 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Figure {
     paths,
     marks: [],
   };
-  const along = { runs, paths, progress };
-  return {
-    version: 2,
-    title,
-    progress,
+  const warnings = [...input.surface.warnings, ...input.paths.flatMap((path) => path.trajectory.warnings)];
+  return figureOf({
+    title: input.title,
     runs,
-    panels: [map, ...fidelityPanels(along), ...progressPanels(along)],
+    panels: [map, ...pathPanels({ runs, paths, progress })],
     layout: "lead",
     fidelity: fidelityParagraphs({ axes, paths: input.paths, progress, centerName }),
-    caption,
+    caption: [input.caption ?? "", ...captionSentences(facts)],
     provenance: provenanceLine(facts),
-    notes: collectNotes(input),
-    description: describe(title, lossName, axes, input.paths, surface),
-  };
+    notes: warnings.map(({ message }) => message),
+    description: describe(map, runs, surface),
+  });
 }
 
 /** Returns coordinates and values of a surface as a map holds them. */
@@ -190,34 +171,19 @@ function defaultCenterName(paths: readonly FigurePathInput[]): string {
   return isCenter ? "the end" : "the plane's centre";
 }
 
-function collectNotes(input: TrajectoryFigureInput): string[] {
-  const warnings = [...input.surface.warnings, ...input.paths.flatMap((path) => path.trajectory.warnings)];
-  return [...new Set(warnings.map(({ message }) => cleanText(message)))];
-}
-
-function describe(
-  title: string,
-  lossName: string,
-  axes: readonly [FigureAxis, FigureAxis],
-  paths: readonly FigurePathInput[],
-  surface: Surface,
-): string {
-  const range = finiteRange(surface.loss);
-  const values =
-    range === null
-      ? "with no finite value"
-      : `between ${formatNumber(range[0])} and ${formatNumber(range[1])}`;
-  const runs = paths.map((path, index) => {
-    const { name, drops, step } = createRunData(path, index);
-    const { coordinates } = path.trajectory;
-    const at = (snapshot: number): string =>
-      `(${[0, 1].map((k) => formatNumber(coordinates[2 * snapshot + k] as number, 3)).join(", ")})`;
-    const count = drops.length;
-    const dropped =
-      count === 0 ? "" : `, with ${count} ${count === 1 ? "drop" : "drops"} of the learning rate`;
-    return `${name}: ${step.length} snapshots from ${at(0)} to ${at(step.length - 1)}${dropped}.`;
+/** The picture in words: range of the surface, axes, and where each run begins and ends. */
+function describe({ quantity, axes, paths }: MapPanel, runs: readonly RunData[], { loss }: Surface): string {
+  const range = finiteRange(loss);
+  const [low, high] = (range ?? []).map((value) => formatNumber(value));
+  const values = range === null ? "with no finite value" : `between ${low} and ${high}`;
+  const sentences = runs.map(({ name, drops, step }, run) => {
+    const place = (at: Path["at"][number] = []): string =>
+      `(${at.map((value) => formatNumber(decodeNumber(value), 3)).join(", ")})`;
+    const at = paths[run]?.at ?? [];
+    const dropped = drops.length === 0 ? "" : `, with ${counted(drops.length, "drop")} of the learning rate`;
+    return `${name}: ${counted(step.length, "snapshot")} from ${place(at[0])} to ${place(at.at(-1))}${dropped}.`;
   });
-  return `${title}. Contour map of the ${lossName}, ${values}. Horizontal axis: ${axes[0].title}. Vertical axis: ${axes[1].title}. ${runs.join(" ")}`;
+  return `Contour map of the ${quantity}, ${values}. Horizontal axis: ${axes[0].title}. Vertical axis: ${axes[1].title}. ${sentences.join(" ")}`;
 }
 
 /** Runs with their paths, and what their time axis counts. */
@@ -231,131 +197,89 @@ export interface PathFacts {
  * Returns the panels beside a map of paths: losses along the path (those of the snapshots solid, those of the
  * plane dashed, the gap between them filled) where any is known, and the share of the squared distance to the
  * centre that the plane holds. Where the plane has recalibrated batch-norm statistics, the losses of the snapshots
- * are recalibrated too, and those as trained stand beside them, dotted.
+ * are recalibrated too, and those as trained stand beside them, dotted. Pages also show the loss that training
+ * logged, with validation dashed, and the learning rate, where they are known.
  */
-export function fidelityPanels(facts: PathFacts): CurvesPanel[] {
-  const losses = facts.runs.flatMap((run, index) => {
+export function pathPanels(facts: PathFacts): CurvesPanel[] {
+  const { runs, progress } = facts;
+  const drops = runs.flatMap((run) => run.drops.map((i) => run[progress][i] as number));
+  const panel = (title: string, left: CurvesAxis, series: readonly Series[]): CurvesPanel =>
+    panelOf(title, { title: progress, scale: "count" }, left, series, marksAt(drops, ""));
+  const losses = runs.flatMap((run, index) => {
     const own = comparedLoss(run);
     return [
-      ...seriesOf(facts, index, own, own, { band: gapOf(run) }),
-      ...seriesOf(facts, index, PLANE_LOSS, PLANE_LOSS, { isDashed: true }),
-      ...seriesOf(facts, index, AS_TRAINED_LOSS, AS_TRAINED_LOSS, { isDotted: true }),
+      ...curveOf(facts, index, own, own, { band: gapOf(run) }),
+      ...curveOf(facts, index, PLANE_LOSS, PLANE_LOSS, { isDashed: true }),
+      ...curveOf(facts, index, AS_TRAINED_LOSS, AS_TRAINED_LOSS, { isDotted: true }),
     ];
   });
-  const shares = facts.runs.flatMap((_, index) =>
-    seriesOf(facts, index, HELD_SHARE, HELD_SHARE, { key: null, isHidden: isCenterOf(facts, index) }),
+  const shares = runs.flatMap((_, index) =>
+    curveOf(facts, index, HELD_SHARE, HELD_SHARE, { key: null }, { isHidden: isCenterOf(facts, index) }),
   );
+  const training = [
+    ...loggedCurves(facts, "loss", "training", { key: null }),
+    ...loggedCurves(facts, "val_loss", "validation", { isDashed: true }),
+  ];
+  const rates = runs.flatMap((_, index) =>
+    curveOf(facts, index, LEARNING_RATE, "learning rate", { key: null }, { isSparse: true }),
+  );
+  const changes = runs.flatMap((run) => (run.lossChanges ?? []).map((i) => run[progress][i] as number));
+  const changed = [...new Set(changes)].map((x) => ({ x, label: "another loss", tone: "muted" }) as const);
+  const logged = panel("Loss while training", autoAxis("logged loss", training), training);
   const share = { title: "", scale: "percent", min: 0, max: 1, ticks: [0, 0.25, 0.5, 0.75, 1] } as const;
-  const loss = { title: "", scale: autoAxis("", losses).scale } as const;
+  const onPage = [
+    { ...logged, marks: [...logged.marks, ...changed] },
+    panel("Learning rate", autoAxis("learning rate", rates), rates),
+  ];
   return [
-    ...(losses.length === 0 ? [] : [panelOf(facts, "Loss along the path", loss, losses)]),
-    panelOf(facts, "Squared distance held by the plane", share, shares),
+    ...(losses.length === 0 ? [] : [panel("Loss along the path", autoAxis("", losses), losses)]),
+    panel("Squared distance held by the plane", share, shares),
+    ...onPage.filter(({ series }) => series.length > 0).map((one) => ({ ...one, only: "page" as const })),
   ];
 }
 
-/**
- * Returns what a page shows besides: the loss that training logged, with validation dashed, and the learning
- * rate, both along the time line; those that are known.
- */
-export function progressPanels(facts: PathFacts): CurvesPanel[] {
-  const each = (column: string, name: string, parts: SeriesParts = {}): Series[] =>
-    facts.runs.flatMap((_, index) => seriesOf(facts, index, column, name, { ...parts, isSparse: true }));
-  const logged = (column: string, name: string, parts: SeriesParts = {}): Series[] =>
-    facts.runs.flatMap((run, index) =>
-      piecesOf(run).flatMap((piece, i) =>
-        seriesOf(facts, index, column, i === 0 ? name : `${name}, after the loss was changed`, {
-          ...parts,
-          ...(i > 0 && { key: null }),
-          isSparse: true,
-          isWithin: piece,
-        }),
-      ),
-    );
-  const losses = [
-    ...logged(loggedName("loss"), "training", { key: null }),
-    ...logged(loggedName("val_loss"), "validation", { isDashed: true }),
-  ];
-  const rates = each(LEARNING_RATE, "learning rate", { key: null });
-  const panels = [
-    ...(losses.length === 0
-      ? []
-      : [withChanges(facts, panelOf(facts, "Loss while training", autoAxis("logged loss", losses), losses))]),
-    ...(rates.length === 0 ? [] : [panelOf(facts, "Learning rate", autoAxis("learning rate", rates), rates)]),
-  ];
-  return panels.map((panel) => ({ ...panel, only: "page" }));
-}
-
-function panelOf(facts: PathFacts, title: string, left: CurvesAxis, series: readonly Series[]): CurvesPanel {
-  const { progress } = facts;
-  const x = { title: progress, scale: "count" } as const;
-  return { kind: "curves", title, x, left, right: null, series, marks: dropsOf(facts) };
-}
-
-interface SeriesParts {
-  readonly isDashed?: boolean;
-  readonly isDotted?: true;
+/** Which snapshots of a column are drawn. */
+interface Shown {
   /** Joins the snapshots that have a value over those that have none: not every one has been logged. */
   readonly isSparse?: boolean;
-  readonly key?: null;
-  readonly band?: Series["band"];
   /** Snapshots that are left out. */
   readonly isHidden?: (snapshot: number) => boolean;
-  /** Which snapshots belong to the curve. Default all. */
+  /** Whether a snapshot belongs to the curve. Default yes. */
   readonly isWithin?: (snapshot: number) => boolean;
 }
 
-/** The pieces of a run that were logged by one loss each. */
-function piecesOf({ lossChanges = [] }: RunData): ((snapshot: number) => boolean)[] {
-  const starts = [0, ...lossChanges];
-  return starts.map((start, i) => (at) => at >= start && at < (starts[i + 1] ?? Number.POSITIVE_INFINITY));
-}
-
-/** Marks where the loss was changed, in any of the runs. */
-function withChanges({ runs, progress }: PathFacts, panel: CurvesPanel): CurvesPanel {
-  const places = runs.flatMap((run) => (run.lossChanges ?? []).map((i) => run[progress][i] as number));
-  const changes = [...new Set(places)].map((x) => ({ x, label: "another loss", tone: "muted" }) as const);
-  return changes.length === 0 ? panel : { ...panel, marks: [...panel.marks, ...changes] };
+/** A logged value along the time line: a curve for each loss where the loss was changed. */
+function loggedCurves(facts: PathFacts, log: string, name: string, parts: Partial<Series>): Series[] {
+  return facts.runs.flatMap(({ lossChanges = [] }, index) => {
+    const starts = [0, ...lossChanges];
+    return starts.flatMap((start, i) => {
+      const end = starts[i + 1] ?? Number.POSITIVE_INFINITY;
+      const shown = { isSparse: true, isWithin: (at: number) => at >= start && at < end };
+      if (i === 0) return curveOf(facts, index, loggedName(log), name, parts, shown);
+      const later = { ...parts, key: null };
+      return curveOf(facts, index, loggedName(log), `${name}${AFTER_CHANGE}`, later, shown);
+    });
+  });
 }
 
 /** A column of a run as a curve over the time line; none where nothing is known. */
-function seriesOf(
+function curveOf(
   { runs, progress }: PathFacts,
   index: number,
   column: string,
   name: string,
-  {
-    isDashed = false,
-    isDotted,
-    isSparse = false,
-    key,
-    band = null,
-    isHidden = () => false,
-    isWithin = () => true,
-  }: SeriesParts,
+  parts: Partial<Series>,
+  { isSparse = false, isHidden = () => false, isWithin = () => true }: Shown = {},
 ): Series[] {
   const run = runs[index] as RunData;
-  const values = columnOf(run, column);
-  if (values === null) return [];
-  const snapshots = values.flatMap((value, i) =>
-    value === null || value === "NaN" || !isWithin(i) ? [] : [i],
-  );
-  if (snapshots.length === 0) return [];
-  const shown = isSparse ? snapshots : values.map((_, i) => i);
-  return [
-    {
-      name: runs.length === 1 ? name : `${run.name}, ${name}`,
-      key: key === null ? null : name,
-      color: run.color,
-      isDashed,
-      ...(isDotted && { isDotted }),
-      axis: "left",
-      shape: "line",
-      x: shown.map((i) => run[progress][i] as number),
-      y: shown.map((i): JsonNumber => (isHidden(i) ? "NaN" : (values[i] ?? "NaN"))),
-      band,
-      link: { run: index, snapshots: shown },
-    },
-  ];
+  const values = (columnOf(run, column) ?? []).map(decodeNumber);
+  const known = values.flatMap((value, i) => (Number.isNaN(value) || !isWithin(i) ? [] : [i]));
+  if (known.length === 0) return [];
+  const snapshots = isSparse ? known : values.map((_, i) => i);
+  const x = snapshots.map((i) => run[progress][i] as number);
+  const y = snapshots.map((i) => (isHidden(i) ? Number.NaN : (values[i] as number)));
+  const label = runs.length === 1 ? name : `${run.name}, ${name}`;
+  return [seriesOf(label, run.color, x, y, { key: name, link: { run: index, snapshots }, ...parts })];
 }
 
 /** The band between the loss of the plane and that of the snapshots which it is compared with. */
@@ -371,11 +295,4 @@ function isCenterOf({ runs, paths }: PathFacts, index: number): (snapshot: numbe
   const distance = columnOf(runs[index] as RunData, "distance to the plane");
   if (at.length < 2) return () => false;
   return (i) => at[i]?.[0] === 0 && at[i]?.[1] === 0 && distance?.[i] === 0;
-}
-
-/** Upright lines where the learning rate had dropped, in any of the runs; none where it falls all the time. */
-function dropsOf({ runs, progress }: PathFacts): UprightMark[] {
-  const places = runs.flatMap((run) => run.drops.map((i) => run[progress][i] as number));
-  const drops = [...new Set(places)];
-  return drops.length > MOST_DROPS ? [] : drops.map((x) => ({ x, label: "", tone: "drop" }));
 }

@@ -2,8 +2,8 @@ import { InvalidDataError } from "../../base/errors.js";
 import type { WeightHistograms, WeightStatistics } from "../../directions/weight-statistics.js";
 import type { StepAngles } from "../../surface/step-angles.js";
 import { formatCount, formatNumber } from "../draw/format-number.js";
-import type { CurvesPanel, Figure, Series, UprightMark } from "../figure.js";
-import { autoAxis, bandOf, chartOf, dropMarks, panelOf, seriesOf } from "./chart-parts.js";
+import type { CurvesAxis, CurvesPanel, Figure, Series, UprightMark } from "../figure.js";
+import { autoAxis, bandOf, chartOf, dropMarks, linearAxis, panelOf, seriesOf } from "./chart-parts.js";
 import type { RunCurves } from "./create-training-figure.js";
 
 /** A run with its norms and distances. */
@@ -11,7 +11,7 @@ export interface RunNorms extends RunCurves {
   readonly statistics: WeightStatistics;
 }
 
-/** More layers than this are not told apart by colour. */
+/** More layers than this cannot be distinguished by colour. */
 const MOST_LAYERS = 6;
 
 /**
@@ -27,27 +27,23 @@ export function createNormsFigure(runs: readonly RunNorms[], title = "Weights al
   const [first] = runs;
   if (first === undefined) throw new InvalidDataError("runs", "at least one run", "none");
   const marks = { epoch: dropMarks(runs), iteration: dropMarks(runs, "iteration") };
-  const all = (key: "norm" | "distance" | "pathLength", x: "epoch" | "iteration") =>
-    runs.map(({ name, snapshots, statistics }, i) =>
-      seriesOf(
-        runs.length > 1 ? name : "all weights",
-        i,
-        snapshots.map((snapshot) => snapshot[x]),
-        statistics[key],
-      ),
-    );
-  const linear = (text: string) => ({ title: text, scale: "linear" as const });
+  const panel = (
+    title: string,
+    axis: string,
+    key: "norm" | "distance" | "pathLength",
+    x: "epoch" | "iteration" = "epoch",
+  ): CurvesPanel => {
+    const series = runs.map(({ name, snapshots, statistics }, i) => {
+      const at = snapshots.map((snapshot) => snapshot[x]);
+      return seriesOf(runs.length > 1 ? name : "all weights", i, at, statistics[key]);
+    });
+    return panelOf(title, x, linearAxis(axis), series, marks[x]);
+  };
   const panels = [
-    panelOf("Weight norm by epoch", "epoch", linear("‖θ‖"), all("norm", "epoch"), marks.epoch),
-    panelOf(
-      "Weight norm by iteration",
-      "iteration",
-      linear("‖θ‖"),
-      all("norm", "iteration"),
-      marks.iteration,
-    ),
-    panelOf("Distance from the start", "epoch", linear("‖θ − θ₀‖"), all("distance", "epoch"), marks.epoch),
-    panelOf("Length of the path", "epoch", linear("sum of steps"), all("pathLength", "epoch"), marks.epoch),
+    panel("Weight norm by epoch", "‖θ‖", "norm"),
+    panel("Weight norm by iteration", "‖θ‖", "norm", "iteration"),
+    panel("Distance from the start", "‖θ − θ₀‖", "distance"),
+    panel("Length of the path", "sum of steps", "pathLength"),
     ...(runs.length === 1 ? singleRunPanels(first, marks) : []),
   ];
   const left = runs.length === 1 ? first.statistics.layers.length - MOST_LAYERS : 0;
@@ -105,16 +101,11 @@ export function createHistogramFigure(
   title = "Weights of the solutions",
 ): Figure {
   const x = Array.from(edges.subarray(0, -1)).flatMap((edge, i) => [edge, edges[i + 1] as number]);
-  const series = histograms.map(({ name, density }, i) =>
-    seriesOf(
-      name,
-      i,
-      x,
-      Array.from(density).flatMap((value) => [value, value]),
-      { shape: "area", isDashed: false },
-    ),
-  );
-  const panel = panelOf("", "weight", { title: "density", scale: "linear", min: 0 }, series);
+  const series = histograms.map(({ name, density }, i) => {
+    const y = Array.from(density).flatMap((value) => [value, value]);
+    return seriesOf(name, i, x, y, { shape: "area" });
+  });
+  const panel = panelOf("", "weight", linearAxis("density", 0), series);
   const outside = histograms.map(({ name, outside: count }) => `${name} ${formatCount(count)}`).join(", ");
   const width = formatNumber((edges[1] as number) - (edges[0] as number), 3);
   return chartOf(title, [panel], {
@@ -132,44 +123,44 @@ export interface RunAngles extends RunCurves {
 }
 
 /**
- * Returns what the path does on its plane: the angle of each step to the steepest descent, the length of the
+ * Returns the steps of the path on its plane: the angle of each step to the steepest descent, the length of the
  * step and the slope under it.
  *
  * @throws {@link InvalidDataError} if there is no run, or a run's angles are not one fewer than its snapshots.
  * @see Li et al. 2018, appendix B.2.
  * @example const figure = createAngleFigure([{ name: "SGD", snapshots: run.snapshots, angles }]);
  */
-export function createAngleFigure(runs: readonly RunAngles[], title = "What the path does"): Figure {
+export function createAngleFigure(runs: readonly RunAngles[], title = "Steps along the path"): Figure {
   if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");
   for (const { name, snapshots, angles } of runs) {
     if (angles.degrees.length === snapshots.length - 1) continue;
     throw new InvalidDataError(name, `angles of ${snapshots.length - 1} steps`, `${angles.degrees.length}`);
   }
   const marks = dropMarks(runs);
-  const all = (key: "degrees" | "inPlaneStep" | "gradientNorm") =>
-    runs.map(({ name, snapshots, angles }, i) =>
-      seriesOf(
-        runs.length > 1 ? name : "steps",
-        i,
-        snapshots.slice(1).map(({ epoch }) => epoch),
-        angles[key],
-      ),
-    );
-  const steps = all("inPlaneStep");
-  const slopes = all("gradientNorm");
+  const panel = (
+    title: string,
+    key: "degrees" | "inPlaneStep" | "gradientNorm",
+    axisOf: (series: readonly Series[]) => CurvesAxis,
+  ): CurvesPanel => {
+    const series = runs.map(({ name, snapshots, angles }, i) => {
+      const at = snapshots.slice(1).map(({ epoch }) => epoch);
+      return seriesOf(runs.length > 1 ? name : "steps", i, at, angles[key]);
+    });
+    return panelOf(title, "epoch", axisOf(series), series, marks);
+  };
   const degrees = {
     title: "degrees",
-    scale: "linear" as const,
+    scale: "linear",
     min: 0,
     max: 180,
     ticks: [0, 45, 90, 135, 180],
-  };
+  } as const;
   return chartOf(
     title,
     [
-      panelOf("Angle of the step to steepest descent", "epoch", degrees, all("degrees"), marks),
-      panelOf("Length of the step in the plane", "epoch", autoAxis("length", steps), steps, marks),
-      panelOf("In-plane slope at the step's start", "epoch", autoAxis("‖gradient‖", slopes), slopes, marks),
+      panel("Angle of the step to steepest descent", "degrees", () => degrees),
+      panel("Length of the step in the plane", "inPlaneStep", (steps) => autoAxis("length", steps)),
+      panel("In-plane slope at the step's start", "gradientNorm", (slopes) => autoAxis("‖gradient‖", slopes)),
     ],
     {
       columns: 3,

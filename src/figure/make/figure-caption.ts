@@ -2,8 +2,8 @@ import { cleanText } from "../../base/clean-text.js";
 import { decodeNumber } from "../../base/json.js";
 import { boundOfMost, rangeOf } from "../../surface/approximate/estimate.js";
 import type { Surface } from "../../surface/surface.js";
-import { type ContourScale, finiteRange } from "../draw/contour-scale.js";
-import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
+import { counted, formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
+import { type ContourScale, finiteRange } from "../draw/scales.js";
 import {
   AS_TRAINED_LOSS,
   type FigureAxis,
@@ -15,7 +15,7 @@ import {
 import type { FigurePathInput } from "./run-data.js";
 
 /**
- * Says of an approximate surface how far its values may be off, and what it took.
+ * Returns the error bound of an approximate surface and its cost, in sentences.
  *
  * @param quantity - "loss" or the name of a metric.
  * @returns nothing for an exact surface.
@@ -38,10 +38,10 @@ export function approximationSentences(
   const others = unknown > 0 ? "the other points" : "points";
   return [
     known.length === 0
-      ? "Approximate, with an error that is not known at any point."
+      ? "Approximate; the error is unknown at every point."
       : `Approximate, error of the ${quantity} at most ${formatNumber(roundedUp(bound), 2)}${share} on 95 % of ${others}, from ${formatPercent(sampleEvaluations / exactSampleEvaluations)} of the sample evaluations; ${formatCount(exact)} points are exact.`,
     ...(unknown > 0 && known.length > 0
-      ? [`At ${formatCount(unknown)} points beside gaps the error is not known.`]
+      ? [`The error is unknown at ${counted(unknown, "point")} next to gaps.`]
       : []),
   ];
 }
@@ -53,14 +53,36 @@ function roundedUp(bound: number): number {
   return Math.ceil(bound / unit) * unit;
 }
 
-/** Says which points a surface that was stopped early has, as a list of one sentence, or none. */
-export function partialSentence({ partial }: Surface, name = ""): string[] {
-  if (partial === undefined) return [];
-  const known = partial.evaluated.reduce((sum, one) => sum + one, 0);
-  const of = name === "" ? "" : ` (${cleanText(name)})`;
+/** Returns how many points have a value where an evaluation was stopped early; empty where none was. */
+export function partialSentence(
+  surfaces: readonly Surface[],
+  what = "Partial surface",
+  points = "grid points",
+): string {
+  const budget = surfaces.map(({ partial }) => partial?.budget).find((one) => one !== undefined);
+  if (budget === undefined) return "";
+  const evaluated = surfaces.flatMap(({ loss, partial }) =>
+    Array.from(partial?.evaluated ?? loss.map(() => 1)),
+  );
+  const known = evaluated.reduce((sum, one) => sum + one, 0);
+  return (
+    `${cleanText(what)}: ${formatCount(known)} of ${formatCount(evaluated.length)} ${points} are evaluated ` +
+    `(stopped after ${cleanText(budget)}); the others are interpolated between them.`
+  );
+}
+
+const BATCH_NORM: Readonly<Record<string, string>> = {
+  keep: "Moving statistics of batch norm, if any, are those of the centre.",
+  interpolate: "Moving statistics of batch norm, if any, are interpolated with the weights.",
+  recalibrate: "Moving statistics of batch norm are recomputed at each point.",
+};
+
+/** What was done with batch norm's moving statistics, and points that have no loss because of it, in sentences. */
+export function batchNormSentences(policy: string, warnings: Surface["warnings"]): string[] {
+  const hasGaps = warnings.some(({ code }) => code === "negative-variance");
   return [
-    `Partial surface${of}: ${formatCount(known)} of ${formatCount(partial.evaluated.length)} grid points are ` +
-      `evaluated (stopped after ${cleanText(partial.budget)}); the others are interpolated between them.`,
+    BATCH_NORM[policy] ?? "",
+    hasGaps ? "Points with a negative interpolated variance have no loss." : "",
   ];
 }
 
@@ -77,7 +99,7 @@ export interface CaptionFacts {
 /** Returns what is drawn and what is missing from it, in sentences. */
 export function captionSentences(facts: CaptionFacts): string[] {
   return [
-    ...partialSentence(facts.surface),
+    partialSentence([facts.surface]),
     contourSentence(facts),
     ...recalibrationSentences(facts.paths),
     ...approximationSentences(facts.surface),
@@ -87,26 +109,49 @@ export function captionSentences(facts: CaptionFacts): string[] {
 }
 
 /** Returns data, samples, loss mode, clipped share, engine and grid in one line. */
-export function provenanceLine(facts: CaptionFacts): string {
-  const { surface, dataName } = facts;
-  const { engine } = surface;
-  const samples = `${formatCount(surface.samples)} ${surface.samples === 1 ? "sample" : "samples"}`;
-  const mode = lossText(surface);
-  const clipped = cappedText(surface);
-  const batch = engine.batchSize > 0 ? `, batches of ${engine.batchSize}` : "";
-  const threads =
-    engine.threads > 0 ? `, ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}` : "";
+export function provenanceLine({ surface, dataName }: CaptionFacts): string {
+  const { batchSize, threads } = surface.engine;
+  const batch = batchSize > 0 ? `, batches of ${batchSize}` : "";
+  const cores = threads > 0 ? `, ${counted(threads, "thread")}` : "";
+  const samples = counted(surface.samples, "sample");
+  const isNamed = dataName?.includes(formatCount(surface.samples)) === true;
   return [
-    dataName === null
-      ? samples
-      : dataName.includes(formatCount(surface.samples))
-        ? dataName
-        : `${dataName}, ${samples}`,
-    mode,
-    ...clipped,
-    `engine ${engine.name} (${engine.backend}${batch}${threads})`,
+    dataName === null ? samples : isNamed ? dataName : `${dataName}, ${samples}`,
+    lossText(surface),
+    ...cappedText(surface),
+    engineText(surface, `${batch}${cores}`),
     `grid ${surface.alpha.length} × ${surface.beta.length}`,
   ].join(" · ");
+}
+
+/** An evaluation set by name; without one there is only one set. */
+export interface EvaluatedSet {
+  readonly set?: string;
+  readonly surface: Pick<Surface, "samples" | "lossMode" | "weights" | "engine">;
+}
+
+/** Returns data, samples of each set, loss mode and engine in one line. */
+export function evaluationLine(sets: readonly [EvaluatedSet, ...EvaluatedSet[]], dataName?: string): string {
+  const [{ surface }] = sets;
+  return [
+    ...(dataName === undefined ? [] : [dataName]),
+    ...sets.map(
+      ({ set, surface: { samples } }) =>
+        `${set === undefined ? "" : `${set}: `}${counted(samples, "sample")}`,
+    ),
+    lossText(surface),
+    engineText(surface),
+  ].join(" · ");
+}
+
+/** Which loss is drawn. */
+function lossText({ lossMode, weights }: EvaluatedSet["surface"]): string {
+  const mode = lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
+  return weights === undefined ? mode : `${mode}, with ${cleanText(weights)}`;
+}
+
+function engineText({ engine }: EvaluatedSet["surface"], settings = ""): string {
+  return `engine ${engine.name} (${engine.backend}${settings})`;
 }
 
 /** What clipping does to the loss; a probability cut at 1 − 1e-7 changes it by 1.2e-7 and is not counted. */
@@ -130,14 +175,14 @@ function contourSentence(facts: CaptionFacts): string {
     return `The ${facts.lossName} is ${formatNumber(range[0])} at all ${points}: there is nothing to contour.`;
   }
   if (scale.levels.length === 0) {
-    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: no level lies between.`;
+    return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: no contour level is in between.`;
   }
   const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
   const between = facts.interpolation;
   return `Contours: ${facts.lossName} on the plane, ${levels}; ${between} interpolation between ${points}.`;
 }
 
-/** Says which loss of the snapshots the plane is compared with, where there are two. */
+/** Returns which loss of the snapshots the plane is compared with, where there are two. */
 function recalibrationSentences(paths: readonly FigurePathInput[]): string[] {
   if (paths.every(({ trajectory }) => trajectory.recalibratedLoss === undefined)) return [];
   return [
@@ -154,9 +199,7 @@ function nonFiniteSentence(surface: Surface): string[] {
     else if (!Number.isFinite(value)) infinite++;
   }
   if (nan + infinite === 0) return [];
-  const kinds = [nan > 0 ? `${nan} NaN` : "", infinite > 0 ? `${infinite} infinite` : ""].filter(
-    (part) => part !== "",
-  );
+  const kinds = [nan > 0 ? `${nan} NaN` : "", infinite > 0 ? `${infinite} infinite` : ""].filter(Boolean);
   return [
     `At ${nan + infinite} grid points the loss is not finite (${kinds.join(", ")}): cells that touch them are hatched.`,
   ];
@@ -184,32 +227,6 @@ export function missingPointSentences(paths: readonly FigurePathInput[], { alpha
       : []),
     ...(outside > 0 ? [`${outside} ${of} ${outside === 1 ? "lies" : "lie"} outside the drawn range.`] : []),
   ];
-}
-
-/** Which loss is drawn. */
-function lossText({ lossMode, weights }: Pick<Surface, "lossMode" | "weights">): string {
-  const mode = lossMode === "logits" ? "loss from logits, not clipped" : "loss as compiled";
-  return weights === undefined ? mode : `${mode}, with ${cleanText(weights)}`;
-}
-
-/** An evaluation set by name; without one there is only one set. */
-export interface EvaluatedSet {
-  readonly set?: string;
-  readonly surface: Pick<Surface, "samples" | "lossMode" | "weights" | "engine">;
-}
-
-/** Returns data, samples of each set, loss mode and engine in one line. */
-export function evaluationLine(sets: readonly [EvaluatedSet, ...EvaluatedSet[]], dataName?: string): string {
-  const [{ surface }] = sets;
-  return [
-    ...(dataName === undefined ? [] : [cleanText(dataName)]),
-    ...sets.map(({ set, surface: { samples } }) => {
-      const name = set === undefined ? "" : `${cleanText(set)}: `;
-      return `${name}${formatCount(samples)} ${samples === 1 ? "sample" : "samples"}`;
-    }),
-    lossText(surface),
-    `engine ${surface.engine.name} (${surface.engine.backend})`,
-  ].join(" · ");
 }
 
 /** True for the snapshot that is the centre of the plane: no distance to it, so no share of it. */
@@ -295,13 +312,15 @@ function lossSentences(path: FigurePathInput, progress: Progress): string[] {
         ? `The loss on the plane at the projected snapshots equals their ${compared}.`
         : `The loss on the plane at the projected snapshots differs from their ${compared}${isRecalibrated ? "," : ""} by at most ` +
             `${formatNumber(largest, 2)} (at ${place(path, worst.i, progress)}: ${formatNumber(worst.plane, 3)} ` +
-            `on the plane, true loss ${formatNumber(worst.own, 3)}${asTrained(worst.i)}), in the median by ${formatNumber(median(gaps), 2)}.`,
+            `on the plane, true loss ${formatNumber(worst.own, 3)}${asTrained(worst.i)}), median ${formatNumber(median(gaps), 2)}.`,
     );
   }
   const left = pairs.length - finite.length;
   if (left > 0) {
-    const noun = left === 1 ? "1 snapshot has" : `${left} snapshots have`;
-    sentences.push(`${noun} no finite loss, true or on the plane, and count for nothing here.`);
+    const [has, is] = left === 1 ? ["has", "is"] : ["have", "are"];
+    sentences.push(
+      `${counted(left, "snapshot")} ${has} no finite loss, true or on the plane, and ${is} left out here.`,
+    );
   }
   return sentences;
 }

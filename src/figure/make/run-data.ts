@@ -6,9 +6,10 @@ import type { JsonValue } from "../../base/provenance.js";
 import type { Trajectory } from "../../directions/project.js";
 import type { RunManifest } from "../../model/manifest.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
-import { formatCount } from "../draw/format-number.js";
+import { counted, formatCount, joinSentences } from "../draw/format-number.js";
 import {
   AS_TRAINED_LOSS,
+  type Figure,
   HELD_SHARE,
   LEARNING_RATE,
   type Path,
@@ -20,7 +21,46 @@ import {
   type SnapshotColumn,
   TRUE_LOSS,
 } from "../figure.js";
-import { isRateLowered } from "./chart-parts.js";
+
+/** What a figure consists of, before its texts are cleaned. */
+interface FigureParts extends Pick<Figure, "title" | "panels" | "layout" | "description"> {
+  readonly runs?: readonly RunData[];
+  readonly fidelity?: readonly string[];
+  /** Sentences; empty ones are left out. */
+  readonly caption: readonly string[];
+  readonly provenance?: string | undefined;
+  readonly notes?: readonly string[];
+}
+
+/** Returns a figure with clean texts: each note once, and the title before the description. */
+export function figureOf(parts: FigureParts): Figure {
+  const { runs = [], panels, layout, fidelity = [], caption, provenance = "", notes = [] } = parts;
+  const title = cleanText(parts.title);
+  return {
+    version: 2,
+    title,
+    progress: progressOf(runs),
+    runs,
+    panels,
+    layout,
+    fidelity,
+    caption: cleanText(joinSentences(caption)),
+    provenance: cleanText(provenance),
+    notes: [...new Set(notes.map(cleanText))],
+    description: `${title}. ${parts.description}`,
+  };
+}
+
+/** Rates closer than this share are the same rate written with different rounding. */
+const RATE_TOLERANCE = 1e-6;
+
+/** Whether the learning rate is lower than at the snapshot before. */
+export function isRateLowered(
+  { learningRate }: Pick<SnapshotInfo, "learningRate">,
+  before: Pick<SnapshotInfo, "learningRate"> | undefined,
+): boolean {
+  return before !== undefined && learningRate < before.learningRate * (1 - RATE_TOLERANCE);
+}
 
 /** One run's path: its snapshots and where they are on the plane, in the same order. */
 export interface FigurePathInput {
@@ -28,7 +68,7 @@ export interface FigurePathInput {
   readonly name: string;
   readonly snapshots: readonly SnapshotInfo[];
   readonly trajectory: Trajectory;
-  /** How the run was trained: see `runSettings`; default nothing is said of it. */
+  /** How the run was trained: see `runSettings`; default unknown. */
   readonly settings?: readonly Setting[] | undefined;
   /** Steps from which on another loss was logged: see `lossChanges`; default none. */
   readonly lossChanges?: readonly number[] | undefined;
@@ -47,11 +87,8 @@ export function checkPath({ name, snapshots, trajectory }: FigurePathInput): voi
     throw new InvalidDataError(where, "coordinates on a plane (2 dimensions)", String(trajectory.dimensions));
   }
   if (trajectory.coordinates.length !== 2 * snapshots.length) {
-    throw new InvalidDataError(
-      where,
-      `coordinates of ${snapshots.length} snapshots`,
-      `${trajectory.coordinates.length / 2}`,
-    );
+    const got = `${trajectory.coordinates.length / 2}`;
+    throw new InvalidDataError(where, `coordinates of ${snapshots.length} snapshots`, got);
   }
 }
 
@@ -61,12 +98,11 @@ export function createRunData(
   color: number,
 ): RunData {
   const { snapshots, settings, trajectory } = input;
+  const rates = snapshots.map(({ learningRate }) => learningRate);
   return {
     name: cleanText(input.name),
     color,
-    ...(settings === undefined
-      ? {}
-      : { settings: settings.map(([key, value]): Setting => [cleanText(key), cleanText(value)]) }),
+    settings: settings?.map(([key, value]) => [cleanText(key), cleanText(value)] as const),
     step: snapshots.map(({ step }) => step),
     epoch: snapshots.map(({ epoch }) => epoch),
     iteration: snapshots.map(({ iteration }) => iteration),
@@ -75,11 +111,7 @@ export function createRunData(
       ? {}
       : { lossChanges: placesOf(snapshots, input.lossChanges) }),
     columns: [
-      columnFrom(
-        LEARNING_RATE,
-        "known",
-        snapshots.map(({ learningRate }) => learningRate),
-      ),
+      columnFrom(LEARNING_RATE, "known", rates),
       ...(trajectory === undefined ? [] : fidelityColumns(trajectory)),
       ...logColumns(snapshots),
     ],
@@ -142,7 +174,7 @@ export function createPath(run: number, { coordinates }: Pick<Trajectory, "coord
   return { run, at };
 }
 
-/** Returns the count that tells every snapshot of every run from the one before: epochs if they do. */
+/** Returns the count that increases from snapshot to snapshot in every run: epochs if they do. */
 export function progressOf(runs: readonly Pick<RunData, Progress>[]): Progress {
   const increases = (key: Progress): boolean =>
     runs.every((run) => run[key].every((value, i) => i === 0 || value > (run[key][i - 1] as number)));
@@ -150,14 +182,13 @@ export function progressOf(runs: readonly Pick<RunData, Progress>[]): Progress {
 }
 
 /** Words for what `fit` was called with. */
-const FIT_NAMES: Readonly<Record<string, string>> = {
-  epochs: "epochs",
-  batchSize: "batch size",
-  samples: "training samples",
-  steps: "steps per epoch",
-  initialEpoch: "first epoch",
-  doValidation: "validation",
-};
+const FIT_NAMES: ReadonlyMap<string, string> = new Map([
+  ["batchSize", "batch size"],
+  ["samples", "training samples"],
+  ["steps", "steps per epoch"],
+  ["initialEpoch", "first epoch"],
+  ["doValidation", "validation"],
+]);
 
 /** Returns the steps from which on another loss was compiled than before: what was logged is then another quantity. */
 export function lossChanges({
@@ -183,20 +214,15 @@ export function lossChanges({
  */
 export function runSettings({ manifest, snapshots }: Pick<Run, "manifest" | "snapshots">): Setting[] {
   const { optimizer, layout, backend, packages, fit } = manifest;
-  const batch =
-    optimizer === null
-      ? "unknown"
-      : [optimizer.className, inWords(optimizer.config)].filter((text) => text !== "");
+  const method =
+    optimizer === null ? ["unknown"] : [optimizer.className, inWords(optimizer.config)].filter(Boolean);
   const frozen = layout.parameterCount - layout.trainableCount;
   const resumes = manifest.resumes?.length ?? 0;
   const rows: (readonly [string, string])[] = [
-    ["optimizer", typeof batch === "string" ? batch : batch.join(": ")],
+    ["optimizer", method.join(": ")],
     ["loss", manifest.loss === null ? "unknown" : inWords(manifest.loss)],
     ["metrics", manifest.metrics === null ? "" : inWords(manifest.metrics)],
-    ...Object.entries(fit).map(
-      ([key, value]) =>
-        [Object.hasOwn(FIT_NAMES, key) ? (FIT_NAMES[key] as string) : key, inWords(value)] as const,
-    ),
+    ...Object.entries(fit).map(([key, value]) => [FIT_NAMES.get(key) ?? key, inWords(value)] as const),
     ["snapshots", formatCount(snapshots.length)],
     [
       "parameters",
@@ -206,7 +232,7 @@ export function runSettings({ manifest, snapshots }: Pick<Run, "manifest" | "sna
     ["trained on", `${backend.name} (${backend.package})`],
     ["seed", manifest.seed === null ? "not declared" : String(manifest.seed)],
     ["begun", manifest.createdAt],
-    ["continued", resumes === 0 ? "" : `${resumes} ${resumes === 1 ? "time" : "times"}`],
+    ["continued", resumes === 0 ? "" : counted(resumes, "time")],
     ["versions", inWords(packages)],
   ];
   return rows
@@ -221,10 +247,9 @@ function inWords(value: JsonValue): string {
   if (value === false) return "no";
   if (Array.isArray(value)) return value.map(inWords).join(", ");
   if (typeof value !== "object") return String(value);
-  return Object.entries(value)
-    .map(
-      ([key, inner]) =>
-        `${key} ${typeof inner === "object" && inner !== null ? `(${inWords(inner as JsonValue)})` : inWords(inner as JsonValue)}`,
-    )
-    .join(", ");
+  const parts = Object.entries(value).map(([key, inner = null]) => {
+    const words = inWords(inner as JsonValue);
+    return `${key} ${typeof inner === "object" && inner !== null ? `(${words})` : words}`;
+  });
+  return parts.join(", ");
 }

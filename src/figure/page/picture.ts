@@ -1,6 +1,5 @@
 import { init } from "../draw/echarts.js";
-import { layoutOption } from "../draw/figure-option.js";
-import type { FigureLayout, FigureMoment } from "../draw/layout-figure.js";
+import { type FigureLayout, type FigureMoment, layoutOption } from "../draw/layout-figure.js";
 import { runColor, type ThemeName, themeOf } from "../draw/palette.js";
 import type { Readout } from "../draw/snapshots.js";
 import { addElement } from "./player.js";
@@ -53,7 +52,7 @@ export interface Layer {
 
 type Chart = ReturnType<typeof init>;
 
-/** Draws a picture instead of what a chart has drawn before, of which nothing stays: it equals a new one. */
+/** Draws a picture in place of the last one, as a new chart would. */
 export function redraw(
   chart: Chart,
   { width, height }: { readonly width: number; readonly height: number },

@@ -47,7 +47,7 @@ export interface Player {
   moveTo(position: number): void;
   play(): void;
   pause(): void;
-  /** Changes the number of positions; who stands at the last one goes on to stand there. */
+  /** Changes the number of positions; a player at the last one stays at the last one. */
   resize(count: number): void;
   /**
    * Does what a key asks for: space plays and pauses; ← and → go a step, Page Up and Page Down a tenth, Home
@@ -59,7 +59,7 @@ export interface Player {
 const LONGEST_STEP = 700;
 const SHORTEST_STEP = 25;
 
-/** Creates a player: it knows only positions, and tells each change; the view draws what they mean. */
+/** Creates a player: it knows only positions and reports each change; the view draws them. */
 export function createPlayer(options: PlayerOptions): Player {
   const { label, onMove, name = "Epoch", start = 0, duration = 8 } = options;
   let last = Math.max(0, options.count - 1);

@@ -1,14 +1,15 @@
-import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/contour-scale.js";
 import { type DrawOptions, LEAST_WIDTH, type SceneView } from "../draw/figure-frame.js";
-import { figureOption, figureSize } from "../draw/figure-option.js";
 import {
   type FigureLayout,
   figureMoment,
+  figureOption,
   figureReadout,
+  figureSize,
   figureTargets,
   layoutFigure,
 } from "../draw/layout-figure.js";
 import type { Place, Target } from "../draw/panel-kind.js";
+import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/scales.js";
 import { snapshotAt, snapshotReadout, timeline } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
 import { BOX_VIEW } from "../space/box-scene.js";
@@ -35,12 +36,12 @@ export interface FigureView {
   dispose(): void;
 }
 
-/** Creates the layer that draws a map in space, and tells when the reader has turned it. */
+/** Creates the layer that draws a map in 3-D and reports when the reader has turned it. */
 export type CreateSpaceLayer = (place: HTMLElement, onTurn: (view: SceneView) => void) => Layer;
 
 /** What a page shows with a figure. */
 export interface ShowOptions {
-  /** Draws maps in space; without it there is no such button. */
+  /** Draws maps in 3-D; without it there is no button for it. */
   readonly createSpace?: CreateSpaceLayer;
   /** Buttons and player. Default true. */
   readonly hasControls?: boolean;
@@ -155,7 +156,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     else tooltip.show(found.readout, found, { isMarked: false });
   }
 
-  /** Whether there is something to turn: a box of three dimensions, or a map in space. */
+  /** Whether there is something to turn: a box of three dimensions, or a map in 3-D. */
   function canTurn(): boolean {
     return isSpace || hasBox(figure);
   }
@@ -167,7 +168,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   let drag: Place | null = null;
   function press(event: PointerEvent): void {
     point(event);
-    // In space WebGL has the pointer; a finger scrolls the page.
+    // In 3-D WebGL has the pointer; a finger scrolls the page.
     if (isSpace || !canTurn() || event.pointerType === "touch") return;
     if (nearestTarget(targets, placeOf(event)) !== undefined) return;
     drag = { x: event.clientX, y: event.clientY };
@@ -295,7 +296,7 @@ function turnBox({ azimuth, elevation }: SceneView, by: number, up: number): Sce
   return { azimuth: azimuth + by, elevation: Math.min(89, Math.max(-89, elevation + up)) };
 }
 
-/** Buttons of which one is pressed. */
+/** Buttons, one of them pressed. */
 function addChoice(
   toolbar: HTMLElement,
   name: string,

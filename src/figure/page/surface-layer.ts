@@ -8,7 +8,7 @@ import { install as Grid3DComponent } from "echarts-gl/lib/component/grid3D/inst
 import "echarts-gl/lib/echarts-gl.js";
 import { init } from "../draw/echarts.js";
 import type { SceneView } from "../draw/figure-frame.js";
-import { layoutOption } from "../draw/figure-option.js";
+import { layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
 import { surfaceGlOption } from "../space/surface-gl-option.js";
 import type { PlacedSpace } from "../space/surface-panel.js";
@@ -29,7 +29,7 @@ use([
 const STEPS = 160;
 
 /**
- * Draws a map in space: the surface and the paths with WebGL, walls and axes as SVG below them, labels and marks
+ * Draws a map in 3-D: the surface and the paths with WebGL, walls and axes as SVG below them, labels and marks
  * as SVG above them, all in one projection.
  *
  * @param onTurn - called when the reader has turned it.
@@ -56,7 +56,7 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
   return {
     element,
     draw(layout, theme, isTurned) {
-      // In space a figure is one map.
+      // A figure in 3-D is one map.
       const placed = layout.panels[0] as PlacedSpace;
       const { canvas, projection, panel, figure } = placed;
       element.style.height = `${layout.height}px`;

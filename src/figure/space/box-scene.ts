@@ -3,8 +3,8 @@ import type { Rect, SceneView } from "../draw/figure-frame.js";
 import { type RunStroke, runStroke, type Theme } from "../draw/palette.js";
 import type { Target } from "../draw/panel-kind.js";
 import { markSize, type PathStyle, pointRadius, startAndEndShapes } from "../draw/paths.js";
-import { FONT_STACK } from "../draw/placed-text.js";
-import { disc, type Shape } from "../draw/shapes.js";
+import { line } from "../draw/placed-text.js";
+import { disc, type Point, polyline, type Shape, stroke, textShape } from "../draw/shapes.js";
 import type { Figure, ScatterPanel } from "../figure.js";
 
 /** The view of a picture that cannot be turned. */
@@ -139,7 +139,7 @@ interface PlacedSnapshot extends ScenePlace {
   readonly at: readonly number[];
 }
 
-/** More snapshots than this in space crowd each other: their rims are thin. */
+/** More snapshots than this crowd each other in 3-D: their rims are thin. */
 const FEW = 150;
 
 /** A shape and how near to the eye it is. */
@@ -226,19 +226,13 @@ function segments(
     // No segment covers the points that it joins.
     const depth = Math.min(from.depth, to.depth);
     const scale = (from.scale + to.scale) / 2;
-    const shape = { x1: from.x, y1: from.y, x2: to.x, y2: to.y };
-    const dashes = lineDash === null ? {} : { lineDash };
-    const line = (style: Record<string, unknown>): Shape => ({
-      type: "line",
-      shape,
-      style: { lineCap: "round", ...style },
-      silent: true,
-    });
+    const line = (style: Record<string, unknown>): Shape =>
+      stroke([from.x, from.y], [to.x, to.y], { lineCap: "round", ...style });
     return {
       depth,
       shapes: [
         line({ stroke: theme.halo, lineWidth: 3.2 * scale, opacity: 0.7 }),
-        line({ stroke: color, lineWidth: 1.6 * scale, opacity: nearness(depth), ...dashes }),
+        line({ stroke: color, lineWidth: 1.6 * scale, opacity: nearness(depth), lineDash }),
       ],
     };
   });
@@ -256,10 +250,9 @@ function shadows(placed: readonly (readonly PlacedSnapshot[])[], scene: Scene, t
     if (snapshots.length < 2) return [];
     const points = snapshots.map(({ at: [a = 0, b = 0] }) => {
       const { x, y } = scene.place([a, b, floor]);
-      return [x, y];
+      return [x, y] as const;
     });
-    const style = { fill: "none", stroke: theme.muted, opacity: 0.28, lineWidth: 1.4, lineJoin: "round" };
-    return [{ type: "polyline", shape: { points }, style, silent: true }];
+    return [polyline(points, { stroke: theme.muted, opacity: 0.28, lineWidth: 1.4, lineJoin: "round" })];
   });
 }
 
@@ -299,17 +292,13 @@ function faceShapes(axis: number, end: number, scene: Scene, theme: Theme): Shap
     const { x, y } = scene.place(corner);
     return [x, y];
   };
-  const polyline = (points: readonly (readonly [number, number])[], stroke: string): Shape => ({
-    type: "polyline",
-    shape: { points },
-    style: { fill: "none", stroke, lineWidth: 1 },
-    silent: true,
-  });
+  const lines = (points: readonly Point[], color: string): Shape =>
+    polyline(points, { stroke: color, lineWidth: 1 });
   const inner = [0.25, 0.5, 0.75].flatMap((share) => [
-    polyline([at(share, 0), at(share, 1)], theme.faint),
-    polyline([at(0, share), at(1, share)], theme.faint),
+    lines([at(share, 0), at(share, 1)], theme.faint),
+    lines([at(0, share), at(1, share)], theme.faint),
   ]);
-  return [...inner, polyline([at(0, 0), at(1, 0), at(1, 1), at(0, 1), at(0, 0)], theme.line)];
+  return [...inner, lines([at(0, 0), at(1, 0), at(1, 1), at(0, 1), at(0, 0)], theme.line)];
 }
 
 /** Each name along an edge of the floor, or an upright edge, that nothing lies in front of. */
@@ -339,20 +328,7 @@ function axisNames(
     // Off the edge, away from the middle of the box.
     const normal = [-Math.sin(angle), Math.cos(angle)] as const;
     const side = (x - centre.x) * normal[0] + (y - centre.y) * normal[1] < 0 ? -1 : 1;
-    return {
-      type: "text",
-      x: x + side * 15 * normal[0],
-      y: y + side * 15 * normal[1],
-      rotation: -angle,
-      style: {
-        text: name,
-        fontFamily: FONT_STACK,
-        fontSize: 13,
-        fill: theme.text,
-        align: "center",
-        verticalAlign: "middle",
-      },
-      silent: true,
-    };
+    const text = line(name, x + side * 15 * normal[0], y + side * 15 * normal[1]);
+    return textShape(text, theme, { rotation: -angle });
   });
 }

@@ -1,6 +1,6 @@
 import { surfaceColorAt, type Theme } from "../draw/palette.js";
 import { pointRadius } from "../draw/paths.js";
-import { disc, round, type Shape } from "../draw/shapes.js";
+import { disc, pathShape, round, type Shape, trace } from "../draw/shapes.js";
 import { lightOf, type Projection, type ScenePoint } from "./scene-view.js";
 import type { ScenePath, SurfaceScene } from "./surface-scene.js";
 
@@ -23,23 +23,17 @@ export function cellPieces({ x, y, z, shade }: SurfaceScene, projection: Project
       const [x0, x1, y0, y1] = [x[i], x[i + 1], y[j], y[j + 1]] as [number, number, number, number];
       const light = lightOf((b + c - a - d) / 2 / (x1 - x0), (c + d - a - b) / 2 / (y1 - y0));
       const color = surfaceColorAt(tone, light);
-      const outline = [
+      const around: ScenePoint[] = [
         [x0, y0, a],
         [x1, y0, b],
         [x1, y1, c],
         [x0, y1, d],
-      ] as const;
+      ];
+      const outline = trace(around.map(projection.toScreen));
       pieces.push({
         nearness: projection.nearness((x0 + x1) / 2, (y0 + y1) / 2),
-        shapes: [
-          {
-            type: "path",
-            shape: { pathData: `${trace(outline, projection)}Z` },
-            // A thin rim of the same colour closes the hairlines between neighbours.
-            style: { fill: color, stroke: color, lineWidth: 0.6 },
-            silent: true,
-          },
-        ],
+        // A thin rim of the same colour closes the hairlines between neighbours.
+        shapes: [pathShape(`${outline}Z`, { fill: color, stroke: color, lineWidth: 0.6 })],
       });
     }
   }
@@ -103,20 +97,8 @@ function stretch(
 ): Piece {
   return {
     nearness: stepAhead(scene) + projection.nearness((from[0] + to[0]) / 2, (from[1] + to[1]) / 2),
-    shapes: strokes.map((style) => ({
-      type: "path",
-      shape: { pathData: trace([from, to], projection) },
-      style: { fill: "none", ...style },
-      silent: true,
-    })),
+    shapes: strokes.map((style) =>
+      pathShape(trace([from, to].map(projection.toScreen)), { fill: "none", ...style }),
+    ),
   };
-}
-
-function trace(points: readonly ScenePoint[], projection: Projection): string {
-  return points
-    .map((point, k) => {
-      const [px, py] = projection.toScreen(point);
-      return `${k === 0 ? "M" : "L"}${round(px)} ${round(py)}`;
-    })
-    .join("");
 }

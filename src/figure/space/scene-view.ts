@@ -188,7 +188,7 @@ interface Edge {
   readonly out: Place;
 }
 
-/** Unit vector across an edge, away from what lies inside. */
+/** Unit vector across an edge, away from the inside. */
 function outward(from: Place, to: Place, inside: Place): Place {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const length = Math.hypot(dx, dy) || 1;

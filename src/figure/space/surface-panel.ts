@@ -1,11 +1,27 @@
-import { colorBarRoom, colorBarShapes, type PlacedColorBar, placeColorBar } from "../draw/color-bar.js";
 import { axisTitle, type DrawOptions, NARROW, type Rect } from "../draw/figure-frame.js";
-import { type LegendEntry, pathEntries } from "../draw/legend.js";
-import { colorKeyOf, gridReadout } from "../draw/map-plane.js";
+import {
+  colorBarRoom,
+  colorBarShapes,
+  type LegendEntry,
+  mapColors,
+  type PlacedColorBar,
+  pathEntries,
+  placeColorBar,
+} from "../draw/legend.js";
 import { runColor, type Theme } from "../draw/palette.js";
 import type { Drawing, Place, Placed, PlacedReadout, Room, Slot, Target } from "../draw/panel-kind.js";
 import { truncateText } from "../draw/placed-text.js";
-import { axis, dropMark, endMark, round, type Shape, startMark, textShape } from "../draw/shapes.js";
+import {
+  dropMark,
+  endMark,
+  hiddenGrid,
+  round,
+  type Shape,
+  startMark,
+  stroke,
+  textShape,
+} from "../draw/shapes.js";
+import { gridReadout } from "../draw/snapshots.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
 import { cellPieces, drapedPieces, ownPieces, type Piece } from "./scene-pieces.js";
 import {
@@ -20,7 +36,7 @@ import {
 } from "./scene-view.js";
 import { createSurfaceScene, pickSurface, type ScenePath, type SurfaceScene } from "./surface-scene.js";
 
-/** A map as a surface in space, at its place. */
+/** A map as a surface in 3-D, at its place. */
 export interface PlacedSpace extends Placed<MapPanel> {
   readonly scene: SurfaceScene;
   /** The part of the plot whose middle is the box's centre: where WebGL draws. */
@@ -31,7 +47,7 @@ export interface PlacedSpace extends Placed<MapPanel> {
 }
 
 /**
- * Returns a figure of one map as a surface in space with the paths at the loss of the plane and at their own;
+ * Returns a figure of one map as a surface in 3-D with the paths at the loss of the plane and at their own;
  * null where it has no map with values to be seen so.
  *
  * @example const deep = inSpace(figure); // null if there is no surface
@@ -57,7 +73,7 @@ const ABOVE = 40;
 const BELOW = 66;
 const LEAST = 180;
 
-/** What a map does in space instead. */
+/** What a map does in 3-D instead. */
 export const spaceKind = {
   edges: { heading: 0, below: 8 },
   plotHeight({ width }: Room): { natural: number; least: number } {
@@ -69,7 +85,7 @@ export const spaceKind = {
     const { view = DEFAULT_VIEW } = options;
     const scene = createSurfaceScene({ panel, figure });
     const { box } = scene;
-    const key = colorKeyOf(panel);
+    const key = mapColors(panel);
     // The bar has no name of its own: that of the upright axis is its name.
     const barRoom = key === null ? 0 : colorBarRoom(key) - 32;
     const rect = { x: slot.x, y: slot.y, width: slot.width - barRoom, height: slot.plot };
@@ -113,7 +129,7 @@ export const spaceKind = {
     ];
     return [
       ...entries.filter(({ mark }) => mark.kind === "run"),
-      { mark: { kind: "plane" }, text: "path at the loss of the plane" },
+      { mark: { kind: "plane" }, text: "loss on the plane" },
       ...(compared.size > 0 ? own : []),
       ...entries.filter(({ mark }) => ["start", "end", "drop"].includes(mark.kind)),
     ];
@@ -134,8 +150,8 @@ export const spaceKind = {
 };
 
 /**
- * Returns a surface in space in parallel projection: a picture that needs no WebGL and no browser. On a page,
- * where WebGL draws surface and paths, it is what lies behind them and over them.
+ * Returns a surface in parallel projection: a picture that needs no WebGL and no browser. On a page,
+ * where WebGL draws surface and paths, these are the shapes behind and over them.
  *
  * Painter's algorithm: cells and pieces of path are drawn from the back to the front, which is exact for a
  * height field seen from above. What the surface hides of a path shows through faintly.
@@ -143,7 +159,6 @@ export const spaceKind = {
 export function drawnInSpace(placed: PlacedSpace, theme: Theme): Drawing {
   const { rect, bar, options } = placed;
   const furniture = furnitureOf(placed);
-  const hidden = { ...axis([], { min: 0, max: 1 }, theme, false), show: false };
   const pieces = placed.scene.paths.flatMap((path) => piecesOf(path, placed, theme));
   // On a page the surface would hide the path where its own loss is below the plane's.
   const surface =
@@ -159,7 +174,7 @@ export function drawnInSpace(placed: PlacedSpace, theme: Theme): Drawing {
           ...ghosts(pieces, 0.3),
         ];
   return {
-    grids: [{ rect, x: hidden, y: hidden }],
+    grids: [hiddenGrid(rect, theme)],
     layers: [
       { name: "back", z: 1, shapes: furniture.lines.map((line) => lineShape(line, theme)) },
       { name: "surface", z: 2, shapes: surface },
@@ -197,12 +212,8 @@ function piecesOf(path: ScenePath, placed: PlacedSpace, theme: Theme): Piece[] {
 }
 
 function lineShape({ from, to, tone }: SceneLine, theme: Theme): Shape {
-  return {
-    type: "line",
-    shape: { x1: round(from[0]), y1: round(from[1]), x2: round(to[0]), y2: round(to[1]) },
-    style: { stroke: tone === "edge" ? theme.line : theme.faint, lineWidth: 1 },
-    silent: true,
-  };
+  const style = { stroke: tone === "edge" ? theme.line : theme.faint, lineWidth: 1 };
+  return stroke([round(from[0]), round(from[1])], [round(to[0]), round(to[1])], style);
 }
 
 /** Start and end on the surface, and drops of the learning rate: always in sight. */

@@ -1,9 +1,8 @@
 import { decodeNumber, type JsonNumber } from "../../base/json.js";
-import { type ContourScale, createContourScale, niceTicks } from "../draw/contour-scale.js";
 import { refineGrid } from "../draw/contours.js";
-import { type Tick, ticksOf } from "../draw/figure-frame.js";
+import { edgesOf, extentOf, type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
-import { edgesOf, extentOf } from "../draw/map-plane.js";
+import { type ContourScale, createContourScale, niceTicks } from "../draw/scales.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
 import type { Projection, SceneBox, ScenePoint } from "./scene-view.js";
 

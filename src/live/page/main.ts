@@ -14,7 +14,7 @@ export function element(id: string): HTMLElement {
   return found;
 }
 
-/** Says how far the run is, or that the server is gone. */
+/** Shows the progress of the run, or that the server is gone. */
 export function showStatus(state: LiveState | null, connection: "open" | "lost" = "open"): void {
   const place = element("status");
   const isLost = connection === "lost";

@@ -27,7 +27,11 @@ describe("exportRun", () => {
       storedName(directory, folder, "pca-"),
     );
     const before = readFileSync(join(directory, "surfaces", `${pca}.arrow`));
-    const { files, warnings } = await exportRun(run, { formats: [...EXPORT_FORMATS], width: 500 });
+    const { files, warnings } = await exportRun(run, {
+      formats: [...EXPORT_FORMATS],
+      width: 500,
+      duration: 960,
+    });
     expect(warnings).toEqual([]);
     const names = files.map(({ file }) => file.slice(join(directory, "export").length + 1));
     const tables = [
@@ -49,7 +53,8 @@ describe("exportRun", () => {
     expect(readdirSync(join(directory, "export")).sort()).toEqual(names);
     for (const { file, bytes } of files) expect(readFileSync(file).length).toBe(bytes);
     expect(readFileSync(join(directory, "surfaces", `${pca}.arrow`)).equals(before)).toBe(true);
-    expect(parseGif(readFileSync(join(directory, "export/plane-pca.gif"))).frames.length).toBe(8);
+    const { frames } = parseGif(readFileSync(join(directory, "export/plane-pca.gif")));
+    expect(frames.map(({ delay }) => delay)).toEqual([...Array(7).fill(120), 2500]);
   });
 
   test("VTK: surfaces of a plane on two grids and the path on it have one scale of heights", async () => {
@@ -204,6 +209,7 @@ describe("exportRun", () => {
     [{ formats: ["pdf"] }, 'formats: expected some of svg, png, gif, csv, npz, vtk, got "pdf"'],
     [{ formats: ["csv"], what: ["x"] }, "what: expected some of surface"],
     [{ formats: ["png"], width: -1 }, "width: expected a positive number, got -1"],
+    [{ formats: ["gif"], duration: 0 }, "duration: expected a positive number, got 0"],
     [{ formats: ["gif"], scale: 9 }, "scale: expected at most 4, got 9"],
     [{ formats: ["svg"], theme: "pink" }, 'theme: expected "light" or "dark", got "pink"'],
   ])("refuses %j", async (options, message) => {

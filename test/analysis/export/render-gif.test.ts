@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { figureOption } from "../../../src/figure/draw/figure-option.js";
+import { figureOption } from "../../../src/figure/draw/layout-figure.js";
 import { encodeGif, pathAnimation, renderGif } from "../../../src/figure/files/encode-gif.js";
 import { renderPng, renderSvg } from "../../../src/figure/files/render-picture.js";
 import { decodePng } from "../../figure/png.js";

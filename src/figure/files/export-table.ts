@@ -1,3 +1,4 @@
+import { endianness } from "node:os";
 import { decodeNumber } from "../../base/json.js";
 import { isDeviceName } from "../../base/platform.js";
 import type { JsonValue, Provenance } from "../../base/provenance.js";

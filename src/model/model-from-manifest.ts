@@ -227,31 +227,34 @@ function mapJson(
 
 const HINT = "export a function loadModel() from the data module that returns the compiled model";
 
+/** Loss and metrics as given to `compile`, functions included. */
+export type Compiled = Pick<tf.LayersModel, "loss" | "metrics">;
+
 /**
- * Rebuilds the model of a run from its manifest: topology, compiled loss, metrics and optimizer. Its weights
- * are zeros, to be replaced by a snapshot's.
+ * Rebuilds a model from its manifest: topology, compiled loss, metrics and optimizer. Its weights are zeros, to be
+ * replaced by a snapshot's. Everything that makes a model again does it by this: runs, worker processes, jumps.
  *
+ * @param compiled - Loss and metrics of an original in this process: they may be functions, which no manifest
+ * holds. Default those that the manifest names.
  * @throws {@link EvaluationError} where the manifest cannot say it all: a custom loop, layers, losses or
  * metrics of the user's own, or a run that holds only some of the weights.
  */
 export async function modelFromManifest(
   manifest: Pick<RunManifest, "model" | "optimizer" | "loss" | "metrics" | "layout">,
+  compiled?: Compiled | null,
 ): Promise<tf.LayersModel> {
   if (manifest.model === null) throw cannot("model", "a topology", "null (a custom loop)");
-  if (manifest.loss === null) throw cannot("loss", "a compiled loss", "null");
-  if (hasCustom(manifest.loss)) throw cannot("loss", "losses of TensorFlow.js by name", "a custom function");
-  if (hasCustom(manifest.metrics)) {
-    throw cannot("metrics", "metrics of TensorFlow.js by name", "a custom function");
-  }
+  const isNamed = compiled === undefined || compiled === null;
+  if (isNamed) checkNames(manifest);
   checkTopology(manifest.model);
-  for (const field of ["model", "loss", "metrics"] as const) {
+  for (const field of isNamed ? (["model", "loss", "metrics"] as const) : (["model"] as const)) {
     const name = foreignName(manifest[field]);
     if (name !== null) throw cannot(field, "names that TensorFlow.js knows", JSON.stringify(name));
   }
   const model = await rebuilt(manifest.model, manifest.layout.parameterCount);
   try {
     checkComplete(model, manifest);
-    compile(model, manifest);
+    compile(model, manifest.optimizer, isNamed ? namesFor(model, manifest) : compiled);
     return model;
   } catch (error) {
     model.dispose();
@@ -285,12 +288,25 @@ function foreignName(value: JsonValue): string | null {
   return null;
 }
 
-function compile(model: tf.LayersModel, manifest: Pick<RunManifest, "optimizer" | "loss" | "metrics">): void {
-  const loss = forOutputs(manifest.loss, model) as string | string[];
-  const metrics = forOutputs(manifest.metrics, model) as string[] | null;
-  const optimizer = optimizerFromManifest(manifest.optimizer);
+function checkNames({ loss, metrics }: Pick<RunManifest, "loss" | "metrics">): void {
+  if (loss === null) throw cannot("loss", "a compiled loss", "null");
+  if (hasCustom(loss)) throw cannot("loss", "losses of TensorFlow.js by name", "a custom function");
+  if (hasCustom(metrics)) throw cannot("metrics", "metrics of TensorFlow.js by name", "a custom function");
+}
+
+/** Loss and metrics as the manifest names them, for the outputs that the model has. */
+function namesFor(model: tf.LayersModel, { loss, metrics }: Pick<RunManifest, "loss" | "metrics">): Compiled {
+  return { loss: forOutputs(loss, model), metrics: forOutputs(metrics, model) } as Compiled;
+}
+
+function compile(
+  model: tf.LayersModel,
+  described: RunManifest["optimizer"],
+  { loss, metrics }: Compiled,
+): void {
+  const optimizer = optimizerFromManifest(described);
   try {
-    model.compile(metrics === null ? { optimizer, loss } : { optimizer, loss, metrics });
+    model.compile(metrics ? { optimizer, loss, metrics } : { optimizer, loss });
   } catch (cause) {
     disposeOptimizer(optimizer);
     throw cannot("loss and metrics", "names that TensorFlow.js knows", messageOf(cause), cause);

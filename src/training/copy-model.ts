@@ -2,14 +2,11 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, LandscapeError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { createUniform } from "../math/random.js";
-import { disposeOptimizer, optimizerFromManifest } from "../model/describe-training.js";
+import { disposeOptimizer } from "../model/describe-training.js";
 import { innermostLayers } from "../model/layout-of-model.js";
-import { modelFromManifest } from "../model/model-from-manifest.js";
+import { type Compiled, modelFromManifest } from "../model/model-from-manifest.js";
 import type { JumpSource } from "./jump-source.js";
 import type { OptimizerDescription } from "./retrain-optimizer.js";
-
-/** Loss and metrics as given to `compile`, functions included. */
-export type Compiled = Pick<tf.LayersModel, "loss" | "metrics">;
 
 /**
  * Makes another model of the same architecture, loss and metrics, its optimizer at the start, its weights 0.
@@ -24,14 +21,7 @@ export async function copyModel(
   compiled: Compiled | null,
 ): Promise<tf.LayersModel> {
   try {
-    if (compiled === null) return await modelFromManifest({ ...facts, layout, optimizer });
-    // A loss by name makes the model complete; the original's own takes its place.
-    const stand = { ...facts, loss: "meanSquaredError", metrics: null };
-    const copy = await modelFromManifest({ ...stand, layout, optimizer: null });
-    disposeOptimizer(copy.optimizer);
-    const { loss, metrics } = compiled;
-    copy.compile({ optimizer: optimizerFromManifest(optimizer), loss, ...(metrics ? { metrics } : {}) });
-    return copy;
+    return await modelFromManifest({ ...facts, layout, optimizer }, compiled);
   } catch (cause) {
     if (!(cause instanceof LandscapeError)) throw cause;
     const hint = "register layers of your own with tf.serialization.registerClass, and use one process";

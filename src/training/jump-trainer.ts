@@ -9,15 +9,10 @@ import type { Batch } from "../loss/evaluation-data.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import { createUniform } from "../math/random.js";
 import { assignWeights } from "../model/bound-weights.js";
+import type { Compiled } from "../model/model-from-manifest.js";
 import { openRun } from "../store/run/open-run.js";
 import type { SnapshotInfo } from "../store/run/run.js";
-import {
-  type Compiled,
-  copyModel,
-  createDropoutSeeder,
-  disposeCopy,
-  randomLayerWarnings,
-} from "./copy-model.js";
+import { copyModel, createDropoutSeeder, disposeCopy, randomLayerWarnings } from "./copy-model.js";
 import type { Jump } from "./jump-options.js";
 import { type JumpOrigin, jumpProvenance } from "./jump-provenance.js";
 import type { JumpSet, JumpSource } from "./jump-source.js";

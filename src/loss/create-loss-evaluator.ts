@@ -3,11 +3,12 @@ import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
 import { createEngineEvaluator } from "./engine/create-engine-evaluator.js";
+import { createFastRecalibrator } from "./engine/graph-recalibrator.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { localEvaluator } from "./local-evaluator.js";
-import type { LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
+import type { EngineInfo, LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
 import type { LossEvaluatorOptions } from "./loss-options.js";
-import { createRecalibrator, type ModelRecalibrator } from "./recalibrator.js";
+import type { ModelRecalibrator } from "./recalibrator.js";
 import { hasStatistics } from "./slice-loss.js";
 import { undefinedVariances } from "./undefined-points.js";
 import { createWorkerEvaluator } from "./workers/create-worker-evaluator.js";
@@ -73,7 +74,8 @@ async function createHere(
   const layout = options.layout ?? layoutOfModel(model);
   const engine = await createEngineEvaluator(model, data, options);
   try {
-    const shared = given?.share() ?? shareable(await openCalibration(model, data, layout, options));
+    const shared =
+      given?.share() ?? shareable(await openCalibration(model, data, layout, options, engine.engine));
     const withData = (other: EvaluationData, how: OtherDataOptions = {}): Promise<LossEvaluator> => {
       const { dataId, reuse, signal } = how;
       const open = (choice: OtherDataOptions["reuse"]) =>
@@ -103,19 +105,26 @@ async function openCalibration(
   model: tf.LayersModel,
   data: EvaluationData,
   layout: ParameterLayout,
-  { calibration, dataId, nonFiniteData, sampleLimit = Number.POSITIVE_INFINITY }: LossEvaluatorOptions,
+  options: LossEvaluatorOptions,
+  engine: EngineInfo,
 ): Promise<ModelRecalibrator | null> {
+  const { calibration, dataId, nonFiniteData, sampleLimit = Number.POSITIVE_INFINITY } = options;
   if (calibration === null || (calibration === undefined && !hasStatistics(layout))) return null;
   const { data: own, sampleLimit: most = 1024, batchSize } = calibration ?? {};
   return own === undefined || own === data
-    ? createRecalibrator(model, data, {
+    ? createFastRecalibrator(model, data, engine, options, {
         layout,
         batchSize,
         dataId,
         nonFiniteData,
         sampleLimit: Math.min(most, sampleLimit),
       })
-    : createRecalibrator(model, own, { layout, batchSize, nonFiniteData, sampleLimit: most });
+    : createFastRecalibrator(model, own, engine, options, {
+        layout,
+        batchSize,
+        nonFiniteData,
+        sampleLimit: most,
+      });
 }
 
 function shareable(recalibrator: ModelRecalibrator | null): SharedRecalibrator {

@@ -131,14 +131,15 @@ export async function createRecalibrator(
   };
 }
 
-interface Place {
+/** Where the statistics of a batch normalization stand in θ. */
+export interface StatisticPlace {
   readonly layer: BatchNorm;
   readonly mean: Parameter;
   readonly variance: Parameter;
 }
 
 /** Where the statistics of each batch normalization stand in θ. */
-function statisticPlaces(model: tf.LayersModel, layout: ParameterLayout): Place[] {
+export function statisticPlaces(model: tf.LayersModel, layout: ParameterLayout): StatisticPlace[] {
   const own = layoutOfModel(model);
   const indices = matchLayout(layout, own, `model "${model.name}"`, { partial: true });
   const byName = new Map(

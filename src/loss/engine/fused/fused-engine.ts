@@ -125,6 +125,23 @@ export function runNode(node: FusedNode, run: FusedRun): tf.Tensor {
       return dense(node, node.activation, node.shape, run);
     case "affine":
       return tf.add(tf.mul(value(node.x), weightOf(run, node.scale)), weightOf(run, node.shift));
+    case "batchMean":
+      return batchMean(value(node.x));
+    case "batchVariance":
+      return batchMean(tf.squaredDifference(value(node.x), value(node.mean)));
+    case "standardize": {
+      const [scale, shift] = [node.scale, node.shift].map((id) =>
+        id === null ? undefined : weightOf(run, id),
+      );
+      const statistics = [value(node.mean), value(node.variance)] as [tf.Tensor1D, tf.Tensor1D];
+      return tf.batchNorm(
+        value(node.x) as tf.Tensor4D,
+        ...statistics,
+        shift as tf.Tensor1D,
+        scale as tf.Tensor1D,
+        node.epsilon,
+      );
+    }
     case "pool":
       return pool(node, run);
     case "globalPool":
@@ -171,6 +188,23 @@ function asFloat(x: tf.Tensor): tf.Tensor {
 
 function weightOf(run: FusedRun, id: WeightId): tf.Tensor {
   return run.weights[id] as tf.Tensor;
+}
+
+/**
+ * Mean over all axes but the last. As products: WebAssembly would first turn images round, and a single product adds up
+ * too many numbers in float32.
+ */
+function batchMean(x: tf.Tensor): tf.Tensor {
+  const channels = x.shape.at(-1) as number;
+  const [samples, pixels] = [x.shape[0] as number, x.size / (x.shape[0] as number) / channels];
+  const rows =
+    pixels === 1
+      ? tf.reshape(x, [samples, channels])
+      : tf.reshape(
+          tf.matMul(tf.fill([1, 1, pixels], 1 / pixels), tf.reshape(x, [samples, pixels, channels])),
+          [samples, channels],
+        );
+  return tf.reshape(tf.matMul(tf.fill([1, samples], 1 / samples), rows as tf.Tensor2D), [channels]);
 }
 
 function padded(x: tf.Tensor, { top, bottom, left, right }: Padding): tf.Tensor {

@@ -110,6 +110,58 @@ export function emitAffine(
   }
 }
 
+/** Adds the mean over all axes but that of the channels. */
+export function emitBatchMean(writer: OnnxWriter, node: OpOf<"batchMean">, id: ValueId): void {
+  const order = writer.orderOf(node.x);
+  const name = meanOver(writer, writer.get(node.x, order), order, writer.shapeOf(node.x).length);
+  writer.put(id, "channelsLast", name);
+}
+
+/** Adds the mean squared difference from a mean. */
+export function emitBatchVariance(writer: OnnxWriter, node: OpOf<"batchVariance">, id: ValueId): void {
+  const order = writer.orderOf(node.x);
+  const mean = alongChannels(writer, writer.get(node.mean, "channelsLast"), order);
+  const centered = writer.emit("Sub", [writer.get(node.x, order), mean]);
+  const squares = writer.emit("Mul", [centered, centered]);
+  writer.put(id, "channelsLast", meanOver(writer, squares, order, writer.shapeOf(node.x).length));
+}
+
+/** Adds a batch normalization whose statistics are values. */
+export function emitStandardize(
+  writer: OnnxWriter,
+  node: OpOf<"standardize">,
+  id: ValueId,
+  weightShape: (weight: number) => readonly number[],
+): void {
+  const order = writer.orderOf(node.x);
+  const x = writer.get(node.x, order);
+  const [channels] = writer.shapeOf(node.mean) as [number];
+  const [mean, variance] = [writer.get(node.mean, "channelsLast"), writer.get(node.variance, "channelsLast")];
+  const or = (weight: number | null, value: number) =>
+    weight === null
+      ? writer.floats(new Array(channels).fill(value))
+      : writer.weight(weight, weightShape(weight));
+  const [scale, shift] = [or(node.scale, 1), or(node.shift, 0)];
+  if (order === "channelsFirst" || writer.shapeOf(node.x).length === 1) {
+    const inputs = [x, scale, shift, mean, variance];
+    writer.put(id, order, writer.emit("BatchNormalization", inputs, { epsilon: { float: node.epsilon } }));
+    return;
+  }
+  const deviation = writer.emit("Sqrt", [writer.emit("Add", [variance, writer.floats([node.epsilon], [])])]);
+  const centered = writer.emit("Sub", [x, mean]);
+  const scaled = writer.emit("Mul", [centered, writer.emit("Div", [scale, deviation])]);
+  writer.put(id, order, writer.emit("Add", [scaled, shift]));
+}
+
+function meanOver(writer: OnnxWriter, x: string, order: ImageOrder, rank: number): string {
+  const axes = order === "channelsFirst" ? [0, 2, 3] : Array.from({ length: rank }, (_, axis) => axis);
+  return writer.emit("ReduceMean", [x], { axes, keepdims: 0 });
+}
+
+function alongChannels(writer: OnnxWriter, x: string, order: ImageOrder): string {
+  return order === "channelsFirst" ? writer.emit("Reshape", [x, writer.integers([1, -1, 1, 1])]) : x;
+}
+
 /** Adds a pool; padding does not count in means. */
 export function emitPool(writer: OnnxWriter, node: OpOf<"pool">, id: ValueId): void {
   const type = node.kind === "max" ? "MaxPool" : "AveragePool";

@@ -1,6 +1,8 @@
 import { type Graph, type GraphNode, inputsOf, type ValueId } from "../plan/graph.js";
 import {
   emitAffine,
+  emitBatchMean,
+  emitBatchVariance,
   emitBinary,
   emitCombination,
   emitConcat,
@@ -12,6 +14,7 @@ import {
   emitPad,
   emitPool,
   emitReduce,
+  emitStandardize,
   type FlattenedImages,
 } from "./onnx-operations.js";
 import {
@@ -95,6 +98,15 @@ function emitNode(
       return;
     case "affine":
       emitAffine(writer, node, id, weightShape);
+      return;
+    case "batchMean":
+      emitBatchMean(writer, node, id);
+      return;
+    case "batchVariance":
+      emitBatchVariance(writer, node, id);
+      return;
+    case "standardize":
+      emitStandardize(writer, node, id, weightShape);
       return;
     case "pool":
       emitPool(writer, node, id);

@@ -121,6 +121,20 @@ export type GraphOp =
   | { readonly op: "dense"; readonly x: ValueId; readonly kernel: WeightId; readonly bias: WeightId | null }
   /** x·scale + shift, both along the last axis: batch normalization that could not be folded. */
   | { readonly op: "affine"; readonly x: ValueId; readonly scale: WeightId; readonly shift: WeightId }
+  /** Mean over the batch and all axes but the last (no batch axis, shape [channels]). */
+  | { readonly op: "batchMean"; readonly x: ValueId }
+  /** Mean squared difference from `mean` in the same way (no batch axis, shape [channels]). */
+  | { readonly op: "batchVariance"; readonly x: ValueId; readonly mean: ValueId }
+  /** (x − mean)/√(variance + epsilon)·scale + shift along the last axis, mean and variance being values. */
+  | {
+      readonly op: "standardize";
+      readonly x: ValueId;
+      readonly mean: ValueId;
+      readonly variance: ValueId;
+      readonly epsilon: number;
+      readonly scale: WeightId | null;
+      readonly shift: WeightId | null;
+    }
   | { readonly op: "pool"; readonly x: ValueId; readonly kind: "max" | "mean"; readonly window: Window }
   | { readonly op: "globalPool"; readonly x: ValueId; readonly kind: "max" | "mean" }
   | { readonly op: "pad"; readonly x: ValueId; readonly padding: Padding }
@@ -181,6 +195,8 @@ export function inputsOf(node: GraphOp): readonly ValueId[] {
   if ("xs" in node) return node.xs;
   if (node.op === "binary") return [node.x, node.y];
   if (node.op === "combine") return [node.x, node.factors];
+  if (node.op === "batchVariance") return [node.x, node.mean];
+  if (node.op === "standardize") return [node.x, node.mean, node.variance];
   return "x" in node ? [node.x] : [];
 }
 
@@ -209,6 +225,17 @@ export function withInputs(
       return { ...node, x: value(node.x), y: value(node.y) };
     case "combine":
       return { ...node, x: value(node.x), factors: value(node.factors) };
+    case "batchVariance":
+      return { ...node, x: value(node.x), mean: value(node.mean) };
+    case "standardize":
+      return {
+        ...node,
+        x: value(node.x),
+        mean: value(node.mean),
+        variance: value(node.variance),
+        scale: node.scale === null ? null : weight(node.scale),
+        shift: node.shift === null ? null : weight(node.shift),
+      };
     case "concat":
     case "pack":
       return { ...node, xs: node.xs.map(value) };
@@ -308,6 +335,18 @@ export interface LoweringContext {
   weight(variable: tf.LayerVariable, shape?: readonly number[]): WeightId;
   /** Index of the parameter that a layer's weight is, for weights that are computed. */
   parameterOf(variable: tf.LayerVariable): number;
+  /** Gathers the batch normalizations. */
+  readonly norms: LoweredNorm[];
+}
+
+/** A batch normalization among the nodes: an affine operation that keeps what it was made from. */
+export interface LoweredNorm {
+  readonly node: ValueId;
+  readonly layer: LayerFields;
+  readonly channels: number;
+  readonly epsilon: number;
+  readonly scale: WeightId | null;
+  readonly shift: WeightId | null;
 }
 
 /** A layer applied to values. */

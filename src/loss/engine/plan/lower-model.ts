@@ -50,7 +50,7 @@ function statistics({ parameterOf }: LoweringContext, layer: LayerFields) {
  * shift = β − mean·scale. A negative variance gives NaN, and is meant to.
  */
 function batchNormalization(context: LoweringContext, { layer, x }: LayerUse) {
-  const { builder } = context;
+  const { builder, weight } = context;
   const shape = builder.shapeOf(x);
   requireLastAxis(layer, shape.length);
   const { gamma, beta, mean, variance, epsilon } = statistics(context, layer);
@@ -73,7 +73,18 @@ function batchNormalization(context: LoweringContext, { layer, x }: LayerUse) {
         return offset - value * scaleOf(read, i);
       }),
   });
-  return builder.add({ op: "affine", x, scale, shift }, shape);
+  const node = builder.add({ op: "affine", x, scale, shift }, shape);
+  const weightOf = (variable: tf.LayerVariable | null | undefined) => (variable ? weight(variable) : null);
+  const [own] = channels as [number];
+  context.norms.push({
+    node,
+    layer,
+    channels: own,
+    epsilon,
+    scale: weightOf(layer.gamma),
+    shift: weightOf(layer.beta),
+  });
+  return node;
 }
 
 /** (x − mean)/√(variance + ε)·γ + β, mean and variance of each sample's last axis. */

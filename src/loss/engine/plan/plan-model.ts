@@ -8,6 +8,7 @@ import {
   type Graph,
   type GraphBuilder,
   type GraphNode,
+  type LoweredNorm,
   type ParameterReader,
   requireSupported,
   sizeOf,
@@ -74,6 +75,9 @@ export interface PlannedTotal {
 /** A model's forward pass, losses and metrics as one program, ready for an engine. */
 export interface ModelPlan {
   readonly supported: true;
+  /** Before anything is folded or cut, and its batch normalizations. */
+  readonly whole: Graph;
+  readonly norms: readonly LoweredNorm[];
   /** Before batch normalization is folded into the layers before it. */
   readonly raw: Graph;
   /** What engines run; its single output packs the totals of a batch. */
@@ -131,15 +135,19 @@ function plan(
   const places = parameterPlaces(model, layout);
   const builder = createGraphBuilder();
   const inputs = declareInputs(builder, model);
-  const context = { builder, ...weightsInto(builder, places) };
+  const norms: LoweredNorm[] = [];
+  const context = { builder, norms, ...weightsInto(builder, places) };
   const raws = withoutActivations(loss.activations, () => lowerModel(context, model, inputs));
   const targets = ports.ys.map(({ shape }, i) => builder.input(`y${i}`, shape.slice(1) as number[]));
   const weights = isWeighted ? ports.ys.map((_, i) => builder.input(`weight${i}`, [1])) : [];
   const scored = score(builder, model, loss, raws, targets, weights);
   const packed = builder.add({ op: "pack", xs: scored.map(({ value }) => value) }, [scored.length]);
-  const raw = trimImages(foldPadding(builder.build([packed])));
+  const whole = builder.build([packed]);
+  const raw = trimImages(foldPadding(whole));
   return {
     supported: true,
+    whole,
+    norms,
     raw,
     graph: foldBatchNorm(raw),
     totals: scored.map(({ total }) => total),

@@ -10,6 +10,8 @@ import { cutTensors, type GraphEngine, type GraphProgram } from "../graph-progra
 import type { Graph, GraphNode, GraphWeight, ValueId, WeightId } from "../plan/graph.js";
 import {
   emitAffine,
+  emitBatchMean,
+  emitBatchVariance,
   emitBinary,
   emitCombination,
   emitConvolution,
@@ -20,6 +22,7 @@ import {
   emitPermute,
   emitPool,
   emitReduce,
+  emitStandardize,
   joined,
   reduced,
   reshaped,
@@ -84,6 +87,12 @@ function emitNode(writer: TfWriter, node: GraphNode): string {
       return emitDense(writer, node, node.shape);
     case "affine":
       return emitAffine(writer, node);
+    case "batchMean":
+      return emitBatchMean(writer, writer.get(node.x), writer.shapeOf(node.x).length);
+    case "batchVariance":
+      return emitBatchVariance(writer, node);
+    case "standardize":
+      return emitStandardize(writer, node);
     case "pool":
       return emitPool(writer, node);
     case "globalPool":

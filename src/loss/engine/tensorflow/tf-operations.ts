@@ -132,6 +132,28 @@ export function emitAffine(writer: TfWriter, node: OpOf<"affine">): string {
   return writer.emit("AddV2", [scaled, writer.weight(node.shift)]);
 }
 
+/** Returns the mean over all axes but the last. */
+export function emitBatchMean(writer: TfWriter, x: string, rank: number): string {
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  return reduced(writer, "Mean", x, axes, false);
+}
+
+/** Returns the mean squared difference from a mean. */
+export function emitBatchVariance(writer: TfWriter, node: OpOf<"batchVariance">): string {
+  const squares = writer.emit("SquaredDifference", [writer.get(node.x), writer.get(node.mean)]);
+  return emitBatchMean(writer, squares, writer.shapeOf(node.x).length);
+}
+
+/** Returns a batch normalization whose statistics are values. */
+export function emitStandardize(writer: TfWriter, node: OpOf<"standardize">): string {
+  const centered = writer.emit("Sub", [writer.get(node.x), writer.get(node.mean)]);
+  const shifted = writer.emit("AddV2", [writer.get(node.variance), writer.float(node.epsilon)]);
+  const inverse = writer.emit("Rsqrt", [shifted]);
+  const factor = node.scale === null ? inverse : writer.emit("Mul", [inverse, writer.weight(node.scale)]);
+  const scaled = writer.emit("Mul", [centered, factor]);
+  return node.shift === null ? scaled : writer.emit("AddV2", [scaled, writer.weight(node.shift)]);
+}
+
 /** Returns a pool; padding does not count in means. */
 export function emitPool(writer: TfWriter, node: OpOf<"pool">): string {
   const { window, kind } = node;

@@ -56,7 +56,10 @@ export function onnxProgram(graph: Graph): OnnxProgram {
   const dims: (number | "N")[] = node.op === "pack" ? [...node.shape] : ["N", ...node.shape];
   const outputs = [{ name: ONNX_OUTPUT, dims }];
   const { slots, constants } = writer;
-  const feedsWeights = !graph.nodes.some(({ op }) => op === "conv2d" || op === "depthwiseConv2d");
+  // A session for each point costs more than it gains where whole sets go through at once.
+  const isCalibration = graph.nodes.some(({ op }) => op === "batchMean");
+  const feedsWeights =
+    isCalibration || !graph.nodes.some(({ op }) => op === "conv2d" || op === "depthwiseConv2d");
   const ports = feedsWeights ? [...writer.inputs, ...slots] : writer.inputs;
   const model = encodeOnnxModel({ nodes, inputs: ports, outputs, initializers: constants });
   return { model, slots, feedsWeights, inputs };

@@ -18,6 +18,7 @@ export const LAYERS = [
   ["loss"],
   ["surface"],
   ["store/kinds", "training"],
+  ["between"],
   ["figure"],
   ["analysis", "live"],
   ["callbacks"],

@@ -61,9 +61,7 @@ export async function matchByWeights(
   for (let attempt = 0; attempt < tries; attempt++) {
     const next = createUniform(seed, "match", attempt);
     const start =
-      attempt === 0
-        ? identityPermutation(groups)
-        : groups.groups.map(({ units }) => shuffled(units, next));
+      attempt === 0 ? identityPermutation(groups) : groups.groups.map(({ units }) => shuffled(units, next));
     const found = await descend(work, start, next, sweeps);
     similarities.push(found.similarity);
     if (best === undefined || found.similarity > best.similarity) best = found;
@@ -84,8 +82,7 @@ async function descend(work: Work, start: Permutation, next: () => number, sweep
   const { groups, thetaA, thetaB, signal } = work;
   const permutation = [...start];
   const products = createProducts(work);
-  const similarityOf = (one: Permutation) =>
-    similarity(groups, thetaA, permuteWeights(thetaB, groups, one));
+  const similarityOf = (one: Permutation) => similarity(groups, thetaA, permuteWeights(thetaB, groups, one));
   let value = similarityOf(permutation);
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     let improved = false;
@@ -149,13 +146,7 @@ function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
     const rowsA = unitRows(thetaA, parameter, axis, units);
     const rowsB = unitRows(othersMoved(permutation, axis), parameter, axis, units);
     const width = rowsA.length / units;
-    return algebra.multiply(
-      Float64Array.from(rowsA),
-      transposed(rowsB, units, width),
-      units,
-      width,
-      units,
-    );
+    return algebra.multiply(Float64Array.from(rowsA), transposed(rowsB, units, width), units, width, units);
   };
   return {
     async of(g, permutation) {
@@ -210,12 +201,17 @@ function unitRows(
 
 function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(values.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = values[i * columns + j];
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) out[j * rows + i] = values[i * columns + j];
   return out;
 }
 
 /** @throws {@link InvalidDataError} naming the first weight that is NaN or infinite. */
-export function checkFinite(name: string, theta: Float32Array, { layout }: Pick<PermutationGroups, "layout">): void {
+export function checkFinite(
+  name: string,
+  theta: Float32Array,
+  { layout }: Pick<PermutationGroups, "layout">,
+): void {
   if (theta.length !== layout.parameterCount) {
     throw new InvalidOptionError(name, `${layout.parameterCount} weights`, String(theta.length));
   }

@@ -18,6 +18,15 @@ export interface GroupAxis {
   readonly positions: Int32Array;
 }
 
+/** A layer that reads units of a group, or makes them, and where they stand on the last axis of what it gets or gives. */
+export interface GroupLayer {
+  readonly layer: tf.layers.Layer;
+  /** Entries of each unit. */
+  readonly repeats: number;
+  /** Entries of the axis (units, repeats), row-major. */
+  readonly positions: Int32Array;
+}
+
 /** Units that may change places with each other, and with nothing else, without a change of the function. */
 export interface PermutationGroup {
   /** Names of the layers whose units they are; several where a sum ties them. */
@@ -26,6 +35,8 @@ export interface PermutationGroup {
   readonly units: number;
   /** Every axis that moves with them. */
   readonly axes: readonly GroupAxis[];
+  /** Layers of the model that read them: their inputs are the units' activations. */
+  readonly readers: readonly GroupLayer[];
 }
 
 /** The permutation symmetries of a model. */
@@ -57,16 +68,25 @@ export function permutationGroups(
   const indices = parameterIndices(model, layout);
   const twisted = fixTwisted(traced);
   const axes = traced.axes.map((axis) => placed(traced, axis, indices));
+  const readers = traced.readers.map(({ layer, units }) => ({ layer, roots: rootsOf(traced, units) }));
   const groups = classesOfUnits(traced, axes).map(({ layers, roots }) => ({
     layers,
     units: roots.length,
-    axes: axes.flatMap((axis) => positionsOn(axis, roots)),
+    axes: axes.flatMap(({ parameter, axis, roots: entries }) =>
+      positionsOf(entries, roots).map((places) => ({ parameter, axis, ...places })),
+    ),
+    readers: readers.flatMap(({ layer, roots: entries }) =>
+      positionsOf(entries, roots).map((places) => ({ layer, ...places })),
+    ),
   }));
   return { layout, groups, warnings: [...traced.warnings, ...twisted] };
 }
 
 /** Index in the layout of each variable of a model, by its id. */
-export function parameterIndices(model: tf.LayersModel, layout: ParameterLayout): ReadonlyMap<number, number> {
+export function parameterIndices(
+  model: tf.LayersModel,
+  layout: ParameterLayout,
+): ReadonlyMap<number, number> {
   const own = layoutOfModel(model);
   const matches = matchLayout(layout, own, `model "${model.name}"`, { partial: true });
   const byName = new Map(layout.parameters.map((_, i) => [own.parameters[matches[i]].name, i]));
@@ -91,12 +111,15 @@ interface PlacedAxis {
 }
 
 function placed(
-  { table }: TracedUnits,
+  traced: TracedUnits,
   { variable, axis, units }: WeightAxis,
   indices: ReadonlyMap<number, number>,
 ): PlacedAxis {
-  const parameter = indices.get(variable.id) as number;
-  return { parameter, axis, roots: units.map((unit) => table.rootOf(unit)) };
+  return { parameter: indices.get(variable.id) as number, axis, roots: rootsOf(traced, units) };
+}
+
+function rootsOf({ table }: TracedUnits, units: Int32Array): Int32Array {
+  return units.map((unit) => table.rootOf(unit));
 }
 
 /** Two units of one layer that are tied to each other cannot simply change places with others: they are fixed. */
@@ -139,12 +162,17 @@ function classesOfUnits({ table }: TracedUnits, axes: readonly PlacedAxis[]): Un
   return [...classes.values()].filter(({ roots }) => roots.length > 1);
 }
 
-function positionsOn({ parameter, axis, roots }: PlacedAxis, group: readonly number[]): GroupAxis[] {
+/** Where the units of a group stand among the entries of an axis; nothing where they do not. */
+function positionsOf(
+  entries: Int32Array,
+  group: readonly number[],
+): { readonly repeats: number; readonly positions: Int32Array }[] {
   const rows = new Map<number, number[]>(group.map((root) => [root, []]));
-  roots.forEach((root, entry) => {
+  entries.forEach((root, entry) => {
     rows.get(root)?.push(entry);
   });
   const positions = [...rows.values()];
   const repeats = positions[0].length;
-  return repeats === 0 ? [] : [{ parameter, axis, repeats, positions: Int32Array.from(positions.flat()) }];
+  const isEven = repeats > 0 && positions.every(({ length }) => length === repeats);
+  return isEven ? [{ repeats, positions: Int32Array.from(positions.flat()) }] : [];
 }

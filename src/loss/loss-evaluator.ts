@@ -83,6 +83,11 @@ export interface LossValue {
   readonly undefinedWeights?: readonly string[] | undefined;
 }
 
+/** Whether a metric is an accuracy, a share of 1. */
+export function isAccuracy(name: string): boolean {
+  return /(^|_|[a-z])acc(uracy)?$/i.test(name);
+}
+
 /** How one point is evaluated. */
 export interface PointEvaluation {
   /** What the point is called in errors. Default "theta" or its coordinates. */

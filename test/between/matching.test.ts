@@ -19,7 +19,9 @@ const sumOf = (values: Float64Array, n: number, columns: ArrayLike<number>): num
 
 function permutationsOf(rest: readonly number[]): number[][] {
   if (rest.length === 0) return [[]];
-  return rest.flatMap((one) => permutationsOf(rest.filter((other) => other !== one)).map((tail) => [one, ...tail]));
+  return rest.flatMap((one) =>
+    permutationsOf(rest.filter((other) => other !== one)).map((tail) => [one, ...tail]),
+  );
 }
 
 describe("the assignment", () => {
@@ -27,8 +29,12 @@ describe("the assignment", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.boolean(), fc.integer(), (n, ties, seed) => {
         const next = createUniform(seed);
-        const values = Float64Array.from({ length: n * n }, () => (ties ? Math.floor(5 * next()) - 2 : next() - 0.5));
-        const best = Math.max(...permutationsOf([...Array(n).keys()]).map((columns) => sumOf(values, n, columns)));
+        const values = Float64Array.from({ length: n * n }, () =>
+          ties ? Math.floor(5 * next()) - 2 : next() - 0.5,
+        );
+        const best = Math.max(
+          ...permutationsOf([...Array(n).keys()]).map((columns) => sumOf(values, n, columns)),
+        );
         const found = bestAssignment(values, n);
         expect(new Set(found).size).toBe(n);
         expect(sumOf(values, n, found)).toBeCloseTo(best, 12);
@@ -38,7 +44,8 @@ describe("the assignment", () => {
     const next = createUniform(8);
     const values = Float64Array.from({ length: 64 }, next);
     let best = 0;
-    for (const columns of permutationsOf([0, 1, 2, 3, 4, 5, 6, 7])) best = Math.max(best, sumOf(values, 8, columns));
+    for (const columns of permutationsOf([0, 1, 2, 3, 4, 5, 6, 7]))
+      best = Math.max(best, sumOf(values, 8, columns));
     expect(sumOf(values, 8, bestAssignment(values, 8))).toBeCloseTo(best, 12);
   });
 

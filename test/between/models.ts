@@ -18,7 +18,10 @@ function classifier(
   randomize(model);
   model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   const shape = [8, ...(input.shape.slice(1) as number[])];
-  return { model, inputs: () => [(make ?? ((s: number[]) => tf.randomNormal(s, 0, 1, "float32", 3)))(shape)] };
+  return {
+    model,
+    inputs: () => [(make ?? ((s: number[]) => tf.randomNormal(s, 0, 1, "float32", 3)))(shape)],
+  };
 }
 
 /** Gives every weight random values: also biases, and moving statistics (variances above 0). */
@@ -68,7 +71,10 @@ export const SMALL_MODELS: Readonly<Record<string, () => SmallModel>> = {
     const input = tf.input({ shape: [4, 4, 2] });
     const conv = apply(layers.conv2dTranspose({ filters: 4, kernelSize: 2, activation: "relu" }), input);
     const up = apply(layers.upSampling2d({}), conv);
-    return classifier(input, apply(layers.flatten(), apply(layers.conv2d({ filters: 3, kernelSize: 3 }), up)));
+    return classifier(
+      input,
+      apply(layers.flatten(), apply(layers.conv2d({ filters: 3, kernelSize: 3 }), up)),
+    );
   },
   "layer norm and a dense layer along time": () => {
     const input = tf.input({ shape: [5, 3] });
@@ -123,7 +129,9 @@ export const SMALL_MODELS: Readonly<Record<string, () => SmallModel>> = {
   "a shared layer and a nested model": () => {
     const input = tf.input({ shape: [4] });
     const shared = layers.dense({ units: 4, activation: "relu" });
-    const inner = tf.sequential({ layers: [layers.dense({ units: 4, activation: "tanh", inputShape: [4] })] });
+    const inner = tf.sequential({
+      layers: [layers.dense({ units: 4, activation: "tanh", inputShape: [4] })],
+    });
     const a = apply(shared, apply(layers.dense({ units: 4, activation: "tanh" }), input));
     return classifier(input, apply(inner as unknown as tf.layers.Layer, apply(shared, a)));
   },

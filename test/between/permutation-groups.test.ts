@@ -1,6 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { inversePermutation, permuteWeights, randomPermutation, unitsMoved } from "../../src/between/permutation.js";
+import {
+  inversePermutation,
+  permuteWeights,
+  randomPermutation,
+  unitsMoved,
+} from "../../src/between/permutation.js";
 import { permutationGroups } from "../../src/between/permutation-groups.js";
 import { assignWeights, readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
@@ -12,7 +17,9 @@ beforeAll(async () => {
 });
 
 const outputOf = (model: tf.LayersModel, inputs: tf.Tensor[]): Float32Array =>
-  tf.tidy(() => (model.predict(inputs.length === 1 ? inputs[0] : inputs) as tf.Tensor).dataSync()) as Float32Array;
+  tf.tidy(() =>
+    (model.predict(inputs.length === 1 ? inputs[0] : inputs) as tf.Tensor).dataSync(),
+  ) as Float32Array;
 
 describe("permutation groups", () => {
   /** Units of the groups, in the order of the graph. */
@@ -33,28 +40,31 @@ describe("permutation groups", () => {
     "reshape and squeeze-and-excitation": [4],
   };
 
-  test.each(Object.entries(SMALL_MODELS))("%s: any permutation leaves the function unchanged", (name, make) => {
-    const { model, inputs } = make();
-    const xs = inputs();
-    const groups = permutationGroups(model);
-    expect(groups.warnings).toEqual([]);
-    expect(groups.groups.map(({ units }) => units).sort()).toEqual([...UNITS[name]].sort());
-    const theta = readWeightsSync(model, groups.layout);
-    const before = outputOf(model, xs);
-    for (const seed of [0, 1, 2]) {
-      const permutation = randomPermutation(groups, seed);
-      const moved = permuteWeights(theta, groups, permutation);
-      expect(unitsMoved(permutation)).toBeGreaterThan(0);
-      expect(moved).not.toEqual(theta);
-      assignWeights(model, groups.layout, moved);
-      const after = outputOf(model, xs);
-      const worst = Math.max(...after.map((value, i) => Math.abs(value - before[i])));
-      expect(worst).toBeLessThanOrEqual(1e-6);
-      expect(permuteWeights(moved, groups, inversePermutation(permutation))).toEqual(theta);
-    }
-    tf.dispose(xs);
-    model.dispose();
-  });
+  test.each(Object.entries(SMALL_MODELS))(
+    "%s: any permutation leaves the function unchanged",
+    (name, make) => {
+      const { model, inputs } = make();
+      const xs = inputs();
+      const groups = permutationGroups(model);
+      expect(groups.warnings).toEqual([]);
+      expect(groups.groups.map(({ units }) => units).sort()).toEqual([...UNITS[name]].sort());
+      const theta = readWeightsSync(model, groups.layout);
+      const before = outputOf(model, xs);
+      for (const seed of [0, 1, 2]) {
+        const permutation = randomPermutation(groups, seed);
+        const moved = permuteWeights(theta, groups, permutation);
+        expect(unitsMoved(permutation)).toBeGreaterThan(0);
+        expect(moved).not.toEqual(theta);
+        assignWeights(model, groups.layout, moved);
+        const after = outputOf(model, xs);
+        const worst = Math.max(...after.map((value, i) => Math.abs(value - before[i])));
+        expect(worst).toBeLessThanOrEqual(1e-6);
+        expect(permuteWeights(moved, groups, inversePermutation(permutation))).toEqual(theta);
+      }
+      tf.dispose(xs);
+      model.dispose();
+    },
+  );
 
   test("a layer that is not known ends a group, and is named", () => {
     class Reversed extends tf.layers.Layer {
@@ -85,7 +95,9 @@ describe("permutation groups", () => {
   test("a layout without some of the weights is refused", () => {
     const { model } = SMALL_MODELS.dense();
     const layout = layoutOfModel(model, { select: ({ role }) => role === "kernel" });
-    expect(() => permutationGroups(model, layout)).toThrow(/layout: expected all 5 weights of the model, got 3/);
+    expect(() => permutationGroups(model, layout)).toThrow(
+      /layout: expected all 5 weights of the model, got 3/,
+    );
   });
 
   test("a permutation that is none is refused", () => {

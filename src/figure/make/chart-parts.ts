@@ -1,5 +1,6 @@
 import { cleanText } from "../../base/clean-text.js";
 import { decodeNumber, encodeNumber } from "../../base/json.js";
+import { isAccuracy } from "../../loss/loss-evaluator.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
 import { capitalized } from "../draw/format-number.js";
 import { createContourScale } from "../draw/scales.js";
@@ -15,10 +16,7 @@ export const MOST_DROPS = 8;
 /** Behind the name of a curve of values that another loss logged than those before. */
 export const AFTER_CHANGE = ", after the loss was changed";
 
-/** Whether a metric is an accuracy, a share of 1. */
-export function isAccuracy(name: string): boolean {
-  return /(^|_|[a-z])acc(uracy)?$/i.test(name);
-}
+export { isAccuracy };
 
 /** The axis, and what its values are, of a loss, a metric or an accuracy. */
 export function quantityOf(name: string, form: AccuracyForm) {

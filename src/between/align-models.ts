@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { solutionDistances } from "../directions/solution-distances.js";
+import { solutionDistances } from "../directions/between-models.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { ParameterLayout } from "../model/layout.js";

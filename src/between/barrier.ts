@@ -1,4 +1,6 @@
 import { InvalidDataError } from "../base/errors.js";
+import { isAccuracy } from "../loss/loss-evaluator.js";
+import type { PathLosses } from "./path-losses.js";
 
 /** The barrier of a path between two models, in one quantity. */
 export interface Barrier {
@@ -47,4 +49,35 @@ export function barrierOf(t: Float64Array, values: Float64Array): Barrier {
     return { aboveLine: nan, aboveMean: nan, maximum: nan, at: nan, ends, nonFinite };
   }
   return { aboveLine, aboveMean: maximum - (a + b) / 2, maximum, at, ends, nonFinite };
+}
+
+/** The barriers of a path on one evaluation set. */
+export interface PathBarrier {
+  readonly set: string;
+  readonly loss: Barrier;
+  /** Of each accuracy, the barrier of its error 1 − accuracy, by the metric's name. */
+  readonly errors: Readonly<Record<string, Barrier>>;
+}
+
+/**
+ * Returns the barriers of a path in loss and error, one entry for each evaluation set.
+ *
+ * @example const [train, test] = barriersOf(path); // train.loss.aboveLine, test.errors.acc.aboveMean
+ */
+export function barriersOf({ t, values }: Pick<PathLosses, "t" | "values">): PathBarrier[] {
+  return values.map(({ set, loss, metrics }) => ({
+    set,
+    loss: barrierOf(t, loss),
+    errors: Object.fromEntries(
+      Object.entries(metrics)
+        .filter(([name]) => isAccuracy(name))
+        .map(([name, column]) => [
+          name,
+          barrierOf(
+            t,
+            column.map((value) => 1 - value),
+          ),
+        ]),
+    ),
+  }));
 }

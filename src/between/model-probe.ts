@@ -1,8 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
-import { changedWeightsError, holdWeights, withModel } from "../loss/evaluate-at.js";
+import {
+  betweenBatches,
+  changedWeightsError,
+  type ForwardPass,
+  forwardPass,
+  holdWeights,
+  withModel,
+} from "../loss/evaluate-at.js";
 import type { Batch, EvaluationData } from "../loss/evaluation-data.js";
-import { betweenBatches, type ForwardPass, forwardPass } from "../loss/evaluation-run.js";
 import { portsOf } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
 import { bindModel } from "../model/bound-weights.js";

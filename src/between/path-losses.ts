@@ -1,12 +1,11 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { SliceMap } from "../directions/slice-map.js";
-import type { BatchNormPolicyName } from "../loss/batch-norm-policy.js";
-import { isAccuracy, type LossEvaluator, type LossValue } from "../loss/loss-evaluator.js";
+import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
+import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { openSlice } from "../loss/slice-loss.js";
 import { type Lane, runLanes } from "../surface/evaluate-points.js";
 import { checkSets } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
-import { type Barrier, barrierOf } from "./barrier.js";
 import { mixMoments, type Repairer } from "./repair.js";
 
 /** What is done with the statistics of the units at each point: batch norm's, or REPAIR; "none": there is nothing to do. */
@@ -199,35 +198,4 @@ function arcLength(path: SliceMap, t: Float64Array): Float64Array {
     [before, now] = [now, before];
   }
   return out;
-}
-
-/** The barriers of a path on one evaluation set. */
-export interface PathBarrier {
-  readonly set: string;
-  readonly loss: Barrier;
-  /** Of each accuracy, the barrier of its error 1 − accuracy, by the metric's name. */
-  readonly errors: Readonly<Record<string, Barrier>>;
-}
-
-/**
- * Returns the barriers of a path in loss and error, one entry for each evaluation set.
- *
- * @example const [train, test] = barriersOf(path); // train.loss.aboveLine, test.errors.acc.aboveMean
- */
-export function barriersOf({ t, values }: Pick<PathLosses, "t" | "values">): PathBarrier[] {
-  return values.map(({ set, loss, metrics }) => ({
-    set,
-    loss: barrierOf(t, loss),
-    errors: Object.fromEntries(
-      Object.entries(metrics)
-        .filter(([name]) => isAccuracy(name))
-        .map(([name, column]) => [
-          name,
-          barrierOf(
-            t,
-            column.map((value) => 1 - value),
-          ),
-        ]),
-    ),
-  }));
 }

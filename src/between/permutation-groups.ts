@@ -2,8 +2,8 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { ParameterLayout } from "../model/layout.js";
+import { matchLayout } from "../model/layout.js";
 import { layoutOfModel, modelWeights } from "../model/layout-of-model.js";
-import { matchLayout } from "../model/match-layout.js";
 import { type TracedUnits, traceUnits, type WeightAxis } from "./trace-units.js";
 import { FIXED } from "./unit-table.js";
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../base/errors.js";
-import { hasStatistics } from "../loss/batch-norm-policy.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
+import { hasStatistics } from "../loss/slice-loss.js";
 import type { Parameter, ParameterLayout } from "../model/layout.js";
 import { openProbe, type ProbeOptions, watchCalls } from "./model-probe.js";
 import { parameterIndices } from "./permutation-groups.js";

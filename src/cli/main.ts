@@ -42,6 +42,11 @@ const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./commands/interpolate.js")).declareInterpolate,
   ],
   [
+    "connect",
+    "what lies between two models: barrier of the line, and after their units are matched",
+    async () => (await import("./commands/connect.js")).declareConnect,
+  ],
+  [
     "line",
     "loss and metric along random directions from a model, with a band over seeds",
     async () => (await import("./commands/interpolate.js")).declareLine,

@@ -279,6 +279,9 @@ export interface SlicePlaces {
 export interface SliceTools {
   /** "train", and "test" where it is asked for. */
   readonly sets: readonly EvaluationSet[];
+  /** The compiled model that the evaluators are of (null for variables), and the training set. */
+  readonly model: tf.LayersModel | null;
+  readonly data: EvaluationData;
   readonly dataName: string | undefined;
   dispose(): void;
 }
@@ -327,7 +330,7 @@ export async function openSliceTools(
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }
-    return { sets, dataName: module.dataName, dispose };
+    return { sets, model, data, dataName: module.dataName, dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { alignModels } from "../../src/between/align-models.js";
-import { barriersOf, evaluatePath, linePath } from "../../src/between/path-losses.js";
+import { barriersOf } from "../../src/between/barrier.js";
+import { evaluatePath, linePath } from "../../src/between/path-losses.js";
 import { permuteWeights, randomPermutation } from "../../src/between/permutation.js";
 import { permutationGroups } from "../../src/between/permutation-groups.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";

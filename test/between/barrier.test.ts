@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { barrierOf } from "../../src/between/barrier.js";
-import { barriersOf, evaluatePath, evaluateRepairedLine, linePath } from "../../src/between/path-losses.js";
+import { barrierOf, barriersOf } from "../../src/between/barrier.js";
+import { evaluatePath, evaluateRepairedLine, linePath } from "../../src/between/path-losses.js";
 import { createRepairer, mixMoments } from "../../src/between/repair.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
-import { functionEvaluator } from "../../src/loss/function-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { expectAllClose } from "../support/allclose.js";

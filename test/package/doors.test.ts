@@ -55,6 +55,17 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       levelSetWidth meanLossRise normalizeDirection parseGrid pcaDirections projectTrajectory
       randomDirections randomLines randomWalkBaseline readWeights rowSourceOfRuns`,
   },
+  "./between": {
+    source: "src/doors/between.ts",
+    most: 40,
+    names: `
+      AlignMethod AlignOptions Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection
+      ConnectionAnalysis ConnectionFigureOptions PathBarrier PathLosses PathOptions PathPolicy Permutation
+      PermutationGroup PermutationGroups Repairer UnitMoments alignModels analyzeConnection barrierOf
+      barriersOf connectModels createConnectionFigure createRepairer evaluatePath evaluateRepairedLine
+      inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
+      readConnection writeConnection`,
+  },
   "./figures": {
     source: "src/doors/figures.ts",
     most: 40,

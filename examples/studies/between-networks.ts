@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
@@ -107,16 +107,9 @@ export async function trainOnce(network: StudyNetwork, seed: number, out: string
     verbose: 0,
     callbacks: [trajectoryCallback({ directory, name, seed, overwrite: true })],
   });
-  console.log(`${name}: trained in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-  writeSeconds(join(directory, "trained"), (performance.now() - begun) / 1000);
+  // Marks the run as complete.
+  writeFileSync(join(directory, "trained"), String((performance.now() - begun) / 1000));
   tf.dispose([xs, ys]);
   model.dispose();
   return directory;
-}
-
-import { writeFileSync } from "node:fs";
-
-/** Marks a run as complete, with the seconds that its training took. */
-function writeSeconds(file: string, seconds: number): void {
-  writeFileSync(file, String(seconds));
 }

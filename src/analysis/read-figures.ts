@@ -4,7 +4,9 @@ import isEqual from "lodash/isEqual.js";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import { readConnection } from "../between/connection-file.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
+import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
 import { namesInFolder, readable } from "../store/arrow/regular-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
@@ -32,7 +34,7 @@ export interface StoredFigures {
 
 /**
  * Makes the figures of what is stored in a run's directory, evaluating nothing: "plot" (the newest PCA plane with the
- * path), the newest of each other plane, lines, and weights. Surfaces of other evaluation sets on the same grid stand
+ * path), the newest of each other plane, lines, connections, and weights. Surfaces of other evaluation sets on the same grid stand
  * beside the newest one. Results of weights that the run does not hold any more are left out.
  *
  * @throws {@link RunStateError} if nothing is stored; {@link InvalidOptionError} if there is no surface of that name;
@@ -54,6 +56,7 @@ export async function readFigures(run: Run, options: ReadFiguresOptions = {}): P
   const figures = [
     ...planes.filter(({ name }) => name === "plot"),
     ...(await lineFigures(run, own, options.accuracyAs)),
+    ...(await connectionFigures(run, own, options.accuracyAs)),
     ...planes.filter(({ name }) => name !== "plot").sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(await weightFigures(run, options.accuracyAs)),
   ];
@@ -191,6 +194,24 @@ async function lineFigures(
       /^(interpolate-[0-9a-f]{8}-[0-9a-f]{8}|random-[0-9a-f]{8})-[0-9a-f]{8}$/.exec(name)?.[1] ?? name;
     figures.delete(plain);
     figures.set(plain, { name: `plot-${plain}`, figure: createLineFigure(slice, { accuracyAs }) });
+  }
+  return [...figures.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The newest connection of each pair of models. */
+async function connectionFigures(
+  run: Run,
+  own: OwnResults,
+  accuracyAs: AccuracyForm | undefined,
+): Promise<NamedFigure[]> {
+  const figures = new Map<string, NamedFigure>();
+  for (const { file, name, provenance } of await storedIn(join(run.directory, "connections"))) {
+    const { model0 } = provenance.inputs;
+    if (model0 !== undefined && !(await own.isOwnModel(model0))) continue;
+    const connection = await readConnection(file);
+    if (connection === null) continue;
+    const pair = name.replace(/-[0-9a-f]{8}$/, "");
+    figures.set(pair, { name: `plot-${pair}`, figure: createConnectionFigure(connection, { accuracyAs }) });
   }
   return [...figures.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -30,7 +30,11 @@ export function shuffled(count: number, next: () => number): Int32Array {
   return order;
 }
 
-/** Returns the permutation that undoes another one. */
+/**
+ * Returns the permutation that undoes another one.
+ *
+ * @example const back = permuteWeights(moved, groups, inversePermutation(permutation));
+ */
 export function inversePermutation(permutation: Permutation): Permutation {
   return permutation.map((from) => {
     const inverse = new Int32Array(from.length);

@@ -37,6 +37,7 @@ export interface Repairer {
  * Returns moments between those of two networks: (1−α)·A + α·B, means and deviations.
  *
  * @see Jordan et al. 2023, equation 3.
+ * @example const wanted = mixMoments(await repairer.moments(thetaA), await repairer.moments(thetaB), 0.5);
  */
 export function mixMoments(a: UnitMoments, b: UnitMoments, alpha: number): UnitMoments {
   const mix = (x: Float64Array, y: Float64Array) => x.map((value, i) => (1 - alpha) * value + alpha * y[i]);

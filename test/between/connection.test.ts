@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { analyzeConnection } from "../../src/analysis/connect.js";
+import { readFigures } from "../../src/analysis/read-figures.js";
 import { barriersOf } from "../../src/between/barrier.js";
 import { connectModels } from "../../src/between/connection.js";
 import { readConnection, writeConnection } from "../../src/between/connection-file.js";
@@ -195,6 +196,16 @@ describe("the command connect", () => {
       "connect.svg",
       "connect.html",
     ]);
+  });
+
+  test("leaves what plot draws again", async () => {
+    const args = ["connect", folders[1], folders[0], "--data", module, "--points", "3", "--format", "svg"];
+    expect((await runCommand(...args)).status).toBe(0);
+    const { figures } = await readFigures(await openRun(folders[1]));
+    expect(figures.map(({ name }) => name)).toEqual([
+      expect.stringMatching(/^plot-connect-[0-9a-f]{8}-[0-9a-f]{8}$/),
+    ]);
+    expect(figures[0].figure.panels.at(-1)).toMatchObject({ kind: "table", title: "Barriers" });
   });
 
   test("without --json prints a table of barriers", async () => {

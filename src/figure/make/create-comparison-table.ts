@@ -1,13 +1,24 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
-import { encodeNumber } from "../../base/json.js";
 import type { SolutionDistances } from "../../directions/between-models.js";
 import type { EpsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import type { LevelSetWidths, MeanLossRise } from "../../surface/lines/level-set-width.js";
-import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import type { Figure, TableCell, TablePanel, TableRow } from "../figure.js";
+import { formatNumber } from "../draw/format-number.js";
+import type { Figure, TableCell } from "../figure.js";
 import { isAccuracy, quantityOf } from "./chart-parts.js";
 import { figureOf } from "./run-data.js";
+import {
+  countCell,
+  EMPTY_CELL,
+  groupOf,
+  numberCell,
+  type Rows,
+  rangeCell,
+  rowOf,
+  shareCell,
+  tableOf,
+  textCell,
+} from "./table-parts.js";
 
 /** Loss and metrics of a solution on one evaluation set. */
 export interface SetScores {
@@ -77,23 +88,12 @@ export function createComparisonTable(input: ComparisonTableInput): Figure {
     groupOf("Between the final weights", pairRows(runs, pairs)),
     groupOf("Explained variance of the run's own plane", varianceRows(runs)),
   ].flat();
-  const asked = drafts.flatMap(({ rows }) => rows.flatMap(({ definition }) => definition ?? []));
-  const definitions = [...new Set(asked)];
   const names = runs.map(({ name }) => cleanText(name));
-  const table: TablePanel = {
-    kind: "table",
-    title: "",
-    rowTitle: "Quantity",
-    columns: names.map((name, color) => ({ title: name, color })),
-    groups: drafts.map(({ title: group, rows }) => ({
-      title: group,
-      rows: rows.map(({ definition, ...row }) => ({
-        ...row,
-        definition: definition === null ? null : definitions.indexOf(definition),
-      })),
-    })),
-    definitions,
-  };
+  const table = tableOf(
+    "Quantity",
+    names.map((name, color) => ({ title: name, color })),
+    drafts,
+  );
   return figureOf({
     title,
     panels: [table],
@@ -104,13 +104,6 @@ export function createComparisonTable(input: ComparisonTableInput): Figure {
     description: `A table of ${drafts.map((group) => group.title.toLowerCase()).join(", ")} of ${names.join(", ")}.`,
   });
 }
-
-/** A row whose definition has no number yet. */
-interface DraftRow extends Omit<TableRow, "definition"> {
-  readonly definition: string | null;
-}
-
-type Rows = readonly (DraftRow | null)[];
 
 function trainingRows(runs: readonly ComparedFacts[]): Rows {
   const counts = (name: string, of: (run: ComparedFacts) => number) =>
@@ -254,56 +247,4 @@ function varianceRows(runs: readonly ComparedFacts[]): Rows {
       "The share that a random walk with steps of the same lengths, in as many dimensions, would have.",
     ),
   ]);
-}
-
-/** A cell without a value. */
-const EMPTY_CELL: TableCell = { text: "–", value: null, range: null };
-
-/** A cell with a number; null and NaN where there is none. */
-function numberCell(value: number | null, format: (value: number) => string = formatNumber): TableCell {
-  if (value === null || Number.isNaN(value)) return EMPTY_CELL;
-  return { text: format(value), value: encodeNumber(value), range: null };
-}
-
-/** A cell with a whole number. */
-function countCell(value: number): TableCell {
-  return numberCell(value, formatCount);
-}
-
-/** A cell with a share of 1, shown in percent. */
-function shareCell(value: number | null): TableCell {
-  return numberCell(value, formatPercent);
-}
-
-/** A cell with a number and its bounds: "1.14 [1.02, 1.3]". */
-function rangeCell(value: number, low: number, high: number, prefix = ""): TableCell {
-  const cell = numberCell(value, (shown) => `${prefix}${formatNumber(shown, 3)}`);
-  if (cell.value === null) return cell;
-  const text = `${cell.text} [${formatNumber(low, 3)}, ${formatNumber(high, 3)}]`;
-  return { ...cell, text, range: [encodeNumber(low), encodeNumber(high)] };
-}
-
-/** A cell with words. */
-function textCell(text: string | null): TableCell {
-  return text === null || text === "" ? EMPTY_CELL : { text: cleanText(text), value: null, range: null };
-}
-
-/** A row; null where no column has a value. */
-function rowOf(
-  name: string,
-  given: readonly (TableCell | null)[],
-  { unit = "", definition = null }: { readonly unit?: string; readonly definition?: string | null } = {},
-): DraftRow | null {
-  const cells = given.map((cell) => cell ?? EMPTY_CELL);
-  if (cells.every((cell) => cell === EMPTY_CELL)) return null;
-  return { name: cleanText(name), unit, definition, cells };
-}
-
-/** A group of the rows that have values, or none if there is no row. */
-function groupOf(
-  title: string,
-  rows: Rows,
-): { readonly title: string; readonly rows: readonly DraftRow[] }[] {
-  const present = rows.filter((row) => row !== null);
-  return present.length === 0 ? [] : [{ title, rows: present }];
 }

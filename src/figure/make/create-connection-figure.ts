@@ -5,24 +5,8 @@ import type { Connection } from "../../between/connection.js";
 import type { PathLosses, PathPolicy } from "../../between/path-losses.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
 import type { CurvesPanel, Figure, TablePanel } from "../figure.js";
-import {
-  type AccuracyForm,
-  autoAxis,
-  chartOf,
-  isAccuracy,
-  panelOf,
-  quantityOf,
-  seriesOf,
-} from "./chart-parts.js";
-import {
-  countCell,
-  Definitions,
-  EMPTY_CELL,
-  groupOf,
-  numberCell,
-  rowOf,
-  shareCell,
-} from "./create-comparison-table.js";
+import { type AccuracyForm, chartOf, quantityOf, quantityPanel, seriesOf } from "./chart-parts.js";
+import { countCell, EMPTY_CELL, groupOf, numberCell, rowOf, shareCell, tableOf } from "./table-parts.js";
 
 /** Options of {@link createConnectionFigure}. */
 export interface ConnectionFigureOptions {
@@ -99,22 +83,22 @@ function curvesOf(
   accuracyAs: AccuracyForm,
   names: Connection["names"],
 ): CurvesPanel {
-  const { title, scale, of } = quantityOf(quantity, accuracyAs);
-  const series = paths.flatMap((path, color) =>
-    path.values.flatMap(({ set, loss, metrics }) => {
-      const values = quantity === "loss" ? loss : metrics[quantity];
-      if (values === undefined) return [];
-      const name = path.policy === "repair" ? `${path.name}, repaired` : path.name;
-      const whole = path.arcLength[path.arcLength.length - 1];
-      const share = whole > 0 ? path.arcLength.map((length) => length / whole) : path.t;
-      const label = sets.length > 1 ? `${name}, ${set}` : name;
-      return [seriesOf(label, color, share, values.map(of), { isDashed: sets.indexOf(set) > 0 })];
-    }),
+  const x = cleanText(`share of the path from ${names[0]} to ${names[1]}`);
+  const panel = quantityPanel(quantity, accuracyAs, x, (of) =>
+    paths.flatMap((path, color) =>
+      path.values.flatMap(({ set, loss, metrics }) => {
+        const values = quantity === "loss" ? loss : metrics[quantity];
+        if (values === undefined) return [];
+        const name = path.policy === "repair" ? `${path.name}, repaired` : path.name;
+        const whole = path.arcLength[path.arcLength.length - 1];
+        const share = whole > 0 ? path.arcLength.map((length) => length / whole) : path.t;
+        const label = sets.length > 1 ? `${name}, ${set}` : name;
+        return [seriesOf(label, color, share, values.map(of), { isDashed: sets.indexOf(set) > 0 })];
+      }),
+    ),
   );
-  const left = isAccuracy(quantity) ? { title, scale } : autoAxis(title, series);
   const policy = POLICIES[paths[0]?.policy ?? "none"];
-  const heading = `${title.slice(0, 1).toUpperCase()}${title.slice(1)}${policy === "" ? "" : `, ${policy}`}`;
-  return panelOf(heading, cleanText(`share of the path from ${names[0]} to ${names[1]}`), left, series);
+  return policy === "" ? panel : { ...panel, title: `${panel.title}, ${policy}` };
 }
 
 function matchingSentences({ alignment, names }: Connection): string[] {
@@ -148,13 +132,11 @@ const ABOVE_LINE =
 const ABOVE_MEAN = "Above the mean: the largest value minus the mean of the ends (Frankle et al.).";
 
 function barrierTable(paths: readonly PathLosses[], alignment: Connection["alignment"]): TablePanel {
-  const definitions = new Definitions();
   const barriers = paths.map((path) => barriersOf(path));
   const sets = [...new Set(barriers.flatMap((one) => one.map(({ set }) => set)))];
   const groups = sets.flatMap((set) => {
     const own = barriers.map((one) => one.find((barrier) => barrier.set === set));
     const errors = [...new Set(own.flatMap((one) => Object.keys(one?.errors ?? {})))];
-    const place = (text: string) => ({ definition: definitions.place(text) });
     return groupOf(cleanText(set), [
       rowOf(
         "loss at the start",
@@ -171,12 +153,12 @@ function barrierTable(paths: readonly PathLosses[], alignment: Connection["align
       rowOf(
         "barrier of the loss",
         own.map((one) => numberCell(one?.loss.aboveLine ?? null)),
-        place(ABOVE_LINE),
+        { definition: ABOVE_LINE },
       ),
       rowOf(
         "loss above the mean",
         own.map((one) => numberCell(one?.loss.aboveMean ?? null)),
-        place(ABOVE_MEAN),
+        { definition: ABOVE_MEAN },
       ),
       ...errors.flatMap((name) => {
         const { title } = quantityOf(name, "error");
@@ -188,7 +170,7 @@ function barrierTable(paths: readonly PathLosses[], alignment: Connection["align
           rowOf(
             `barrier of the ${title}`,
             own.map((one) => shareCell(one?.errors[name]?.aboveLine ?? null)),
-            place(ABOVE_LINE),
+            { definition: ABOVE_LINE },
           ),
         ];
       }),
@@ -210,15 +192,9 @@ function barrierTable(paths: readonly PathLosses[], alignment: Connection["align
             paths.map((path) => (isAligned(path) ? countCell(alignment.moved) : EMPTY_CELL)),
           ),
         ]);
-  return {
-    kind: "table",
-    title: "Barriers",
-    rowTitle: "",
-    columns: paths.map(({ name, policy }) => ({
-      title: cleanText(POLICIES[policy] === "" ? name : `${name}, ${POLICIES[policy]}`),
-      color: null,
-    })),
-    groups: [...groups, ...matched],
-    definitions: definitions.texts,
-  };
+  const columns = paths.map(({ name, policy }) => ({
+    title: cleanText(POLICIES[policy] === "" ? name : `${name}, ${POLICIES[policy]}`),
+    color: null,
+  }));
+  return tableOf("", columns, [...groups, ...matched], "Barriers");
 }

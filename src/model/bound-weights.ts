@@ -13,6 +13,9 @@ import {
 export interface BoundWeights {
   readonly layout: ParameterLayout;
 
+  /** The variables, in the layout's order. */
+  readonly variables: readonly tf.Variable[];
+
   /**
    * Reads θ (parameterCount). All reads are started before the first one is awaited, so that the
    * values are those at the time of the call.
@@ -71,6 +74,7 @@ function bind(
   });
   return {
     layout,
+    variables: places.map(({ variable }) => variable),
     read: async (out) => {
       const theta = outputFor(layout, out);
       const values = await Promise.all(places.map(({ variable }) => variable.data()));

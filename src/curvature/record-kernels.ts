@@ -1,0 +1,162 @@
+import * as tf from "@tensorflow/tfjs";
+import { EvaluationError } from "../base/errors.js";
+
+/** One kernel that ran: what went in and what came out, alive until the recording is disposed. */
+export interface KernelNode {
+  /** TF.js's name of the kernel: "Conv2D", "BatchMatMul", … */
+  readonly kernel: string;
+  /** Inputs in the kernel's order; optional ones that were not given are left out. */
+  readonly inputs: readonly KernelInput[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly outputs: readonly tf.Tensor[];
+  /** Returns what is computed once for this node and kept with it. */
+  memo(key: string, compute: () => tf.Tensor): tf.Tensor;
+}
+
+/** One input of a kernel. */
+export interface KernelInput {
+  /** As the kernel names it: "x", "filter", …; of a list ("Concat") its place. */
+  readonly name: string;
+  /** Stands for the tensor, also after the model's weights have changed. */
+  readonly id: number;
+  readonly tensor: tf.Tensor;
+}
+
+/** Everything that ran within {@link recordKernels}, in order. */
+export interface Recording<T> {
+  readonly nodes: readonly KernelNode[];
+  readonly result: T;
+  /** Keeps one more tensor alive until the recording is disposed. */
+  adopt<K extends tf.Tensor>(tensor: K): K;
+  /** Bytes of all tensors that it keeps alive; shared ones count each time. */
+  bytes(): number;
+  dispose(): void;
+}
+
+/** What a kernel is called with inside the engine of TF.js 4. */
+interface Invocation {
+  readonly kernelName?: string;
+  readonly inputs: Readonly<Record<string, tf.Tensor | undefined>>;
+  readonly attrs?: Readonly<Record<string, unknown>>;
+}
+
+/** What is needed of the engine of TF.js 4 and is not in its public types. */
+interface EngineInternals {
+  runKernelFunc(invocation: Invocation): tf.Tensor | tf.Tensor[];
+  readonly state: { gradientDepth: number; kernelDepth: number };
+}
+
+/**
+ * Runs a synchronous function and records each kernel that it calls, on whichever backend.
+ *
+ * Fused operations are taken apart into those that `fit` differentiates. Kernels that a kernel calls by itself are
+ * part of it and are not recorded. Nothing global is left changed, also after a throw.
+ *
+ * @param weights - variables whose values at this moment are recorded: what is assigned later does not matter.
+ * @throws {@link EvaluationError} if the engine is not the one of TF.js 4.
+ */
+export function recordKernels<T>(weights: readonly tf.Variable[], run: () => T): Recording<T> {
+  const engine = tf.engine() as unknown as EngineInternals;
+  const own = Object.getOwnPropertyDescriptor(engine, "runKernelFunc");
+  const original = engine.runKernelFunc;
+  if (typeof original !== "function" || typeof engine.state?.gradientDepth !== "number") {
+    throw new EvaluationError("curvature", "the engine of TensorFlow.js 4", tf.version_core);
+  }
+  const kept = new Map<number, tf.Tensor>();
+  const adopt = <K extends tf.Tensor>(tensor: K): K => {
+    if (kept.has(tensor.id)) return tensor;
+    kept.set(tensor.id, tf.keep(tensor));
+    return tensor;
+  };
+  const dispose = (): void => {
+    for (const tensor of kept.values()) if (!tensor.isDisposed) tensor.dispose();
+    kept.clear();
+  };
+  // A clone holds the numbers of now: `assign` gives a variable other data.
+  const clones = new Map<number, tf.Tensor>();
+  for (const weight of weights) clones.set(weight.id, adopt((weight as tf.Tensor).clone()));
+  let depth = 0;
+  /** What a kernel did not compute is another's to dispose of, or gone at the end of a tidy. */
+  const lasting = (tensor: tf.Tensor): tf.Tensor => {
+    if (kept.has(tensor.id)) return tensor;
+    const known = clones.get(tensor.id);
+    if (known !== undefined) return known;
+    depth++;
+    const clone = adopt(tensor.clone());
+    depth--;
+    clones.set(tensor.id, clone);
+    return clone;
+  };
+  const held: tf.Tensor[] = [];
+  /** Models dispose of what their layers gave as soon as no other layer needs it. */
+  const hold = (tensor: tf.Tensor): tf.Tensor => {
+    tensor.dispose = () => undefined;
+    held.push(tensor);
+    return adopt(tensor);
+  };
+  const nodes: KernelNode[] = [];
+  const recorded = function (this: EngineInternals, invocation: Invocation): tf.Tensor | tf.Tensor[] {
+    const { kernelName, inputs, attrs = {} } = invocation;
+    // A custom gradient: the kernels inside it are recorded.
+    if (kernelName === undefined || depth > 0) return original.call(this, invocation);
+    depth++;
+    try {
+      const result = original.call(this, invocation);
+      const outputs = Array.isArray(result) ? result : [result];
+      const named = Object.entries(inputs).flatMap(([name, tensor]) =>
+        tensor === undefined || tensor === null ? [] : [{ name, tensor }],
+      );
+      nodes.push({
+        kernel: kernelName,
+        inputs: named.map(({ name, tensor }) => ({ name, id: tensor.id, tensor: lasting(tensor) })),
+        attributes: attrs,
+        outputs: outputs.map(hold),
+        memo: memoWith(adopt),
+      });
+      return result;
+    } finally {
+      depth--;
+    }
+  };
+  engine.runKernelFunc = recorded;
+  // A gradient in the making has fused operations taken apart; within a kernel, nothing goes to the engine's tape.
+  engine.state.gradientDepth++;
+  engine.state.kernelDepth++;
+  try {
+    const results: T[] = [];
+    tf.tidy(() => {
+      results.push(run());
+    });
+    return { nodes, result: results[0] as T, adopt, bytes: () => bytesOf(kept.values()), dispose };
+  } catch (error) {
+    release(held);
+    dispose();
+    throw error;
+  } finally {
+    release(held);
+    engine.state.kernelDepth--;
+    engine.state.gradientDepth--;
+    if (own === undefined) delete (engine as Partial<EngineInternals>).runKernelFunc;
+    else Object.defineProperty(engine, "runKernelFunc", own);
+  }
+}
+
+function memoWith(adopt: (tensor: tf.Tensor) => tf.Tensor): KernelNode["memo"] {
+  const known = new Map<string, tf.Tensor>();
+  return (key, compute) => {
+    const value = known.get(key) ?? adopt(tf.tidy(compute));
+    known.set(key, value);
+    return value;
+  };
+}
+
+/** Lets tensors be disposed of again. */
+function release(held: readonly tf.Tensor[]): void {
+  for (const tensor of held) delete (tensor as Partial<tf.Tensor>).dispose;
+}
+
+function bytesOf(tensors: Iterable<tf.Tensor>): number {
+  let bytes = 0;
+  for (const { size } of tensors) bytes += 4 * size;
+  return bytes;
+}

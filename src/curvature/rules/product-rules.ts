@@ -1,0 +1,172 @@
+import * as tf from "@tensorflow/tfjs";
+import { type Bilinear, bilinear, Dual, linear, plus } from "../dual.js";
+import type { KernelNode } from "../record-kernels.js";
+import { inputOf, type KernelRule, oneOutput, runKernel, sumToShape } from "./kernel-rule.js";
+
+/** A function of two tensors, linear in each, with its transposes in each. */
+interface ProductKernel {
+  /** Names of the two factors. */
+  readonly factors: readonly [string, string];
+  readonly apply: (node: KernelNode) => Bilinear;
+  /** From the adjoint and the second factor to the first one's adjoint. */
+  readonly toFirst: (node: KernelNode) => Bilinear;
+  /** From the adjoint and the first factor to the second one's adjoint. */
+  readonly toSecond: (node: KernelNode) => Bilinear;
+  readonly refuses?: (node: KernelNode) => string | null;
+}
+
+/** A rule for a product, with a bias added to it where the kernel is fused with one. */
+function productRule({ factors: [a, b], apply, toFirst, toSecond, refuses }: ProductKernel): KernelRule {
+  return oneOutput({
+    refuses: (node) => fusedActivation(node) ?? refuses?.(node) ?? null,
+    forward(node, x, y) {
+      const product = bilinear(x[a] as Dual, x[b] as Dual, apply(node)).tangent;
+      const bias = x["bias"]?.tangent ?? null;
+      const tangent = plus(product, bias);
+      return tangent === null ? null : product === null ? tf.broadcastTo(tangent, y.shape) : tangent;
+    },
+    backward: (node, x, _, dy) => ({
+      [a]: () => bilinear(dy, x[b] as Dual, toFirst(node)),
+      [b]: () => bilinear(dy, x[a] as Dual, toSecond(node)),
+      bias: () => linear(dy, (tensor) => sumToShape(tensor, inputOf(node, "bias").shape)),
+    }),
+  });
+}
+
+/** Recording takes fused activations apart; one that is left would be missed. */
+function fusedActivation({ attributes: { activation } }: KernelNode): string | null {
+  return activation === undefined || activation === "linear" ? null : `a fused ${String(activation)}`;
+}
+
+interface MatMulAttributes {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+function multiply(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  return tf.matMul(a, b, transposeA, transposeB);
+}
+
+const matMul: ProductKernel = {
+  factors: ["a", "b"],
+  apply: (node) => {
+    const { transposeA, transposeB } = node.attributes as unknown as MatMulAttributes;
+    return (a, b) => multiply(a, b, transposeA, transposeB);
+  },
+  toFirst: (node) => {
+    const { transposeA, transposeB } = node.attributes as unknown as MatMulAttributes;
+    const { shape } = inputOf(node, "a");
+    return (dy, b) =>
+      sumToShape(transposeA ? multiply(b, dy, transposeB, true) : multiply(dy, b, false, !transposeB), shape);
+  },
+  toSecond: (node) => {
+    const { transposeA, transposeB } = node.attributes as unknown as MatMulAttributes;
+    const { shape } = inputOf(node, "b");
+    return (dy, a) =>
+      sumToShape(transposeB ? multiply(dy, a, true, transposeA) : multiply(a, dy, !transposeA, false), shape);
+  },
+};
+
+/** What a convolution's gradients are called with. */
+function convolutionAttributes({ attributes }: KernelNode): Record<string, unknown> {
+  const { strides, pad, dataFormat, dilations, dimRoundingMode } = attributes;
+  return { strides, pad, dataFormat, dilations, dimRoundingMode };
+}
+
+function dilated({ attributes: { dilations } }: KernelNode): string | null {
+  const all = [dilations ?? 1].flat();
+  return all.every((step) => step === 1) ? null : "dilations, whose gradient TensorFlow.js lacks";
+}
+
+/** A convolution x ∗ filter and its two transposes, by the names of their kernels. */
+function convolution(name: string, toInput: string, toFilter: string): ProductKernel {
+  return {
+    factors: ["x", "filter"],
+    apply: (node) => (x, filter) => runKernel(name, { x, filter }, convolutionAttributes(node)),
+    toFirst: (node) => {
+      const inputShape = inputOf(node, "x").shape;
+      return (dy, filter) =>
+        runKernel(toInput, { dy, filter }, { ...convolutionAttributes(node), inputShape });
+    },
+    toSecond: (node) => {
+      const filterShape = inputOf(node, "filter").shape;
+      return (dy, x) => runKernel(toFilter, { x, dy }, { ...convolutionAttributes(node), filterShape });
+    },
+    refuses: dilated,
+  };
+}
+
+/** A transposed convolution: the transpose of a convolution in its input, as a layer of its own. */
+function transposedConvolution(name: string, forward: string, toFilter: string): ProductKernel {
+  return {
+    factors: ["dy", "filter"],
+    apply: (node) => (dy, filter) => runKernel(name, { dy, filter }, node.attributes),
+    toFirst: (node) => (adjoint, filter) =>
+      runKernel(forward, { x: adjoint, filter }, { dilations: 1, ...convolutionAttributes(node) }),
+    toSecond: (node) => {
+      const filterShape = inputOf(node, "filter").shape;
+      return (adjoint, dy) =>
+        runKernel(toFilter, { x: adjoint, dy }, { ...convolutionAttributes(node), filterShape });
+    },
+    refuses: dilated,
+  };
+}
+
+const conv2d = convolution("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter");
+const depthwise = convolution(
+  "DepthwiseConv2dNative",
+  "DepthwiseConv2dNativeBackpropInput",
+  "DepthwiseConv2dNativeBackpropFilter",
+);
+
+/** Batch normalization in evaluation mode: (x − mean)/√(variance + ε)·scale + offset, statistics fixed. */
+const batchNorm: KernelRule = oneOutput({
+  refuses: (_, active) =>
+    active.has("mean") || active.has("variance") ? "statistics that depend on the weights" : null,
+  forward(node, { x, scale, offset }, y) {
+    const [deviation, normal] = normalization(node);
+    const product = bilinear(new Dual(normal, scaled(x as Dual, deviation)), scaleOf(scale), tf.mul);
+    const tangent = plus(product.tangent, offset?.tangent ?? null);
+    return tangent === null ? null : tf.broadcastTo(tangent, y.shape as [number]);
+  },
+  backward(node, { x, scale }, _, dy) {
+    const [deviation, normal] = normalization(node);
+    const toShape = (name: string, adjoint: Dual) =>
+      linear(adjoint, (tensor) => sumToShape(tensor, inputOf(node, name).shape));
+    return {
+      x: () => linear(bilinear(dy, scaleOf(scale), tf.mul), (tensor) => tf.mul(tensor, deviation)),
+      scale: () => toShape("scale", bilinear(dy, new Dual(normal, scaled(x as Dual, deviation)), tf.mul)),
+      offset: () => toShape("offset", dy),
+    };
+  },
+});
+
+/** 1/√(variance + ε), and the input normalized by it. */
+function normalization(node: KernelNode): [tf.Tensor, tf.Tensor] {
+  const epsilon = (node.attributes["varianceEpsilon"] as number | undefined) ?? 0.001;
+  const deviation = node.memo("deviation", () => tf.rsqrt(tf.add(inputOf(node, "variance"), epsilon)));
+  const centered = () => tf.sub(inputOf(node, "x"), inputOf(node, "mean"));
+  return [deviation, node.memo("normal", () => tf.mul(centered(), deviation))];
+}
+
+function scaled(x: Dual, factor: tf.Tensor): tf.Tensor | null {
+  return x.tangent === null ? null : tf.mul(x.tangent, factor);
+}
+
+function scaleOf(scale: Dual | undefined): Dual {
+  return scale ?? new Dual(() => tf.scalar(1), null);
+}
+
+/** Products: of matrices, of an image and a filter, of a normalized image and its scale. */
+export const PRODUCT_RULES: Readonly<Record<string, KernelRule>> = {
+  BatchMatMul: productRule(matMul),
+  _FusedMatMul: productRule(matMul),
+  Conv2D: productRule(conv2d),
+  FusedConv2D: productRule(conv2d),
+  DepthwiseConv2dNative: productRule(depthwise),
+  FusedDepthwiseConv2D: productRule(depthwise),
+  Conv2DBackpropInput: productRule(
+    transposedConvolution("Conv2DBackpropInput", "Conv2D", "Conv2DBackpropFilter"),
+  ),
+  FusedBatchNorm: batchNorm,
+};

@@ -18,8 +18,8 @@ import { type BoundWeights, bindModel } from "../model/bound-weights.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
 import { checkGradient } from "./check-gradient.js";
-import { type RecordedLoss, type SecondOrder, secondOrder } from "./second-order.js";
 import { recordKernels } from "./record-kernels.js";
+import { type RecordedLoss, type SecondOrder, secondOrder } from "./second-order.js";
 
 /** Options of {@link createCurvature}. */
 export interface CurvatureOptions extends Omit<ModelLossOptions, "metrics"> {
@@ -77,9 +77,22 @@ export interface Curvature {
   dispose(): void;
 }
 
-/** Samples per pass: large enough that the calls of kernels cost little. */
-const BATCH_SIZE = 512;
 const KEEP_BYTES = 2 ** 30;
+/** Bytes of one batch's intermediate values that a default batch size aims at. */
+const BATCH_BYTES = 2 ** 28;
+/** Numbers that are held for one number of a layer's result: values, adjoints, slopes and their tangents. */
+const HELD = 8;
+
+/** As many samples as make the calls of kernels cost little and fit into memory. */
+function defaultBatchSize({ layers }: tf.LayersModel): number {
+  const sizes = layers.flatMap(({ outputShape }) =>
+    (Array.isArray(outputShape[0]) ? (outputShape as tf.Shape[]) : [outputShape as tf.Shape]).map((shape) =>
+      shape.slice(1).reduce<number>((product, length) => product * (length ?? 1), 1),
+    ),
+  );
+  const numbers = sizes.reduce((a, b) => a + b, 1);
+  return Math.max(16, Math.min(1024, Math.floor(BATCH_BYTES / (4 * HELD * numbers))));
+}
 
 /**
  * Creates what computes exact Hessian-vector products of a model's mean loss, on any backend.
@@ -99,7 +112,7 @@ const KEEP_BYTES = 2 ** 30;
  * @example
  * const curvature = await createCurvature(model, { xs, ys }, { loss: "logits" });
  * const point = await curvature.at(theta);
- * const { values } = await topEigenpairsOf(hessianOperator(point, curvature.layout), { count: 5 });
+ * const { values } = await topEigenpairs(hessianOperator(point, curvature.layout), { count: 5 });
  */
 export async function createCurvature(
   model: tf.LayersModel,
@@ -108,7 +121,11 @@ export async function createCurvature(
 ): Promise<Curvature> {
   if (currentBackend().name === "wasm") registerWasmGradients();
   const { keepBytes = KEEP_BYTES, ...lossOptions } = options;
-  const resolved = resolveModelLossOptions({ batchSize: BATCH_SIZE, ...lossOptions, metrics: [] });
+  const resolved = resolveModelLossOptions({
+    batchSize: defaultBatchSize(model),
+    ...lossOptions,
+    metrics: [],
+  });
   const plan = planLoss(model, resolved);
   const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
   const isUndefined = undefinedPoints(model, weights.layout);
@@ -276,12 +293,23 @@ function eachPart(
       held.mark();
       await source.forEachBatch(async (batch) => {
         await betweenBatches(signal);
-        if (isUnchecked) await checkGradient(variables, (part) => batchLoss(model, plan, part, part.samples), batch);
+        if (isUnchecked)
+          await checkGradient(variables, (part) => batchLoss(model, plan, part, part.samples), batch);
         isUnchecked = false;
-        await visit(secondOrder(recordKernels(variables, () => batchLoss(model, plan, batch, source.samples)), variables));
+        await visit(
+          secondOrder(
+            recordKernels(variables, () => batchLoss(model, plan, batch, source.samples)),
+            variables,
+          ),
+        );
       });
       if (plan.includeRegularization) {
-        await visit(secondOrder(recordKernels(variables, () => penalty(model)), variables));
+        await visit(
+          secondOrder(
+            recordKernels(variables, () => penalty(model)),
+            variables,
+          ),
+        );
       }
     } finally {
       changed = held.restore();

@@ -126,7 +126,10 @@ export function secondOrder(
 }
 
 /** Returns the nodes on the way from the weights to the loss, in order; refuses what has no rule. */
-function activeNodes({ nodes, result }: Recording<RecordedLoss>, weights: readonly tf.Variable[]): ActiveNode[] {
+function activeNodes(
+  { nodes, result }: Recording<RecordedLoss>,
+  weights: readonly tf.Variable[],
+): ActiveNode[] {
   const depends = new Set(weights.map(({ id }) => id));
   const forward = nodes.flatMap((node) => {
     if (STEPS.has(node.kernel)) return [];
@@ -136,7 +139,10 @@ function activeNodes({ nodes, result }: Recording<RecordedLoss>, weights: readon
     return [{ node, active }];
   });
   const reached = backFrom(forward, [result.loss.id]);
-  const network = backFrom(forward, result.outputs.map(({ id }) => id));
+  const network = backFrom(
+    forward,
+    result.outputs.map(({ id }) => id),
+  );
   return forward
     .filter(({ node }) => reached.has(node))
     .map(({ node, active }) => ({
@@ -168,11 +174,11 @@ function backFrom(
 
 function ruleOf(node: KernelNode, active: ReadonlySet<string>): KernelRule {
   const rule = Object.hasOwn(RULES, node.kernel) ? (RULES[node.kernel] as KernelRule) : undefined;
-  const refusal = rule === undefined ? "a kernel without one" : (rule.refuses?.(node, active) ?? null);
+  const refusal = rule === undefined ? "none" : (rule.refuses?.(node, active) ?? null);
   if (rule !== undefined && refusal === null) return rule;
   throw new EvaluationError(
     `curvature, kernel "${node.kernel}"`,
-    "a kernel whose second derivative is known",
+    "a verified second derivative",
     refusal ?? "none",
   );
 }

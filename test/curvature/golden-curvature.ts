@@ -76,10 +76,7 @@ export function goldenImages({ seed, samples }: GoldenNetworks): { xs: tf.Tensor
 
 /** The network, compiled; its weights are not those of the file. */
 export function goldenNetwork({ activation, pool, batch_norm }: GoldenNetwork): tf.LayersModel {
-  const own = () =>
-    activation === "swish"
-      ? tf.layers.activation({ activation: "swish" })
-      : tf.layers.activation({ activation });
+  const own = () => tf.layers.activation({ activation });
   const [kind, poolSize, strides] = pool;
   const model = tf.sequential();
   model.add(tf.layers.conv2d({ inputShape: [8, 8, 1], filters: 4, kernelSize: 3 }));

@@ -66,6 +66,15 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
       readConnection writeConnection`,
   },
+  "./curvature": {
+    source: "src/doors/curvature.ts",
+    most: 40,
+    names: `
+      Curvature CurvatureAtScale CurvatureAtScaleOptions CurvatureOptions CurvaturePoint DensityOptions
+      EigenpairOptions Eigenpairs HessianOperator HessianOperatorOptions RadiusCurves SpectralDensity
+      SymmetricOperator TraceEstimate TraceOptions WeightBlock createCurvature curvatureAtScale estimateTrace
+      hessianOperator radiusCurves spectralDensity topEigenpairs weightBlocks`,
+  },
   "./figures": {
     source: "src/doors/figures.ts",
     most: 40,

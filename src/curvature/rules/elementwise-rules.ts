@@ -1,14 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import { Dual, inverse, linear, minus, plus, times, } from "../dual.js";
+import { Dual, inverse, linear, minus, plus, times } from "../dual.js";
 import type { KernelNode } from "../record-kernels.js";
 import { inputOf, type KernelRule, oneOutput, stretch, sumToShape } from "./kernel-rule.js";
 
 /** First and second derivative of a function of one number, from argument and value; null: zero. */
 interface Derivatives {
   readonly slope: (x: tf.Tensor, y: tf.Tensor, node: KernelNode) => tf.Tensor;
-  readonly curve:
-    | ((x: tf.Tensor, y: tf.Tensor, slope: tf.Tensor, node: KernelNode) => tf.Tensor)
-    | null;
+  readonly curve: ((x: tf.Tensor, y: tf.Tensor, slope: tf.Tensor, node: KernelNode) => tf.Tensor) | null;
 }
 
 const SELU_SCALE = 1.0507009873554805;
@@ -22,7 +20,7 @@ const oneMinus = (x: tf.Tensor): tf.Tensor => tf.sub(1, x);
 const FUNCTIONS: Readonly<Record<string, Derivatives>> = {
   Relu: { slope: isPositive, curve: null },
   Relu6: { slope: (x) => tf.mul(isPositive(x), tf.cast(tf.lessEqual(x, 6), "float32")), curve: null },
-  LeakyRelu: { slope: (x, _, { attributes }) => tf.step(x, attributes["alpha"] as number), curve: null },
+  LeakyRelu: { slope: (x, _, { attributes }) => tf.step(x, attributes.alpha as number), curve: null },
   Elu: {
     slope: (_, y) => tf.add(tf.minimum(y, 0), 1),
     curve: (x, _, slope) => tf.mul(isNegative(x), slope),
@@ -74,10 +72,7 @@ const FUNCTIONS: Readonly<Record<string, Derivatives>> = {
   ClipByValue: {
     slope: (x, _, { attributes: { clipValueMin, clipValueMax } }) =>
       tf.cast(
-        tf.logicalAnd(
-          tf.greaterEqual(x, clipValueMin as number),
-          tf.lessEqual(x, clipValueMax as number),
-        ),
+        tf.logicalAnd(tf.greaterEqual(x, clipValueMin as number), tf.lessEqual(x, clipValueMax as number)),
         "float32",
       ),
     curve: null,
@@ -146,8 +141,7 @@ function choice(node: KernelNode, isFirst: (a: tf.Tensor, b: tf.Tensor) => tf.Te
 function chosenRule(isFirst: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): KernelRule {
   const other = (node: KernelNode) => node.memo("other", () => oneMinus(choice(node, isFirst)));
   return pairRule(
-    (a, b, _, node) =>
-      plus(masked(a, choice(node, isFirst)).tangent, masked(b, other(node)).tangent),
+    (a, b, _, node) => plus(masked(a, choice(node, isFirst)).tangent, masked(b, other(node)).tangent),
     (dy, _, __, ___, node) => masked(dy, choice(node, isFirst)),
     (dy, _, __, ___, node) => masked(dy, other(node)),
   );
@@ -163,8 +157,7 @@ const power: KernelRule = pairRule(
   (dy, a, b) => {
     const exponent = b.value;
     const slope = () => tf.mul(exponent, tf.pow(a.value, tf.sub(exponent, 1)));
-    const curve = () =>
-      tf.mul(tf.mul(exponent, tf.sub(exponent, 1)), tf.pow(a.value, tf.sub(exponent, 2)));
+    const curve = () => tf.mul(tf.mul(exponent, tf.sub(exponent, 1)), tf.pow(a.value, tf.sub(exponent, 2)));
     const tangent = a.tangent === null ? null : tf.mul(curve(), a.tangent);
     return times(dy, new Dual(slope, tangent));
   },
@@ -199,7 +192,8 @@ function preluSides(node: KernelNode): [tf.Tensor, tf.Tensor] {
 
 /** Sum of any number of inputs of one shape. */
 const addAll: KernelRule = oneOutput({
-  forward: (_, x) => Object.values(x).reduce<tf.Tensor | null>((sum, { tangent }) => plus(sum, tangent), null),
+  forward: (_, x) =>
+    Object.values(x).reduce<tf.Tensor | null>((sum, { tangent }) => plus(sum, tangent), null),
   backward: (node, _, __, dy) => Object.fromEntries(node.inputs.map(({ name }) => [name, () => dy])),
 });
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { Dual, linear } from "../dual.js";
+import { type Dual, linear } from "../dual.js";
 import type { KernelNode } from "../record-kernels.js";
 
 /** Inputs of a kernel by name. */

@@ -1,7 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Bilinear, bilinear, Dual, linear, plus } from "../dual.js";
+import { type Bilinear, bilinear, Dual, linear, minus, plus, times } from "../dual.js";
 import type { KernelNode } from "../record-kernels.js";
-import { inputOf, type KernelRule, oneOutput, runKernel, sumToShape } from "./kernel-rule.js";
+import {
+  type DualInputs,
+  inputOf,
+  type KernelRule,
+  oneOutput,
+  runKernel,
+  sumToShape,
+} from "./kernel-rule.js";
 
 /** A function of two tensors, linear in each, with its transposes in each. */
 interface ProductKernel {
@@ -21,7 +28,7 @@ function productRule({ factors: [a, b], apply, toFirst, toSecond, refuses }: Pro
     refuses: (node) => fusedActivation(node) ?? refuses?.(node) ?? null,
     forward(node, x, y) {
       const product = bilinear(x[a] as Dual, x[b] as Dual, apply(node)).tangent;
-      const bias = x["bias"]?.tangent ?? null;
+      const bias = x.bias?.tangent ?? null;
       const tangent = plus(product, bias);
       return tangent === null ? null : product === null ? tf.broadcastTo(tangent, y.shape) : tangent;
     },
@@ -102,7 +109,7 @@ function transposedConvolution(name: string, forward: string, toFilter: string):
     factors: ["dy", "filter"],
     apply: (node) => (dy, filter) => runKernel(name, { dy, filter }, node.attributes),
     toFirst: (node) => (adjoint, filter) =>
-      runKernel(forward, { x: adjoint, filter }, { dilations: 1, ...convolutionAttributes(node) }),
+      runKernel(forward, { x: adjoint, filter }, { ...convolutionAttributes(node), dilations: 1 }),
     toSecond: (node) => {
       const filterShape = inputOf(node, "filter").shape;
       return (adjoint, dy) =>
@@ -119,41 +126,59 @@ const depthwise = convolution(
   "DepthwiseConv2dNativeBackpropFilter",
 );
 
-/** Batch normalization in evaluation mode: (x − mean)/√(variance + ε)·scale + offset, statistics fixed. */
+/**
+ * (x − mean)/√(variance + ε)·scale + offset: batch normalization with its moving statistics, and layer normalization,
+ * whose statistics depend on x.
+ */
 const batchNorm: KernelRule = oneOutput({
-  refuses: (_, active) =>
-    active.has("mean") || active.has("variance") ? "statistics that depend on the weights" : null,
-  forward(node, { x, scale, offset }, y) {
-    const [deviation, normal] = normalization(node);
-    const product = bilinear(new Dual(normal, scaled(x as Dual, deviation)), scaleOf(scale), tf.mul);
-    const tangent = plus(product.tangent, offset?.tangent ?? null);
+  forward(node, x, y) {
+    const tangent = plus(times(normalized(node, x), scaleOf(x)).tangent, x.offset?.tangent ?? null);
     return tangent === null ? null : tf.broadcastTo(tangent, y.shape as [number]);
   },
-  backward(node, { x, scale }, _, dy) {
-    const [deviation, normal] = normalization(node);
+  backward(node, x, _, dy) {
     const toShape = (name: string, adjoint: Dual) =>
       linear(adjoint, (tensor) => sumToShape(tensor, inputOf(node, name).shape));
+    const toNormal = () => times(dy, scaleOf(x));
+    const toInput = () => times(toNormal(), deviation(node, x));
     return {
-      x: () => linear(bilinear(dy, scaleOf(scale), tf.mul), (tensor) => tf.mul(tensor, deviation)),
-      scale: () => toShape("scale", bilinear(dy, new Dual(normal, scaled(x as Dual, deviation)), tf.mul)),
+      x: () => toShape("x", toInput()),
+      mean: () =>
+        toShape(
+          "mean",
+          linear(toInput(), (tensor) => tf.neg(tensor)),
+        ),
+      variance() {
+        const own = deviation(node, x);
+        const product = times(times(toNormal(), normalized(node, x)), times(own, own));
+        return toShape(
+          "variance",
+          linear(product, (tensor) => tf.mul(tensor, -0.5)),
+        );
+      },
+      scale: () => toShape("scale", times(dy, normalized(node, x))),
       offset: () => toShape("offset", dy),
     };
   },
 });
 
-/** 1/√(variance + ε), and the input normalized by it. */
-function normalization(node: KernelNode): [tf.Tensor, tf.Tensor] {
-  const epsilon = (node.attributes["varianceEpsilon"] as number | undefined) ?? 0.001;
-  const deviation = node.memo("deviation", () => tf.rsqrt(tf.add(inputOf(node, "variance"), epsilon)));
-  const centered = () => tf.sub(inputOf(node, "x"), inputOf(node, "mean"));
-  return [deviation, node.memo("normal", () => tf.mul(centered(), deviation))];
+/** 1/√(variance + ε). */
+function deviation(node: KernelNode, { variance }: DualInputs): Dual {
+  const epsilon = (node.attributes.varianceEpsilon as number | undefined) ?? 0.001;
+  const value = node.memo("deviation", () => tf.rsqrt(tf.add(inputOf(node, "variance"), epsilon)));
+  const slope = () => node.memo("slope", () => tf.mul(tf.mul(tf.square(value), value), -0.5));
+  return new Dual(value, linear(variance as Dual, (tangent) => tf.mul(tangent, slope())).tangent);
 }
 
-function scaled(x: Dual, factor: tf.Tensor): tf.Tensor | null {
-  return x.tangent === null ? null : tf.mul(x.tangent, factor);
+/** The input without its mean, over its deviation. */
+function normalized(node: KernelNode, x: DualInputs): Dual {
+  const { value, tangent } = deviation(node, x);
+  const centered = minus(x.x as Dual, x.mean as Dual);
+  const normal = node.memo("normal", () => tf.mul(centered.value, value));
+  const moved = times(centered, new Dual(value, tangent)).tangent;
+  return new Dual(normal, moved);
 }
 
-function scaleOf(scale: Dual | undefined): Dual {
+function scaleOf({ scale }: DualInputs): Dual {
   return scale ?? new Dual(() => tf.scalar(1), null);
 }
 

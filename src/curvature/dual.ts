@@ -30,11 +30,6 @@ export function plus(a: tf.Tensor | null, b: tf.Tensor | null): tf.Tensor | null
   return tf.add(a, b);
 }
 
-/** Returns a tensor that does not change along the direction. */
-export function constant(value: tf.Tensor): Dual {
-  return new Dual(value, null);
-}
-
 /** Applies a linear function. */
 export function linear(x: Dual, apply: (tensor: tf.Tensor) => tf.Tensor): Dual {
   return new Dual(() => apply(x.value), x.tangent === null ? null : apply(x.tangent));

@@ -120,10 +120,14 @@ function dataFor(model: tf.LayersModel, samples = 12) {
 }
 
 describe("products of smooth models agree with differences of the gradient, and are symmetric", () => {
-  test.each(Object.entries(MODELS))("%s", async (_, make) => {
+  test.each(Object.entries(MODELS))("%s", async (name, make) => {
     const model = make();
     const curvature = await createCurvature(model, dataFor(model));
     const theta = await thetaOf(model, curvature.layout);
+    if (name.includes("upsampling") && tf.getBackend() === "cpu") {
+      await expect(curvature.at(theta)).rejects.toThrow("which the plain JavaScript backend has wrong");
+      return;
+    }
     const before = tf.memory().numTensors;
     const point = await curvature.at(theta);
     const { parameterCount, trainableCount } = curvature.layout;

@@ -160,6 +160,18 @@ const LINEAR: Linear[] = [
 
 describe("linear kernels: ½·Σ c·(L·w)² has the Hessian Lᵀ·diag(c)·L", () => {
   test.each(LINEAR)("%s %s", (kernel, shape, op) => {
+    const isWrong = kernel.startsWith("Resize") || (kernel === "AvgPool" && shape[1] === 5);
+    if (isWrong && tf.getBackend() === "cpu") {
+      seen.add(kernel);
+      const w = tf.variable(tf.ones(shape));
+      const open = () =>
+        secondOrder(
+          recordKernels([w], () => ({ loss: tf.sum(op(w)), outputs: [] })),
+          [w],
+        );
+      expect(open).toThrow("which the plain JavaScript backend has wrong");
+      return;
+    }
     const count = shape.reduce((a, b) => a * b, 1);
     // Whole numbers, shuffled: small moves change no choice.
     const w = tf.tensor(

@@ -85,3 +85,8 @@ export function stretch(tensor: tf.Tensor, shape: readonly number[]): tf.Tensor 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
+
+/** Says that TensorFlow.js's plain JavaScript backend has a gradient wrong (version 4.22); null on other backends. */
+export function wrongInJavaScript(kernel: string): string | null {
+  return tf.getBackend() === "cpu" ? `${kernel}, which the plain JavaScript backend has wrong` : null;
+}

@@ -1,7 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Dual, linear, minus, times } from "../dual.js";
 import type { KernelNode } from "../record-kernels.js";
-import { inputOf, type KernelRule, linearRule, oneOutput, runKernel } from "./kernel-rule.js";
+import {
+  inputOf,
+  type KernelRule,
+  linearRule,
+  oneOutput,
+  runKernel,
+  wrongInJavaScript,
+} from "./kernel-rule.js";
 
 /** Attributes of a pooling kernel. */
 interface PoolAttributes {
@@ -17,6 +24,7 @@ const averagePool: KernelRule = linearRule(
   "x",
   (node, x) => runKernel("AvgPool", { x }, node.attributes),
   (node, dy) => runKernel("AvgPoolGrad", { dy, input: inputOf(node, "x") }, node.attributes),
+  ({ attributes: { pad } }) => (pad === "valid" ? null : wrongInJavaScript("AvgPoolGrad with padding")),
 );
 
 /** Where each window begins along an axis of an image, before it is cut to the image. */

@@ -77,7 +77,7 @@ const matMul: ProductKernel = {
 /** What a convolution's gradients are called with. */
 function convolutionAttributes({ attributes }: KernelNode): Record<string, unknown> {
   const { strides, pad, dataFormat, dilations, dimRoundingMode } = attributes;
-  return { strides, pad, dataFormat, dilations, dimRoundingMode };
+  return { strides, pad, dataFormat, dilations: dilations ?? [1, 1], dimRoundingMode };
 }
 
 function dilated({ attributes: { dilations } }: KernelNode): string | null {

@@ -1,7 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { Dual, linear } from "../dual.js";
 import type { KernelNode } from "../record-kernels.js";
-import { inputOf, type KernelRule, linearRule, oneOutput, runKernel } from "./kernel-rule.js";
+import {
+  inputOf,
+  type KernelRule,
+  linearRule,
+  oneOutput,
+  runKernel,
+  wrongInJavaScript,
+} from "./kernel-rule.js";
 
 const shapeOf = (node: KernelNode, name = "x"): number[] => [...inputOf(node, name).shape];
 
@@ -178,8 +185,11 @@ const gather: KernelRule = linearRule(
 );
 
 const resize = (gradient: string): KernelRule =>
-  linearRule("images", again("images"), (node, dy) =>
-    runKernel(gradient, { images: inputOf(node, "images"), dy }, node.attributes),
+  linearRule(
+    "images",
+    again("images"),
+    (node, dy) => runKernel(gradient, { images: inputOf(node, "images"), dy }, node.attributes),
+    () => wrongInJavaScript(gradient),
   );
 
 /** The largest or smallest along axes; numbers that share the extreme share its derivative. */

@@ -46,7 +46,7 @@ export async function checkGradient(
     checkSymmetry(variables, own);
   } finally {
     own.dispose();
-    if (part !== batch) tf.dispose([...part.xs, ...part.ys]);
+    if (part !== batch) tf.dispose([...part.xs, ...part.ys, ...part.ws]);
   }
 }
 

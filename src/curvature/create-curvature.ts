@@ -3,16 +3,21 @@ import { currentBackend } from "../backend/current-backend.js";
 import { registerWasmGradients } from "../backend/wasm-gradients/register.js";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { changedWeightsError, createSharedUse, holdWeights, withModel } from "../loss/evaluate-at.js";
+import {
+  betweenBatches,
+  changedWeightsError,
+  forwardPass,
+  holdWeights,
+  withModel,
+} from "../loss/evaluate-at.js";
 import type { Batch, EvaluationData, SampleSource } from "../loss/evaluation-data.js";
-import { betweenBatches, forwardPass } from "../loss/evaluation-run.js";
-import { finalActivation } from "../loss/final-activation.js";
-import { type LossPlan, planLoss } from "../loss/loss-plan.js";
-import { probeLoss } from "../loss/loss-probe.js";
-import { type ModelLossOptions, resolveModelLossOptions } from "../loss/model-loss-options.js";
+import { createSharedUse } from "../loss/loss-evaluator.js";
+import { type ModelLossOptions, resolveModelLossOptions } from "../loss/loss-options.js";
+import { type LossPlan, perSample, planLoss, scoreSamples } from "../loss/loss-plan.js";
+import { probeLoss } from "../loss/model-evaluator.js";
 import { portsOf } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
-import { perSample, scoreSamples } from "../loss/scores.js";
+import { finalActivation } from "../loss/output-loss.js";
 import { undefinedPoints } from "../loss/undefined-points.js";
 import { type BoundWeights, bindModel } from "../model/bound-weights.js";
 import type { ParameterLayout } from "../model/layout.js";
@@ -328,7 +333,7 @@ function batchLoss(model: tf.LayersModel, plan: LossPlan, batch: Batch, samples:
     return { loss: shareOf(values, batch, samples), outputs: [] };
   }
   const outputs = forwardPass(model, plan.activations)(xs);
-  const { losses } = scoreSamples(plan.scores, outputs, ys, batch.samples);
+  const { losses } = scoreSamples(plan.scores, outputs, ys, batch.samples, batch.ws);
   const loss = losses.map((values) => shareOf(values, batch, samples)).reduce((a, b) => tf.add(a, b));
   return { loss, outputs };
 }

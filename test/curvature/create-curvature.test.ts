@@ -224,6 +224,16 @@ describe("a quadratic loss", () => {
     expect(whole.loss - without.loss).toBeCloseTo(0.25 * 5.25, 5);
   });
 
+  test("weights of samples count as in fit: the mean of weight · loss", async () => {
+    const sampleWeight = tf.tensor1d([0, 2, 1, 0, 3]);
+    const curvature = await createCurvature(linearModel(), { ...linearData(), sampleWeight });
+    const point = await curvature.at(theta);
+    const product = await point.hessianVector(Float64Array.of(1, 0, 0));
+    const expected = (2 / 5) * [0, 2, 1, 0, 3].reduce((s, w, i) => s + w * (xs[i]?.[0] as number) ** 2, 0);
+    expect(product[0]).toBeCloseTo(expected, 5);
+    point.dispose();
+  });
+
   test("a loss of one's own, and the model as it was", async () => {
     const model = linearModel();
     const before = Array.from(model.getWeights()[0]?.dataSync() ?? []);

@@ -149,13 +149,21 @@ export async function evaluateFidelity(
     Float64Array.from({ length: all }, (_, i) => losses.get(of(i)) ?? Number.NaN);
   const trueLoss = lossesAt((i) => 2 * i);
   const planeLoss = lossesAt((i) => 2 * i + 1);
+  const recalibratedLoss = isRecalibrated ? lossesAt((i) => 2 * all + i) : null;
   const warnings = [
     ...trajectory.warnings,
     ...(warning === null ? [] : [warning]),
-    ...nonFiniteWarning("snapshots", trueLoss, positions),
+    ...nonFiniteWarning(
+      recalibratedLoss === null ? "snapshots" : "snapshots as trained",
+      trueLoss,
+      positions,
+    ),
+    ...(recalibratedLoss === null
+      ? []
+      : nonFiniteWarning("recalibrated snapshots", recalibratedLoss, positions)),
     ...nonFiniteWarning("projected snapshots", planeLoss, positions),
   ];
-  const recalibrated = isRecalibrated ? { recalibratedLoss: lossesAt((i) => 2 * all + i) } : {};
+  const recalibrated = recalibratedLoss === null ? {} : { recalibratedLoss };
   return { ...trajectory, trueLoss, planeLoss, ...recalibrated, warnings };
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
+import type { Provenance } from "../../base/provenance.js";
 import { type SolutionDistances, solutionDistances } from "../../directions/between-models.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../../directions/normalize.js";
 import { randomDirections } from "../../directions/random.js";
@@ -16,6 +17,7 @@ import {
 } from "../../surface/lines/level-set-width.js";
 import { analyzeLine, sliceProvenance } from "../analyze-line.js";
 import type { ModelPoint } from "../model-point.js";
+import { isStillTrue } from "../stored-values.js";
 import { statisticsStage } from "../weights-stage.js";
 import type { OpenedRun, ResolvedCompareOptions } from "./compare-options.js";
 import type { RunPlane } from "./compare-planes.js";
@@ -48,8 +50,17 @@ export async function sharpnessStage(
   const given = { ...normalization, ignore: [...normalization.ignore], epsilon, points: POINTS };
   const provenance = sliceProvenance("epsilon-sharpness", given, seed, [point], [set]);
   const file = join(directory, "sharpness", `epsilon-${point.digest.slice(0, 8)}.arrow`);
-  return memo({ file, provenance, read: readSharpness, write: writeSharpness, force: options.force }, () => {
-    const directions = randomDirections(point.run.layout, point.theta, { ...normalization, seed });
+  const directions = randomDirections(point.run.layout, point.theta, { ...normalization, seed });
+  const read = async (from: string, expected: Provenance): Promise<EpsilonSharpness | null> => {
+    const stored = await readSharpness(from, expected);
+    if (stored === null) return null;
+    // What a loss closes over may have changed, which no digest sees.
+    const [alpha, beta] = stored.at;
+    const value = { alpha, beta, value: { loss: stored.maximum, metrics: {} } };
+    const isTrue = await isStillTrue(set.evaluator, directions, undefined, [value], signal);
+    return isTrue ? stored : null;
+  };
+  return memo({ file, provenance, read, write: writeSharpness, force: options.force }, () => {
     const settings = { epsilon, points: POINTS, ...(signal === undefined ? {} : { signal }) };
     return epsilonSharpness(set.evaluator, directions, settings);
   });

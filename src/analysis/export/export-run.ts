@@ -6,7 +6,7 @@ import { figureOption, figureSize } from "../../figure/draw/layout-figure.js";
 import type { ThemeName } from "../../figure/draw/palette.js";
 import { renderGif } from "../../figure/files/encode-gif.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
-import { encodeCsv, TABLE_KINDS, type TableKind } from "../../figure/files/export-table.js";
+import { encodeCsv, TABLE_KINDS, type TableKind, unitsOf } from "../../figure/files/export-table.js";
 import { renderPng, renderSvg } from "../../figure/files/render-picture.js";
 import { vtkFiles } from "../../figure/files/vtk-files.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
@@ -118,6 +118,11 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
       const content = () => (format === "csv" ? encodeCsv(table) : encodeNpz(table));
       planned.push({ name: `${table.name}.${format}`, format, content });
     }
+  }
+  if (formats.includes("csv") && tables.length > 0) {
+    // Header lines hold names alone, so that programs find columns by them.
+    const content = () => `${JSON.stringify(unitsOf(tables), null, 2)}\n`;
+    planned.push({ name: "units.json", format: "csv", content });
   }
   if (formats.includes("vtk")) {
     planned.push(...(await vtkFiles(run, tables, await planesOfTables(run, tables), options.clip)));

@@ -1,7 +1,7 @@
 import { type Zippable, zipSync } from "fflate";
 import { InvalidDataError } from "../../base/errors.js";
 import type { ArtifactValues } from "../../store/results/artifact.js";
-import { type ExportTable, littleEndian, rowCount, type TableColumn } from "./export-table.js";
+import { type ExportTable, littleEndian, rowCount, type TableColumn, unitsOf } from "./export-table.js";
 
 /** An array with a shape, C order. */
 export interface ShapedArray {
@@ -67,8 +67,8 @@ function encodeTexts(texts: readonly string[]): { descriptor: string; bytes: Uin
 const NO_TIME = new Date(1980, 0, 1);
 
 /**
- * Encodes a table as .npz: one array a column under the column's name, and `provenance.json` with where the
- * numbers come from.
+ * Encodes a table as .npz: one array a column under the column's name, and `provenance`, an array of one text: JSON
+ * with where the numbers come from, and the units of the columns. Every entry is an array.
  *
  * Surfaces have their grid's shape: `alpha` (W), `beta` (H), everything else (H, W). Columns of lists are
  * (rows, width). In names, what could lead out of a folder where the archive is unpacked becomes "_".
@@ -82,7 +82,14 @@ export function encodeNpz(table: ExportTable): Uint8Array {
     add(uniqueMember(column.name, files), encodeNpy(shaped(column, table)));
   }
   const { kind, source, provenance, details } = table;
-  add("provenance.json", new TextEncoder().encode(JSON.stringify({ kind, source, provenance, details })));
+  const text = JSON.stringify({
+    kind,
+    source,
+    provenance,
+    details,
+    units: unitsOf([table])[table.name] ?? {},
+  });
+  add(uniqueMember("provenance", files), encodeNpy({ values: [text], shape: [1] }));
   return zipSync(files);
 }
 

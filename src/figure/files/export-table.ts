@@ -95,7 +95,8 @@ export function littleEndian(values: NodeJS.TypedArray): Uint8Array {
 const FORMULA = /^[\s]*[=+\-@\t\r|]/;
 
 /**
- * Encodes a table as CSV (RFC 4180: commas, CRLF, quotes doubled), one header line of "name [unit]".
+ * Encodes a table as CSV (RFC 4180: commas, CRLF, quotes doubled), one header line of the columns' names. Their units stand beside it: see
+ * `unitsOf`.
  *
  * Numbers are written with every digit that it takes to read the same number back; non-finite ones as NaN,
  * Infinity and -Infinity. A text that a spreadsheet would run as a formula gets an apostrophe in front.
@@ -107,17 +108,28 @@ export function encodeCsv(table: Pick<ExportTable, "columns">): string {
   return csvText([columns.map(({ header }) => header), ...rows]);
 }
 
+/** Returns the units of columns by table and column; what has none is left out. */
+export function unitsOf(
+  tables: readonly Pick<ExportTable, "name" | "columns">[],
+): Readonly<Record<string, Readonly<Record<string, string>>>> {
+  return Object.fromEntries(
+    tables.flatMap(({ name, columns }) => {
+      const units = columns.flatMap((column) => (column.unit === null ? [] : [[column.name, column.unit]]));
+      return units.length === 0 ? [] : [[name, Object.fromEntries(units) as Record<string, string>]];
+    }),
+  );
+}
+
 interface Cells {
   readonly header: string;
   readonly cell: (row: number) => number | string;
 }
 
-function split({ name, unit, values, width }: TableColumn): Cells[] {
-  const header = (label: string): string => (unit === null ? label : `${label} [${unit}]`);
+function split({ name, values, width }: TableColumn): Cells[] {
   const read = (index: number): number | string => values[index] as number | string;
-  if (width === undefined) return [{ header: header(name), cell: read }];
+  if (width === undefined) return [{ header: name, cell: read }];
   return Array.from({ length: width }, (_, place) => ({
-    header: header(`${name}[${place}]`),
+    header: `${name}[${place}]`,
     cell: (row: number) => read(row * width + place),
   }));
 }

@@ -45,6 +45,7 @@ describe("exportRun", () => {
     expect(names.sort()).toEqual(
       [
         ...tables.flatMap((name) => [`${name}.csv`, `${name}.npz`]),
+        "units.json",
         ...[`surfaces-${pca}.vts`, "surfaces-random-train.vts", `fidelity-${fidelity}.vtp`],
         ...["plane-pca", "plane-random", "lines-random-1"].flatMap((name) => [`${name}.svg`, `${name}.png`]),
         "plane-pca.gif",
@@ -115,18 +116,21 @@ describe("exportRun", () => {
     const pca = storedName(directory, "surfaces", "pca-");
     const surface = await readSurface(join(directory, "surfaces", `${pca}.arrow`));
     const rows = read(`surfaces-${pca}.csv`).trim().split("\r\n");
-    expect(rows[0]).toBe(
-      "alpha [coefficient of direction 1],beta [coefficient of direction 2],loss [mean per sample]",
-    );
+    expect(rows[0]).toBe("alpha,beta,loss");
+    expect(JSON.parse(read("units.json"))[`surfaces-${pca}`]).toEqual({
+      alpha: "coefficient of direction 1",
+      beta: "coefficient of direction 2",
+      loss: "mean per sample",
+    });
     expect(rows.slice(1).map((row) => Number(row.split(",")[2]))).toEqual([...(surface?.loss ?? [])]);
     expect(read(`fidelity-${storedName(directory, "fidelity", "pca-")}.csv`)).toMatch(
-      /^step \[[^\]]*\],epoch \[completed epochs\],iteration/,
+      /^step,epoch,iteration/,
     );
     expect(read("surfaces-random-train.csv")).toContain(",NaN\r\n");
     expect(read("lines-random-1.csv")).toContain(",'=1+1,");
     expect(read("snapshots.csv")).toContain("log:loss");
     const files = unzipSync(readFileSync(join(directory, "elsewhere", `surfaces-${pca}.npz`)));
-    expect(Object.keys(files)).toEqual(["alpha.npy", "beta.npy", "loss.npy", "provenance.json"]);
+    expect(Object.keys(files)).toEqual(["alpha.npy", "beta.npy", "loss.npy", "provenance.npy"]);
   });
 
   test("what is chosen is written, and nothing else", async () => {
@@ -135,6 +139,7 @@ describe("exportRun", () => {
     const { files } = await exportRun(run, { formats: ["csv", "svg"], what: ["line"], width: 500 });
     expect(files.map(({ file }) => file.slice(file.lastIndexOf("/") + 1))).toEqual([
       "lines-random-1.csv",
+      "units.json",
       "lines-random-1.svg",
     ]);
   });
@@ -157,7 +162,7 @@ describe("exportRun", () => {
   test("a run without results gives its snapshots, and says what it lacks", async () => {
     const run = await writeSpiral(await temporaryFolder(), 3);
     const { files, warnings } = await exportRun(run, { formats: ["csv", "vtk"] });
-    expect(files.length).toBe(1);
+    expect(files.map(({ file }) => basename(file))).toEqual(["snapshots.csv", "units.json"]);
     expect(warnings).toEqual([
       { code: "nothing-to-export", message: "Nothing stored in the run can be written as vtk." },
     ]);
@@ -177,7 +182,7 @@ describe("exportRun", () => {
     writeFileSync(join(directory, "extra", "foreign.arrow"), "no Arrow");
     const run = await openRun(directory);
     const { files, warnings } = await exportRun(run, { formats: ["csv"], what: ["other"] });
-    expect(files.map(({ file }) => file)).toEqual([join(directory, "export", "extra-own.csv")]);
+    expect(files.map(({ file }) => basename(file))).toEqual(["extra-own.csv", "units.json"]);
     expect(warnings.map(({ code }) => code)).toEqual(["not-exported"]);
     writeFileSync(join(directory, "surfaces", "broken.arrow"), "no Arrow");
     await expect(exportRun(run, { formats: ["csv"] })).rejects.toThrow("broken.arrow");
@@ -198,7 +203,7 @@ describe("exportRun", () => {
     const out = join(directory, "out");
     const { files } = await exportRun(run, { formats: ["csv", "svg"], directory: out, width: 500 });
     expect(readdirSync(out).length).toBe(files.length);
-    for (const { file } of files) expect(file.slice(out.length + 1)).toMatch(/^[\w][\w.-]*\.(csv|svg)$/);
+    for (const { file } of files) expect(file.slice(out.length + 1)).toMatch(/^[\w][\w.-]*\.(csv|svg|json)$/);
     for (const { file } of files.filter(({ format }) => format === "svg")) {
       expect(readFileSync(file, "utf8")).not.toContain("<script");
     }

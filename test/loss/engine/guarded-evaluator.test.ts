@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import type { Finiteness } from "../../../src/loss/engine/finiteness.js";
+import { guardEvaluator } from "../../../src/loss/engine/guarded-evaluator.js";
+import type { EngineEvaluator, LossValue } from "../../../src/loss/loss-evaluator.js";
+import type { LossPlan } from "../../../src/loss/loss-plan.js";
+
+const SAMPLES = 4;
+const value = (loss: number): LossValue => ({ loss, metrics: {}, clippedShare: null });
+/** The right loss is θ²; the engine is wrong from a size of θ on. */
+const right = (theta: Float32Array) => (theta[0] as number) ** 2;
+const finiteness: Finiteness = {
+  isFinite: async () => true,
+  gaps: async () => null,
+  plane: () => () => true,
+  dispose() {},
+};
+
+function guarded(wrongFrom: number) {
+  const lossAt = (theta: Float32Array) =>
+    (Math.abs(theta[0] as number) >= wrongFrom ? 1.5 : 1) * right(theta);
+  const compared: number[] = [];
+  const engine: EngineEvaluator = {
+    engine: { name: "onnx", backend: "test", batchSize: SAMPLES, threads: 1 },
+    lossMode: "model",
+    parameterCount: 1,
+    metricNames: [],
+    samples: SAMPLES,
+    dataDigest: "",
+    modelDigest: "",
+    evaluate: async (theta) => value(lossAt(theta)),
+    openPlane: async () => ({
+      isCached: true,
+      evaluate: async (theta) => value(lossAt(theta)),
+      dispose() {},
+    }),
+    perSample: {
+      classes: async () => null,
+      open: async () => ({
+        samples: SAMPLES,
+        evaluate: async (theta) => ({ loss: new Float64Array(SAMPLES).fill(lossAt(theta)), metrics: {} }),
+        dispose() {},
+      }),
+    },
+    dispose() {},
+  };
+  const evaluator = guardEvaluator(engine, {
+    loss: { scores: { metrics: [] } } as unknown as LossPlan,
+    finiteness: () => finiteness,
+    ownOps: {
+      evaluate: async (theta) => {
+        compared.push(theta[0] as number);
+        return value(right(theta));
+      },
+      measure: async () => 0,
+      dispose() {},
+    },
+  });
+  return { evaluator, compared };
+}
+
+const at = (x: number) => Float32Array.of(x);
+
+describe("an engine in use", () => {
+  it("is compared with the model's own ops at the 1st, 2nd, 4th, 8th, … point, and is right elsewhere too", async () => {
+    const { evaluator, compared } = guarded(Number.POSITIVE_INFINITY);
+    for (let x = 1; x <= 9; x++) expect((await evaluator.evaluate(at(x))).loss).toBe(x * x);
+    expect(compared).toEqual([1, 2, 4, 8]);
+  });
+
+  it("that is right in the middle and wrong at the corners, where a surface begins, is an error", async () => {
+    const { evaluator } = guarded(3);
+    const plane = await evaluator.openPlane?.({ center: at(0), vectors: [at(1)] });
+    await expect(plane?.evaluate(at(0.5), 0.5, 0)).resolves.toMatchObject({ loss: 0.25 });
+    await expect(plane?.evaluate(at(-4), -4, 0)).rejects.toThrow(
+      'engine "onnx": expected the values of the model\'s own ops on the first 4 samples at every point, got loss 24, not 16; use engine: "tfjs"',
+    );
+    await expect(guarded(3).evaluator.evaluate(at(4))).rejects.toThrow("got loss 24, not 16");
+  });
+});

@@ -107,6 +107,29 @@ describe("docs/api.md", () => {
   });
 });
 
+describe("docs/migration.md", () => {
+  test("names that have moved are at the door that the table says", () => {
+    const rows = [...read("docs/migration.md").matchAll(/^\| `(tfjs-landscape\/\w+)` \| (.*) \|$/gm)];
+    expect(rows.length).toBeGreaterThan(5);
+    const lost = rows.flatMap(([, door = "", names = ""]) =>
+      [...names.matchAll(/`(\w+)`/g)]
+        .map(([, name = ""]) => name)
+        .filter((name) => !doorNames(door).has(name)),
+    );
+    expect(lost).toEqual([]);
+  });
+
+  test("names that replace others are at the door that the table says", () => {
+    const places = [
+      ...read("docs/migration.md").matchAll(/`(\w+)(?:\([^`]*\))?` of `(?:tfjs-landscape)?(\/?\w*)`/g),
+    ];
+    const known = places.filter(([, , door = ""]) => /^(\/\w+)?$/.test(door));
+    expect(known.length).toBeGreaterThan(30);
+    const lost = known.filter(([, name = "", door = ""]) => !doorNames(`tfjs-landscape${door}`).has(name));
+    expect(lost.map(([text]) => text)).toEqual([]);
+  });
+});
+
 describe("flags of the command line in pages", () => {
   const flags = new Map<string, Set<string>>();
   const flagsIn = (text: string) => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);

@@ -38,6 +38,12 @@ export {
 
 export { type Barrier, barrierOf, barriersOf, type PathBarrier } from "../between/barrier.js";
 export {
+  type Fork,
+  type Instability,
+  type InstabilityOptions,
+  instabilityAnalysis,
+} from "../between/instability.js";
+export {
   evaluatePath,
   evaluateRepairedLine,
   linePath,

@@ -202,7 +202,8 @@ async function retrain(one: OneJump, recorder: TrajectoryRecorder): Promise<void
   }
 }
 
-async function update(model: tf.LayersModel, samples: Batch, rows: Int32Array): Promise<void> {
+/** One update of a model on some rows of a set. */
+export async function update(model: tf.LayersModel, samples: Batch, rows: Int32Array): Promise<void> {
   const batch = tf.tidy(() => {
     const indices = tf.tensor1d(rows, "int32");
     const take = (tensor: tf.Tensor) => tf.gather(tensor, indices);

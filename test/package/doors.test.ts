@@ -60,10 +60,10 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     most: 40,
     names: `
       AlignMethod AlignOptions Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection
-      ConnectionAnalysis ConnectionFigureOptions PathBarrier PathLosses PathOptions PathPolicy Permutation
+      ConnectionAnalysis ConnectionFigureOptions Fork Instability InstabilityOptions PathBarrier PathLosses PathOptions PathPolicy Permutation
       PermutationGroup PermutationGroups Repairer UnitMoments alignModels analyzeConnection barrierOf
       barriersOf connectModels createConnectionFigure createRepairer evaluatePath evaluateRepairedLine
-      inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
+      instabilityAnalysis inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
       readConnection writeConnection`,
   },
   "./curvature": {

@@ -8,5 +8,4 @@ fuzzTargets({
   journals: 100,
   "IDX files": 50,
   "CIFAR files": 30,
-  "a run with a damaged result, drawn": 5,
 });

@@ -61,11 +61,15 @@ type Line = Counts | { readonly finding: string; readonly case: number; readonly
 async function watch(sample: string, name: string, from: number, count: number, state: string) {
   const args = [program("fuzzer.mjs"), sample, name, SEED, String(from), String(count), state];
   const child = spawn(process.execPath, ["--max-old-space-size=1024", ...args], {
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
     output += part;
+  });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (part: string) => {
+    said = `${said}${part}`.slice(-1000);
   });
   let [seen, since, hungAt] = ["", performance.now(), null as number | null];
   const timer = setInterval(() => {
@@ -78,6 +82,7 @@ async function watch(sample: string, name: string, from: number, count: number, 
   }, 250);
   const [code, signal] = await once(child, "close");
   clearInterval(timer);
+  if (readState(state) === "") throw new Error(`${name} did not begin: ${said}`);
   const lines = output
     .split("\n")
     .filter((line) => line !== "")

@@ -7,4 +7,5 @@ fuzzTargets({
   "snapshots of version 1": 40,
   locks: 30,
   "command lines": 90,
+  "a run with a damaged result, drawn": 5,
 });

@@ -34,7 +34,7 @@ import { openTileJournal, readInterrupted } from "../../dist/src/store/results/t
 import { decodeSnapshot } from "../../dist/src/store/run/decode-snapshot.js";
 import { openRun } from "../../dist/src/store/run/open-run.js";
 import { isRunInUse } from "../../dist/src/store/run/run-lock.js";
-import { loadCifar10 } from "../../examples/data/cifar10.js";
+import { loadCifar10 } from "../../examples/data/cifar.js";
 import { readIdx } from "../../examples/data/idx.js";
 import { damageBytes, damageJson } from "./mutate.mjs";
 
@@ -116,16 +116,15 @@ function damagedResults(folderOf) {
       const { bytes, kind, value, facts, file: original } = random.pick(all);
       writeFileSync(file, damageBytes(bytes, random));
       const found = await readArtifactFacts(file);
-      const got = await kind.read(file);
-      expectEqual(context, got, value, `another value of ${original}`);
-      // Version 1 has no digest of what the program chose itself.
-      const version1 = original.startsWith(golden) ? { chosen: null } : {};
-      const provenances = [found, facts].map(({ provenance }) => ({ ...provenance, ...version1 }));
-      expectEqual(context, ...provenances, `another provenance of ${original}`);
-      expectEqual(context, found.details, facts.details, `other details of ${original}`);
+      // Version 1 and files whose name of this digest was damaged too have none of what is read without the columns.
+      const isCovered = readFileSync(file).includes("factsSha256");
+      if (isCovered) expectEqual(context, found, pickFacts(facts), `other facts of ${original}`);
+      expectEqual(context, await kind.read(file), value, `another value of ${original}`);
     };
   };
 }
+
+const pickFacts = ({ provenance, details }) => ({ provenance, details });
 
 /** Columns that do not fit what a reader expects, in a file whose digests are right. */
 function damageColumns(columns, random) {

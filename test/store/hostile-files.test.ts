@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { FormatError, LandscapeError, RunStateError } from "../../src/base/errors.js";
 import { readDirections } from "../../src/store/kinds/directions-file.js";
 import { curvePointTiles } from "../../src/store/kinds/surface-journal.js";
-import { readArtifact, writeArtifact } from "../../src/store/results/artifact.js";
+import { readArtifact, readArtifactFacts, writeArtifact } from "../../src/store/results/artifact.js";
 import { openTileJournal, readInterrupted } from "../../src/store/results/tile-journal.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { isRunInUse, lockRun } from "../../src/store/run/run-lock.js";
@@ -256,6 +256,17 @@ describe("results", () => {
     details: { a: "b" },
     provenance: { ...sampleProvenance(), chosen: { engine: "onnx" } },
   };
+
+  test("facts that are read without the columns are whole too", async () => {
+    const file = join(await temporaryFolder(), "r.arrow");
+    await writeArtifact(file, artifact);
+    const whole = await readFile(file);
+    const at = whole.lastIndexOf(`{"a":"b"}`) + 6;
+    expect(at).toBeGreaterThan(6);
+    whole[at] = "c".charCodeAt(0);
+    await writeFile(file, whole);
+    await expect(readArtifactFacts(file)).rejects.toThrow(/facts with the digest beside them/);
+  });
 
   test("any byte changed: never a crash, never another value, detail or origin", async () => {
     const folder = await temporaryFolder();

@@ -56,6 +56,8 @@ const metadataSchema = z.object({
   provenanceDigest: z.string(),
   details: z.string(),
   contentSha256: z.string(),
+  /** Of provenance and details, for who does not read the columns. Older files lack it. */
+  factsSha256: z.string().optional(),
 });
 
 /**
@@ -82,6 +84,7 @@ export function encodeArtifact(artifact: Artifact, where: string): Uint8Array {
     formatVersion: String(formatVersion),
     ...facts,
     provenanceDigest: provenanceDigest(provenance),
+    factsSha256: factsHash(facts),
     contentSha256: contentHash(columns, facts),
   };
   return encodeArrowFile(data, new Map(Object.entries(metadata)));
@@ -106,6 +109,10 @@ export async function decodeArtifact(
   if (provenanceDigest(provenance) !== metadata.data.provenanceDigest) {
     throw new FormatError(name, "a provenance with the digest beside it", "another one");
   }
+  const { details, factsSha256 } = metadata.data;
+  if (factsSha256 !== undefined && factsHash(metadata.data) !== factsSha256) {
+    throw new FormatError(name, "facts with the digest beside them", "other ones");
+  }
   if (!isWanted(provenance)) return null;
   const columns = await readColumns(reader, layout);
   const { formatVersion: version } = layout.metadata;
@@ -113,7 +120,7 @@ export async function decodeArtifact(
   if (hash(columns, metadata.data) !== metadata.data.contentSha256) {
     throw new FormatError(name, "the content that was written", "bytes with another sha-256");
   }
-  return { columns, details: parseJson(name, "details", metadata.data.details, jsonValueSchema), provenance };
+  return { columns, details: parseJson(name, "details", details, jsonValueSchema), provenance };
 }
 
 function columnData(where: string, { values, width }: ArtifactColumn): Data {
@@ -194,6 +201,13 @@ function readStrings(where: string, offsets: Int32Array, length: number, text: U
 interface StoredFacts {
   readonly provenance: string;
   readonly details: string;
+}
+
+/** sha-256 (hex) of what a file says beside its columns. */
+function factsHash({ provenance, details }: StoredFacts): string {
+  return startDigest()
+    .add(JSON.stringify([provenance, details]))
+    .hex();
 }
 
 /** sha-256 (hex) of all that a file says: provenance with what was chosen, details, columns with their types. */

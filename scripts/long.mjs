@@ -146,4 +146,5 @@ async function all() {
 if (task === "live") await train(true, 0);
 else if (task === "paced") await train(false, 50);
 else if (task === "surfaces") await surfaces();
+else if (task === "watch") await watch(directory, Number(count));
 else await all();

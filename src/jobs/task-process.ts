@@ -82,11 +82,14 @@ export function startProcess(program: ProgramModule, order: unknown, events: Pro
   };
 }
 
-/** Returns the last line that the process wrote on stderr. */
+/** Returns the last line that the process wrote on stderr; V8 ends with addresses where its memory is used up. */
 function lastLineOf({ stderr }: ChildProcess): () => string {
   let text = "";
+  let isOutOfMemory = false;
   stderr?.setEncoding("utf8").on("data", (part: string) => {
-    text = `${text}${part}`.slice(-STDERR_KEPT);
+    text = `${text}${part}`;
+    isOutOfMemory ||= text.includes("JavaScript heap out of memory");
+    text = text.slice(-STDERR_KEPT);
   });
-  return () => text.trim().split("\n").at(-1)?.trim() ?? "";
+  return () => (isOutOfMemory ? "it ran out of memory" : (text.trim().split("\n").at(-1)?.trim() ?? ""));
 }

@@ -8,7 +8,7 @@ import { temporaryFolders } from "../support/tiny-training.js";
 const newFolder = temporaryFolders();
 
 describe("names of a report's files", () => {
-  test.each(["../elsewhere.html", "/tmp/elsewhere.html", "a/b.html", "..", ""])(
+  test.each(["../elsewhere.html", "/tmp/elsewhere.html", "a/b.html", "..", "", "NUL.html"])(
     "a page %j would leave the folder: refused, and nothing is written",
     async (page) => {
       const folder = join(newFolder(), "report");

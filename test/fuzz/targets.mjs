@@ -490,7 +490,7 @@ async function commandLines({ folder, sample }) {
     );
   }
   // What exists is only given to commands that compute nothing with it.
-  const cheap = new Set(["inspect", "clean", "plot", "export"]);
+  const cheap = new Set(["inspect", "clean"]);
   return async (random) => {
     const command = random.next() < 0.95 ? random.pick(commands) : random.pick(WORDS);
     const args = [command];
@@ -511,6 +511,7 @@ async function commandLines({ folder, sample }) {
       else if (form < 0.9) args.push(option);
       else args.push(value);
     }
+    if (process.env.LANDSCAPE_FUZZ_SHOW !== undefined) process.stderr.write(`${JSON.stringify(args)}\n`);
     const status = await call(args);
     if (status === 1) throw new Error(`${JSON.stringify(args)}: ${written.text.slice(0, 1200)}`);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not reach a terminal.

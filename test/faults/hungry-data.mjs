@@ -18,9 +18,9 @@ function eat() {
 }
 
 function isHungry() {
-  if (!isWorker || mark === undefined || ++calls < 40) return false;
+  if (!isWorker || mark === undefined) return false;
   if (mark === "always") return true;
-  if (existsSync(mark)) return false;
+  if (++calls < 40 || existsSync(mark)) return false;
   writeFileSync(mark, "");
   return true;
 }

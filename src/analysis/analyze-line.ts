@@ -26,7 +26,14 @@ import {
   randomLines,
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
-import { isModelPoint, type ModelPoint, modelOf, namesOfModels, type Subject } from "./model-point.js";
+import {
+  alignModels,
+  isModelPoint,
+  type ModelPoint,
+  modelOf,
+  namesOfModels,
+  type Subject,
+} from "./model-point.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
@@ -92,10 +99,11 @@ export async function analyzeLine(
     const expected = `${wanted} ${wanted === 1 ? "model" : "models"} for line "${line.kind}"`;
     throw new InvalidOptionError("models", expected, String(subjects.length));
   }
-  const models: ModelPoint[] = [];
+  const given: ModelPoint[] = [];
   for (const subject of subjects) {
-    models.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
+    given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
   }
+  const models = await alignModels(given);
   const slice = await evaluateLine(models, line, options);
   const { title, metric, accuracyAs, names } = options.figure ?? {};
   const figure = createLineFigure(slice, {

@@ -18,7 +18,14 @@ import { keyedName } from "../store/kinds/surface-key.js";
 import { memo } from "../store/results/memo.js";
 import { partOfRun, type StepOptions } from "../store/run/run.js";
 import { sliceProvenance } from "./analyze-line.js";
-import { isModelPoint, type ModelPoint, modelOf, namesOfModels, type Subject } from "./model-point.js";
+import {
+  alignModels,
+  isModelPoint,
+  type ModelPoint,
+  modelOf,
+  namesOfModels,
+  type Subject,
+} from "./model-point.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
@@ -68,10 +75,11 @@ export async function analyzeConnection(
   const { sets = [], signal, onProgress } = options;
   checkEvaluation(pick(options, ["sets"]));
   if (subjects.length !== 2) throw new InvalidOptionError("models", "2 models", String(subjects.length));
-  const points: ModelPoint[] = [];
+  const given: ModelPoint[] = [];
   for (const subject of subjects) {
-    points.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
+    given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
   }
+  const points = await alignModels(given);
   const [a, b] = points as [ModelPoint, ModelPoint];
   const names = namesOfModels(points) as [string, string];
   const settings = resolveConnectOptions(pick(options, ["align", "tries", "seed", "points", "sampleLimit"]));

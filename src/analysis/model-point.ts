@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { sha256 } from "../base/provenance.js";
 import { assertSameLayout } from "../model/layout.js";
+import { alignRuns } from "../store/run/align-runs.js";
 import { openRun } from "../store/run/open-run.js";
 import { isFinitePoint, partOfRun, type Run, type StepOptions } from "../store/run/run.js";
 
@@ -129,6 +130,24 @@ export async function modelPoint(run: Run, step?: number): Promise<ModelPoint> {
     name: index === last ? run.manifest.name : `${run.manifest.name} at step ${run.snapshots[index]?.step}`,
     digest: sha256(theta),
   };
+}
+
+/**
+ * Returns models whose weights lie in the order of the first one's: layouts that differ in `trainable` alone, as those
+ * of transfer learning do, match by name. Models of equal layouts come back as they are.
+ *
+ * @throws `LayoutError` naming the first weight that differs in more than `trainable`.
+ */
+export async function alignModels(points: readonly ModelPoint[]): Promise<readonly ModelPoint[]> {
+  const runs = alignRuns(points.map(({ run }) => run));
+  return Promise.all(
+    points.map(async (point, i) => {
+      const run = runs[i] as Run;
+      if (run === point.run) return point;
+      const theta = await run.readTheta(point.index);
+      return { ...point, run, theta, digest: sha256(theta) };
+    }),
+  );
 }
 
 /**

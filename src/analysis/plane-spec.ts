@@ -12,7 +12,14 @@ import type { SlicePoints } from "../directions/slice-map.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { mixtureDigest } from "../store/kinds/version-1.js";
 import { finitePart, partOfRun, type Run, type StepOptions } from "../store/run/run.js";
-import { isModelPoint, type ModelPoint, modelOf, namesOfModels, type Subject } from "./model-point.js";
+import {
+  alignModels,
+  isModelPoint,
+  type ModelPoint,
+  modelOf,
+  namesOfModels,
+  type Subject,
+} from "./model-point.js";
 import type { ProgressOptions, ResultOptions } from "./options.js";
 import {
   checkPcaPlane,
@@ -126,7 +133,8 @@ export async function openPlane(
     const expected = `${wanted} ${wanted === 1 ? "model" : "models"} for plane "${spec.kind}"`;
     throw new InvalidOptionError("models", expected, String(parts.length));
   }
-  if (form !== undefined) return between(spec.kind, form, await Promise.all(parts.map(modelOf)));
+  if (form !== undefined)
+    return between(spec.kind, form, await alignModels(await Promise.all(parts.map(modelOf))));
   if (spec.kind === "pca") {
     const { linearAlgebra = createLinearAlgebra() } = options;
     return pcaPlane(await runsOf(parts), linearAlgebra, spec, options);

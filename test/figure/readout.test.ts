@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { figureMoment, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { gridReadout, snapshotReadout } from "../../src/figure/draw/snapshots.js";
 import { mapOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, stepped } from "./sample-figures.js";
@@ -61,4 +62,17 @@ describe("gridReadout", () => {
     ]);
     expect(at(12, 0)?.[2]).toEqual(["training loss", "NaN"]);
   });
+});
+
+test("the upright line of a moment stays inside the plot: curves of what was logged begin after epoch 0", () => {
+  const path = samplePath("SGD", arc(6, [3, 1]), bowl, stepped(6));
+  const layout = layoutFigure(sampleFigure(bowl, { paths: [path] }), { width: 1000, isPage: true });
+  const titlesAt = (place: number) =>
+    figureMoment(layout, place).cursors.map(({ placed: { panel, rect }, x }) => {
+      expect(x).toBeGreaterThanOrEqual(rect.x);
+      expect(x).toBeLessThanOrEqual(rect.x + rect.width);
+      return panel.title;
+    });
+  expect(titlesAt(0)).not.toContain("Loss while training");
+  expect(titlesAt(1)).toContain("Loss while training");
 });

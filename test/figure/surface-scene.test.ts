@@ -242,6 +242,31 @@ describe("options of the surface", () => {
     expect(() => figureSize(space, { height: 200 })).toThrow(/height: expected at least \d+ px/);
   });
 
+  test("runs from one start have rings around each other, as in the map", () => {
+    const paths = ["SGD", "Adam"].map((name, i) =>
+      samplePath(
+        name,
+        [
+          [3, 2],
+          [1 + i, 1],
+          [i, 0],
+        ],
+        valley,
+      ),
+    );
+    const figure = inSpace(sampleFigure(valley, { paths })) as Figure;
+    const { series } = figureOption(figure, { width: 900 }) as {
+      series: {
+        name: string;
+        renderItem?: () => { children: { shape?: { cx: number; cy: number; r: number } }[] };
+      }[];
+    };
+    const front = series.find(({ name }) => name === "front")?.renderItem?.().children ?? [];
+    const rings = front.flatMap(({ shape }) => (shape?.r === undefined ? [] : [shape]));
+    const here = rings.filter(({ cx, cy }) => cx === rings[0]?.cx && cy === rings[0]?.cy);
+    expect(new Set(here.map(({ r }) => r)).size).toBe(4);
+  });
+
   test("is drawn for several paths without any loss, too", () => {
     const bare = sampleFigure(valley, {
       paths: [samplePath("a", arc(5, [9, 4]), null), samplePath("b", arc(4, [8, -4]), null)],

@@ -262,8 +262,10 @@ function momentOf(
   const linked = panel.series.filter(({ link }) => link !== undefined);
   if (linked.length === 0) return { cursor: null, rings: [] };
   const at = x.position(place);
+  // A training logs nothing before its first epoch: curves of it begin later than the time line.
+  const isShown = at !== null && at >= x.min && at <= x.max;
   return {
-    cursor: at === null ? null : toX(rect, x, at),
+    cursor: isShown ? toX(rect, x, at) : null,
     rings: linked.flatMap(({ link, axis: side, color, x: xs, y: ys }) => {
       const index = link?.snapshots.indexOf(snapshots[link.run] ?? -1) ?? -1;
       const y = side === "left" ? left : right;

@@ -90,6 +90,7 @@ summary{cursor:pointer;font-size:14px}
 table{border-collapse:collapse;font-size:13px}
 th,td{padding:3px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
+.settings .scroll{max-height:none}
 .settings th,.settings td{white-space:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 .settings th[scope=row]{min-width:9em;font-weight:400;color:var(--muted)}
 .out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}

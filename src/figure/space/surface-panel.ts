@@ -10,17 +10,9 @@ import {
 } from "../draw/legend.js";
 import { runColor, type Theme } from "../draw/palette.js";
 import type { Drawing, Place, Placed, PlacedReadout, Room, Slot, Target } from "../draw/panel-kind.js";
+import { markSize, startAndEndShapes } from "../draw/paths.js";
 import { truncateText } from "../draw/placed-text.js";
-import {
-  dropMark,
-  endMark,
-  hiddenGrid,
-  round,
-  type Shape,
-  startMark,
-  stroke,
-  textShape,
-} from "../draw/shapes.js";
+import { dropMark, hiddenGrid, round, type Shape, stroke, textShape } from "../draw/shapes.js";
 import { gridReadout } from "../draw/snapshots.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
 import { cellPieces, drapedPieces, ownPieces, type Piece } from "./scene-pieces.js";
@@ -182,7 +174,7 @@ export function drawnInSpace(placed: PlacedSpace, theme: Theme): Drawing {
         name: "front",
         z: 3,
         shapes: [
-          ...placed.scene.paths.flatMap((path) => endShapes(path, placed, theme)),
+          ...endShapes(placed, theme),
           ...(bar === null ? [] : colorBarShapes(bar, theme)),
           ...furniture.texts.map((text) => textShape(text, theme)),
         ],
@@ -216,21 +208,25 @@ function lineShape({ from, to, tone }: SceneLine, theme: Theme): Shape {
   return stroke([round(from[0]), round(from[1])], [round(to[0]), round(to[1])], style);
 }
 
-/** Start and end on the surface, and drops of the learning rate: always in sight. */
-function endShapes(path: ScenePath, placed: PlacedSpace, theme: Theme): Shape[] {
-  const { figure, projection } = placed;
-  const color = colorOf(path, placed, theme);
-  const places = path.points.flatMap(({ plane, index }) =>
-    plane === null ? [] : [{ at: projection.toScreen(plane), index }],
-  );
-  const [first, last] = [places[0], places[places.length - 1]];
-  if (first === undefined || last === undefined) return [];
-  const rim = figure.runs.length === 1 ? null : color;
-  const drops = places.filter(({ index }) => figure.runs[path.run]?.drops.includes(index));
+/** Starts, ends and drops of the learning rate on the surface: always in sight. */
+function endShapes(placed: PlacedSpace, theme: Theme): Shape[] {
+  const { scene, figure, projection } = placed;
+  const paths = scene.paths.flatMap((path) => {
+    const points = path.points.flatMap(({ plane, index }) => {
+      if (plane === null) return [];
+      const [x, y] = projection.toScreen(plane);
+      return [{ x, y, index }];
+    });
+    const [first, last] = [points[0], points[points.length - 1]];
+    if (first === undefined || last === undefined) return [];
+    const drops = points.filter(({ index }) => figure.runs[path.run]?.drops.includes(index));
+    return [{ color: colorOf(path, placed, theme), first, last, isWhole: true, drops }];
+  });
   return [
-    ...startMark(...first.at, color, theme),
-    ...endMark(...last.at, color, theme),
-    ...drops.flatMap(({ at }) => dropMark(...at, rim, theme)),
+    ...startAndEndShapes(paths, markSize(paths.length), theme),
+    ...paths.flatMap(({ drops, color }) =>
+      drops.flatMap(({ x, y }) => dropMark(x, y, figure.runs.length === 1 ? null : color, theme)),
+    ),
   ];
 }
 

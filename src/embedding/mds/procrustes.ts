@@ -19,7 +19,7 @@ export interface ProcrustesResult {
  * @param points - (n, k), row-major, not all rows equal.
  * @throws {@link InvalidDataError} if either has all rows equal.
  * @see Gower 1975. Reference values: scipy.spatial.procrustes.
- * @example const { aligned, disparity } = procrustes(first.embedding, second.embedding, n, 2);
+ * @example const { aligned, disparity } = procrustes(reference, points, n, 2);
  */
 export function procrustes(
   reference: Float64Array,

@@ -32,6 +32,27 @@ export {
 } from "../curvature/spectral-density.js";
 export { estimateTrace, type TraceEstimate, type TraceOptions } from "../curvature/trace.js";
 
+// Planes and lines
+
+export {
+  hessianDirections,
+  type ProjectedHessian,
+  projectedHessian,
+} from "../curvature/plane-curvature.js";
+
+// Stability of an optimizer
+
+export {
+  adamScale,
+  type CriticalSharpness,
+  type CriticalSharpnessOptions,
+  criticalSharpness,
+  type OptimizerSettings,
+  preconditionedOperator,
+  type StabilityThreshold,
+  stabilityThreshold,
+} from "../curvature/stability.js";
+
 // From losses alone
 
 export {

@@ -70,10 +70,13 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/curvature.ts",
     most: 40,
     names: `
-      Curvature CurvatureAtScale CurvatureAtScaleOptions CurvatureOptions CurvaturePoint DensityOptions
-      EigenpairOptions Eigenpairs HessianOperator HessianOperatorOptions RadiusCurves SpectralDensity
-      SymmetricOperator TraceEstimate TraceOptions WeightBlock createCurvature curvatureAtScale estimateTrace
-      hessianOperator radiusCurves spectralDensity topEigenpairs weightBlocks`,
+      CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAtScale CurvatureAtScaleOptions
+      CurvatureOptions CurvaturePoint DensityOptions EigenpairOptions Eigenpairs HessianOperator
+      HessianOperatorOptions OptimizerSettings ProjectedHessian RadiusCurves SpectralDensity
+      StabilityThreshold SymmetricOperator TraceEstimate TraceOptions WeightBlock adamScale
+      createCurvature criticalSharpness curvatureAtScale estimateTrace hessianDirections hessianOperator
+      preconditionedOperator projectedHessian radiusCurves spectralDensity stabilityThreshold
+      topEigenpairs weightBlocks`,
   },
   "./figures": {
     source: "src/doors/figures.ts",

@@ -79,6 +79,7 @@ export interface Curvature {
    * @throws {@link EvaluationError} if the loss is not finite, or names a kernel without a second derivative.
    */
   at(theta: Float32Array, signal?: AbortSignal): Promise<CurvaturePoint>;
+  /** Frees the copy of the data. Dispose of the points first. Idempotent. */
   dispose(): void;
 }
 

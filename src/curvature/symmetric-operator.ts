@@ -76,7 +76,9 @@ export function restrict(vector: Float64Array, ranges: readonly ColumnRange[]): 
 
 /** A part of the weights with a name. */
 export interface WeightBlock {
+  /** Name of the weight, the layer or the role. */
   readonly name: string;
+  /** Whether a weight belongs to it. */
   readonly select: (parameter: Parameter) => boolean;
 }
 

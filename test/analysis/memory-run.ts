@@ -18,9 +18,9 @@ export function memoryRun(
 ): Run {
   const { logs = [], layoutDigest = "d".repeat(64), directory = `/runs/${name}` } = options;
   const size = thetas[0]?.length ?? 0;
-  const run: Omit<Run, "manifest"> & { readonly manifest: Pick<Run["manifest"], "name"> } = {
+  const run: Omit<Run, "manifest"> & { readonly manifest: Pick<Run["manifest"], "name" | "fit"> } = {
     directory,
-    manifest: { name },
+    manifest: { name, fit: {} },
     layout: { ...makeLayout([{ name: "w", shape: [size] }]), digest: layoutDigest },
     snapshots: thetas.map((_, step) => ({
       step,

@@ -3,12 +3,12 @@ import { chmodSync, cpSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
 import {
-  CASES,
   COMMANDS,
   type Command,
   commandOf,
   type Ending,
   expectRecovery,
+  FEW,
   filesIn,
   lastLine,
   newFolder,
@@ -20,7 +20,6 @@ import {
   undisturbed,
 } from "./commands.js";
 
-const FEW = Math.max(1, Math.ceil(CASES / 3));
 const TIMEOUT = { timeout: 300_000 + FEW * 120_000 };
 
 /** A process that the disk has refused says so in our words, and ends by itself. */

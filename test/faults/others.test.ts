@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import {
   BIN,
-  CASES,
   COMMANDS,
   type Command,
   commandOf,
   expectRecovery,
+  FEW,
   filesIn,
   lastLine,
   newFolder,
@@ -20,7 +20,6 @@ import {
   undisturbed,
 } from "./commands.js";
 
-const FEW = Math.max(1, Math.ceil(CASES / 3));
 const TIMEOUT = { timeout: 300_000 + FEW * 120_000 };
 
 describe("SIGINT and SIGTERM at random moments", () => {

@@ -23,23 +23,46 @@ export interface Progress {
  */
 export function createProgress(title: string, note: (line: string) => void): Progress {
   if (!process.stderr.isTTY) return createLine(title, note);
+  const columns = Math.min(process.stderr.columns || 80, 100);
   const bar = new cliProgress.SingleBar({
-    format: `${title} [{bar}] {value}/{total} · {eta_formatted} left`,
+    format: `${title} [{bar}] {value}/{total}{left}`,
+    barsize: barWidth(title, columns),
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: false,
   });
-  let started = false;
+  let first: { readonly done: number; readonly time: number } | undefined;
   return {
     update(done, total) {
-      if (!started) bar.start(total, done);
-      else bar.update(done);
-      started = true;
+      if (first === undefined) {
+        first = { done, time: performance.now() };
+        bar.start(total, done, { left: "" });
+        return;
+      }
+      const seconds = (performance.now() - first.time) / 1000;
+      bar.update(done, { left: timeLeft(done - first.done, total - done, seconds) });
     },
     stop() {
-      if (started) bar.stop();
+      if (first !== undefined) bar.stop();
     },
   };
+}
+
+/** Characters that are left for the bar on a line of so many columns, beside title, counts and the time left. */
+export function barWidth(title: string, columns: number): number {
+  return Math.max(5, Math.min(40, columns - title.length - " [] 100000/100000 · 100m left".length - 1));
+}
+
+/**
+ * Says how long the rest takes at the speed so far: " · 3m20s left". Nothing before a second has passed and something
+ * was done, since the first pieces tell nothing: they may have been read, or have warmed the engine up.
+ */
+export function timeLeft(done: number, rest: number, seconds: number): string {
+  if (done < 1 || seconds < 1 || rest < 1) return "";
+  const left = Math.ceil((rest * seconds) / done);
+  if (left < 60) return ` · ${left}s left`;
+  if (left < 3600) return ` · ${Math.floor(left / 60)}m${String(left % 60).padStart(2, "0")}s left`;
+  return ` · ${Math.floor(left / 3600)}h${String(Math.floor((left % 3600) / 60)).padStart(2, "0")}m left`;
 }
 
 function createLine(title: string, note: (line: string) => void): Progress {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { InvalidOptionError } from "../../src/base/errors.js";
-import { alignedTable, createOutput, reportError, shortened } from "../../src/cli/output.js";
+import {
+  alignedTable,
+  barWidth,
+  createOutput,
+  reportError,
+  shortened,
+  timeLeft,
+} from "../../src/cli/output.js";
 
 /** What `work` writes on both streams. */
 function written(work: () => void): { readonly stdout: string; readonly stderr: string } {
@@ -73,4 +80,26 @@ test("tables have aligned columns, numbers to the right", () => {
       ["adam", "0.01400"],
     ]),
   ).toEqual(["run      loss", "adam  0.01400"]);
+});
+
+describe("a progress bar", () => {
+  test("says how long the rest takes once something is known of it", () => {
+    expect(timeLeft(0, 100, 5)).toBe("");
+    expect(timeLeft(1, 100, 0.01)).toBe("");
+    expect(timeLeft(10, 0, 5)).toBe("");
+    expect(timeLeft(10, 20, 5)).toBe(" · 10s left");
+    expect(timeLeft(10, 400, 5)).toBe(" · 3m20s left");
+    expect(timeLeft(1, 7200, 1.5)).toBe(" · 3h00m left");
+  });
+
+  test("fits into 80 columns with title, counts and time", () => {
+    for (const title of [
+      "surface",
+      "snapshots and plane, losses",
+      "a title of a step that is much too long for it",
+    ]) {
+      const line = `${title} [${"=".repeat(barWidth(title, 80))}] 441/441${timeLeft(10, 400, 5)}`;
+      expect(line.length).toBeLessThanOrEqual(80);
+    }
+  });
 });

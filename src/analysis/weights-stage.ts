@@ -311,7 +311,7 @@ export function weightsFigures(
   if (turned.length > 0) {
     // A single run has no legend that would name it among several.
     const whose = turned.length < runs.length ? `: ${turned.map(({ name }) => name).join(", ")}` : "";
-    figures.push({ name: "angles", figure: createAngleFigure(turned, `What the path does${whose}`) });
+    figures.push({ name: "angles", figure: createAngleFigure(turned, `Steps along the path${whose}`) });
   }
   return figures;
 }

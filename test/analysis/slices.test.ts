@@ -389,8 +389,8 @@ describe("analyzeWeights", () => {
     expect(after.statistics).toEqual(before.statistics);
     const titleOf = ({ figures }: typeof after) =>
       figures.find(({ name }) => name === "angles")?.figure.title;
-    expect(titleOf(after)).toBe("What the path does: first");
-    expect(titleOf(await analyzeWeights(runs.slice(0, 1)))).toBe("What the path does");
+    expect(titleOf(after)).toBe("Steps along the path: first");
+    expect(titleOf(await analyzeWeights(runs.slice(0, 1)))).toBe("Steps along the path");
     expect(Array.from(after.angles[0]?.degrees ?? []).every((angle) => angle >= 0 && angle <= 180)).toBe(
       true,
     );

@@ -267,10 +267,12 @@ function freePlace(x: number, y: number, width: number, map: Rect, taken: readon
   const places = [y - 20, y + 4].flatMap((top) =>
     [x + 10, x - 10 - width, x - width / 2].map((left) => ({ x: left, y: top, width, height: 16 })),
   );
+  // Off the frame, too.
+  const inner = { x: map.x + 4, y: map.y + 4, width: map.width - 8, height: map.height - 8 };
   const end = (place: Rect): Place => ({ x: place.x + place.width, y: place.y + place.height });
   const isFree = (place: Rect): boolean =>
-    isInside(map, place) &&
-    isInside(map, end(place)) &&
+    isInside(inner, place) &&
+    isInside(inner, end(place)) &&
     taken.every(
       (other) =>
         place.x + place.width + 4 < other.x ||

@@ -106,7 +106,7 @@ export function createHistogramFigure(
     return seriesOf(name, i, x, y, { shape: "area" });
   });
   const panel = panelOf("", "weight", linearAxis("density", 0), series);
-  const outside = histograms.map(({ name, outside: count }) => `${name} ${formatCount(count)}`).join(", ");
+  const outside = histograms.map(({ name, outside: count }) => `${formatCount(count)} of ${name}`).join("; ");
   const width = formatNumber((edges[1] as number) - (edges[0] as number), 3);
   return chartOf(title, [panel], {
     columns: 1,

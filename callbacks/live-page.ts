@@ -5,14 +5,13 @@ import { type LiveView, openLiveView } from "../src/live/start-live-view.js";
 /** Options of the live page of a training. */
 export interface LivePageOptions {
   /**
-   * Serves a page on 127.0.0.1 that grows with the training, on the given port or any that is free. A thread
-   * of its own does it, until the process ends, which it does not hold up, or `closeLive` is called. Default
-   * false.
+   * Serves a page on 127.0.0.1 that grows with the training, on the given port or any that is free. A separate thread
+   * serves it until the process ends or `closeLive` is called; it does not keep the process alive. Default false.
    */
   readonly live?: boolean | { readonly port?: number };
   /**
-   * Called with the live page's address when training begins. Default: it is said in a process warning
-   * (`process.emitWarning`, code "live-view"); it also stands in `liveUrl`.
+   * Called with the URL of the live page when training begins. Default: the URL is emitted as a process warning
+   * (`process.emitWarning`, code "live-view"). `liveUrl` holds it too.
    */
   readonly onLive?: (url: string) => void;
 }

@@ -30,8 +30,8 @@ export const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectoryCallbackOptions> = {
 };
 
 /**
- * A snapshot that waits: the initial weights for the end of the first batch, which tells the rate in use,
- * those of a batch for the next hook, which tells whether their epoch is complete.
+ * A captured but unwritten snapshot. Initial weights wait for the first batch (only then is the learning rate known);
+ * weights of a batch wait for the next hook, which tells whether the epoch is complete.
  */
 interface PendingSnapshot {
   readonly captured: CapturedWeights;

@@ -40,7 +40,7 @@ export function encodeNumber(value: number): JsonNumber {
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
-/** Returns the number that `encodeNumber` spelled out; null stays NaN's neighbour "unknown" and gives NaN. */
+/** Inverse of `encodeNumber`; null (unknown) becomes NaN. */
 export function decodeNumber(value: JsonNumber | null): number {
   return value === null ? Number.NaN : Number(value);
 }

@@ -193,8 +193,7 @@ export class TrajectoryRecorder {
   }
 
   /**
-   * Writes copied weights as those that training begins with, unless a run that is continued ends with
-   * them; returns whether it did.
+   * Writes the initial snapshot, unless a resumed run already ends with the same weights. Returns whether it wrote.
    */
   async writeInitial(captured: CapturedWeights, position: RecorderPosition): Promise<boolean> {
     const last = this.#resumedTheta;

@@ -164,8 +164,8 @@ export interface EngineEvaluatorOptions extends ModelLossOptions {
    */
   readonly threads?: number | undefined;
   /**
-   * What an earlier choice came to: its engine, batch size and threads are used instead of choosing again,
-   * so that the values are bit for bit those of then. The request stays what it was. Default none.
+   * Reuse an earlier run's engine, batch size and threads for bit-identical values; `request` still records what
+   * was asked. Default none.
    */
   readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads"> | undefined;
 }

@@ -15,8 +15,8 @@ export interface LaneWork {
 }
 
 /**
- * Does pieces of work one after another until there are none; with `stop` it ends between them. After each piece it
- * asks whether to go on: more lanes may start, or this one may be one too many.
+ * Worker loop: takes items until there are none, and ends between two items after `stop`. After each item it calls
+ * `goesOn()`, which may start more loops or return false to end this one.
  */
 export type Lane = (stop: AbortSignal | undefined, goesOn: () => boolean) => Promise<void>;
 

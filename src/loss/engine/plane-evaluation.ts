@@ -21,8 +21,8 @@ export interface FirstLinearCut {
   /** Gives the layer's outputs for each sample, from the graph's own inputs. */
   readonly before: Graph;
   /**
-   * Gives what the graph gives, from the input `h`, which has h0, hx and hy as its parts, and the variable `place`,
-   * which is (1, α, β).
+   * Same outputs as the graph, computed from `h` = [h0, hx, hy] (outputs of the first layer at θ*, dx and dy) and
+   * `place` = (1, α, β).
    */
   readonly after: Graph;
   /** Shape of the layer's outputs. */

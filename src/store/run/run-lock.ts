@@ -103,9 +103,8 @@ async function take(file: string, text: string): Promise<number | null> {
 }
 
 /**
- * Removes a void lock file, unless it has become another one. Whoever does so holds a lock for it, as a
- * file cannot be compared and removed in one step: the new lock of somebody faster would be removed.
- * Returns the number of the process that is at it already, or null.
+ * Removes a stale lock. A second lock guards the removal, since compare-and-delete is not atomic.
+ * Returns the pid of the process that is already doing it, or null.
  */
 async function removeVoid(file: string, found: string, text: string): Promise<number | null> {
   const guard = `${file}.removal`;

@@ -30,7 +30,7 @@ export interface RunWriter {
   /** Absolute path of the run directory. */
   readonly directory: string;
   readonly layout: ParameterLayout;
-  /** What a thread that writes snapshots of this run by itself must be told. */
+  /** What a thread needs to write snapshots of this run by itself. */
   readonly target: SnapshotTarget;
   /** Contents of run.json as last written. */
   readonly manifest: RunManifest;
@@ -40,7 +40,7 @@ export interface RunWriter {
   readonly resumedFrom: SnapshotInfo | null;
 
   /**
-   * Writes a snapshot; resolves when it is safely on disk. Calls are worked off in their order.
+   * Writes a snapshot; resolves when it is safely on disk. Calls run in their order.
    *
    * @throws {@link RunStateError} if the writer is closed or `step` is not `nextStep`.
    * @throws {@link InvalidDataError} if θ has the wrong length or a fact cannot be stored.

@@ -139,8 +139,8 @@ function differenceEstimate(
 }
 
 /**
- * Says of which points it is in doubt whether the loss over all samples is finite: those beside exact points
- * where it is not, unless the subsample has shown every one of those.
+ * Predicate: points where finiteness of the full loss is uncertain, i.e. next to a non-finite exact point that the
+ * subsample did not flag.
  */
 function finiteness(points: PointData, data: QuantityData, stencils: Stencils): (point: number) => boolean {
   const exact = pointsOf(points, EXACT);

@@ -20,7 +20,7 @@ const present = pages.filter((page) => !/migration|CHANGELOG/.test(page));
 
 /** Names of the source files, without their folders. */
 const sources = new Set(
-  ["src", "callbacks", "examples"].flatMap((folder) =>
+  ["src", "callbacks", "examples", "test", "bench"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((path) => basename(String(path))),
   ),
 );

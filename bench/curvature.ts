@@ -1,0 +1,118 @@
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import type { BackendChoice } from "../src/backend/current-backend.js";
+import { selectBackend } from "../src/backend/select-backend.js";
+import { createCurvature } from "../src/curvature/create-curvature.js";
+import { readWeights } from "../src/model/bound-weights.js";
+import { medianWithInterval } from "./capture-statistics.js";
+import type { BenchOptions } from "./pca.js";
+import { surfaceModels } from "./surface-models.js";
+
+/** A Hessian-vector product (ours) beside a gradient by TensorFlow.js (peer), on the same samples. */
+export interface CurvatureCase {
+  readonly case: string;
+  readonly backend: string;
+  /** Seconds: medians over interleaved pairs. */
+  readonly ours: number;
+  readonly peer: number;
+  /** Median of ours / peer, pair by pair, with a 95 % interval. */
+  readonly ratio: number;
+  readonly interval: readonly [number, number];
+  readonly samples: number;
+  /** Whether intermediate values were kept between products. */
+  readonly kept: boolean;
+}
+
+/** The report of the bench. */
+export interface CurvatureReport {
+  readonly bench: "curvature";
+  readonly cases: readonly CurvatureCase[];
+}
+
+/**
+ * Measures Hessian-vector products against gradients: `--case mlp lenet resnet20`, `--backend wasm native`,
+ * `--samples 1000`, `--repeats 15`, `--keep-bytes 1073741824`.
+ */
+export async function runBench({ args, log }: BenchOptions): Promise<CurvatureReport> {
+  const { values } = parseArgs({
+    args: args.filter((arg) => arg !== "--json"),
+    options: {
+      case: { type: "string", multiple: true, default: ["mlp", "lenet"] },
+      backend: { type: "string", multiple: true, default: ["wasm"] },
+      samples: { type: "string", default: "1000" },
+      repeats: { type: "string", default: "15" },
+      "keep-bytes": { type: "string", default: String(2 ** 30) },
+    },
+  });
+  const cases: CurvatureCase[] = [];
+  for (const backend of values.backend) {
+    const { name } = await selectBackend({ backend: backend as BackendChoice });
+    for (const id of values.case) {
+      const measured = await measure(
+        id,
+        Number(values.samples),
+        Number(values.repeats),
+        Number(values["keep-bytes"]),
+      );
+      log(`${id} on ${name}: ${measured.ratio.toFixed(2)} gradients per product`);
+      cases.push({ case: id, backend: name, ...measured });
+    }
+  }
+  return { bench: "curvature", cases };
+}
+
+async function measure(
+  id: string,
+  samples: number,
+  repeats: number,
+  keepBytes: number,
+): Promise<Omit<CurvatureCase, "case" | "backend">> {
+  const network = surfaceModels[id];
+  if (network === undefined) throw new Error(`bench curvature: expected a case, got ${id}`);
+  const model = network.make();
+  model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy" });
+  const xs = tf.randomUniform([samples, ...network.shape], 0, 1, "float32", 1);
+  const labels = tf.tensor1d(
+    Int32Array.from({ length: samples }, (_, i) => (i * 7) % 10),
+    "int32",
+  );
+  const ys = tf.oneHot(labels, 10).toFloat();
+  const curvature = await createCurvature(model, { xs, ys }, { loss: "model", keepBytes });
+  const theta = await readWeights(model, curvature.layout);
+  const point = await curvature.at(theta);
+  const vector = theta.map((_, i) => Math.sin(i));
+  const gradient = gradientOf(model, xs, ys);
+  const seconds = async (work: () => Promise<unknown>): Promise<number> => {
+    const start = performance.now();
+    await work();
+    return (performance.now() - start) / 1000;
+  };
+  await point.hessianVector(vector);
+  await gradient();
+  const pairs: [number, number][] = [];
+  for (let i = 0; i < repeats; i++) {
+    pairs.push([await seconds(() => point.hessianVector(vector)), await seconds(gradient)]);
+  }
+  point.dispose();
+  curvature.dispose();
+  const { median: ratio, low, high } = medianWithInterval(pairs.map(([ours, peer]) => ours / peer));
+  const middle = (column: 0 | 1) => medianWithInterval(pairs.map((pair) => pair[column])).median;
+  return { ours: middle(0), peer: middle(1), ratio, interval: [low, high], samples, kept: keepBytes > 0 };
+}
+
+/** TensorFlow.js's own gradient of the mean loss, read back, in batches of 500. */
+function gradientOf(model: tf.LayersModel, xs: tf.Tensor, ys: tf.Tensor): () => Promise<unknown> {
+  const size = 500;
+  return async () => {
+    for (let start = 0; start < (xs.shape[0] as number); start += size) {
+      const count = Math.min(size, (xs.shape[0] as number) - start);
+      const { value, grads } = tf.variableGrads(() => {
+        const p = model.apply(xs.slice(start, count), { training: false }) as tf.Tensor;
+        return tf.metrics.categoricalCrossentropy(ys.slice(start, count), p).mean() as tf.Scalar;
+      });
+      await Promise.all(Object.values(grads).map((gradient) => gradient.data()));
+      tf.dispose([value, ...Object.values(grads)]);
+    }
+  };
+}

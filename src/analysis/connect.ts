@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import { type AlignMethod, alignModels } from "../between/align-models.js";
 import {
   type Connection,
   type ConnectOptions,
@@ -114,6 +116,46 @@ export async function analyzeConnection(
   const { title, metric, accuracyAs, names: shown } = options.figure ?? {};
   const figure = createConnectionFigure(connection, { title, metric, accuracyAs, dataName: shown?.data });
   return { connection, figure, warnings: connection.warnings };
+}
+
+/** A model with its units in the order of another one's, and what the matching came to. */
+export interface AlignedPoint {
+  /** The second model, aligned: the same function, other weights. */
+  readonly point: ModelPoint;
+  /** What was done, in a sentence. */
+  readonly sentence: string;
+  readonly warnings: readonly LandscapeWarning[];
+}
+
+/**
+ * Returns a model with its units matched to those of another one, as a point of its own name and digest; see
+ * `alignModels`.
+ *
+ * @param model - the architecture of both, compiled.
+ * @param data - inputs that units are matched and checked on.
+ * @throws as `alignModels`; {@link LayoutError} if the models differ in their parameters.
+ */
+export async function alignPoint(
+  to: ModelPoint,
+  point: ModelPoint,
+  model: tf.LayersModel,
+  data: EvaluationData,
+  method: AlignMethod,
+  signal?: AbortSignal,
+): Promise<AlignedPoint> {
+  const [first, second] = namesOfModels([to, point]);
+  const { layout } = to.run;
+  const { theta, moved, units, distance, warnings } = await alignModels(model, data, to.theta, point.theta, {
+    method,
+    layout,
+    signal,
+  });
+  const apart = `${distance.before.toPrecision(4)} to ${distance.after.toPrecision(4)}`;
+  return {
+    point: { ...point, theta, digest: sha256(theta), name: `${point.name}, aligned` },
+    sentence: `units of ${second} matched to those of ${first} by ${method}: ${moved} of ${units} moved, distance ${apart}`,
+    warnings,
+  };
 }
 
 /** sha-256 of the samples that units are matched on. */

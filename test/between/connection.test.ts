@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -206,6 +207,39 @@ describe("the command connect", () => {
       expect.stringMatching(/^plot-connect-[0-9a-f]{8}-[0-9a-f]{8}$/),
     ]);
     expect(figures[0].figure.panels.at(-1)).toMatchObject({ kind: "table", title: "Barriers" });
+  });
+
+  test("interpolate --align draws the line to the aligned model, beside the plain one", async () => {
+    const out = newFolder();
+    const line = [
+      "interpolate",
+      folders[0],
+      folders[1],
+      "--data",
+      module,
+      "--grid",
+      "0:1:3",
+      "--out",
+      out,
+      "--json",
+    ];
+    const plain = JSON.parse((await runCommand(...line)).stdout);
+    const aligned = JSON.parse((await runCommand(...line, "--align")).stdout);
+    expect(aligned.marks.map(({ name }: { name: string }) => name)).toEqual(["first", "second, aligned"]);
+    const ends = ({ curves }: typeof plain) => [curves[0].loss[0], curves[0].loss[2]];
+    ends(aligned).forEach((loss, i) => {
+      expect(loss).toBeCloseTo(ends(plain)[i], 5);
+    });
+    expect(readdirSync(join(out, "lines")).filter((name) => name.endsWith(".arrow"))).toHaveLength(2);
+    const { stdout, status } = await runCommand(
+      ...line.slice(0, -1),
+      "--align",
+      "activations",
+      "--format",
+      "svg",
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^units of second matched to those of first by activations: \d of 4 moved/m);
   });
 
   test("without --json prints a table of barriers", async () => {

@@ -1,8 +1,11 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { analyzeLine, type LineSpec, lineName } from "../../analysis/analyze-line.js";
+import { type AlignedPoint, alignPoint } from "../../analysis/connect.js";
 import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
+import { EvaluationError } from "../../base/errors.js";
 import { condenseWarnings } from "../../base/warning.js";
+import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import { partOfRun } from "../../store/run/run.js";
 import { type LineSlice, seedBand } from "../../surface/lines/level-set-width.js";
 import {
@@ -38,6 +41,8 @@ export interface InterpolateCommandOptions
   readonly metric?: string;
   readonly error?: boolean;
   readonly resume?: boolean;
+  /** Of `interpolate`: how the units of the second model are matched to those of the first one. */
+  readonly align?: AlignMethod | true;
 }
 
 /** Options of `line`. */
@@ -87,6 +92,12 @@ async function drawLines(
     const bar = output.progress(`${TITLES[command]}, points`);
     try {
       checkMetric(options.metric, tools);
+      const aligned = await alignedSecond(models, options, tools, signal);
+      if (aligned !== null) {
+        models[1] = aligned.point;
+        output.warn(aligned.warnings);
+        output.print(aligned.sentence);
+      }
       const { slice, figure } = await analyzeLine(models, spec, {
         sets: tools.sets,
         grid,
@@ -111,6 +122,18 @@ async function drawLines(
       tools.dispose();
     }
   });
+}
+
+/** The second model aligned to the first one, where that is asked for. */
+async function alignedSecond(
+  [a, b]: readonly ModelPoint[],
+  { align }: InterpolateCommandOptions,
+  { model, data }: SliceTools,
+  signal: AbortSignal,
+): Promise<AlignedPoint | null> {
+  if (align === undefined || a === undefined || b === undefined) return null;
+  if (model === null) throw new EvaluationError(a.run.directory, "a run of a model", "one of variables");
+  return alignPoint(a, b, model, data, align === true ? "weights" : align, signal);
 }
 
 async function report(
@@ -157,7 +180,12 @@ async function report(
 export function declareInterpolate(command: Command): void {
   command
     .argument("<a>", "run directory, or RUN@STEP for a snapshot of it")
-    .argument("<b>", "run directory, or RUN@STEP");
+    .argument("<b>", "run directory, or RUN@STEP")
+    .addOption(
+      new Option("--align [how]", "match the units of B to those of A first (default: weights)").choices(
+        ALIGN_METHODS,
+      ),
+    );
   lineOptions(command).action((a, b, options) => interpolate(a, b, options, createOutput(options)));
 }
 

@@ -4,7 +4,7 @@ import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { type AlignMethod, alignModels } from "../between/align-models.js";
+import { type AlignMethod, alignModels as alignUnits } from "../between/align-models.js";
 import {
   type Connection,
   type ConnectOptions,
@@ -143,16 +143,17 @@ export async function alignPoint(
   method: AlignMethod,
   signal?: AbortSignal,
 ): Promise<AlignedPoint> {
-  const [first, second] = namesOfModels([to, point]);
-  const { layout } = to.run;
-  const { theta, moved, units, distance, warnings } = await alignModels(model, data, to.theta, point.theta, {
+  const [a, b] = (await alignModels([to, point])) as [ModelPoint, ModelPoint];
+  const [first, second] = namesOfModels([a, b]);
+  const { layout } = a.run;
+  const { theta, moved, units, distance, warnings } = await alignUnits(model, data, a.theta, b.theta, {
     method,
     layout,
     signal,
   });
   const apart = `${distance.before.toPrecision(4)} to ${distance.after.toPrecision(4)}`;
   return {
-    point: { ...point, theta, digest: sha256(theta), name: `${point.name}, aligned` },
+    point: { ...b, theta, digest: sha256(theta), name: `${b.name}, aligned` },
     sentence: `units of ${second} matched to those of ${first} by ${method}: ${moved} of ${units} moved, distance ${apart}`,
     warnings,
   };

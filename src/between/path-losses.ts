@@ -90,7 +90,7 @@ export function pathPoints(points: number = DEFAULT_PATH_POINTS): Float64Array {
  *
  * @param sets - evaluation sets, the training set first.
  * @param policy - what becomes of batch norm's statistics; "none" for a model without.
- * @throws as `openSlice` and {@link pathPoints}.
+ * @throws as `openSlice` and `pathPoints`.
  * @example
  * const path = await evaluatePath("line", linePath(thetaA, thetaB), sets, "interpolate");
  * const [{ loss }] = barriersOf(path);

@@ -11,7 +11,7 @@ import { disposeSets, readSet, readSource } from "./jump-source.js";
 import { createBatchOrder, update } from "./jump-trainer.js";
 import { describeRetrainOptimizer, type RetrainOptimizerRequest } from "./retrain-optimizer.js";
 
-/** Options of {@link openContinuation}. */
+/** Options of `openContinuation`. */
 export interface ContinuationOptions extends RetrainOptimizerRequest {
   /** Samples per update. Default 32, as in `model.fit`. */
   readonly batchSize?: number;

@@ -29,7 +29,7 @@ const FACTORIES: Readonly<Record<RetrainOptimizerName, (rate: number, momentum: 
 /** Every {@link RetrainOptimizerName}, in the order of the help text. */
 export const RETRAIN_OPTIMIZERS = Object.keys(FACTORIES) as readonly RetrainOptimizerName[];
 
-/** What {@link describeRetrainOptimizer} is asked for. */
+/** What `describeRetrainOptimizer` is asked for. */
 export interface RetrainOptimizerRequest {
   readonly optimizer?: RetrainOptimizerName | tf.Optimizer;
   readonly learningRate?: number;

@@ -27,7 +27,7 @@ import {
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
 import {
-  alignModels,
+  alignLayouts,
   isModelPoint,
   type ModelPoint,
   modelOf,
@@ -103,7 +103,7 @@ export async function analyzeLine(
   for (const subject of subjects) {
     given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
   }
-  const models = await alignModels(given);
+  const models = await alignLayouts(given);
   const slice = await evaluateLine(models, line, options);
   const { title, metric, accuracyAs, names } = options.figure ?? {};
   const figure = createLineFigure(slice, {

@@ -4,7 +4,7 @@ import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { type AlignMethod, alignModels as alignUnits } from "../between/align-models.js";
+import { type AlignMethod, alignModels } from "../between/align-models.js";
 import {
   type Connection,
   type ConnectOptions,
@@ -21,7 +21,7 @@ import { memo } from "../store/results/memo.js";
 import { partOfRun, type StepOptions } from "../store/run/run.js";
 import { sliceProvenance } from "./analyze-line.js";
 import {
-  alignModels,
+  alignLayouts,
   isModelPoint,
   type ModelPoint,
   modelOf,
@@ -81,7 +81,7 @@ export async function analyzeConnection(
   for (const subject of subjects) {
     given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
   }
-  const points = await alignModels(given);
+  const points = await alignLayouts(given);
   const [a, b] = points as [ModelPoint, ModelPoint];
   const names = namesOfModels(points) as [string, string];
   const settings = resolveConnectOptions(pick(options, ["align", "tries", "seed", "points", "sampleLimit"]));
@@ -143,10 +143,10 @@ export async function alignPoint(
   method: AlignMethod,
   signal?: AbortSignal,
 ): Promise<AlignedPoint> {
-  const [a, b] = (await alignModels([to, point])) as [ModelPoint, ModelPoint];
+  const [a, b] = (await alignLayouts([to, point])) as [ModelPoint, ModelPoint];
   const [first, second] = namesOfModels([a, b]);
   const { layout } = a.run;
-  const { theta, moved, units, distance, warnings } = await alignUnits(model, data, a.theta, b.theta, {
+  const { theta, moved, units, distance, warnings } = await alignModels(model, data, a.theta, b.theta, {
     method,
     layout,
     signal,

@@ -138,7 +138,7 @@ export async function modelPoint(run: Run, step?: number): Promise<ModelPoint> {
  *
  * @throws `LayoutError` naming the first weight that differs in more than `trainable`.
  */
-export async function alignModels(points: readonly ModelPoint[]): Promise<readonly ModelPoint[]> {
+export async function alignLayouts(points: readonly ModelPoint[]): Promise<readonly ModelPoint[]> {
   const runs = alignRuns(points.map(({ run }) => run));
   return Promise.all(
     points.map(async (point, i) => {

@@ -13,7 +13,7 @@ import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { mixtureDigest } from "../store/kinds/version-1.js";
 import { finitePart, partOfRun, type Run, type StepOptions } from "../store/run/run.js";
 import {
-  alignModels,
+  alignLayouts,
   isModelPoint,
   type ModelPoint,
   modelOf,
@@ -134,7 +134,7 @@ export async function openPlane(
     throw new InvalidOptionError("models", expected, String(parts.length));
   }
   if (form !== undefined)
-    return between(spec.kind, form, await alignModels(await Promise.all(parts.map(modelOf))));
+    return between(spec.kind, form, await alignLayouts(await Promise.all(parts.map(modelOf))));
   if (spec.kind === "pca") {
     const { linearAlgebra = createLinearAlgebra() } = options;
     return pcaPlane(await runsOf(parts), linearAlgebra, spec, options);

@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { sharpnessStage } from "../../src/analysis/compare/compare-facts.js";
+import { modelOf } from "../../src/analysis/model-point.js";
 import { type SurfaceRequest, storedSurface } from "../../src/analysis/stored-surface.js";
 import { RunStateError } from "../../src/base/errors.js";
 import { functionEvaluator } from "../../src/loss/local-evaluator.js";
@@ -15,6 +17,7 @@ import type { Surface } from "../../src/surface/surface.js";
 import { bitsOf } from "../store/sample-run.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 import { gridOf, lossOf, requestOf } from "./interrupted-surface.mjs";
+import { memoryRun } from "./memory-run.js";
 
 const newFolder = temporaryFolders();
 const surfacesIn = (directory: string) => join(directory, "surfaces");
@@ -198,4 +201,24 @@ test("what was chosen is written down, and is no part of what a surface is known
   const calls = evaluator.calls;
   await evaluate(directory, other, {}, 5);
   expect(evaluator.calls).toBe(calls + CHECK);
+});
+
+test("a stored ε-sharpness is not taken where the loss has changed in its closure", async () => {
+  let factor = 1;
+  let calls = 0;
+  const loss = (theta: Float32Array) => {
+    calls++;
+    return factor * theta.reduce((sum, value) => sum + value * value, 0);
+  };
+  const evaluator = functionEvaluator(loss, 3, { id: "closure" });
+  const point = await modelOf(memoryRun("one", [Float32Array.of(1, 2, 3)]));
+  const options = { directory: newFolder(), epsilon: 0.05, seed: 0, ignore: [], normalize: "none" } as const;
+  const stage = () => sharpnessStage(point, { name: "train", evaluator }, options);
+  const first = await stage();
+  const whole = calls;
+  expect(await stage()).toEqual(first);
+  // Read, and compared with the loss of today.
+  expect(calls - whole).toBeLessThan(whole / 10);
+  factor = 3;
+  expect((await stage()).maximum).toBeCloseTo(3 * first.maximum, 4);
 });

@@ -7,8 +7,11 @@ import { FormatError, InvalidDataError } from "../../src/base/errors.js";
 import type { Directions } from "../../src/directions/directions.js";
 import type { Trajectory } from "../../src/directions/project.js";
 import { readDirections, writeDirections } from "../../src/store/kinds/directions-file.js";
+import { readLineSlice, writeLineSlice } from "../../src/store/kinds/line-file.js";
 import { readSurface, writeSurface } from "../../src/store/kinds/surface-file.js";
 import { readTrajectory, writeTrajectory } from "../../src/store/kinds/trajectory-file.js";
+import { type Artifact, readArtifact, writeArtifact } from "../../src/store/results/artifact.js";
+import type { LineSlice } from "../../src/surface/lines/level-set-width.js";
 import type { Surface } from "../../src/surface/surface.js";
 import { sampleProvenance, temporaryFolder } from "./sample-run.js";
 
@@ -129,6 +132,48 @@ test("a surface is in long form, rows over beta, columns over alpha", async () =
     [0, 5, 11],
     [1, 5, 12],
   ]);
+});
+
+test("coordinates that are no grid are refused, of a surface and of lines", async () => {
+  const folder = await temporaryFolder();
+  const damaged = async (file: string, alpha: Float64Array) => {
+    const artifact = (await readArtifact(file)) as Artifact;
+    await writeArtifact(file, { ...artifact, columns: { ...artifact.columns, alpha: { values: alpha } } });
+    return file;
+  };
+  const surface = join(folder, "surface.arrow");
+  await writeSurface(surface, small, provenance);
+  await damaged(surface, Float64Array.of(-1, 0, 1, -1, 0.5, 1));
+  await expect(readSurface(surface)).rejects.toThrow(FormatError);
+  await expect(readSurface(surface)).rejects.toThrow("expected the coordinates of a grid, got other ones");
+
+  const lines = join(folder, "lines.arrow");
+  const curve = (seed: number) => ({
+    set: "train",
+    seed,
+    surface: {
+      ...small,
+      beta: Float64Array.of(0),
+      loss: Float64Array.of(3, 2, 4),
+      metrics: {},
+      center: { loss: 2, metrics: {}, clippedShare: null },
+    },
+  });
+  const slice: LineSlice = {
+    kind: "random",
+    axis: "along a direction",
+    alpha: small.alpha,
+    curves: [curve(0), curve(1)],
+    marks: [],
+    batchNorm: "none",
+    warnings: [],
+  };
+  await writeLineSlice(lines, slice, provenance);
+  expect((await readLineSlice(lines))?.curves.length).toBe(2);
+  await damaged(lines, Float64Array.of(-1, 0, 1, -1, 0, 2));
+  await expect(readLineSlice(lines)).rejects.toThrow(
+    "the same coordinates for each curve, got others for curve 1",
+  );
 });
 
 test("directions have a row for the centre and one for each vector", async () => {

@@ -75,8 +75,10 @@ export function createWorkerSink(file: string | URL, target: SnapshotTarget): Sn
 
 /** Returns the error to throw for a snapshot that could not be written. */
 export function writeFailure(directory: string, step: number, error: unknown): RunStateError {
-  const message = error instanceof Error ? error.message : String(error);
   const explanation = explainWriteCode(systemCode(error));
+  // An error of ours that explains the same has only its file to add.
+  const isSame = error instanceof RunStateError && error.got === explanation;
+  const message = isSame ? error.where : error instanceof Error ? error.message : String(error);
   return new RunStateError(
     `snapshot ${step} of ${directory}`,
     "to be written",

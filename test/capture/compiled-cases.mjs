@@ -60,7 +60,9 @@ const cases = {
     const callback = trajectoryCallback({ directory });
     const error = await model.fit(xs, xs, { epochs: 500, verbose: 0, callbacks: [callback] }).catch((e) => e);
     await callback.close();
-    return { name: error.name, code: error.code, message: error.message, cause: error.cause?.code };
+    let cause = error;
+    while (cause.cause !== undefined) cause = cause.cause;
+    return { name: error.name, code: error.code, message: error.message, cause: cause.code };
   },
   many: async () => {
     const callback = trajectoryCallback({ directory, schedule: { everyBatches: 1 }, maxPending: 3 });

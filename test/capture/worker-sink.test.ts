@@ -76,6 +76,10 @@ describe("errors across threads", () => {
     expect(sent(new FormatError("f", "x", "y", { cause: full })).message).toContain(
       "the disk is full (f: expected x, got y)",
     );
+    const told = new RunStateError("f.arrow", "a place that can be written to", "the disk is full", {
+      cause: full,
+    });
+    expect(sent(told).got).toBe("the disk is full (f.arrow)");
   });
 
   it("keeps the reason of an error of this package, and of anything that is thrown", () => {

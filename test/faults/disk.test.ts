@@ -76,7 +76,7 @@ describe("a limit of the system on the size of files (ulimit -f)", () => {
   test.skipIf(process.platform === "win32").each(limited)("$name", TIMEOUT, async (command) => {
     const folder = newFolder();
     const end = await run(command, folder, { under: ["bash", "-c", 'ulimit -f 2; exec "$@"', "bash"] });
-    expectSaid(end, /larger than a file may be/);
+    expectSaid(end, /larger than the system allows/);
     await readEverything(folder);
     await expectRecovery(command, folder);
     report("ulimit -f", command.name, 1, lastLine(end));

@@ -8,7 +8,7 @@ import { sha256 } from "../../base/provenance.js";
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
-  EFBIG: "it is larger than a file may be",
+  EFBIG: "a file larger than the system allows",
   EACCES: "no permission to write",
   EPERM: "no permission to write",
   EROFS: "the file system is read-only",

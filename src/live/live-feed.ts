@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cleanText } from "../base/clean-text.js";
 import { encodeNumber, type JsonNumber } from "../base/json.js";
 import { MOST_DROPS } from "../figure/make/chart-parts.js";
-import { isRateLowered } from "../figure/make/run-data.js";
+import { isRateLowered, lossChanges } from "../figure/make/run-data.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import { RunFollower } from "./run-follower.js";
 import { RunningGram, type RunningPlane, runningPlane } from "./running-plane.js";
@@ -31,6 +31,8 @@ export interface LiveState {
   readonly snapshots: number;
   /** Snapshots in order; of many, every n-th and the last. */
   readonly points: readonly LivePoint[];
+  /** Steps from which on another loss was logged than before. */
+  readonly lossChanges: readonly number[];
   /** The path on its plane; null until there are three snapshots. */
   readonly plane: RunningPlane | null;
   /** Every how many snapshots one is on the plane, beside the newest. */
@@ -200,6 +202,7 @@ export class LiveFeed {
       epochs: typeof epochs === "number" ? epochs : null,
       snapshots: snapshots.length,
       points: thinned(snapshots).map(toPoint),
+      lossChanges: manifest === null ? [] : lossChanges({ manifest }),
       plane: this.#plane,
       planeStride: this.#gram.stride,
       notes: this.#notes(),

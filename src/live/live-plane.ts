@@ -99,7 +99,7 @@ function toInfo({ step, epoch, iteration, learningRate, logs }: LivePoint): Snap
 /** Returns the curves of a training so far: what was logged, and the learning rate. */
 export function liveCurves(state: LiveState): Figure {
   const snapshots = state.points.map(toInfo);
-  const runs = [{ name: state.name, snapshots }];
+  const runs = [{ name: state.name, snapshots, lossChanges: state.lossChanges }];
   const hasLogs = snapshots.some(({ logs }) => Object.keys(logs).length > 0);
   const training = hasLogs ? createTrainingFigure(runs) : null;
   const epochs = snapshots.map(({ epoch }) => epoch);

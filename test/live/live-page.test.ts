@@ -50,6 +50,7 @@ function stateOf(count: number): LiveState {
             explainedVarianceRatio: [0.8, 0.15],
             randomWalkBaseline: [0.6, 0.17],
           },
+    lossChanges: [],
     planeStride: 1,
     notes: [],
   };

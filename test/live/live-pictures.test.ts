@@ -28,6 +28,7 @@ function sampleState(count: number): LiveState {
       explainedVarianceRatio: [0.8, 0.15],
       randomWalkBaseline: [0.6, 0.17],
     },
+    lossChanges: [],
     planeStride: 1,
     notes: [],
   };
@@ -67,6 +68,16 @@ test("the caption says what is on the plane, what is not, and the baseline", () 
   expect(livePlaneCaption({ ...state, planeStride: 4, snapshots: 9 })).toContain(
     "Every 4th snapshot and the newest are on it. 3 newer to come.",
   );
+});
+
+test("where another loss was compiled meanwhile, its curve is another", () => {
+  const [loss] = liveCurves({ ...sampleState(6), lossChanges: [3] }).panels;
+  const series = loss?.kind === "curves" ? loss.series : [];
+  expect(series.map(({ y }) => y)).toEqual([
+    [1, 1 / 2],
+    [1 / 3, 1 / 4, 1 / 5],
+  ]);
+  expect(series[1]?.name).toContain("after the loss was changed");
 });
 
 test("the curves show what was logged, and the learning rate", () => {

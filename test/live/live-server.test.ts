@@ -14,6 +14,7 @@ function stateOf(name: string): LiveState {
     snapshots: 0,
     points: [],
     plane: null,
+    lossChanges: [],
     planeStride: 1,
     notes: [],
   };

@@ -140,6 +140,24 @@ describe("the live view", () => {
     await writer.close();
   });
 
+  test("a run that goes on with another loss says from where on", async () => {
+    const directory = await temporaryFolder();
+    await writeSampleRun(directory, 3, 4);
+    const { url } = await view(directory);
+    const before = await statesUntil(url, ({ snapshots }) => snapshots === 3);
+    expect(before.at(-1)?.lossChanges).toEqual([]);
+    const writer = await createRunWriter(directory, sampleDescription(4, { loss: "hinge" }), {
+      resume: true,
+    });
+    await writer.writeSnapshot(sampleSnapshot(3, 4));
+    await writer.close();
+    const states = await statesUntil(
+      url,
+      ({ snapshots, lossChanges }) => snapshots === 4 && lossChanges.length > 0,
+    );
+    expect(states.at(-1)?.lossChanges).toEqual([3]);
+  });
+
   test("snapshots without finite weights are left out of the plane with a note; logs may hold anything", async () => {
     const directory = await temporaryFolder();
     const writer = await createRunWriter(directory, sampleDescription(2));

@@ -417,7 +417,11 @@ describe("bad input: exit code 2, one line that says what was expected", () => {
     ["a module without loadData", ["surface", run, "--data", join(fixtures, "no-data.js")], /loadData\(\)/],
     ["data that throw", ["surface", run, "--data", join(fixtures, "throwing-data.js")], /disk is on fire/],
     ["a range of one axis", ["surface", run, "--data", dataModule, "--range", "0:1:5"], /two axes/],
-    ["a range upside down", ["surface", run, "--data", dataModule, "--range", "1:0:5,0:1:5"], /range/],
+    [
+      "a range upside down",
+      ["surface", run, "--data", dataModule, "--range", "1:0:5,0:1:5"],
+      /grid along alpha: expected two finite numbers, the smaller first, got 1 to 0/,
+    ],
     [
       "points beside a range",
       ["surface", run, "--data", dataModule, "--points", "3", "--range", "0:1:3,0:1:3"],

@@ -66,7 +66,7 @@ test("the caption says what is on the plane, what is not, and the baseline", () 
   );
   expect(livePlaneCaption({ ...state, plane: null })).toBe("The plane needs three snapshots.");
   expect(livePlaneCaption({ ...state, planeStride: 4, snapshots: 9 })).toContain(
-    "Every 4th snapshot and the newest are on it. 3 newer to come.",
+    "It has every 4th snapshot and the newest. 3 newer snapshots will follow.",
   );
 });
 

@@ -119,7 +119,7 @@ test.skipIf(process.env.CI !== "true")(
     run("npm", ["run", "--silent", "demo", "--", "--out", out]);
     for (const file of OF_DEMO) expect(existsSync(join(out, file)), file).toBe(true);
     const [sgd, adam] = [join(out, "sgd"), join(out, "adam")];
-    const MODULE = join(newFolder(), "images.mjs");
+    const MODULE = join(out, "images.mjs");
     writeFileSync(
       MODULE,
       `import { loadMnist } from ${JSON.stringify(pathToFileURL(join(root, "examples/data/mnist.js")).href)};

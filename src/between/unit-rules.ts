@@ -98,29 +98,25 @@ export function isModel(layer: tf.layers.Layer): boolean {
 
 const unchanged: Rule = (_, { x }) => x.units;
 
-/** kernel […, in, units] and bias [units]: Dense, ConvND. */
-const unitsLast: Rule = (trace, { layer, fields, x }) => {
-  const { kernel, bias } = fields;
-  const units = trace.unitsOf(layer, kernel?.shape.at(-1) ?? 0);
-  trace.weight(kernel, -2, x.units);
-  trace.weight(kernel, -1, units);
-  trace.weight(bias, 0, units);
-  trace.reads(layer, x.units);
-  trace.makes(layer, [kernel as tf.LayerVariable], -1);
-  return units;
-};
+/** A kernel with units and inputs on its last two axes, and bias [units]. */
+const kernelRule =
+  (outputAxis: -1 | -2, inputAxis: -1 | -2): Rule =>
+  (trace, { layer, fields, x }) => {
+    const { kernel, bias } = fields;
+    const units = trace.unitsOf(layer, kernel?.shape.at(outputAxis) ?? 0);
+    trace.weight(kernel, inputAxis, x.units);
+    trace.weight(kernel, outputAxis, units);
+    trace.weight(bias, 0, units);
+    trace.reads(layer, x.units);
+    trace.makes(layer, [kernel as tf.LayerVariable], outputAxis);
+    return units;
+  };
+
+/** kernel […, in, units]: Dense, ConvND. */
+const unitsLast = kernelRule(-1, -2);
 
 /** kernel […, units, in]: transposed convolutions. */
-const unitsBeforeInputs: Rule = (trace, { layer, fields, x }) => {
-  const { kernel, bias } = fields;
-  const units = trace.unitsOf(layer, kernel?.shape.at(-2) ?? 0);
-  trace.weight(kernel, -1, x.units);
-  trace.weight(kernel, -2, units);
-  trace.weight(bias, 0, units);
-  trace.reads(layer, x.units);
-  trace.makes(layer, [kernel as tf.LayerVariable], -2);
-  return units;
-};
+const unitsBeforeInputs = kernelRule(-2, -1);
 
 /** Channel c gives the outputs c·multiplier + m: the units are those of the input. */
 const depthwise: Rule = (trace, { layer, fields, x }) => {

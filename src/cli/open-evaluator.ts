@@ -17,7 +17,7 @@ import { earlierResults } from "../store/results/earlier-results.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
-import { defined } from "./command-options.js";
+import { accuracyFormOf, defined } from "./command-options.js";
 import { type DataModule, loadDataModule } from "./load-module.js";
 import { Interruption, type Output } from "./output.js";
 
@@ -342,6 +342,25 @@ export function checkMetric(metric: string | undefined, { sets }: Pick<SliceTool
   const names = [...(sets[0]?.evaluator.facts.metricNames ?? []), "none"];
   if (metric === undefined || names.includes(metric)) return;
   throw new InvalidOptionError("--metric", `one of ${names.join(", ")}`, JSON.stringify(metric));
+}
+
+/** What a figure of lines shows, as the command's options say it; `--metric none` shows no metric. */
+export function lineFigureOptions(
+  options: {
+    readonly title?: string;
+    readonly metric?: string;
+    readonly error?: boolean;
+    readonly accuracy?: boolean;
+  },
+  { dataName }: Pick<SliceTools, "dataName">,
+) {
+  const { title, metric } = options;
+  return {
+    title,
+    metric: metric === "none" ? null : metric,
+    accuracyAs: accuracyFormOf(options),
+    names: { data: dataName },
+  };
 }
 
 /** Writes pictures of a command's figures, and one page with all, named after the command. */

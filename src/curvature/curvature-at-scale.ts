@@ -1,9 +1,13 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { type ColumnRange, countColumns, selectColumns } from "../directions/column-selection.js";
+import {
+  type ColumnRange,
+  countColumns,
+  embedVector,
+  selectColumns,
+} from "../directions/column-selection.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
-import { spread } from "./symmetric-operator.js";
 import { norm, normalVector, scaled } from "./vectors.js";
 
 /** Options of {@link curvatureAtScale}. */
@@ -71,7 +75,7 @@ export async function curvatureAtScale(
   const found: number[][] = radii.map(() => []);
   for (let k = 0; k < directions; k++) {
     const own = normalVector(size, seed, "scale", k);
-    const u = spread(scaled(own, 1 / norm(own)), ranges, theta.length);
+    const u = embedVector(scaled(own, 1 / norm(own)), ranges, theta.length);
     for (const [r, radius] of radii.entries()) {
       const [ahead, behind] = [await lossAt(u, radius), await lossAt(u, -radius)];
       found[r]?.push((size * (ahead - 2 * loss + behind)) / radius ** 2);

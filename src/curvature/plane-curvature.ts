@@ -1,10 +1,11 @@
 import { symmetricEigenByQl } from "../backend/linear-algebra/decompositions.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { customDirections } from "../directions/between-models.js";
+import { embedVector } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import type { CurvaturePoint } from "./create-curvature.js";
 import type { Eigenpairs } from "./lanczos.js";
-import { type HessianOperator, spread } from "./symmetric-operator.js";
+import type { HessianOperator } from "./symmetric-operator.js";
 import { dot } from "./vectors.js";
 
 /**
@@ -29,7 +30,7 @@ export function hessianDirections(
   }
   const vectors = pairs.vectors
     .slice(0, count)
-    .map((vector) => Float32Array.from(spread(vector, operator.ranges, theta.length)));
+    .map((vector) => Float32Array.from(embedVector(vector, operator.ranges, theta.length)));
   const labels = vectors.map((_, k) => `eigenvector ${k + 1} (λ = ${pairs.values[k].toPrecision(3)})`);
   return customDirections(theta, vectors, { labels });
 }

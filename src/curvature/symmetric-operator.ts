@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { ColumnRange, ColumnSelectionOptions } from "../directions/column-selection.js";
-import { countColumns, selectColumns } from "../directions/column-selection.js";
+import { countColumns, embedVector, restrictVector, selectColumns } from "../directions/column-selection.js";
 import type { Parameter, ParameterLayout } from "../model/layout.js";
 import type { CurvaturePoint } from "./create-curvature.js";
 
@@ -47,31 +47,9 @@ export function hessianOperator(
     size: countColumns(ranges),
     ranges,
     async apply(vector, signal) {
-      return restrict(await apply(spread(vector, ranges, layout.parameterCount), signal), ranges);
+      return restrictVector(await apply(embedVector(vector, ranges, layout.parameterCount), signal), ranges);
     },
   };
-}
-
-/** Returns a vector over some entries of θ as one over all of θ, zero elsewhere. */
-export function spread(vector: Float64Array, ranges: readonly ColumnRange[], length: number): Float64Array {
-  const out = new Float64Array(length);
-  let at = 0;
-  for (const { start, end } of ranges) {
-    out.set(vector.subarray(at, at + end - start), start);
-    at += end - start;
-  }
-  return out;
-}
-
-/** Returns some entries of a vector over θ. */
-export function restrict(vector: Float64Array, ranges: readonly ColumnRange[]): Float64Array {
-  const out = new Float64Array(countColumns(ranges));
-  let at = 0;
-  for (const { start, end } of ranges) {
-    out.set(vector.subarray(start, end), at);
-    at += end - start;
-  }
-  return out;
 }
 
 /** A part of the weights with a name. */

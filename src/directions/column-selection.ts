@@ -49,12 +49,12 @@ export function countColumns(ranges: readonly ColumnRange[]): number {
 }
 
 /** Returns a vector over the chosen columns as one over all of θ (length), zero elsewhere. */
-export function embedVector(
-  vector: Float32Array,
+export function embedVector<V extends Float32Array | Float64Array>(
+  vector: V,
   ranges: readonly ColumnRange[],
   length: number,
-): Float32Array {
-  const out = new Float32Array(length);
+): V {
+  const out = zerosLike(vector, length);
   let at = 0;
   for (const { start, end } of ranges) {
     out.set(vector.subarray(at, at + end - start), start);
@@ -63,10 +63,17 @@ export function embedVector(
   return out;
 }
 
+function zerosLike<V extends Float32Array | Float64Array>(vector: V, length: number): V {
+  return (vector instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)) as V;
+}
+
 /** Returns the chosen columns of a vector over all of θ; a view where they are one range. */
-export function restrictVector(vector: Float32Array, ranges: readonly ColumnRange[]): Float32Array {
-  if (ranges.length === 1) return vector.subarray(ranges[0].start, ranges[0].end);
-  const out = new Float32Array(countColumns(ranges));
+export function restrictVector<V extends Float32Array | Float64Array>(
+  vector: V,
+  ranges: readonly ColumnRange[],
+): V {
+  if (ranges.length === 1) return vector.subarray(ranges[0].start, ranges[0].end) as V;
+  const out = zerosLike(vector, countColumns(ranges));
   let at = 0;
   for (const { start, end } of ranges) {
     out.set(vector.subarray(start, end), at);

@@ -9,7 +9,6 @@ import type { Connection } from "../../between/connection.js";
 import type { PathLosses } from "../../between/path-losses.js";
 import { partOfRun } from "../../store/run/run.js";
 import {
-  accuracyFormOf,
   outputFolder,
   parseCount,
   pictureOptions,
@@ -20,6 +19,7 @@ import {
 import {
   checkMetric,
   interruptible,
+  lineFigureOptions,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
@@ -48,7 +48,7 @@ export async function connect(
   options: ConnectCommandOptions,
   output: Output,
 ): Promise<void> {
-  const { from, until, align, tries, seed, points, force, title } = options;
+  const { from, until, align, tries, seed, points, force } = options;
   const models: ModelPoint[] = [];
   for (const reference of [a, b]) {
     const subject = await openSubject(reference);
@@ -73,12 +73,7 @@ export async function connect(
         directory,
         signal,
         onProgress: (_, done, total) => bar.update(done, total),
-        figure: {
-          title,
-          metric: options.metric === "none" ? null : options.metric,
-          accuracyAs: accuracyFormOf(options),
-          names: { data: tools.dataName },
-        },
+        figure: lineFigureOptions(options, tools),
       });
       bar.stop();
       output.warn(condenseWarnings(connection.warnings));

@@ -9,7 +9,6 @@ import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import { partOfRun } from "../../store/run/run.js";
 import { type LineSlice, seedBand } from "../../surface/lines/level-set-width.js";
 import {
-  accuracyFormOf,
   defined,
   lineOptions,
   type NormalizationCommandOptions,
@@ -23,6 +22,7 @@ import {
   checkMetric,
   type InterruptionCommandOptions,
   interruptible,
+  lineFigureOptions,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
@@ -77,7 +77,7 @@ async function drawLines(
   options: InterpolateCommandOptions,
   output: Output,
 ): Promise<void> {
-  const { from, until, grid, batchNorm, force, resume, title } = options;
+  const { from, until, grid, batchNorm, force, resume } = options;
   const models: ModelPoint[] = [];
   for (const reference of references) {
     const subject = await openSubject(reference);
@@ -108,12 +108,7 @@ async function drawLines(
         directory: folder,
         signal,
         onProgress: (_, done, total) => bar.update(done, total),
-        figure: {
-          title,
-          metric: options.metric === "none" ? null : options.metric,
-          accuracyAs: accuracyFormOf(options),
-          names: { data: tools.dataName },
-        },
+        figure: lineFigureOptions(options, tools),
       });
       bar.stop();
       await report(command, slice, figure, folder, options, tools, output);

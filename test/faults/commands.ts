@@ -115,7 +115,7 @@ export interface Disturbance {
   readonly under?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Something else to be done at that moment. */
-  readonly act?: (pid: number) => void;
+  readonly act?: (pid: number) => void | Promise<void>;
 }
 
 /** How a process ended. */
@@ -144,10 +144,13 @@ export async function run(command: Command, folder: string, how: Disturbance = {
   });
   const timers = [setTimeout(() => child.kill("SIGKILL"), HANG)];
   if (signal !== undefined) timers.push(setTimeout(() => child.kill(signal), after));
-  if (act !== undefined) timers.push(setTimeout(() => act(child.pid as number), after));
+  const acts: Promise<unknown>[] = [];
+  const disturb = async () => act?.(child.pid as number);
+  timers.push(setTimeout(() => acts.push(disturb().catch((error: unknown) => error)), after));
   // Workers of a killed process hold its stderr for a moment: its own end counts.
   const [status, by] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
   for (const timer of timers) clearTimeout(timer);
+  for (const failure of await Promise.all(acts)) if (failure !== undefined) throw failure;
   const milliseconds = performance.now() - begin;
   expect(milliseconds, `${command.name} hangs: ${stderr}`).toBeLessThan(HANG);
   await new Promise((resolve) => setTimeout(resolve, 5));

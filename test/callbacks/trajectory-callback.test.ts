@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +8,14 @@ import { InvalidOptionError, LayoutError, RunStateError } from "../../src/base/e
 import { openRun } from "../../src/store/run/open-run.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
 import { useTestBackend } from "../support/backend.js";
-import { flatWeights, temporaryFolders, tinyData, tinyModel, Witness } from "../support/tiny-training.js";
+import {
+  flatWeights,
+  removeFolder,
+  temporaryFolders,
+  tinyData,
+  tinyModel,
+  Witness,
+} from "../support/tiny-training.js";
 
 beforeAll(useTestBackend);
 const newFolder = temporaryFolders();
@@ -532,7 +539,7 @@ describe("when something fails", () => {
   it("a directory that goes away stops training with an error that says so", async () => {
     class Remove extends tf.CustomCallback {
       override async onEpochEnd(epoch: number) {
-        if (epoch === 1) rmSync(directory, { recursive: true, force: true });
+        if (epoch === 1) await removeFolder(directory);
       }
     }
     const directory = newFolder();

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { afterAll, expect } from "vitest";
 import { createUniform } from "../../src/math/random.js";
 import { readArtifact } from "../../src/store/results/artifact.js";
 import { openRun } from "../../src/store/run/open-run.js";
+import { removeFolder } from "../support/tiny-training.js";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 export const BIN = here("../../bin/tfjs-landscape.js");
@@ -145,8 +146,10 @@ export async function run(command: Command, folder: string, how: Disturbance = {
   const timers = [setTimeout(() => child.kill("SIGKILL"), HANG)];
   if (signal !== undefined) timers.push(setTimeout(() => child.kill(signal), after));
   const acts: Promise<unknown>[] = [];
-  const disturb = async () => act?.(child.pid as number);
-  timers.push(setTimeout(() => acts.push(disturb().catch((error: unknown) => error)), after));
+  if (act !== undefined) {
+    const disturb = async () => act(child.pid as number);
+    timers.push(setTimeout(() => acts.push(disturb().catch((error: unknown) => error)), after));
+  }
   // Workers of a killed process hold its stderr for a moment: its own end counts.
   const [status, by] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
   for (const timer of timers) clearTimeout(timer);
@@ -170,7 +173,7 @@ function sha256(...parts: readonly (string | NodeJS.ArrayBufferView)[]): string 
 }
 
 const root = mkdtempSync(join(tmpdir(), "landscape-faults-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(() => removeFolder(root));
 let count = 0;
 
 /** Runs `one` and `two`, made once for a test file. */

@@ -1,7 +1,8 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { removeFolder } from "../support/tiny-training.js";
 import {
   BIN,
   COMMANDS,
@@ -19,18 +20,6 @@ import {
   SEEDED,
   undisturbed,
 } from "./commands.js";
-
-/** Removes a folder into which another process may write meanwhile: "not empty" is tried again. */
-async function removeWhileWritten(folder: string): Promise<void> {
-  for (let tries = 0; existsSync(folder) && tries < 500; tries++) {
-    try {
-      rmSync(folder, { recursive: true, force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error;
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  }
-}
 
 const TIMEOUT = { timeout: 300_000 + FEW * 120_000 };
 
@@ -68,7 +57,7 @@ describe("a folder that is removed meanwhile", () => {
     const folder = newFolder();
     const end = await run(command, folder, {
       after: milliseconds * (0.4 + 0.4 * random()),
-      act: () => removeWhileWritten(folder),
+      act: () => removeFolder(folder),
     });
     expect(end.signal, end.stderr).toBeNull();
     expect([0, 2, 3], end.stderr).toContain(end.status);

@@ -1,13 +1,20 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll } from "vitest";
 
+/** Removes a folder and what is in it, also one into which another process or thread writes at that moment. */
+export function removeFolder(folder: string): Promise<void> {
+  // A file that appears meanwhile leaves its folder "not empty": Node.js then tries again, a little later each time.
+  return rm(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 5 });
+}
+
 /** Returns a function that makes empty folders, which are removed when the test file ends. */
 export function temporaryFolders(): () => string {
   const root = mkdtempSync(join(tmpdir(), "tfjs-landscape-test-"));
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  afterAll(() => removeFolder(root));
   let count = 0;
   return () => join(root, `folder-${count++}`);
 }

@@ -31,8 +31,8 @@ export interface CurvatureReport {
 }
 
 /**
- * Measures Hessian-vector products against gradients: `--case mlp lenet resnet20`, `--backend wasm native`,
- * `--samples 1000`, `--repeats 15`, `--keep-bytes 1073741824`.
+ * Measures Hessian-vector products against gradients: `--case NAME` (mlp, lenet, resnet20) and `--backend NAME` (wasm,
+ * native), each given once per value; `--samples 1000`, `--repeats 15`, `--keep-bytes 1073741824`.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<CurvatureReport> {
   const { values } = parseArgs({

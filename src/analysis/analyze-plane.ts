@@ -18,9 +18,11 @@ import {
   type EvaluationOptions,
   type FigureOptions,
   type GridOptions,
+  type PathLossesOptions,
   type ProgressOptions,
   type ResultOptions,
   resolveGrid,
+  resolvePathLosses,
 } from "./options.js";
 import { fidelityFile, pathLosses } from "./path-losses.js";
 import { planeFigure } from "./plane-figure.js";
@@ -43,6 +45,7 @@ export type PlaneStep = "directions" | "surface" | "fidelity";
 export interface AnalyzePlaneOptions
   extends EvaluationOptions,
     GridOptions,
+    PathLossesOptions,
     ResultOptions,
     ProgressOptions<PlaneStep>,
     Pick<OpenPlaneOptions, "linearAlgebra" | "elsewhere" | "from" | "until"> {
@@ -97,6 +100,7 @@ export async function analyzePlane(
 export function checkPlaneOptions(options: AnalyzePlaneOptions): void {
   refuseRenamed(options, "plane");
   resolveGrid(options);
+  resolvePathLosses(options);
   checkEvaluation({ ...options, ...options.figure });
 }
 
@@ -240,7 +244,7 @@ async function surfacesOf(
       slice: plane.slice,
       grid,
       policy,
-      facts: await factsOf(plane, set, sets[0] as EvaluationSet, policy, notes, options.figure),
+      facts: await factsOf(plane, set, sets[0] as EvaluationSet, policy, notes, options),
       onProgress: (done, total, eta) =>
         options.onProgress?.(
           "surface",
@@ -266,8 +270,9 @@ async function factsOf(
   first: EvaluationSet,
   policy: string,
   notes: readonly string[],
-  figure: FigureOptions = {},
+  options: EvaluatePlaneOptions,
 ): Promise<PlaneFacts> {
+  const { figure = {} } = options;
   const paths: PlaneFacts["paths"] = [];
   for (const [index, run] of plane.runs.entries()) {
     const steps = run.snapshots.map(({ step }) => step);
@@ -275,7 +280,7 @@ async function factsOf(
       name: run.manifest.name,
       run: await run.digest(),
       steps: run.isPart === true ? steps : null,
-      fidelity: (await fidelityFile(plane, index, first, policy)).file,
+      fidelity: (await fidelityFile(plane, index, first, policy, resolvePathLosses(options))).file,
     });
   }
   return {

@@ -25,6 +25,29 @@ export interface EvaluationOptions {
   readonly approximate?: ApproximateOptions | undefined;
 }
 
+/** Snapshots of which all are evaluated without asking. */
+const PATH_LOSSES = 200;
+
+/** How many losses along a path are evaluated. */
+export interface PathLossesOptions {
+  /**
+   * How many snapshots of a path have their loss evaluated, at least 2, evenly spaced with the first and the last
+   * among them; "all" for every one. A warning says so where some are left out. Default 200.
+   */
+  readonly pathLosses?: number | "all" | undefined;
+}
+
+/**
+ * Checks `pathLosses`; returns the most snapshots that are evaluated, infinity for all.
+ *
+ * @throws {@link InvalidOptionError} if it is neither "all" nor a whole number of at least 2.
+ */
+export function resolvePathLosses({ pathLosses = PATH_LOSSES }: PathLossesOptions): number {
+  if (pathLosses === "all") return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(pathLosses) && pathLosses >= 2) return pathLosses;
+  throw new InvalidOptionError("pathLosses", '"all" or a whole number of at least 2', String(pathLosses));
+}
+
 /** Which points a surface has. */
 export interface GridOptions {
   /** Points along each axis, one number or [first axis, second axis]. Default 21. */

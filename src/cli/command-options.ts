@@ -161,6 +161,20 @@ export function gridOptions(command: Command): Command {
   );
 }
 
+/** Parses "all" or a number of snapshots. */
+function parsePathLosses(text: string): number | "all" {
+  return text.trim() === "all" ? "all" : parseCount("--path-losses", 2)(text);
+}
+
+/** Options of the losses along a path. */
+export function pathOptions(command: Command): Command {
+  return command.option(
+    "--path-losses <n>",
+    'snapshots of a path whose loss is evaluated, evenly spaced, or "all" (default: 200)',
+    parsePathLosses,
+  );
+}
+
 /** Options of the part of a run that is analysed. */
 export function stepOptions(command: Command): Command {
   return command

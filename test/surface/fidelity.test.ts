@@ -49,12 +49,12 @@ describe("evaluateFidelity", () => {
   });
 
   it("evaluates some snapshots of a long path, the first and the last among them, and names them", async () => {
-    expect(chooseSnapshots(200)).toEqual({
+    expect(chooseSnapshots(200, 200)).toEqual({
       positions: Int32Array.from({ length: 200 }, (_, i) => i),
       warning: null,
     });
     for (const count of [201, 1000, 4001]) {
-      const { positions, warning } = chooseSnapshots(count);
+      const { positions, warning } = chooseSnapshots(count, 200);
       expect(new Set(positions).size).toBe(200);
       expect([positions[0], positions[199]]).toEqual([0, count - 1]);
       expect(warning?.message).toContain(`the loss of 200 of ${count} snapshots`);

@@ -19,7 +19,13 @@ import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
 import { lineGrid } from "../analyze-line.js";
 import type { PlaneStep } from "../analyze-plane.js";
 import type { ModelPoint } from "../model-point.js";
-import type { EvaluationOptions, FigureOptions, GridOptions, ResultOptions } from "../options.js";
+import type {
+  EvaluationOptions,
+  FigureOptions,
+  GridOptions,
+  PathLossesOptions,
+  ResultOptions,
+} from "../options.js";
 import type { PcaPlaneOptions } from "../plane-directions.js";
 
 /** The steps of a comparison that take time. */
@@ -37,6 +43,7 @@ export type OpenEvaluator = (
 export interface CompareRunsOptions
   extends Pick<PcaPlaneOptions, "centering" | "components" | "weights">,
     Pick<GridOptions, "size" | "margin">,
+    PathLossesOptions,
     Pick<ResultOptions, "force">,
     Pick<EvaluationOptions, "batchNorm">,
     Pick<FigureOptions, "title" | "accuracyAs" | "names">,

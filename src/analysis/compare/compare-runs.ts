@@ -207,7 +207,7 @@ export async function compareRuns(
   const runs = alignAlike(given);
   const resolved = resolveCompareOptions(runs, options);
   checkPlane(pcaSpec(resolved));
-  checkPlaneOptions(pick(resolved, ["size", "margin", "batchNorm"]));
+  checkPlaneOptions(pick(resolved, ["size", "margin", "pathLosses", "batchNorm"]));
   const names = distinctNames(runs.map(({ manifest }) => cleanText(manifest.name) || "run"));
   const evaluators = await openRunEvaluators(runs, resolved);
   try {
@@ -255,7 +255,17 @@ function jointPlane(
   const [train] = opened[0].sets;
   const runs = opened.map(({ run }) => run);
   return analyzePlane(runs, pcaSpec(options), {
-    ...pick(options, ["size", "margin", "batchNorm", "force", "signal", "onProgress", "from", "until"]),
+    ...pick(options, [
+      "size",
+      "margin",
+      "pathLosses",
+      "batchNorm",
+      "force",
+      "signal",
+      "onProgress",
+      "from",
+      "until",
+    ]),
     sets: [train],
     linearAlgebra,
     directory: join(options.directory, "joint"),

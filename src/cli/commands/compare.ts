@@ -19,6 +19,7 @@ import {
   parseLineGrid,
   parsePositive,
   parseSeeds,
+  pathOptions,
   planeOptions,
   renamedOption,
   sliceOptions,
@@ -43,6 +44,7 @@ export interface CompareCommandOptions
     NormalizationCommandOptions {
   readonly size?: readonly [number, number];
   readonly margin?: number;
+  readonly pathLosses?: number | "all";
   readonly seeds?: readonly number[];
   readonly grid?: string;
   readonly rise?: number;
@@ -93,9 +95,10 @@ async function compareUntil(
   const data = await module.load("loadData");
   const testData = options.test === true ? await module.load("loadTestData") : undefined;
   const { onProgress, stop } = analysisProgress(output);
-  const { centering, components, weights, force, size, margin, loss, batchNorm, from, until } = options;
+  const { centering, components, weights, force, size, margin, pathLosses, loss } = options;
+  const { batchNorm, from, until } = options;
   const { seeds, grid, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
-  const plane = { centering, components, weights, force, size, margin, batchNorm, from, until };
+  const plane = { centering, components, weights, force, size, margin, pathLosses, batchNorm, from, until };
   const lines = {
     seeds,
     grid,
@@ -181,7 +184,7 @@ async function report(
 /** Declares the arguments and options of `compare`. */
 export function declareCompare(command: Command): void {
   normalizationOptions(planeOptions(sliceOptions(command)));
-  gridOptions(stepOptions(command));
+  pathOptions(gridOptions(stepOptions(command)));
   const grid = new Option("--grid <grid>", 'coordinates of the random lines, "x0:x1:n" (default: -1:1:41)');
   renamedOption(command, grid.argParser(parseLineGrid), "range")
     .argument("<runs...>", "run directories, at least two")

@@ -26,6 +26,7 @@ import {
   normalizationOptions,
   outputFolder,
   parseCount,
+  pathOptions,
   pictureOptions,
   planeOptions,
   refuseStray,
@@ -66,6 +67,7 @@ export interface SurfaceCommandOptions
   readonly seed?: number;
   readonly size?: readonly [number, number];
   readonly margin?: number;
+  readonly pathLosses?: number | "all";
   readonly grid?: string;
   readonly directions?: string;
   readonly metric?: string;
@@ -87,12 +89,12 @@ async function surfaceUntil(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { plane = "pca", size, margin, grid, metric, from, until } = options;
+  const { plane = "pca", size, margin, grid, pathLosses, metric, from, until } = options;
   const approximate = approximateOf(options);
   const isDrawn = checkCommand(references, options);
   const spec = await specOf(plane, options);
   checkPlane(spec);
-  checkPlaneOptions({ size, margin, grid, approximate, budget: budgetOf(options) });
+  checkPlaneOptions({ size, margin, grid, pathLosses, approximate, budget: budgetOf(options) });
   const subjects: Subject[] = [];
   for (const reference of references) subjects.push(await openSubject(reference));
   const run = runOf(subjects[0] as Subject);
@@ -115,6 +117,7 @@ async function surfaceUntil(
       size,
       margin,
       grid,
+      pathLosses,
       from,
       until,
       batchNorm: options.batchNorm,
@@ -164,7 +167,9 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   }
   if (!isRandom && plane !== "pca") refuseStray(options, ["seed"], "--plane random or another", has);
   const hasPath = plane === "pca" || plane.startsWith("ineffective-");
-  if (!hasPath || isBetween(plane)) refuseStray(options, ["margin"], "a plane with a path", has);
+  if (!hasPath || isBetween(plane)) {
+    refuseStray(options, ["margin", "pathLosses"], "a plane with a path", has);
+  }
   if (plane === "pca" && references.length > 1 && options.out === undefined) {
     throw new InvalidOptionError(
       "runs",
@@ -235,7 +240,7 @@ export function declareSurface(command: Command): void {
   planeOptions(command)
     .argument("<runs...>", "run directories; RUN@A..B is a part of a run, RUN@STEP a snapshot")
     .addOption(new Option("--plane <plane>", "where the surface lies").choices(PLANE_KINDS).default("pca"));
-  gridOptions(command);
+  pathOptions(gridOptions(command));
   renamedOption(
     command,
     new Option("--grid <grid>", 'literal coordinates "x0:x1:nx,y0:y1:ny" instead of those around the path'),

@@ -128,12 +128,18 @@ export function placesOf(
 }
 
 function fidelityColumns(trajectory: Trajectory): SnapshotColumn[] {
-  const { trueLoss, recalibratedLoss, planeLoss, inPlaneShare, distance } = trajectory;
-  const own = recalibratedLoss === undefined ? TRUE_LOSS : AS_TRAINED_LOSS;
+  const { trueLoss, recalibratedLoss = null, planeLoss, inPlaneShare, distance, evaluated } = trajectory;
+  const isKnown = evaluated === undefined ? null : new Set(evaluated);
+  const losses = (name: string, values: Float64Array | null): SnapshotColumn[] => {
+    if (values === null) return [];
+    const column = columnFrom(name, "number", values);
+    if (isKnown === null) return [column];
+    return [{ ...column, values: column.values.map((value, i) => (isKnown.has(i) ? value : null)) }];
+  };
   return [
-    ...(recalibratedLoss === undefined ? [] : [columnFrom(RECALIBRATED_LOSS, "number", recalibratedLoss)]),
-    ...(trueLoss === null ? [] : [columnFrom(own, "number", trueLoss)]),
-    ...(planeLoss === null ? [] : [columnFrom(PLANE_LOSS, "number", planeLoss)]),
+    ...losses(RECALIBRATED_LOSS, recalibratedLoss),
+    ...losses(recalibratedLoss === null ? TRUE_LOSS : AS_TRAINED_LOSS, trueLoss),
+    ...losses(PLANE_LOSS, planeLoss),
     columnFrom(HELD_SHARE, "share", inPlaneShare),
     columnFrom("distance to the plane", "number", distance),
   ];

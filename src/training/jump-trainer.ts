@@ -194,7 +194,7 @@ async function retrain(one: OneJump, recorder: TrajectoryRecorder): Promise<void
         iteration++;
       }
     }
-    const captured = recorder.capture();
+    const captured = await recorder.capture();
     const logs = await judged(captured.theta, one);
     await recorder.write(captured, { epoch, iteration, logs });
     // Some backends compute within the call: signals and messages get their turn here.

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
+import { recordKernels } from "../backend/record-kernels.js";
 import { registerWasmGradients } from "../backend/wasm-gradients/register.js";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -23,7 +24,6 @@ import { type BoundWeights, bindModel } from "../model/bound-weights.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
 import { checkGradient } from "./check-gradient.js";
-import { recordKernels } from "./record-kernels.js";
 import { type RecordedLoss, type SecondOrder, secondOrder } from "./second-order.js";
 
 /** Options of {@link createCurvature}. */

@@ -5,8 +5,10 @@ import { InvalidOptionError, RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { readConnection } from "../between/connection-file.js";
+import { type CurvatureSummary, readCurvaturePart } from "../curvature/curvature-file.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
+import { createCurvatureFigure } from "../figure/make/create-curvature-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
 import { namesInFolder, readable } from "../store/arrow/regular-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
@@ -34,7 +36,7 @@ export interface StoredFigures {
 
 /**
  * Makes the figures of what is stored in a run's directory, evaluating nothing: "plot" (the newest PCA plane with the
- * path), the newest of each other plane, lines, connections, and weights. Surfaces of other evaluation sets on the same grid stand
+ * path), the newest of each other plane, lines, connections, curvature, and weights. Surfaces of other evaluation sets on the same grid stand
  * beside the newest one. Results of weights that the run does not hold any more are left out.
  *
  * @throws {@link RunStateError} if nothing is stored; {@link InvalidOptionError} if there is no surface of that name;
@@ -57,6 +59,7 @@ export async function readFigures(run: Run, options: ReadFiguresOptions = {}): P
     ...planes.filter(({ name }) => name === "plot"),
     ...(await lineFigures(run, own, options.accuracyAs)),
     ...(await connectionFigures(run, own, options.accuracyAs)),
+    ...(await curvatureFigures(run, own)),
     ...planes.filter(({ name }) => name !== "plot").sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(await weightFigures(run, options.accuracyAs)),
   ];
@@ -215,6 +218,33 @@ async function connectionFigures(
   }
   return [...figures.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
+
+/** The newest of each part of a curvature, of every model, matrix and loss that there is one of. */
+async function curvatureFigures(run: Run, own: OwnResults): Promise<NamedFigure[]> {
+  const found = new Map<string, CurvatureSummary>();
+  for (const { file, provenance } of await storedIn(join(run.directory, "curvature"))) {
+    const { model0 } = provenance.inputs;
+    if (!(await own.isOwnModel(model0))) continue;
+    const part = await readCurvaturePart(file, provenance);
+    if (part === null) continue;
+    const { matrix, ignore, samples, lossMode, size } = part.facts;
+    const of = JSON.stringify([provenance.inputs, matrix, ignore, samples, lossMode, size]);
+    const before = found.get(of);
+    found.delete(of);
+    found.set(of, { ...NOTHING_KNOWN, ...before, ...part });
+  }
+  const names = new Set<string>();
+  return [...found.values()].reverse().flatMap((summary) => {
+    // Of several data or losses the newest is drawn.
+    const { name, matrix } = summary.facts;
+    if (names.has(`${name} ${matrix}`)) return [];
+    names.add(`${name} ${matrix}`);
+    const place = names.size === 1 ? "curvature" : `curvature-${names.size}`;
+    return [{ name: `plot-${place}`, figure: createCurvatureFigure(summary) }];
+  });
+}
+
+const NOTHING_KNOWN = { eigenvalues: null, trace: null, density: null, layers: null };
 
 async function weightFigures(run: Run, accuracyAs: AccuracyForm | undefined): Promise<NamedFigure[]> {
   const statistics = await storedStatistics(run);

@@ -215,15 +215,20 @@ export function workerOptions(command: Command): Command {
 
 /** Options of the commands that evaluate a model on a data module. */
 export function evaluationOptions(command: Command): Command {
+  return dataOptions(command)
+    .option("--test", "evaluate on the module's loadTestData() as well")
+    .addOption(
+      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
+    );
+}
+
+/** Options of the data, and of the loss on them. */
+export function dataOptions(command: Command): Command {
   return command
     .requiredOption("--data <module>", "JS or TS module that exports loadData()", parseModuleFile)
-    .option("--test", "evaluate on the module's loadTestData() as well")
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .option("--keep-non-finite-data", "evaluate data with NaN or infinity too (default: refuse them)")
-    .addOption(
-      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
-    )
     .addOption(backendOption());
 }
 

@@ -52,6 +52,11 @@ const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./commands/interpolate.js")).declareLine,
   ],
   [
+    "curvature",
+    "how the loss curves at a model: Hessian eigenvalues, trace, spectral density, by layer",
+    async () => (await import("./commands/curvature.js")).declareCurvature,
+  ],
+  [
     "weights",
     "training curves, weight norms, distances and histograms of runs, and angles of their steps",
     async () => (await import("./commands/weights.js")).declareWeights,

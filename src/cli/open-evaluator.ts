@@ -3,12 +3,17 @@ import isEqual from "lodash/isEqual.js";
 import { type NamedFigure, type ReportFormat, writeReport } from "../analysis/write-report.js";
 import { type BackendChoice, type BackendInfo, describeBackend } from "../backend/current-backend.js";
 import { selectBackend } from "../backend/select-backend.js";
-import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
-import { type BatchLossFunction, type EngineChoice, engineRequest } from "../loss/loss-options.js";
+import {
+  type BatchLossFunction,
+  type EngineChoice,
+  engineRequest,
+  type ModelLossOptions,
+} from "../loss/loss-options.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
@@ -115,24 +120,20 @@ export async function openEvaluator(
   earlier?: EarlierChoice,
   isResumed = false,
 ): Promise<LossEvaluator> {
-  const { loss, batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
+  const { batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
   const lossFunction = await module.loadLoss();
   if (model === null) return openVariables(data, module, layout, lossFunction, options);
+  const loss = await lossOf(module, options);
   const open = (reuse: EarlierChoice) => {
     const calibration = options.batchNorm === "recalibrate" ? {} : undefined;
-    const nonFiniteData = options.keepNonFiniteData === true ? ("keep" as const) : undefined;
-    const { classWeight } = module;
     const common = {
-      loss,
-      ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
-      classWeight,
+      ...loss,
       batchSize,
       engine,
       threads,
       layout,
       reuse,
-      nonFiniteData,
       signal,
       calibration,
     };
@@ -335,6 +336,50 @@ export async function openSliceTools(
     dispose();
     throw error;
   }
+}
+
+/** A model with data, for what needs more than its losses. */
+export interface ModelAndData {
+  readonly model: tf.LayersModel;
+  readonly data: EvaluationData;
+  readonly dataName: string | undefined;
+  /** How its loss is computed on them. */
+  readonly loss: Pick<ModelLossOptions, "loss" | "lossFunction" | "classWeight" | "nonFiniteData">;
+}
+
+/**
+ * Starts the backend, and loads model and data of a run.
+ *
+ * @throws {@link EvaluationError} if the run has no model.
+ */
+export async function openModelAndData(
+  run: Run,
+  options: Pick<EvaluationCommandOptions, "data" | "loss" | "keepNonFiniteData"> & {
+    readonly backend?: BackendChoice;
+  },
+  output: Output,
+): Promise<ModelAndData> {
+  await startBackend(options.backend, output);
+  const module = await loadDataModule(options.data);
+  const model = await modelOfRun(run, module, options);
+  if (model === null) throw new EvaluationError(run.directory, "a run of a model", "one of variables");
+  const data = await module.load("loadData");
+  return { model, data, dataName: module.dataName, loss: await lossOf(module, options) };
+}
+
+/** How the loss of a model is computed, as module and options say it. */
+export async function lossOf(
+  module: DataModule,
+  { loss, keepNonFiniteData }: Pick<EvaluationCommandOptions, "loss" | "keepNonFiniteData">,
+): Promise<ModelAndData["loss"]> {
+  const lossFunction = await module.loadLoss();
+  const nonFiniteData = keepNonFiniteData === true ? ("keep" as const) : undefined;
+  return {
+    loss,
+    ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
+    classWeight: module.classWeight,
+    nonFiniteData,
+  };
 }
 
 /** Checks a metric that is to be drawn before anything is evaluated; "none" is none of them. */

@@ -132,17 +132,30 @@ const TITLES: Readonly<Record<CompareStep, string>> = {
 };
 
 /** Shows each step of an analysis or a comparison as a progress bar of its own; `stop` ends the last one. */
-export function analysisProgress(
+export function analysisProgress(output: Output, prefix = ""): StepProgress<CompareStep> {
+  return stepProgress(output, TITLES, prefix);
+}
+
+/** Shows steps as progress bars, one after another. */
+export interface StepProgress<Step extends string> {
+  readonly onProgress: (step: Step, done: number, total: number) => void;
+  /** Ends the last bar. */
+  stop(): void;
+}
+
+/** Shows each step as a progress bar of its own, under its title. */
+export function stepProgress<Step extends string>(
   output: Output,
+  titles: Readonly<Record<Step, string>>,
   prefix = "",
-): { readonly onProgress: (step: CompareStep, done: number, total: number) => void; stop(): void } {
-  let step: CompareStep | undefined;
+): StepProgress<Step> {
+  let step: Step | undefined;
   let bar: Progress | undefined;
   return {
     onProgress(now, done, total) {
       if (now !== step) {
         bar?.stop();
-        bar = output.progress(`${prefix}${TITLES[now]}`);
+        bar = output.progress(`${prefix}${titles[now]}`);
         step = now;
       }
       bar?.update(done, total);

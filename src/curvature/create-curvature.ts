@@ -12,9 +12,9 @@ import {
   withModel,
 } from "../loss/evaluate-at.js";
 import type { Batch, EvaluationData, SampleSource } from "../loss/evaluation-data.js";
-import { createSharedUse } from "../loss/loss-evaluator.js";
+import { createSharedUse, type LossMode } from "../loss/loss-evaluator.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "../loss/loss-options.js";
-import { type LossPlan, perSample, planLoss, scoreSamples } from "../loss/loss-plan.js";
+import { evaluationDigest, type LossPlan, perSample, planLoss, scoreSamples } from "../loss/loss-plan.js";
 import { probeLoss } from "../loss/model-evaluator.js";
 import { portsOf } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
@@ -72,6 +72,10 @@ export interface Curvature {
   readonly samples: number;
   /** sha-256 (hex) of the data, or their `dataId`. */
   readonly dataDigest: string;
+  /** sha-256 (hex) over the model's architecture and compiled loss (not its weights), as that of its loss evaluator. */
+  readonly modelDigest: string;
+  /** Which form of the loss it is. */
+  readonly lossMode: LossMode;
   readonly warnings: readonly LandscapeWarning[];
   /**
    * Computes loss and gradient at θ and keeps what products there need; dispose of the point before the next.
@@ -149,6 +153,8 @@ export async function createCurvature(
     layout: weights.layout,
     samples: source.samples,
     dataDigest: source.digest,
+    modelDigest: evaluationDigest(model, weights.layout, plan),
+    lossMode: plan.mode,
     warnings,
     at: (theta, signal) =>
       use.run(async () => {

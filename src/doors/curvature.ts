@@ -5,6 +5,19 @@
  * @module tfjs-landscape/curvature
  */
 
+// Whole analyses: computed or read, stored and drawn
+
+export {
+  type AnalyzeCurvatureOptions,
+  analyzeCurvature,
+  type CurvatureAnalysis,
+} from "../analysis/analyze-curvature.js";
+export type { CurvatureSummary } from "../curvature/curvature-file.js";
+export {
+  type CurvatureFigureOptions,
+  createCurvatureFigure,
+} from "../figure/make/create-curvature-figure.js";
+
 // Products at a point
 
 export {

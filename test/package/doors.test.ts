@@ -70,11 +70,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/curvature.ts",
     most: 40,
     names: `
-      CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAtScale CurvatureAtScaleOptions
-      CurvatureOptions CurvaturePoint DensityOptions EigenpairOptions Eigenpairs HessianOperator
+      AnalyzeCurvatureOptions CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAnalysis CurvatureAtScale
+      CurvatureAtScaleOptions CurvatureFigureOptions CurvatureOptions CurvaturePoint CurvatureSummary DensityOptions EigenpairOptions Eigenpairs HessianOperator
       HessianOperatorOptions OptimizerSettings ProjectedHessian RadiusCurves SpectralDensity
-      StabilityThreshold SymmetricOperator TraceEstimate TraceOptions WeightBlock adamScale
-      createCurvature criticalSharpness curvatureAtScale estimateTrace hessianDirections hessianOperator
+      StabilityThreshold SymmetricOperator TraceEstimate TraceOptions WeightBlock adamScale analyzeCurvature
+      createCurvature createCurvatureFigure criticalSharpness curvatureAtScale estimateTrace hessianDirections hessianOperator
       preconditionedOperator projectedHessian radiusCurves spectralDensity stabilityThreshold
       topEigenpairs weightBlocks`,
   },

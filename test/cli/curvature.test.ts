@@ -1,0 +1,188 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { analyzeCurvature } from "../../src/analysis/analyze-curvature.js";
+import { createCurvature } from "../../src/curvature/create-curvature.js";
+import { hessianOperator } from "../../src/curvature/symmetric-operator.js";
+import { readDirections } from "../../src/store/kinds/directions-file.js";
+import { openRun } from "../../src/store/run/open-run.js";
+import { useTestBackend } from "../support/backend.js";
+import { runCommand } from "../support/command-line.js";
+import { temporaryFolders } from "../support/tiny-training.js";
+import { loadData } from "./fixtures/tiny-data.js";
+
+const newFolder = temporaryFolders();
+const run = newFolder();
+const dataModule = fileURLToPath(new URL("./fixtures/tiny-data.js", import.meta.url));
+let model: tf.LayersModel;
+
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, stdout, stderr } = await runCommand(...args, "--json");
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+beforeAll(async () => {
+  await useTestBackend();
+  const { xs, ys } = loadData();
+  model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 4, inputShape: [3], activation: "tanh", name: "hidden" }),
+      tf.layers.dense({ units: 2, activation: "softmax", name: "out" }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.sgd(0.3), loss: "categoricalCrossentropy" });
+  await model.fit(xs, ys, {
+    epochs: 2,
+    verbose: 0,
+    callbacks: [trajectoryCallback({ directory: run, name: "tiny" })],
+  });
+});
+
+const stored = (): string[] => readdirSync(join(run, "curvature")).filter((name) => !name.startsWith("."));
+const ASKED = ["--loss", "logits", "--trace", "--density", "--steps", "8", "--probes", "2", "--per-layer"];
+
+/** The whole Hessian, column by column. */
+async function fullHessian(): Promise<Float64Array[]> {
+  const { xs, ys } = loadData();
+  const curvature = await createCurvature(model, { xs, ys }, { loss: "logits" });
+  const opened = await openRun(run);
+  const point = await curvature.at(await opened.readTheta(opened.snapshots.length - 1));
+  const operator = hessianOperator(point, curvature.layout);
+  const columns: Float64Array[] = [];
+  for (let i = 0; i < operator.size; i++) {
+    const e = new Float64Array(operator.size);
+    e[i] = 1;
+    columns.push(await operator.apply(e));
+  }
+  point.dispose();
+  curvature.dispose();
+  return columns;
+}
+
+describe("curvature", () => {
+  test("eigenvalues, trace, density and layers are those of the matrix; what is stored is read, drawn and exported", async () => {
+    const found = await json("curvature", run, "--data", dataModule, ...ASKED);
+    const columns = await fullHessian();
+    const trace = columns.reduce((sum, column, i) => sum + (column[i] as number), 0);
+    expect((found.trace as { value: number }).value).toBeCloseTo(trace, 5);
+    const layers = found.layers as { layer: string; size: number; trace: number }[];
+    expect(layers.map(({ layer, size }) => [layer, size])).toEqual([
+      ["hidden", 16],
+      ["out", 10],
+    ]);
+    expect(layers.reduce((sum, one) => sum + one.trace, 0)).toBeCloseTo(trace, 5);
+    const { values, residuals, isConverged } = found.eigenvalues as {
+      values: number[];
+      residuals: number[];
+      isConverged: boolean;
+    };
+    expect([values.length, isConverged]).toEqual([5, true]);
+    expect(Math.max(...residuals)).toBeLessThan(1e-4 * Math.abs(values[0] as number));
+    // The vectors are directions through the model, and eigenvectors of the matrix.
+    const [name = ""] = readdirSync(join(run, "directions"));
+    const directions = await readDirections(join(run, "directions", name));
+    expect([directions?.kind, directions?.vectors.length]).toEqual(["hessian", 5]);
+    directions?.vectors.slice(0, 2).forEach((vector, k) => {
+      const image = columns.map((column) =>
+        column.reduce((sum, value, i) => sum + value * (vector[i] as number), 0),
+      );
+      for (const [i, value] of image.entries()) {
+        expect(value).toBeCloseTo((values[k] as number) * (vector[i] as number), 4);
+      }
+    });
+    const before = stored();
+    expect(before.map((file) => file.split("-")[0]).sort()).toEqual([
+      "density",
+      "eigenpairs",
+      "layers",
+      "trace",
+    ]);
+    const times = before.map((file) => readFileSync(join(run, "curvature", file)).toString("base64"));
+    expect(await json("curvature", run, "--data", dataModule, ...ASKED)).toEqual(found);
+    expect(before.map((file) => readFileSync(join(run, "curvature", file)).toString("base64"))).toEqual(
+      times,
+    );
+    // plot and export draw the same picture.
+    const { files } = await json("plot", run, "--format", "svg", "--out", newFolder());
+    const drawn = (files as string[]).find((file) => file.endsWith("plot-curvature.svg")) as string;
+    const own = join(run, "curvature.svg");
+    expect(readFileSync(drawn, "utf8")).toBe(readFileSync(own, "utf8"));
+    const out = newFolder();
+    await json("export", run, "--to", "csv", "svg", "--what", "curvature", "--out", out);
+    const exported = readdirSync(out);
+    expect(exported.filter((file) => file.endsWith(".csv")).length).toBe(4);
+    expect(readFileSync(join(out, "curvature.svg"), "utf8")).toBe(readFileSync(own, "utf8"));
+    // inspect names what is stored.
+    const shown = await json("inspect", run);
+    expect(shown.curvature).toHaveLength(4);
+    expect((await runCommand("inspect", run)).stdout).toContain("curvature eigenpairs");
+  });
+
+  test("an interrupted analysis keeps its finished parts and layers, and goes on with them", async () => {
+    const { xs, ys } = loadData();
+    const directory = newFolder();
+    const opened = await openRun(run);
+    const options = { evaluation: { loss: "logits" as const }, directory, perLayer: true, top: 2 };
+    const controller = new AbortController();
+    const work = analyzeCurvature(
+      opened,
+      model,
+      { xs, ys },
+      {
+        ...options,
+        signal: controller.signal,
+        onProgress: (step) => {
+          if (step === "layers") controller.abort(new Error("stopped"));
+        },
+      },
+    );
+    await expect(work).rejects.toThrow("stopped");
+    const names = readdirSync(join(directory, "curvature"));
+    expect(names.filter((name) => name.startsWith("eigenpairs-")).length).toBe(1);
+    const steps: number[] = [];
+    const { summary } = await analyzeCurvature(
+      opened,
+      model,
+      { xs, ys },
+      {
+        ...options,
+        onProgress: (step, done) => step === "eigenpairs" && steps.push(done),
+      },
+    );
+    expect(steps).toEqual([]);
+    expect(summary.layers?.map(({ layer }) => layer)).toEqual(["hidden", "out"]);
+    const whole = await analyzeCurvature(opened, model, { xs, ys }, { ...options, directory: newFolder() });
+    expect(summary).toEqual(whole.summary);
+    expect(readdirSync(join(directory, "curvature")).some((name) => name.endsWith(".tiles"))).toBe(false);
+  });
+
+  test("options are checked before anything is opened; what cannot be computed is named", async () => {
+    const refused = async (...args: string[]): Promise<string> => {
+      const { status, stderr } = await runCommand("curvature", ...args);
+      expect(status).toBe(2);
+      return stderr;
+    };
+    expect(await refused("nowhere", "--data", dataModule, "--top", "-1")).toContain(
+      "--top: expected an integer",
+    );
+    expect(await refused("nowhere", "--data", "nope.js")).toContain("no such file");
+    // Without the logits, the softmax is part of the network.
+    expect(await refused(run, "--data", dataModule, "--gauss-newton")).toContain('use loss: "logits"');
+    const unsupported = newFolder();
+    rmSync(unsupported, { recursive: true, force: true });
+    const module = `${unsupported}.mjs`;
+    writeFileSync(
+      module,
+      `export * from ${JSON.stringify(dataModule)};
+import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};
+export const loadLoss = () => (model, xs, ys) => tf.mean(tf.cumsum(tf.square(tf.sub(model.apply(xs), ys)), 1));`,
+    );
+    expect(await refused(run, "--data", module)).toContain(
+      'curvature, kernel "Cumsum": expected a verified second derivative',
+    );
+  });
+});

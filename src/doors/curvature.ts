@@ -5,19 +5,6 @@
  * @module tfjs-landscape/curvature
  */
 
-// Whole analyses: computed or read, stored and drawn
-
-export {
-  type AnalyzeCurvatureOptions,
-  analyzeCurvature,
-  type CurvatureAnalysis,
-} from "../analysis/analyze-curvature.js";
-export type { CurvatureSummary } from "../curvature/curvature-file.js";
-export {
-  type CurvatureFigureOptions,
-  createCurvatureFigure,
-} from "../figure/make/create-curvature-figure.js";
-
 // Products at a point
 
 export {
@@ -52,6 +39,10 @@ export {
   type ProjectedHessian,
   projectedHessian,
 } from "../curvature/plane-curvature.js";
+
+// What analyzeCurvature finds
+
+export type { CurvatureSummary } from "../curvature/curvature-file.js";
 
 // Stability of an optimizer
 

@@ -15,11 +15,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/index.ts",
     most: 60,
     names: `
-      AnalyzeLineOptions AnalyzePlaneOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName
-      CaptureOptions CompareRunsOptions EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
+      AnalyzeCurvatureOptions AnalyzeLineOptions AnalyzePlaneOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName
+      CaptureOptions CompareRunsOptions CurvatureAnalysis EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
       JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode LandscapeWarning LineAnalysis LineSpec
       LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure PlaneAnalysis PlaneSpec
-      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder VariablesLoss WeightsAnalysis analyzeLine
+      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder VariablesLoss WeightsAnalysis analyzeCurvature analyzeLine
       analyzePlane analyzeWeights compareRuns createLossEvaluator createTrajectoryRecorder createVariablesEvaluator embedRuns
       exportRun functionEvaluator jumpAndRetrain openModelPoint openRun readFigures selectBackend
       startLiveView writeReport`,
@@ -70,11 +70,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/curvature.ts",
     most: 40,
     names: `
-      AnalyzeCurvatureOptions CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAnalysis CurvatureAtScale
-      CurvatureAtScaleOptions CurvatureFigureOptions CurvatureOptions CurvaturePoint CurvatureSummary DensityOptions EigenpairOptions Eigenpairs HessianOperator
+      CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAtScale
+      CurvatureAtScaleOptions CurvatureOptions CurvaturePoint CurvatureSummary DensityOptions EigenpairOptions Eigenpairs HessianOperator
       HessianOperatorOptions OptimizerSettings ProjectedHessian RadiusCurves SpectralDensity
-      StabilityThreshold SymmetricOperator TraceEstimate TraceOptions WeightBlock adamScale analyzeCurvature
-      createCurvature createCurvatureFigure criticalSharpness curvatureAtScale estimateTrace hessianDirections hessianOperator
+      StabilityThreshold SymmetricOperator TraceEstimate TraceOptions WeightBlock adamScale
+      createCurvature criticalSharpness curvatureAtScale estimateTrace hessianDirections hessianOperator
       preconditionedOperator projectedHessian radiusCurves spectralDensity stabilityThreshold
       topEigenpairs weightBlocks`,
   },

@@ -93,7 +93,7 @@ export async function writeReport(
   for (const { name } of figures) fileName("figures.name", name);
   checkReportOptions(options);
   const { formats = ["svg", "png", "html", "csv"], scale = 2 } = options;
-  const asked = pick(options, ["width", "height"]);
+  const asked = { ...pick(options, ["width", "height"]), pixelRatio: scale };
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;

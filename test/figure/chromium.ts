@@ -54,12 +54,20 @@ export async function openDocument(
   browser: Browser,
   html: string,
   url: string,
-  options: { readonly width?: number; readonly isDark?: boolean } = {},
+  options: {
+    readonly width?: number;
+    readonly isDark?: boolean;
+    /** Whether pages may move by themselves. Default not, so that two pictures of one page are equal. */
+    readonly isMoving?: boolean;
+    readonly hasTouch?: boolean;
+  } = {},
 ): Promise<OpenPage> {
-  const { width = 1200, isDark = false } = options;
+  const { width = 1200, isDark = false, isMoving = false, hasTouch = false } = options;
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     colorScheme: isDark ? "dark" : "light",
+    reducedMotion: isMoving ? "no-preference" : "reduce",
+    hasTouch,
   });
   const page = await context.newPage();
   const heard: string[] = [];

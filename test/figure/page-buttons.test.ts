@@ -90,6 +90,8 @@ describe("every button pressed twice leaves the page as it was, pixel for pixel"
       expect(count).toBeGreaterThan(2);
       for (let index = 0; index < count; index++) {
         const button = page.locator("button").nth(index);
+        // What is in sight in 3-D only is pressed in page-space.test.ts.
+        if (!(await button.isVisible())) continue;
         const label = (await button.getAttribute("aria-label")) ?? (await button.textContent());
         await pressTwice(page, index);
         // Playing has begun and ended: the slider goes back to where it was.

@@ -188,7 +188,8 @@ function pictures(
   options: ExportOptions,
 ): Planned[] {
   const look = pick(options, ["width", "height", "theme"]);
-  const svg = () => renderSvg(figureOption(figure, look), figureSize(figure, look));
+  const drawn = { ...look, pixelRatio: options.scale };
+  const svg = () => renderSvg(figureOption(figure, drawn), figureSize(figure, drawn));
   const known: Planned[] = [
     { name: `${name}.svg`, format: "svg", content: svg },
     { name: `${name}.png`, format: "png", content: () => renderPng(svg(), pick(options, ["scale"])) },

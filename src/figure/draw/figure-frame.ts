@@ -23,6 +23,8 @@ export interface SceneView {
   readonly elevation: number;
   /** Around the vertical axis. */
   readonly azimuth: number;
+  /** How much nearer than where everything is in sight; default 1. */
+  readonly zoom?: number | undefined;
 }
 
 /** Size, colours and parts of a picture. */
@@ -39,6 +41,12 @@ export interface DrawOptions {
   readonly isPage?: boolean | undefined;
   /** From where a picture in three dimensions is looked at. Default from the front right, a little above. */
   readonly view?: SceneView | undefined;
+  /** Leaves room to turn a surface in 3-D without a change of its size, as pages and movies do. Default false. */
+  readonly isTurning?: boolean | undefined;
+  /** Shows a surface in 3-D as the flat cells of the grid that was evaluated. Default false. */
+  readonly isFaceted?: boolean | undefined;
+  /** Pixels for each px of what is drawn as pixels: surfaces in 3-D. Default 2. */
+  readonly pixelRatio?: number | undefined;
   /** Draws only snapshots up to this count of the figure's `progress`, to play a training. Default all. */
   readonly until?: number | undefined;
 }

@@ -262,14 +262,18 @@ function barName({ title, kind }: ColorKey, room: number): string {
   return names.find((name) => textWidth(name, TICK_SIZE) <= room) ?? truncateText(title, TICK_SIZE, room);
 }
 
-/** Returns the colours of a map's levels; null where it has no values. */
-export function mapColors({ scale, palette, quantity }: MapPanel): ColorKey | null {
+/**
+ * Returns the colours of a map's levels; null where it has no values.
+ *
+ * @param tint - share of white mixed in; default that of maps, none where light and rims part path and surface.
+ */
+export function mapColors({ scale, palette, quantity }: MapPanel, tint?: number): ColorKey | null {
   if (scale === null) return null;
   const count = scale.levels.length + 1;
   return {
     title: quantity,
     kind: scale.kind,
-    colors: palette === "value" ? surfaceColors(count) : differenceColors(count),
+    colors: palette === "value" ? surfaceColors(count, tint) : differenceColors(count),
     marks: scale.levels.map((value, index) => ({ value, share: (index + 1) / count })),
   };
 }

@@ -15,14 +15,18 @@ import { fontFaceCss } from "./font-files.js";
 import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
 
 /**
- * Returns the content security policy of a page: only this script and this style sheet, the font inside it, and
+ * Returns the content security policy of a page: only these scripts and this style sheet, the font inside it, and
  * what `directives` add. Nothing else is run, loaded or sent.
  */
-export function contentPolicy(script: string, style: string, directives: readonly string[]): string {
+export function contentPolicy(
+  scripts: readonly string[],
+  style: string,
+  directives: readonly string[],
+): string {
   const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
   return [
     "default-src 'none'",
-    `script-src ${hash(script)}`,
+    `script-src ${scripts.map(hash).join(" ")}`,
     `style-src ${hash(style)}`,
     "font-src data:",
     "base-uri 'none'",
@@ -110,8 +114,12 @@ export interface ReportData {
   readonly introduction?: string;
 }
 
-/** Where the build puts the bundled code of the page, without and with three dimensions. */
+/** Where the build puts the bundled code of the page, and what it runs when a reader asks for three dimensions. */
 const SCRIPTS = { flat: "dist/src/figure/page/page.js", deep: "dist/src/figure/page/page-3d.js" } as const;
+
+function builtScript(kind: keyof typeof SCRIPTS): string {
+  return readFileSync(packageFile(SCRIPTS[kind], "run npm run build"), "utf8");
+}
 
 /**
  * Returns one HTML document that shows the figures, complete in itself: font, code and data are inside, and
@@ -127,10 +135,8 @@ const SCRIPTS = { flat: "dist/src/figure/page/page.js", deep: "dist/src/figure/p
 export function renderHtml(report: ReportData): string {
   if (report.figures.length === 0) throw new InvalidDataError("figures", "at least one figure", "none");
   const title = cleanText(report.title);
-  const script = readFileSync(
-    packageFile(SCRIPTS[report.figures.some(hasDepth) ? "deep" : "flat"], "run npm run build"),
-    "utf8",
-  );
+  const script = builtScript("flat");
+  const space = report.figures.some(hasDepth) ? builtScript("deep") : null;
   const data = scriptJson({ figures: report.figures }, packNumbers);
   const body = report.figures.map((figure, index) => figureHtml(figure, index, title)).join("\n");
   const introduction =
@@ -140,7 +146,7 @@ export function renderHtml(report: ReportData): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script, style, DIRECTIVES)}">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy(space === null ? [script] : [script, space], style, DIRECTIVES)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="tfjs-landscape">
 <title>${escapeHtml(title)}</title>
@@ -152,7 +158,7 @@ export function renderHtml(report: ReportData): string {
 ${introduction}${body}
 </main>
 <script type="application/json" id="report-data">${data}</script>
-<script>${script}</script>
+${space === null ? "" : `<script type="text/plain" id="space-code">${space}</script>\n`}<script>${script}</script>
 </body>
 </html>
 `;
@@ -195,7 +201,10 @@ function hintOf(figure: Figure): string {
   const change = figure.runs.length > 1 ? ", ↑ and ↓ change the run" : "";
   const isBox = figure.panels.some((panel) => panel.kind === "scatter" && panel.axes.length === 3);
   const turn = isBox || hasDepth(figure) ? "; in 3-D, drag or Shift with an arrow key to turn it" : "";
-  return `Point at the picture for values. With the picture in focus: space plays and pauses, ← and → go from snapshot to snapshot, Home and End to the ends${change}${turn}.`;
+  const zoom = hasDepth(figure)
+    ? ", + and −, two fingers, or the wheel with Ctrl or after a click to zoom, a double click to see it as at first"
+    : "";
+  return `Point at the picture for values. With the picture in focus: space plays and pauses, ← and → go from snapshot to snapshot, Home and End to the ends${change}${turn}${zoom}.`;
 }
 
 function captionHtml({ caption, provenance, notes }: Figure): string {

@@ -13,8 +13,8 @@ import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/scales.js";
 import { snapshotAt, snapshotReadout, timeline } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
 import { BOX_VIEW } from "../space/box-scene.js";
-import { DEFAULT_VIEW, turnView } from "../space/scene-view.js";
-import { inSpace } from "../space/surface-panel.js";
+import { turnView } from "../space/scene-view.js";
+import { inSpace, type PlacedSpace } from "../space/surface-panel.js";
 import { addDownloads } from "./downloads.js";
 import {
   createOverlay,
@@ -36,8 +36,8 @@ export interface FigureView {
   dispose(): void;
 }
 
-/** Creates the layer that draws a map in 3-D and reports when the reader has turned it. */
-export type CreateSpaceLayer = (place: HTMLElement, onTurn: (view: SceneView) => void) => Layer;
+/** Creates the layer that draws a map in 3-D and reports when it turns; null where the browser cannot draw it. */
+export type CreateSpaceLayer = (place: HTMLElement, onTurn: (view: SceneView) => void) => Layer | null;
 
 /** What a page shows with a figure. */
 export interface ShowOptions {
@@ -52,6 +52,8 @@ const REACH = 12;
 /** Degrees of turn for a px of dragging, and for a key. */
 const DRAG_TURN = 0.45;
 const KEY_TURN = 10;
+const WITHOUT_WEBGL =
+  "This browser has no WebGL 2: the surface is drawn without it, which takes a moment. Shift with an arrow key turns it.";
 const KEY_TURNS: Readonly<Record<string, readonly [azimuth: number, elevation: number]>> = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -71,6 +73,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   let kind = scaleKindOf(first);
   let figure = first;
   let isSpace = false;
+  let isFaceted = false;
   let view: SceneView | undefined;
   let layout: FigureLayout | null = null;
   let targets: readonly Target[] = [];
@@ -112,7 +115,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     if (place.clientWidth === 0) return;
     const width = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
     const theme = currentTheme();
-    layout = layoutFigure(seen(), { width, parts: "chart", isPage: true, theme, view });
+    layout = layoutFigure(seen(), { width, parts: "chart", isPage: true, theme, view, isFaceted });
     (isSpace && space !== null ? space : shapes).draw(layout, theme, isTurned);
     targets = figureTargets(layout);
     tooltip.hide();
@@ -161,10 +164,13 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     return isSpace || hasBox(figure);
   }
   function turn(azimuth: number, elevation: number): void {
-    view = isSpace
-      ? turnView(view ?? DEFAULT_VIEW, -azimuth, elevation)
-      : turnBox(view ?? BOX_VIEW, azimuth, elevation);
+    const first = (layout?.panels[0] as PlacedSpace | undefined)?.projection?.view;
+    view =
+      isSpace && first !== undefined
+        ? turnView(first, -azimuth, elevation)
+        : turnBox(view ?? BOX_VIEW, azimuth, elevation);
   }
+  let facets: HTMLElement | null = null;
   let drag: Place | null = null;
   function press(event: PointerEvent): void {
     point(event);
@@ -211,10 +217,16 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
         view = turned;
         draw(true);
       });
+      if (space === null) {
+        const note = addElement(null, "p", "hint", WITHOUT_WEBGL);
+        note.setAttribute("role", "status");
+        place.after(note);
+      }
       // Under what moves.
-      shapes.element.after(space.element);
+      else shapes.element.after(space.element);
     }
-    shapes.element.hidden = isSpace;
+    if (facets !== null) facets.hidden = !isSpace;
+    shapes.element.hidden = isSpace && space !== null;
     if (space !== null) space.element.hidden = !isSpace;
     draw();
   }
@@ -226,12 +238,18 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     draw();
   }
   function saved(): DrawOptions {
-    return { parts: "chart", theme: "light", view };
+    return { parts: "chart", theme: "light", view, isFaceted };
   }
 
   if (hasControls) {
-    if (createSpace !== undefined && inSpace(figure) !== null)
+    if (createSpace !== undefined && inSpace(figure) !== null) {
       addChoice(toolbar, "View", ["Map", "Surface in 3-D"], 0, (index) => showIn(index === 1));
+      facets = addChoice(toolbar, "Surface", ["Smooth", "Grid as evaluated"], 0, (index) => {
+        isFaceted = index === 1;
+        draw();
+      });
+      facets.hidden = true;
+    }
     if (canBeLogarithmic(figure)) {
       const kinds = ["log", "linear"] as const;
       addChoice(toolbar, "Levels", ["Logarithmic", "Linear"], kind === "log" ? 0 : 1, (index) =>
@@ -303,7 +321,7 @@ function addChoice(
   texts: readonly string[],
   first: number,
   onChoice: (index: number) => void,
-): void {
+): HTMLElement {
   const group = addElement(toolbar, "div", "choice");
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", name);
@@ -318,6 +336,7 @@ function addChoice(
       button.setAttribute("aria-pressed", String(index === pressed));
   };
   press(first);
+  return group;
 }
 
 function nearestTarget(targets: readonly Target[], at: Place): Target | undefined {

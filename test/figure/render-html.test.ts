@@ -121,8 +121,8 @@ describe("renderHtml", () => {
 
   test("escapes every string of the data", () => {
     const html = renderHtml({ title: HOSTILE, introduction: HOSTILE, figures: [hostileFigure()] });
-    expect(html.match(/<script/g)?.length).toBe(2);
-    expect(html.match(/<\/script/g)?.length).toBe(2);
+    expect(html.match(/<script/g)?.length).toBe(3);
+    expect(html.match(/<\/script/g)?.length).toBe(3);
     expect(html).not.toContain("<img");
     expect(html).not.toContain("<!--");
   });

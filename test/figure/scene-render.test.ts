@@ -6,12 +6,7 @@ import type { Figure } from "../../src/figure/figure.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { encodePng } from "../../src/figure/space/encode-png.js";
 import { type Pixels, renderScene } from "../../src/figure/space/render-scene.js";
-import {
-  keyLight,
-  litCorners,
-  type SceneMesh,
-  sceneMeshes,
-} from "../../src/figure/space/scene-mesh.js";
+import { keyLight, litCorners, type SceneMesh, sceneMeshes } from "../../src/figure/space/scene-mesh.js";
 import { createProjection } from "../../src/figure/space/scene-view.js";
 import { brightness, type HeightField, hornNormals, SKY, skyView } from "../../src/figure/space/sky-light.js";
 import { inSpace, type PlacedSpace, sceneColors } from "../../src/figure/space/surface-panel.js";

@@ -62,6 +62,11 @@ const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./commands/weights.js")).declareWeights,
   ],
   [
+    "path",
+    "shape of a run's path: trajectory map, cosines of updates; with --data barriers and averages",
+    async () => (await import("./commands/path.js")).declarePath,
+  ],
+  [
     "jump",
     "jump away from a model in random directions and retrain: one run per seed and size",
     async () => (await import("./commands/jump.js")).declareJump,

@@ -1,0 +1,200 @@
+import { z } from "zod";
+import { FormatError } from "../../base/errors.js";
+import { jsonNumber, numberSchema, warningsSchema } from "../../base/json-schema.js";
+import type { Provenance } from "../../base/provenance.js";
+import type { PathProfile } from "../../between/path-profile.js";
+import type { PathStatistics } from "../../directions/path-statistics.js";
+import {
+  type Artifact,
+  type ArtifactColumn,
+  column,
+  float64Column,
+  int32Column,
+  parseDetails,
+  readArtifact,
+  textColumn,
+  writeArtifact,
+} from "../results/artifact.js";
+import type { SnapshotInfo } from "../run/run.js";
+
+const detailsSchema = z.object({
+  origin: z.int().nonnegative(),
+  weights: z.int().positive(),
+  meanMap: numberSchema,
+  walkMeanMap: numberSchema,
+  directness: numberSchema,
+  layers: z.array(z.object({ name: z.string(), weights: z.int().nonnegative() })),
+  precision: z.string(),
+  warnings: warningsSchema,
+});
+
+/** Matrices over pairs of snapshots: a list of N numbers in each row. */
+const MATRICES = ["gram", "map", "updateCosines"] as const;
+const VECTORS = ["stepLength", "distance"] as const;
+
+/**
+ * Writes the statistics of a path as an Arrow file: a row for each snapshot with step, epoch and iteration, lengths, the
+ * rows of the trajectory map, of the cosines of updates and of their products as lists, and the autocorrelation whose
+ * lag is the number of the row (NaN in the last).
+ *
+ * @example await writePathStatistics("statistics.arrow", statistics, run.snapshots, provenance);
+ */
+export async function writePathStatistics(
+  file: string,
+  statistics: PathStatistics,
+  snapshots: readonly Pick<SnapshotInfo, "step" | "epoch" | "iteration">[],
+  provenance: Provenance,
+): Promise<void> {
+  const n = statistics.stepLength.length;
+  const count = (key: "step" | "epoch" | "iteration"): ArtifactColumn => ({
+    values: Int32Array.from(snapshots, (snapshot) => snapshot[key]),
+  });
+  const { origin, weights, meanMap, walkMeanMap, directness, layers, precision, warnings } = statistics;
+  await writeArtifact(file, {
+    columns: {
+      step: count("step"),
+      epoch: count("epoch"),
+      iteration: count("iteration"),
+      ...Object.fromEntries(VECTORS.map((name) => [name, { values: statistics[name] }])),
+      autocorrelation: { values: Float64Array.from([...statistics.autocorrelation, Number.NaN]) },
+      pairs: { values: Int32Array.from([...statistics.pairs, 0]) },
+      ...Object.fromEntries(MATRICES.map((name) => [name, { values: statistics[name], width: n }])),
+      ...Object.fromEntries(
+        layers.flatMap(({ name, stepLength, distance }) => [
+          [`stepLength:${name}`, { values: stepLength }],
+          [`distance:${name}`, { values: distance }],
+        ]),
+      ),
+    },
+    details: {
+      origin,
+      weights,
+      meanMap: jsonNumber(meanMap),
+      walkMeanMap: jsonNumber(walkMeanMap),
+      directness: jsonNumber(directness),
+      layers: layers.map(({ name, weights: own }) => ({ name, weights: own })),
+      precision,
+      warnings: warnings.map(({ code, message }) => ({ code, message })),
+    },
+    provenance,
+  });
+}
+
+/**
+ * Reads the statistics of a path back, bit for bit.
+ *
+ * @param expected - provenance that they must have. Default: any.
+ * @returns null if there is no file or it is stale.
+ * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const statistics = await readPathStatistics("runs/adam/path/statistics.arrow"); // null if there is no such file
+ */
+export async function readPathStatistics(
+  file: string,
+  expected?: Provenance,
+): Promise<PathStatistics | null> {
+  const artifact = await readArtifact(file, expected);
+  if (artifact === null) return null;
+  const { layers, ...facts } = parseDetails(file, artifact, detailsSchema);
+  const values = (name: string) => float64Column(file, artifact, name);
+  const n = values("stepLength").length;
+  return {
+    ...facts,
+    gram: matrix(file, artifact, "gram", n),
+    map: matrix(file, artifact, "map", n),
+    updateCosines: matrix(file, artifact, "updateCosines", n),
+    autocorrelation: values("autocorrelation").slice(0, -1),
+    pairs: int32Column(file, artifact, "pairs").slice(0, -1),
+    stepLength: values("stepLength"),
+    distance: values("distance"),
+    layers: layers.map(({ name, weights }) => ({
+      name,
+      weights,
+      stepLength: values(`stepLength:${name}`),
+      distance: values(`distance:${name}`),
+    })),
+  };
+}
+
+function matrix(file: string, artifact: Artifact, name: string, n: number): Float64Array {
+  const { values, width } = column(file, artifact, name);
+  if (values instanceof Float64Array && width === n) return values;
+  throw new FormatError(`${file}: ${name}`, `lists of ${n} float64`, "another type");
+}
+
+const profileSchema = z.object({
+  set: z.string(),
+  policy: z.enum(["keep", "interpolate", "recalibrate", "as-trained", "none"]),
+  count: z.int().positive(),
+  points: z.array(z.number()),
+  metrics: z.array(z.string()),
+  averages: z.array(z.object({ kind: z.enum(["swa", "ema"]), count: z.int().positive() })),
+  warnings: warningsSchema,
+});
+
+/**
+ * Writes the losses on and between the snapshots of a path, and of averages, as an Arrow file: a row for each point with
+ * what it is ("snapshot", "between", "swa", "ema"), the place on the path counted in snapshots (of averages, the number
+ * of snapshots), the loss and "metric:NAME".
+ *
+ * @example await writePathProfile("profile-train.arrow", profile, provenance);
+ */
+export async function writePathProfile(
+  file: string,
+  profile: PathProfile,
+  provenance: Provenance,
+): Promise<void> {
+  const { set, policy, count: n, t, loss, metrics, averages, warnings } = profile;
+  const inner = Array.from(t.subarray(1, -1));
+  const between = Array.from({ length: n - 1 }, (_, i) => inner.map((at) => i + at)).flat();
+  await writeArtifact(file, {
+    columns: {
+      point: {
+        values: [
+          ...Array.from({ length: n }, () => "snapshot"),
+          ...between.map(() => "between"),
+          ...averages.map(({ kind }) => kind),
+        ],
+      },
+      place: {
+        values: Float64Array.from([...Array(n).keys(), ...between, ...averages.map(({ count }) => count)]),
+      },
+      loss: { values: loss },
+      ...Object.fromEntries(Object.entries(metrics).map(([name, values]) => [`metric:${name}`, { values }])),
+    },
+    details: {
+      set,
+      policy,
+      count: n,
+      points: Array.from(t),
+      metrics: Object.keys(metrics),
+      averages: averages.map(({ kind, count }) => ({ kind, count })),
+      warnings: warnings.map(({ code, message }) => ({ code, message })),
+    },
+    provenance,
+  });
+}
+
+/**
+ * Reads the losses of a path's points back, bit for bit.
+ *
+ * @param expected - provenance that they must have. Default: any.
+ * @returns null if there is no file or it is stale.
+ * @throws {@link FormatError} if the file is truncated, foreign, damaged or of a newer version.
+ * @example const profile = await readPathProfile("runs/adam/path/profile-train-1a2b3c4d.arrow"); // null if there is no such file
+ */
+export async function readPathProfile(file: string, expected?: Provenance): Promise<PathProfile | null> {
+  const artifact = await readArtifact(file, expected);
+  if (artifact === null) return null;
+  const { points, metrics, ...facts } = parseDetails(file, artifact, profileSchema);
+  const rows = facts.count + (facts.count - 1) * (points.length - 2) + facts.averages.length;
+  const stored = textColumn(file, artifact, "point").length;
+  if (stored !== rows) throw new FormatError(file, `${rows} rows`, String(stored));
+  return {
+    ...facts,
+    t: Float64Array.from(points),
+    loss: float64Column(file, artifact, "loss"),
+    metrics: Object.fromEntries(
+      metrics.map((name) => [name, float64Column(file, artifact, `metric:${name}`)]),
+    ),
+  };
+}

@@ -10,6 +10,7 @@ import {
   pathAverages,
   segmentPoints,
 } from "../between/path-profile.js";
+import { readPathProfile, writePathProfile } from "../between/path-profile-file.js";
 import { layerColumns, type PathStatistics, pathStatistics } from "../directions/path-statistics.js";
 import { pcaEmbedding } from "../embedding/principal-scores.js";
 import {
@@ -20,12 +21,7 @@ import {
 import { lossChanges } from "../figure/make/run-data.js";
 import { hasStatistics } from "../loss/slice-loss.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import {
-  readPathProfile,
-  readPathStatistics,
-  writePathProfile,
-  writePathStatistics,
-} from "../store/kinds/path-file.js";
+import { readPathStatistics, writePathStatistics } from "../store/kinds/path-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { keyedName, pointsKey, pointsProvenance } from "../store/kinds/surface-key.js";
 import { memo, memoResumably } from "../store/results/memo.js";

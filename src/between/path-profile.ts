@@ -220,6 +220,11 @@ export interface ProfileFacts {
   readonly snapshots: Float64Array;
   /** Barrier of each segment (N − 1): see `barrierOf`. */
   readonly barriers: readonly Barrier[];
+  /**
+   * Height of the highest point inside each segment above the line between its ends' values (N − 1): unlike a barrier it
+   * is below 0 where a valley lies between. NaN without a point inside.
+   */
+  readonly heights: Float64Array;
   /** Values of the averages, in their order. */
   readonly averages: Float64Array;
 }
@@ -243,5 +248,12 @@ export function profileFacts(profile: PathProfile, quantity = "loss"): ProfileFa
     const between = values.subarray(n + i * inner, n + (i + 1) * inner);
     return barrierOf(t, Float64Array.of(values[i], ...between, values[i + 1]));
   });
-  return { snapshots: values.slice(0, n), barriers, averages: values.slice(n + (n - 1) * inner) };
+  const heights = Float64Array.from({ length: n - 1 }, (_, i) => {
+    if (inner === 0) return Number.NaN;
+    const own = values.subarray(n + i * inner, n + (i + 1) * inner);
+    return Math.max(
+      ...own.map((value, k) => value - ((1 - t[k + 1]) * values[i] + t[k + 1] * values[i + 1])),
+    );
+  });
+  return { snapshots: values.slice(0, n), barriers, heights, averages: values.slice(n + (n - 1) * inner) };
 }

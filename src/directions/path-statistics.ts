@@ -142,6 +142,7 @@ export async function pathStatistics(
  * @param origin - position of τ. Default 0.
  * @returns 2/3 in the limit of many equal steps from the start (0.6726 for 100 steps).
  * @see Singh et al., ICLR 2025, appendix on random walks.
+ * @example walkMeanMap(new Float64Array(101).fill(1)); // 0.6726
  */
 export function walkMeanMap(squaredSteps: ArrayLike<number>, origin = 0): number {
   const n = squaredSteps.length;
@@ -160,7 +161,12 @@ export function walkMeanMap(squaredSteps: ArrayLike<number>, origin = 0): number
   return sum / count;
 }
 
-/** Returns the columns of each layer of a layout, as a source over the chosen ranges of θ counts them. */
+/**
+ * Returns the columns of each layer of a layout, as a source over the chosen ranges of θ counts them.
+ *
+ * @example const source = rowSourceOfRuns([run]);
+ * const layers = layerColumns(run.layout, source.ranges);
+ */
 export function layerColumns(layout: ParameterLayout, ranges: readonly ColumnRange[]): ColumnGroup[] {
   const groups = new Map<string, ColumnRange[]>();
   const parameters = [...layout.parameters].sort((a, b) => a.offset - b.offset);

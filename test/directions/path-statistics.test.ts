@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evaluatePathProfile, pathAverages, profileFacts } from "../../src/between/path-profile.js";
+import { readPathProfile, writePathProfile } from "../../src/between/path-profile-file.js";
 import { memoryRowSource, type RowSource } from "../../src/directions/directions.js";
 import {
   layerColumns,
@@ -9,12 +10,7 @@ import {
 } from "../../src/directions/path-statistics.js";
 import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import { createNormal } from "../../src/math/random.js";
-import {
-  readPathProfile,
-  readPathStatistics,
-  writePathProfile,
-  writePathStatistics,
-} from "../../src/store/kinds/path-file.js";
+import { readPathStatistics, writePathStatistics } from "../../src/store/kinds/path-file.js";
 import { expectAllClose } from "../support/allclose.js";
 import { makeLayout } from "../support/layout.js";
 import { plainLinearAlgebra } from "../support/plain-linear-algebra.js";
@@ -51,7 +47,10 @@ describe("pathStatistics", () => {
     expect(found.updateCosines.slice(0, n).every(Number.isNaN)).toBe(true);
     const step = Math.hypot(0, 1, 2, 0, 1, 2, 0, 1);
     expectAllClose(found.stepLength, [0, step, step, step, step, step]);
-    expectAllClose(found.distance, [0, 1, 2, 3, 4, 5].map((t) => t * step));
+    expectAllClose(
+      found.distance,
+      [0, 1, 2, 3, 4, 5].map((t) => t * step),
+    );
   });
 
   it("of a circle: chords and updates have the angles of the geometry", async () => {
@@ -138,7 +137,13 @@ describe("pathStatistics", () => {
       { start: 5, end: 8 },
     ]);
     expect(layers).toEqual([
-      { name: "a", ranges: [{ start: 0, end: 3 }, { start: 5, end: 6 }] },
+      {
+        name: "a",
+        ranges: [
+          { start: 0, end: 3 },
+          { start: 5, end: 6 },
+        ],
+      },
       { name: "b", ranges: [{ start: 3, end: 5 }] },
     ]);
     const rows = [
@@ -148,7 +153,10 @@ describe("pathStatistics", () => {
     ].map((row) => Float32Array.from(row));
     for (const blockColumns of [1, 2, 6]) {
       const found = await statisticsOf(rows, { layers, blockColumns });
-      expect(found.layers.map(({ name, weights }) => [name, weights])).toEqual([["a", 4], ["b", 2]]);
+      expect(found.layers.map(({ name, weights }) => [name, weights])).toEqual([
+        ["a", 4],
+        ["b", 2],
+      ]);
       expectAllClose(found.layers[0].stepLength, [0, Math.sqrt(5), Math.sqrt(5)]);
       expectAllClose(found.layers[1].stepLength, [0, 5, 4]);
       expectAllClose(found.layers[1].distance, [0, 5, 3]);
@@ -183,10 +191,21 @@ describe("pathStatistics", () => {
 
   it("refuses what is no path", async () => {
     const refuse = (rows: number[][], message: string, options: Partial<PathStatisticsOptions> = {}) =>
-      expect(statisticsOf(rows.map((row) => Float32Array.from(row)), options)).rejects.toThrow(message);
+      expect(
+        statisticsOf(
+          rows.map((row) => Float32Array.from(row)),
+          options,
+        ),
+      ).rejects.toThrow(message);
     await refuse([[1]], "snapshots: expected at least 2 snapshots for a path, got 1");
     await refuse([[1], [1]], "weights that change");
-    await refuse([[1, 0], [2, Number.NaN]], "snapshot 1, column 1: expected finite weights, got NaN");
+    await refuse(
+      [
+        [1, 0],
+        [2, Number.NaN],
+      ],
+      "snapshot 1, column 1: expected finite weights, got NaN",
+    );
     await refuse([[1], [2]], "origin: expected a snapshot from 0 to 1, got 2", { origin: 2 });
     const two = memoryRowSource(straight, [2, 4]);
     await expect(pathStatistics(two, { linearAlgebra: plainLinearAlgebra })).rejects.toThrow("one run");
@@ -194,7 +213,10 @@ describe("pathStatistics", () => {
 
   it("is stored and read back bit for bit", async () => {
     const layers = [{ name: "all", ranges: [{ start: 0, end: 2 }] }];
-    const found = await statisticsOf([0, 1, 1, 3].map((value) => Float32Array.of(value, value ** 2)), { layers });
+    const found = await statisticsOf(
+      [0, 1, 1, 3].map((value) => Float32Array.of(value, value ** 2)),
+      { layers },
+    );
     const file = `${newFolder()}/path.arrow`;
     const provenance = { kind: "path-statistics", version: 1, options: {}, seed: null, inputs: { run: "x" } };
     const snapshots = [0, 1, 2, 3].map((step) => ({ step, epoch: step, iteration: 10 * step }));
@@ -205,8 +227,7 @@ describe("pathStatistics", () => {
 });
 
 /** A quadratic bowl Σ θ² and a ring of hills. */
-const bowl = () =>
-  functionEvaluator((theta) => theta.reduce((sum, value) => sum + value * value, 0), 2);
+const bowl = () => functionEvaluator((theta) => theta.reduce((sum, value) => sum + value * value, 0), 2);
 
 describe("a path's losses", () => {
   const path = [
@@ -232,7 +253,9 @@ describe("a path's losses", () => {
   it("a convex bowl has no barrier, and its average is lower: closed forms", async () => {
     const averages = pathAverages(4, [2, 4]);
     const profile = await evaluatePathProfile("train", source, bowl(), { points: 3, averages });
-    const { snapshots, barriers, averages: means } = profileFacts(profile);
+    const { snapshots, barriers, heights, averages: means } = profileFacts(profile);
+    // Halfway between two points of a bowl the loss is a quarter of their squared distance below the line.
+    expect([...heights]).toEqual([-8, -5, -2]);
     expect([...snapshots]).toEqual([16, 16, 4, 4]);
     expect(barriers.map(({ aboveLine }) => aboveLine)).toEqual([0, 0, 0]);
     // The mean of the last two is (−1, −1), of all (0.5, 0.5).
@@ -252,15 +275,24 @@ describe("a path's losses", () => {
 
   it("points that are known are not evaluated again", async () => {
     let calls = 0;
-    const counting = functionEvaluator((theta) => (calls++, theta[0]), 2);
-    const known: { index: number; value: { loss: number; metrics: {}; clippedShare: null } }[] = [];
+    const counting = functionEvaluator((theta) => {
+      calls++;
+      return theta[0];
+    }, 2);
+    const known: {
+      index: number;
+      value: { loss: number; metrics: Record<string, number>; clippedShare: null };
+    }[] = [];
     const options = { points: 3, averages: pathAverages(4, [2]) };
     const first = await evaluatePathProfile("train", source, counting, {
       ...options,
       onPoint: async (index, value) => void known.push({ index, value: { ...value, clippedShare: null } }),
     });
     expect(calls).toBe(9);
-    const again = await evaluatePathProfile("train", source, counting, { ...options, known: known.slice(0, 6) });
+    const again = await evaluatePathProfile("train", source, counting, {
+      ...options,
+      known: known.slice(0, 6),
+    });
     expect(calls).toBe(12);
     expect(again).toEqual(first);
   });

@@ -66,6 +66,16 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       instabilityAnalysis inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
       readConnection writeConnection`,
   },
+  "./path": {
+    source: "src/doors/path.ts",
+    most: 40,
+    names: `
+      AnalyzePathOptions ColumnGroup LayerPath PathAnalysis PathAverage PathFigureInput PathLossFigureInput
+      PathProfile PathProfileOptions PathStatistics PathStatisticsOptions ProfileFacts ProfileSource
+      analyzePath createPathFigure createPathLossFigure evaluatePathProfile layerColumns pathAverages
+      pathStatistics profileFacts readPathProfile readPathStatistics walkMeanMap writePathProfile
+      writePathStatistics`,
+  },
   "./curvature": {
     source: "src/doors/curvature.ts",
     most: 40,

@@ -44,11 +44,7 @@ export interface PathCommandOptions
 const OF_DATA = ["test", "points", "averages", "workers", "threads", "batchSize"] as const;
 
 /** `path RUN`: the shape of a run's path, and with `--data` its barriers and averages. */
-export async function path(
-  reference: string,
-  options: PathCommandOptions,
-  output: Output,
-): Promise<void> {
+export async function path(reference: string, options: PathCommandOptions, output: Output): Promise<void> {
   const { data } = options;
   if (data === undefined) refuseStray(options, OF_DATA, "--data beside it", "none");
   const run = await openRunPart(reference, options);
@@ -120,7 +116,9 @@ function summary({ statistics, profiles }: PathAnalysis): string[] {
     `path of length ${length.toPrecision(4)}, ${(100 * directness).toFixed(1)} % of it between its ends`,
     ...(known.length === 0
       ? []
-      : [`successive updates: mean cosine ${mean.toFixed(3)} (random: 0 ± ${(1 / Math.sqrt(weights)).toPrecision(2)})`]),
+      : [
+          `successive updates: mean cosine ${mean.toFixed(3)} (random: 0 ± ${(1 / Math.sqrt(weights)).toPrecision(2)})`,
+        ]),
     ...profiles.flatMap(profileLines),
   ];
 }
@@ -149,7 +147,11 @@ function profileLines(profile: PathProfile): string[] {
 export function declarePath(command: Command): void {
   stepOptions(command)
     .argument("<run>", "run directory, or RUN@A..B for a part of it")
-    .option("--origin <step>", "snapshot from which the map is seen (default: the first)", parseCount("--origin", 0))
+    .option(
+      "--origin <step>",
+      "snapshot from which the map is seen (default: the first)",
+      parseCount("--origin", 0),
+    )
     .addOption(new Option("--weights <which>", "weights that count").choices(["trainable", "all"]))
     .option(
       "--data <module>",
@@ -157,8 +159,16 @@ export function declarePath(command: Command): void {
       parseModuleFile,
     )
     .option("--test", "evaluate on the module's loadTestData() as well")
-    .option("--points <n>", "points from snapshot to snapshot, both included (default: 5)", parseCount("--points", 2))
-    .option("--averages <counts>", "average the last so many, such as 2,5,10 (default: 2,4,8,...)", parseAverages)
+    .option(
+      "--points <n>",
+      "points from snapshot to snapshot, both included (default: 5)",
+      parseCount("--points", 2),
+    )
+    .option(
+      "--averages <counts>",
+      "average the last so many, such as 2,5,10 (default: 2,4,8,...)",
+      parseAverages,
+    )
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .option("--force", "compute again, also where stored results are up to date")
     .option("--resume", "go on with an interrupted computation, or say why that cannot be")
@@ -172,5 +182,7 @@ export function declarePath(command: Command): void {
 function parseAverages(text: string): readonly number[] {
   const counts = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
   if (counts.every((count) => Number.isSafeInteger(count) && count >= 2)) return counts;
-  throw new InvalidArgumentError(`--averages: expected whole numbers from 2 on such as 2,5,10, got "${text}".`);
+  throw new InvalidArgumentError(
+    `--averages: expected whole numbers from 2 on such as 2,5,10, got "${text}".`,
+  );
 }

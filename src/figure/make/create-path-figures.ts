@@ -140,9 +140,9 @@ function successivePanel(
     0,
     places,
     ends.map((i) => updateCosines[i * n + i - 1]),
-    { link: { run: 0, snapshots: ends } },
+    { key: null, link: { run: 0, snapshots: ends } },
   );
-  const series = [curve, nullSeries(places, () => 1 / Math.sqrt(weights))];
+  const series = [curve, nullSeries([places[0], places[n - 3]], () => 1 / Math.sqrt(weights))];
   return panelOf("Cosine of successive updates", x, cosineAxis([curve]), series, dropMarks([input], x));
 }
 
@@ -156,6 +156,7 @@ function autocorrelationPanel({ autocorrelation, pairs, weights }: PathStatistic
     0,
     lags,
     lags.map((lag) => autocorrelation[lag]),
+    { key: null },
   );
   const series = [curve, nullSeries(lags, (i) => 1 / Math.sqrt(weights * Math.max(1, pairs[i + 1])))];
   const axis = { title: "lag in snapshots", scale: "count" } as const;
@@ -232,29 +233,15 @@ export function createPathLossFigure(input: PathLossFigureInput): Figure {
       link: { run: 0, snapshots: at.map((_, i) => i) },
     }),
   );
-  const barriers = profiles.map((profile, s) =>
-    seriesOf(
-      profile.set,
-      0,
-      at.slice(1),
-      profileFacts(profile).barriers.map(({ aboveLine }) => aboveLine),
-      { isDashed: s > 0 },
-    ),
+  const heights = profiles.map((profile, s) =>
+    seriesOf(profile.set, 0, at.slice(1), profileFacts(profile).heights, { isDashed: s > 0 }),
   );
   const metric = Object.keys(first.metrics).find(isAccuracy);
   const scatter = components === null ? null : scatterOf(input, components);
   const panels = [
     panelOf("Loss along the path", x, autoAxis("loss", along), along, marks),
     ...(first.t.length > 2
-      ? [
-          panelOf(
-            "Barrier to the snapshot before",
-            x,
-            linearAxis("above the line between both"),
-            barriers,
-            marks,
-          ),
-        ]
+      ? [panelOf("Between neighbouring snapshots", x, linearAxis("height of the loss"), heights, marks)]
       : []),
     ...(averages.length === 0 ? [] : [averagesPanel(profiles, "loss")]),
     ...(averages.length === 0 || metric === undefined ? [] : [averagesPanel(profiles, metric)]),
@@ -270,11 +257,11 @@ export function createPathLossFigure(input: PathLossFigureInput): Figure {
             .join(", ")}.`
         : "",
       first.t.length > 2
-        ? "A barrier is how far the loss on the straight line between two neighbours rises above the line between their losses; it is a lower bound, the largest over the points."
+        ? "Height: how far the loss on the straight line between two neighbours rises above the line between their losses, at the highest of these points. Above 0 it is a barrier; below 0 a valley lies between them."
         : "",
       averages.length === 0
         ? ""
-        : "SWA: plain mean of the last snapshots; EMA: exponential mean of the same mean age. The dotted line is the last snapshot itself.",
+        : "SWA: plain mean of the last snapshots; EMA: exponential mean of the same mean age. Level lines: the last snapshot itself.",
       policySentence(first.policy),
     ],
     notes: profiles.flatMap(({ warnings }) => warnings.map(({ message }) => message)),

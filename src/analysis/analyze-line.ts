@@ -16,6 +16,7 @@ import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";
 import { memoResumably } from "../store/results/memo.js";
+import { asNewest } from "../store/results/result-order.js";
 import { partOfRun, type StepOptions } from "../store/run/run.js";
 import { type AxisGrid, parseGrid } from "../surface/grid.js";
 import {
@@ -151,7 +152,7 @@ async function evaluateLine(
       elsewhere: [join(directory, "lines", `${settled.name}.arrow`)],
       provenance,
       read,
-      write: writeLineSlice,
+      write: async (place, value, made) => writeLineSlice(place, value, await asNewest(place, made)),
       engines: sets.map(({ evaluator }) => evaluator.facts.engine),
       metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.facts.metricNames)),
       tiles: curvePointTiles,

@@ -18,6 +18,7 @@ import { createConnectionFigure } from "../figure/make/create-connection-figure.
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import { keyedName } from "../store/kinds/surface-key.js";
 import { memo } from "../store/results/memo.js";
+import { asNewest } from "../store/results/result-order.js";
 import { partOfRun, type StepOptions } from "../store/run/run.js";
 import { sliceProvenance } from "./analyze-line.js";
 import {
@@ -101,7 +102,7 @@ export async function analyzeConnection(
       file: join(directory, "connections", keyedName([connectionName(points)], provenance)),
       provenance,
       read: readConnection,
-      write: writeConnection,
+      write: async (place, value, made) => writeConnection(place, value, await asNewest(place, made)),
       force: options.force,
     },
     () =>

@@ -1,6 +1,4 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import isEqual from "lodash/isEqual.js";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -10,10 +8,11 @@ import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
 import { createCurvatureFigure } from "../figure/make/create-curvature-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
-import { namesInFolder, readable } from "../store/arrow/regular-file.js";
+import { namesInFolder } from "../store/arrow/regular-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
-import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
+import { isBeside, listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
+import { compareOrder, orderOf, type ResultOrder } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
 import type { FigureOptions } from "./options.js";
 import { planeFigure } from "./plane-figure.js";
@@ -135,18 +134,6 @@ function nameOf(kind: string): string {
   return kind === "pca" ? "plot" : `plot-${kind === "pca-sets" ? "pca" : kind}`;
 }
 
-/** Whether two surfaces lie on the same slice and grid. */
-function isBeside(a: StoredSurface, b: StoredSurface): boolean {
-  if (a.key === null || b.key === null) return false;
-  const place = ({ key }: StoredSurface) => [
-    key?.points.slice,
-    key?.points.batchNorm.policy,
-    key?.alpha,
-    key?.beta,
-  ];
-  return a.facts.plane === b.facts.plane && isEqual(place(a), place(b));
-}
-
 function figureOf(
   run: Run,
   planes: readonly StoredPlane[],
@@ -261,15 +248,16 @@ async function storedIn(folder: string) {
   const found: {
     readonly file: string;
     readonly name: string;
-    readonly time: number;
+    readonly order: ResultOrder;
     readonly provenance: Provenance;
   }[] = [];
   for (const name of names.filter((one) => /^[^.].*\.arrow$/.test(one)).sort()) {
     const file = join(folder, name);
     const artifact = await readArtifactFacts(file);
     if (artifact === null) continue;
-    const { mtimeMs: time } = await readable(file, () => stat(file));
-    found.push({ file, name: name.replace(/\.arrow$/, ""), time, provenance: artifact.provenance });
+    const { provenance } = artifact;
+    const order = await orderOf(file, provenance);
+    found.push({ file, name: name.replace(/\.arrow$/, ""), order, provenance });
   }
-  return found.sort((a, b) => a.time - b.time);
+  return found.sort((a, b) => compareOrder(a.order, b.order));
 }

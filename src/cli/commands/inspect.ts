@@ -46,7 +46,7 @@ export async function inspect(reference: string, output: Output): Promise<void> 
   }
 }
 
-function surfaceFacts({ name, size, bytes, partial, key, facts, time }: StoredSurface) {
+function surfaceFacts({ name, size, bytes, partial, key, facts, order }: StoredSurface) {
   const { plane, set, batchNorm } = facts;
   const isApproximate = key?.approximate != null;
   return {
@@ -58,7 +58,7 @@ function surfaceFacts({ name, size, bytes, partial, key, facts, time }: StoredSu
     isApproximate,
     partial,
     bytes,
-    stored: new Date(time).toISOString(),
+    stored: new Date(order.time).toISOString(),
   };
 }
 

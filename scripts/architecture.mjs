@@ -15,7 +15,7 @@ export const LAYERS = [
   ["math", "model", "store/arrow"],
   ["backend", "directions", "embedding", "store/run", "store/results"],
   ["capture", "jobs"],
-  ["loss"],
+  ["loss", "queue"],
   ["surface", "curvature"],
   ["store/kinds", "training"],
   ["between"],

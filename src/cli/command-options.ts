@@ -9,6 +9,7 @@ import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { ENGINE_CHOICES } from "../loss/loss-options.js";
 import { BATCH_NORM_POLICIES } from "../loss/slice-loss.js";
 import type { ParameterRole } from "../model/layout.js";
+import { checkRedisUrl } from "../queue/queue-connection.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import { parseGrid } from "../surface/grid.js";
 
@@ -210,7 +211,22 @@ export function workerOptions(command: Command): Command {
       "--threads <n>",
       "threads, in each process (default with --workers: 1)",
       parseCount("--threads", 1, 256),
-    );
+    )
+    .addOption(redisOption("evaluate in workers on any machine, over this Redis server"))
+    .option("--store <dir>", "folder that all these machines see, with --redis");
+}
+
+/** The address of a server; without a value it is that of the variable REDIS_URL, which `ps` does not show. */
+export function redisOption(description: string): Option {
+  const option = new Option("--redis [url]", `${description} (default: the variable REDIS_URL)`);
+  return option.preset(process.env.REDIS_URL ?? "").argParser(parseRedis);
+}
+
+function parseRedis(text: string): string {
+  if (text === "")
+    throw new InvalidArgumentError("--redis: expected an address, or the variable REDIS_URL, got none.");
+  checkRedisUrl(text);
+  return text;
 }
 
 /** Options of the commands that evaluate a model on a data module. */

@@ -96,6 +96,11 @@ const COMMANDS: readonly CommandEntry[] = [
     "runs against each other: one plane for all, planes side by side, sharpness, a table",
     async () => (await import("./commands/compare.js")).declareCompare,
   ],
+  [
+    "worker",
+    "evaluate for other machines: pull work from a Redis server until Ctrl-C",
+    async () => (await import("./commands/worker.js")).declareWorker,
+  ],
 ];
 
 /**

@@ -18,6 +18,7 @@ import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
+import { createQueueRunner, type QueueRunner } from "../queue/queue-runner.js";
 import { earlierResults } from "../store/results/earlier-results.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
@@ -34,6 +35,8 @@ export interface EvaluationCommandOptions {
   readonly engine?: EngineChoice;
   readonly workers?: number | "auto";
   readonly threads?: number;
+  readonly redis?: string;
+  readonly store?: string;
   readonly batchNorm?: BatchNormPolicyName;
   /** Whether data with NaN or infinity are evaluated, and not refused. */
   readonly keepNonFiniteData?: boolean;
@@ -80,6 +83,7 @@ export async function prepareEvaluation(
   options: EvaluationCommandOptions & Pick<InterruptionCommandOptions, "resume">,
   places: StoredPlaces,
 ): Promise<EarlierChoice> {
+  checkWhere(options);
   const isAnew = options.force === true || options.resume === false;
   const earlier = isAnew ? undefined : await earlierChoice(places, options);
   const threads = earlier?.threads || options.threads;
@@ -137,10 +141,12 @@ export async function openEvaluator(
       signal,
       calibration,
     };
-    if (workers === undefined) return createLossEvaluator(model, data, common);
+    if (workers === undefined && options.redis === undefined) return createLossEvaluator(model, data, common);
     const setup = isStream || module.hasModel || lossFunction !== null ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
-    return createLossEvaluator(model, data, { ...common, workers, setup, dataExport: streamed });
+    const elsewhere = { ...common, setup, dataExport: streamed };
+    if (options.redis === undefined) return createLossEvaluator(model, data, { ...elsewhere, workers });
+    return openOverQueue(options, (runner) => createLossEvaluator(model, data, { ...elsewhere, runner }));
   };
   if (earlier === undefined) return open(undefined);
   try {
@@ -149,6 +155,43 @@ export async function openEvaluator(
     // The engine of then does not serve now: something else has changed as well, and the surface is another.
     if (isResumed || !(error instanceof LandscapeError)) throw error;
     return open(undefined);
+  }
+}
+
+/** Checks where work is to be done, before anything is started. */
+function checkWhere({ redis, store, workers }: EvaluationCommandOptions): void {
+  if (redis === undefined) {
+    if (store !== undefined) throw new InvalidOptionError("--store", "--redis URL beside it", "none");
+    return;
+  }
+  if (workers !== undefined) {
+    throw new InvalidOptionError(
+      "--redis",
+      "no --workers beside it: workers are started on their machines",
+      String(workers),
+    );
+  }
+  if (store === undefined)
+    throw new InvalidOptionError("--redis", "--store DIR, a folder that all machines see", "none");
+}
+
+/** Makes an evaluator over workers of a queue, which ends with it. */
+async function openOverQueue(
+  { redis = "", store = "", signal }: EvaluationCommandOptions & { readonly signal?: AbortSignal },
+  open: (runner: QueueRunner) => Promise<LossEvaluator>,
+): Promise<LossEvaluator> {
+  const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
+  const runner = await createQueueRunner({ redis, store, signal, onNotice });
+  try {
+    const evaluator = await open(runner);
+    const dispose = (): void => {
+      evaluator.dispose();
+      runner.dispose();
+    };
+    return Object.create(evaluator, { dispose: { value: dispose } }) as LossEvaluator;
+  } catch (error) {
+    runner.dispose();
+    throw error;
   }
 }
 

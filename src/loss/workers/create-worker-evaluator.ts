@@ -196,6 +196,7 @@ function openSession(
       const expected = `the same data in every process (digest ${first.dataDigest.slice(0, 12)})`;
       return new EvaluationError("worker processes: data", expected, facts.dataDigest.slice(0, 12));
     },
+    probe: "probe",
     signal,
   });
 }

@@ -115,6 +115,7 @@ const PURPOSE = {
   capture: "recorder, writer",
   jobs: "processes",
   loss: "θ → loss, engines",
+  queue: "workers elsewhere",
   surface: "grids, lines, sharpness",
   curvature: "Hessian products, spectra",
   "store/kinds": "one file per result",

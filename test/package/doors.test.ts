@@ -88,6 +88,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       preconditionedOperator projectedHessian radiusCurves spectralDensity stabilityThreshold
       topEigenpairs weightBlocks`,
   },
+  "./queue": {
+    source: "src/doors/queue.ts",
+    most: 40,
+    names: "QueueRunner QueueRunnerOptions QueueWorker QueueWorkerOptions createQueueRunner startQueueWorker",
+  },
   "./figures": {
     source: "src/doors/figures.ts",
     most: 40,

@@ -76,7 +76,8 @@ export function resolveNebOptions(options: NebOptions): NebSettings {
   }
   if (!(Number.isInteger(inserted) && inserted >= 0))
     throw new InvalidOptionError("inserted", "a whole number of at least 0", String(inserted));
-  if (!(threshold >= 0)) throw new InvalidOptionError("threshold", "a number of at least 0", String(threshold));
+  if (!(threshold >= 0))
+    throw new InvalidOptionError("threshold", "a number of at least 0", String(threshold));
   for (const { steps, learningRate } of cycles) {
     checkDescent(optimizer, learningRate);
     if (!(steps >= 1)) throw new InvalidOptionError("cycles", "at least 1 step", String(steps));
@@ -163,7 +164,9 @@ function batchesFrom(objective: CurveObjective, iteration: number): () => Int32A
 }
 
 function spacingOf(points: readonly Float32Array[]): Float64Array {
-  return Float64Array.from({ length: points.length - 1 }, (_, k) => distanceBetween(points[k], points[k + 1]));
+  return Float64Array.from({ length: points.length - 1 }, (_, k) =>
+    distanceBetween(points[k], points[k + 1]),
+  );
 }
 
 /**

@@ -11,6 +11,7 @@ import { checkedCount } from "../training/jump-options.js";
 import { disposeSets, readSet, readSource } from "../training/jump-source.js";
 import { update } from "../training/jump-trainer.js";
 import { describeRetrainOptimizer } from "../training/retrain-optimizer.js";
+import type { CurveOptimizer } from "./descent.js";
 import { shuffled } from "./permutation.js";
 
 /** A loss with its gradient, on one batch after another: what curves are trained on. */
@@ -48,6 +49,8 @@ export interface CurveObjectiveOptions {
   readonly batchSize?: number | undefined;
   /** Seed of the order of samples and of dropout. Default 0. */
   readonly seed?: number | undefined;
+  /** What moves the curve, for the description of its runs. Default SGD. */
+  readonly optimizer?: { readonly optimizer: CurveOptimizer; readonly learningRate: number } | undefined;
 }
 
 /**
@@ -70,7 +73,7 @@ export async function openCurveObjective(
   const set = await readSet("train", portsOf(model), data, undefined);
   let copy: tf.LayersModel;
   try {
-    const optimizer = describeRetrainOptimizer({ optimizer: "sgd" });
+    const optimizer = describeRetrainOptimizer(options.optimizer ?? { optimizer: "sgd" });
     copy = await copyModel(source, optimizer, { loss: model.loss, metrics: [] });
   } catch (error) {
     disposeSets([set]);

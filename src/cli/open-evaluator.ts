@@ -327,6 +327,8 @@ export interface SliceTools {
   readonly model: tf.LayersModel | null;
   readonly data: EvaluationData;
   readonly dataName: string | undefined;
+  /** What the module puts in place of the compiled loss, or weighs it with; null where the compiled loss counts. */
+  readonly otherLoss: "loadLoss()" | "classWeight" | null;
   dispose(): void;
 }
 
@@ -374,7 +376,8 @@ export async function openSliceTools(
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }
-    return { sets, model, data, dataName: module.dataName, dispose };
+    const otherLoss = module.hasLoss ? "loadLoss()" : module.classWeight === undefined ? null : "classWeight";
+    return { sets, model, data, dataName: module.dataName, otherLoss, dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -59,12 +59,12 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/between.ts",
     most: 40,
     names: `
-      AlignMethod AlignOptions Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection
-      ConnectionAnalysis ConnectionFigureOptions Fork Instability InstabilityOptions PathBarrier PathLosses PathOptions PathPolicy Permutation
-      PermutationGroup PermutationGroups Repairer UnitMoments alignModels analyzeConnection barrierOf
-      barriersOf connectModels createConnectionFigure createRepairer evaluatePath evaluateRepairedLine
-      instabilityAnalysis inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
-      readConnection writeConnection`,
+      Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection ConnectionAnalysis Curve CurveObjective CurveRequest
+      Instability NebOptions PathLosses Permutation PermutationGroups Repairer SolutionTree TrainCurveOptions alignModels analyzeConnection
+      analyzeSolutionTree autoNeb barrierOf barriersOf connectModels createConnectionFigure createRepairer curvePath evaluatePath
+      evaluateRepairedLine instabilityAnalysis inversePermutation linePath mixMoments openCurveObjective permutationGroups permuteWeights
+      randomPermutation
+      readConnection spanningTree trainCurve writeConnection`,
   },
   "./path": {
     source: "src/doors/path.ts",

@@ -56,7 +56,7 @@ export interface SolutionTree {
  * @param subjects - at least two runs, or snapshots of runs, of one layout.
  * @throws as `analyzeConnection`; {@link InvalidOptionError} for a number of pairs that cannot be.
  * @see Draxler et al. 2018, section 3.3.
- * @example const { pairs, figure } = await analyzeSolutionTree([first, second, third], model, { xs, ys }, { sets, curve: "bezier" });
+ * @example const { pairs, figure } = await analyzeSolutionTree([run, first, second], model, { xs, ys }, { sets, curve: "bezier" });
  */
 export async function analyzeSolutionTree(
   subjects: readonly Subject[],

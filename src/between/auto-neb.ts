@@ -100,7 +100,9 @@ export function resolveNebOptions(options: NebOptions): NebSettings {
  * @throws {@link InvalidOptionError} for options that cannot be used; {@link EvaluationError} if a loss is NaN or
  * infinite.
  * @see Draxler, Veschgini, Salmhofer and Hamprecht 2018, algorithm 2; Henkelman and Jónsson 2000 for the tangent.
- * @example const band = await autoNeb(objective, thetaA, thetaB, lossAt, { stepScale: 0.05 });
+ * @example
+ * const lossAt = async (theta: Float32Array) => (await evaluator.evaluate(theta)).loss;
+ * const band = await autoNeb(objective, thetaA, thetaB, lossAt, { stepScale: 0.05 });
  */
 export async function autoNeb(
   objective: CurveObjective,

@@ -61,6 +61,7 @@ export interface CurveObjectiveOptions {
  * @param data - the training set; all of it is kept on the backend.
  * @throws {@link EvaluationError} if the model has no compiled loss or cannot be copied; {@link InvalidDataError} if the
  * data do not fit it.
+ * @example const objective = await openCurveObjective(model, { xs, ys }, { batchSize: 128 });
  */
 export async function openCurveObjective(
   model: tf.LayersModel,

@@ -20,7 +20,7 @@ export { createConnectionFigure } from "../figure/make/create-connection-figure.
 // Curves
 
 export type { CurveRequest } from "../analysis/curve-stage.js";
-export { autoNeb, type NebOptions } from "../between/auto-neb.js";
+export { autoNeb } from "../between/auto-neb.js";
 export { type Curve, curvePath } from "../between/curve.js";
 export { type CurveObjective, openCurveObjective } from "../between/curve-objective.js";
 export { spanningTree } from "../between/solution-tree.js";

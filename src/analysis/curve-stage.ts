@@ -285,7 +285,7 @@ async function recordBends(
     if (recorder.resumedFrom !== null && recorder.resumedFrom.iteration >= iteration) continue;
     objective.assign(points[k + 1]);
     const logs: Record<string, number> = epoch === 0 ? {} : { loss };
-    await recorder.write(recorder.capture(), { epoch, iteration, learningRate, logs });
+    await recorder.write(await recorder.capture(), { epoch, iteration, learningRate, logs });
   }
 }
 
@@ -308,7 +308,7 @@ async function recordPivots(
   try {
     for (const [k, point] of points.entries()) {
       objective.assign(point);
-      await recorder.write(recorder.capture(), { epoch: k, iteration: k, learningRate: Number.NaN });
+      await recorder.write(await recorder.capture(), { epoch: k, iteration: k, learningRate: Number.NaN });
     }
   } finally {
     await recorder.close();

@@ -315,7 +315,7 @@ function eachPart(
           ),
         );
       });
-      if (plan.includeRegularization) {
+      if (plan.includeRegularization && hasPenalties(model)) {
         await visit(
           secondOrder(
             recordKernels(variables, () => penalty(model)),
@@ -348,6 +348,14 @@ function batchLoss(model: tf.LayersModel, plan: LossPlan, batch: Batch, samples:
 /** Σ over the batch, over all samples of the set. */
 function shareOf(values: tf.Tensor, batch: Batch, samples: number): tf.Tensor {
   return values.rank === 0 ? tf.mul(values, batch.samples / samples) : tf.div(tf.sum(values), samples);
+}
+
+function hasPenalties(model: tf.LayersModel): boolean {
+  let count = 0;
+  tf.tidy(() => {
+    count = model.calculateLosses().length;
+  });
+  return count > 0;
 }
 
 function penalty(model: tf.LayersModel): RecordedLoss {

@@ -4,12 +4,15 @@ import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { readConnection } from "../between/connection-file.js";
 import { type CurvatureSummary, readCurvaturePart } from "../curvature/curvature-file.js";
+import type { Figure } from "../figure/figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
 import { createCurvatureFigure } from "../figure/make/create-curvature-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
+import { createStabilityFigure } from "../figure/make/create-stability-figure.js";
 import { namesInFolder } from "../store/arrow/regular-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
+import { readStability } from "../store/kinds/stability-file.js";
 import { isBeside, listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
 import { compareOrder, orderOf, type ResultOrder } from "../store/results/result-order.js";
@@ -59,6 +62,7 @@ export async function readFigures(run: Run, options: ReadFiguresOptions = {}): P
     ...(await lineFigures(run, own, options.accuracyAs)),
     ...(await connectionFigures(run, own, options.accuracyAs)),
     ...(await curvatureFigures(run, own)),
+    ...(await stabilityFigures(run, planes.find(({ name }) => name === "plot")?.figure)),
     ...planes.filter(({ name }) => name !== "plot").sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(await weightFigures(run, options.accuracyAs)),
   ];
@@ -229,6 +233,18 @@ async function curvatureFigures(run: Run, own: OwnResults): Promise<NamedFigure[
     const place = names.size === 1 ? "curvature" : `curvature-${names.size}`;
     return [{ name: `plot-${place}`, figure: createCurvatureFigure(summary) }];
   });
+}
+
+/** The newest stability along the run as it is now, beside the trajectory where that is drawn. */
+async function stabilityFigures(run: Run, trajectory: Figure | undefined): Promise<NamedFigure[]> {
+  const digest = await run.digest();
+  const stored = (await storedIn(join(run.directory, "curvature"))).filter(
+    ({ provenance }) => provenance.kind === "stability" && provenance.inputs.run === digest,
+  );
+  const newest = stored.at(-1);
+  const stability = newest === undefined ? null : await readStability(newest.file);
+  if (stability === null) return [];
+  return [{ name: "plot-stability", figure: createStabilityFigure(stability, run, { trajectory }) }];
 }
 
 const NOTHING_KNOWN = { eigenvalues: null, trace: null, density: null, layers: null };

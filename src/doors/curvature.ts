@@ -47,6 +47,11 @@ export type { CurvatureSummary } from "../curvature/curvature-file.js";
 // Stability of an optimizer
 
 export {
+  type AnalyzeStabilityOptions,
+  analyzeStability,
+  type StabilityAnalysis,
+} from "../analysis/analyze-stability.js";
+export {
   adamScale,
   type CriticalSharpness,
   type CriticalSharpnessOptions,
@@ -56,6 +61,7 @@ export {
   type StabilityThreshold,
   stabilityThreshold,
 } from "../curvature/stability.js";
+export type { StabilityPath } from "../store/kinds/stability-file.js";
 
 // From losses alone
 

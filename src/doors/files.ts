@@ -6,7 +6,9 @@
 
 // Runs
 
+export { readOptimizerState } from "../capture/optimizer-state-file.js";
 export type { RunManifest } from "../model/manifest.js";
+export type { OptimizerState } from "../model/optimizer-state.js";
 export type { SnapshotInfo } from "../store/run/run.js";
 export { createRunWriter, type RunWriter, type RunWriterOptions } from "../store/run/run-writer.js";
 

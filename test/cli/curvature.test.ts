@@ -186,3 +186,49 @@ export const loadLoss = () => (model, xs, ys) => tf.mean(tf.cumsum(tf.square(tf.
     );
   });
 });
+
+describe("curvature RUN --trajectory", () => {
+  test("computes the run against its optimizer's edge, stores and draws it; a second time it is read", async () => {
+    const out = newFolder();
+    const args = [
+      "curvature",
+      run,
+      "--data",
+      dataModule,
+      "--trajectory",
+      "--trace",
+      "--products",
+      "4",
+      "--out",
+      out,
+    ];
+    const first = await json(...args);
+    const points = first.points as { step: number; threshold: number; sharpness: number; trace: number }[];
+    expect(points.map(({ step }) => step)).toEqual([0, 1, 2]);
+    for (const { threshold, sharpness, trace } of points) {
+      expect(threshold).toBeCloseTo(2 / 0.3, 5);
+      expect(sharpness).toBeGreaterThan(0);
+      expect(Number.isFinite(trace)).toBe(true);
+    }
+    const names = readdirSync(out);
+    expect(names).toEqual(expect.arrayContaining(["stability.svg", "stability.png", "curvature.html"]));
+    expect(readFileSync(join(out, "stability.svg"), "utf8")).toContain("edge of stability");
+    expect((await json(...args)).points).toEqual(first.points);
+    const { stdout } = await runCommand(...args, "--snapshots", "2");
+    expect(stdout).toMatch(/step +loss +\|gradient\| +λ₁ +threshold/);
+  });
+
+  test("`plot` draws what is stored, and options of one model are refused beside it", async () => {
+    await json("curvature", run, "--data", dataModule, "--trajectory", "--snapshots", "2");
+    const { files } = (await json("plot", run)) as { files: string[] };
+    expect(files.some((file) => file.endsWith("plot-stability.svg"))).toBe(true);
+    const tried = async (...more: string[]) =>
+      (await runCommand("curvature", run, "--data", dataModule, ...more)).stderr;
+    expect(await tried("--trajectory", "--per-layer")).toContain(
+      "--per-layer: expected not to stand beside --trajectory",
+    );
+    expect(await tried("--snapshots", "3")).toContain(
+      "--snapshots: expected to stand beside --trajectory, got 3",
+    );
+  });
+});

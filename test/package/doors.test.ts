@@ -80,6 +80,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/curvature.ts",
     most: 40,
     names: `
+      AnalyzeStabilityOptions StabilityAnalysis StabilityPath analyzeStability
       CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAtScale
       CurvatureAtScaleOptions CurvatureOptions CurvaturePoint CurvatureSummary DensityOptions EigenpairOptions Eigenpairs HessianOperator
       HessianOperatorOptions OptimizerSettings ProjectedHessian RadiusCurves SpectralDensity
@@ -109,6 +110,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/files.ts",
     most: 40,
     names: `
+      OptimizerState readOptimizerState
       InterruptedSurface JsonNumber JsonValue Provenance RunManifest RunWriter RunWriterOptions SnapshotInfo
       StepAngles WeightHistograms WeightStatistics createRunWriter provenanceDigest readDirections
       readEmbedding readHistograms readInterruptedSurface readLineSlice readStepAngles readSurface

@@ -4,11 +4,16 @@ import {
   type CurvatureStep,
   resolveCurvatureSettings,
 } from "../../analysis/analyze-curvature.js";
+import { analyzeStability, resolveStabilitySettings } from "../../analysis/analyze-stability.js";
 import { isModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
+import { readFigures } from "../../analysis/read-figures.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
+import { InvalidOptionError, RunStateError } from "../../base/errors.js";
 import type { CurvatureSummary, Eigenvalues } from "../../curvature/curvature-file.js";
+import type { Figure } from "../../figure/figure.js";
 import type { ParameterRole } from "../../model/layout.js";
-import { partOfRun } from "../../store/run/run.js";
+import type { StabilityPath } from "../../store/kinds/stability-file.js";
+import { partOfRun, type Run } from "../../store/run/run.js";
 import {
   dataOptions,
   defined,
@@ -52,6 +57,9 @@ export interface CurvatureCommandOptions extends PictureCommandOptions, StepComm
   readonly keepNonFiniteData?: boolean;
   readonly backend?: BackendChoice;
   readonly force?: boolean;
+  readonly trajectory?: boolean;
+  readonly snapshots?: number;
+  readonly minibatch?: number;
 }
 
 const TITLES: Readonly<Record<CurvatureStep, string>> = {
@@ -67,6 +75,14 @@ export async function curvature(
   options: CurvatureCommandOptions,
   output: Output,
 ): Promise<void> {
+  if (options.trajectory === true) {
+    await trajectory(reference, options, output);
+    return;
+  }
+  for (const name of ["snapshots", "minibatch"] as const) {
+    if (options[name] === undefined) continue;
+    throw new InvalidOptionError(`--${name}`, "to stand beside --trajectory", String(options[name]));
+  }
   const settings = settingsOf(options);
   resolveCurvatureSettings(settings);
   const { from, until } = options;
@@ -109,6 +125,99 @@ export async function curvature(
       steps.stop();
     }
   });
+}
+
+/** Options of a single model, which have no meaning along a run. */
+const OF_ONE_MODEL = ["top", "density", "perLayer", "gaussNewton", "ignore", "steps", "probes"] as const;
+/** Products for the trace of each snapshot, unless told otherwise. */
+const TRACE_PRODUCTS = 20;
+
+/** `curvature RUN --trajectory`: how sharp the loss is along the run, against the optimizer's own edge of stability. */
+async function trajectory(
+  reference: string,
+  options: CurvatureCommandOptions,
+  output: Output,
+): Promise<void> {
+  for (const name of OF_ONE_MODEL) {
+    if (options[name] === undefined) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new InvalidOptionError(flag, "not to stand beside --trajectory", "both");
+  }
+  const { snapshots, minibatch, tolerance, seed, products = TRACE_PRODUCTS, from, until } = options;
+  const settings = {
+    ...defined({ snapshots, minibatch, tolerance, seed }),
+    traceProducts: options.trace === true ? products : 0,
+  };
+  resolveStabilitySettings(settings);
+  const subject = await openSubject(reference);
+  if (isModelPoint(subject)) {
+    throw new InvalidOptionError("--trajectory", "a run, whose snapshots are gone through", reference);
+  }
+  const run = partOfRun(subject, { from, until });
+  const folder = outputFolder(options.out, run.directory);
+  await interruptible(output, async (signal) => {
+    const { model, data, loss, dataName } = await openModelAndData(run, options, output);
+    const steps = stepProgress(output, { stability: "snapshots" });
+    try {
+      const { stability, figure, warnings } = await analyzeStability(run, model, data, {
+        ...settings,
+        evaluation: { ...loss, ...defined({ batchSize: options.batchSize, sampleLimit: options.samples }) },
+        directory: folder,
+        force: options.force,
+        signal,
+        onProgress: steps.onProgress,
+        figure: { title: options.title, names: { data: dataName } },
+        trajectory: await trajectoryFigure(run),
+      });
+      steps.stop();
+      output.warn(warnings);
+      const files = await writePictures(
+        "curvature",
+        folder,
+        [{ name: "stability", figure }],
+        options,
+        output,
+      );
+      output.result({ ...stability, fidelity: figure.fidelity, files });
+      for (const line of stabilityLines(stability)) output.print(line);
+      for (const line of figure.fidelity) output.print(line);
+    } finally {
+      steps.stop();
+    }
+  });
+}
+
+/** The picture of the run's trajectory, if one is stored. */
+async function trajectoryFigure(run: Run): Promise<Figure | undefined> {
+  try {
+    return (await readFigures(run)).figures.find(({ name }) => name === "plot")?.figure;
+  } catch (error) {
+    if (error instanceof RunStateError) return undefined;
+    throw error;
+  }
+}
+
+function stabilityLines({ points }: StabilityPath): string[] {
+  const number = (value: number) => (Number.isFinite(value) ? value.toPrecision(4) : "-");
+  const columns = [
+    ["step", ({ step }) => String(step)],
+    ["loss", ({ loss }) => number(loss)],
+    ["|gradient|", ({ gradientNorm }) => number(gradientNorm)],
+    ["λ₁", ({ sharpness }) => number(sharpness)],
+    ["λ₁, own scale", ({ preconditioned }) => number(preconditioned)],
+    ["threshold", ({ threshold }) => number(threshold)],
+    ["critical", ({ criticalSharpness }) => number(criticalSharpness)],
+    ["batch", ({ batchSharpness }) => number(batchSharpness)],
+    ["2/rate", ({ learningRate }) => number(2 / learningRate)],
+    ["trace", ({ trace }) => number(trace)],
+  ] as const satisfies readonly (readonly [string, (point: StabilityPath["points"][number]) => string])[];
+  const rows = [
+    columns.map(([name]): string => name),
+    ...points.map((point) => columns.map(([, of]) => of(point))),
+  ];
+  // A column without any value says nothing.
+  const kept = columns.map((_, i) => i).filter((i) => rows.slice(1).some((row) => row[i] !== "-"));
+  return alignedTable(rows.map((row) => kept.map((i) => row[i] as string)));
 }
 
 function settingsOf(options: CurvatureCommandOptions) {
@@ -201,6 +310,16 @@ export function declareCurvature(command: Command): void {
       parsePositive("--tolerance"),
     )
     .option("--regularization", "add the model's regularization penalties to the loss")
+    .option(
+      "--trajectory",
+      "along the run: λ₁, batch and critical sharpness against the optimizer's own edge of stability",
+    )
+    .option("--snapshots <n>", "snapshots along the run at most (default: 20)", parseCount("--snapshots"))
+    .option(
+      "--minibatch <n>",
+      "samples of a mini-batch, for batch sharpness (default: as trained)",
+      parseCount("--minibatch"),
+    )
     .option("--force", "compute again, also where stored results are up to date");
   pictureOptions(dataOptions(stepOptions(command))).action((run, options) =>
     curvature(run, options, createOutput(options)),

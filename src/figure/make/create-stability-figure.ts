@@ -114,7 +114,20 @@ function curvePanels(
             values.map((value, i) => value - 2 * (errors[i] as number)),
             values.map((value, i) => value + 2 * (errors[i] as number)),
           );
-    return [seriesOf(name, color, x, values, { ...(parts.isDashed ? {} : { link }), band, ...parts })];
+    if (parts.isDashed !== true) return [seriesOf(name, color, x, values, { link, band, ...parts })];
+    // A threshold is a line from corner to corner.
+    const corners = values.flatMap((value, k) =>
+      value === values[k - 1] && value === values[k + 1] ? [] : [k],
+    );
+    return [
+      seriesOf(
+        name,
+        color,
+        corners.map((k) => x[k] as number),
+        corners.map((k) => values[k] as number),
+        parts,
+      ),
+    ];
   };
   const panel = (title: string, curves: readonly Curve[], axis?: CurvesAxis): CurvesPanel[] => {
     const series = curves.flatMap(curve);

@@ -133,7 +133,7 @@ export async function evaluatePlane(
   grid: Grid,
   options: EvaluatePlaneOptions,
 ): Promise<PlaneAnalysis> {
-  const { sets = [], figure = {}, signal, withPaths = true } = options;
+  const { sets = [], figure = {}, signal, withPaths = options.shard === undefined } = options;
   const [first] = sets;
   const warnings = [...plane.warnings, ...(plane.directions?.warnings ?? [])];
   const common = { plane: plane.kind, directions: plane.directions, runs: plane.runs };

@@ -5,7 +5,7 @@ import {
   type ApproximateOptions,
   checkApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
-import type { SurfaceBudget } from "../surface/evaluate-points.js";
+import { checkShard, type SurfaceBudget, type SurfaceShard } from "../surface/evaluate-points.js";
 import { DEFAULT_MARGIN, type GridAxes, parseGrid } from "../surface/grid.js";
 import { checkSets } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
@@ -18,6 +18,11 @@ export interface EvaluationOptions {
   readonly batchNorm?: BatchNormPolicyName | undefined;
   /** Ends early, with the coarse picture that there is then. Default no limit. */
   readonly budget?: SurfaceBudget | undefined;
+  /**
+   * Evaluates a part of the points only, into a folder of its own; another call whose `elsewhere` names these folders
+   * joins them. Losses along paths are left to that call. Default all points.
+   */
+  readonly shard?: SurfaceShard | undefined;
   /**
    * Approximates surfaces instead of evaluating every point ({} for the defaults). An exact surface that is stored
    * and current is taken instead; no `budget` may stand beside it. Default none: exact.
@@ -126,10 +131,18 @@ export function resolveGrid({ size, margin, grid }: GridOptions): ResolvedGrid {
 
 /** Checks options of planes and lines before the first expensive step. */
 export function checkEvaluation(options: EvaluationOptions & FigureOptions): void {
-  const { sets = [], batchNorm, approximate, budget, metric } = options;
+  const { sets = [], batchNorm, approximate, budget, shard, metric } = options;
   if (sets.length > 0) checkSets(sets);
   if (batchNorm !== undefined) checkOneOf("batchNorm", batchNorm, BATCH_NORM_POLICIES);
   if (approximate !== undefined) checkApproximateOptions(approximate, budget);
+  if (shard !== undefined) checkShard(shard);
+  if (shard !== undefined && approximate !== undefined) {
+    throw new InvalidOptionError(
+      "shard",
+      "an exact surface",
+      "an approximate one, whose points depend on each other",
+    );
+  }
   const names = sets[0]?.evaluator.facts.metricNames ?? [];
   if (metric === undefined || sets.length === 0 || names.includes(metric)) return;
   throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));

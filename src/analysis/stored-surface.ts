@@ -32,7 +32,7 @@ import {
   approximateSurface,
   resolveApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
-import type { SurfaceBudget } from "../surface/evaluate-points.js";
+import type { SurfaceBudget, SurfaceShard } from "../surface/evaluate-points.js";
 import { evaluateSurface } from "../surface/evaluate-surface.js";
 import { CENTER_INDEX, type EvaluatedPoint, type Grid, type Surface } from "../surface/surface.js";
 import { changedLoss, isStillTrue, type StoredValue } from "./stored-values.js";
@@ -53,6 +53,7 @@ export interface SurfaceRequest {
   readonly elsewhere: readonly string[];
   readonly approximate?: ApproximateOptions | undefined;
   readonly budget?: SurfaceBudget | undefined;
+  readonly shard?: SurfaceShard | undefined;
   readonly force?: boolean | undefined;
   readonly resume?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -319,8 +320,20 @@ async function compute(
   file: string,
   found: readonly EvaluatedPoint[],
 ): Promise<Surface> {
-  const { evaluator, points, grid, policy, facts, approximate, budget, force, resume, signal, onProgress } =
-    request;
+  const {
+    evaluator,
+    points,
+    grid,
+    policy,
+    facts,
+    approximate,
+    budget,
+    shard,
+    force,
+    resume,
+    signal,
+    onProgress,
+  } = request;
   const { engine, metricNames, samples } = evaluator.facts;
   const stored = {
     what: "surface",
@@ -351,6 +364,7 @@ async function compute(
     evaluateSurface(evaluator, points, grid, {
       ...common,
       ...(budget === undefined ? {} : { budget }),
+      shard,
       known: [...found, ...known],
       onPoint: (point) => onPoint({ ...point, curve: 0 }),
       onProgress: (done, total, eta) => onProgress?.(done, total, eta),

@@ -1,5 +1,5 @@
-import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { join, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../../analysis/analyze-plane.js";
 import { isModelPoint, openSubject, type Subject } from "../../analysis/model-point.js";
 import {
@@ -11,8 +11,10 @@ import {
 } from "../../analysis/plane-spec.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import { namesInFolder } from "../../store/arrow/regular-file.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
 import type { Run } from "../../store/run/run.js";
+import type { SurfaceShard } from "../../surface/evaluate-points.js";
 import type { Surface } from "../../surface/surface.js";
 import {
   type ApproximateCommandOptions,
@@ -72,6 +74,7 @@ export interface SurfaceCommandOptions
   readonly directions?: string;
   readonly metric?: string;
   readonly error?: boolean;
+  readonly shard?: SurfaceShard;
 }
 
 /** `surface RUN… --data MODULE`: a loss surface, by default around a run's trajectory on its PCA plane. */
@@ -98,7 +101,8 @@ async function surfaceUntil(
   const subjects: Subject[] = [];
   for (const reference of references) subjects.push(await openSubject(reference));
   const run = runOf(subjects[0] as Subject);
-  const folder = outputFolder(options.out, run.directory);
+  const whole = outputFolder(options.out, run.directory);
+  const folder = options.shard === undefined ? whole : shardFolder(whole, options.shard);
   const places = (set: string) => ({
     folder,
     names: [`${plane}-${set}`, ...(set === "train" ? [plane] : [])],
@@ -124,6 +128,8 @@ async function surfaceUntil(
       approximate,
       budget: budgetOf(options),
       directory: folder,
+      shard: options.shard,
+      elsewhere: options.shard === undefined ? await shardsIn(whole) : [whole],
       force: options.force,
       resume: options.resume,
       signal,
@@ -137,6 +143,11 @@ async function surfaceUntil(
     });
     stop();
     output.warn(analysis.warnings);
+    if (options.shard !== undefined) {
+      output.result({ shard: options.shard, folder });
+      output.print(`stored in ${folder}; the same command without --shard joins all parts`);
+      return;
+    }
     await report(analysis, isDrawn ? folder : null, options, output);
     if (!isDrawn) output.print(`draw it with: tfjs-landscape plot ${references[0]}`);
   } finally {
@@ -155,6 +166,12 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   const has = `--plane ${plane}`;
   if (error === true && metric === undefined) {
     throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
+  }
+  if (options.shard !== undefined && (options.engine ?? "auto") === "auto") {
+    throw new InvalidOptionError("--shard", "--engine NAME, so that all parts have the same bits", "none");
+  }
+  if (options.shard !== undefined && options.batchSize === undefined) {
+    throw new InvalidOptionError("--shard", "--batch-size N, so that all parts have the same bits", "none");
   }
   if (plane !== "pca") refuseStray(options, ["centering", "components", "weights"], "--plane pca", has);
   if (plane !== "custom") refuseStray(options, ["directions"], "--plane custom", has);
@@ -182,6 +199,24 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   const hint = `draw the surface with: tfjs-landscape plot ${references[0]}`;
   refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
   return false;
+}
+
+/** Where a part of the points is stored, for a call that joins them. */
+function shardFolder(folder: string, { index, count }: SurfaceShard): string {
+  return join(folder, "shards", `${index}-of-${count}`);
+}
+
+async function shardsIn(folder: string): Promise<string[]> {
+  const names = await namesInFolder(join(folder, "shards"));
+  return names.filter((name) => /^\d+-of-\d+$/.test(name)).map((name) => join(folder, "shards", name));
+}
+
+/** Parses "2/8". */
+function parseShard(text: string): SurfaceShard {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (shard.index >= 1 && shard.index <= shard.count && shard.count <= 10_000) return shard;
+  throw new InvalidArgumentError(`--shard: expected I/N with I from 1 to N, such as 2/8, got "${text}".`);
 }
 
 async function specOf(plane: PlaneKind, options: SurfaceCommandOptions): Promise<PlaneSpec> {
@@ -249,6 +284,11 @@ export function declareSurface(command: Command): void {
   stepOptions(command)
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
     .option("--directions <file>", "Arrow file of directions for --plane custom")
+    .option(
+      "--shard <i/n>",
+      "evaluate one of n parts of the points; the command without it joins them",
+      parseShard,
+    )
     .option("--metric <name>", "metric to draw instead of the loss")
     .option("--error", "show error instead of accuracy, with --metric");
   const slice = normalizationOptions(sliceOptions(command));

@@ -22,14 +22,17 @@ import {
   layersFile,
   layerTiles,
   type PartFile,
+  planeHessianFile,
   type StoredDensity,
   traceFile,
 } from "../curvature/curvature-file.js";
 import { type Eigenpairs, topEigenpairs } from "../curvature/lanczos.js";
+import { type ProjectedHessian, projectedHessian } from "../curvature/plane-curvature.js";
 import { spectralDensity } from "../curvature/spectral-density.js";
 import { hessianOperator, weightBlocks } from "../curvature/symmetric-operator.js";
-import { estimateTrace, type TraceEstimate } from "../curvature/trace.js";
-import { norm } from "../curvature/vectors.js";
+import { estimateTrace } from "../curvature/trace.js";
+import { norm, orthogonalizeInto } from "../curvature/vectors.js";
+import { customDirections } from "../directions/between-models.js";
 import {
   type ColumnRange,
   countColumns,
@@ -44,6 +47,7 @@ import type { ParameterRole } from "../model/layout.js";
 import { readDirections, writeDirections } from "../store/kinds/directions-file.js";
 import { keyedName } from "../store/kinds/surface-key.js";
 import { memo, memoResumably, type StoredResult } from "../store/results/memo.js";
+import type { Run } from "../store/run/run.js";
 import { isModelPoint, type ModelPoint, modelOf, type Subject } from "./model-point.js";
 import type { FigureOptions, ProgressOptions, ResultOptions } from "./options.js";
 
@@ -179,6 +183,138 @@ export async function analyzeCurvature(
   }
 }
 
+/** A direction that curvature gives: the eigenvectors in turn, that of the smallest eigenvalue, or the gradient. */
+export type CurvatureAxis = "eigenvector" | "smallest" | "gradient";
+
+/** Every {@link CurvatureAxis}. */
+export const CURVATURE_AXES: readonly CurvatureAxis[] = ["eigenvector", "smallest", "gradient"];
+
+/**
+ * Returns one direction or two through a model that its curvature gives, of length 1 and at right angles. Eigenpairs are
+ * read where they are stored, and stored where not.
+ *
+ * @param axes - what each is; the second "eigenvector" is that of the second eigenvalue by magnitude.
+ * @throws as `analyzeCurvature`; {@link InvalidOptionError} if two directions are one.
+ */
+export async function curvatureDirections(
+  subject: Subject,
+  model: tf.LayersModel,
+  data: EvaluationData,
+  axes: readonly CurvatureAxis[],
+  options: AnalyzeCurvatureOptions = {},
+): Promise<Directions> {
+  const settings = resolveCurvatureSettings(options);
+  const point = isModelPoint(subject) ? subject : await modelOf(subject);
+  const { layout } = point.run;
+  const { signal, evaluation } = options;
+  const curvature = await createCurvature(model, data, { ...evaluation, layout, signal });
+  const opened = openOnce(curvature, point, signal);
+  try {
+    const work = startWork(point, curvature, opened.at, settings, options);
+    const count = axes.filter((axis) => axis === "eigenvector").length;
+    const pairs = count === 0 ? null : (await work.eigenpairs(count)).found.directions;
+    const ends = axes.includes("smallest") ? (await work.eigenpairs(2, "ends")).found.directions : null;
+    let next = 0;
+    const vectors: Float32Array[] = [];
+    const labels: string[] = [];
+    for (const axis of axes) {
+      const found: readonly [Float32Array | undefined, string] =
+        axis === "gradient"
+          ? [Float32Array.from((await opened.at()).gradient), "gradient"]
+          : axis === "smallest"
+            ? [
+                ends?.vectors[1],
+                `eigenvector of the smallest eigenvalue ${(ends?.labels[1] ?? "").replace(/^.*\((.*)\)$/, "($1)")}`,
+              ]
+            : [pairs?.vectors[next], pairs?.labels[next++] ?? ""];
+      vectors.push(atRightAngle(found[0] ?? new Float32Array(layout.parameterCount), vectors, found[1]));
+      labels.push(vectors.length > 1 && axis === "gradient" ? "gradient, at a right angle" : found[1]);
+    }
+    return customDirections(point.theta, vectors, { layout, labels });
+  } finally {
+    opened.dispose();
+    curvature.dispose();
+  }
+}
+
+/** The Hessian within a plane, at its centre: what {@link analyzePlane} asks for where it is to be drawn. */
+export type PlaneHessian = (plane: {
+  readonly directions: Directions;
+  /** sha-256 (hex) of the centre and all vectors. */
+  readonly slice: string;
+}) => Promise<ProjectedHessian>;
+
+/**
+ * Returns what computes the Hessian within a plane from two products, or reads it where it is stored:
+ * `curvature/plane-….arrow`.
+ *
+ * @param run - whose layout the plane has.
+ */
+export function planeHessian(
+  run: Run,
+  model: tf.LayersModel,
+  data: EvaluationData,
+  options: Pick<AnalyzeCurvatureOptions, "evaluation" | "directory" | "force" | "signal"> = {},
+): PlaneHessian {
+  const { layout } = run;
+  const { directory = run.directory, force, signal, evaluation } = options;
+  return async ({ directions, slice }) => {
+    const curvature = await createCurvature(model, data, { ...evaluation, layout, signal });
+    try {
+      const provenance: Provenance = {
+        kind: "curvature-plane",
+        version: 1,
+        options: { loss: curvature.lossMode, samples: curvature.samples },
+        seed: null,
+        inputs: { slice, data: curvature.dataDigest, network: curvature.modelDigest },
+        chosen: { backend: currentBackend().name },
+      };
+      const file = join(directory, "curvature", keyedName(["plane", slice.slice(0, 8)], provenance));
+      const { read, write } = planeHessianFile;
+      const { found } = await memo({ file, provenance, read, write, force }, async () => {
+        const point = await curvature.at(directions.center, signal);
+        try {
+          const facts: CurvatureFacts = {
+            name: run.manifest.name,
+            dataName: null,
+            matrix: "hessian",
+            size: layout.trainableCount,
+            ignore: [],
+            samples: curvature.samples,
+            lossMode: curvature.lossMode,
+            loss: point.loss,
+            gradientNorm: norm(point.gradient),
+          };
+          return { facts, found: await projectedHessian(point, directions.vectors.slice(0, 2), signal) };
+        } finally {
+          point.dispose();
+        }
+      });
+      return found;
+    } finally {
+      curvature.dispose();
+    }
+  };
+}
+
+/** Less of a direction than this share is left of it by others: it is one of them. */
+const SAME = 1e-3;
+
+function atRightAngle(given: Float32Array, others: readonly Float32Array[], name: string): Float32Array {
+  const own = Float64Array.from(given);
+  const before = norm(own);
+  orthogonalizeInto(
+    own,
+    others.map((one) => Float64Array.from(one)),
+  );
+  const length = norm(own);
+  if (!(length > SAME * before)) {
+    const got = before > 0 ? "the first one" : "zero";
+    throw new InvalidOptionError(name, "a direction of its own", got);
+  }
+  return Float32Array.from(own, (value) => value / length);
+}
+
 /** Opens the point when the first part asks for it: where all is stored, nothing is computed. */
 function openOnce(curvature: Curvature, { theta }: ModelPoint, signal: AbortSignal | undefined) {
   let point: Promise<CurvaturePoint> | undefined;
@@ -253,9 +389,14 @@ function startWork(
     /** The facts of the first part that there is; without any, those of the point. */
     facts: async (parts: readonly (Found<unknown> | null)[]): Promise<CurvatureFacts> =>
       parts.find((part) => part !== null)?.facts ?? factsOf(),
-    async eigenpairs(): Promise<Found<Eigenvalues & { readonly directions: Directions }>> {
-      const count = Math.min(top, countColumns(ranges));
-      const base = stored("eigenpairs", { count, tolerance }, eigenvaluesFile);
+    async eigenpairs(
+      asked = top,
+      which: "magnitude" | "ends" = "magnitude",
+    ): Promise<Found<Eigenvalues & { readonly directions: Directions }>> {
+      const count = Math.min(asked, countColumns(ranges));
+      const own = { count, tolerance, ...(which === "magnitude" ? {} : { which }) };
+      const kind = which === "magnitude" ? "eigenpairs" : "ends";
+      const base = stored(kind, own, eigenvaluesFile);
       const vectorFile = join(
         directory,
         "directions",
@@ -283,6 +424,7 @@ function startWork(
           const limit = 100 + 2 * count;
           const pairs = await topEigenpairs(await operator(), {
             count,
+            which,
             tolerance,
             products: limit,
             ...following("eigenpairs", limit),

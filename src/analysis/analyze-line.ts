@@ -3,8 +3,9 @@ import pick from "lodash/pick.js";
 import uniq from "lodash/uniq.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
-import type { JsonValue, Provenance } from "../base/provenance.js";
+import { type JsonValue, type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Directions } from "../directions/directions.js";
 import { mixtureMap } from "../directions/mixture.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
 import { randomDirections } from "../directions/random.js";
@@ -24,6 +25,7 @@ import {
   DEFAULT_RANDOM_GRID,
   interpolateLine,
   type LineOptions,
+  lineAlong,
   randomLines,
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
@@ -48,7 +50,8 @@ import { weightWarnings } from "./trained-weights.js";
 /**
  * A line, or several:
  * - "models": between two models;
- * - "random": along random directions from a model, one for each seed.
+ * - "random": along random directions from a model, one for each seed;
+ * - "along": along a given direction through a model.
  */
 export type LineSpec =
   | { readonly kind: "models" }
@@ -56,7 +59,14 @@ export type LineSpec =
       readonly kind: "random";
       /** One direction for each. Default [0]. */
       readonly seeds?: readonly number[] | undefined;
-    } & NormalizeOptions);
+    } & NormalizeOptions)
+  | {
+      readonly kind: "along";
+      /** Their first vector counts. */
+      readonly directions: Directions;
+      /** One word that files are named by: "gradient". Default "direction". */
+      readonly name?: string | undefined;
+    };
 
 /** Options of {@link analyzeLine}. */
 export interface AnalyzeLineOptions
@@ -181,9 +191,10 @@ interface SettledLine {
 }
 
 /** What the files of a line are called, before the digits that tell its settings. */
-export function lineName({ kind }: LineSpec, models: readonly ModelPoint[]): string {
+export function lineName(spec: LineSpec, models: readonly ModelPoint[]): string {
   const digests = models.map(({ digest }) => digest.slice(0, 8));
-  return [kind === "models" ? "interpolate" : "random", ...digests].join("-");
+  if (spec.kind === "along") return ["along", spec.name ?? "direction", ...digests].join("-");
+  return [spec.kind === "models" ? "interpolate" : "random", ...digests].join("-");
 }
 
 function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeLineOptions): SettledLine {
@@ -207,8 +218,28 @@ function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeL
     };
   }
   const grid = lineGrid(options.grid) ?? DEFAULT_RANDOM_GRID;
-  const { seeds = [0] } = line;
   const { batchNorm = "keep" } = options;
+  if (line.kind === "along") {
+    const { directions } = line;
+    const { center, vectors, labels } = directions;
+    const settings = { batchNorm, name: a.name };
+    return {
+      kind: "line-along",
+      name: lineName(line, models),
+      given: {
+        ...settings,
+        range: storedAxis(grid),
+        label: labels[0] ?? "",
+        direction: sha256(center, vectors[0] as Float32Array),
+      },
+      seed: null,
+      batchNorm,
+      first: () => ({ ...directions, vectors: vectors.slice(0, 1) }),
+      compute: (resumed) =>
+        lineAlong(sets, directions, defined({ ...resumed, ...settings, grid, onProgress: report })),
+    };
+  }
+  const { seeds = [0] } = line;
   const normalization = resolveNormalizeOptions(line);
   const settings = { ...normalization, seeds, batchNorm, name: a.name };
   return {

@@ -11,6 +11,7 @@ import { createGrid } from "../surface/grid.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import type { Grid } from "../surface/surface.js";
+import type { PlaneHessian } from "./analyze-curvature.js";
 import { choosePolicy, policyWarnings } from "./batch-norm.js";
 import type { Subject } from "./model-point.js";
 import {
@@ -49,6 +50,8 @@ export interface AnalyzePlaneOptions
     ResultOptions,
     ProgressOptions<PlaneStep>,
     Pick<OpenPlaneOptions, "linearAlgebra" | "elsewhere" | "from" | "until"> {
+  /** Computes the Hessian within the plane, which is drawn as an ellipse at its centre. Default none. */
+  readonly hessian?: PlaneHessian | undefined;
   readonly figure?: FigureOptions | undefined;
 }
 
@@ -176,6 +179,11 @@ export async function evaluatePlane(
     ...found.warnings,
     ...(await policyWarnings(plane, found.trajectories, policy, first.evaluator, signal)),
   );
+  const { directions, slice } = plane;
+  const hessian =
+    options.hessian === undefined || directions === null
+      ? null
+      : await options.hessian({ directions, slice });
   const evaluated = sets.flatMap(({ evaluator }) => evaluator.facts.warnings ?? []);
   return {
     ...common,
@@ -187,6 +195,7 @@ export async function evaluatePlane(
       batchNorm: policy,
       calibrationSamples: samplesOf(policy, first),
       notes,
+      hessian,
     }),
     warnings: [
       ...evaluated,

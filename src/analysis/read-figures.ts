@@ -7,6 +7,7 @@ import { type CurvatureSummary, readCurvaturePart } from "../curvature/curvature
 import type { Figure } from "../figure/figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
+import { withConvexity } from "../figure/make/create-convexity-figure.js";
 import { createCurvatureFigure } from "../figure/make/create-curvature-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
 import { createStabilityFigure } from "../figure/make/create-stability-figure.js";
@@ -20,7 +21,7 @@ import type { Run } from "../store/run/run.js";
 import type { FigureOptions } from "./options.js";
 import { planeFigure } from "./plane-figure.js";
 import { PLANE_KINDS, type PlaneKind } from "./plane-spec.js";
-import { type OwnResults, ownResults, readPlane, type StoredPlane } from "./stored-plane.js";
+import { type OwnResults, ownResults, readPlane, type StoredPlane, storedConvexity } from "./stored-plane.js";
 import { histogramStage, planeAngles, storedStatistics, weightsFigures } from "./weights-stage.js";
 import type { NamedFigure } from "./write-report.js";
 
@@ -63,6 +64,7 @@ export async function readFigures(run: Run, options: ReadFiguresOptions = {}): P
     ...(await connectionFigures(run, own, options.accuracyAs)),
     ...(await curvatureFigures(run, own)),
     ...(await stabilityFigures(run, planes.find(({ name }) => name === "plot")?.figure)),
+    ...(await convexityFigures(run, current, options)),
     ...planes.filter(({ name }) => name !== "plot").sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(await weightFigures(run, options.accuracyAs)),
   ];
@@ -170,6 +172,7 @@ function figureOf(
     batchNorm: facts.batchNorm === "keep" && version === 1 && isPlot ? "none" : facts.batchNorm,
     calibrationSamples: facts.calibrationSamples,
     notes: facts.notes,
+    hessian: first.hessian,
   });
 }
 
@@ -185,7 +188,9 @@ async function lineFigures(
     const slice = await readLineSlice(file);
     if (slice === null) continue;
     const plain =
-      /^(interpolate-[0-9a-f]{8}-[0-9a-f]{8}|random-[0-9a-f]{8})-[0-9a-f]{8}$/.exec(name)?.[1] ?? name;
+      /^(interpolate-[0-9a-f]{8}-[0-9a-f]{8}|(?:random|along-\w+)-[0-9a-f]{8})-[0-9a-f]{8}$/.exec(
+        name,
+      )?.[1] ?? name;
     figures.delete(plain);
     figures.set(plain, { name: `plot-${plain}`, figure: createLineFigure(slice, { accuracyAs }) });
   }
@@ -245,6 +250,24 @@ async function stabilityFigures(run: Run, trajectory: Figure | undefined): Promi
   const stability = newest === undefined ? null : await readStability(newest.file);
   if (stability === null) return [];
   return [{ name: "plot-stability", figure: createStabilityFigure(stability, run, { trajectory }) }];
+}
+
+/** The newest surface of each plane that has a convexity map, with it. */
+async function convexityFigures(
+  run: Run,
+  current: readonly StoredSurface[],
+  options: ReadFiguresOptions,
+): Promise<NamedFigure[]> {
+  const figures = new Map<string, NamedFigure>();
+  for (const stored of current) {
+    const found = await storedConvexity(stored);
+    const plane = found === null ? null : await readPlane(run, stored);
+    if (found === null || plane === null) continue;
+    const figure = figureOf(run, [plane], plane.trajectory !== null, options, []);
+    const name = `plot-convexity-${stored.facts.plane}`;
+    figures.set(name, { name, figure: withConvexity(figure, found.found, found.facts) });
+  }
+  return [...figures.values()];
 }
 
 const NOTHING_KNOWN = { eigenvalues: null, trace: null, density: null, layers: null };

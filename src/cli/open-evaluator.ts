@@ -28,9 +28,7 @@ import { type DataModule, loadDataModule } from "./load-module.js";
 import { Interruption, type Output } from "./output.js";
 
 /** Options that say how losses are evaluated. */
-export interface EvaluationCommandOptions {
-  readonly data: string;
-  readonly loss?: LossMode;
+export interface EvaluationCommandOptions extends LossCommandOptions {
   readonly batchSize?: number;
   readonly engine?: EngineChoice;
   readonly workers?: number | "auto";
@@ -38,8 +36,6 @@ export interface EvaluationCommandOptions {
   readonly redis?: string;
   readonly store?: string;
   readonly batchNorm?: BatchNormPolicyName;
-  /** Whether data with NaN or infinity are evaluated, and not refused. */
-  readonly keepNonFiniteData?: boolean;
   readonly force?: boolean;
   /** false: whatever an interrupted surface has left does not count. */
   readonly resume?: boolean;
@@ -329,7 +325,19 @@ export interface SliceTools {
   readonly dataName: string | undefined;
   /** What the module puts in place of the compiled loss, or weighs it with; null where the compiled loss counts. */
   readonly otherLoss: "loadLoss()" | "classWeight" | null;
+  /** How the loss is computed. */
+  readonly loss: ModelAndData["loss"];
   dispose(): void;
+}
+
+/**
+ * Returns the model of a slice's tools with its data, for what needs derivatives.
+ *
+ * @throws {@link EvaluationError} if the run has no model.
+ */
+export function derivativesOf({ model, data, dataName, loss }: SliceTools, run: Run): ModelAndData {
+  if (model === null) throw new EvaluationError(run.directory, "a run of a model", "one of variables");
+  return { model, data, dataName, loss };
 }
 
 /**
@@ -377,11 +385,24 @@ export async function openSliceTools(
       open.push(evaluator);
     }
     const otherLoss = module.hasLoss ? "loadLoss()" : module.classWeight === undefined ? null : "classWeight";
-    return { sets, model, data, dataName: module.dataName, otherLoss, dispose };
+    const loss = await lossOf(module, options);
+    return { sets, model, data, dataName: module.dataName, otherLoss, loss, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+/** Options that say which loss, on which samples. */
+export interface LossCommandOptions {
+  readonly data: string;
+  readonly loss?: LossMode;
+  /** Whether data with NaN or infinity are evaluated, and not refused. */
+  readonly keepNonFiniteData?: boolean;
+  /** Only the first samples. */
+  readonly samples?: number;
+  /** Whether the model's penalties count. */
+  readonly regularization?: boolean;
 }
 
 /** A model with data, for what needs more than its losses. */
@@ -390,7 +411,10 @@ export interface ModelAndData {
   readonly data: EvaluationData;
   readonly dataName: string | undefined;
   /** How its loss is computed on them. */
-  readonly loss: Pick<ModelLossOptions, "loss" | "lossFunction" | "classWeight" | "nonFiniteData">;
+  readonly loss: Pick<
+    ModelLossOptions,
+    "loss" | "lossFunction" | "classWeight" | "nonFiniteData" | "sampleLimit" | "includeRegularization"
+  >;
 }
 
 /**
@@ -400,9 +424,7 @@ export interface ModelAndData {
  */
 export async function openModelAndData(
   run: Run,
-  options: Pick<EvaluationCommandOptions, "data" | "loss" | "keepNonFiniteData"> & {
-    readonly backend?: BackendChoice;
-  },
+  options: LossCommandOptions & { readonly backend?: BackendChoice },
   output: Output,
 ): Promise<ModelAndData> {
   await startBackend(options.backend, output);
@@ -416,7 +438,7 @@ export async function openModelAndData(
 /** How the loss of a model is computed, as module and options say it. */
 export async function lossOf(
   module: DataModule,
-  { loss, keepNonFiniteData }: Pick<EvaluationCommandOptions, "loss" | "keepNonFiniteData">,
+  { loss, keepNonFiniteData, samples, regularization }: Omit<LossCommandOptions, "data">,
 ): Promise<ModelAndData["loss"]> {
   const lossFunction = await module.loadLoss();
   const nonFiniteData = keepNonFiniteData === true ? ("keep" as const) : undefined;
@@ -425,6 +447,7 @@ export async function lossOf(
     ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
     classWeight: module.classWeight,
     nonFiniteData,
+    ...defined({ sampleLimit: samples, includeRegularization: regularization }),
   };
 }
 

@@ -2,6 +2,7 @@ import { Console } from "node:console";
 import { constants } from "node:os";
 import cliProgress from "cli-progress";
 import { CommanderError } from "commander";
+import type { CurvatureStep } from "../analysis/analyze-curvature.js";
 import type { CompareStep } from "../analysis/compare/compare-options.js";
 import { terminalText } from "../base/clean-text.js";
 import { LandscapeError } from "../base/errors.js";
@@ -129,6 +130,15 @@ const TITLES: Readonly<Record<CompareStep, string>> = {
   lines: "random lines, points",
   sharpness: "sharpness, runs",
   weights: "weights, snapshots",
+};
+
+/** Titles of the bars of a curvature. */
+export const CURVATURE_TITLES: Readonly<Record<CurvatureStep | "map", string>> = {
+  eigenpairs: "eigenpairs, products at most",
+  trace: "trace, products",
+  density: "spectral density, products at most",
+  layers: "curvature, layers",
+  map: "convexity map, points",
 };
 
 /** Shows each step of an analysis or a comparison as a progress bar of its own; `stop` ends the last one. */

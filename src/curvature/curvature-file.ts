@@ -6,6 +6,7 @@ import { namesInFolder } from "../store/arrow/regular-file.js";
 import {
   type Artifact,
   type ArtifactColumn,
+  column,
   float64Column,
   parseDetails,
   readArtifact,
@@ -15,6 +16,7 @@ import {
 } from "../store/results/artifact.js";
 import type { TileCodec } from "../store/results/tile-journal.js";
 import type { Eigenpairs } from "./lanczos.js";
+import type { ProjectedHessian } from "./plane-curvature.js";
 import type { SpectralDensity } from "./spectral-density.js";
 import type { TraceEstimate } from "./trace.js";
 
@@ -106,7 +108,7 @@ export interface PartFile<T> {
   readonly read: (file: string, expected?: Provenance) => Promise<CurvaturePart<T> | null>;
 }
 
-function partFile<T, D>(
+export function partFile<T, D>(
   encode: (found: T) => { readonly columns: Artifact["columns"]; readonly rest: JsonValue },
   restSchema: z.ZodType<D>,
   decode: (file: string, artifact: Artifact, rest: D) => T,
@@ -206,6 +208,27 @@ export const densityFile: PartFile<StoredDensity> = partFile(
   }),
 );
 
+/** The Hessian within a plane: a row for each direction with its products, and for each axis. */
+export const planeHessianFile: PartFile<ProjectedHessian> = partFile(
+  ({ matrix, values, axes }) => ({
+    columns: {
+      row: { values: matrix, width: values.length },
+      eigenvalue: { values },
+      axis: { values: axes, width: values.length },
+    },
+    rest: null,
+  }),
+  z.null(),
+  (file, artifact) => {
+    const flat = (name: string): Float64Array => {
+      const { values } = column(file, artifact, name);
+      if (values instanceof Float64Array) return values;
+      throw new FormatError(`${file}: ${name}`, "lists of float64", "another type");
+    };
+    return { matrix: flat("row"), values: float64Column(file, artifact, "eigenvalue"), axes: flat("axis") };
+  },
+);
+
 const LAYER_NUMBERS = ["size", "eigenvalue", "residual", "trace", "standardError", "products"] as const;
 
 function layerColumns(layers: readonly LayerCurvature[]): Artifact["columns"] {
@@ -217,8 +240,8 @@ function layerColumns(layers: readonly LayerCurvature[]): Artifact["columns"] {
 }
 
 function layersOf(file: string, artifact: Artifact): LayerCurvature[] {
-  const column = (name: string) => float64Column(file, artifact, name);
-  const [size, eigenvalue, residual, trace, standardError, products] = LAYER_NUMBERS.map(column) as [
+  const values = (name: string) => float64Column(file, artifact, name);
+  const [size, eigenvalue, residual, trace, standardError, products] = LAYER_NUMBERS.map(values) as [
     Float64Array,
     Float64Array,
     Float64Array,
@@ -226,7 +249,7 @@ function layersOf(file: string, artifact: Artifact): LayerCurvature[] {
     Float64Array,
     Float64Array,
   ];
-  const isConverged = column("isConverged");
+  const isConverged = values("isConverged");
   return textColumn(file, artifact, "layer").map((layer, i) => ({
     layer,
     size: size[i] as number,

@@ -133,6 +133,13 @@ export interface MapMark {
   readonly isCenter: boolean;
 }
 
+/** A line on a map: the ellipse of a quadratic, or an axis of it. */
+export interface MapOutline {
+  /** (n, 2): α and β of its points, in order. */
+  readonly points: readonly (readonly [alpha: number, beta: number])[];
+  readonly isDashed: boolean;
+}
+
 /** Values over a plane, with the paths on it. */
 export interface MapPanel extends PanelBase {
   readonly kind: "map";
@@ -154,6 +161,8 @@ export interface MapPanel extends PanelBase {
   readonly interpolation: Interpolation;
   readonly paths: readonly Path[];
   readonly marks: readonly MapMark[];
+  /** Lines over the contours, from above only. Default none. */
+  readonly outlines?: readonly MapOutline[] | undefined;
   /** "space": as a surface in 3-D, seen from the side. Default from above. */
   readonly view?: "space" | undefined;
 }

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { analyzeCurvature } from "../../src/analysis/analyze-curvature.js";
 import { createCurvature } from "../../src/curvature/create-curvature.js";
+import { eigenvaluesFile, planeHessianFile } from "../../src/curvature/curvature-file.js";
 import { hessianOperator } from "../../src/curvature/symmetric-operator.js";
 import { readDirections } from "../../src/store/kinds/directions-file.js";
 import { openRun } from "../../src/store/run/open-run.js";
@@ -110,12 +112,12 @@ describe("curvature", () => {
     const { files } = await json("plot", run, "--format", "svg", "--out", newFolder());
     const drawn = (files as string[]).find((file) => file.endsWith("plot-curvature.svg")) as string;
     const own = join(run, "curvature.svg");
-    expect(readFileSync(drawn, "utf8")).toBe(readFileSync(own, "utf8"));
+    expect(readFileSync(drawn, "utf8") === readFileSync(own, "utf8")).toBe(true);
     const out = newFolder();
     await json("export", run, "--to", "csv", "svg", "--what", "curvature", "--out", out);
     const exported = readdirSync(out);
     expect(exported.filter((file) => file.endsWith(".csv")).length).toBe(4);
-    expect(readFileSync(join(out, "curvature.svg"), "utf8")).toBe(readFileSync(own, "utf8"));
+    expect(readFileSync(join(out, "curvature.svg"), "utf8") === readFileSync(own, "utf8")).toBe(true);
     // inspect names what is stored.
     const shown = await json("inspect", run);
     expect(shown.curvature).toHaveLength(4);
@@ -158,6 +160,107 @@ describe("curvature", () => {
     const whole = await analyzeCurvature(opened, model, { xs, ys }, { ...options, directory: newFolder() });
     expect(summary).toEqual(whole.summary);
     expect(readdirSync(join(directory, "curvature")).some((name) => name.endsWith(".tiles"))).toBe(false);
+  });
+
+  test("surface --plane hessian lies along eigenvectors, its second derivatives are the eigenvalues; --ellipse is drawn and stored", async () => {
+    const out = newFolder();
+    const ASKS = ["--data", dataModule, "--loss", "logits", "--grid", "-0.1:0.1:5,-0.1:0.1:5"];
+    const found = await json(
+      "surface",
+      run,
+      "--plane",
+      "hessian",
+      "--ellipse",
+      ...ASKS,
+      "--format",
+      "svg",
+      "--out",
+      out,
+    );
+    const [pairs = ""] = readdirSync(join(out, "curvature")).filter((name) => name.startsWith("eigenpairs-"));
+    const { found: eigenvalues } = (await eigenvaluesFile.read(join(out, "curvature", pairs))) ?? {};
+    // (L(h) − 2·L(0) + L(−h))/h² along each axis.
+    const loss = found.loss as number[][];
+    const at = (row: number, column: number) => loss[row]?.[column] as number;
+    const middle = at(2, 2);
+    const curves = [at(2, 3) - 2 * middle + at(2, 1), at(3, 2) - 2 * middle + at(1, 2)].map(
+      (d) => d / 0.05 ** 2,
+    );
+    curves.forEach((value, k) => {
+      expect(Math.abs(value - (eigenvalues?.values[k] as number))).toBeLessThan(0.01);
+    });
+    const [plane = ""] = readdirSync(join(out, "curvature")).filter((name) => name.startsWith("plane-"));
+    const { found: projected } = (await planeHessianFile.read(join(out, "curvature", plane))) ?? {};
+    expect(projected?.values[0]).toBeCloseTo(eigenvalues?.values[0] as number, 4);
+    expect(projected?.matrix[1]).toBeCloseTo(0, 4);
+    const picture = readFileSync(join(out, "plot-hessian.svg".replace("plot-", "")), "utf8");
+    expect(picture).toContain("eigenvector 1");
+    expect(picture.replace(/<[^>]*>/g, " ")).toContain("The Hessian within the plane has");
+  });
+
+  test("a stored ellipse is drawn by plot as surface drew it; a random plane says what it hides", async () => {
+    const out = ["--format", "svg"];
+    const ASKS = ["--data", dataModule, "--loss", "logits", "--grid", "-1:1:3,-1:1:3"];
+    await json("surface", run, "--plane", "random", "--ellipse", ...ASKS, ...out);
+    const drawn = readFileSync(join(run, "random.svg"), "utf8");
+    const text = drawn.replace(/<[^>]*>/g, " ");
+    expect(text).toContain("Böttcher & Wheeler 2022".replace("&", "&amp;"));
+    const folder = newFolder();
+    await json("plot", run, ...out, "--out", folder);
+    expect(readFileSync(join(folder, "plot-random.svg"), "utf8") === drawn).toBe(true);
+    const { stderr } = await runCommand("surface", run, "--data", dataModule, "--second", "gradient");
+    expect(stderr).toContain("--second: expected --plane hessian");
+  });
+
+  test("line --along gradient falls with the gradient's norm; eigenvector curves with its eigenvalue", async () => {
+    const ASKS = ["--data", dataModule, "--loss", "logits", "--grid", "-0.02:0.02:3", "--format", "svg"];
+    const lossAlong = async (axis: string): Promise<number[]> => {
+      const { curves } = await json("line", run, "--along", axis, ...ASKS);
+      return (curves as { loss: number[] }[])[0]?.loss as number[];
+    };
+    const { eigenvalues, gradientNorm } = (await json(
+      "curvature",
+      run,
+      "--data",
+      dataModule,
+      "--loss",
+      "logits",
+    )) as {
+      eigenvalues: { values: number[] };
+      gradientNorm: number;
+    };
+    const [down, , up] = (await lossAlong("gradient")) as [number, number, number];
+    expect((up - down) / 0.04).toBeCloseTo(gradientNorm, 2);
+    const [low, middle, high] = (await lossAlong("eigenvector")) as [number, number, number];
+    expect(Math.abs((high - 2 * middle + low) / 0.02 ** 2 - (eigenvalues.values[0] as number))).toBeLessThan(
+      0.05,
+    );
+    const folder = newFolder();
+    const { files } = await json("plot", run, "--format", "svg", "--out", folder);
+    expect((files as string[]).filter((file) => /plot-along-(gradient|eigenvector)-/.test(file)).length).toBe(
+      2,
+    );
+  });
+
+  test("--map finds the matrix's ends at each point, and plot draws it again", async () => {
+    const ASKS = ["--data", dataModule, "--loss", "logits", "--map", "--grid", "-1:1:3,-1:1:3", "--top", "0"];
+    const { map, files } = await json("curvature", run, ...ASKS, "--format", "svg");
+    const { largest, smallest, products } = map as Record<string, number[][]>;
+    const columns = await fullHessian();
+    const matrix = new Matrix(columns.map((column) => [...column]));
+    const { realEigenvalues } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
+    const values = [Math.min(...realEigenvalues), Math.max(...realEigenvalues)] as const;
+    expect(Math.abs((smallest?.[1]?.[1] as number) - values[0])).toBeLessThan(0.01 * values[1]);
+    expect(Math.abs((largest?.[1]?.[1] as number) - values[1])).toBeLessThan(0.01 * values[1]);
+    expect(Math.max(...(products ?? []).flat())).toBeLessThan(60);
+    const own = (files as string[]).find((file) => file.endsWith("convexity-random.svg")) as string;
+    const folder = newFolder();
+    await json("plot", run, "--format", "svg", "--out", folder);
+    expect(
+      readFileSync(join(folder, "plot-convexity-random.svg"), "utf8") === readFileSync(own, "utf8"),
+    ).toBe(true);
+    const { stderr } = await runCommand("curvature", run, "--data", dataModule, "--size", "5");
+    expect(stderr).toContain("--size: expected --map");
   });
 
   test("options are checked before anything is opened; what cannot be computed is named", async () => {

@@ -176,9 +176,9 @@ async function drawnFigures(
 function exportedName(name: string): readonly [readonly TableKind[], string] {
   if (name === "plot") return [["surface", "trajectory"], "plane-pca"];
   const rest = name.replace(/^plot-/, "");
-  if (/^curvature(-\d+)?$/.test(rest)) return [["curvature"], rest];
+  if (/^(curvature(-\d+)?|convexity-.*)$/.test(rest)) return [["curvature"], rest];
   if (rest.startsWith("weights-")) return [["weights"], rest];
-  if (/^(interpolate|random)-/.test(rest)) return [["line"], `lines-${rest}`];
+  if (/^(interpolate|random|along)-/.test(rest)) return [["line"], `lines-${rest}`];
   return [["surface"], rest === "pca" ? "plane-pca-sets" : `plane-${rest}`];
 }
 

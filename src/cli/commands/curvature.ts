@@ -1,16 +1,30 @@
 import { type Command, Option } from "commander";
 import {
+  type ConvexityOptions,
+  convexityOnPlane,
+  type StoredConvexity,
+} from "../../analysis/analyze-convexity.js";
+import {
+  type AnalyzeCurvatureOptions,
   analyzeCurvature,
-  type CurvatureStep,
+  curvatureDirections,
+  planeHessian,
   resolveCurvatureSettings,
 } from "../../analysis/analyze-curvature.js";
+import { analyzePlane, checkPlaneOptions } from "../../analysis/analyze-plane.js";
 import { analyzeStability, resolveStabilitySettings } from "../../analysis/analyze-stability.js";
-import { isModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
+import { isModelPoint, modelOf, openSubject, type Subject } from "../../analysis/model-point.js";
+import type { PlaneSpec } from "../../analysis/plane-spec.js";
 import { readFigures } from "../../analysis/read-figures.js";
+import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
+import { toRows } from "../../base/json.js";
+import { type ConvexityMap, convexityRatio } from "../../curvature/convexity-map.js";
 import type { CurvatureSummary, Eigenvalues } from "../../curvature/curvature-file.js";
+import type { Directions } from "../../directions/directions.js";
 import type { Figure } from "../../figure/figure.js";
+import { withConvexity } from "../../figure/make/create-convexity-figure.js";
 import type { ParameterRole } from "../../model/layout.js";
 import type { StabilityPath } from "../../store/kinds/stability-file.js";
 import { partOfRun, type Run } from "../../store/run/run.js";
@@ -21,24 +35,47 @@ import {
   parseCount,
   parsePositive,
   parseRoles,
+  parseSize,
   pictureOptions,
+  refuseStray,
   type StepCommandOptions,
   stepOptions,
+  workerOptions,
 } from "../command-options.js";
 import {
+  derivativesOf,
   interruptible,
+  type LossCommandOptions,
+  type ModelAndData,
   openModelAndData,
+  openSliceTools,
   type PictureCommandOptions,
+  type SliceTools,
   writePictures,
 } from "../open-evaluator.js";
-import { alignedTable, createOutput, type Output, stepProgress } from "../output.js";
+import { alignedTable, CURVATURE_TITLES, createOutput, type Output, stepProgress } from "../output.js";
+
+/** Options of a convexity map. */
+export interface MapCommandOptions {
+  /** Whether eigenvalues are computed at every point of a grid as well. */
+  readonly map?: boolean;
+  readonly plane?: "random" | "hessian" | "pca";
+  readonly size?: readonly [number, number];
+  readonly grid?: string;
+  readonly mapProducts?: number;
+  readonly workers?: number | "auto";
+  readonly threads?: number;
+}
 
 /**
- * Options of `curvature`: what is computed at one model. Something that is computed elsewhere (along the trajectory, on a
- * grid) adds its switch here, and its case to {@link curvature}.
+ * Options of `curvature`: what is computed at one model, and on a grid around it. Something that is computed elsewhere
+ * (along the trajectory) adds its switch here, and its step to {@link curvature}.
  */
-export interface CurvatureCommandOptions extends PictureCommandOptions, StepCommandOptions {
-  readonly data: string;
+export interface CurvatureCommandOptions
+  extends LossCommandOptions,
+    MapCommandOptions,
+    PictureCommandOptions,
+    StepCommandOptions {
   readonly top?: number;
   readonly trace?: boolean;
   readonly density?: boolean;
@@ -50,11 +87,7 @@ export interface CurvatureCommandOptions extends PictureCommandOptions, StepComm
   readonly probes?: number;
   readonly tolerance?: number;
   readonly seed?: number;
-  readonly samples?: number;
-  readonly regularization?: boolean;
-  readonly loss?: "model" | "logits";
   readonly batchSize?: number;
-  readonly keepNonFiniteData?: boolean;
   readonly backend?: BackendChoice;
   readonly force?: boolean;
   readonly trajectory?: boolean;
@@ -62,12 +95,8 @@ export interface CurvatureCommandOptions extends PictureCommandOptions, StepComm
   readonly minibatch?: number;
 }
 
-const TITLES: Readonly<Record<CurvatureStep, string>> = {
-  eigenpairs: "eigenpairs, products at most",
-  trace: "trace, products",
-  density: "spectral density, products at most",
-  layers: "layers",
-};
+/** Options that have no effect without a map. */
+const MAP_ONLY = ["plane", "size", "grid", "mapProducts", "workers", "threads"] as const;
 
 /** `curvature RUN --data MODULE`: exact curvature of the loss at a model. */
 export async function curvature(
@@ -85,50 +114,65 @@ export async function curvature(
   }
   const settings = settingsOf(options);
   resolveCurvatureSettings(settings);
-  const { from, until } = options;
+  const { from, until, map = false, size, grid } = options;
+  if (!map) refuseStray(options, MAP_ONLY, "--map", "none");
+  checkPlaneOptions({ size, grid });
   const subject = await openSubject(reference);
   const point = await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, { from, until }));
   const { run } = point;
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
-    const { model, data, loss, dataName } = await openModelAndData(run, options, output);
-    const steps = stepProgress(output, TITLES);
+    // The loss of a plane is computed in this process: it is little beside its curvature.
+    const { workers: _, threads: __, ...here } = options;
+    const tools = map ? await openSliceTools(run, here, output, undefined, signal) : null;
+    const opened = tools === null ? await openModelAndData(run, options, output) : derivativesOf(tools, run);
+    const { model, data, dataName } = opened;
+    const steps = stepProgress(output, CURVATURE_TITLES);
+    const work = {
+      evaluation: { ...opened.loss, ...defined({ batchSize: options.batchSize }) },
+      directory: folder,
+      force: options.force,
+      signal,
+      onProgress: steps.onProgress,
+      figure: { title: options.title, names: { data: dataName } },
+    };
     try {
       const { summary, directions, figure, warnings } = await analyzeCurvature(point, model, data, {
         ...settings,
-        evaluation: {
-          ...loss,
-          ...defined({
-            batchSize: options.batchSize,
-            sampleLimit: options.samples,
-            includeRegularization: options.regularization,
-          }),
-        },
-        directory: folder,
-        force: options.force,
-        signal,
-        onProgress: steps.onProgress,
-        figure: { title: options.title, names: { data: dataName } },
+        ...work,
       });
+      const figures: NamedFigure[] = [{ name: "curvature", figure }];
+      const found = tools === null ? null : await mapped(subject, options, tools, opened, work, figures);
       steps.stop();
-      output.warn(warnings);
-      const files = await writePictures(
-        "curvature",
-        folder,
-        [{ name: "curvature", figure }],
-        options,
-        output,
-      );
-      output.result({ ...summaryFacts(summary), vectors: directions?.vectors.length ?? 0, files });
+      output.warn([...warnings, ...(found?.warnings ?? [])]);
+      const files = await writePictures("curvature", folder, figures, options, output);
+      output.result({
+        ...summaryFacts(summary),
+        vectors: directions?.vectors.length ?? 0,
+        ...(found === null ? {} : { map: mapFacts(found.map) }),
+        files,
+      });
       for (const line of summaryLines(summary)) output.print(line);
+      if (found !== null) output.print(mapLine(found.map));
     } finally {
       steps.stop();
+      tools?.dispose();
     }
   });
 }
 
 /** Options of a single model, which have no meaning along a run. */
-const OF_ONE_MODEL = ["top", "density", "perLayer", "gaussNewton", "ignore", "steps", "probes"] as const;
+const OF_ONE_MODEL = [
+  "top",
+  "density",
+  "perLayer",
+  "gaussNewton",
+  "ignore",
+  "steps",
+  "probes",
+  "map",
+  ...MAP_ONLY,
+] as const;
 /** Products for the trace of each snapshot, unless told otherwise. */
 const TRACE_PRODUCTS = 20;
 
@@ -218,6 +262,75 @@ function stabilityLines({ points }: StabilityPath): string[] {
   // A column without any value says nothing.
   const kept = columns.map((_, i) => i).filter((i) => rows.slice(1).some((row) => row[i] !== "-"));
   return alignedTable(rows.map((row) => kept.map((i) => row[i] as string)));
+}
+
+/** The loss on a plane, and the eigenvalues at every point of the same grid; adds their figure. */
+async function mapped(
+  subject: Subject,
+  options: CurvatureCommandOptions,
+  { sets }: SliceTools,
+  { model, data, dataName }: ModelAndData,
+  work: Pick<ConvexityOptions, "evaluation" | "directory" | "force" | "signal" | "onProgress"> &
+    Pick<AnalyzeCurvatureOptions, "onProgress" | "figure">,
+  figures: NamedFigure[],
+): Promise<StoredConvexity> {
+  const { plane: kind = "random", size, grid, seed, from, until, workers, threads, mapProducts } = options;
+  const part = isModelPoint(subject) ? subject : partOfRun(subject, { from, until });
+  const plane: PlaneSpec =
+    kind === "hessian"
+      ? {
+          kind,
+          directions: await curvatureDirections(part, model, data, ["eigenvector", "eigenvector"], work),
+        }
+      : { kind, seed };
+  const { evaluation, directory, force, signal, onProgress } = work;
+  const { run } = isModelPoint(part) ? part : { run: part };
+  const analysis = await analyzePlane([part], plane, {
+    hessian: planeHessian(run, model, data, { evaluation, directory, force, signal }),
+    ...{ sets, size, grid, directory, force, signal },
+    batchNorm: "keep",
+    figure: work.figure,
+  });
+  const [surface] = analysis.surfaces;
+  const found = await convexityOnPlane(
+    run,
+    analysis.directions as Directions,
+    (surface as NonNullable<typeof surface>).surface,
+    model,
+    data,
+    {
+      ...{ evaluation, directory, force, signal, onProgress, workers, threads, seed, dataName },
+      products: mapProducts,
+      matrix: options.gaussNewton === true ? "gauss-newton" : "hessian",
+      setup: options.data,
+    },
+  );
+  figures.push({
+    name: `convexity-${kind}`,
+    figure: withConvexity(analysis.figure as Figure, found.map, found.facts),
+  });
+  return { ...found, warnings: [...analysis.warnings, ...found.warnings] };
+}
+
+function mapFacts({ alpha, beta, points }: ConvexityMap) {
+  const rows = (of: (point: ConvexityMap["points"][0]) => number) =>
+    toRows(Float64Array.from(points, of), beta.length);
+  return {
+    alpha,
+    beta,
+    smallest: rows(({ smallest }) => smallest),
+    largest: rows(({ largest }) => largest),
+    residual: rows(({ residual }) => residual),
+    products: rows(({ products }) => products),
+  };
+}
+
+function mapLine(map: ConvexityMap): string {
+  const ratio = convexityRatio(map).filter(Number.isFinite);
+  const number = (value: number | undefined) => (value ?? Number.NaN).toPrecision(3);
+  const sorted = ratio.slice().sort();
+  const products = map.points.reduce((sum, point) => sum + point.products, 0) / map.points.length;
+  return `map of ${map.alpha.length} × ${map.beta.length} points: |λ min / λ max| from ${number(sorted[0])} to ${number(sorted.at(-1))}, ${number(products)} products a point`;
 }
 
 function settingsOf(options: CurvatureCommandOptions) {
@@ -320,8 +433,23 @@ export function declareCurvature(command: Command): void {
       "samples of a mini-batch, for batch sharpness (default: as trained)",
       parseCount("--minibatch"),
     )
+    .option("--map", "smallest and largest eigenvalue at every point of a grid on a plane, beside its loss")
+    .addOption(
+      new Option("--plane <plane>", "plane of the map (default: random)").choices([
+        "random",
+        "hessian",
+        "pca",
+      ]),
+    )
+    .addOption(new Option("--size <n>", "grid points of the map (default: 21)").argParser(parseSize))
+    .option("--grid <grid>", 'coordinates of the map, "x0:x1:nx,y0:y1:ny"')
+    .option(
+      "--map-products <n>",
+      "products at most at each point of the map (default: 60)",
+      parseCount("--map-products", 4),
+    )
     .option("--force", "compute again, also where stored results are up to date");
-  pictureOptions(dataOptions(stepOptions(command))).action((run, options) =>
+  pictureOptions(workerOptions(dataOptions(stepOptions(command)))).action((run, options) =>
     curvature(run, options, createOutput(options)),
   );
 }

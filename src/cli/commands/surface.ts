@@ -1,5 +1,13 @@
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  CURVATURE_AXES,
+  type CurvatureAxis,
+  type CurvatureStep,
+  curvatureDirections,
+  type PlaneHessian,
+  planeHessian,
+} from "../../analysis/analyze-curvature.js";
 import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../../analysis/analyze-plane.js";
 import { isModelPoint, openSubject, type Subject } from "../../analysis/model-point.js";
 import {
@@ -13,7 +21,7 @@ import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
 import { namesInFolder } from "../../store/arrow/regular-file.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
-import type { Run } from "../../store/run/run.js";
+import { partOfRun, type Run } from "../../store/run/run.js";
 import type { SurfaceShard } from "../../surface/evaluate-points.js";
 import type { Surface } from "../../surface/surface.js";
 import {
@@ -38,20 +46,25 @@ import {
 } from "../command-options.js";
 import {
   budgetOf,
+  derivativesOf,
   type InterruptionCommandOptions,
   interruptible,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
+  type SliceTools,
   writePictures,
 } from "../open-evaluator.js";
 import {
   analysisProgress,
   approximationFacts,
   approximationLines,
+  CURVATURE_TITLES,
   createOutput,
   type Output,
   partialFacts,
+  type StepProgress,
+  stepProgress,
   surfaceSummary,
 } from "../output.js";
 import type { PlaneCommandOptions } from "./pca.js";
@@ -72,6 +85,9 @@ export interface SurfaceCommandOptions
   readonly pathLosses?: number | "all";
   readonly grid?: string;
   readonly directions?: string;
+  readonly second?: CurvatureAxis;
+  /** Whether the Hessian within the plane is drawn. */
+  readonly ellipse?: boolean;
   readonly metric?: string;
   readonly error?: boolean;
   readonly shard?: SurfaceShard;
@@ -95,8 +111,9 @@ async function surfaceUntil(
   const { plane = "pca", size, margin, grid, pathLosses, metric, from, until } = options;
   const approximate = approximateOf(options);
   const isDrawn = checkCommand(references, options);
-  const spec = await specOf(plane, options);
-  checkPlane(spec);
+  // The directions of a Hessian plane want the model: they are computed when that is open.
+  const given = plane === "hessian" ? null : await specOf(plane, options);
+  if (given !== null) checkPlane(given);
   checkPlaneOptions({ size, margin, grid, pathLosses, approximate, budget: budgetOf(options) });
   const subjects: Subject[] = [];
   for (const reference of references) subjects.push(await openSubject(reference));
@@ -115,7 +132,9 @@ async function surfaceUntil(
     signal,
   );
   const { onProgress, stop } = analysisProgress(output);
+  const steps = stepProgress(output, CURVATURE_TITLES);
   try {
+    const spec = given ?? (await hessianPlane(subjects[0] as Subject, options, tools, folder, steps, signal));
     const analysis = await analyzePlane(subjects, spec, {
       sets: tools.sets,
       size,
@@ -126,6 +145,7 @@ async function surfaceUntil(
       until,
       batchNorm: options.batchNorm,
       approximate,
+      hessian: options.ellipse === true ? ellipseOf(run, tools, folder, options, signal) : undefined,
       budget: budgetOf(options),
       directory: folder,
       shard: options.shard,
@@ -156,6 +176,38 @@ async function surfaceUntil(
   }
 }
 
+function ellipseOf(
+  run: Run,
+  tools: SliceTools,
+  directory: string,
+  { force }: SurfaceCommandOptions,
+  signal: AbortSignal,
+): PlaneHessian {
+  const { model, data, loss } = derivativesOf(tools, run);
+  return planeHessian(run, model, data, { evaluation: loss, directory, force, signal });
+}
+
+/** Computes, or reads, the directions of a Hessian plane. */
+async function hessianPlane(
+  subject: Subject,
+  options: SurfaceCommandOptions,
+  tools: SliceTools,
+  directory: string,
+  steps: StepProgress<CurvatureStep>,
+  signal: AbortSignal,
+): Promise<PlaneSpec> {
+  const { from, until, force, second = "eigenvector" } = options;
+  const part = isModelPoint(subject) ? subject : partOfRun(subject, { from, until });
+  const axes = ["eigenvector", second] as const;
+  const { model, data, loss } = derivativesOf(tools, runOf(subject));
+  try {
+    const how = { evaluation: loss, directory, force, signal, onProgress: steps.onProgress };
+    return { kind: "hessian", directions: await curvatureDirections(part, model, data, axes, how) };
+  } finally {
+    steps.stop();
+  }
+}
+
 function runOf(subject: Subject): Run {
   return isModelPoint(subject) ? subject.run : subject;
 }
@@ -174,6 +226,8 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
     throw new InvalidOptionError("--shard", "--batch-size N, so that all parts have the same bits", "none");
   }
   if (plane !== "pca") refuseStray(options, ["centering", "components", "weights"], "--plane pca", has);
+  if (isBetween(plane)) refuseStray(options, ["ellipse"], "a plane around one model", has);
+  if (plane !== "hessian") refuseStray(options, ["second"], "--plane hessian", has);
   if (plane !== "custom") refuseStray(options, ["directions"], "--plane custom", has);
   else if (options.directions === undefined) {
     throw new InvalidOptionError("--plane custom", "--directions FILE", "none");
@@ -219,7 +273,10 @@ function parseShard(text: string): SurfaceShard {
   throw new InvalidArgumentError(`--shard: expected I/N with I from 1 to N, such as 2/8, got "${text}".`);
 }
 
-async function specOf(plane: PlaneKind, options: SurfaceCommandOptions): Promise<PlaneSpec> {
+async function specOf(
+  plane: Exclude<PlaneKind, "hessian">,
+  options: SurfaceCommandOptions,
+): Promise<PlaneSpec> {
   const { centering, components, weights, seed, normalize, ignore, oneDimensional } = options;
   switch (plane) {
     case "pca":
@@ -283,6 +340,13 @@ export function declareSurface(command: Command): void {
   );
   stepOptions(command)
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
+    .addOption(
+      new Option(
+        "--second <axis>",
+        "second axis of --plane hessian, beside the top eigenvector (default: eigenvector)",
+      ).choices(CURVATURE_AXES),
+    )
+    .option("--ellipse", "draw the Hessian within the plane as an ellipse at its centre")
     .option("--directions <file>", "Arrow file of directions for --plane custom")
     .option(
       "--shard <i/n>",

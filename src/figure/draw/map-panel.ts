@@ -191,7 +191,12 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
     ],
     layers: [
       { name: "surface", z: 1, clip: true, shapes: surfaceShapes(panel, rect, theme) },
-      { name: "paths", z: 3, clip: true, shapes: [frameShape(rect, theme), ...paths] },
+      {
+        name: "paths",
+        z: 3,
+        clip: true,
+        shapes: [...outlineShapes(panel, toPixel, theme), frameShape(rect, theme), ...paths],
+      },
       {
         name: "marks",
         z: 4,
@@ -243,6 +248,23 @@ function contourShapes(contour: Contour, color: string, toPixel: ToPixel): Shape
       lineWidth: 0.7,
     }),
   ];
+}
+
+/** Lines over the contours: with a rim, so that they are seen on every colour. */
+function outlineShapes({ outlines = [] }: MapPanel, toPixel: ToPixel, theme: Theme): Shape[] {
+  return outlines.flatMap(({ points, isDashed }) => {
+    const path = trace(
+      points.map((point) => {
+        const { x, y } = toPixel(point);
+        return [x, y];
+      }),
+    );
+    const line = { fill: "none", stroke: theme.text, lineWidth: 1.8 };
+    return [
+      pathShape(path, { fill: "none", stroke: theme.background, lineWidth: 3.6, opacity: 0.7 }),
+      pathShape(path, isDashed ? { ...line, lineDash: [6, 4] } : line),
+    ];
+  });
 }
 
 /** Places with names: stars and dots, each name inside the map and off the others. */

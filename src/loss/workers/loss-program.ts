@@ -115,7 +115,7 @@ async function openFirst(order: LossOrder, setup: Record<string, unknown>): Prom
 }
 
 /** The set-up module's loss: a function, or what a function gives. */
-async function lossFunctionOf({
+export async function lossFunctionOf({
   lossFunction,
   loadLoss,
 }: Record<string, unknown>): Promise<BatchLossFunction> {
@@ -151,7 +151,7 @@ async function dataOf(
 }
 
 /** The evaluator has copies of its own. */
-function disposeData(data: EvaluationData): void {
+export function disposeData(data: EvaluationData): void {
   if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys, data.sampleWeight ?? []] as tf.TensorContainer);
 }
 

@@ -1,6 +1,7 @@
 /**
  * The path of a training by itself: its shape from inner products, and the losses between its snapshots and of their
- * averages. The function analyzePath puts them together, stores the results and draws them.
+ * averages. The functions analyzePath and embedPredictions put them together and store the results. Prediction space places
+ * networks of any shape in one picture.
  *
  * @module tfjs-landscape/path
  */
@@ -41,3 +42,9 @@ export {
   pathAverages,
   profileFacts,
 } from "../between/path-profile.js";
+
+// Prediction space
+
+export { type EmbedPredictionsOptions, embedPredictions } from "../analysis/embed-predictions.js";
+export { type IntensivePca, intensivePca, intensivePcaTransform } from "../embedding/intensive-pca.js";
+export { geodesicPoint, ignorance, predictionDistances, truth } from "../embedding/prediction-distance.js";

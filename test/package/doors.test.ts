@@ -70,11 +70,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/path.ts",
     most: 40,
     names: `
-      AnalyzePathOptions ColumnGroup LayerPath PathAnalysis PathAverage PathFigureInput PathLossFigureInput
+      AnalyzePathOptions ColumnGroup EmbedPredictionsOptions IntensivePca LayerPath PathAnalysis PathAverage PathFigureInput PathLossFigureInput
       PathProfile PathProfileOptions PathStatistics PathStatisticsOptions ProfileFacts ProfileSource
-      analyzePath createPathFigure createPathLossFigure evaluatePathProfile layerColumns pathAverages
-      pathStatistics profileFacts readPathProfile readPathStatistics walkMeanMap writePathProfile
-      writePathStatistics`,
+      analyzePath createPathFigure createPathLossFigure embedPredictions evaluatePathProfile geodesicPoint ignorance
+      intensivePca intensivePcaTransform layerColumns pathAverages pathStatistics predictionDistances profileFacts
+      readPathProfile readPathStatistics truth walkMeanMap writePathProfile writePathStatistics`,
   },
   "./curvature": {
     source: "src/doors/curvature.ts",

@@ -44,11 +44,27 @@ beforeAll(async () => {
 describe("embed --space predictions", () => {
   test("places networks of different shape in one picture, and stores what they predict", async () => {
     const out = newFolder();
-    const args = ["embed", small, wide, "--space", "predictions", "--data", dataModule, "--out", out, "--format", "svg"];
+    const args = [
+      "embed",
+      small,
+      wide,
+      "--space",
+      "predictions",
+      "--data",
+      dataModule,
+      "--out",
+      out,
+      "--format",
+      "svg",
+    ];
     const { status, stdout, stderr } = await runCommand(...args, "--json");
     expect([status, stderr.includes("Error")]).toEqual([0, false]);
     const found = JSON.parse(stdout);
-    expect(found.runs.map(({ name }: { name: string }) => name)).toEqual(["small", "wide", "ignorance to truth"]);
+    expect(found.runs.map(({ name }: { name: string }) => name)).toEqual([
+      "small",
+      "wide",
+      "ignorance to truth",
+    ]);
     expect(found.facts).toMatchObject({ space: "predictions", classes: 2, batchNorm: "recalibrate" });
     expect(found.run.filter((r: number) => r < 2).length).toBe(10);
     // At ignorance the cross-entropy is ln C, at the truth 0.
@@ -78,7 +94,7 @@ describe("embed --space predictions", () => {
     expect(tf.memory().numTensors).toBe(tensors);
     expect(flatWeights(model)).toEqual(Array.from(theta));
     const expected = await (model.predict(xs.reshape([xs.shape[0], 3, 1]).slice(0, 5)) as tf.Tensor).data();
-    own.forEach((value, i) => expect(Math.exp(value)).toBeCloseTo(expected[i], 5));
+    for (const [i, value] of own.entries()) expect(Math.exp(value)).toBeCloseTo(expected[i], 5);
     expect(half).not.toEqual(own);
   });
 
@@ -88,17 +104,28 @@ describe("embed --space predictions", () => {
       expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
     };
     await refused("--data: expected a module whose samples are predicted", "--space", "predictions");
-    await refused("--probe: expected --space predictions, which takes it, got --space weights", "--probe", "5");
+    await refused(
+      "--probe: expected --space predictions, which takes it, got --space weights",
+      "--probe",
+      "5",
+    );
     await refused("--method inpca: expected --space predictions", "--method", "inpca");
     const space = ["--space", "predictions", "--data", dataModule];
-    await refused("--method: expected inpca or phate with --space predictions, got umap", ...space, "--method", "umap");
+    await refused(
+      "--method: expected inpca or phate with --space predictions, got umap",
+      ...space,
+      "--method",
+      "umap",
+    );
     await refused("--knn-dist: expected --space weights, which takes it", ...space, "--knn-dist", "cosine");
     await refused('knn: expected method "phate", which takes it', ...space, "--knn", "3");
-    const regression = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3], activation: "sigmoid" })] });
+    const regression = tf.sequential({
+      layers: [tf.layers.dense({ units: 2, inputShape: [3], activation: "sigmoid" })],
+    });
     regression.compile({ optimizer: "sgd", loss: "binaryCrossentropy" });
     const { xs, ys } = loadData();
-    await expect(openPredictionProbe(regression, { xs, ys }, { layout: layoutOfModel(regression) })).rejects.toThrow(
-      "expected a classifier that ends in a softmax, got a final sigmoid",
-    );
+    await expect(
+      openPredictionProbe(regression, { xs, ys }, { layout: layoutOfModel(regression) }),
+    ).rejects.toThrow("expected a classifier that ends in a softmax, got a final sigmoid");
   });
 });

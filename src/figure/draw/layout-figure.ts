@@ -294,7 +294,7 @@ export interface LayoutOptionOptions extends Pick<DrawOptions, "theme"> {
   /** Default everything. */
   readonly isShown?: (name: string) => boolean;
   /** Default the theme's. */
-  readonly background?: string;
+  readonly background?: string | undefined;
 }
 
 /** Returns the ECharts option that draws a figure that has been laid out, or parts of it. */

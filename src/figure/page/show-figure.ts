@@ -171,6 +171,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
         : turnBox(view ?? BOX_VIEW, azimuth, elevation);
   }
   let facets: HTMLElement | null = null;
+  let without: HTMLElement | null = null;
   let drag: Place | null = null;
   function press(event: PointerEvent): void {
     point(event);
@@ -218,9 +219,9 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
         draw(true);
       });
       if (space === null) {
-        const note = addElement(null, "p", "hint", WITHOUT_WEBGL);
-        note.setAttribute("role", "status");
-        place.after(note);
+        without ??= addElement(null, "p", "hint", WITHOUT_WEBGL);
+        without.setAttribute("role", "status");
+        place.after(without);
       }
       // Under what moves.
       else shapes.element.after(space.element);
@@ -299,6 +300,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       window.cancelAnimationFrame(frame);
       for (const layer of [shapes, space]) layer?.dispose();
       toolbar.remove();
+      without?.remove();
       player?.pause();
       player?.element.remove();
       place.replaceChildren();

@@ -8,21 +8,32 @@ export interface HeightField {
 }
 
 /** Steps in columns and rows that lead from grid point to grid point in 16 directions, counter-clockwise. */
-const AZIMUTHS = (
-  [
+const AZIMUTHS: readonly (readonly [columns: number, rows: number])[] = [
+  ...[
     [1, 0],
     [2, 1],
     [1, 1],
     [1, 2],
-  ] as const
-).flatMap(([i, j], k, quarter) =>
-  [
-    [i, j],
-    [-j, i],
-    [-i, -j],
-    [j, -i],
-  ].map((step, turn) => ({ step: step as [number, number], order: turn * quarter.length + k })),
-);
+  ],
+  ...[
+    [0, 1],
+    [-1, 2],
+    [-1, 1],
+    [-2, 1],
+  ],
+  ...[
+    [-1, 0],
+    [-2, -1],
+    [-1, -1],
+    [-1, -2],
+  ],
+  ...[
+    [0, -1],
+    [1, -2],
+    [1, -1],
+    [2, -1],
+  ],
+] as [number, number][];
 
 /**
  * Returns the share of the sky that each place of a height field sees, by solid angle, from a horizontal plane: the
@@ -38,17 +49,12 @@ const AZIMUTHS = (
 export function skyView({ x, y, z }: HeightField): Float64Array {
   const [width, height] = [x.length, y.length];
   const [dx, dy] = [stepOf(x), stepOf(y)];
-  const around = AZIMUTHS.map(({ step, order }) => ({
-    step,
-    order,
-    angle: (Math.atan2(step[1] * dy, step[0] * dx) + 2 * Math.PI) % (2 * Math.PI),
-  })).sort((a, b) => a.order - b.order);
+  const angles = AZIMUTHS.map(([columns, rows]) => Math.atan2(rows * dy, columns * dx));
   const visible = new Float64Array(z.length);
   const horizon = new Float64Array(z.length);
-  for (const [k, { step, angle }] of around.entries()) {
-    const next = around[(k + 1) % around.length]?.angle ?? 0;
-    const last = around.at(k - 1)?.angle ?? 0;
-    const share = ((next - last + 2 * Math.PI) % (2 * Math.PI)) / (4 * Math.PI);
+  for (const [k, [columns, rows]] of AZIMUTHS.entries()) {
+    const around = (angles[(k + 1) % angles.length] as number) - (angles.at(k - 1) as number);
+    const share = ((around + 2 * Math.PI) % (2 * Math.PI)) / (4 * Math.PI);
     horizon.fill(0);
     const far = Math.max(width, height);
     for (let steps = 1; steps < far; steps += Math.max(1, Math.floor(steps / 3)))
@@ -56,9 +62,9 @@ export function skyView({ x, y, z }: HeightField): Float64Array {
         horizon,
         z,
         width,
-        steps * step[0],
-        steps * step[1],
-        steps * Math.hypot(step[0] * dx, step[1] * dy),
+        steps * columns,
+        steps * rows,
+        steps * Math.hypot(columns * dx, rows * dy),
       );
     for (let at = 0; at < z.length; at++) {
       const slope = horizon[at] as number;

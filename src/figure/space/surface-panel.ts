@@ -17,7 +17,7 @@ import { gridReadout } from "../draw/snapshots.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
 import { encodeBase64 } from "../files/page-data.js";
 import { encodePng } from "./encode-png.js";
-import { renderScene } from "./render-scene.js";
+import { type Pixels, renderScene } from "./render-scene.js";
 import { type SceneColors, sceneMeshes } from "./scene-mesh.js";
 import {
   createProjection,
@@ -227,13 +227,17 @@ export function sceneColors({ panel, figure, scene }: PlacedSpace, theme: Theme)
   };
 }
 
+/** Returns the pixels of the scene in a layout, on nothing. */
+export function spacePixels(placed: PlacedSpace, theme: Theme, pixelRatio: number): Pixels {
+  const meshes = sceneMeshes(placed.scene, sceneColors(placed, theme));
+  return renderScene(meshes, placed.projection, placed.canvas, pixelRatio);
+}
+
 /** The scene as an image: a PNG file inside the picture. */
 function sceneShape(placed: PlacedSpace, theme: Theme): Shape {
-  const { scene, projection, canvas, options } = placed;
-  const { pixelRatio = 2 } = options;
-  const pixels = renderScene(sceneMeshes(scene, sceneColors(placed, theme)), projection, canvas, pixelRatio);
+  const pixels = spacePixels(placed, theme, placed.options.pixelRatio ?? 2);
   const image = `data:image/png;base64,${encodeBase64(encodePng(pixels))}`;
-  return { type: "image", style: { image, ...canvas }, silent: true };
+  return { type: "image", style: { image, ...placed.canvas }, silent: true };
 }
 
 function furnitureOf({ scene, projection, names, rect }: PlacedSpace): SceneFurniture {

@@ -48,7 +48,7 @@ describe("exportRun", () => {
         "units.json",
         ...[`surfaces-${pca}.vts`, "surfaces-random-train.vts", `fidelity-${fidelity}.vtp`],
         ...["plane-pca", "plane-random", "lines-random-1"].flatMap((name) => [`${name}.svg`, `${name}.png`]),
-        "plane-pca.gif",
+        ...["plane-pca.gif", "plane-pca.mp4", "plane-pca-3d.mp4"],
       ].sort(),
     );
     expect(readdirSync(join(directory, "export")).sort()).toEqual(names);

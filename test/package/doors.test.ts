@@ -99,7 +99,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     most: 40,
     names: `
       ContourScale CurvesPanel DrawOptions EmbeddingFigureOptions LineFigureOptions MapPanel MapsFigureInput
-      Panel Path PictureSize RenderGifOptions RenderPngOptions ReportData RunData ScatterPanel TablePanel
+      Panel Path PictureSize RenderGifOptions RenderMp4Options RenderPngOptions ReportData RunData ScatterPanel TablePanel
       TrajectoryFigureInput createAngleFigure createComparedLinesFigure createComparisonTable
       createContourScale createEmbeddingFigure createHistogramFigure createLineFigure createMapsFigure
       createNormsFigure createPlanesFigure createTopologyFigure createTrainingFigure createTrajectoryFigure

@@ -62,9 +62,15 @@ export async function encodeMp4(
     encoder.finalize();
     const bytes = encoder.FS.readFile(encoder.outputFilename) as Uint8Array;
     encoder.FS.unlink(encoder.outputFilename);
-    return finished(bytes, count);
-  } finally {
     encoder.delete();
+    return finished(bytes, count);
+  } catch (error) {
+    // The encoder ends the process if it is freed while it waits for frames; without any it cannot be ended.
+    if (count > 0) {
+      encoder.finalize();
+      encoder.delete();
+    }
+    throw error;
   }
 }
 
@@ -198,13 +204,8 @@ function spaceFrames(figure: Figure, look: DrawOptions, scale: number, count: nu
     const pixels = draw(layout, (name) => name === "back").pixels;
     const front = draw(layout, (name) => name !== "back" && name !== "surface", "transparent");
     const placed = layout.panels[0] as PlacedSpace;
-    placeInto(
-      pixels,
-      front.width,
-      spacePixels(placed, themeOf(look.theme ?? "light"), scale),
-      placed.canvas,
-      scale,
-    );
+    const drawn = spacePixels(placed, themeOf(look.theme ?? "light"), scale);
+    placeInto(pixels, front.width, drawn.pixels, drawn.rect, scale);
     return over(pixels, front.pixels);
   };
   const last = frameAt(0, undefined);

@@ -71,8 +71,7 @@ export function sceneMeshes(scene: SurfaceScene, colors: SceneColors): SceneMesh
     addPath(paths, rims, path, rgbOf(colors.paths[k] ?? colors.stem), rim, rgbOf(colors.stem));
   }
   const bands = colors.bands.map(rgbOf);
-  const index = gridTriangles(scene);
-  const surface = surfaceMesh(scene, ground, shadow, bands, index);
+  const surface = surfaceMesh(scene, ground, shadow, bands);
   return {
     floor: floorMesh(scene, surface),
     surface: scene.isFaceted ? faceted(surface) : surface,
@@ -84,16 +83,21 @@ export function sceneMeshes(scene: SurfaceScene, colors: SceneColors): SceneMesh
 
 interface Ground {
   readonly normal: Float32Array;
-  readonly sky: Float64Array;
+  readonly sky: Float32Array;
+  readonly index: Uint32Array;
 }
 
 const grounds = new WeakMap<Float64Array, Ground>();
 
-/** Normals and sky of the surface: the paths change nothing about them, so that a movie computes them once. */
+/** Normals, sky and triangles of the surface: the paths change nothing about them, so that a movie computes them once. */
 function groundOf(scene: SurfaceScene): Ground {
   const known = grounds.get(scene.z);
   if (known !== undefined) return known;
-  const made = { normal: hornNormals(scene), sky: skyView(scene) };
+  const made = {
+    normal: hornNormals(scene),
+    sky: Float32Array.from(skyView(scene)),
+    index: gridTriangles(scene),
+  };
   grounds.set(scene.z, made);
   return made;
 }
@@ -117,10 +121,9 @@ function gridTriangles({ x, y, z }: SurfaceScene): Uint32Array {
 
 function surfaceMesh(
   { x, y, z, shade, bands: count, cells }: SurfaceScene,
-  { normal, sky }: Ground,
+  { normal, sky, index }: Ground,
   shadow: Float32Array,
   bands: readonly Rgb[],
-  index: Uint32Array,
 ): SceneMesh {
   const position = new Float32Array(3 * z.length);
   const color = new Float32Array(3 * z.length);
@@ -137,7 +140,7 @@ function surfaceMesh(
     const here = colorAt(bands, shade[k] as number);
     for (let c = 0; c < 3; c++) color[3 * k + c] = light * (here[c] as number);
   }
-  return { position, normal, color, sky: Float32Array.from(sky), lines, index };
+  return { position, normal, color, sky, lines, index };
 }
 
 /** The floor: one triangle for each of the surface, in its colours; what hangs low over it takes its light. */

@@ -227,17 +227,38 @@ export function sceneColors({ panel, figure, scene }: PlacedSpace, theme: Theme)
   };
 }
 
-/** Returns the pixels of the scene in a layout, on nothing. */
-export function spacePixels(placed: PlacedSpace, theme: Theme, pixelRatio: number): Pixels {
-  const meshes = sceneMeshes(placed.scene, sceneColors(placed, theme));
-  return renderScene(meshes, placed.projection, placed.canvas, pixelRatio);
+/** Returns the pixels of the scene in a layout, on nothing, and the part of the picture that they fill. */
+export function spacePixels(
+  placed: PlacedSpace,
+  theme: Theme,
+  pixelRatio: number,
+): { readonly pixels: Pixels; readonly rect: Rect } {
+  const { scene, projection, canvas } = placed;
+  const [across, up] = extentOf(scene.box, projection.view);
+  const [cx, cy] = projection.toScreen([0, 0, 0]);
+  // Room for paths along the edges.
+  const [dx, dy] = [across * projection.scale + 12, up * projection.scale + 12];
+  const box = { x: cx - dx, y: cy - dy, width: 2 * dx, height: 2 * dy };
+  const rect = overlap(roundedRect(box), canvas);
+  const meshes = sceneMeshes(scene, sceneColors(placed, theme));
+  return { pixels: renderScene(meshes, projection, rect, pixelRatio), rect };
+}
+
+function overlap(a: Rect, b: Rect): Rect {
+  const [x, y] = [Math.max(a.x, b.x), Math.max(a.y, b.y)];
+  return {
+    x,
+    y,
+    width: Math.max(1, Math.min(a.x + a.width, b.x + b.width) - x),
+    height: Math.max(1, Math.min(a.y + a.height, b.y + b.height) - y),
+  };
 }
 
 /** The scene as an image: a PNG file inside the picture. */
 function sceneShape(placed: PlacedSpace, theme: Theme): Shape {
-  const pixels = spacePixels(placed, theme, placed.options.pixelRatio ?? 2);
+  const { pixels, rect } = spacePixels(placed, theme, placed.options.pixelRatio ?? 2);
   const image = `data:image/png;base64,${encodeBase64(encodePng(pixels))}`;
-  return { type: "image", style: { image, ...placed.canvas }, silent: true };
+  return { type: "image", style: { image, ...rect }, silent: true };
 }
 
 function furnitureOf({ scene, projection, names, rect }: PlacedSpace): SceneFurniture {

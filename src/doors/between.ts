@@ -7,6 +7,7 @@
 
 // Two models
 
+export { alignedRuns } from "../analysis/aligned-runs.js";
 export {
   type AnalyzeConnectionOptions,
   analyzeConnection,
@@ -23,7 +24,6 @@ export type { CurveRequest } from "../analysis/curve-stage.js";
 export { autoNeb } from "../between/auto-neb.js";
 export { type Curve, curvePath } from "../between/curve.js";
 export { type CurveObjective, openCurveObjective } from "../between/curve-objective.js";
-export { spanningTree } from "../between/solution-tree.js";
 export { type TrainCurveOptions, trainCurve } from "../between/train-curve.js";
 
 // Units

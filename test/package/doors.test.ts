@@ -60,11 +60,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     most: 40,
     names: `
       Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection ConnectionAnalysis Curve CurveObjective CurveRequest
-      Instability PathLosses Permutation PermutationGroups Repairer SolutionTree TrainCurveOptions alignModels analyzeConnection
+      Instability PathLosses Permutation PermutationGroups Repairer SolutionTree TrainCurveOptions alignModels alignedRuns analyzeConnection
       analyzeSolutionTree autoNeb barrierOf barriersOf connectModels createConnectionFigure createRepairer curvePath evaluatePath
       evaluateRepairedLine instabilityAnalysis inversePermutation linePath mixMoments openCurveObjective permutationGroups permuteWeights
       randomPermutation
-      readConnection spanningTree trainCurve writeConnection`,
+      readConnection trainCurve writeConnection`,
   },
   "./path": {
     source: "src/doors/path.ts",

@@ -3,6 +3,7 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import { canonicalJson, type JsonValue } from "../../base/provenance.js";
+import type { AlignMethod } from "../../between/align-models.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { ClassWeights, EvaluationData } from "../../loss/evaluation-data.js";
@@ -55,6 +56,11 @@ export interface CompareRunsOptions
   readonly data: EvaluationData;
   /** A held-out set. Default none. */
   readonly testData?: EvaluationData | undefined;
+  /**
+   * Draws all paths a second time with the units of each run in the order of the first one's: see `alignedRuns`. Default
+   * not.
+   */
+  readonly align?: AlignMethod | undefined;
   /** Returns the compiled model of a run, which stays the caller's. Default it is rebuilt from the run's manifest. */
   readonly model?: ((run: Run) => tf.LayersModel | Promise<tf.LayersModel>) | undefined;
   /**

@@ -6,6 +6,7 @@ import { isModelPoint, openSubject } from "../../analysis/model-point.js";
 import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
@@ -53,6 +54,7 @@ export interface CompareCommandOptions
   readonly accuracy?: boolean;
   readonly out: string;
   readonly format?: readonly ReportFormat[];
+  readonly align?: AlignMethod | true;
   readonly title?: string;
   readonly width?: number;
   readonly height?: number;
@@ -113,6 +115,7 @@ async function compareUntil(
     ...lines,
     loss,
     title,
+    align: options.align === true ? "weights" : options.align,
     names: { data: module.dataName },
     testData,
     ...(given === null ? {} : { model: (): LayersModel => given }),
@@ -192,6 +195,12 @@ export function declareCompare(command: Command): void {
     .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))
     .option("--radius <alpha>", "distance at which the mean rise is read", parsePositive("--radius"))
     .option("--epsilon <size>", "box of the epsilon-sharpness (default: 0.05)", parsePositive("--epsilon"))
+    .addOption(
+      new Option(
+        "--align [how]",
+        "draw all paths also with the units of each run matched to those of the first (default: weights)",
+      ).choices(ALIGN_METHODS),
+    )
     .option("--accuracy", "show accuracies instead of errors in the figures")
     .option("--out <dir>", "folder for results and pictures", "comparison")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html", "csv"]))

@@ -46,7 +46,7 @@ export interface AlignedRuns {
  * @see Ainsworth et al. 2023.
  * @example
  * const { runs } = await alignedRuns([first, second], model, { xs, ys });
- * const { figures } = await embedRuns(runs, { directory: "runs/aligned" });
+ * const embedding = await embedRuns(runs, { directory: "runs/aligned" });
  */
 export async function alignedRuns(
   given: readonly Run[],

@@ -129,6 +129,7 @@ const TITLES: Readonly<Record<CompareStep, string>> = {
   planes: "loss on each run's plane, points",
   lines: "random lines, points",
   sharpness: "sharpness, runs",
+  stability: "edge of stability, snapshots",
   weights: "weights, snapshots",
 };
 

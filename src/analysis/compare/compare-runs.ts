@@ -10,6 +10,7 @@ import type { Trajectory } from "../../directions/project.js";
 import { type ComparedFacts, createComparisonTable } from "../../figure/make/create-comparison-table.js";
 import { createComparedLinesFigure } from "../../figure/make/create-line-figures.js";
 import { createPlanesFigure } from "../../figure/make/create-maps-figures.js";
+import { createComparedStabilityFigure } from "../../figure/make/create-stability-figure.js";
 import { createTrainingFigure } from "../../figure/make/create-training-figure.js";
 import { createTrajectoryFigure } from "../../figure/make/create-trajectory-figure.js";
 import { lossChanges, runSettings } from "../../figure/make/run-data.js";
@@ -17,6 +18,7 @@ import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { disposeOptimizer } from "../../model/describe-training.js";
 import { assertSameLayout } from "../../model/layout.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
+import type { StabilityPath } from "../../store/kinds/stability-file.js";
 import { alignAlike } from "../../store/run/align-runs.js";
 import { partOfRun, type Run } from "../../store/run/run.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
@@ -28,7 +30,7 @@ import { distinctNames, modelOf } from "../model-point.js";
 import { checkPlane } from "../plane-spec.js";
 import { weightWarnings } from "../trained-weights.js";
 import type { NamedFigure } from "../write-report.js";
-import { comparedFacts, comparedPairs, linesAround } from "./compare-facts.js";
+import { comparedFacts, comparedPairs, linesAround, stabilityOf } from "./compare-facts.js";
 import {
   type CompareRunsOptions,
   type OpenedRun,
@@ -62,6 +64,8 @@ export interface ComparedResults {
   readonly planes: readonly RunPlane[];
   /** Random lines around each run's final weights. */
   readonly lines: readonly LineSlice[];
+  /** How sharp the loss is along each run; empty where it was not asked for. */
+  readonly stability: readonly StabilityPath[];
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -71,7 +75,7 @@ export function compareFigures(
   results: ComparedResults,
   options: ResolvedCompareOptions,
 ): NamedFigure[] {
-  const { runs, pairs, joint, aligned, whyNoJoint, planes, lines, warnings } = results;
+  const { runs, pairs, joint, aligned, whyNoJoint, planes, lines, stability, warnings } = results;
   const title = options.title ?? opened.map(({ name }) => name).join(" and ");
   const dataName = options.names?.data;
   const data = dataName === undefined ? {} : { dataName };
@@ -123,6 +127,15 @@ export function compareFigures(
     ...shown,
   });
   figures.push({ name: "lines", figure: linesFigure });
+  if (stability.length > 0) {
+    const compared = stability.map((one, index) => ({
+      name: named[index]?.name ?? "",
+      snapshots: named[index]?.snapshots ?? [],
+      stability: one,
+    }));
+    const heading = `${title}: each optimizer against its edge of stability`;
+    figures.push({ name: "stability", figure: createComparedStabilityFigure(compared, heading) });
+  }
   const table = createComparisonTable({
     runs,
     pairs,
@@ -232,7 +245,7 @@ export async function compareRuns(
     const opened: OpenedRun[] = [];
     for (const [index, run] of runs.entries()) {
       const [name, sets] = [names[index] as string, evaluators.sets[index] as RunSets];
-      opened.push({ run, name, point: await modelOf(run), sets });
+      opened.push({ run, name, point: await modelOf(run), sets, model: evaluators.networks[index] ?? null });
     }
     return await compareOpened(opened as [OpenedRun, ...OpenedRun[]], resolved);
   } finally {
@@ -250,7 +263,8 @@ async function compareOpened(
   const aligned = joint === null ? null : await alignedPlane(opened, linearAlgebra, options);
   const planes = await comparedPlanes(opened, linearAlgebra, options);
   const lines = await linesAround(opened, options);
-  const runs = await comparedFacts(opened, planes, lines, options);
+  const stability = await stabilityOf(opened, options);
+  const runs = await comparedFacts(opened, planes, lines, stability, options);
   const warnings = condenseWarnings([
     ...opened.flatMap(({ run, sets }) => [
       ...run.warnings,
@@ -261,9 +275,20 @@ async function compareOpened(
     ...(aligned?.warnings ?? []),
     ...planes.flatMap(({ directions, surface }) => [...directions.warnings, ...surface.warnings]),
     ...lines.flatMap((slice) => slice.warnings),
+    ...stability.flatMap((one) => one.warnings),
     ...differentLosses(opened),
   ]);
-  const results = { runs, pairs: comparedPairs(opened), joint, aligned, whyNoJoint, planes, lines, warnings };
+  const results = {
+    runs,
+    pairs: comparedPairs(opened),
+    joint,
+    aligned,
+    whyNoJoint,
+    planes,
+    lines,
+    stability,
+    warnings,
+  };
   return { ...results, figures: compareFigures(opened, results, options) };
 }
 

@@ -51,6 +51,7 @@ export interface CompareCommandOptions
   readonly rise?: number;
   readonly radius?: number;
   readonly epsilon?: number;
+  readonly stability?: number;
   readonly accuracy?: boolean;
   readonly out: string;
   readonly format?: readonly ReportFormat[];
@@ -90,6 +91,15 @@ async function compareUntil(
   if (options.test === true && !module.has("loadTestData")) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
+  if (options.stability !== undefined && (await module.loadLoss()) !== null) {
+    const hint = "use curvature RUN --trajectory";
+    throw new InvalidOptionError(
+      "--stability",
+      "the compiled loss of each run",
+      "a loss of the module's own",
+      { hint },
+    );
+  }
   const given = await module.loadModel();
   const hasVariables = given === null && runs.some(({ manifest }) => manifest.model === null);
   if (hasVariables) checkVariables(module, options);
@@ -116,6 +126,8 @@ async function compareUntil(
     loss,
     title,
     align: options.align === true ? "weights" : options.align,
+    ...defined({ stability: options.stability }),
+    classWeight: module.classWeight,
     names: { data: module.dataName },
     testData,
     ...(given === null ? {} : { model: (): LayersModel => given }),
@@ -200,6 +212,11 @@ export function declareCompare(command: Command): void {
         "--align [how]",
         "draw all paths also with the units of each run matched to those of the first (default: weights)",
       ).choices(ALIGN_METHODS),
+    )
+    .option(
+      "--stability <n>",
+      "at so many snapshots of each run: λ₁ against its optimizer's edge of stability (the data must be the training set)",
+      parseCount("--stability"),
     )
     .option("--accuracy", "show accuracies instead of errors in the figures")
     .option("--out <dir>", "folder for results and pictures", "comparison")

@@ -85,8 +85,11 @@ function isAdaptive({ optimizer }: StabilityPath): boolean {
   return ADAPTIVE.has(optimizer ?? "");
 }
 
-const ratioOf = (stability: StabilityPath) => (point: SnapshotStability) =>
-  (isAdaptive(stability) ? point.preconditioned : point.sharpness) / point.threshold;
+/** Returns the share of the optimizer's own threshold at which a snapshot is: 1 is the edge; NaN where it is not defined. */
+export const shareOfThreshold =
+  (stability: StabilityPath) =>
+  (point: SnapshotStability): number =>
+    (isAdaptive(stability) ? point.preconditioned : point.sharpness) / point.threshold;
 
 const HALF_RATE = ({ learningRate }: SnapshotStability): number => learningRate / 2;
 
@@ -143,7 +146,7 @@ function curvePanels(
   const curves = [
     ...panel("Share of the threshold (1: the edge)", [
       { name: "the edge", color: EDGE, of: () => 1, parts: { isDashed: true } },
-      { name: lambda, color: 0, of: ratioOf(stability) },
+      { name: lambda, color: 0, of: shareOfThreshold(stability) },
       {
         name: "critical sharpness",
         color: 1,
@@ -213,7 +216,7 @@ const EDGE_BAND = [0.8, 1.25] as const;
 function verdictOf(stability: StabilityPath): string[] {
   const { points, optimizer } = stability;
   const late = points.slice(-Math.max(1, Math.ceil(points.length / 3)));
-  const ratios = late.map(ratioOf(stability)).filter(Number.isFinite);
+  const ratios = late.map(shareOfThreshold(stability)).filter(Number.isFinite);
   const who = `${stability.name} (${optimizer ?? "unknown optimizer"})`;
   if (ratios.length === 0) return [`${who}: its distance to the edge of stability is not known.`];
   ratios.sort((a, b) => a - b);
@@ -277,4 +280,59 @@ function reasonSentences(points: readonly SnapshotStability[], adaptive: boolean
   return [...counts].map(([sentence, count]) =>
     count === points.length ? `${sentence}.` : `${sentence} (${counted(count, "snapshot")}).`,
   );
+}
+
+/** The stability of a run, under the name by which it is told apart. */
+export interface ComparedStability {
+  readonly name: string;
+  readonly snapshots: Run["snapshots"];
+  readonly stability: StabilityPath;
+}
+
+/**
+ * Returns several runs against their optimizers' own edges of stability: shares of the threshold, and λ₁, by progress.
+ *
+ * @example const figure = createComparedStabilityFigure([sgd, adam], "SGD and Adam");
+ */
+export function createComparedStabilityFigure(compared: readonly ComparedStability[], title: string): Figure {
+  const runs = compared.map(({ name, snapshots }, color) => createRunData({ name, snapshots }, color));
+  const progress = progressOf(runs);
+  const curves = (of: (path: StabilityPath) => (point: SnapshotStability) => number): Series[] =>
+    compared.flatMap(({ name, stability }, color) => {
+      const run = runs[color] as RunData;
+      const kept = stability.points.filter(({ step }) => run.step.includes(step));
+      const values = kept.map(of(stability));
+      if (!values.some(Number.isFinite)) return [];
+      const snapshots = kept.map(({ step }) => run.step.indexOf(step));
+      const x = snapshots.map((position) => run[progress][position] as number);
+      return [seriesOf(name, color, x, values, { link: { run: color, snapshots } })];
+    });
+  const shares = curves(shareOfThreshold);
+  const places = shares.flatMap(({ x }) => x);
+  const edge = seriesOf("the edge", EDGE, [Math.min(...places), Math.max(...places)], [1, 1], {
+    isDashed: true,
+  });
+  const sharpness = curves(() => (point) => point.sharpness);
+  const axis: CurvesAxis = { title: progress, scale: "count" };
+  const panels = [
+    ...(shares.length === 0
+      ? []
+      : [panelOf("Share of the threshold (1: the edge)", axis, autoAxis("", shares), [edge, ...shares])]),
+    ...(sharpness.length === 0
+      ? []
+      : [panelOf("λ₁ of the Hessian", axis, autoAxis("", sharpness), sharpness)]),
+  ];
+  const sentences = compared.flatMap(({ name, stability }) => verdictOf({ ...stability, name }));
+  return figureOf({
+    title,
+    runs,
+    panels,
+    layout: { columns: 2 },
+    fidelity: sentences,
+    caption: [
+      "Each run against its own optimizer's threshold: λ₁ of the Hessian, for adaptive optimizers in their own scale of each weight.",
+      "The loss is that of the training data with penalties, in evaluation mode.",
+    ],
+    description: sentences.join(" "),
+  });
 }

@@ -2,9 +2,12 @@
  * Networks of different shape in one picture: a multilayer perceptron, a LeNet and a small ResNet learn the same digits,
  * and their snapshots are placed by what they predict.
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { selectBackend } from "tfjs-landscape";
+import { openRun, selectBackend, writeReport } from "tfjs-landscape";
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
+import { createEmbeddingFigure } from "tfjs-landscape/figures";
+import { embedPredictions } from "tfjs-landscape/path";
 import { loadSmallDigits } from "../data/small-digits.js";
 import { createLeNet } from "../models/lenet.js";
 import { createMlp } from "../models/mlp.js";
@@ -50,3 +53,27 @@ for (const name of Object.keys(networks) as (keyof typeof networks)[]) {
   });
   console.log(`${name} is trained`);
 }
+
+const runs = [];
+for (const name of Object.keys(networks)) runs.push(await openRun(join(out, name.toLowerCase())));
+const probe = loadSmallDigits("test", quick ? 100 : 1000);
+const figures = [];
+const lines: string[] = [];
+for (const method of ["inpca", "phate"] as const) {
+  const embedding = await embedPredictions(runs, probe, {
+    method,
+    set: "test",
+    calibration: { xs, ys },
+    directory: out,
+  });
+  const title = "What an MLP, a LeNet and a ResNet predict";
+  figures.push({ name: method, figure: createEmbeddingFigure(embedding, { color: "run", title }) });
+  const { explainedStress, normalizedStress } = embedding.facts;
+  const { trustworthiness, pathContinuity } = embedding.quality;
+  lines.push(
+    `${method}: ${explainedStress === undefined ? `normalized stress ${normalizedStress}` : `explained stress ${explainedStress}`}, trustworthiness ${trustworthiness}, path continuity ${pathContinuity}`,
+  );
+}
+const files = await writeReport(out, figures, { page: "report.html" });
+writeFileSync(join(out, "results.txt"), `${lines.join("\n")}\n`);
+console.log([...lines, ...files].join("\n"));

@@ -29,6 +29,7 @@ import {
   randomLines,
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
+import { betweenWarnings } from "./batch-norm.js";
 import {
   alignLayouts,
   isModelPoint,
@@ -154,6 +155,20 @@ async function evaluateLine(
     changed.push(changedLoss(from));
     return null;
   };
+  const policyWarningsOf = async ({ curves }: LineSlice): Promise<LandscapeWarning[]> => {
+    const [set, curve] = [sets[0], curves[0]];
+    if (line.kind !== "models" || set === undefined || curve === undefined) return [];
+    const { layout } = (models[0] as ModelPoint).run;
+    const { surface } = curve;
+    return betweenWarnings(
+      settled.first(),
+      surface,
+      layout,
+      settled.batchNorm,
+      set.evaluator,
+      options.signal,
+    );
+  };
   const slice = await memoResumably(
     {
       what: "line",
@@ -169,7 +184,10 @@ async function evaluateLine(
       isPartial,
       ...pick(options, ["force", "resume"]),
     },
-    (resumed) => settled.compute({ ...pick(options, ["budget", "signal"]), ...resumed }),
+    async (resumed) => {
+      const made = await settled.compute({ ...pick(options, ["budget", "signal"]), ...resumed });
+      return { ...made, warnings: [...made.warnings, ...(await policyWarningsOf(made))] };
+    },
   );
   return changed.length === 0 ? slice : { ...slice, warnings: [...slice.warnings, ...changed] };
 }

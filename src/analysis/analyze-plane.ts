@@ -12,7 +12,7 @@ import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import type { Grid } from "../surface/surface.js";
 import type { PlaneHessian } from "./analyze-curvature.js";
-import { choosePolicy, policyWarnings } from "./batch-norm.js";
+import { betweenWarnings, choosePolicy, policyWarnings } from "./batch-norm.js";
 import type { Subject } from "./model-point.js";
 import {
   checkEvaluation,
@@ -178,6 +178,16 @@ export async function evaluatePlane(
   warnings.push(
     ...found.warnings,
     ...(await policyWarnings(plane, found.trajectories, policy, first.evaluator, signal)),
+    ...(isBetween(plane.kind) && surfaces[0] !== undefined
+      ? await betweenWarnings(
+          plane.points,
+          surfaces[0].surface,
+          plane.run.layout,
+          policy,
+          first.evaluator,
+          signal,
+        )
+      : []),
   );
   const { directions, slice } = plane;
   const hessian =

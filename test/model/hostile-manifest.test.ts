@@ -57,6 +57,18 @@ it("the model as it is is rebuilt", async () => {
   expect((await modelFromManifest(manifest())).countParams()).toBe(19);
 });
 
+it("a topology that is a layer, an optimizer or a regularizer is no model", async () => {
+  for (const name of ["BatchNormalization", "Dense", "Activation", "Dropout", "InputLayer", "LSTM", "L1L2"]) {
+    const error = await refusal(({ model }) => {
+      const whole = model as unknown as { class_name: string; config: object };
+      whole.class_name = name;
+      Object.assign(whole.config, { units: 1, activation: "relu", rate: 0.5 });
+      if (name === "InputLayer") whole.config = { name: "a", batchInputShape: [null, 3] };
+    });
+    expect(error.message, name).toMatch(/^run\.json: model: expected/);
+  }
+});
+
 describe("a topology whose layers wait for ever", () => {
   it("names a missing layer", async () => {
     const error = await refusal((_, layers) => {

@@ -82,6 +82,29 @@ describe("evaluateFidelity", () => {
     ]);
   });
 
+  it("says which recalibrated snapshots have no loss, apart from those as they were trained", async () => {
+    const { evaluator } = bowl();
+    const trajectory = await projectTrajectory(memoryRowSource(rows), directions);
+    const none: LossEvaluator = {
+      ...evaluator,
+      facts: { ...evaluator.facts, calibration: { dataDigest: "some", samples: 1 } },
+      evaluate: async (theta, how = {}) => {
+        const value = await evaluator.evaluate(theta, how);
+        // Recalibrated, the second snapshot is not defined.
+        const isLost = how.batchNorm === "recalibrate" && theta[0] === 0;
+        return isLost ? { ...value, loss: Number.NaN } : value;
+      },
+    };
+    const result = await evaluateFidelity(trajectory, directions, none, async (i) => rows[i], {
+      batchNorm: "recalibrate",
+    });
+    expect(Array.from(result.recalibratedLoss ?? [], Number.isFinite)).toEqual([true, false, true]);
+    expectAllClose(result.trueLoss ?? [], [9 + 2 + 12, 8, 3]);
+    expect(result.warnings.map(({ message }) => message)).toEqual([
+      "the loss of 1 recalibrated snapshots is not finite: 1",
+    ]);
+  });
+
   it("refuses directions over some columns only, and another number of coordinates", async () => {
     const { evaluator } = bowl();
     const trajectory = await projectTrajectory(memoryRowSource(rows), directions);

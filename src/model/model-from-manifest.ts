@@ -87,9 +87,7 @@ function nameOf(layer: JsonObject): string {
 
 /** Input layers and models have their first call from the start. */
 function isMadeAtOnce(layer: JsonObject): boolean {
-  const config = objectOf(layer, "config");
-  const hasLayers = config !== null && Array.isArray(field(config, "layers"));
-  return String(field(layer, "class_name")) === "InputLayer" || hasLayers;
+  return ["InputLayer", "Sequential", "Model", "Functional"].includes(String(field(layer, "class_name")));
 }
 
 /** `[[layer, call, tensor, arguments], …]`; what is no list at all is left to TensorFlow.js, which throws. */

@@ -70,6 +70,15 @@ it("a topology that is a layer, an optimizer or a regularizer is no model", asyn
 });
 
 describe("a topology whose layers wait for ever", () => {
+  it("names a call of a nested model that has become a layer", async () => {
+    for (const name of ["BatchNormalization", "Dense", "Bidirectional", "NoSuchLayer"]) {
+      const error = await refusal((_, layers) => {
+        named(layers, "inner").class_name = name;
+      });
+      expect(error.message, name).toMatch(/^run\.json: model: expected/);
+    }
+  });
+
   it("names a missing layer", async () => {
     const error = await refusal((_, layers) => {
       (named(layers, "sum").inbound_nodes[0]?.[0] as unknown[])[0] = "nobody";

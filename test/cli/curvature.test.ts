@@ -5,10 +5,12 @@ import * as tf from "@tensorflow/tfjs";
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { convexityOnPlane } from "../../src/analysis/analyze-convexity.js";
 import { analyzeCurvature } from "../../src/analysis/analyze-curvature.js";
 import { createCurvature } from "../../src/curvature/create-curvature.js";
 import { eigenvaluesFile, planeHessianFile } from "../../src/curvature/curvature-file.js";
 import { hessianOperator } from "../../src/curvature/symmetric-operator.js";
+import { randomDirections } from "../../src/directions/random.js";
 import { readDirections } from "../../src/store/kinds/directions-file.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
@@ -261,6 +263,56 @@ describe("curvature", () => {
     ).toBe(true);
     const { stderr } = await runCommand("curvature", run, "--data", dataModule, "--size", "5");
     expect(stderr).toContain("--size: expected --map");
+  });
+
+  test("an interrupted map keeps its points, and goes on with them", async () => {
+    const { xs, ys } = loadData();
+    const opened = await openRun(run);
+    const theta = await opened.readTheta(opened.snapshots.length - 1);
+    const plane = randomDirections(opened.layout, theta, { seed: 1, count: 2 });
+    const grid = { alpha: Float64Array.of(-1, 0, 1), beta: Float64Array.of(-1, 0, 1) };
+    const options = { evaluation: { loss: "logits" as const }, directory: newFolder() };
+    const controller = new AbortController();
+    const work = convexityOnPlane(
+      opened,
+      plane,
+      grid,
+      model,
+      { xs, ys },
+      {
+        ...options,
+        signal: controller.signal,
+        onProgress: (_, done) => {
+          if (done === 4) controller.abort(new Error("stopped"));
+        },
+      },
+    );
+    await expect(work).rejects.toThrow("stopped");
+    const first: number[] = [];
+    const { map } = await convexityOnPlane(
+      opened,
+      plane,
+      grid,
+      model,
+      { xs, ys },
+      {
+        ...options,
+        onProgress: (_, done) => first.push(done),
+      },
+    );
+    expect(first[0]).toBeGreaterThanOrEqual(4);
+    const whole = await convexityOnPlane(
+      opened,
+      plane,
+      grid,
+      model,
+      { xs, ys },
+      { ...options, directory: newFolder() },
+    );
+    map.points.forEach(({ smallest, largest }, i) => {
+      expect(smallest).toBeCloseTo(whole.map.points[i]?.smallest as number, 2);
+      expect(largest).toBeCloseTo(whole.map.points[i]?.largest as number, 2);
+    });
   });
 
   test("options are checked before anything is opened; what cannot be computed is named", async () => {

@@ -69,6 +69,19 @@ test("--workers 2 prints what --workers 1 prints, also on a stream, with a model
   }
 });
 
+test("a convexity map in 2 processes is that of this process", { timeout: 240_000 }, async () => {
+  const common = ["--loss", "logits", "--map", "--grid", "-1:1:3,-1:1:3", "--top", "0", "--format", "svg"];
+  const map = async (...workers: string[]) =>
+    (await json("curvature", copyOfRun(), "--data", fixture("tiny-data.js"), ...common, ...workers))
+      .map as Record<string, number[][]>;
+  const [here, there] = [await map(), await map("--workers", "2")];
+  for (const name of ["smallest", "largest"]) {
+    for (const [i, value] of (here[name] as number[][]).flat().entries()) {
+      expect(value).toBeCloseTo((there[name] as number[][]).flat()[i] as number, 3);
+    }
+  }
+});
+
 /** The folder of points of the surface that was interrupted. */
 function tilesIn(directory: string): string | undefined {
   const folder = join(directory, "surfaces");

@@ -112,8 +112,6 @@ export interface FigureAxis {
   readonly title: string;
   readonly explainedVarianceRatio: JsonNumber | null;
   readonly randomWalkBaseline: JsonNumber | null;
-  /** What coordinates along it are called: "α". Default the label. */
-  readonly symbol?: string | undefined;
 }
 
 /** Where the snapshots of a run are in a panel. */
@@ -138,6 +136,12 @@ export interface MapOutline {
   /** (n, 2): α and β of its points, in order. */
   readonly points: readonly (readonly [alpha: number, beta: number])[];
   readonly isDashed: boolean;
+}
+
+/** The part of a plane that is shown, in its own units. */
+export interface PlaneWindow {
+  readonly x: readonly [min: number, max: number];
+  readonly y: readonly [min: number, max: number];
 }
 
 /** Values over a plane, with the paths on it. */
@@ -165,6 +169,8 @@ export interface MapPanel extends PanelBase {
   readonly outlines?: readonly MapOutline[] | undefined;
   /** "space": as a surface in 3-D, seen from the side. Default from above. */
   readonly view?: "space" | undefined;
+  /** The part that is shown, inside the grid. Default all. */
+  readonly window?: PlaneWindow | undefined;
 }
 
 /** An axis of curves. */
@@ -190,6 +196,8 @@ export interface Series {
   readonly isDashed: boolean;
   /** Thin and dotted: a curve beside those that are compared. Default false. */
   readonly isDotted?: boolean | undefined;
+  /** Each value holds from the position before to its own: drawn as steps. Default false. */
+  readonly isStepped?: boolean | undefined;
   readonly axis: "left" | "right";
   /** "line" through the points, "area" with the ground below filled (histograms), "points" by themselves. */
   readonly shape: "line" | "area" | "points";
@@ -238,6 +246,8 @@ export interface ScatterPanel extends PanelBase {
   readonly paths: readonly Path[];
   /** What points are coloured by: their run, or a column of the runs' facts. */
   readonly color: "run" | { readonly column: string; readonly scale: ColorScale };
+  /** In two dimensions, the part that is shown. Default all. */
+  readonly window?: PlaneWindow | undefined;
 }
 
 /** A column of a table: what its cells belong to. */

@@ -1,21 +1,12 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildPage } from "../../scripts/build-page.mjs";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import type { LiveState } from "../../src/live/live-feed.js";
 import { createLiveServer } from "../../src/live/live-server.js";
 import { livePage } from "../../src/live/start-live-view.js";
-import { chromiumPath, launchChromium, needChromium } from "../figure/chromium.js";
+import { drawn, needChromium, useChromium } from "../figure/chromium.js";
 import { difference } from "../figure/png.js";
 
-let browser: Browser;
-
-beforeAll(async () => {
-  await buildPage();
-  if (chromiumPath() !== undefined) browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-});
+const chromium = useChromium();
 
 /** A state of `count` snapshots; the rate falls to a tenth at epochs 4 and 8. */
 function stateOf(count: number): LiveState {
@@ -59,7 +50,7 @@ function stateOf(count: number): LiveState {
 /** The page once it shows so many snapshots, as a picture and as the names of marks with their places. */
 async function shown(page: Page, count: number) {
   await page.locator("#status", { hasText: `${count} snapshots` }).waitFor();
-  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  await drawn(page);
   const lowered = page.locator("#curves text", { hasText: "rate lowered" });
   const places = await lowered.evaluateAll((all) => all.map((text) => text.getBoundingClientRect().x));
   // The first picture of a page has other soft edges than all that follow.
@@ -73,7 +64,7 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
   const viewport = { width: 1000, height: 900 };
   try {
     server.publish(stateOf(1));
-    const grown = await browser.newPage({ viewport });
+    const grown = await chromium.browser.newPage({ viewport });
     const heard: string[] = [];
     grown.on("console", (message) => heard.push(message.text()));
     grown.on("pageerror", (error) => heard.push(error.message));
@@ -83,7 +74,7 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
       const now = await shown(grown, count);
       // One name for each panel, at the first drop.
       expect(now.places.length).toBe(count < 5 ? 0 : 3);
-      const late = await browser.newPage({ viewport });
+      const late = await chromium.browser.newPage({ viewport });
       await late.goto(server.url);
       const fresh = await shown(late, count);
       expect(now.places).toEqual(fresh.places);

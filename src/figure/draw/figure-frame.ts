@@ -49,6 +49,8 @@ export interface DrawOptions {
   readonly pixelRatio?: number | undefined;
   /** Draws only snapshots up to this count of the figure's `progress`, to play a training. Default all. */
   readonly until?: number | undefined;
+  /** Places in the palette of the runs that are left out; axes stay as they are. Default none. */
+  readonly hidden?: ReadonlySet<number> | undefined;
 }
 
 /** A tick: its position in data units and its label. */
@@ -218,6 +220,18 @@ export function planeToPixel(
     x: plot.x + ((x - a.min) / (a.max - a.min)) * plot.width,
     y: plot.y + plot.height - ((y - b.min) / (b.max - b.min)) * plot.height,
   });
+}
+
+/** Returns the place of the plane at a place of its plot, the inverse of {@link planeToPixel}. */
+export function pixelToPlane(
+  { alpha, beta }: Pick<MapPanel, "alpha" | "beta">,
+  plot: Rect,
+  at: { readonly x: number; readonly y: number },
+): { readonly x: number; readonly y: number } {
+  return {
+    x: edgesOf(alpha).min + ((at.x - plot.x) / plot.width) * extentOf(alpha),
+    y: edgesOf(beta).max - ((at.y - plot.y) / plot.height) * extentOf(beta),
+  };
 }
 
 /** A rectangle in px from the top left corner. */

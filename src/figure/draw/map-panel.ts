@@ -11,6 +11,7 @@ import {
   isInside,
   NAMES_BELOW,
   nameBelow,
+  pixelToPlane,
   planeToPixel,
   type Rect,
   type Tick,
@@ -29,8 +30,9 @@ import {
 } from "./legend.js";
 import { runColor, surfaceColors, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
-import { pathShapes, placePath } from "./paths.js";
+import { pathShapes, pathTargets } from "./paths.js";
 import { line, type PlacedText, textWidth } from "./placed-text.js";
+import { finiteRange } from "./scales.js";
 import {
   axis,
   endMark,
@@ -44,6 +46,7 @@ import {
   unknownShapes,
 } from "./shapes.js";
 import { gridReadout } from "./snapshots.js";
+import { shownGrid, shownPlane, wholePlane } from "./zoom.js";
 
 /** A map at its place. */
 export interface PlacedMap extends Placed<MapPanel> {
@@ -88,7 +91,10 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
       width: unit === null ? Math.max(40, slot.width - left - right) : unit * extentOf(panel.alpha),
       height: unit === null ? slot.plot : unit * extentOf(panel.beta),
     };
-    const alphaTicks = ticksOf(panel.alpha, Math.max(2, Math.min(8, Math.floor(rect.width / 55))));
+    const alphaTicks = ticksOf(
+      shownPlane(panel).alpha,
+      Math.max(2, Math.min(8, Math.floor(rect.width / 55))),
+    );
     const key = mapColors(panel);
     // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
     const barHeight = Math.max(rect.height, Math.min(CELL.least, slot.plot));
@@ -115,19 +121,26 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   targets(placed): Target[] {
     if ("projection" in placed) return spaceKind.targets(placed);
     const { panel, figure, rect, options } = placed;
-    const toPixel = planeToPixel(panel, rect);
-    return panel.paths.flatMap((path) =>
-      placePath(path, figure, toPixel, options.until)
-        .flat()
-        .filter((point) => isInside(rect, point))
-        .map((point) => ({ ...point, run: path.run })),
-    );
+    return pathTargets(figure, panel.paths, planeToPixel(shownPlane(panel), rect), options, rect);
   },
   readout(placed, at) {
     if ("projection" in placed) return spaceKind.readout(placed, at);
     const { panel, rect } = placed;
-    const readout = gridReadout(panel, (at.x - rect.x) / rect.width, 1 - (at.y - rect.y) / rect.height);
-    return readout === null ? null : { ...at, readout };
+    const { x, y } = pixelToPlane(shownPlane(panel), rect, at);
+    const { alpha, beta } = panel;
+    const readout = gridReadout(
+      panel,
+      (x - edgesOf(alpha).min) / extentOf(alpha),
+      (y - edgesOf(beta).min) / extentOf(beta),
+    );
+    if (readout === null) return null;
+    const point = planeToPixel(shownPlane(panel), rect)(readout.at);
+    return { ...at, readout, point: isInside(rect, point) ? point : undefined };
+  },
+  plane({ panel }) {
+    if (isInSpace(panel)) return null;
+    const whole = wholePlane(panel);
+    return { shown: panel.window ?? whole, whole };
   },
 };
 
@@ -152,7 +165,7 @@ function commonUnit(room: Room, height: number): number {
 
 /** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
 function roomBeside(panel: MapPanel, height: number) {
-  const betaTicks = ticksOf(panel.beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
+  const betaTicks = ticksOf(shownPlane(panel).beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
   const key = mapColors(panel);
   return {
     betaTicks,
@@ -177,16 +190,17 @@ function namesOf({ title, axes }: MapPanel, rect: Rect, slot: Slot): PlacedText[
 }
 
 function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme: Theme): Drawing {
-  const toPixel = planeToPixel(panel, rect);
+  const plane = shownPlane(panel);
+  const toPixel = planeToPixel(plane, rect);
   // A map without values has lines to read coordinates from.
   const hasLines = panel.values === null;
-  const paths = pathShapes(figure, panel.paths, toPixel, theme, { until: options.until });
+  const paths = pathShapes(figure, panel.paths, toPixel, theme, options);
   return {
     grids: [
       {
         rect,
-        x: axis(ticks[0], edgesOf(panel.alpha), theme, hasLines),
-        y: axis(ticks[1], edgesOf(panel.beta), theme, hasLines),
+        x: axis(ticks[0], edgesOf(plane.alpha), theme, hasLines),
+        y: axis(ticks[1], edgesOf(plane.beta), theme, hasLines),
       },
     ],
     layers: [
@@ -211,14 +225,16 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
 
 /** The filled contours, their lines and the hatched cells. */
 function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
-  const { alpha, beta, values, scale, interpolation } = panel;
+  const { values, scale, interpolation } = panel;
   if (values === null || scale === null) return [];
   const colors = mapColors(panel)?.colors ?? surfaceColors(scale.levels.length + 1);
-  const grid = { alpha, beta, loss: values.map(decodeNumber) };
-  const toPixel = planeToPixel(panel, rect);
+  const grid = shownGrid(panel);
+  const toPixel = planeToPixel(shownPlane(panel), rect);
+  // Refined values stay inside the range of the whole surface, whatever part is shown.
+  const range = panel.window === undefined ? undefined : finiteRange(values.map(decodeNumber));
   return [
     rectangle(rect, colors[0] as string),
-    ...surfaceContours(grid, scale, interpolation).flatMap((contour, index) =>
+    ...surfaceContours(grid, scale, interpolation, range).flatMap((contour, index) =>
       contourShapes(contour, colors[index + 1] as string, toPixel),
     ),
     ...unknownCells(grid).flatMap((cell) => {

@@ -1,4 +1,4 @@
-import type { Figure, Panel } from "../figure.js";
+import type { Figure, Panel, PlaneWindow } from "../figure.js";
 import type { DrawOptions, Rect } from "./figure-frame.js";
 import type { LegendEntry } from "./legend.js";
 import type { Theme } from "./palette.js";
@@ -22,6 +22,10 @@ export interface Target extends Place {
 /** Values shown for a place of a panel, and the place in px. */
 export interface PlacedReadout extends Place {
   readonly readout: Readout;
+  /** The evaluated point that was read, in px. */
+  readonly point?: Place | undefined;
+  /** Where on the time line it is, for the marks in other panels. */
+  readonly moment?: number | undefined;
 }
 
 /** Room that a panel of this kind needs above and below its plot. */
@@ -115,6 +119,8 @@ export interface PanelKind<P extends Panel = Panel, L extends Placed<P> = Placed
   readout(placed: L, at: Place): PlacedReadout | null;
   /** Where a place of the time line is, beside the targets. Default nowhere. */
   moment?(placed: L, place: number, snapshots: readonly number[]): Moment;
+  /** The plane of a panel that can be enlarged: what is shown of it, and all. Default it cannot. */
+  plane?(placed: L): { readonly shown: PlaneWindow; readonly whole: PlaneWindow } | null;
   /** Paragraphs that belong below the panels. Default none. */
   paragraphs?(panel: P): string[];
   /** Whether HTML takes the place of the picture on a page: it is complete without script. Default not. */

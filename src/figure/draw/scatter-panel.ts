@@ -1,5 +1,5 @@
 import { decodeNumber } from "../../base/json.js";
-import { type ColorScale, columnOf, type RunData, type ScatterPanel } from "../figure.js";
+import { type ColorScale, columnOf, type PlaneWindow, type RunData, type ScatterPanel } from "../figure.js";
 import {
   BOX_NAMES,
   boxCorners,
@@ -16,7 +16,9 @@ import {
   headingTexts,
   NAMES_BELOW,
   nameBelow,
+  planeToPixel,
   type Rect,
+  type SceneView,
   type Tick,
   ticksOf,
   uprightName,
@@ -31,8 +33,8 @@ import {
   placeColorBar,
 } from "./legend.js";
 import { type Theme, valueColor } from "./palette.js";
-import type { Drawing, PanelKind, Placed, Target } from "./panel-kind.js";
-import { type PointColor, pathShapes, placePath } from "./paths.js";
+import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
+import { type PointColor, pathShapes, pathTargets } from "./paths.js";
 import type { PlacedText } from "./placed-text.js";
 import { axis, frameShape } from "./shapes.js";
 
@@ -73,12 +75,13 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
     const rect = { ...whole, x: slot.x + left, width: Math.max(80, whole.width - left) };
     const key = colorKeyOf(panel);
     const bar = key === null ? null : placeColorBar(key, rect);
+    const scene = shownScene(panel, rect, options.view);
     return {
       panel,
       figure,
       options,
       rect,
-      scene: sceneOf(panel, rect, options.view),
+      scene,
       ticks: isFlat(panel) ? bothTicks(panel, rect) : ([[], []] as const),
       bar: bar?.bar ?? null,
       texts: [
@@ -102,19 +105,39 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
     ];
   },
   draw: drawScatter,
-  targets({ panel, figure, scene, options }) {
+  targets({ panel, figure, scene, options, rect }) {
     if (!isFlat(panel)) return spaceTargets(figure, panel, scene, options.until);
-    return panel.paths.flatMap((path) =>
-      placePath(path, figure, scene.place, options.until)
-        .flat()
-        .map((point): Target => ({ ...point, run: path.run })),
-    );
+    return pathTargets(figure, panel.paths, scene.place, options, rect);
   },
   readout: () => null,
+  plane({ panel, rect, scene }) {
+    if (!isFlat(panel)) return null;
+    const asWindow = ([x = [0, 1], y = [0, 1]]: Scene["ranges"]): PlaneWindow => ({ x, y });
+    return { shown: asWindow(scene.ranges), whole: asWindow(sceneOf(panel, rect).ranges) };
+  },
 };
 
 function isFlat({ axes }: ScatterPanel): boolean {
   return axes.length === 2;
+}
+
+/** The scene with what is shown of a flat one. */
+function shownScene(panel: ScatterPanel, rect: Rect, view?: SceneView): Scene {
+  const scene = sceneOf(panel, rect, view);
+  const { window } = panel;
+  if (window === undefined || !isFlat(panel)) return scene;
+  // One unit stays equally long on both axes, whatever the shape of the plot is now.
+  const perPixel = Math.max(
+    (window.x[1] - window.x[0]) / rect.width,
+    (window.y[1] - window.y[0]) / rect.height,
+  );
+  const around = ([min, max]: PlaneWindow["x"], px: number): [number, number] => [
+    (min + max - perPixel * px) / 2,
+    (min + max + perPixel * px) / 2,
+  ];
+  const [x, y] = [around(window.x, rect.width), around(window.y, rect.height)];
+  const toPixel = planeToPixel({ alpha: x, beta: y }, rect);
+  return { ranges: [x, y], place: (at) => ({ ...toPixel(at), depth: 0, scale: 1 }) };
 }
 
 function rightRoom(panel: ScatterPanel): number {
@@ -162,7 +185,7 @@ function boxHeight(panel: ScatterPanel, { view }: DrawOptions, width: number, mo
 }
 
 function bothTicks(panel: ScatterPanel, rect: Rect): readonly [Tick[], Tick[]] {
-  const [x, y] = sceneOf(panel, rect).ranges as [readonly [number, number], readonly [number, number]];
+  const [x, y] = shownScene(panel, rect).ranges as [readonly [number, number], readonly [number, number]];
   return [
     ticksOf(x, Math.max(2, Math.min(8, Math.floor(rect.width / 80)))),
     ticksOf(y, Math.max(2, Math.min(7, Math.floor(rect.height / 60)))),
@@ -185,7 +208,7 @@ function drawScatter(
     ...axis(ticks[i] ?? [], { min, max }, theme, flat),
     show: flat,
   })) as [object, object];
-  const style = { colorOf: pointColors(panel), until: options.until };
+  const style = { ...options, colorOf: pointColors(panel) };
   const paths = flat
     ? pathShapes(figure, panel.paths, scene.place, theme, style)
     : spacePathShapes(figure, panel, scene, theme, style);
@@ -193,7 +216,7 @@ function drawScatter(
     grids: [{ rect, x: both[0], y: both[1] }],
     layers: [
       { name: "box", z: 2, shapes: flat ? [frameShape(rect, theme)] : boxShapes(panel, scene, theme) },
-      { name: "paths", z: 3, shapes: paths },
+      { name: "paths", z: 3, clip: panel.window !== undefined, shapes: paths },
       { name: "bar", z: 6, shapes: bar === null ? [] : colorBarShapes(bar, theme) },
     ],
   };

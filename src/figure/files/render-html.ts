@@ -86,7 +86,8 @@ figcaption p{margin:8px 0}
 .tooltip dt{color:var(--muted)}
 .tooltip dd{margin:0;text-align:right}
 .marker{position:absolute;z-index:1;pointer-events:none;width:20px;height:20px;margin:-10px 0 0 -10px;border:2px solid #000;border-radius:50%;box-shadow:0 0 0 2px #fff}
-.turnable{cursor:grab}
+.marker.point{width:9px;height:9px;margin:-4.5px 0 0 -4.5px;border-width:1.5px;border-radius:0}
+.turnable,.movable{cursor:grab}
 [hidden]{display:none!important}
 details{margin:8px 0}
 summary{cursor:pointer;font-size:14px}

@@ -226,11 +226,11 @@ function pathsOf(embedding: RunsEmbedding): Path[] {
 function axesOf({ method, dimensions, facts }: RunsEmbedding): FigureAxis[] {
   if (method === "inpca") return intensiveAxes(facts, dimensions);
   const ratios = facts.explainedVarianceRatio;
-  return ["x", "y", "z"].slice(0, dimensions).map((symbol, axis) => {
+  return Array.from({ length: dimensions }, (_, axis) => {
     const ratio = Array.isArray(ratios) ? (ratios[axis] as number | undefined) : undefined;
     const share = ratio === undefined ? "" : `: ${formatPercent(ratio)} of the variance`;
-    const title = `${ratio === undefined ? METHOD_NAMES[method] : "PC"} ${axis + 1}${share}`;
-    return { label: title, title, explainedVarianceRatio: null, randomWalkBaseline: null, symbol };
+    const label = `${ratio === undefined ? METHOD_NAMES[method] : "PC"} ${axis + 1}`;
+    return { label, title: `${label}${share}`, explainedVarianceRatio: null, randomWalkBaseline: null };
   });
 }
 

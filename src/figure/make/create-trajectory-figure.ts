@@ -77,7 +77,6 @@ export function createAxis(axes: FigureAxesInput, index: number): FigureAxis {
     title: ratio === null ? label : `${label}: ${formatPercent(ratio)} of variance${baseline}`,
     explainedVarianceRatio: ratio === null ? null : encodeNumber(ratio),
     randomWalkBaseline: walk === null ? null : encodeNumber(walk),
-    symbol: index === 0 ? "α" : "β",
   };
 }
 
@@ -221,7 +220,7 @@ export function pathPanels(facts: PathFacts): CurvesPanel[] {
     ...loggedCurves(facts, "val_loss", "validation", { isDashed: true }),
   ];
   const rates = runs.flatMap((_, index) =>
-    curveOf(facts, index, LEARNING_RATE, "learning rate", { key: null }, { isSparse: true }),
+    curveOf(facts, index, LEARNING_RATE, "learning rate", { key: null, isStepped: true }, { isSparse: true }),
   );
   const changes = runs.flatMap((run) => (run.lossChanges ?? []).map((i) => run[progress][i] as number));
   const changed = [...new Set(changes)].map((x) => ({ x, label: "another loss", tone: "muted" }) as const);

@@ -122,8 +122,8 @@ export function createOverlay(place: HTMLElement): Overlay {
 
 /** How a readout is shown. */
 interface ShowOptions {
-  /** Ring around the place; default true. */
-  readonly isMarked?: boolean;
+  /** What is ringed; null for nothing. Default the place. */
+  readonly mark?: { readonly x: number; readonly y: number } | null;
   /** Read out by assistive technology; default false. */
   readonly isSpoken?: boolean;
 }
@@ -148,11 +148,12 @@ export function createTooltip(place: HTMLElement): Tooltip {
   box.hidden = true;
   marker.hidden = true;
   return {
-    show(readout, at, { isMarked = true, isSpoken = false } = {}) {
+    show(readout, at, { mark = at, isSpoken = false } = {}) {
       fill(box, readout);
       box.hidden = false;
-      marker.hidden = !isMarked;
-      moveTo(marker, at.x, at.y);
+      marker.hidden = mark === null;
+      marker.classList.toggle("point", mark !== at);
+      if (mark !== null) moveTo(marker, mark.x, mark.y);
       const { x, y } = boxPlace(place, box, at);
       moveTo(box, x, y);
       if (isSpoken) spoken.textContent = toSentence(readout);

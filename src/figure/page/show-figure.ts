@@ -11,6 +11,7 @@ import {
 import type { Place, Target } from "../draw/panel-kind.js";
 import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/scales.js";
 import { snapshotAt, snapshotReadout, timeline } from "../draw/snapshots.js";
+import { withWindows } from "../draw/zoom.js";
 import type { Figure } from "../figure.js";
 import { BOX_VIEW } from "../space/box-scene.js";
 import { turnView } from "../space/scene-view.js";
@@ -26,6 +27,7 @@ import {
   onThemeChange,
 } from "./picture.js";
 import { addButton, addElement, createPlayer, type Player } from "./player.js";
+import { createZoom } from "./zoom.js";
 
 /** A figure on a page. */
 export interface FigureView {
@@ -80,6 +82,8 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   let places = timeline(figure);
   /** Where on the time line the marks are; null for no marks. */
   let now: number | null = hasControls ? (places[0] ?? null) : null;
+  /** Where on the time line the reader points; null for nowhere. */
+  let pointed: number | null = null;
   let run = 0;
   let frame = 0;
 
@@ -108,7 +112,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   /** The figure as it is seen now. */
   function seen(): Figure {
-    return isSpace ? (inSpace(figure) ?? figure) : figure;
+    return isSpace ? (inSpace(figure) ?? figure) : withWindows(figure, zoom.windows, zoom);
   }
   function draw(isTurned = false): void {
     // Hidden places have no width; below the least one the chart is cut rather than unreadable.
@@ -118,7 +122,8 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     layout = layoutFigure(seen(), { width, parts: "chart", isPage: true, theme, view, isFaceted });
     (isSpace && space !== null ? space : shapes).draw(layout, theme, isTurned);
     targets = figureTargets(layout);
-    tooltip.hide();
+    zoom.showButtons();
+    leave();
     showMoment();
   }
   function redrawSoon(): void {
@@ -127,9 +132,21 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     frame = window.requestAnimationFrame(() => draw(true));
   }
   function showMoment(): void {
-    if (now === null || layout === null) return;
+    const moment = pointed ?? now;
+    if (layout === null || (moment === null && overlay === null)) return;
     overlay ??= createOverlay(place);
-    overlay.show(figureMoment(layout, now), currentTheme());
+    const marks = moment === null ? { rings: [], cursors: [] } : figureMoment(layout, moment);
+    overlay.show(marks, currentTheme());
+  }
+  /** Marks a place of the time line in every panel, or where the player stands. */
+  function pointTo(moment: number | null): void {
+    if (moment === pointed) return;
+    pointed = moment;
+    showMoment();
+  }
+  function leave(): void {
+    tooltip.hide();
+    pointTo(null);
   }
   function tell(target: Target | undefined, isSpoken: boolean): void {
     if (target === undefined) tooltip.hide();
@@ -148,15 +165,24 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   function point(event: PointerEvent): void {
     if (event.buttons !== 0 && canTurn()) return;
+    if (zoom.isDragging) {
+      leave();
+      return;
+    }
     const at = placeOf(event);
     const target = nearestTarget(targets, at);
     if (target !== undefined) {
       tell(target, false);
+      pointTo(figure.runs[target.run]?.[figure.progress][target.snapshot] ?? null);
       return;
     }
     const found = layout === null ? null : figureReadout(layout, at);
-    if (found === null || found.readout.rows.length === 0) tooltip.hide();
-    else tooltip.show(found.readout, found, { isMarked: false });
+    if (found === null || found.readout.rows.length === 0) {
+      leave();
+      return;
+    }
+    tooltip.show(found.readout, found, { mark: found.point ?? null });
+    pointTo(found.moment ?? null);
   }
 
   /** Whether there is something to turn: a box of three dimensions, or a map in 3-D. */
@@ -172,6 +198,12 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   let facets: HTMLElement | null = null;
   let without: HTMLElement | null = null;
+  const zoom = createZoom(place, {
+    layout: () => layout,
+    hasButtons: hasControls,
+    signal,
+    onChange: redrawSoon,
+  });
   let drag: Place | null = null;
   function press(event: PointerEvent): void {
     point(event);
@@ -197,7 +229,11 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     if (event.altKey || event.ctrlKey || event.metaKey || event.target !== place) return;
     const turned = event.shiftKey && canTurn() ? KEY_TURNS[event.key] : undefined;
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
-    if (event.key === "Escape") tooltip.hide();
+    if (turned === undefined && zoom.press(event)) {
+      event.preventDefault();
+      return;
+    }
+    if (event.key === "Escape") leave();
     else if (turned !== undefined) {
       turn(turned[0] * KEY_TURN, turned[1] * KEY_TURN);
       draw(true);
@@ -257,6 +293,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
         useScale(kinds[index] ?? "linear"),
       );
     }
+    if (zoom.element !== null) toolbar.append(zoom.element);
     // Saved as it is seen: turned, and with these levels.
     addDownloads(toolbar, figure.title, () => ({
       option: figureOption(seen(), saved()),
@@ -268,8 +305,12 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   place.addEventListener("pointerdown", press, { signal });
   place.addEventListener("pointerup", release, { signal });
   place.addEventListener("pointercancel", release, { signal });
-  place.addEventListener("pointerleave", () => tooltip.hide(), { signal });
-  place.addEventListener("blur", () => tooltip.hide(), { signal });
+  // A finger that is lifted leaves, too: what it has tapped stays until something else is tapped.
+  place.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && leave(), { signal });
+  document.addEventListener("pointerdown", (event) => !place.contains(event.target as Node) && leave(), {
+    signal,
+  });
+  place.addEventListener("blur", leave, { signal });
   place.addEventListener("keydown", key, { signal });
   const endTheme = onThemeChange(() => draw());
   const observer = new ResizeObserver(() => {

@@ -22,6 +22,12 @@ export interface Figure extends FigureText {
   readonly layout: "lead" | { readonly columns: number };
 }
 
+/**
+ * What figures inherit: nothing, until the module of notebooks gives it what their kernels ask for. Code for a
+ * browser makes figures, too, and has no part in that.
+ */
+export const DISPLAYED: object = {};
+
 /** The texts around the panels. */
 export interface FigureText {
   readonly title: string;

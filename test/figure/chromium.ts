@@ -71,7 +71,10 @@ export interface Chromium {
   /** Opens a document from a file, as a reader would. */
   open(html: string, options?: OpenOptions): Promise<OpenPage>;
   /** Opens a report of figures. */
-  openFigures(figures: readonly Figure[], options?: OpenOptions & { readonly title?: string }): Promise<OpenPage>;
+  openFigures(
+    figures: readonly Figure[],
+    options?: OpenOptions & { readonly title?: string },
+  ): Promise<OpenPage>;
 }
 
 /** Builds the page's code and starts the browser before the tests of a file, and ends it after them. */
@@ -106,7 +109,11 @@ export function useChromium(): Chromium {
 export async function snapshotPlace(
   page: Page,
   figure: Figure,
-  { run = 0, snapshot, index = 0 }: { readonly run?: number; readonly snapshot: number; readonly index?: number },
+  {
+    run = 0,
+    snapshot,
+    index = 0,
+  }: { readonly run?: number; readonly snapshot: number; readonly index?: number },
 ) {
   const chart = page.locator(".chart").nth(index);
   await chart.scrollIntoViewIfNeeded();

@@ -179,7 +179,9 @@ test("charts and maps say the values under the pointer", async (context) => {
 
 test("a figure is saved as SVG and as PNG, with its font and in light colours", async (context) => {
   needChromium(context);
-  const { page, heard } = await chromium.open(renderHtml({ title: "Report", figures: [figure] }), { isDark: true });
+  const { page, heard } = await chromium.open(renderHtml({ title: "Report", figures: [figure] }), {
+    isDark: true,
+  });
   const saved = async (name: string): Promise<Buffer> => {
     const waiting = page.waitForEvent("download");
     await page.getByRole("button", { name }).first().click();

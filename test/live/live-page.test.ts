@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { LiveState } from "../../src/live/live-feed.js";
 import { createLiveServer } from "../../src/live/live-server.js";
 import { livePage } from "../../src/live/start-live-view.js";
+import { checkAccess } from "../figure/axe.js";
 import { drawn, needChromium, useChromium } from "../figure/chromium.js";
 import { difference } from "../figure/png.js";
 
@@ -82,6 +83,21 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
       await late.close();
     }
     expect(heard).toEqual([]);
+  } finally {
+    await server.close();
+  }
+}, 240_000);
+
+test("axe-core finds nothing on a live page, at three widths, in light, dark and forced colours", async (context) => {
+  needChromium(context);
+  const server = await createLiveServer(livePage());
+  try {
+    server.publish(stateOf(6));
+    const page = await (await chromium.browser.newContext({ bypassCSP: true })).newPage();
+    await page.goto(server.url);
+    await shown(page, 6);
+    await checkAccess(page);
+    await page.context().close();
   } finally {
     await server.close();
   }

@@ -84,6 +84,21 @@ export const curvesKind: PanelKind<CurvesPanel, PlacedCurves> = {
   targets: () => [],
   readout: (placed, at) => readoutAt(placed, at),
   moment: momentOf,
+  traces: ({ panel, rect, x, left, right }, run) =>
+    panel.series
+      .filter(({ link }) => link?.run === run)
+      .map((series) => {
+        const y = series.axis === "left" ? left : right;
+        const places = series.x.flatMap((value, i): Place[] => {
+          const at = [x.position(value), y?.position(series.y[i] as number) ?? null] as const;
+          if (at[0] === null || at[1] === null || y === null) return [];
+          return [{ x: toX(rect, x, at[0]), y: toY(rect, y, at[1]) }];
+        });
+        if (series.isStepped !== true) return places;
+        return places.flatMap((place, i) =>
+          i === 0 ? [place] : [{ ...place, x: places[i - 1]?.x ?? place.x }, place],
+        );
+      }),
 };
 
 function textsOf(panel: CurvesPanel, slot: Slot, rect: Rect, x: AxisScale): PlacedText[] {

@@ -20,6 +20,7 @@ import {
   widestLabel,
 } from "./figure-frame.js";
 import {
+  BAR_BELOW,
   colorBarRoom,
   colorBarShapes,
   type LegendEntry,
@@ -27,10 +28,11 @@ import {
   type PlacedColorBar,
   pathEntries,
   placeColorBar,
+  placeColorBarBelow,
 } from "./legend.js";
 import { runColor, surfaceColors, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
-import { pathShapes, pathTargets } from "./paths.js";
+import { pathShapes, pathTargets, pathTraces } from "./paths.js";
 import { line, type PlacedText, textWidth } from "./placed-text.js";
 import { finiteRange } from "./scales.js";
 import {
@@ -67,13 +69,17 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   gap: 22,
   naturalWidth: (panels, columns) =>
     panels.some(isInSpace) ? 1000 : ([680, 960, 1280][Math.min(columns, 3) - 1] as number),
-  edges: (panels) =>
-    panels.some(isInSpace) ? spaceKind.edges : { heading: headingRoom(panels), below: NAMES_BELOW },
+  edges(panels, isPhone) {
+    if (panels.some(isInSpace)) return spaceKind.edges;
+    const hasBar = isPhone && panels.some((panel) => mapColors(panel) !== null);
+    return { heading: headingRoom(panels), below: NAMES_BELOW + (hasBar ? BAR_BELOW : 0) };
+  },
   plotHeight(panel, _figure, room, _options) {
     if (isInSpace(panel)) return spaceKind.plotHeight(room);
     const { least, low, high, share } = room.isLead ? LEAD : CELL;
     if (panel.aspect === "fill") {
-      const wide = room.isLead ? plotWidth(panel, room.width, high) : room.width - BESIDE;
+      if (room.isPhone) return { least, natural: plotWidth(panel, room, high) };
+      const wide = room.isLead ? plotWidth(panel, room, high) : room.width - BESIDE;
       return { least, natural: Math.min(Math.max(wide * share, low), high) };
     }
     const unit = commonUnit(room, room.plot ?? high);
@@ -83,7 +89,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   place(panel, figure, slot, options) {
     if (isInSpace(panel)) return spaceKind.place(panel, figure, slot, options);
     const top = slot.y + slot.heading;
-    const { betaTicks, left, right } = roomBeside(panel, slot.plot);
+    const { betaTicks, left, right } = roomBeside(panel, slot.plot, slot.isPhone);
     const unit = panel.aspect === "equal" ? commonUnit(slot, slot.plot) : null;
     const rect = {
       x: slot.x + left,
@@ -98,7 +104,12 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
     const key = mapColors(panel);
     // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
     const barHeight = Math.max(rect.height, Math.min(CELL.least, slot.plot));
-    const bar = key === null ? null : placeColorBar(key, rect, barHeight);
+    const bar =
+      key === null
+        ? null
+        : slot.isPhone
+          ? placeColorBarBelow(key, rect, NAMES_BELOW)
+          : placeColorBar(key, rect, barHeight);
     return {
       panel,
       figure,
@@ -137,6 +148,15 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
     const point = planeToPixel(shownPlane(panel), rect)(readout.at);
     return { ...at, readout, point: isInside(rect, point) ? point : undefined };
   },
+  traces: (placed, run) =>
+    "projection" in placed
+      ? [spaceKind.targets(placed).filter((target) => target.run === run)]
+      : pathTraces(
+          placed.figure,
+          placed.panel.paths,
+          planeToPixel(shownPlane(placed.panel), placed.rect),
+          run,
+        ),
   plane({ panel }) {
     if (isInSpace(panel)) return null;
     const whole = wholePlane(panel);
@@ -158,24 +178,24 @@ function commonUnit(room: Room, height: number): number {
     ...mapsOf(room)
       .filter(({ aspect }) => aspect === "equal")
       .map((panel) =>
-        Math.min(plotWidth(panel, room.width, height) / extentOf(panel.alpha), height / extentOf(panel.beta)),
+        Math.min(plotWidth(panel, room, height) / extentOf(panel.alpha), height / extentOf(panel.beta)),
       ),
   );
 }
 
 /** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
-function roomBeside(panel: MapPanel, height: number) {
+function roomBeside(panel: MapPanel, height: number, isPhone: boolean) {
   const betaTicks = ticksOf(shownPlane(panel).beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
   const key = mapColors(panel);
   return {
     betaTicks,
     left: Math.ceil(widestLabel(betaTicks) + 8 + 24),
-    right: key === null ? 8 : colorBarRoom(key),
+    right: key === null || isPhone ? 8 : colorBarRoom(key),
   };
 }
 
-function plotWidth(panel: MapPanel, width: number, height: number): number {
-  const { left, right } = roomBeside(panel, height);
+function plotWidth(panel: MapPanel, { width, isPhone }: Room, height: number): number {
+  const { left, right } = roomBeside(panel, height, isPhone);
   return Math.max(40, width - left - right);
 }
 

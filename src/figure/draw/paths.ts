@@ -58,6 +58,16 @@ export function placePath(
   return pieces.filter((piece) => piece.length > 0);
 }
 
+/** Returns the pieces of the path of a run, inside the plot and beyond it. */
+export function pathTraces(
+  figure: Figure,
+  paths: readonly Path[],
+  toPixel: (at: readonly number[]) => Place,
+  run: number,
+): Place[][] {
+  return paths.filter((path) => path.run === run).flatMap((path) => placePath(path, figure, toPixel));
+}
+
 /** Returns the drawn snapshots of paths inside a plot. */
 export function pathTargets(
   figure: Figure,

@@ -25,16 +25,18 @@ import {
   widestLabel,
 } from "./figure-frame.js";
 import {
+  BAR_BELOW,
   type ColorKey,
   colorBarRoom,
   colorBarShapes,
   type PlacedColorBar,
   pathEntries,
   placeColorBar,
+  placeColorBarBelow,
 } from "./legend.js";
 import { type Theme, valueColor } from "./palette.js";
 import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
-import { type PointColor, pathShapes, pathTargets } from "./paths.js";
+import { type PointColor, pathShapes, pathTargets, pathTraces } from "./paths.js";
 import type { PlacedText } from "./placed-text.js";
 import { axis, frameShape } from "./shapes.js";
 
@@ -56,25 +58,30 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
   least: 300,
   gap: 22,
   naturalWidth: () => 900,
-  edges: (panels) => ({
+  edges: (panels, isPhone) => ({
     heading: headingRoom(panels),
-    below: panels.some(isFlat) ? NAMES_BELOW : 6,
+    below: namesBelow(panels) + (isPhone && panels.some(hasBar) ? BAR_BELOW : 0),
   }),
-  plotHeight(panel, _figure, { width }, options) {
-    const wide = width - rightRoom(panel);
-    const most = Math.round(Math.min(620, Math.max(240, (wide - 40) * 0.72)));
+  plotHeight(panel, _figure, { width, isPhone }, options) {
+    const wide = width - rightRoom(panel, isPhone);
+    const most = Math.round(Math.min(620, Math.max(240, (wide - 40) * (isPhone ? 1 : 0.72))));
     // A picture that cannot be turned needs no more room than its box takes.
     const isFixed = !isFlat(panel) && options.parts !== "chart";
     return { natural: isFixed ? boxHeight(panel, options, wide, most) : most, least: LEAST };
   },
   place(panel, figure, slot, options) {
     const y = slot.y + slot.heading;
-    const whole = { x: slot.x, y, width: slot.width - rightRoom(panel), height: slot.plot };
+    const whole = { x: slot.x, y, width: slot.width - rightRoom(panel, slot.isPhone), height: slot.plot };
     // Labels of the upright axis need room that depends on the range, which hardly depends on that room.
     const left = isFlat(panel) ? Math.ceil(widestLabel(bothTicks(panel, whole)[1]) + 8 + 24) : 0;
     const rect = { ...whole, x: slot.x + left, width: Math.max(80, whole.width - left) };
     const key = colorKeyOf(panel);
-    const bar = key === null ? null : placeColorBar(key, rect);
+    const bar =
+      key === null
+        ? null
+        : slot.isPhone
+          ? placeColorBarBelow(key, rect, namesBelow([panel]))
+          : placeColorBar(key, rect);
     const scene = shownScene(panel, rect, options.view);
     return {
       panel,
@@ -110,6 +117,10 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
     return pathTargets(figure, panel.paths, scene.place, options, rect);
   },
   readout: () => null,
+  traces: ({ panel, figure, scene }, run) =>
+    isFlat(panel)
+      ? pathTraces(figure, panel.paths, scene.place, run)
+      : [spaceTargets(figure, panel, scene).filter((target) => target.run === run)],
   plane({ panel, rect, scene }) {
     if (!isFlat(panel)) return null;
     const asWindow = ([x = [0, 1], y = [0, 1]]: Scene["ranges"]): PlaneWindow => ({ x, y });
@@ -140,9 +151,18 @@ function shownScene(panel: ScatterPanel, rect: Rect, view?: SceneView): Scene {
   return { ranges: [x, y], place: (at) => ({ ...toPixel(at), depth: 0, scale: 1 }) };
 }
 
-function rightRoom(panel: ScatterPanel): number {
+/** Room for the names below plots: boxes have theirs inside. */
+function namesBelow(panels: readonly ScatterPanel[]): number {
+  return panels.some(isFlat) ? NAMES_BELOW : 6;
+}
+
+function hasBar(panel: ScatterPanel): boolean {
+  return colorKeyOf(panel) !== null;
+}
+
+function rightRoom(panel: ScatterPanel, isPhone: boolean): number {
   const key = colorKeyOf(panel);
-  return key === null ? 8 : colorBarRoom(key);
+  return key === null || isPhone ? 8 : colorBarRoom(key);
 }
 
 function colorKeyOf({ color }: ScatterPanel): ColorKey | null {

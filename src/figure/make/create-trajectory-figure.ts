@@ -228,7 +228,8 @@ export function pathPanels(facts: PathFacts): CurvesPanel[] {
   const share = { title: "", scale: "percent", min: 0, max: 1, ticks: [0, 0.25, 0.5, 0.75, 1] } as const;
   const onPage = [
     { ...logged, marks: [...logged.marks, ...changed] },
-    panel("Learning rate", autoAxis("learning rate", rates), rates),
+    // Steps show where it falls.
+    { ...panel("Learning rate", autoAxis("learning rate", rates), rates), marks: [] },
   ];
   return [
     ...(losses.length === 0 ? [] : [panel("Loss along the path", autoAxis("", losses), losses)]),

@@ -9,6 +9,7 @@ import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import { counted, formatCount, joinSentences } from "../draw/format-number.js";
 import {
   AS_TRAINED_LOSS,
+  DISPLAYED,
   type Figure,
   HELD_SHARE,
   LEARNING_RATE,
@@ -36,8 +37,8 @@ interface FigureParts extends Pick<Figure, "title" | "panels" | "layout" | "desc
 export function figureOf(parts: FigureParts): Figure {
   const { runs = [], panels, layout, fidelity = [], caption, provenance = "", notes = [] } = parts;
   const title = cleanText(parts.title);
-  return {
-    version: 2,
+  return Object.assign(Object.create(DISPLAYED) as object, {
+    version: 2 as const,
     title,
     progress: progressOf(runs),
     runs,
@@ -48,7 +49,7 @@ export function figureOf(parts: FigureParts): Figure {
     provenance: cleanText(provenance),
     notes: [...new Set(notes.map(cleanText))],
     description: `${title}. ${parts.description}`,
-  };
+  });
 }
 
 /** Rates closer than this share are the same rate written with different rounding. */

@@ -6,6 +6,7 @@ import {
   figureReadout,
   figureSize,
   figureTargets,
+  figureTraces,
   layoutFigure,
 } from "../draw/layout-figure.js";
 import type { Place, Target } from "../draw/panel-kind.js";
@@ -27,6 +28,7 @@ import {
   onThemeChange,
 } from "./picture.js";
 import { addButton, addElement, createPlayer, type Player } from "./player.js";
+import { createRunLegend, withoutRuns } from "./run-legend.js";
 import { createZoom } from "./zoom.js";
 
 /** A figure on a page. */
@@ -112,17 +114,28 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   /** The figure as it is seen now. */
   function seen(): Figure {
-    return isSpace ? (inSpace(figure) ?? figure) : withWindows(figure, zoom.windows, zoom);
+    return isSpace
+      ? withoutRuns(inSpace(figure) ?? figure, legend?.hidden)
+      : withWindows(figure, zoom.windows, zoom);
   }
   function draw(isTurned = false): void {
     // Hidden places have no width; below the least one the chart is cut rather than unreadable.
     if (place.clientWidth === 0) return;
     const width = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
     const theme = currentTheme();
-    layout = layoutFigure(seen(), { width, parts: "chart", isPage: true, theme, view, isFaceted });
+    layout = layoutFigure(seen(), {
+      width,
+      parts: "chart",
+      isPage: true,
+      theme,
+      view,
+      isFaceted,
+      hidden: legend?.hidden,
+    });
     (isSpace && space !== null ? space : shapes).draw(layout, theme, isTurned);
     targets = figureTargets(layout);
     zoom.showButtons();
+    legend?.paint(theme);
     leave();
     showMoment();
   }
@@ -133,10 +146,14 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   function showMoment(): void {
     const moment = pointed ?? now;
-    if (layout === null || (moment === null && overlay === null)) return;
+    const run = legend?.highlighted ?? null;
+    if (layout === null || (moment === null && run === null && overlay === null)) return;
     overlay ??= createOverlay(place);
     const marks = moment === null ? { rings: [], cursors: [] } : figureMoment(layout, moment);
-    overlay.show(marks, currentTheme());
+    const data = run === null ? undefined : figure.runs[run];
+    const standing =
+      data === undefined || run === null ? null : { color: data.color, traces: figureTraces(layout, run) };
+    overlay.show(marks, currentTheme(), standing);
   }
   /** Marks a place of the time line in every panel, or where the player stands. */
   function pointTo(moment: number | null): void {
@@ -204,6 +221,11 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     signal,
     onChange: redrawSoon,
   });
+  const legend =
+    hasControls && figure.runs.length > 1
+      ? createRunLegend(figure.runs, { onChange: () => draw(), onHighlight: showMoment })
+      : null;
+  if (legend !== null) place.before(legend.element);
   let drag: Place | null = null;
   function press(event: PointerEvent): void {
     point(event);
@@ -275,7 +297,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     draw();
   }
   function saved(): DrawOptions {
-    return { parts: "chart", theme: "light", view, isFaceted };
+    return { parts: "chart", theme: "light", view, isFaceted, hidden: legend?.hidden };
   }
 
   if (hasControls) {
@@ -342,6 +364,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       for (const layer of [shapes, space]) layer?.dispose();
       toolbar.remove();
       without?.remove();
+      legend?.element.remove();
       player?.pause();
       player?.element.remove();
       place.replaceChildren();

@@ -59,10 +59,7 @@ interface Pane {
  * moves what has been enlarged; a double click shows all. The wheel alone and one finger scroll the page.
  * Maps over the same plane move together.
  */
-export function createZoom(
-  place: HTMLElement,
-  { layout, hasButtons, signal, onChange }: ZoomOptions,
-): Zoom {
+export function createZoom(place: HTMLElement, { layout, hasButtons, signal, onChange }: ZoomOptions): Zoom {
   const windows = new Map<number, PlaneWindow>();
   let isSettled = true;
   let rest: ReturnType<typeof setTimeout> | undefined;
@@ -128,7 +125,7 @@ export function createZoom(
     change(false);
   }
   function showAll(): void {
-    if (windows.size === 0) return;
+    if (windows.size === 0 || panes().length === 0) return;
     windows.clear();
     change(false);
   }

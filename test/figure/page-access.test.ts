@@ -40,7 +40,9 @@ test("a phone shows tables as cards, and no word breaks letter by letter", async
   const { page } = await chromium.openFigures(FIGURES, { width: 360 });
   await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
   const cell = page.locator(".settings td").first();
-  expect(await page.evaluate("getComputedStyle(document.querySelector('.settings td')).display")).toBe("flex");
+  expect(await page.evaluate("getComputedStyle(document.querySelector('.settings td')).display")).toBe(
+    "flex",
+  );
   expect(await cell.getAttribute("data-label")).toBe("SGD");
   // Every word of a head or a cell stands on one line, unless it is wider than the card.
   const broken = await page.evaluate<string[]>(`(() => {
@@ -71,9 +73,7 @@ test("paper is light and as wide as the paper, and figures stay whole", async (c
   await page.setViewportSize({ width: 700, height: 900 });
   const wide = await page.locator(".canvas svg").first().boundingBox();
   expect(wide?.width).toBeLessThanOrEqual(700);
-  expect(
-    await page.evaluate("getComputedStyle(document.querySelector('.chart')).breakInside"),
-  ).toBe("avoid");
+  expect(await page.evaluate("getComputedStyle(document.querySelector('.chart')).breakInside")).toBe("avoid");
   expect(await page.locator(".toolbar").isVisible()).toBe(false);
   await page.emulateMedia({ media: "screen", colorScheme: "dark" });
   await expect.poll(fill, { timeout: 30_000 }).toBe("#16181d");

@@ -103,7 +103,8 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       TrajectoryFigureInput createAngleFigure createComparedLinesFigure createComparisonTable
       createContourScale createEmbeddingFigure createHistogramFigure createLineFigure createMapsFigure
       createNormsFigure createPlanesFigure createTopologyFigure createTrainingFigure createTrajectoryFigure
-      figureOption figureSize inSpace renderGif renderHtml renderMp4 renderPng renderSvg runSettings tableCsv
+      figureOption figureSize inSpace notebookHtml renderGif renderHtml renderMp4 renderPng renderSvg runSettings
+      tableCsv
       withScale`,
   },
   "./files": {

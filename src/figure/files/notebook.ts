@@ -3,12 +3,6 @@ import { DISPLAYED, type Figure } from "../figure.js";
 import { escapeHtml } from "./page-data.js";
 import { renderHtml } from "./render-html.js";
 
-/** Options of {@link notebookHtml}. */
-export interface NotebookOptions {
-  /** Height of the frame in px. Default what the picture needs, with some of its text; the rest scrolls. */
-  readonly height?: number | undefined;
-}
-
 /** Width of a notebook's cell in px, about; what stands around the picture; and the tallest frame. */
 const CELL = 940;
 const AROUND = 260;
@@ -21,10 +15,15 @@ const TALLEST = 1100;
  * In Deno's Jupyter kernel a figure that is the last line of a cell displays itself with it
  * (`Symbol.for("Jupyter.display")`); tslab shows HTML that is handed to `tslab.display.html`.
  *
- * @throws {@link MissingDependencyError} if the page's code has not been built.
+ * @param options - `height` of the frame in px; default what the picture needs, with some of its text: the rest
+ *   scrolls.
+ * @throws `MissingDependencyError` if the page's code has not been built.
  * @example tslab.display.html(notebookHtml(figure));
  */
-export function notebookHtml(figure: Figure, { height = frameHeight(figure) }: NotebookOptions = {}): string {
+export function notebookHtml(
+  figure: Figure,
+  { height = frameHeight(figure) }: { readonly height?: number } = {},
+): string {
   const page = renderHtml({ title: figure.title, figures: [figure] });
   return `<iframe srcdoc="${escapeHtml(page)}" sandbox="allow-scripts allow-downloads" title="${escapeHtml(figure.title)}" style="width:100%;height:${height}px;border:0"></iframe>`;
 }

@@ -84,10 +84,7 @@ function mapPanel({ map, origin }: PathStatistics, at: readonly number[], x: str
   return {
     kind: "map",
     title: "Trajectory map",
-    axes: [
-      { ...axis, symbol: "t" },
-      { ...axis, symbol: "s" },
-    ],
+    axes: [axis, axis],
     aspect: "equal",
     alpha: places,
     beta: places,
@@ -334,14 +331,9 @@ function scatterOf(
     return [{ run, at }];
   });
   const axes = [0, 1].map((axis): FigureAxis => {
-    const title = `PC ${axis + 1}: ${formatPercent(shares[axis] ?? 0)} of the variance`;
-    return {
-      label: title,
-      title,
-      explainedVarianceRatio: null,
-      randomWalkBaseline: null,
-      symbol: "xy"[axis],
-    };
+    const label = `PC ${axis + 1}`;
+    const title = `${label}: ${formatPercent(shares[axis] ?? 0)} of the variance`;
+    return { label, title, explainedVarianceRatio: null, randomWalkBaseline: null };
   });
   const path = Array.from({ length: snapshots.length }, (_, i) => [
     encodeNumber(coordinates[2 * i]),

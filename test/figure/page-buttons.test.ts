@@ -45,12 +45,12 @@ async function picture(page: Page): Promise<Buffer> {
 async function pressTwice(page: Page, index: number): Promise<void> {
   const button = page.locator("button").nth(index);
   const group = button.locator("xpath=parent::*[@role='group' and contains(@class, 'choice')]");
-  if (await button.isDisabled()) return;
+  if (!(await button.isVisible()) || (await button.isDisabled())) return;
   const showAll = page.getByRole("button", { name: "Show all" });
   if ((await group.count()) === 0 || (await group.getAttribute("aria-label")) === "Zoom") {
     await button.click();
     await button.click();
-    if (await showAll.isEnabled()) await showAll.click();
+    if ((await showAll.count()) > 0 && (await showAll.isEnabled())) await showAll.click();
     return;
   }
   const first = group.locator("button[aria-pressed=true]");

@@ -48,7 +48,7 @@ async function zoomAt(page: Page, x: number, y: number, notches = 4): Promise<vo
   await drawn(page);
 }
 
-describe("a map", () => {
+describe("a map or an embedding", () => {
   test("is enlarged with Ctrl and the wheel around the pointer, moved by a drag and whole after a double click", async (context) => {
     needChromium(context);
     const { page, heard } = await chromium.openFigures([FIGURE]);
@@ -93,33 +93,31 @@ describe("a map", () => {
     await expect.poll(texts, { timeout: 30_000 }).toEqual(whole);
     expect(heard).toEqual([]);
     await page.context().close();
-  });
+  }, 240_000);
 
   test("that has been enlarged by keys and buttons and shown whole again is a fresh page, pixel for pixel", async (context) => {
     needChromium(context);
-    for (const figure of [FIGURE, EMBEDDING]) {
-      const { page, heard } = await chromium.openFigures([figure], { width: 720 });
-      const picture = async () => {
-        await page.mouse.move(1, 1);
-        await page.evaluate("document.activeElement?.blur()");
-        await drawn(page);
-        return await page.screenshot({ fullPage: true });
-      };
-      await picture();
-      const fresh = await picture();
-      await page.locator(".chart").focus();
-      for (const key of ["+", "+", "Shift+ArrowLeft", "-"]) await page.keyboard.press(key);
-      await page.getByRole("button", { name: "Zoom in" }).click();
+    const { page, heard } = await chromium.openFigures([EMBEDDING], { width: 720 });
+    const picture = async () => {
+      await page.mouse.move(1, 1);
+      await page.evaluate("document.activeElement?.blur()");
       await drawn(page);
-      expect(difference(fresh, await picture())).not.toBe("");
-      await page.locator(".chart").focus();
-      await page.keyboard.press("0");
-      await page.locator("button[disabled]", { hasText: "Show all" }).waitFor();
-      expect(difference(fresh, await picture())).toBe("");
-      expect(heard).toEqual([]);
-      await page.context().close();
-    }
-  });
+      return await page.screenshot();
+    };
+    await picture();
+    const fresh = await picture();
+    await page.locator(".chart").focus();
+    for (const key of ["+", "+", "Shift+ArrowLeft", "-"]) await page.keyboard.press(key);
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    await drawn(page);
+    expect(difference(fresh, await picture())).not.toBe("");
+    await page.locator(".chart").focus();
+    await page.keyboard.press("0");
+    await page.locator("button[disabled]", { hasText: "Show all" }).waitFor();
+    expect(difference(fresh, await picture())).toBe("");
+    expect(heard).toEqual([]);
+    await page.context().close();
+  }, 240_000);
 
   test("is enlarged by two fingers; a tap keeps what it says", async (context) => {
     needChromium(context);
@@ -158,7 +156,7 @@ describe("a map", () => {
     await page.locator("button:not([disabled])", { hasText: "Show all" }).waitFor();
     expect(heard).toEqual([]);
     await page.context().close();
-  });
+  }, 240_000);
 });
 
 test("pointing at a curve or a snapshot marks the same moment in every panel", async (context) => {
@@ -198,7 +196,7 @@ test("pointing at a curve or a snapshot marks the same moment in every panel", a
   await expect.poll(rings, { timeout: 30_000 }).toEqual(started);
   expect(heard).toEqual([]);
   await page.context().close();
-});
+}, 240_000);
 
 test("one legend hides a run, shows it alone, brings it back and lets it stand out", async (context) => {
   needChromium(context);
@@ -223,4 +221,4 @@ test("one legend hides a run, shows it alone, brings it back and lets it stand o
   expect(await page.locator(".trace").count()).toBeGreaterThan(3);
   expect(heard).toEqual([]);
   await page.context().close();
-});
+}, 240_000);

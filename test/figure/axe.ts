@@ -30,7 +30,12 @@ export async function checkAccess(page: Page): Promise<void> {
       await page.emulateMedia(scheme);
       const where = `${width} px, ${scheme.colorScheme}, forced colours ${scheme.forcedColors}`;
       expect(await violations(page), where).toEqual([]);
-      expect(await page.evaluate("document.documentElement.scrollWidth"), where).toBe(width);
+      await expect
+        .poll(() => page.evaluate("document.documentElement.scrollWidth"), {
+          message: where,
+          timeout: 30_000,
+        })
+        .toBe(width);
     }
   }
 }

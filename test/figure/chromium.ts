@@ -130,11 +130,12 @@ export async function drawn(page: Page): Promise<void> {
   await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
 }
 
+/** Opens a document from a file, as a reader would. */
 async function openDocument(
   browser: Browser,
   html: string,
   url: string,
-  { width = 1200, isDark = false, isMoving = false, ...rest }: OpenOptions,
+  { width = 1200, isDark = false, isMoving = false, ...rest }: OpenOptions = {},
 ): Promise<OpenPage> {
   const context = await browser.newContext({
     viewport: { width, height: 900 },

@@ -1,35 +1,19 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildPage } from "../../scripts/build-page.mjs";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
-import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
+import { needChromium, type OpenOptions, useChromium } from "./chromium.js";
 import { difference } from "./png.js";
 import { arc, sampleFigure, samplePath, valley } from "./sample-figures.js";
 
 const FIGURE = sampleFigure(valley);
-const folder = mkdtempSync(join(tmpdir(), "landscape-space-"));
-const url = pathToFileURL(join(folder, "report.html")).href;
-let browser: Browser;
-
-beforeAll(async () => {
-  await buildPage();
-  if (chromiumPath() !== undefined) browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true });
-});
+const chromium = useChromium();
 
 const html = (figure: Figure = FIGURE): string => renderHtml({ title: "Report", figures: [figure] });
 
-async function openSpace(options: Parameters<typeof openDocument>[3] = {}) {
-  const opened = await openDocument(browser, html(), url, { width: 720, ...options });
+async function openSpace(options: OpenOptions = {}) {
+  const opened = await chromium.open(html(), { width: 720, ...options });
   await opened.page.getByRole("button", { name: "Surface in 3-D" }).click();
   await opened.page.locator(".gl canvas").waitFor();
   return opened;
@@ -175,7 +159,7 @@ describe("the surface in 3-D on a page", () => {
 
   test("says in words where there is no WebGL 2, and shows the surface all the same", async (context) => {
     needChromium(context);
-    const opened = await openDocument(browser, html(), url, { width: 480 });
+    const opened = await chromium.open(html(), { width: 480 });
     const { page, heard } = opened;
     await page.evaluate("HTMLCanvasElement.prototype.getContext = () => null");
     await page.getByRole("button", { name: "Surface in 3-D" }).click();

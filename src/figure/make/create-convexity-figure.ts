@@ -40,7 +40,7 @@ export function withConvexity(figure: Figure, map: ConvexityMap, facts: Curvatur
       figure.caption,
       `Smallest and largest eigenvalue of the ${facts.matrix === "hessian" ? "Hessian" : "Gauss-Newton matrix"} over all ${formatCount(facts.size)} trained weights at every point, not within the plane alone.`,
       "Where |λ min / λ max| is near 0 the loss is almost convex there, and a dip of the picture is one of the loss; where it is not, directions outside the plane lead down.",
-      `${formatNumber(mean, 3)} Hessian-vector products a point on average; eigenvalues are off by at most ${formatNumber(most, 2)}.`,
+      `${formatNumber(mean, 3)} Hessian-vector products a point on average; residuals are at most ${formatNumber(most, 2)}: an eigenvalue lies so near to each number.`,
     ]
       .filter((text) => text !== "")
       .join(" "),

@@ -1,5 +1,7 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
+import { customDirections } from "../directions/between-models.js";
+import type { Directions } from "../directions/directions.js";
 import type { OptimizerState } from "../model/optimizer-state.js";
 import { adamScale, type OptimizerSettings } from "./stability.js";
 
@@ -196,20 +198,23 @@ export function optimizerUpdate(
 const GIVES_STATE: ReadonlySet<string> = new Set(["Momentum", "Adam", "RMSProp", "Adagrad", "Adadelta"]);
 
 /**
- * Returns the directions in which an optimizer's memory points: momentum, or Adam's mean gradient m and m/√v, each over θ
- * (parameterCount). Empty where it holds none.
+ * Returns the directions in which an optimizer's memory points, through θ: momentum, or Adam's mean gradient m and m/√v.
+ * Give them to `analyzePlane` as `{ kind: "custom", directions }`; momentum alone is the direction of a line.
+ *
+ * @param theta - θ (parameterCount), of the snapshot whose state it is.
+ * @throws {@link InvalidOptionError} if the optimizer holds neither.
+ * @example const directions = momentDirections(await run.readTheta(12), await readOptimizerState(run, 12));
  */
-export function momentDirections({
-  slots,
-}: OptimizerState): readonly { readonly label: string; readonly vector: Float32Array }[] {
-  const first = slots.m ?? slots.momentum;
-  if (first === undefined) return [];
-  const second = slots.v;
-  const named = [{ label: second === undefined ? "momentum" : "m", vector: first }];
-  if (second === undefined) return named;
-  const scaled = first.map((value, i) => {
-    const size = Math.sqrt(second[i] as number);
+export function momentDirections(theta: Float32Array, state: OptimizerState | null): Directions {
+  const { m, v, momentum } = state?.slots ?? {};
+  const first = m ?? momentum;
+  if (first === undefined || !first.some((value) => value !== 0)) {
+    throw new InvalidOptionError("state", "an optimizer's state with moments or momentum", "none");
+  }
+  if (m === undefined || v === undefined) return customDirections(theta, [first], { labels: ["momentum"] });
+  const scaled = m.map((value, i) => {
+    const size = Math.sqrt(v[i] as number);
     return size > 0 ? value / size : 0;
   });
-  return [...named, { label: "m/√v", vector: scaled }];
+  return customDirections(theta, [m, scaled], { labels: ["m", "m/√v"] });
 }

@@ -7,6 +7,7 @@
 // Runs
 
 export { readOptimizerState } from "../capture/optimizer-state-file.js";
+export { momentDirections } from "../curvature/optimizer-step.js";
 export type { RunManifest } from "../model/manifest.js";
 export type { OptimizerState } from "../model/optimizer-state.js";
 export type { SnapshotInfo } from "../store/run/run.js";

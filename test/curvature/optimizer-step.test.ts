@@ -1,6 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { optimizerScale, optimizerUpdate, settingsOf } from "../../src/curvature/optimizer-step.js";
+import {
+  momentDirections,
+  optimizerScale,
+  optimizerUpdate,
+  settingsOf,
+} from "../../src/curvature/optimizer-step.js";
 import { bindVariables } from "../../src/model/bound-weights.js";
 import { describeOptimizer } from "../../src/model/describe-training.js";
 import { layoutOfVariables } from "../../src/model/layout-of-model.js";
@@ -108,6 +113,27 @@ describe("an adaptive optimizer's own scale", () => {
     expect(optimizerScale(later.described, later.state, ["other"])).toEqual({
       reason: "the optimizer has no state of other",
     });
+  });
+
+  test("moments as directions: m and m/√v of Adam, momentum alone", async () => {
+    const adam = await updateOf(tf.train.adam(0.05), 2);
+    const theta = new Float32Array(4);
+    const { vectors, labels } = momentDirections(theta, adam.state);
+    const { m, v } = adam.state.slots as { m: Float32Array; v: Float32Array };
+    expect(labels).toEqual(["m", "m/√v"]);
+    expectAllClose(vectors[0] as Float32Array, m, { relative: 1e-6 });
+    expectAllClose(
+      vectors[1] as Float32Array,
+      m.map((value, i) => value / Math.sqrt(v[i] as number)),
+      { relative: 1e-5 },
+    );
+    const momentum = await updateOf(tf.train.momentum(0.05, 0.9), 1);
+    expect(momentDirections(theta, momentum.state).labels).toEqual(["momentum"]);
+    for (const state of [null, (await updateOf(tf.train.adam(0.05), 0)).state]) {
+      expect(() => momentDirections(theta, state)).toThrow(
+        "state: expected an optimizer's state with moments",
+      );
+    }
   });
 
   test("thresholds of every class of TensorFlow.js, or why there is none", () => {

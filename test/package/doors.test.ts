@@ -111,7 +111,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/files.ts",
     most: 40,
     names: `
-      OptimizerState readOptimizerState
+      OptimizerState momentDirections readOptimizerState
       InterruptedSurface JsonNumber JsonValue Provenance RunManifest RunWriter RunWriterOptions SnapshotInfo
       StepAngles WeightHistograms WeightStatistics createRunWriter provenanceDigest readDirections
       readEmbedding readHistograms readInterruptedSurface readLineSlice readStepAngles readSurface

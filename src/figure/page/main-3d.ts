@@ -77,7 +77,7 @@ void main() {
 /** How each part is drawn, in this order. */
 const PARTS = [
   { mesh: "floor", kind: 0, least: 1, state: { depthTest: false, depthWrite: false, side: DoubleSide } },
-  { mesh: "surface", kind: 1, least: 0, state: { side: DoubleSide } },
+  { mesh: "surface", kind: 1, least: LOOK.surfaceLight, state: { side: DoubleSide } },
   {
     mesh: "paths",
     kind: 2,

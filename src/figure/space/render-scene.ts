@@ -18,6 +18,8 @@ export const LOOK = {
   floorLine: 0.9,
   /** How much of a hidden path shows through. */
   ghost: 0.26,
+  /** Least brightness of the surface: dark colours must stay apart in the shade as well. */
+  surfaceLight: 0.45,
   /** Least brightness of paths: their colours are names. Rims are not lit at all. */
   pathLight: 0.5,
   /** How much nearer than their place paths are drawn, in units of the box, so that the ground hides no half of them. */
@@ -73,7 +75,7 @@ export function renderScene(
   const of = (mesh: SceneMesh, least: number, ahead = 0): Projected =>
     project(mesh, projection, canvas, perPx, light, least, ahead);
   const floor = of(meshes.floor, 1);
-  const surface = of(meshes.surface, 0);
+  const surface = of(meshes.surface, LOOK.surfaceLight);
   const rims = of(meshes.rims, 1, LOOK.ahead);
   const paths = of(meshes.paths, LOOK.pathLight, LOOK.ahead);
   const line = LOOK.line * perPx;

@@ -72,7 +72,9 @@ export function createConnectionFigure(
 function pointsOf(paths: readonly PathLosses[]): string {
   const count = paths[0]?.t.length ?? 0;
   const curve = paths.find(({ name, t }) => name === "curve" && t.length !== count);
-  return curve === undefined ? `${count} points each` : `${count} points each, ${curve.t.length} of the curve`;
+  return curve === undefined
+    ? `${count} points each`
+    : `${count} points each, ${curve.t.length} of the curve`;
 }
 
 /** Paths under one policy of batch norm each; repaired ones beside those without statistics. */

@@ -6,6 +6,8 @@ import { isDeviceName } from "../base/platform.js";
 import { figureOption, figureSize } from "../figure/draw/layout-figure.js";
 import type { Figure } from "../figure/figure.js";
 import { tableCsv } from "../figure/files/export-table.js";
+// Figures display themselves in notebooks.
+import "../figure/files/notebook.js";
 import { renderHtml } from "../figure/files/render-html.js";
 import { renderPng, renderSvg } from "../figure/files/render-picture.js";
 import { inSpace } from "../figure/space/surface-panel.js";

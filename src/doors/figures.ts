@@ -58,8 +58,9 @@ export { inSpace } from "../figure/space/surface-panel.js";
 // Encoding
 
 export { type RenderGifOptions, renderGif } from "../figure/files/encode-gif.js";
-export { type RenderMp4Options, renderMp4 } from "../figure/files/encode-movie.js";
 export { tableCsv } from "../figure/files/export-table.js";
-export { notebookHtml } from "../figure/files/notebook.js";
+
+import "../figure/files/notebook.js";
+
 export { type ReportData, renderHtml } from "../figure/files/render-html.js";
 export { type RenderPngOptions, renderPng, renderSvg } from "../figure/files/render-picture.js";

@@ -36,3 +36,8 @@ export type { StepAngles } from "../surface/step-angles.js";
 
 export type { JsonNumber } from "../base/json.js";
 export { type JsonValue, type Provenance, provenanceDigest } from "../base/provenance.js";
+
+// Movies, and figures for notebooks
+
+export { type RenderMp4Options, renderMp4 } from "../figure/files/encode-movie.js";
+export { notebookHtml } from "../figure/files/notebook.js";

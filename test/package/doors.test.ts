@@ -99,19 +99,17 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     most: 40,
     names: `
       ContourScale CurvesPanel DrawOptions EmbeddingFigureOptions LineFigureOptions MapPanel MapsFigureInput
-      Panel Path PictureSize RenderGifOptions RenderMp4Options RenderPngOptions ReportData RunData ScatterPanel TablePanel
+      Panel Path PictureSize RenderGifOptions RenderPngOptions ReportData RunData ScatterPanel TablePanel
       TrajectoryFigureInput createAngleFigure createComparedLinesFigure createComparisonTable
       createContourScale createEmbeddingFigure createHistogramFigure createLineFigure createMapsFigure
       createNormsFigure createPlanesFigure createTopologyFigure createTrainingFigure createTrajectoryFigure
-      figureOption figureSize inSpace notebookHtml renderGif renderHtml renderMp4 renderPng renderSvg runSettings
-      tableCsv
-      withScale`,
+      figureOption figureSize inSpace renderGif renderHtml renderPng renderSvg runSettings tableCsv withScale`,
   },
   "./files": {
     source: "src/doors/files.ts",
     most: 40,
     names: `
-      OptimizerState momentDirections readOptimizerState
+      OptimizerState RenderMp4Options momentDirections notebookHtml readOptimizerState renderMp4
       InterruptedSurface JsonNumber JsonValue Provenance RunManifest RunWriter RunWriterOptions SnapshotInfo
       StepAngles WeightHistograms WeightStatistics createRunWriter provenanceDigest readDirections
       readEmbedding readHistograms readInterruptedSurface readLineSlice readStepAngles readSurface

@@ -89,7 +89,7 @@ const GEODESIC_NAME = "ignorance to truth";
  * @throws {@link InvalidOptionError} for an option that cannot be used; {@link InvalidDataError} for runs without a model,
  * or with other numbers of classes; {@link EvaluationError} for a model that is no classifier.
  * @see Mao et al., PNAS 2024, The training process of many deep networks explores the same low-dimensional manifold.
- * @example const embedding = await embedPredictions([mlp, lenet, resnet], { xs, ys });
+ * @example const embedding = await embedPredictions([run], { xs, ys });
  */
 export async function embedPredictions(
   opened: readonly Run[],

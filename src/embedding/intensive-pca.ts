@@ -95,7 +95,7 @@ export async function intensivePca(
  * points: a point of its own gets its own place.
  *
  * @throws {@link InvalidDataError} for a matrix of another size.
- * @example const coordinates = intensivePcaTransform(result, distances); // distances to the N points, row by row
+ * @example const there = intensivePcaTransform(await intensivePca(distances, n, 2, algebra), distances); // to the N points, row by row
  */
 export function intensivePcaTransform(result: IntensivePca, distances: Float64Array): Float64Array {
   const { means, vectors, eigenvalues, isImaginary } = result;

@@ -24,7 +24,7 @@ export function rootsOfLogs(logProbabilities: Float32Array, classes: number): Ro
  * Returns the predictions of ignorance: every class as likely as the others.
  *
  * @returns square roots of probabilities, samples × classes, row-major.
- * @example const start = ignorance(labels.length, 10);
+ * @example const start = ignorance(4, 10);
  */
 export function ignorance(samples: number, classes: number): RootProbabilities {
   return new Float64Array(samples * classes).fill(1 / Math.sqrt(classes));
@@ -54,7 +54,7 @@ export function truth(labels: ArrayLike<number>, classes: number): RootProbabili
  * [sin((1−t)φ)·√p + sin(tφ)·√q]/sin φ with cos φ = Σ_c √(p_c q_c).
  *
  * @param t - 0 at p, 1 at q.
- * @example const half = geodesicPoint(ignorance(samples, 10), truth(labels, 10), 10, 0.5);
+ * @example const half = geodesicPoint(ignorance(4, 10), truth([3, 1, 4, 1], 10), 10, 0.5);
  */
 export function geodesicPoint(
   p: RootProbabilities,

@@ -18,7 +18,7 @@ const TALLEST = 1100;
  * @param options - `height` of the frame in px; default what the picture needs, with some of its text: the rest
  *   scrolls.
  * @throws `MissingDependencyError` if the page's code has not been built.
- * @example tslab.display.html(notebookHtml(figure));
+ * @example const html = notebookHtml(figure); // in tslab: tslab.display.html(html)
  */
 export function notebookHtml(
   figure: Figure,

@@ -36,7 +36,7 @@ const DEVIATIONS = 2;
  *
  * @throws {@link InvalidDataError} if the statistics are not of these snapshots.
  * @see Singh et al., ICLR 2025, figures 1 to 4.
- * @example const figure = createPathFigure({ name: "SGD", snapshots: run.snapshots, statistics });
+ * @example const figure = createPathFigure({ name: "SGD", snapshots: run.snapshots, statistics: shape });
  */
 export function createPathFigure(input: PathFigureInput): Figure {
   const { name, snapshots, statistics } = input;
@@ -209,7 +209,7 @@ export interface PathLossFigureInput extends PathFigureInput {
  * ones, and where these averages lie on the path's principal components.
  *
  * @throws {@link InvalidDataError} if there is no profile, or it is not of these snapshots.
- * @example const figure = createPathLossFigure({ name: "SGD", snapshots: run.snapshots, statistics, profiles, averages, components: null });
+ * @example const figure = createPathLossFigure({ name: "SGD", snapshots: run.snapshots, statistics: shape, profiles: [profile], averages: pathAverages(30), components: null });
  */
 export function createPathLossFigure(input: PathLossFigureInput): Figure {
   const { name, snapshots, profiles, averages, components } = input;

@@ -35,7 +35,7 @@ const VECTORS = ["stepLength", "distance"] as const;
  * rows of the trajectory map, of the cosines of updates and of their products as lists, and the autocorrelation whose
  * lag is the number of the row (NaN in the last).
  *
- * @example await writePathStatistics("statistics.arrow", statistics, run.snapshots, provenance);
+ * @example await writePathStatistics("statistics.arrow", shape, run.snapshots, provenance);
  */
 export async function writePathStatistics(
   file: string,

@@ -18,6 +18,7 @@ const aboveBackends = [
   "live",
   "math",
   "package",
+  "queue",
   "store",
   "surface/approximate",
 ];

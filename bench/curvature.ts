@@ -6,6 +6,7 @@ import { selectBackend } from "../src/backend/select-backend.js";
 import { createCurvature } from "../src/curvature/create-curvature.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { medianWithInterval } from "./capture-statistics.js";
+import { compareWithTorch, type TorchCase } from "./curvature-torch.js";
 import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
 
@@ -28,11 +29,15 @@ export interface CurvatureCase {
 export interface CurvatureReport {
   readonly bench: "curvature";
   readonly cases: readonly CurvatureCase[];
+  /** Top eigenvalues beside PyTorch's, with `--torch`. */
+  readonly eigenvalues?: readonly TorchCase[];
 }
 
 /**
  * Measures Hessian-vector products against gradients: `--case NAME` (mlp, lenet, resnet20) and `--backend NAME` (wasm,
- * native), each given once per value; `--samples 1000`, `--repeats 15`, `--keep-bytes 1073741824`.
+ * native), each given once per value; `--samples 1000`, `--repeats 15`, `--keep-bytes 1073741824`. `--torch`: the top 5
+ * eigenvalues beside those of a Lanczos method on PyTorch's double backward instead, on the same weights and images,
+ * `--threads 2`.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<CurvatureReport> {
   const { values } = parseArgs({
@@ -42,9 +47,19 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
       backend: { type: "string", multiple: true, default: ["wasm"] },
       samples: { type: "string", default: "1000" },
       repeats: { type: "string", default: "15" },
+      torch: { type: "boolean", default: false },
+      threads: { type: "string", default: "2" },
       "keep-bytes": { type: "string", default: String(2 ** 30) },
     },
   });
+  if (values.torch) {
+    const [backend] = values.backend as [BackendChoice];
+    await selectBackend({ backend });
+    const options = { samples: Number(values.samples), threads: Number(values.threads), log };
+    const eigenvalues: TorchCase[] = [];
+    for (const id of values.case) eigenvalues.push(await compareWithTorch(id, options));
+    return { bench: "curvature", cases: [], eigenvalues };
+  }
   const cases: CurvatureCase[] = [];
   for (const backend of values.backend) {
     const { name } = await selectBackend({ backend: backend as BackendChoice });

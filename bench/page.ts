@@ -25,12 +25,13 @@ interface BenchCase {
   readonly case: string;
   readonly seconds?: number;
   readonly bytes?: number;
+  readonly framesPerSecond?: number;
 }
 
 /**
  * Measures the page and the pictures of a 251 × 251 surface with 300 snapshots: size, time to write, and in
- * Chromium (CHROMIUM_PATH, or /usr/bin/chromium) the time from opening to the first drawn map and from the
- * press of the button to the drawn surface.
+ * Chromium (CHROMIUM_PATH, or /usr/bin/chromium) the time from opening to the first drawn map, frames per second
+ * while the pointer moves, and the time from the press of the button to the drawn surface.
  */
 export async function runBench({ log }: BenchInput): Promise<{ bench: string; cases: BenchCase[] }> {
   const figure = largeFigure();
@@ -128,6 +129,21 @@ function timeOf(work: () => unknown): number {
   return seconds.sort((a, b) => a - b)[ROUNDS >> 1] as number;
 }
 
+/** Moves the pointer over the map and the curves, once a frame, and returns the frames per second: at most 60. */
+const HOVER = `new Promise((done) => {
+  const chart = document.querySelector(".chart");
+  const { left, top, width } = chart.getBoundingClientRect();
+  const start = performance.now();
+  let frame = 0;
+  const step = () => {
+    const clientX = left + (0.1 + 0.85 * (frame % 60) / 60) * width;
+    chart.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY: top + 60 + 3 * frame, pointerType: "mouse" }));
+    if (++frame < 120) requestAnimationFrame(step);
+    else done((1000 * frame) / (performance.now() - start));
+  };
+  requestAnimationFrame(step);
+})`;
+
 async function inChromium(html: string, log: (line: string) => void): Promise<BenchCase[]> {
   const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
   const folder = mkdtempSync(join(tmpdir(), "landscape-bench-"));
@@ -141,24 +157,27 @@ async function inChromium(html: string, log: (line: string) => void): Promise<Be
     });
     const file = join(folder, "report.html");
     writeFileSync(file, html);
-    const rounds: (readonly [number, number])[] = [];
+    const rounds: (readonly [number, number, number])[] = [];
     for (let k = 0; k < ROUNDS; k++) {
-      const page = await browser.newPage();
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       const start = performance.now();
       await page.goto(pathToFileURL(file).href, { waitUntil: "commit" });
       await page.waitForSelector(".canvas svg path", { state: "attached" });
       const first = performance.now();
+      const frames = await page.evaluate<number>(HOVER);
+      const pressed = performance.now();
       await page.getByRole("button", { name: "Surface in 3-D" }).click();
       await page.waitForSelector(".gl canvas", { state: "attached" });
       await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
-      rounds.push([(first - start) / 1000, (performance.now() - first) / 1000]);
+      rounds.push([(first - start) / 1000, (performance.now() - pressed) / 1000, frames]);
       await page.close();
     }
     await browser.close();
-    const median = (index: 0 | 1): number =>
+    const median = (index: 0 | 1 | 2): number =>
       rounds.map((r) => r[index]).sort((a, b) => a - b)[ROUNDS >> 1] as number;
     return [
       { case: "first picture in Chromium", seconds: median(0) },
+      { case: "pointing at the map, 1280 × 800", framesPerSecond: median(2) },
       { case: "surface in Chromium, without a graphics card", seconds: median(1) },
     ];
   } catch (error) {

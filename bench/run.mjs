@@ -4,7 +4,18 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.mjs";
 
-const benches = ["approximate", "capture", "curvature", "live", "page", "pca", "phate", "surface", "workers"];
+const benches = [
+  "approximate",
+  "batch-norm",
+  "capture",
+  "curvature",
+  "live",
+  "page",
+  "pca",
+  "phate",
+  "surface",
+  "workers",
+];
 const [name, ...rest] = process.argv.slice(2);
 if (!benches.includes(name)) {
   process.stderr.write(`bench: expected one of ${benches.join(", ")}, got ${name ?? "nothing"}\n`);

@@ -12,6 +12,7 @@ import type {
   EvaluationOptions,
   FigureOptions,
   GridOptions,
+  PathLossesOptions,
   ProgressOptions,
 } from "../src/analysis/options.js";
 import { checkPcaPlane, type PcaPlaneOptions } from "../src/analysis/plane-directions.js";
@@ -39,6 +40,7 @@ export interface LandscapeCallbackOptions
   extends TrajectoryCallbackOptions,
     Omit<PcaPlaneOptions, "seed">,
     GridOptions,
+    PathLossesOptions,
     Pick<EvaluationOptions, "batchNorm" | "budget" | "approximate">,
     ProgressOptions<PlaneStep> {
   /**
@@ -98,6 +100,7 @@ const LANDSCAPE_OPTION_NAMES: OptionNames<LandscapeCallbackOptions> = {
   size: true,
   margin: true,
   grid: true,
+  pathLosses: true,
   batchNorm: true,
   budget: true,
   approximate: true,
@@ -251,8 +254,9 @@ export class LandscapeCallback extends TrajectoryCallback {
 
 /** What the analysis is told: `directory` and `resume` are the recording's. */
 function analysisOptions(options: LandscapeCallbackOptions): AnalyzePlaneOptions {
-  const { size, margin, grid, batchNorm, budget, approximate, figure, signal, onProgress } = options;
-  return { size, margin, grid, batchNorm, budget, approximate, figure, signal, onProgress };
+  const { size, margin, grid, pathLosses, batchNorm, budget, approximate, figure, signal, onProgress } =
+    options;
+  return { size, margin, grid, pathLosses, batchNorm, budget, approximate, figure, signal, onProgress };
 }
 
 /**

@@ -145,7 +145,7 @@ export class TrajectoryCallback extends FitCallback {
       recorder,
       schedule,
       optimizer: model.optimizer,
-      pending: { captured: recorder.capture(), update: null },
+      pending: { captured: await recorder.capture(), update: null },
       callOffExit: beforeExit(() => this.close()),
       learningRate: Number.NaN,
       logs: {},
@@ -188,7 +188,7 @@ export class TrajectoryCallback extends FitCallback {
       session.learningRate = readLearningRate(session.optimizer);
       await this.#flush();
       if (session.schedule.endBatch()) {
-        const captured = session.recorder.capture();
+        const captured = await session.recorder.capture();
         const { learningRate } = session;
         session.pending = { captured, update: { learningRate, logs: await batchLogs(logs) } };
       }
@@ -204,7 +204,7 @@ export class TrajectoryCallback extends FitCallback {
       // An epoch without a batch: the initial weights come first all the same.
       if (session.pending?.update === null) await this.#flush();
       const isDue = session.schedule.endEpoch(epoch);
-      const captured = isDue ? session.recorder.capture() : null;
+      const captured = isDue ? await session.recorder.capture() : null;
       session.hasOtherWeights = session.recorder.watch();
       session.logs = await resolveLogsInto(logs);
       if (captured !== null) await session.recorder.write(captured, this.#position(session));

@@ -2,7 +2,7 @@
 // a training of an hour of epochs. Prints a table of memory and its slope over the second half. Not part of CI.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,14 @@ const { values, positionals } = parseArgs({
 const share = Number(values.share);
 const [task, directory, count] = positionals;
 const megabytes = () => process.memoryUsage().rss / 2 ** 20;
+
+/** Another process collects its garbage when it likes: the least memory in each of forty stretches is what it holds. */
+function floorsOf(samples) {
+  const length = Math.max(1, Math.ceil(samples.length / 40));
+  return Array.from({ length: Math.ceil(samples.length / length) }, (_, i) =>
+    samples.slice(i * length, (i + 1) * length).reduce((a, b) => (b[1] < a[1] ? b : a)),
+  );
+}
 
 /** Megabytes per unit over the second half of the samples [unit, megabytes]: least squares. */
 function slopeOf(samples) {
@@ -107,7 +115,7 @@ function memoryOf(pid) {
 async function watch(folder, epochs) {
   const self = join(root, "scripts/long.mjs");
   const training = spawn(process.execPath, [self, "paced", folder, String(epochs)], { stdio: "ignore" });
-  await sleep(8000);
+  while (!existsSync(join(folder, "run.json")) && training.exitCode === null) await sleep(200);
   const watcher = spawn(process.execPath, [join(root, "bin/tfjs-landscape.js"), "watch", folder, "--json"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -118,10 +126,11 @@ async function watch(folder, epochs) {
     samples.push([second, memoryOf(watcher.pid)]);
     await sleep(1000);
   }
+  const snapshots = readdirSync(join(folder, "snapshots")).filter((name) => name.endsWith(".arrow")).length;
   reader.destroy();
   watcher.kill("SIGINT");
   await once(watcher, "exit");
-  tell(`watch beside ${epochs} epochs (seconds)`, samples);
+  tell(`watch beside ${epochs} epochs, ${snapshots} snapshots (seconds)`, floorsOf(samples));
 }
 
 async function all() {

@@ -2,7 +2,7 @@
  * `npm test`: lint, types, build, the tests on each backend (what does not depend on it once, on the last
  * one), documentation, package.
  *
- * What this machine lacks (the native backend, Chromium) is left out and named, with how to have it;
+ * What this machine lacks (the native backend, Chromium, redis-server) is left out and named, with how to have it;
  * with CI=true leaving anything out is a failure. The closing line adds up the test runner's own
  * reports; a failed check counts as one failure.
  */

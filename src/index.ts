@@ -43,6 +43,14 @@ export {
   type LineSpec,
 } from "./analysis/analyze-line.js";
 
+// Curvature
+
+export {
+  type AnalyzeCurvatureOptions,
+  analyzeCurvature,
+  type CurvatureAnalysis,
+} from "./analysis/analyze-curvature.js";
+
 // Weights
 
 export {

@@ -11,6 +11,8 @@ export interface StudyNetwork {
   /** Creates the network; equal seeds give equal weights. */
   create(seed: number): tf.LayersModel;
   readonly optimizer: () => tf.Optimizer;
+  /** What moves the bend of a curve between two of them. */
+  readonly curve: { readonly optimizer: "adam" | "momentum"; readonly learningRate: number };
   readonly epochs: number;
   readonly batchSize: number;
   /** Training images, from the first on. */
@@ -76,17 +78,23 @@ function createResNet(seed: number): tf.LayersModel {
   return tf.model({ inputs: input, outputs: apply(last, apply(layers.globalAveragePooling2d({}), x)) });
 }
 
-const adam = () => tf.train.adam(0.001);
-const sgd = () => tf.train.momentum(0.05, 0.9);
+const adam = {
+  optimizer: () => tf.train.adam(0.001),
+  curve: { optimizer: "adam", learningRate: 0.001 },
+} as const;
+const sgd = {
+  optimizer: () => tf.train.momentum(0.05, 0.9),
+  curve: { optimizer: "momentum", learningRate: 0.05 },
+} as const;
 
 /** The pairs of the study: each network is trained from two seeds. */
 export function studyNetworks(quick: boolean): readonly StudyNetwork[] {
   const all: readonly StudyNetwork[] = [
-    { name: "mlp-adam", create: createMlp, optimizer: adam, epochs: 15, batchSize: 512, images: 60_000 },
-    { name: "lenet-adam", create: createLeNet, optimizer: adam, epochs: 8, batchSize: 128, images: 10_000 },
-    { name: "lenet-sgd", create: createLeNet, optimizer: sgd, epochs: 8, batchSize: 128, images: 10_000 },
-    { name: "resnet-adam", create: createResNet, optimizer: adam, epochs: 8, batchSize: 128, images: 10_000 },
-    { name: "mlp-sgd", create: createMlp, optimizer: sgd, epochs: 5, batchSize: 512, images: 60_000 },
+    { name: "mlp-adam", create: createMlp, ...adam, epochs: 15, batchSize: 512, images: 60_000 },
+    { name: "lenet-adam", create: createLeNet, ...adam, epochs: 8, batchSize: 128, images: 10_000 },
+    { name: "lenet-sgd", create: createLeNet, ...sgd, epochs: 8, batchSize: 128, images: 10_000 },
+    { name: "resnet-adam", create: createResNet, ...adam, epochs: 8, batchSize: 128, images: 10_000 },
+    { name: "mlp-sgd", create: createMlp, ...sgd, epochs: 5, batchSize: 512, images: 60_000 },
   ];
   return quick ? all.slice(1, 2).map((one) => ({ ...one, epochs: 1, images: 300 })) : all;
 }

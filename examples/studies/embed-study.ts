@@ -35,7 +35,7 @@ export interface StudyEmbeddings {
 const COSINE = { knnDist: "cosine", centered: false, nPca: null } as const;
 const PHATE = { ...COSINE, method: "phate", mdsDist: "cosine" } as const;
 
-const NAMES = { phate: "PHATE", pca: "PCA", umap: "UMAP", tsne: "t-SNE" } as const;
+const NAMES = { phate: "PHATE", pca: "PCA", umap: "UMAP", tsne: "t-SNE", inpca: "InPCA" } as const;
 
 /** Embeds runs by PHATE, once for each loss, and by PCA (euclidean), UMAP and t-SNE (cosine) for comparison. */
 export async function embedStudy(study: StudyRuns): Promise<StudyEmbeddings> {

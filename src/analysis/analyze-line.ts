@@ -3,8 +3,9 @@ import pick from "lodash/pick.js";
 import uniq from "lodash/uniq.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
-import type { JsonValue, Provenance } from "../base/provenance.js";
+import { type JsonValue, type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Directions } from "../directions/directions.js";
 import { mixtureMap } from "../directions/mixture.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
 import { randomDirections } from "../directions/random.js";
@@ -16,6 +17,7 @@ import { readLineSlice, writeLineSlice } from "../store/kinds/line-file.js";
 import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";
 import { memoResumably } from "../store/results/memo.js";
+import { asNewest } from "../store/results/result-order.js";
 import { partOfRun, type StepOptions } from "../store/run/run.js";
 import { type AxisGrid, parseGrid } from "../surface/grid.js";
 import {
@@ -23,9 +25,11 @@ import {
   DEFAULT_RANDOM_GRID,
   interpolateLine,
   type LineOptions,
+  lineAlong,
   randomLines,
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
+import { betweenWarnings } from "./batch-norm.js";
 import {
   alignLayouts,
   isModelPoint,
@@ -47,7 +51,8 @@ import { weightWarnings } from "./trained-weights.js";
 /**
  * A line, or several:
  * - "models": between two models;
- * - "random": along random directions from a model, one for each seed.
+ * - "random": along random directions from a model, one for each seed;
+ * - "along": along a given direction through a model.
  */
 export type LineSpec =
   | { readonly kind: "models" }
@@ -55,7 +60,14 @@ export type LineSpec =
       readonly kind: "random";
       /** One direction for each. Default [0]. */
       readonly seeds?: readonly number[] | undefined;
-    } & NormalizeOptions);
+    } & NormalizeOptions)
+  | {
+      readonly kind: "along";
+      /** Their first vector counts. */
+      readonly directions: Directions;
+      /** One word that files are named by: "gradient". Default "direction". */
+      readonly name?: string | undefined;
+    };
 
 /** Options of {@link analyzeLine}. */
 export interface AnalyzeLineOptions
@@ -143,6 +155,20 @@ async function evaluateLine(
     changed.push(changedLoss(from));
     return null;
   };
+  const policyWarningsOf = async ({ curves }: LineSlice): Promise<LandscapeWarning[]> => {
+    const [set, curve] = [sets[0], curves[0]];
+    if (line.kind !== "models" || set === undefined || curve === undefined) return [];
+    const { layout } = (models[0] as ModelPoint).run;
+    const { surface } = curve;
+    return betweenWarnings(
+      settled.first(),
+      surface,
+      layout,
+      settled.batchNorm,
+      set.evaluator,
+      options.signal,
+    );
+  };
   const slice = await memoResumably(
     {
       what: "line",
@@ -151,14 +177,17 @@ async function evaluateLine(
       elsewhere: [join(directory, "lines", `${settled.name}.arrow`)],
       provenance,
       read,
-      write: writeLineSlice,
+      write: async (place, value, made) => writeLineSlice(place, value, await asNewest(place, made)),
       engines: sets.map(({ evaluator }) => evaluator.facts.engine),
       metrics: uniq(sets.flatMap(({ evaluator }) => evaluator.facts.metricNames)),
       tiles: curvePointTiles,
       isPartial,
       ...pick(options, ["force", "resume"]),
     },
-    (resumed) => settled.compute({ ...pick(options, ["budget", "signal"]), ...resumed }),
+    async (resumed) => {
+      const made = await settled.compute({ ...pick(options, ["budget", "signal"]), ...resumed });
+      return { ...made, warnings: [...made.warnings, ...(await policyWarningsOf(made))] };
+    },
   );
   return changed.length === 0 ? slice : { ...slice, warnings: [...slice.warnings, ...changed] };
 }
@@ -180,9 +209,10 @@ interface SettledLine {
 }
 
 /** What the files of a line are called, before the digits that tell its settings. */
-export function lineName({ kind }: LineSpec, models: readonly ModelPoint[]): string {
+export function lineName(spec: LineSpec, models: readonly ModelPoint[]): string {
   const digests = models.map(({ digest }) => digest.slice(0, 8));
-  return [kind === "models" ? "interpolate" : "random", ...digests].join("-");
+  if (spec.kind === "along") return ["along", spec.name ?? "direction", ...digests].join("-");
+  return [spec.kind === "models" ? "interpolate" : "random", ...digests].join("-");
 }
 
 function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeLineOptions): SettledLine {
@@ -206,8 +236,28 @@ function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeL
     };
   }
   const grid = lineGrid(options.grid) ?? DEFAULT_RANDOM_GRID;
-  const { seeds = [0] } = line;
   const { batchNorm = "keep" } = options;
+  if (line.kind === "along") {
+    const { directions } = line;
+    const { center, vectors, labels } = directions;
+    const settings = { batchNorm, name: a.name };
+    return {
+      kind: "line-along",
+      name: lineName(line, models),
+      given: {
+        ...settings,
+        range: storedAxis(grid),
+        label: labels[0] ?? "",
+        direction: sha256(center, vectors[0] as Float32Array),
+      },
+      seed: null,
+      batchNorm,
+      first: () => ({ ...directions, vectors: vectors.slice(0, 1) }),
+      compute: (resumed) =>
+        lineAlong(sets, directions, defined({ ...resumed, ...settings, grid, onProgress: report })),
+    };
+  }
+  const { seeds = [0] } = line;
   const normalization = resolveNormalizeOptions(line);
   const settings = { ...normalization, seeds, batchNorm, name: a.name };
   return {

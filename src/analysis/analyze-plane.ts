@@ -11,16 +11,19 @@ import { createGrid } from "../surface/grid.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import type { Grid } from "../surface/surface.js";
-import { choosePolicy, policyWarnings } from "./batch-norm.js";
+import type { PlaneHessian } from "./analyze-curvature.js";
+import { betweenWarnings, choosePolicy, policyWarnings } from "./batch-norm.js";
 import type { Subject } from "./model-point.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
   type FigureOptions,
   type GridOptions,
+  type PathLossesOptions,
   type ProgressOptions,
   type ResultOptions,
   resolveGrid,
+  resolvePathLosses,
 } from "./options.js";
 import { fidelityFile, pathLosses } from "./path-losses.js";
 import { planeFigure } from "./plane-figure.js";
@@ -43,9 +46,12 @@ export type PlaneStep = "directions" | "surface" | "fidelity";
 export interface AnalyzePlaneOptions
   extends EvaluationOptions,
     GridOptions,
+    PathLossesOptions,
     ResultOptions,
     ProgressOptions<PlaneStep>,
     Pick<OpenPlaneOptions, "linearAlgebra" | "elsewhere" | "from" | "until"> {
+  /** Computes the Hessian within the plane, which is drawn as an ellipse at its centre. Default none. */
+  readonly hessian?: PlaneHessian | undefined;
   readonly figure?: FigureOptions | undefined;
 }
 
@@ -97,6 +103,7 @@ export async function analyzePlane(
 export function checkPlaneOptions(options: AnalyzePlaneOptions): void {
   refuseRenamed(options, "plane");
   resolveGrid(options);
+  resolvePathLosses(options);
   checkEvaluation({ ...options, ...options.figure });
 }
 
@@ -129,7 +136,7 @@ export async function evaluatePlane(
   grid: Grid,
   options: EvaluatePlaneOptions,
 ): Promise<PlaneAnalysis> {
-  const { sets = [], figure = {}, signal, withPaths = true } = options;
+  const { sets = [], figure = {}, signal, withPaths = options.shard === undefined } = options;
   const [first] = sets;
   const warnings = [...plane.warnings, ...(plane.directions?.warnings ?? [])];
   const common = { plane: plane.kind, directions: plane.directions, runs: plane.runs };
@@ -171,7 +178,22 @@ export async function evaluatePlane(
   warnings.push(
     ...found.warnings,
     ...(await policyWarnings(plane, found.trajectories, policy, first.evaluator, signal)),
+    ...(isBetween(plane.kind) && surfaces[0] !== undefined
+      ? await betweenWarnings(
+          plane.points,
+          surfaces[0].surface,
+          plane.run.layout,
+          policy,
+          first.evaluator,
+          signal,
+        )
+      : []),
   );
+  const { directions, slice } = plane;
+  const hessian =
+    options.hessian === undefined || directions === null
+      ? null
+      : await options.hessian({ directions, slice });
   const evaluated = sets.flatMap(({ evaluator }) => evaluator.facts.warnings ?? []);
   return {
     ...common,
@@ -183,6 +205,7 @@ export async function evaluatePlane(
       batchNorm: policy,
       calibrationSamples: samplesOf(policy, first),
       notes,
+      hessian,
     }),
     warnings: [
       ...evaluated,
@@ -240,7 +263,7 @@ async function surfacesOf(
       slice: plane.slice,
       grid,
       policy,
-      facts: await factsOf(plane, set, sets[0] as EvaluationSet, policy, notes, options.figure),
+      facts: await factsOf(plane, set, sets[0] as EvaluationSet, policy, notes, options),
       onProgress: (done, total, eta) =>
         options.onProgress?.(
           "surface",
@@ -266,8 +289,9 @@ async function factsOf(
   first: EvaluationSet,
   policy: string,
   notes: readonly string[],
-  figure: FigureOptions = {},
+  options: EvaluatePlaneOptions,
 ): Promise<PlaneFacts> {
+  const { figure = {} } = options;
   const paths: PlaneFacts["paths"] = [];
   for (const [index, run] of plane.runs.entries()) {
     const steps = run.snapshots.map(({ step }) => step);
@@ -275,7 +299,7 @@ async function factsOf(
       name: run.manifest.name,
       run: await run.digest(),
       steps: run.isPart === true ? steps : null,
-      fidelity: (await fidelityFile(plane, index, first, policy)).file,
+      fidelity: (await fidelityFile(plane, index, first, policy, resolvePathLosses(options))).file,
     });
   }
   return {

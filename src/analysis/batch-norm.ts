@@ -1,8 +1,10 @@
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Trajectory } from "../directions/project.js";
+import type { SlicePoints } from "../directions/slice-map.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import { type BatchNormPolicyName, hasStatistics, isVariance, openSlice } from "../loss/slice-loss.js";
 import type { ParameterLayout } from "../model/layout.js";
+import type { Surface } from "../surface/surface.js";
 import type { OpenedPlane } from "./plane-spec.js";
 
 /** What a slice says of itself, for the choice of a policy. */
@@ -101,15 +103,87 @@ export async function policyWarnings(
     .sort((a, b) => shareBetween(b.own, b.on) - shareBetween(a.own, a.on));
   const chosen = differing.filter(({ isLast }, i) => isLast || i < MOST_CHECKED);
   if (chosen.length === 0) return [];
-  const slice = await openSlice(evaluator, plane.points, { batchNorm: "recalibrate", signal });
+  return mattersAt(
+    plane.points,
+    chosen.map(({ own, on, place, name }) => ({
+      place,
+      loss: on,
+      say: (there, recalibrated) =>
+        `at ${name} the plane's loss is ${there}, ${recalibrated} with recalibrated statistics, and the network's own ${own.toPrecision(4)}; "recalibrate" shows the landscape of the networks`,
+    })),
+    policy,
+    evaluator,
+    signal,
+  );
+}
+
+/**
+ * Warns where statistics that move between models show another barrier than networks with statistics of their own
+ * have: the highest point between the models, and their middle, are evaluated with recalibrated statistics as well.
+ * Cost: two evaluations; none without batch norm or a calibration set.
+ *
+ * @param surface - what was evaluated between models that stand at 0 and 1 of each axis.
+ */
+export async function betweenWarnings(
+  points: SlicePoints,
+  surface: Pick<Surface, "alpha" | "beta" | "loss">,
+  layout: ParameterLayout,
+  policy: string,
+  evaluator: LossEvaluator,
+  signal: AbortSignal | undefined,
+): Promise<LandscapeWarning[]> {
+  const isChecked = hasStatistics(layout) && evaluator.facts.calibration != null;
+  if (!isChecked || policy === "none" || policy === "recalibrate") return [];
+  const { alpha, beta, loss } = surface;
+  const inside = Array.from(loss, (value, i): CheckedPoint => {
+    const place = [alpha[i % alpha.length] as number, beta[Math.floor(i / alpha.length)] as number] as const;
+    const name = beta.length === 1 ? `α = ${short(place[0])}` : `(${place.map(short).join(", ")})`;
+    return {
+      place,
+      loss: value,
+      say: (there, recalibrated) =>
+        `at ${name} between the models the loss is ${there}, ${recalibrated} with recalibrated statistics; "recalibrate" shows the barrier between the networks themselves`,
+    };
+  }).filter(
+    ({ place: [a, b], loss: value }) => isWithin(a) && isWithin(b) && !isModel(a, b) && !Number.isNaN(value),
+  );
+  const [highest] = [...inside].sort((a, b) => b.loss - a.loss);
+  const fromMiddle = ({ place: [a, b] }: CheckedPoint) =>
+    Math.hypot(a - 0.5, beta.length === 1 ? 0 : b - 0.5);
+  const [middle] = [...inside].sort((a, b) => fromMiddle(a) - fromMiddle(b));
+  if (highest === undefined || middle === undefined) return [];
+  return mattersAt(points, highest === middle ? [middle] : [highest, middle], policy, evaluator, signal);
+}
+
+const isWithin = (at: number): boolean => at >= 0 && at <= 1;
+const isModel = (a: number, b: number): boolean => (a === 0 || a === 1) && (b === 0 || b === 1);
+const short = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** A point whose loss is compared with the one that recalibrated statistics give. */
+interface CheckedPoint {
+  readonly place: readonly [number, number];
+  readonly loss: number;
+  /** What to say where they differ. */
+  readonly say: (loss: string, recalibrated: string) => string;
+}
+
+/** Warns of the point at which recalibrated statistics change the loss most. */
+async function mattersAt(
+  points: SlicePoints,
+  checked: readonly CheckedPoint[],
+  policy: string,
+  evaluator: LossEvaluator,
+  signal: AbortSignal | undefined,
+): Promise<LandscapeWarning[]> {
+  const slice = await openSlice(evaluator, points, { batchNorm: "recalibrate", signal });
   try {
     let worst = { share: LARGE_GAP, message: "" };
-    for (const { own, on, place, name } of chosen) {
+    for (const { place, loss: there, say } of checked) {
       const { loss } = await slice.evaluate(...place, { signal });
-      const share = shareBetween(loss, on);
+      const share = shareBetween(loss, there);
       if (!(share > worst.share)) continue;
-      const message = `batch norm "${policy}" matters: at ${name} the plane's loss is ${on.toPrecision(4)}, ${loss.toPrecision(4)} with recalibrated statistics, and the network's own ${own.toPrecision(4)}; "recalibrate" shows the landscape of the networks`;
-      worst = { share, message };
+      const said = say(there.toPrecision(4), loss.toPrecision(4));
+      worst = { share, message: `batch norm "${policy}" matters: ${said}` };
     }
     return worst.message === "" ? [] : [{ code: "batch-norm-matters", message: worst.message }];
   } finally {

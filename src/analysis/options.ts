@@ -5,7 +5,7 @@ import {
   type ApproximateOptions,
   checkApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
-import type { SurfaceBudget } from "../surface/evaluate-points.js";
+import { checkShard, type SurfaceBudget, type SurfaceShard } from "../surface/evaluate-points.js";
 import { DEFAULT_MARGIN, type GridAxes, parseGrid } from "../surface/grid.js";
 import { checkSets } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
@@ -19,10 +19,38 @@ export interface EvaluationOptions {
   /** Ends early, with the coarse picture that there is then. Default no limit. */
   readonly budget?: SurfaceBudget | undefined;
   /**
+   * Evaluates a part of the points only, into a folder of its own; another call whose `elsewhere` names these folders
+   * joins them. Losses along paths are left to that call. Default all points.
+   */
+  readonly shard?: SurfaceShard | undefined;
+  /**
    * Approximates surfaces instead of evaluating every point ({} for the defaults). An exact surface that is stored
    * and current is taken instead; no `budget` may stand beside it. Default none: exact.
    */
   readonly approximate?: ApproximateOptions | undefined;
+}
+
+/** Snapshots of which all are evaluated without asking. */
+const PATH_LOSSES = 200;
+
+/** How many losses along a path are evaluated. */
+export interface PathLossesOptions {
+  /**
+   * How many snapshots of a path have their loss evaluated, at least 2, evenly spaced with the first and the last
+   * among them; "all" for every one. A warning says so where some are left out. Default 200.
+   */
+  readonly pathLosses?: number | "all" | undefined;
+}
+
+/**
+ * Checks `pathLosses`; returns the most snapshots that are evaluated, infinity for all.
+ *
+ * @throws {@link InvalidOptionError} if it is neither "all" nor a whole number of at least 2.
+ */
+export function resolvePathLosses({ pathLosses = PATH_LOSSES }: PathLossesOptions): number {
+  if (pathLosses === "all") return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(pathLosses) && pathLosses >= 2) return pathLosses;
+  throw new InvalidOptionError("pathLosses", '"all" or a whole number of at least 2', String(pathLosses));
 }
 
 /** Which points a surface has. */
@@ -103,10 +131,18 @@ export function resolveGrid({ size, margin, grid }: GridOptions): ResolvedGrid {
 
 /** Checks options of planes and lines before the first expensive step. */
 export function checkEvaluation(options: EvaluationOptions & FigureOptions): void {
-  const { sets = [], batchNorm, approximate, budget, metric } = options;
+  const { sets = [], batchNorm, approximate, budget, shard, metric } = options;
   if (sets.length > 0) checkSets(sets);
   if (batchNorm !== undefined) checkOneOf("batchNorm", batchNorm, BATCH_NORM_POLICIES);
   if (approximate !== undefined) checkApproximateOptions(approximate, budget);
+  if (shard !== undefined) checkShard(shard);
+  if (shard !== undefined && approximate !== undefined) {
+    throw new InvalidOptionError(
+      "shard",
+      "an exact surface",
+      "an approximate one, whose points depend on each other",
+    );
+  }
   const names = sets[0]?.evaluator.facts.metricNames ?? [];
   if (metric === undefined || sets.length === 0 || names.includes(metric)) return;
   throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));

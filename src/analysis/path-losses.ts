@@ -13,27 +13,42 @@ import { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.
 import { readArtifact } from "../store/results/artifact.js";
 import { memoResumably } from "../store/results/memo.js";
 import type { Run } from "../store/run/run.js";
-import { evaluateFidelity } from "../surface/fidelity.js";
+import { chooseSnapshots, evaluateFidelity } from "../surface/fidelity.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import type { EvaluatedPoint } from "../surface/surface.js";
-import type { ProgressOptions, ResultOptions } from "./options.js";
+import {
+  type PathLossesOptions,
+  type ProgressOptions,
+  type ResultOptions,
+  resolvePathLosses,
+} from "./options.js";
 import type { OpenedPlane } from "./plane-spec.js";
 import { changedLoss, isStillLoss } from "./stored-values.js";
 
-/** Where the losses of a path are stored, beside `surfaces/`. */
+/**
+ * Where the losses of a path are stored, beside `surfaces/`.
+ *
+ * @param most - of how many snapshots they are evaluated at most.
+ */
 export async function fidelityFile(
   plane: OpenedPlane,
   index: number,
   set: EvaluationSet,
   policy: string,
+  most: number,
 ): Promise<{ readonly file: string; readonly provenance: Provenance }> {
+  const run = plane.runs[index] as Run;
   const { options, inputs } = pointsProvenance(pointsKey(plane.slice, set.evaluator.facts, policy));
   const provenance: Provenance = {
     kind: "path-losses",
     version: 2,
-    options: { ...options, weights: plane.weights },
+    options: {
+      ...options,
+      weights: plane.weights,
+      ...(run.snapshots.length > most ? { snapshots: most } : {}),
+    },
     seed: null,
-    inputs: { ...inputs, run: await (plane.runs[index] as Run).digest() },
+    inputs: { ...inputs, run: await run.digest() },
     chosen: { engine: { ...set.evaluator.facts.engine } },
   };
   const name = plane.runs.length === 1 ? plane.kind : `${plane.kind}-${index}`;
@@ -41,7 +56,7 @@ export async function fidelityFile(
 }
 
 /** Options of {@link pathLosses}. */
-export interface PathLossOptions extends ResultOptions, ProgressOptions<"fidelity"> {
+export interface PathLossOptions extends ResultOptions, PathLossesOptions, ProgressOptions<"fidelity"> {
   readonly directory: string;
   readonly elsewhere?: readonly string[] | undefined;
 }
@@ -60,12 +75,15 @@ export async function pathLosses(
   const { evaluator } = set;
   const batchNorm = policy === "none" ? undefined : policy;
   const rounds = policy === "recalibrate" ? 3 : 2;
-  const total = plane.runs.reduce((sum, run) => sum + rounds * run.snapshots.length, 0);
+  const most = resolvePathLosses(options);
+  const chosen = plane.runs.map(({ snapshots }) => chooseSnapshots(snapshots.length, most));
+  const total = chosen.reduce((sum, { positions }) => sum + rounds * positions.length, 0);
   const trajectories: Trajectory[] = [];
   const warnings: LandscapeWarning[] = [];
   let before = 0;
   for (const [index, run] of plane.runs.entries()) {
-    const { file, provenance } = await fidelityFile(plane, index, set, policy);
+    const snapshots = chosen[index] as (typeof chosen)[number];
+    const { file, provenance } = await fidelityFile(plane, index, set, policy, most);
     const place = join(directory, file);
     const places = [directory, ...elsewhere, run.directory];
     const own = await openLosses(places, set, "as-trained");
@@ -104,6 +122,7 @@ export async function pathLosses(
           {
             batchNorm,
             signal,
+            snapshots,
             known: [...known, ...left],
             onPoint: (point) => onPoint({ ...point, curve: 0 }),
             onProgress: (done) => options.onProgress?.("fidelity", start + done, total),
@@ -112,7 +131,7 @@ export async function pathLosses(
     );
     await keep(run, trajectory, directory, own, recalibrated);
     trajectories.push(trajectory);
-    before += rounds * run.snapshots.length;
+    before += rounds * snapshots.positions.length;
   }
   return { trajectories, warnings };
 }
@@ -210,12 +229,12 @@ async function version1(
 
 async function keep(
   run: Run,
-  { trueLoss, recalibratedLoss }: Trajectory,
+  { trueLoss, recalibratedLoss, evaluated }: Trajectory,
   directory: string,
   own: SnapshotLosses,
   recalibrated: SnapshotLosses | null,
 ): Promise<void> {
-  for (const [i] of run.snapshots.entries()) {
+  for (const i of evaluated ?? run.snapshots.keys()) {
     if (trueLoss !== null) own.put(run.thetaDigest(i), trueLoss[i] as number);
     if (recalibratedLoss !== undefined) recalibrated?.put(run.thetaDigest(i), recalibratedLoss[i] as number);
   }

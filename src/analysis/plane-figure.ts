@@ -1,9 +1,11 @@
+import type { ProjectedHessian } from "../curvature/plane-curvature.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
 import { createMapsFigure } from "../figure/make/create-maps-figures.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
 import { lossChanges, runSettings } from "../figure/make/run-data.js";
+import { withEllipse } from "../figure/make/with-ellipse.js";
 import type { Run } from "../store/run/run.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import { policySentences } from "./batch-norm.js";
@@ -18,6 +20,7 @@ const TITLES: Readonly<Record<PlaneKind, string>> = {
   models: "The plane through three models",
   "barycentric-im": "Between three models",
   bilinear: "Between four models",
+  hessian: "a plane along the top Hessian eigenvector",
   custom: "a plane of given directions",
 };
 
@@ -40,7 +43,14 @@ export interface PlaneFigureOptions extends FigureOptions {
   readonly calibrationSamples: number | null;
   /** Sentences for the caption. */
   readonly notes: readonly string[];
+  /** The Hessian within the plane, at its centre; null or absent where it is not known. */
+  readonly hessian?: ProjectedHessian | null | undefined;
 }
+
+/** What a random plane does not show. */
+const RANDOM_PLANE =
+  "A random direction has the mean curvature tr(H)/D per unit of length (weighted by the norms of filters, where they are " +
+  "normalized): such a plane hides saddles, and the few directions of large curvature (Böttcher & Wheeler 2022).";
 
 /**
  * Returns the figure of a plane: the loss under the paths where there are any and one evaluation set, else a map for
@@ -54,7 +64,18 @@ export function planeFigure(
   trajectories: readonly Trajectory[],
   options: PlaneFigureOptions,
 ): Figure {
-  const { metric, accuracyAs, names = {}, batchNorm, notes } = options;
+  const figure = surfacesFigure(plane, surfaces, trajectories, options);
+  return options.hessian == null ? figure : withEllipse(figure, options.hessian);
+}
+
+function surfacesFigure(
+  plane: DrawnPlane,
+  surfaces: readonly SetSurface[],
+  trajectories: readonly Trajectory[],
+  options: PlaneFigureOptions,
+): Figure {
+  const { metric, accuracyAs, names = {}, batchNorm } = options;
+  const notes = plane.kind === "random" ? [...options.notes, RANDOM_PLANE] : options.notes;
   const [first, ...others] = surfaces as readonly [SetSurface, ...SetSurface[]];
   const { data, loss } = names;
   const named = data === undefined ? {} : { dataName: data };

@@ -36,6 +36,7 @@ import {
  * - "ineffective-random", "ineffective-initial": those of figure 18 of Li et al. 2018, with the path on them;
  * - "models": through three models; "barycentric-im": the triangle between them as Im et al. run through it;
  * - "bilinear": the surface between four;
+ * - "hessian": along the top Hessian eigenvector, and another direction that curvature gives;
  * - "custom": the user's own directions.
  */
 export type PlaneSpec =
@@ -46,7 +47,7 @@ export type PlaneSpec =
       readonly seed?: number | undefined;
     } & NormalizeOptions)
   | { readonly kind: "models" | "barycentric-im" | "bilinear" }
-  | { readonly kind: "custom"; readonly directions: Directions };
+  | { readonly kind: "custom" | "hessian"; readonly directions: Directions };
 
 /** Every kind of {@link PlaneSpec}. */
 export type PlaneKind = PlaneSpec["kind"];
@@ -60,6 +61,7 @@ export const PLANE_KINDS: readonly PlaneKind[] = [
   "models",
   "barycentric-im",
   "bilinear",
+  "hessian",
   "custom",
 ];
 
@@ -202,7 +204,7 @@ async function aroundModel(
 }
 
 function directionFacts(spec: AroundSpec, { digest }: ModelPoint) {
-  if (spec.kind === "custom") {
+  if ("directions" in spec) {
     const { center, vectors } = spec.directions;
     return {
       plane: spec.kind,
@@ -222,7 +224,7 @@ function isCenter({ theta }: ModelPoint, { center }: Directions): boolean {
 
 async function directionsOf(spec: AroundSpec, model: ModelPoint): Promise<Directions> {
   const { run, theta } = model;
-  if (spec.kind === "custom") return givenDirections(model, spec.directions);
+  if ("directions" in spec) return givenDirections(model, spec.directions);
   const random = { ...resolveNormalizeOptions(spec), seed: spec.seed ?? 0 };
   if (spec.kind === "random") return randomDirections(run.layout, theta, random);
   const kind = spec.kind === "ineffective-random" ? "random" : "initial";
@@ -231,8 +233,7 @@ async function directionsOf(spec: AroundSpec, model: ModelPoint): Promise<Direct
 
 /** The user's directions, checked, with a warning where their centre is not the model. */
 function givenDirections(model: ModelPoint, given: Directions | undefined): Directions {
-  if (given === undefined)
-    throw new InvalidOptionError("directions", 'directions for plane "custom"', "none");
+  if (given === undefined) throw new InvalidOptionError("directions", "directions for the plane", "none");
   const { center, vectors, labels, warnings } = given;
   customDirections(center, vectors, { layout: model.run.layout, labels });
   if (vectors.length < 2) {

@@ -1,22 +1,27 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import isEqual from "lodash/isEqual.js";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { readConnection } from "../between/connection-file.js";
+import { type CurvatureSummary, readCurvaturePart } from "../curvature/curvature-file.js";
+import type { Figure } from "../figure/figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
+import { withConvexity } from "../figure/make/create-convexity-figure.js";
+import { createCurvatureFigure } from "../figure/make/create-curvature-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
-import { namesInFolder, readable } from "../store/arrow/regular-file.js";
+import { createStabilityFigure } from "../figure/make/create-stability-figure.js";
+import { namesInFolder } from "../store/arrow/regular-file.js";
 import { readLineSlice } from "../store/kinds/line-file.js";
-import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
+import { readStability } from "../store/kinds/stability-file.js";
+import { isBeside, listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
+import { compareOrder, orderOf, type ResultOrder } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
 import type { FigureOptions } from "./options.js";
 import { planeFigure } from "./plane-figure.js";
 import { PLANE_KINDS, type PlaneKind } from "./plane-spec.js";
-import { type OwnResults, ownResults, readPlane, type StoredPlane } from "./stored-plane.js";
+import { type OwnResults, ownResults, readPlane, type StoredPlane, storedConvexity } from "./stored-plane.js";
 import { histogramStage, planeAngles, storedStatistics, weightsFigures } from "./weights-stage.js";
 import type { NamedFigure } from "./write-report.js";
 
@@ -34,7 +39,7 @@ export interface StoredFigures {
 
 /**
  * Makes the figures of what is stored in a run's directory, evaluating nothing: "plot" (the newest PCA plane with the
- * path), the newest of each other plane, lines, connections, and weights. Surfaces of other evaluation sets on the same grid stand
+ * path), the newest of each other plane, lines, connections, curvature, and weights. Surfaces of other evaluation sets on the same grid stand
  * beside the newest one. Results of weights that the run does not hold any more are left out.
  *
  * @throws {@link RunStateError} if nothing is stored; {@link InvalidOptionError} if there is no surface of that name;
@@ -57,6 +62,9 @@ export async function readFigures(run: Run, options: ReadFiguresOptions = {}): P
     ...planes.filter(({ name }) => name === "plot"),
     ...(await lineFigures(run, own, options.accuracyAs)),
     ...(await connectionFigures(run, own, options.accuracyAs)),
+    ...(await curvatureFigures(run, own)),
+    ...(await stabilityFigures(run, planes.find(({ name }) => name === "plot")?.figure)),
+    ...(await convexityFigures(run, current, options)),
     ...planes.filter(({ name }) => name !== "plot").sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(await weightFigures(run, options.accuracyAs)),
   ];
@@ -132,18 +140,6 @@ function nameOf(kind: string): string {
   return kind === "pca" ? "plot" : `plot-${kind === "pca-sets" ? "pca" : kind}`;
 }
 
-/** Whether two surfaces lie on the same slice and grid. */
-function isBeside(a: StoredSurface, b: StoredSurface): boolean {
-  if (a.key === null || b.key === null) return false;
-  const place = ({ key }: StoredSurface) => [
-    key?.points.slice,
-    key?.points.batchNorm.policy,
-    key?.alpha,
-    key?.beta,
-  ];
-  return a.facts.plane === b.facts.plane && isEqual(place(a), place(b));
-}
-
 function figureOf(
   run: Run,
   planes: readonly StoredPlane[],
@@ -176,6 +172,7 @@ function figureOf(
     batchNorm: facts.batchNorm === "keep" && version === 1 && isPlot ? "none" : facts.batchNorm,
     calibrationSamples: facts.calibrationSamples,
     notes: facts.notes,
+    hessian: first.hessian,
   });
 }
 
@@ -191,7 +188,9 @@ async function lineFigures(
     const slice = await readLineSlice(file);
     if (slice === null) continue;
     const plain =
-      /^(interpolate-[0-9a-f]{8}-[0-9a-f]{8}|random-[0-9a-f]{8})-[0-9a-f]{8}$/.exec(name)?.[1] ?? name;
+      /^(interpolate-[0-9a-f]{8}-[0-9a-f]{8}|(?:random|along-\w+)-[0-9a-f]{8})-[0-9a-f]{8}$/.exec(
+        name,
+      )?.[1] ?? name;
     figures.delete(plain);
     figures.set(plain, { name: `plot-${plain}`, figure: createLineFigure(slice, { accuracyAs }) });
   }
@@ -216,6 +215,63 @@ async function connectionFigures(
   return [...figures.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** The newest of each part of a curvature, of every model, matrix and loss that there is one of. */
+async function curvatureFigures(run: Run, own: OwnResults): Promise<NamedFigure[]> {
+  const found = new Map<string, CurvatureSummary>();
+  for (const { file, provenance } of await storedIn(join(run.directory, "curvature"))) {
+    const { model0 } = provenance.inputs;
+    if (!(await own.isOwnModel(model0))) continue;
+    const part = await readCurvaturePart(file, provenance);
+    if (part === null) continue;
+    const { matrix, ignore, samples, lossMode, size } = part.facts;
+    const of = JSON.stringify([provenance.inputs, matrix, ignore, samples, lossMode, size]);
+    const before = found.get(of);
+    found.delete(of);
+    found.set(of, { ...NOTHING_KNOWN, ...before, ...part });
+  }
+  const names = new Set<string>();
+  return [...found.values()].reverse().flatMap((summary) => {
+    // Of several data or losses the newest is drawn.
+    const { name, matrix } = summary.facts;
+    if (names.has(`${name} ${matrix}`)) return [];
+    names.add(`${name} ${matrix}`);
+    const place = names.size === 1 ? "curvature" : `curvature-${names.size}`;
+    return [{ name: `plot-${place}`, figure: createCurvatureFigure(summary) }];
+  });
+}
+
+/** The newest stability along the run as it is now, beside the trajectory where that is drawn. */
+async function stabilityFigures(run: Run, trajectory: Figure | undefined): Promise<NamedFigure[]> {
+  const digest = await run.digest();
+  const stored = (await storedIn(join(run.directory, "curvature"))).filter(
+    ({ provenance }) => provenance.kind === "stability" && provenance.inputs.run === digest,
+  );
+  const newest = stored.at(-1);
+  const stability = newest === undefined ? null : await readStability(newest.file);
+  if (stability === null) return [];
+  return [{ name: "plot-stability", figure: createStabilityFigure(stability, run, { trajectory }) }];
+}
+
+/** The newest surface of each plane that has a convexity map, with it. */
+async function convexityFigures(
+  run: Run,
+  current: readonly StoredSurface[],
+  options: ReadFiguresOptions,
+): Promise<NamedFigure[]> {
+  const figures = new Map<string, NamedFigure>();
+  for (const stored of current) {
+    const found = await storedConvexity(stored);
+    const plane = found === null ? null : await readPlane(run, stored);
+    if (found === null || plane === null) continue;
+    const figure = figureOf(run, [plane], plane.trajectory !== null, options, []);
+    const name = `plot-convexity-${stored.facts.plane}`;
+    figures.set(name, { name, figure: withConvexity(figure, found.found, found.facts) });
+  }
+  return [...figures.values()];
+}
+
+const NOTHING_KNOWN = { eigenvalues: null, trace: null, density: null, layers: null };
+
 async function weightFigures(run: Run, accuracyAs: AccuracyForm | undefined): Promise<NamedFigure[]> {
   const statistics = await storedStatistics(run);
   if (statistics === null) return [];
@@ -231,15 +287,16 @@ async function storedIn(folder: string) {
   const found: {
     readonly file: string;
     readonly name: string;
-    readonly time: number;
+    readonly order: ResultOrder;
     readonly provenance: Provenance;
   }[] = [];
   for (const name of names.filter((one) => /^[^.].*\.arrow$/.test(one)).sort()) {
     const file = join(folder, name);
     const artifact = await readArtifactFacts(file);
     if (artifact === null) continue;
-    const { mtimeMs: time } = await readable(file, () => stat(file));
-    found.push({ file, name: name.replace(/\.arrow$/, ""), time, provenance: artifact.provenance });
+    const { provenance } = artifact;
+    const order = await orderOf(file, provenance);
+    found.push({ file, name: name.replace(/\.arrow$/, ""), order, provenance });
   }
-  return found.sort((a, b) => a.time - b.time);
+  return found.sort((a, b) => compareOrder(a.order, b.order));
 }

@@ -2,9 +2,13 @@ import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import pick from "lodash/pick.js";
 import { type Provenance, provenanceDigest, sha256 } from "../base/provenance.js";
+import { readConvexityMap } from "../curvature/convexity-file.js";
+import { planeHessianFile } from "../curvature/curvature-file.js";
+import type { ProjectedHessian } from "../curvature/plane-curvature.js";
 import { restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { projectTrajectory, type Trajectory } from "../directions/project.js";
+import { namesInFolder } from "../store/arrow/regular-file.js";
 import { readDirections } from "../store/kinds/directions-file.js";
 import { listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
 import { readSurface } from "../store/kinds/surface-file.js";
@@ -12,6 +16,7 @@ import { readTrajectory } from "../store/kinds/trajectory-file.js";
 import { readArtifactFacts } from "../store/results/artifact.js";
 import { type Run, selectSnapshots } from "../store/run/run.js";
 import type { Surface } from "../surface/surface.js";
+import { convexityName } from "./analyze-convexity.js";
 import { rowSourceOfRuns } from "./row-source.js";
 
 /** A stored surface with what belongs to it. */
@@ -22,6 +27,8 @@ export interface StoredPlane {
   /** The part of the run whose path is on it; null where there is no path. */
   readonly part: Run | null;
   readonly trajectory: Trajectory | null;
+  /** The Hessian within it, on the same data; null where it is not stored. */
+  readonly hessian: ProjectedHessian | null;
 }
 
 /** Tells which stored results are of a run as it is now. */
@@ -71,16 +78,48 @@ export async function readPlane(run: Run, stored: StoredSurface): Promise<Stored
   if (surface === null) return null;
   const directions =
     facts.directions === null ? null : await readDirections(join(directory, facts.directions));
+  const hessian = await storedHessian(stored);
   const [path] = facts.paths;
   const isPcaOf1 = stored.version === 1 && facts.plane === "pca" && path === undefined;
   const hasPath = path !== undefined || isPcaOf1 || facts.plane.startsWith("ineffective-");
   const part = path === undefined ? run : (partOf(run, path) ?? null);
   if (directions === null || !hasPath || part === null)
-    return { stored, surface, directions, part: null, trajectory: null };
+    return { stored, surface, directions, part: null, trajectory: null, hessian };
   const trajectory =
     (path === undefined ? null : await readPath(stored, join(directory, path.fidelity))) ??
     (await project(part, directions));
-  return { stored, surface, directions, part, trajectory };
+  return { stored, surface, directions, part, trajectory, hessian };
+}
+
+/** The convexity map on the slice, the grid and the data of a surface; null where none is stored. */
+export async function storedConvexity({ directory, key }: StoredSurface) {
+  if (key === null) return null;
+  const { slice, data } = key.points;
+  for (const file of await curvatureFiles(directory, convexityName(slice))) {
+    const made = (await readArtifactFacts(file))?.provenance;
+    if (made === undefined || made.inputs.slice !== slice || made.inputs.data !== data) continue;
+    const { alpha, beta } = made.options;
+    if (isEqual([alpha, beta], [key.alpha, key.beta])) return readConvexityMap(file);
+  }
+  return null;
+}
+
+/** Results of curvature whose names begin so. */
+async function curvatureFiles(directory: string, begin: string): Promise<string[]> {
+  const folder = join(directory, "curvature");
+  const names = (await namesInFolder(folder)).filter((one) => one.startsWith(`${begin}-`));
+  return names.sort().map((name) => join(folder, name));
+}
+
+/** The Hessian within the plane of a surface, on the surface's data. */
+async function storedHessian({ directory, key }: StoredSurface): Promise<ProjectedHessian | null> {
+  if (key === null) return null;
+  for (const file of await curvatureFiles(directory, `plane-${key.points.slice.slice(0, 8)}`)) {
+    const inputs = (await readArtifactFacts(file))?.provenance.inputs;
+    if (inputs?.slice !== key.points.slice || inputs.data !== key.points.data) continue;
+    return (await planeHessianFile.read(file))?.found ?? null;
+  }
+  return null;
 }
 
 /** What makes two losses of version 1 the same: mode, number of samples, data and model. */

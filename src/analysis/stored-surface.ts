@@ -1,11 +1,16 @@
-import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
+import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
-import { interruptedSurfaces, listSurfaces, type StoredSurface } from "../store/kinds/stored-surfaces.js";
+import {
+  interruptedSurfaces,
+  isBeside,
+  listSurfaces,
+  type StoredSurface,
+} from "../store/kinds/stored-surfaces.js";
 import { readSurface, writeSurface } from "../store/kinds/surface-file.js";
 import { approximatedPointTiles, curvePointTiles } from "../store/kinds/surface-journal.js";
 import {
@@ -20,13 +25,14 @@ import {
   surfaceProvenance,
 } from "../store/kinds/surface-key.js";
 import { memoResumably } from "../store/results/memo.js";
+import { asNewest, compareOrder } from "../store/results/result-order.js";
 import { readInterrupted, readInterruptedFacts, removeInterrupted } from "../store/results/tile-journal.js";
 import {
   type ApproximateOptions,
   approximateSurface,
   resolveApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
-import type { SurfaceBudget } from "../surface/evaluate-points.js";
+import type { SurfaceBudget, SurfaceShard } from "../surface/evaluate-points.js";
 import { evaluateSurface } from "../surface/evaluate-surface.js";
 import { CENTER_INDEX, type EvaluatedPoint, type Grid, type Surface } from "../surface/surface.js";
 import { changedLoss, isStillTrue, type StoredValue } from "./stored-values.js";
@@ -47,6 +53,7 @@ export interface SurfaceRequest {
   readonly elsewhere: readonly string[];
   readonly approximate?: ApproximateOptions | undefined;
   readonly budget?: SurfaceBudget | undefined;
+  readonly shard?: SurfaceShard | undefined;
   readonly force?: boolean | undefined;
   readonly resume?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -169,11 +176,14 @@ async function refresh(
   listed: readonly StoredSurface[],
 ): Promise<void> {
   if (stored.directory !== directory || stored.version === 1) return;
-  if (!isEqual(stored.facts, facts)) return writeSurface(stored.file, surface, stored.provenance, facts);
-  const isNewest = listed.every((other) => other.facts.plane !== facts.plane || other.time <= stored.time);
-  if (isNewest) return;
-  const now = new Date();
-  await utimes(stored.file, now, now);
+  const isNewer = (other: StoredSurface) =>
+    other.directory === directory &&
+    other.facts.plane === facts.plane &&
+    // Other sets are drawn beside it, whichever is the newest.
+    (other.facts.set === facts.set || !isBeside(other, stored)) &&
+    compareOrder(other.order, stored.order) > 0;
+  if (isEqual(stored.facts, facts) && !listed.some(isNewer)) return;
+  await writeSurface(stored.file, surface, await asNewest(stored.file, stored.provenance), facts);
 }
 
 /** The points of a surface whose values are exact. */
@@ -310,16 +320,28 @@ async function compute(
   file: string,
   found: readonly EvaluatedPoint[],
 ): Promise<Surface> {
-  const { evaluator, points, grid, policy, facts, approximate, budget, force, resume, signal, onProgress } =
-    request;
+  const {
+    evaluator,
+    points,
+    grid,
+    policy,
+    facts,
+    approximate,
+    budget,
+    shard,
+    force,
+    resume,
+    signal,
+    onProgress,
+  } = request;
   const { engine, metricNames, samples } = evaluator.facts;
   const stored = {
     what: "surface",
     file,
     provenance: surfaceProvenance(key, choice),
     read: async () => null,
-    write: (place: string, surface: Surface, provenance: Parameters<typeof writeSurface>[2]) =>
-      writeSurface(place, surface, provenance, facts),
+    write: async (place: string, surface: Surface, made: Provenance) =>
+      writeSurface(place, surface, await asNewest(place, made), facts),
     engines: [engine],
     metrics: metricNames,
     isPartial: ({ partial }: Surface) => partial !== undefined,
@@ -342,6 +364,7 @@ async function compute(
     evaluateSurface(evaluator, points, grid, {
       ...common,
       ...(budget === undefined ? {} : { budget }),
+      shard,
       known: [...found, ...known],
       onPoint: (point) => onPoint({ ...point, curve: 0 }),
       onProgress: (done, total, eta) => onProgress?.(done, total, eta),

@@ -6,6 +6,8 @@ import { isDeviceName } from "../base/platform.js";
 import { figureOption, figureSize } from "../figure/draw/layout-figure.js";
 import type { Figure } from "../figure/figure.js";
 import { tableCsv } from "../figure/files/export-table.js";
+// Figures display themselves in notebooks.
+import "../figure/files/notebook.js";
 import { renderHtml } from "../figure/files/render-html.js";
 import { renderPng, renderSvg } from "../figure/files/render-picture.js";
 import { inSpace } from "../figure/space/surface-panel.js";
@@ -93,7 +95,7 @@ export async function writeReport(
   for (const { name } of figures) fileName("figures.name", name);
   checkReportOptions(options);
   const { formats = ["svg", "png", "html", "csv"], scale = 2 } = options;
-  const asked = pick(options, ["width", "height"]);
+  const asked = { ...pick(options, ["width", "height"]), pixelRatio: scale };
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;

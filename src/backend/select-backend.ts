@@ -203,10 +203,34 @@ async function selectWasm(reason: string): Promise<BackendInfo> {
   });
 }
 
-async function startJavaScript(reason: string, warnings: readonly LandscapeWarning[]): Promise<BackendInfo> {
-  // The backend greets on the console at its first tensor; the warning below says as much as data.
+/** The backend of plain JavaScript greets on the console at its first tensor; warnings say as much as data. */
+function quietJavaScript(): void {
   const backend = tf.findBackend("cpu") as unknown as { firstUse: boolean };
   backend.firstUse = false;
+}
+
+/**
+ * Runs a synchronous function on the backend of plain JavaScript, whose arithmetic is exact where numbers are not
+ * finite, and goes back to the active one. Tensors move to where they are used, bit for bit.
+ *
+ * @throws {@link BackendError} if the program has removed that backend.
+ */
+export function onPlainJavaScript<T>(run: () => T): T {
+  const active = tf.getBackend();
+  if (active === "cpu") return run();
+  quietJavaScript();
+  // Backends that have started are set within the call.
+  void tf.setBackend("cpu");
+  try {
+    if (tf.getBackend() !== "cpu") throw new BackendError("cpu", "TF.js's plain JavaScript backend", "none");
+    return run();
+  } finally {
+    void tf.setBackend(active);
+  }
+}
+
+async function startJavaScript(reason: string, warnings: readonly LandscapeWarning[]): Promise<BackendInfo> {
+  quietJavaScript();
   await tf.setBackend("cpu");
   return { ...activeFacts(), reason, warnings: [...warnings, slowBackendWarning()] };
 }

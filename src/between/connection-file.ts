@@ -11,6 +11,7 @@ import {
 } from "../store/results/artifact.js";
 import { ALIGN_METHODS } from "./align-models.js";
 import type { Connection } from "./connection.js";
+import { curveFactsSchema } from "./curve-file.js";
 import type { PathLosses } from "./path-losses.js";
 
 const METRIC = "metric:";
@@ -35,6 +36,8 @@ const detailsSchema = z.object({
       sets: z.array(z.object({ set: z.string(), metrics: z.array(z.string()) })),
     }),
   ),
+  /** Older files have none. */
+  curve: curveFactsSchema.nullable().default(null),
   warnings: warningsSchema,
 });
 
@@ -46,7 +49,7 @@ const detailsSchema = z.object({
  */
 export async function writeConnection(
   file: string,
-  { names, alignment, paths, warnings }: Connection,
+  { names, alignment, paths, curve, warnings }: Connection,
   provenance: Provenance,
 ): Promise<void> {
   const rows = paths.flatMap((path) => path.values.map((values) => ({ path, values })));
@@ -89,6 +92,8 @@ export async function writeConnection(
         points: t.length,
         sets: values.map(({ set, metrics: own }) => ({ set, metrics: Object.keys(own) })),
       })),
+      // Connections without a curve are written as they always were.
+      ...(curve === null ? {} : { curve: { ...curve, losses: [...curve.losses] } }),
       warnings: warnings.map(({ code, message }) => ({ code, message })),
     },
     provenance,

@@ -6,6 +6,8 @@ import { BATCH_NORM_POLICIES, hasStatistics } from "../loss/slice-loss.js";
 import type { ParameterLayout } from "../model/layout.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import { type AlignMethod, type Alignment, type AlignOptions, alignModels } from "./align-models.js";
+import { type Curve, curvePath } from "./curve.js";
+import type { CurveFacts } from "./curve-file.js";
 import {
   checkEnds,
   evaluatePath,
@@ -31,8 +33,10 @@ export interface Connection {
   readonly names: readonly [string, string];
   /** How the second model's units were matched to the first one's; null where they were not. */
   readonly alignment: AlignmentFacts | null;
-  /** "line" and "aligned line", each under every policy that there is. */
+  /** "line" and "aligned line", each under every policy that there is; "curve", recalibrated where there is batch norm. */
   readonly paths: readonly PathLosses[];
+  /** How the curve was trained; null where there is none. */
+  readonly curve: CurveFacts | null;
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -48,9 +52,20 @@ export interface ConnectOptions
   readonly names?: readonly [string, string] | undefined;
   /** First samples of the data that units are matched, checked and repaired on. Default 1024. */
   readonly sampleLimit?: number | undefined;
+  /** A curve from the first model to the second, as it is, not aligned. Default none. */
+  readonly curve?: { readonly curve: Curve; readonly facts: CurveFacts } | null | undefined;
+  /** Points of the curve, both ends included. Default 61. */
+  readonly curvePoints?: number | undefined;
+  /** Paths of the same connection that are known already: they are not evaluated again. Default none. */
+  readonly known?: readonly PathLosses[] | undefined;
+  /** Called with the connection so far, after each path. */
+  readonly onPath?: ((sofar: Connection) => Promise<void>) | undefined;
   /** Called with the points evaluated and all of them. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
+
+/** Points of a curve where nothing else is asked for, as published. */
+export const DEFAULT_CURVE_POINTS = 61;
 
 /** The settings of a connection, defaults filled in. */
 export interface ResolvedConnectOptions {
@@ -93,9 +108,11 @@ export async function connectModels(
 ): Promise<Connection> {
   const { align, tries, seed, points, sampleLimit } = resolveConnectOptions(options);
   const { names = ["model 1", "model 2"], layout, algebra, signal, onProgress } = options;
+  const { curve = null, curvePoints = DEFAULT_CURVE_POINTS, known = [], onPath } = options;
   const [a, b] = thetas;
   if (sets.length === 0) throw new InvalidOptionError("sets", "at least one evaluation set", "none");
   checkEnds(a, b);
+  if (curve !== null) checkCurve(curve.curve, thetas, sets, layout);
   const aligned =
     align === null
       ? null
@@ -113,38 +130,76 @@ export async function connectModels(
     aligned === null || policies.length > 1
       ? null
       : await createRepairer(model, data, { layout, sampleLimit });
-  const total =
-    (policies.length * (aligned === null ? 1 : 2) + (repairer === null ? 0 : 1)) * sets.length * points;
+  const isRepaired = aligned !== null && repairer !== null && repairer.layers.length > 0;
+  const lines = policies.length * (aligned === null ? 1 : 2) + (isRepaired ? 1 : 0);
+  const total = (lines * points + (curve === null ? 0 : curvePoints)) * sets.length;
+  const isEqual = a.every((value, i) => value === b[i]);
+  const paths: PathLosses[] = [];
+  const sofar = (): Connection => ({
+    names,
+    alignment: aligned === null ? null : factsOf(aligned),
+    paths: [...paths],
+    curve: curve?.facts ?? null,
+    warnings: [...(aligned?.warnings ?? []), ...(isEqual ? [equalWarning(names)] : [])],
+  });
   let before = 0;
-  const follow = (): PathOptions => {
+  const add = async (
+    name: string,
+    policy: PathPolicy,
+    count: number,
+    evaluate: (how: PathOptions) => Promise<PathLosses>,
+  ) => {
     const start = before;
-    before += sets.length * points;
-    return { points, signal, onProgress: (done) => onProgress?.(start + done, total) };
+    before += sets.length * count;
+    const stored = known.find((path) => path.name === name && path.policy === policy);
+    const follow = (done: number) => onProgress?.(start + done, total);
+    paths.push(stored ?? (await evaluate({ points: count, signal, onProgress: follow })));
+    if (stored === undefined && onPath !== undefined) await onPath(sofar());
   };
   try {
-    const paths: PathLosses[] = [];
-    const lines = [
+    const ends = [
       ["line", b] as const,
       ...(aligned === null ? [] : [["aligned line", aligned.theta] as const]),
     ];
-    for (const [name, end] of lines) {
+    for (const [name, end] of ends) {
       for (const policy of policies) {
-        paths.push(await evaluatePath(name, linePath(a, end), sets, policy, follow()));
+        await add(name, policy, points, (how) => evaluatePath(name, linePath(a, end), sets, policy, how));
       }
     }
-    if (aligned !== null && repairer !== null && repairer.layers.length > 0) {
-      paths.push(await evaluateRepairedLine("aligned line", [a, aligned.theta], repairer, sets, follow()));
+    if (isRepaired) {
+      const repaired = [a, aligned.theta] as const;
+      await add("aligned line", "repair", points, (how) =>
+        evaluateRepairedLine("aligned line", repaired, repairer, sets, how),
+      );
     }
-    const isEqual = a.every((value, i) => value === b[i]);
-    return {
-      names,
-      alignment: aligned === null ? null : factsOf(aligned),
-      paths,
-      warnings: [...(aligned?.warnings ?? []), ...(isEqual ? [equalWarning(names)] : [])],
-    };
+    if (curve !== null) {
+      const policy = policies.includes("recalibrate") ? "recalibrate" : "none";
+      const path = curvePath(curve.curve);
+      await add("curve", policy, curvePoints, (how) => evaluatePath("curve", path, sets, policy, how));
+    }
+    return sofar();
   } finally {
     repairer?.dispose();
   }
+}
+
+/** Checks that a curve runs between the models, and can be evaluated: its bends have no statistics of their own. */
+function checkCurve(
+  { points }: Curve,
+  [a, b]: readonly [Float32Array, Float32Array],
+  sets: readonly EvaluationSet[],
+  layout: ParameterLayout | undefined,
+): void {
+  const isEnd = (point: Float32Array, end: Float32Array) =>
+    point.length === end.length && point.every((value, i) => value === end[i]);
+  if (!isEnd(points[0], a) || !isEnd(points[points.length - 1], b)) {
+    throw new InvalidOptionError("curve", "one between the two models", "one with other ends");
+  }
+  if (layout === undefined || !hasStatistics(layout)) return;
+  if (sets.every(({ evaluator }) => evaluator.facts.calibration != null)) return;
+  const hint = "give createLossEvaluator a calibration set";
+  const expected = "evaluators with a calibration set, for a model with batch normalization";
+  throw new InvalidOptionError("curve", expected, "none", { hint });
 }
 
 /** What becomes of batch norm's statistics, each way that there is; "none" alone where there are none. */

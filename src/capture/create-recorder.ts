@@ -18,6 +18,7 @@ import {
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel, layoutOfVariables, type VariableCollection } from "../model/layout-of-model.js";
 import type { RunDescription, RunManifest } from "../model/manifest.js";
+import { checkOptimizerState, stateSlots } from "../model/optimizer-state.js";
 import { readRegularFile } from "../store/arrow/regular-file.js";
 import { decodeSnapshot, elementSize } from "../store/run/decode-snapshot.js";
 import { createRunWriter } from "../store/run/run-writer.js";
@@ -197,6 +198,9 @@ export async function createTrajectoryRecorder(
   const { layout } = bindWeights(options, null);
   const optimizer = options.optimizer ?? options.model?.optimizer ?? null;
   const facts = trainingFacts(options, optimizer);
+  if (options.optimizerState === true) await checkOptimizerState(optimizer);
+  const stateOf = options.optimizerState === true ? optimizer : null;
+  const slots = stateOf === null ? 0 : stateSlots(stateOf);
   const { dtype = "float32", seed = null } = options;
   const path = resolve(options.directory);
   const { overwrite, resume } = resolveExisting(path, options);
@@ -212,12 +216,13 @@ export async function createTrajectoryRecorder(
     weights,
     queue: new WriteQueue(
       sink,
-      pendingLimit(options.maxPending, layout.parameterCount),
+      pendingLimit(options.maxPending, layout.parameterCount * (1 + slots)),
       layout.parameterCount,
     ),
     rule,
     dtype,
     optimizer,
+    stateOf,
     nextStep: writer.nextStep,
     resumedFrom: writer.resumedFrom,
     resumedTheta: writer.resumedFrom && (await readTheta(path, writer.resumedFrom.step)),
@@ -226,7 +231,7 @@ export async function createTrajectoryRecorder(
       if (openRecorders.get(path) === recorder) openRecorders.delete(path);
       await writer.close();
     },
-    warnings: [...facts.warnings, ...warnings, ...(await expectedSize(path, layout, rule, options))],
+    warnings: [...facts.warnings, ...warnings, ...(await expectedSize(path, layout, rule, slots, options))],
   });
   openRecorders.set(path, recorder);
   return recorder;
@@ -237,11 +242,12 @@ async function expectedSize(
   path: string,
   { parameterCount }: ParameterLayout,
   rule: ScheduleRule,
+  slots: number,
   { fit, dtype }: TrajectoryRecorderOptions,
 ): Promise<readonly LandscapeWarning[]> {
   const count = countSnapshots(rule, fit);
   if (count === null) return [];
-  const width = elementSize(dtype ?? "float32");
+  const width = elementSize(dtype ?? "float32") + 4 * slots;
   const warning = diskWarning(path, count, parameterCount, width, await freeBytes(path));
   return warning === null ? [] : [warning];
 }

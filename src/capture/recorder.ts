@@ -7,6 +7,7 @@ import type { BoundWeights } from "../model/bound-weights.js";
 import { readLearningRate } from "../model/describe-training.js";
 import type { LayoutOptions, ParameterLayout } from "../model/layout.js";
 import type { RunManifest } from "../model/manifest.js";
+import { type OptimizerState, readOptimizerState } from "../model/optimizer-state.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import type { CaptureSchedule, ScheduleRule } from "./schedule.js";
 import type { WriteQueue } from "./write-queue.js";
@@ -46,6 +47,8 @@ export interface CapturedWeights {
   readonly theta: Float32Array;
   /** Milliseconds since 1970, UTC. */
   readonly time: number;
+  /** What the optimizer kept, where it is recorded. */
+  readonly optimizerState?: OptimizerState | undefined;
 }
 
 /** What a recorder is made of. */
@@ -56,6 +59,8 @@ export interface RecorderParts {
   readonly rule: ScheduleRule;
   readonly dtype: RunManifest["dtype"];
   readonly optimizer: tf.Optimizer | null;
+  /** Whose state is recorded with the weights, or null. */
+  readonly stateOf: tf.Optimizer | null;
   /** Ordinal of the first snapshot to be written. */
   readonly nextStep: number;
   /** The last snapshot of the run that is continued. */
@@ -139,7 +144,7 @@ export class TrajectoryRecorder {
    */
   async record(position: RecorderPosition): Promise<void> {
     const checked = this.#check(position);
-    await this.write(this.capture(), checked);
+    await this.write(await this.capture(), checked);
   }
 
   /**
@@ -154,8 +159,8 @@ export class TrajectoryRecorder {
     const count = this.schedule.unit === "epoch" ? position.epoch : position.iteration;
     const isDue = count !== this.#asked && count > 0 && this.schedule.isDue(count);
     this.#asked = count;
-    if (isFirst) return this.writeInitial(this.capture(), checked);
-    if (isDue) await this.write(this.capture(), checked);
+    if (isFirst) return this.writeInitial(await this.capture(), checked);
+    if (isDue) await this.write(await this.capture(), checked);
     return isDue;
   }
 
@@ -175,21 +180,41 @@ export class TrajectoryRecorder {
     return this.#closing;
   }
 
-  /** Copies the weights as they are now, to be handed to `write` or `writeInitial`. */
-  capture(): CapturedWeights {
+  /**
+   * Copies the weights as they are now, before it gives way, to be handed to `write` or `writeInitial`; and the
+   * optimizer's state, where it is recorded.
+   *
+   * @throws {@link RunStateError} if training went on before the state was read.
+   */
+  async capture(): Promise<CapturedWeights> {
     this.#assertOpen();
-    const theta = this.#parts.queue.acquire();
-    return { theta: this.#parts.weights.readSync(theta), time: Date.now() };
+    return this.#capture();
+  }
+
+  async #capture(): Promise<CapturedWeights> {
+    const { weights, queue, stateOf } = this.#parts;
+    const captured = { theta: weights.readSync(queue.acquire()), time: Date.now() };
+    if (stateOf === null) return captured;
+    const hasOtherWeights = weights.watch();
+    const optimizerState = await readOptimizerState(stateOf, weights);
+    if (!hasOtherWeights()) return { ...captured, optimizerState };
+    const hint = "await record() or recordIfDue() before the next update";
+    throw new RunStateError(
+      `${this.directory}: optimizerState`,
+      "training to wait until its state is read",
+      "another update meanwhile",
+      { hint },
+    );
   }
 
   /** Writes copied weights as the next snapshot; resolves when there is room for another one. */
-  async write({ theta, time }: CapturedWeights, position: RecorderPosition): Promise<void> {
+  async write({ theta, time, optimizerState }: CapturedWeights, position: RecorderPosition): Promise<void> {
     const { epoch, iteration, logs = {} } = position;
     const learningRate = position.learningRate ?? readLearningRate(this.#parts.optimizer);
     this.#last = position;
     this.#resumedTheta = null;
     const step = this.#step++;
-    await this.#parts.queue.push({ step, epoch, iteration, time, learningRate, logs, theta });
+    await this.#parts.queue.push({ step, epoch, iteration, time, learningRate, logs, theta, optimizerState });
   }
 
   /**
@@ -217,13 +242,14 @@ export class TrajectoryRecorder {
 
   /** Writes the final weights unless the last snapshot is of the same update and has the same bits. */
   async #writeFinal(position: RecorderPosition): Promise<void> {
-    const { queue, weights, readBack, dtype } = this.#parts;
-    const captured = { theta: weights.readSync(queue.acquire()), time: Date.now() };
+    const { queue, readBack, dtype } = this.#parts;
+    const captured = await this.#capture();
     if (this.#step > 0 && this.#last?.iteration === position.iteration) {
       await queue.drain();
       if (isSameTheta(captured.theta, await readBack(this.#step - 1), dtype)) return;
-      // Put in place after the last update ("restore best weights"): what was logged is that of other weights.
-      await this.write(captured, { ...position, logs: {} });
+      // Put in place after the last update ("restore best weights"): what was logged is that of other weights, and so
+      // is the optimizer's state.
+      await this.write({ ...captured, optimizerState: undefined }, { ...position, logs: {} });
       return;
     }
     await this.write(captured, position);
@@ -309,6 +335,12 @@ export interface CaptureOptions extends LayoutOptions {
    * 2 at least and 64 at most.
    */
   readonly maxPending?: number;
+  /**
+   * Records what the optimizer keeps (moments, momentum) beside each snapshot, as float32: twice as much again on the
+   * disk for Adam. The stability of adaptive optimizers, and their directions, are computed from it. Custom loops must
+   * wait for `record`. Default false.
+   */
+  readonly optimizerState?: boolean;
 }
 
 /** The names of all {@link CaptureOptions}. */
@@ -322,6 +354,7 @@ export const CAPTURE_OPTION_NAMES: OptionNames<CaptureOptions> = {
   fit: true,
   seed: true,
   maxPending: true,
+  optimizerState: true,
   select: true,
   describe: true,
 };
@@ -346,6 +379,8 @@ export function checkCaptureOptions(options: CaptureOptions): void {
   check("resume", !(resume === true && overwrite), "not to be given together with overwrite", resume);
   check("fit", fit === undefined || (typeof fit === "object" && fit !== null), "an object", fit);
   check("seed", seed === undefined || Number.isSafeInteger(seed), "an integer", seed);
+  const { optimizerState } = options;
+  check("optimizerState", [undefined, true, false].includes(optimizerState), "true or false", optimizerState);
   const isCount = Number.isSafeInteger(maxPending) && (maxPending as number) >= 1;
   check("maxPending", maxPending === undefined || isCount, "a positive integer", maxPending);
 }

@@ -57,14 +57,18 @@ export function createWorkerSink(file: string | URL, target: SnapshotTarget): Sn
   return {
     write: (snapshot) =>
       new Promise((resolve, reject) => {
-        const { step, theta } = snapshot;
+        const { step, theta, optimizerState } = snapshot;
         if (broken !== null) {
           reject(writeFailure(target.directory, step, broken));
           return;
         }
         waiting.push({ step, resolve, reject });
         worker.ref();
-        worker.postMessage(snapshot, [theta.buffer as ArrayBuffer]);
+        const arrays = [theta, ...Object.values(optimizerState?.slots ?? {})];
+        worker.postMessage(
+          snapshot,
+          arrays.map(({ buffer }) => buffer as ArrayBuffer),
+        );
       }),
     close: async () => {
       closed = true;

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { type SnapshotTarget, writeSnapshotFile } from "../store/run/encode-snapshot.js";
 import { manifestPath } from "../store/run/manifest-file.js";
-import type { Snapshot } from "../store/run/run.js";
+import { type RecordedSnapshot, writeOptimizerState } from "./optimizer-state-file.js";
 
 /** Where snapshots go: a worker thread, or the same thread where there is none. */
 export interface SnapshotSink {
@@ -10,7 +10,7 @@ export interface SnapshotSink {
    * unwritten, so that the files on disk have no gap. Resolves with an array of θ's length that the caller
    * may fill again. The array given must not be touched any more: it may have moved to another thread.
    */
-  write(snapshot: Snapshot): Promise<Float32Array>;
+  write(snapshot: RecordedSnapshot): Promise<Float32Array>;
   /** Frees threads and files. Idempotent. */
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export class WriteQueue {
    *
    * @throws the first error of the sink, once it has happened, at every call.
    */
-  async push(snapshot: Snapshot): Promise<void> {
+  async push(snapshot: RecordedSnapshot): Promise<void> {
     this.#throwFailure();
     this.#pending++;
     const written = this.#write(snapshot);
@@ -92,7 +92,7 @@ export class WriteQueue {
     this.#throwFailure();
   }
 
-  async #write(snapshot: Snapshot): Promise<void> {
+  async #write(snapshot: RecordedSnapshot): Promise<void> {
     try {
       this.#free.push(await this.#sink.write(snapshot));
     } catch (error) {
@@ -138,7 +138,7 @@ function workOff(): void {
 }
 
 /** Writes one snapshot and resolves when it is safely on disk. */
-export type WriteSnapshot = (snapshot: Snapshot) => Promise<void>;
+export type WriteSnapshot = (snapshot: RecordedSnapshot) => Promise<void>;
 
 /**
  * Returns a function that writes snapshots one after another, whenever it is called; after the first
@@ -159,6 +159,9 @@ export function createSnapshotWriter(target: SnapshotTarget): WriteSnapshot {
   return writeInOrder(async (snapshot) => {
     // A run directory that was deleted must not come back as a folder of snapshots without a manifest.
     await access(manifestPath(target.directory));
-    await writeSnapshotFile(target, snapshot);
+    const { optimizerState, ...own } = snapshot;
+    // First, so that a snapshot is complete with what belongs to it.
+    if (optimizerState !== undefined) await writeOptimizerState(target, own, optimizerState);
+    await writeSnapshotFile(target, own);
   });
 }

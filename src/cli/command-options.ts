@@ -9,6 +9,7 @@ import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { ENGINE_CHOICES } from "../loss/loss-options.js";
 import { BATCH_NORM_POLICIES } from "../loss/slice-loss.js";
 import type { ParameterRole } from "../model/layout.js";
+import { checkRedisUrl } from "../queue/queue-connection.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import { parseGrid } from "../surface/grid.js";
 
@@ -161,6 +162,20 @@ export function gridOptions(command: Command): Command {
   );
 }
 
+/** Parses "all" or a number of snapshots. */
+function parsePathLosses(text: string): number | "all" {
+  return text.trim() === "all" ? "all" : parseCount("--path-losses", 2)(text);
+}
+
+/** Options of the losses along a path. */
+export function pathOptions(command: Command): Command {
+  return command.option(
+    "--path-losses <n>",
+    'snapshots of a path whose loss is evaluated, evenly spaced, or "all" (default: 200)',
+    parsePathLosses,
+  );
+}
+
 /** Options of the part of a run that is analysed. */
 export function stepOptions(command: Command): Command {
   return command
@@ -196,20 +211,40 @@ export function workerOptions(command: Command): Command {
       "--threads <n>",
       "threads, in each process (default with --workers: 1)",
       parseCount("--threads", 1, 256),
-    );
+    )
+    .addOption(redisOption("evaluate in workers on any machine, over this Redis server"))
+    .option("--store <dir>", "folder that all these machines see, with --redis");
+}
+
+/** The address of a server; without a value it is that of the variable REDIS_URL, which `ps` does not show. */
+export function redisOption(description: string): Option {
+  const option = new Option("--redis [url]", `${description} (default: the variable REDIS_URL)`);
+  return option.preset(process.env.REDIS_URL ?? "").argParser(parseRedis);
+}
+
+function parseRedis(text: string): string {
+  if (text === "")
+    throw new InvalidArgumentError("--redis: expected an address, or the variable REDIS_URL, got none.");
+  checkRedisUrl(text);
+  return text;
 }
 
 /** Options of the commands that evaluate a model on a data module. */
 export function evaluationOptions(command: Command): Command {
+  return dataOptions(command)
+    .option("--test", "evaluate on the module's loadTestData() as well")
+    .addOption(
+      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
+    );
+}
+
+/** Options of the data, and of the loss on them. */
+export function dataOptions(command: Command): Command {
   return command
     .requiredOption("--data <module>", "JS or TS module that exports loadData()", parseModuleFile)
-    .option("--test", "evaluate on the module's loadTestData() as well")
     .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .option("--keep-non-finite-data", "evaluate data with NaN or infinity too (default: refuse them)")
-    .addOption(
-      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
-    )
     .addOption(backendOption());
 }
 

@@ -52,9 +52,19 @@ const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./commands/interpolate.js")).declareLine,
   ],
   [
+    "curvature",
+    "how the loss curves at a model: Hessian eigenvalues, trace, spectral density, by layer",
+    async () => (await import("./commands/curvature.js")).declareCurvature,
+  ],
+  [
     "weights",
     "training curves, weight norms, distances and histograms of runs, and angles of their steps",
     async () => (await import("./commands/weights.js")).declareWeights,
+  ],
+  [
+    "path",
+    "shape of a run's path: trajectory map, cosines of updates; with --data barriers and averages",
+    async () => (await import("./commands/path.js")).declarePath,
   ],
   [
     "jump",
@@ -85,6 +95,11 @@ const COMMANDS: readonly CommandEntry[] = [
     "compare",
     "runs against each other: one plane for all, planes side by side, sharpness, a table",
     async () => (await import("./commands/compare.js")).declareCompare,
+  ],
+  [
+    "worker",
+    "evaluate for other machines: pull work from a Redis server until Ctrl-C",
+    async () => (await import("./commands/worker.js")).declareWorker,
   ],
 ];
 

@@ -3,16 +3,22 @@ import isEqual from "lodash/isEqual.js";
 import { type NamedFigure, type ReportFormat, writeReport } from "../analysis/write-report.js";
 import { type BackendChoice, type BackendInfo, describeBackend } from "../backend/current-backend.js";
 import { selectBackend } from "../backend/select-backend.js";
-import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
-import { type BatchLossFunction, type EngineChoice, engineRequest } from "../loss/loss-options.js";
+import {
+  type BatchLossFunction,
+  type EngineChoice,
+  engineRequest,
+  type ModelLossOptions,
+} from "../loss/loss-options.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
+import { createQueueRunner, type QueueRunner } from "../queue/queue-runner.js";
 import { earlierResults } from "../store/results/earlier-results.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
@@ -22,16 +28,14 @@ import { type DataModule, loadDataModule } from "./load-module.js";
 import { Interruption, type Output } from "./output.js";
 
 /** Options that say how losses are evaluated. */
-export interface EvaluationCommandOptions {
-  readonly data: string;
-  readonly loss?: LossMode;
+export interface EvaluationCommandOptions extends LossCommandOptions {
   readonly batchSize?: number;
   readonly engine?: EngineChoice;
   readonly workers?: number | "auto";
   readonly threads?: number;
+  readonly redis?: string;
+  readonly store?: string;
   readonly batchNorm?: BatchNormPolicyName;
-  /** Whether data with NaN or infinity are evaluated, and not refused. */
-  readonly keepNonFiniteData?: boolean;
   readonly force?: boolean;
   /** false: whatever an interrupted surface has left does not count. */
   readonly resume?: boolean;
@@ -75,6 +79,7 @@ export async function prepareEvaluation(
   options: EvaluationCommandOptions & Pick<InterruptionCommandOptions, "resume">,
   places: StoredPlaces,
 ): Promise<EarlierChoice> {
+  checkWhere(options);
   const isAnew = options.force === true || options.resume === false;
   const earlier = isAnew ? undefined : await earlierChoice(places, options);
   const threads = earlier?.threads || options.threads;
@@ -115,31 +120,29 @@ export async function openEvaluator(
   earlier?: EarlierChoice,
   isResumed = false,
 ): Promise<LossEvaluator> {
-  const { loss, batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
+  const { batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
   const lossFunction = await module.loadLoss();
   if (model === null) return openVariables(data, module, layout, lossFunction, options);
+  const loss = await lossOf(module, options);
   const open = (reuse: EarlierChoice) => {
     const calibration = options.batchNorm === "recalibrate" ? {} : undefined;
-    const nonFiniteData = options.keepNonFiniteData === true ? ("keep" as const) : undefined;
-    const { classWeight } = module;
     const common = {
-      loss,
-      ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
-      classWeight,
+      ...loss,
       batchSize,
       engine,
       threads,
       layout,
       reuse,
-      nonFiniteData,
       signal,
       calibration,
     };
-    if (workers === undefined) return createLossEvaluator(model, data, common);
+    if (workers === undefined && options.redis === undefined) return createLossEvaluator(model, data, common);
     const setup = isStream || module.hasModel || lossFunction !== null ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
-    return createLossEvaluator(model, data, { ...common, workers, setup, dataExport: streamed });
+    const elsewhere = { ...common, setup, dataExport: streamed };
+    if (options.redis === undefined) return createLossEvaluator(model, data, { ...elsewhere, workers });
+    return openOverQueue(options, (runner) => createLossEvaluator(model, data, { ...elsewhere, runner }));
   };
   if (earlier === undefined) return open(undefined);
   try {
@@ -148,6 +151,43 @@ export async function openEvaluator(
     // The engine of then does not serve now: something else has changed as well, and the surface is another.
     if (isResumed || !(error instanceof LandscapeError)) throw error;
     return open(undefined);
+  }
+}
+
+/** Checks where work is to be done, before anything is started. */
+function checkWhere({ redis, store, workers }: EvaluationCommandOptions): void {
+  if (redis === undefined) {
+    if (store !== undefined) throw new InvalidOptionError("--store", "--redis URL beside it", "none");
+    return;
+  }
+  if (workers !== undefined) {
+    throw new InvalidOptionError(
+      "--redis",
+      "no --workers beside it: workers are started on their machines",
+      String(workers),
+    );
+  }
+  if (store === undefined)
+    throw new InvalidOptionError("--redis", "--store DIR, a folder that all machines see", "none");
+}
+
+/** Makes an evaluator over workers of a queue, which ends with it. */
+async function openOverQueue(
+  { redis = "", store = "", signal }: EvaluationCommandOptions & { readonly signal?: AbortSignal },
+  open: (runner: QueueRunner) => Promise<LossEvaluator>,
+): Promise<LossEvaluator> {
+  const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
+  const runner = await createQueueRunner({ redis, store, signal, onNotice });
+  try {
+    const evaluator = await open(runner);
+    const dispose = (): void => {
+      evaluator.dispose();
+      runner.dispose();
+    };
+    return Object.create(evaluator, { dispose: { value: dispose } }) as LossEvaluator;
+  } catch (error) {
+    runner.dispose();
+    throw error;
   }
 }
 
@@ -283,7 +323,21 @@ export interface SliceTools {
   readonly model: tf.LayersModel | null;
   readonly data: EvaluationData;
   readonly dataName: string | undefined;
+  /** What the module puts in place of the compiled loss, or weighs it with; null where the compiled loss counts. */
+  readonly otherLoss: "loadLoss()" | "classWeight" | null;
+  /** How the loss is computed. */
+  readonly loss: ModelAndData["loss"];
   dispose(): void;
+}
+
+/**
+ * Returns the model of a slice's tools with its data, for what needs derivatives.
+ *
+ * @throws {@link EvaluationError} if the run has no model.
+ */
+export function derivativesOf({ model, data, dataName, loss }: SliceTools, run: Run): ModelAndData {
+  if (model === null) throw new EvaluationError(run.directory, "a run of a model", "one of variables");
+  return { model, data, dataName, loss };
 }
 
 /**
@@ -330,11 +384,71 @@ export async function openSliceTools(
       sets.push({ name: "test", evaluator });
       open.push(evaluator);
     }
-    return { sets, model, data, dataName: module.dataName, dispose };
+    const otherLoss = module.hasLoss ? "loadLoss()" : module.classWeight === undefined ? null : "classWeight";
+    const loss = await lossOf(module, options);
+    return { sets, model, data, dataName: module.dataName, otherLoss, loss, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+/** Options that say which loss, on which samples. */
+export interface LossCommandOptions {
+  readonly data: string;
+  readonly loss?: LossMode;
+  /** Whether data with NaN or infinity are evaluated, and not refused. */
+  readonly keepNonFiniteData?: boolean;
+  /** Only the first samples. */
+  readonly samples?: number;
+  /** Whether the model's penalties count. */
+  readonly regularization?: boolean;
+}
+
+/** A model with data, for what needs more than its losses. */
+export interface ModelAndData {
+  readonly model: tf.LayersModel;
+  readonly data: EvaluationData;
+  readonly dataName: string | undefined;
+  /** How its loss is computed on them. */
+  readonly loss: Pick<
+    ModelLossOptions,
+    "loss" | "lossFunction" | "classWeight" | "nonFiniteData" | "sampleLimit" | "includeRegularization"
+  >;
+}
+
+/**
+ * Starts the backend, and loads model and data of a run.
+ *
+ * @throws {@link EvaluationError} if the run has no model.
+ */
+export async function openModelAndData(
+  run: Run,
+  options: LossCommandOptions & { readonly backend?: BackendChoice },
+  output: Output,
+): Promise<ModelAndData> {
+  await startBackend(options.backend, output);
+  const module = await loadDataModule(options.data);
+  const model = await modelOfRun(run, module, options);
+  if (model === null) throw new EvaluationError(run.directory, "a run of a model", "one of variables");
+  const data = await module.load("loadData");
+  return { model, data, dataName: module.dataName, loss: await lossOf(module, options) };
+}
+
+/** How the loss of a model is computed, as module and options say it. */
+export async function lossOf(
+  module: DataModule,
+  { loss, keepNonFiniteData, samples, regularization }: Omit<LossCommandOptions, "data">,
+): Promise<ModelAndData["loss"]> {
+  const lossFunction = await module.loadLoss();
+  const nonFiniteData = keepNonFiniteData === true ? ("keep" as const) : undefined;
+  return {
+    loss,
+    ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
+    classWeight: module.classWeight,
+    nonFiniteData,
+    ...defined({ sampleLimit: samples, includeRegularization: regularization }),
+  };
 }
 
 /** Checks a metric that is to be drawn before anything is evaluated; "none" is none of them. */

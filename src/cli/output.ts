@@ -2,6 +2,7 @@ import { Console } from "node:console";
 import { constants } from "node:os";
 import cliProgress from "cli-progress";
 import { CommanderError } from "commander";
+import type { CurvatureStep } from "../analysis/analyze-curvature.js";
 import type { CompareStep } from "../analysis/compare/compare-options.js";
 import { terminalText } from "../base/clean-text.js";
 import { LandscapeError } from "../base/errors.js";
@@ -128,21 +129,44 @@ const TITLES: Readonly<Record<CompareStep, string>> = {
   planes: "loss on each run's plane, points",
   lines: "random lines, points",
   sharpness: "sharpness, runs",
+  stability: "edge of stability, snapshots",
   weights: "weights, snapshots",
 };
 
+/** Titles of the bars of a curvature. */
+export const CURVATURE_TITLES: Readonly<Record<CurvatureStep | "map", string>> = {
+  eigenpairs: "eigenpairs, products at most",
+  trace: "trace, products",
+  density: "spectral density, products at most",
+  layers: "curvature, layers",
+  map: "convexity map, points",
+};
+
 /** Shows each step of an analysis or a comparison as a progress bar of its own; `stop` ends the last one. */
-export function analysisProgress(
+export function analysisProgress(output: Output, prefix = ""): StepProgress<CompareStep> {
+  return stepProgress(output, TITLES, prefix);
+}
+
+/** Shows steps as progress bars, one after another. */
+export interface StepProgress<Step extends string> {
+  readonly onProgress: (step: Step, done: number, total: number) => void;
+  /** Ends the last bar. */
+  stop(): void;
+}
+
+/** Shows each step as a progress bar of its own, under its title. */
+export function stepProgress<Step extends string>(
   output: Output,
+  titles: Readonly<Record<Step, string>>,
   prefix = "",
-): { readonly onProgress: (step: CompareStep, done: number, total: number) => void; stop(): void } {
-  let step: CompareStep | undefined;
+): StepProgress<Step> {
+  let step: Step | undefined;
   let bar: Progress | undefined;
   return {
     onProgress(now, done, total) {
       if (now !== step) {
         bar?.stop();
-        bar = output.progress(`${prefix}${TITLES[now]}`);
+        bar = output.progress(`${prefix}${titles[now]}`);
         step = now;
       }
       bar?.update(done, total);

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import { recordKernels } from "../backend/record-kernels.js";
 import { EvaluationError } from "../base/errors.js";
 import type { Batch } from "../loss/evaluation-data.js";
 import { firstSamples } from "../loss/resident-samples.js";
-import { recordKernels } from "./record-kernels.js";
 import { type RecordedLoss, type SecondOrder, secondOrder } from "./second-order.js";
 
 /** Samples that are compared. */

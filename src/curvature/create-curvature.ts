@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
+import { recordKernels } from "../backend/record-kernels.js";
 import { registerWasmGradients } from "../backend/wasm-gradients/register.js";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -11,9 +12,9 @@ import {
   withModel,
 } from "../loss/evaluate-at.js";
 import type { Batch, EvaluationData, SampleSource } from "../loss/evaluation-data.js";
-import { createSharedUse } from "../loss/loss-evaluator.js";
+import { createSharedUse, type LossMode } from "../loss/loss-evaluator.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "../loss/loss-options.js";
-import { type LossPlan, perSample, planLoss, scoreSamples } from "../loss/loss-plan.js";
+import { evaluationDigest, type LossPlan, perSample, planLoss, scoreSamples } from "../loss/loss-plan.js";
 import { probeLoss } from "../loss/model-evaluator.js";
 import { portsOf } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
@@ -23,7 +24,6 @@ import { type BoundWeights, bindModel } from "../model/bound-weights.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
 import { checkGradient } from "./check-gradient.js";
-import { recordKernels } from "./record-kernels.js";
 import { type RecordedLoss, type SecondOrder, secondOrder } from "./second-order.js";
 
 /** Options of {@link createCurvature}. */
@@ -72,6 +72,10 @@ export interface Curvature {
   readonly samples: number;
   /** sha-256 (hex) of the data, or their `dataId`. */
   readonly dataDigest: string;
+  /** sha-256 (hex) over the model's architecture and compiled loss (not its weights), as that of its loss evaluator. */
+  readonly modelDigest: string;
+  /** Which form of the loss it is. */
+  readonly lossMode: LossMode;
   readonly warnings: readonly LandscapeWarning[];
   /**
    * Computes loss and gradient at θ and keeps what products there need; dispose of the point before the next.
@@ -149,6 +153,8 @@ export async function createCurvature(
     layout: weights.layout,
     samples: source.samples,
     dataDigest: source.digest,
+    modelDigest: evaluationDigest(model, weights.layout, plan),
+    lossMode: plan.mode,
     warnings,
     at: (theta, signal) =>
       use.run(async () => {
@@ -309,7 +315,7 @@ function eachPart(
           ),
         );
       });
-      if (plan.includeRegularization) {
+      if (plan.includeRegularization && hasPenalties(model)) {
         await visit(
           secondOrder(
             recordKernels(variables, () => penalty(model)),
@@ -342,6 +348,14 @@ function batchLoss(model: tf.LayersModel, plan: LossPlan, batch: Batch, samples:
 /** Σ over the batch, over all samples of the set. */
 function shareOf(values: tf.Tensor, batch: Batch, samples: number): tf.Tensor {
   return values.rank === 0 ? tf.mul(values, batch.samples / samples) : tf.div(tf.sum(values), samples);
+}
+
+function hasPenalties(model: tf.LayersModel): boolean {
+  let count = 0;
+  tf.tidy(() => {
+    count = model.calculateLosses().length;
+  });
+  return count > 0;
 }
 
 function penalty(model: tf.LayersModel): RecordedLoss {

@@ -94,8 +94,11 @@ export function ritzPairs({ diagonal, offDiagonal }: LanczosBasis): {
 export interface EigenpairOptions {
   /** How many. Default 5. */
   readonly count?: number | undefined;
-  /** "magnitude" (default), or one end of the spectrum: "largest", "smallest". */
-  readonly which?: "magnitude" | "largest" | "smallest" | undefined;
+  /**
+   * "magnitude" (default), one end of the spectrum ("largest", "smallest"), or both in turn: "ends" gives the largest,
+   * the smallest, the second largest and so on.
+   */
+  readonly which?: "magnitude" | "largest" | "smallest" | "ends" | undefined;
   /** Products at most; more resolve close eigenvalues. Default 100 + 2·count. */
   readonly products?: number | undefined;
   /** Ends when the residual of each pair, relative to the largest |λ| found, is below it. Default 1e-4. */
@@ -202,16 +205,23 @@ export async function topEigenpairs(
 }
 
 function orderBy(which: string): (values: Float64Array) => number[] {
-  const keys: Readonly<Record<string, (value: number) => number>> = {
-    magnitude: (value) => -Math.abs(value),
-    largest: (value) => -value,
-    smallest: (value) => value,
+  const orders: Readonly<Record<string, (values: Float64Array) => number[]>> = {
+    magnitude: (values) => ordered(values, (value) => -Math.abs(value)),
+    largest: (values) => ordered(values, (value) => -value),
+    smallest: (values) => ordered(values, (value) => value),
+    ends(values) {
+      const falling = ordered(values, (value) => -value);
+      return falling.map((_, k) => falling.at(k % 2 === 0 ? k / 2 : -(k + 1) / 2) as number);
+    },
   };
-  const key = Object.hasOwn(keys, which) ? keys[which] : undefined;
-  if (key === undefined) {
-    throw new InvalidOptionError("which", '"magnitude", "largest" or "smallest"', JSON.stringify(which));
-  }
-  return (values) => Array.from(values, (_, i) => i).sort((a, b) => key(values[a]) - key(values[b]) || a - b);
+  const order = Object.hasOwn(orders, which) ? orders[which] : undefined;
+  if (order !== undefined) return order;
+  const known = Object.keys(orders).map((name) => JSON.stringify(name));
+  throw new InvalidOptionError("which", `one of ${known.join(", ")}`, JSON.stringify(which));
+}
+
+function ordered(values: Float64Array, key: (value: number) => number): number[] {
+  return Array.from(values, (_, i) => i).sort((a, b) => key(values[a]) - key(values[b]) || a - b);
 }
 
 function positive(name: string, value: number): number {

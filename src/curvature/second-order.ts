@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
+import type { KernelNode, Recording } from "../backend/record-kernels.js";
 import { EvaluationError } from "../base/errors.js";
 import { Dual, plus } from "./dual.js";
-import type { KernelNode, Recording } from "./record-kernels.js";
 import { ELEMENTWISE_RULES } from "./rules/elementwise-rules.js";
 import type { KernelRule } from "./rules/kernel-rule.js";
 import { POOL_RULES } from "./rules/pool-rules.js";

@@ -198,7 +198,10 @@ export async function criticalSharpness(
   if (high === null) return result(Number.POSITIVE_INFINITY, done, []);
   if (low === null) return result(high.rate, done, roundingWarning(base, high));
   const rate = await refine(riseAt, low, high, isOver);
-  return result(rate, done, roundingWarning(base, low));
+  // Close below η_c the loss has fallen by little, whatever rounding does: half-way it has fallen most.
+  const isSmall = roundingWarning(base, low).length > 0;
+  const deepest = isSmall ? { rate: rate / 2, rise: await riseAt(rate / 2) } : low;
+  return result(rate, done, roundingWarning(base, deepest));
 }
 
 type RiseAt = (rate: number) => Promise<number>;

@@ -108,6 +108,8 @@ export interface Trajectory {
   readonly planeLoss: Float64Array | null;
   /** Loss of the snapshot with recalibrated batch-norm statistics (N), where the plane has those. */
   readonly recalibratedLoss?: Float64Array;
+  /** Positions of the snapshots whose losses were evaluated, increasing; NaN at the others. Absent: all. */
+  readonly evaluated?: Int32Array;
   readonly warnings: readonly LandscapeWarning[];
 }
 

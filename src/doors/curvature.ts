@@ -40,8 +40,17 @@ export {
   projectedHessian,
 } from "../curvature/plane-curvature.js";
 
+// What analyzeCurvature finds
+
+export type { CurvatureSummary } from "../curvature/curvature-file.js";
+
 // Stability of an optimizer
 
+export {
+  type AnalyzeStabilityOptions,
+  analyzeStability,
+  type StabilityAnalysis,
+} from "../analysis/analyze-stability.js";
 export {
   adamScale,
   type CriticalSharpness,
@@ -52,6 +61,7 @@ export {
   type StabilityThreshold,
   stabilityThreshold,
 } from "../curvature/stability.js";
+export type { StabilityPath } from "../store/kinds/stability-file.js";
 
 // From losses alone
 

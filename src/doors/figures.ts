@@ -59,5 +59,8 @@ export { inSpace } from "../figure/space/surface-panel.js";
 
 export { type RenderGifOptions, renderGif } from "../figure/files/encode-gif.js";
 export { tableCsv } from "../figure/files/export-table.js";
+
+import "../figure/files/notebook.js";
+
 export { type ReportData, renderHtml } from "../figure/files/render-html.js";
 export { type RenderPngOptions, renderPng, renderSvg } from "../figure/files/render-picture.js";

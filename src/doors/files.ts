@@ -6,7 +6,10 @@
 
 // Runs
 
+export { readOptimizerState } from "../capture/optimizer-state-file.js";
+export { momentDirections } from "../curvature/optimizer-step.js";
 export type { RunManifest } from "../model/manifest.js";
+export type { OptimizerState } from "../model/optimizer-state.js";
 export type { SnapshotInfo } from "../store/run/run.js";
 export { createRunWriter, type RunWriter, type RunWriterOptions } from "../store/run/run-writer.js";
 
@@ -33,3 +36,8 @@ export type { StepAngles } from "../surface/step-angles.js";
 
 export type { JsonNumber } from "../base/json.js";
 export { type JsonValue, type Provenance, provenanceDigest } from "../base/provenance.js";
+
+// Movies, and figures for notebooks
+
+export { type RenderMp4Options, renderMp4 } from "../figure/files/encode-movie.js";
+export { notebookHtml } from "../figure/files/notebook.js";

@@ -62,7 +62,7 @@ export interface EmbeddingTopology {
 
 /** Snapshots of one or more runs in two or three dimensions. */
 export interface RunsEmbedding {
-  readonly method: EmbeddingMethod;
+  readonly method: EmbeddingMethod | "inpca";
   /** k, the dimensions. */
   readonly dimensions: 2 | 3;
   /** Coordinates (N, k), row-major. */

@@ -22,6 +22,12 @@ export interface Figure extends FigureText {
   readonly layout: "lead" | { readonly columns: number };
 }
 
+/**
+ * What figures inherit: nothing, until the module of notebooks gives it what their kernels ask for. Code for a
+ * browser makes figures, too, and has no part in that.
+ */
+export const DISPLAYED: object = {};
+
 /** The texts around the panels. */
 export interface FigureText {
   readonly title: string;
@@ -112,8 +118,6 @@ export interface FigureAxis {
   readonly title: string;
   readonly explainedVarianceRatio: JsonNumber | null;
   readonly randomWalkBaseline: JsonNumber | null;
-  /** What coordinates along it are called: "α". Default the label. */
-  readonly symbol?: string | undefined;
 }
 
 /** Where the snapshots of a run are in a panel. */
@@ -131,6 +135,19 @@ export interface MapMark {
   readonly label: string;
   /** The centre θ* is a star, others are dots. */
   readonly isCenter: boolean;
+}
+
+/** A line on a map: the ellipse of a quadratic, or an axis of it. */
+export interface MapOutline {
+  /** (n, 2): α and β of its points, in order. */
+  readonly points: readonly (readonly [alpha: number, beta: number])[];
+  readonly isDashed: boolean;
+}
+
+/** The part of a plane that is shown, in its own units. */
+export interface PlaneWindow {
+  readonly x: readonly [min: number, max: number];
+  readonly y: readonly [min: number, max: number];
 }
 
 /** Values over a plane, with the paths on it. */
@@ -154,8 +171,12 @@ export interface MapPanel extends PanelBase {
   readonly interpolation: Interpolation;
   readonly paths: readonly Path[];
   readonly marks: readonly MapMark[];
+  /** Lines over the contours, from above only. Default none. */
+  readonly outlines?: readonly MapOutline[] | undefined;
   /** "space": as a surface in 3-D, seen from the side. Default from above. */
   readonly view?: "space" | undefined;
+  /** The part that is shown, inside the grid. Default all. */
+  readonly window?: PlaneWindow | undefined;
 }
 
 /** An axis of curves. */
@@ -181,6 +202,8 @@ export interface Series {
   readonly isDashed: boolean;
   /** Thin and dotted: a curve beside those that are compared. Default false. */
   readonly isDotted?: boolean | undefined;
+  /** Each value holds from the position before to its own: drawn as steps. Default false. */
+  readonly isStepped?: boolean | undefined;
   readonly axis: "left" | "right";
   /** "line" through the points, "area" with the ground below filled (histograms), "points" by themselves. */
   readonly shape: "line" | "area" | "points";
@@ -229,6 +252,8 @@ export interface ScatterPanel extends PanelBase {
   readonly paths: readonly Path[];
   /** What points are coloured by: their run, or a column of the runs' facts. */
   readonly color: "run" | { readonly column: string; readonly scale: ColorScale };
+  /** In two dimensions, the part that is shown. Default all. */
+  readonly window?: PlaneWindow | undefined;
 }
 
 /** A column of a table: what its cells belong to. */

@@ -38,6 +38,11 @@ export async function createJobFolder(): Promise<JobFolder> {
   return { path, file: (name) => join(path, name), remove };
 }
 
+/** Whether a text is the path of a file that this process hands to its workers. */
+export function isJobFile(text: string): boolean {
+  return text.startsWith(join(tmpdir(), `${PREFIX}${process.pid}-`));
+}
+
 async function removeAbandoned(): Promise<void> {
   for (const name of await namesInFolder(tmpdir())) {
     const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name);

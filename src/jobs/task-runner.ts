@@ -49,6 +49,11 @@ export interface OpenOptions<Order, Facts> {
   readonly settle?: ((order: Order, first: Facts) => Order) | undefined;
   /** Says what is wrong where a process says something else than the first. Default nothing is. */
   readonly check?: ((facts: Facts, first: Facts) => LandscapeError | null) | undefined;
+  /**
+   * Operation without input whose output, a text, is the same wherever values have the same bits: asked of machines
+   * that may differ. Default none.
+   */
+  readonly probe?: string | undefined;
   /** Stops the start. Default none. */
   readonly signal?: AbortSignal | undefined;
 }

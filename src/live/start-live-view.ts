@@ -72,7 +72,7 @@ export function livePage(): LivePage {
 </body>
 </html>
 `;
-  return { html, policy: contentPolicy(script, style, DIRECTIVES) };
+  return { html, policy: contentPolicy([script], style, DIRECTIVES) };
 }
 
 /** Options of {@link startLiveView}. */

@@ -18,6 +18,7 @@ interface FirstPass {
   readonly samples: number;
   readonly digest: string;
   readonly batchSize: number;
+  readonly largest: readonly number[];
   /** All batches, or null if there are more bytes than are to be kept. */
   readonly kept: readonly Batch[] | null;
 }
@@ -37,7 +38,7 @@ export async function openDataset(
   let ws: readonly tf.Tensor[] = [];
   try {
     ws = await createSampleWeigher(ports, options.classWeight).weigh(joined);
-    return holdSamples(ports, { ...joined, ws }, first.digest, options.batchSize);
+    return holdSamples(ports, { ...joined, ws }, first, options.batchSize);
   } finally {
     tf.dispose([...joined.xs, ...joined.ys, ...ws]);
   }
@@ -110,7 +111,7 @@ async function readFirstPass(
     throw error;
   }
   if (hash.samples === 0) throw new InvalidDataError("data", "at least one sample", "an empty data set");
-  return { samples: hash.samples, digest: hash.digest(), batchSize, kept };
+  return { samples: hash.samples, digest: hash.digest(), batchSize, largest: check.largest, kept };
 }
 
 /**
@@ -196,6 +197,7 @@ function streamSamples(
     batchSize: first.batchSize,
     targets: null,
     weights: [],
+    largest: first.largest,
     async forEachBatch(visit) {
       const hash = createDataHash(ports, options.dataId);
       for await (const batch of readBatches(ports, dataset, { ...options, signal: undefined })) {

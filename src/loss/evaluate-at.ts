@@ -160,7 +160,8 @@ function batchCollector(forward: ForwardPass, plan: ScorePlan): OutputCollector 
   };
 }
 
-function functionLoss(
+/** Runs the user's own loss function on a batch. */
+export function functionLoss(
   model: tf.LayersModel,
   lossFunction: NonNullable<LossPlan["lossFunction"]>,
   { xs, ys, samples }: Batch,
@@ -263,19 +264,38 @@ export async function computeAt(
   assign: () => void,
   signal: AbortSignal | undefined,
 ): Promise<Computed> {
+  const compute = async (): Promise<Computed> => {
+    const run = await runSamples(model, plan, source, signal);
+    return { ...run, penalty: plan.includeRegularization ? regularization(model) : null };
+  };
+  return whileAssigned(model, assign, compute, disposeComputed);
+}
+
+/**
+ * Runs a task at the weights that `assign` puts into the model, and puts the model's own weights back.
+ *
+ * @param discard - frees the task's result where it is of no use.
+ * @throws {@link EvaluationError} if somebody else changed the weights meanwhile.
+ */
+export async function whileAssigned<T>(
+  model: tf.LayersModel,
+  assign: () => void,
+  task: () => Promise<T>,
+  discard: (result: T) => void = () => {},
+): Promise<T> {
   const held = holdWeights(model);
-  let computed: Computed | undefined;
+  const results: T[] = [];
   let changed: readonly string[] = [];
   try {
     assign();
     held.mark();
-    const run = await runSamples(model, plan, source, signal);
-    computed = { ...run, penalty: plan.includeRegularization ? regularization(model) : null };
+    results.push(await task());
   } finally {
     changed = held.restore();
   }
-  if (changed.length === 0) return computed;
-  disposeComputed(computed);
+  const [result] = results as [T];
+  if (changed.length === 0) return result;
+  discard(result);
   throw changedWeightsError(model.name, changed);
 }
 

@@ -96,6 +96,8 @@ export interface SampleSource {
   readonly targets: readonly tf.Tensor[] | null;
   /** Weights of all samples in the same way; empty where they all count the same. */
   readonly weights: readonly tf.Tensor[];
+  /** Largest |x| of each input, then of each target; infinite where a number is not finite. */
+  readonly largest: readonly number[];
   /** Calls `visit` with each batch in order; the batch's tensors are not the visitor's to dispose. */
   forEachBatch(visit: (batch: Batch) => Promise<void>): Promise<void>;
   dispose(): void;

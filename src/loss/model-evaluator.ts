@@ -5,13 +5,23 @@ import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { bindModel } from "../model/bound-weights.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
-import { evaluateAt, forwardPass, isScoredAtOnce, undefinedValue, withModel } from "./evaluate-at.js";
+import type { Finiteness } from "./engine/finiteness.js";
+import {
+  evaluateAt,
+  forwardPass,
+  functionLoss,
+  isScoredAtOnce,
+  undefinedValue,
+  whileAssigned,
+  withModel,
+} from "./evaluate-at.js";
 import type { Batch, EvaluationData, SampleSource } from "./evaluation-data.js";
+import { type AuditedPass, createKernelAudit } from "./kernel-audit.js";
 import { createSharedUse, type EngineEvaluator, type LossValue } from "./loss-evaluator.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "./loss-options.js";
 import { evaluationDigest, type LossPlan, planLoss, scoreSamples } from "./loss-plan.js";
 import { portsOf } from "./model-ports.js";
-import { modelSamples, openSamples } from "./model-samples.js";
+import { modelSamples, openRows, openSamples } from "./model-samples.js";
 import { firstSamples } from "./resident-samples.js";
 import { undefinedPoints } from "./undefined-points.js";
 
@@ -135,6 +145,12 @@ async function refuseSums(
   }
 }
 
+/** The model's own ops, and what tells where their values are none. */
+export interface ModelEvaluator extends EngineEvaluator {
+  /** Tells where there is no loss, of some of the samples (null: of all). */
+  readonly finiteness: (rows: Int32Array | null) => Finiteness;
+}
+
 /**
  * Creates what computes a model's loss and metrics with the model's own ops: the reference for all engines.
  *
@@ -156,7 +172,7 @@ export async function createModelEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
   options: ModelLossOptions = {},
-): Promise<EngineEvaluator> {
+): Promise<ModelEvaluator> {
   const backend = currentBackend().name;
   const threads = backend === "native" ? tensorFlowThreads() : 0;
   const resolved = resolveModelLossOptions(options);
@@ -184,6 +200,27 @@ export async function createModelEvaluator(
     return evaluateAt(model, plan, source, () => weights.assign(theta), signal);
   };
 
+  const forward = forwardPass(model, plan.activations);
+  const { lossFunction } = plan;
+  const auditedPass = (rows: Int32Array | null): AuditedPass => ({
+    largest: source.largest,
+    parameters: weights.layout.parameters,
+    open: async (signal) => (rows === null ? source : openRows(ports, source, rows, signal)),
+    at: (theta, task) =>
+      withModel(model, () =>
+        whileAssigned(
+          model,
+          () => weights.assign(theta),
+          () => task(weights.variables),
+        ),
+      ),
+    run: (batch) =>
+      lossFunction === null ? forward(batch.xs) : [functionLoss(model, lossFunction, batch).values],
+    close: (own) => {
+      if (rows !== null) own.dispose();
+    },
+  });
+
   return {
     engine: { name: "tfjs", backend, batchSize: source.batchSize, threads },
     lossMode: plan.mode,
@@ -194,6 +231,7 @@ export async function createModelEvaluator(
     modelDigest: evaluationDigest(model, weights.layout, plan),
     warnings,
     perSample: modelSamples({ model, plan, ports, source, weights, isUndefined }),
+    finiteness: (rows) => createKernelAudit(`model "${model.name}"`, auditedPass(rows)),
     evaluate: (theta, signal) => use.run(() => withModel(model, () => evaluateNow(theta, signal))),
     dispose: use.close,
   };

@@ -35,9 +35,7 @@ export function modelSamples(parts: ModelSamplesParts): SampleAccess {
   return {
     classes: (signal) => readClasses(source, signal),
     async open(rows, signal) {
-      const taken = await takeRows(ports, source, rows, signal);
-      const own = holdSamples(ports, taken, "", source.batchSize);
-      tf.dispose([...taken.xs, ...taken.ys, ...taken.ws]);
+      const own = await openRows(ports, source, rows, signal);
       let isDisposed = false;
       return {
         samples: own.samples,
@@ -160,6 +158,19 @@ async function readClasses(
   return isClass ? classes : null;
 }
 
+/** Holds copies of some samples (null: of all); they are the receiver's to dispose. */
+export async function openRows(
+  ports: ModelPorts,
+  source: SampleSource,
+  rows: Int32Array | null,
+  signal: AbortSignal | undefined,
+): Promise<SampleSource> {
+  const taken = await takeRows(ports, source, rows, signal);
+  const own = holdSamples(ports, taken, { digest: "", largest: source.largest }, source.batchSize);
+  tf.dispose([...taken.xs, ...taken.ys, ...taken.ws]);
+  return own;
+}
+
 /** Returns copies of some samples, of all batches together; they are the receiver's to dispose. */
 async function takeRows(
   ports: ModelPorts,
@@ -226,7 +237,12 @@ async function openTensors(
     await check.add(kept);
     check.finish();
     const ws = await createSampleWeigher(ports, options.classWeight).weigh(kept);
-    const source = holdSamples(ports, { ...kept, ws }, hash.digest(), options.batchSize);
+    const source = holdSamples(
+      ports,
+      { ...kept, ws },
+      { digest: hash.digest(), largest: check.largest },
+      options.batchSize,
+    );
     tf.dispose([...ws]);
     return source;
   } finally {

@@ -17,7 +17,7 @@ export function firstSamples(batch: Batch, samples: number): Batch {
 export function holdSamples(
   ports: ModelPorts,
   all: Batch,
-  digest: string,
+  { digest, largest }: Pick<SampleSource, "digest" | "largest">,
   wantedBatchSize: number,
 ): SampleSource {
   const batchSize = checkedBatchSize(ports, all.samples, wantedBatchSize);
@@ -35,6 +35,7 @@ export function holdSamples(
     batchSize,
     targets: whole.ys,
     weights: whole.ws,
+    largest,
     async forEachBatch(visit) {
       for (const batch of batches) await visit(batch);
     },
@@ -154,10 +155,12 @@ function checkLabels(port: ModelPort, values: ArrayLike<number>): void {
   }
 }
 
-/** Counts the rows of an evaluation set that hold NaN or infinity. */
+/** Counts the rows of an evaluation set that hold NaN or infinity, and notes how large its numbers are. */
 export interface FiniteCheck {
   /** Takes in the next samples. */
   add(batch: Batch): Promise<void>;
+  /** Largest |x| so far of each input, then of each target. */
+  readonly largest: readonly number[];
   /** @throws {@link InvalidDataError} if rows were counted and they are not to be kept. */
   finish(): void;
 }
@@ -166,6 +169,7 @@ interface Counted {
   readonly name: string;
   rows: number;
   first: number;
+  largest: number;
 }
 
 /**
@@ -178,16 +182,19 @@ export function createFiniteCheck(ports: ModelPorts, choice: NonFiniteData = "re
   const nameOf = (side: string, all: readonly ModelPort[]) => (port: ModelPort) =>
     all.length === 1 ? side : port.where;
   const names = [...ports.xs.map(nameOf("xs", ports.xs)), ...ports.ys.map(nameOf("ys", ports.ys))];
-  const counts = names.map((name): Counted => ({ name, rows: 0, first: -1 }));
+  const counts = names.map((name): Counted => ({ name, rows: 0, first: -1, largest: 0 }));
   let samples = 0;
   return {
+    get largest() {
+      return counts.map(({ largest }) => largest);
+    },
     async add(batch) {
-      if (choice === "keep") return;
       const tensors = [...batch.xs, ...batch.ys];
       for (const [i, count] of counts.entries()) await checkTensor(count, tensors[i] as tf.Tensor, samples);
       samples += batch.samples;
     },
     finish() {
+      if (choice === "keep") return;
       const found = counts.filter(({ rows }) => rows > 0);
       const [worst] = found;
       if (worst === undefined) return;
@@ -203,12 +210,26 @@ export function createFiniteCheck(ports: ModelPorts, choice: NonFiniteData = "re
 }
 
 async function checkTensor(count: Counted, tensor: tf.Tensor, before: number): Promise<void> {
-  if (tensor.dtype !== "float32") return;
+  if (tensor.dtype !== "float32") {
+    count.largest = tensor.dtype === "bool" ? 1 : 2 ** 31;
+    return;
+  }
   const values = await tensor.data();
+  count.largest = Math.max(count.largest, largestSize(values));
   const rows = nonFiniteRows(values, values.length / (tensor.shape[0] as number));
   if (rows.length === 0) return;
   if (count.rows === 0) count.first = before + (rows[0] as number);
   count.rows += rows.length;
+}
+
+/** Returns the largest |x|; infinity where a number is not finite. */
+function largestSize(values: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i] as number);
+    if (!(size <= largest)) largest = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
+  }
+  return largest;
 }
 
 /** Returns which rows of `width` numbers hold NaN or infinity. */

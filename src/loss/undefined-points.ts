@@ -18,7 +18,7 @@ interface Stretch {
  *
  * It is decided here because the kernels hide it: WebAssembly's convolutions, clipping and fused activations
  * turn NaN into a number, and max pooling passes over it on every backend. A NaN that only arises inside
- * the network, from an overflow, is found by the engines' audit (`Finiteness`). Embeddings are left out, since a row that is
+ * the network, from an overflow, is found by the audits (`Finiteness`, `createKernelAudit`). Embeddings are left out, since a row that is
  * NaN may never be looked up.
  */
 export function undefinedPoints(

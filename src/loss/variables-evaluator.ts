@@ -7,6 +7,7 @@ import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { createQueue } from "./engine/graph-evaluator.js";
+import { guardEvaluator } from "./engine/guarded-evaluator.js";
 import { betweenBatches } from "./evaluate-at.js";
 import {
   type Batch,
@@ -15,6 +16,7 @@ import {
   type NamedTensors,
   type SampleSource,
 } from "./evaluation-data.js";
+import { type AuditedPass, createKernelAudit } from "./kernel-audit.js";
 import { localEvaluator } from "./local-evaluator.js";
 import type { EngineEvaluator, LossEvaluator, LossValue } from "./loss-evaluator.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "./loss-options.js";
@@ -84,7 +86,9 @@ export async function createVariablesEvaluator<X = tf.Tensor, Y = tf.Tensor>(
     }
     const task: Task = { layout, loss: loss as VariablesLoss<unknown, unknown>, form };
     const tried = await tryLoss(task, source);
-    const engine = variablesEngine(task, source, tried.metricNames, tried.warnings);
+    const own = variablesEngine(task, source, tried.metricNames, tried.warnings);
+    const finiteness = () => createKernelAudit("loss function", auditedPass(task, source));
+    const engine = guardEvaluator(own, { noValue: nanValue(own), ownOps: null, finiteness });
     return localEvaluator({
       engine,
       layout,
@@ -104,6 +108,26 @@ interface Task {
   readonly layout: ParameterLayout;
   readonly loss: VariablesLoss<unknown, unknown>;
   readonly form: DataForm;
+}
+
+/** The function on a batch, with the variables that it takes: what the audit looks at. */
+function auditedPass({ layout, loss, form }: Task, source: SampleSource): AuditedPass {
+  let weights: Record<string, tf.Tensor> = {};
+  return {
+    largest: source.largest,
+    parameters: layout.parameters,
+    open: async () => source,
+    async at(theta, task) {
+      weights = weightsOf(layout, theta);
+      try {
+        return await task(layout.parameters.map(({ name }) => weights[name] as tf.Tensor));
+      } finally {
+        tf.dispose(weights);
+      }
+    },
+    run: (batch) => [checkedResult(loss(weights, form.xs(batch.xs), form.ys(batch.ys))).loss],
+    close() {},
+  };
 }
 
 function variablesEngine(

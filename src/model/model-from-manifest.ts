@@ -87,9 +87,7 @@ function nameOf(layer: JsonObject): string {
 
 /** Input layers and models have their first call from the start. */
 function isMadeAtOnce(layer: JsonObject): boolean {
-  const config = objectOf(layer, "config");
-  const hasLayers = config !== null && Array.isArray(field(config, "layers"));
-  return String(field(layer, "class_name")) === "InputLayer" || hasLayers;
+  return ["InputLayer", "Sequential", "Model", "Functional"].includes(String(field(layer, "class_name")));
 }
 
 /** `[[layer, call, tensor, arguments], …]`; what is no list at all is left to TensorFlow.js, which throws. */
@@ -269,8 +267,14 @@ async function rebuilt(topology: JsonValue, elements: number): Promise<tf.Layers
   const account = BoundedZeros.open(elements + SPARE_ELEMENTS);
   try {
     const config = { modelTopology: zeroInitialized(topology, account) };
-    return await tf.models.modelFromJSON(config as unknown as Parameters<typeof tf.models.modelFromJSON>[0]);
+    const made: unknown = await tf.models.modelFromJSON(
+      config as unknown as Parameters<typeof tf.models.modelFromJSON>[0],
+    );
+    // TensorFlow.js makes whatever the topology names: of a layer it cannot be told what trains.
+    if (made instanceof tf.LayersModel) return made;
+    throw cannot("model", "a model", `a ${(made as object).constructor.name}`);
   } catch (cause) {
+    if (cause instanceof EvaluationError) throw cause;
     throw cannot("model", "layers of TensorFlow.js", messageOf(cause), cause);
   } finally {
     BoundedZeros.close(account);

@@ -127,6 +127,22 @@ function nameOfPoint(grid: Grid, index: number): string {
   return `grid point ${index} (column ${column}, row ${row}: α = ${alpha}, β = ${beta})`;
 }
 
+/** A part of the points of a surface, for several machines without a server: every `count`-th in their order. */
+export interface SurfaceShard {
+  /** Which part, from 1 on. */
+  readonly index: number;
+  /** Parts in all. */
+  readonly count: number;
+}
+
+/** @throws {@link InvalidOptionError} if it is no part. */
+export function checkShard({ index, count }: SurfaceShard): void {
+  const isPart =
+    Number.isInteger(index) && Number.isInteger(count) && index >= 1 && index <= count && count <= 10_000;
+  if (!isPart)
+    throw new InvalidOptionError("shard", "index of count: 1 of 1 to 10000 of 10000", `${index} of ${count}`);
+}
+
 /** How much work one call may do; it ends with what it has, starting with the coarse picture. */
 export interface SurfaceBudget {
   /** No new point begins after so many seconds. */

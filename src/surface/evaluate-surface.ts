@@ -7,6 +7,7 @@ import {
   type PointOptions,
   pointProgress,
   type SurfaceBudget,
+  type SurfaceShard,
   startBudget,
 } from "./evaluate-points.js";
 import { originIndex, type PointOrder, pointOrder } from "./grid.js";
@@ -51,6 +52,8 @@ export interface SurfacePartOptions extends PointOptions {
   readonly order?: PointOrder;
   /** Points evaluated earlier, which are not evaluated again. Default none. */
   readonly known?: Iterable<EvaluatedPoint>;
+  /** Evaluates θ* and this part of the points only. Default all. */
+  readonly shard?: SurfaceShard | undefined;
 }
 
 /**
@@ -78,9 +81,12 @@ export function beginSurface(
   };
   for (const point of options.known ?? []) put(point);
 
+  const { shard } = options;
   const left = indices.filter((index) => index !== origin && values.evaluated[index] === 0);
-  let queue = center === null ? [CENTER_INDEX, ...left] : left;
-  const total = indices.length + (origin === -1 ? 1 : 0);
+  const others = shard === undefined ? new Set<number>() : outsideOf(shard, indices, origin);
+  const own = left.filter((index) => !others.has(index));
+  let queue = center === null ? [CENTER_INDEX, ...own] : own;
+  const total = indices.length - others.size + (origin === -1 ? 1 : 0);
 
   return {
     total,
@@ -100,7 +106,13 @@ export function beginSurface(
     },
     finish(usedUp) {
       const { loss, metrics, evaluated } = values;
-      const partial = usedUp === null || queue.length === 0 ? undefined : { evaluated, budget: usedUp };
+      const reason =
+        queue.length > 0
+          ? usedUp
+          : own.length < left.length
+            ? `shard ${shard?.index} of ${shard?.count}`
+            : null;
+      const partial = reason === null ? undefined : { evaluated, budget: reason };
       const nonFinite = loss.reduce(
         (count, value, i) => count + (evaluated[i] === 0 || Number.isFinite(value) ? 0 : 1),
         0,
@@ -132,6 +144,11 @@ export function beginSurface(
   };
 }
 
+/** The points that other parts have; θ* is in every part. */
+function outsideOf({ index, count }: SurfaceShard, indices: readonly number[], origin: number): Set<number> {
+  return new Set(indices.filter((at, place) => at !== origin && place % count !== index - 1));
+}
+
 /** Options of {@link evaluateSurface} and `evaluateLine`. */
 export interface EvaluateSurfaceOptions extends PointOptions {
   /** Called after each point with the points done, all to do, and the seconds left by the present speed. */
@@ -145,6 +162,8 @@ export interface EvaluateSurfaceOptions extends PointOptions {
   readonly budget?: SurfaceBudget;
   /** Points evaluated earlier, which are not evaluated again. Default none. */
   readonly known?: Iterable<EvaluatedPoint>;
+  /** Evaluates θ* and this part of the points only; the surface is `partial` then. Default all. */
+  readonly shard?: SurfaceShard | undefined;
 }
 
 /**

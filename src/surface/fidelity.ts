@@ -8,9 +8,6 @@ import { type BatchNormPolicyName, openSlice } from "../loss/slice-loss.js";
 import { runLanes } from "./evaluate-points.js";
 import type { EvaluatedPoint } from "./surface.js";
 
-/** Snapshots of which all are evaluated without asking. */
-const ALL_UP_TO = 200;
-
 /** Some snapshots of a path, and the words that name them. */
 export interface SnapshotSubset {
   /** Positions, increasing; the first and the last are among them. */
@@ -24,9 +21,9 @@ export interface SnapshotSubset {
  * first and the last among them.
  *
  * @param count - snapshots of the path.
- * @param most - default 200; infinity for all.
+ * @param most - at least 2; infinity for all.
  */
-export function chooseSnapshots(count: number, most = ALL_UP_TO): SnapshotSubset {
+export function chooseSnapshots(count: number, most: number): SnapshotSubset {
   const chosen = Math.min(count, Math.max(2, most));
   const spacing = chosen > 1 ? (count - 1) / (chosen - 1) : 0;
   const positions = Int32Array.from({ length: chosen }, (_, i) => Math.round(i * spacing));
@@ -164,7 +161,8 @@ export async function evaluateFidelity(
     ...nonFiniteWarning("projected snapshots", planeLoss, positions),
   ];
   const recalibrated = recalibratedLoss === null ? {} : { recalibratedLoss };
-  return { ...trajectory, trueLoss, planeLoss, ...recalibrated, warnings };
+  const subset = n === all ? {} : { evaluated: positions };
+  return { ...trajectory, trueLoss, planeLoss, ...recalibrated, ...subset, warnings };
 }
 
 function assertSizes(

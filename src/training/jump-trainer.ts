@@ -194,7 +194,7 @@ async function retrain(one: OneJump, recorder: TrajectoryRecorder): Promise<void
         iteration++;
       }
     }
-    const captured = recorder.capture();
+    const captured = await recorder.capture();
     const logs = await judged(captured.theta, one);
     await recorder.write(captured, { epoch, iteration, logs });
     // Some backends compute within the call: signals and messages get their turn here.
@@ -202,15 +202,16 @@ async function retrain(one: OneJump, recorder: TrajectoryRecorder): Promise<void
   }
 }
 
-/** One update of a model on some rows of a set. */
-export async function update(model: tf.LayersModel, samples: Batch, rows: Int32Array): Promise<void> {
+/** One update of a model on some rows of a set; returns the loss before it. */
+export async function update(model: tf.LayersModel, samples: Batch, rows: Int32Array): Promise<number> {
   const batch = tf.tidy(() => {
     const indices = tf.tensor1d(rows, "int32");
     const take = (tensor: tf.Tensor) => tf.gather(tensor, indices);
     return { xs: samples.xs.map(take), ys: samples.ys.map(take) };
   });
   try {
-    await model.trainOnBatch(batch.xs, batch.ys);
+    const values = await model.trainOnBatch(batch.xs, batch.ys);
+    return Array.isArray(values) ? (values[0] as number) : values;
   } finally {
     tf.dispose([...batch.xs, ...batch.ys]);
   }

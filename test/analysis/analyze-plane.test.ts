@@ -9,6 +9,7 @@ import { readFigures } from "../../src/analysis/read-figures.js";
 import { FormatError, InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator, ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
+import { readArtifact } from "../../src/store/results/artifact.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import type { Run } from "../../src/store/run/run.js";
 import type { Surface } from "../../src/surface/surface.js";
@@ -94,6 +95,42 @@ describe("analyzePlane on one run", () => {
     const { surfaces, figure, trajectories } = await analyzePlane([run], { kind: "pca" });
     expect([surfaces, figure, trajectories[0]?.trueLoss]).toEqual([[], null, null]);
     expect(existsSync(join(run.directory, "surfaces"))).toBe(false);
+  });
+
+  test("losses of some snapshots of a path: named, drawn without gaps, none taken for one that is not finite", async () => {
+    const run = await trainedRun(tf.train.sgd(0.1), "sgd");
+    const evaluator = await countingEvaluator(run);
+    const some = await analyze([run], evaluator, { size: 3, pathLosses: 3 });
+    expect(Array.from(some.trajectories[0]?.evaluated ?? [])).toEqual([0, 2, 4]);
+    expect(some.warnings.map(({ code }) => code)).toEqual(["some-snapshots"]);
+    expect(some.warnings[0]?.message).toContain("the loss of 3 of 5 snapshots is evaluated: every 2th");
+    expect(some.figure.fidelity.join(" ")).not.toContain("finite");
+    const { figures } = await readFigures(run);
+    expect(figures[0]?.figure.runs).toEqual(some.figure.runs);
+    const own = some.figure.runs[0]?.columns.find(({ name }) => name === "true loss")?.values ?? [];
+    expect(own.map((value) => value !== null)).toEqual([true, false, true, false, true]);
+    const panel = some.figure.panels.find(
+      (one) => one.kind === "curves" && one.title === "Loss along the path",
+    );
+    const curves = panel?.kind === "curves" ? panel.series : [];
+    expect(curves.map(({ x, y }) => [x.length, y.every(Number.isFinite)])).toEqual([
+      [3, true],
+      [3, true],
+    ]);
+    const [losses = ""] = readdirSync(join(run.directory, "losses"));
+    const stored = (await readArtifact(join(run.directory, "losses", losses)))?.columns.loss?.values ?? [];
+    expect([stored.length, Array.from(stored as Float64Array).every(Number.isFinite)]).toEqual([3, true]);
+    const before = evaluator.calls;
+    const all = await analyze([run], evaluator, { size: 3, pathLosses: "all" });
+    expect(all.trajectories[0]?.evaluated).toBeUndefined();
+    expect(all.warnings).toEqual([]);
+    // The surface's check, the end's, and two snapshots with the plane below each; the plane below the three again.
+    expect(evaluator.calls - before).toBeLessThanOrEqual(CHECK + 1 + 2 * 2 + 3);
+    for (const pathLosses of [1, 2.5, Number.NaN, "most" as unknown as number]) {
+      await expect(analyze([run], evaluator, { pathLosses })).rejects.toThrow(
+        /pathLosses: expected "all" or a whole number of at least 2, got/,
+      );
+    }
   });
 
   test("stored results are read where nothing changed and computed again where something did", async () => {

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { analyzeLine } from "../../src/analysis/analyze-line.js";
 import { type AnalyzePlaneOptions, analyzePlane } from "../../src/analysis/analyze-plane.js";
+import { modelPoint } from "../../src/analysis/model-point.js";
 import { readFigures } from "../../src/analysis/read-figures.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../src/loss/loss-evaluator.js";
@@ -38,7 +40,13 @@ beforeAll(async () => {
   const train = async (name: string, optimizer: tf.Optimizer): Promise<Run> => {
     const directory = newFolder();
     const callbacks = [trajectoryCallback({ directory, name })];
-    await network(optimizer).fit(xs, ys, { epochs: 8, batchSize: 32, shuffle: false, verbose: 0, callbacks });
+    await network(optimizer).fit(xs, ys, {
+      epochs: 8,
+      batchSize: 32,
+      shuffle: false,
+      verbose: 0,
+      callbacks,
+    });
     return openRun(directory);
   };
   runs = [await train("SGD", tf.train.sgd(0.02)), await train("Adam", tf.train.adam(0.05))];
@@ -112,6 +120,38 @@ describe("batch norm on a plane of one run", () => {
     expect((await readFigures(sgd)).figures[0]?.figure).toEqual(kept.figure);
     await analyze([sgd], { directory });
     expect((await readFigures(sgd)).figures[0]?.figure).toEqual(recalibrated.figure);
+  });
+
+  test("lines and planes between models keep their form, and say by how much recalibration changes them", async () => {
+    const [sgd, adam] = runs as readonly [Run, Run];
+    const sets = [{ name: "train", evaluator }];
+    const directory = newFolder();
+    // Its statistics are fresh: far from those of its inputs, and so is what is mixed of them.
+    const start = await modelPoint(adam, 0);
+    const line = (batchNorm?: "recalibrate") =>
+      analyzeLine([start, adam], { kind: "models" }, { sets, grid: "0:1:21", directory, batchNorm });
+    const { slice, warnings } = await line();
+    const said = warnings.filter(({ code }) => code === "batch-norm-matters");
+    const [, at, there, own] =
+      /"interpolate" matters: at α = (\S+) between the models the loss is (\S+), (\S+) with recalibrated statistics/.exec(
+        said[0]?.message ?? "",
+      ) ?? [];
+    const index = slice.alpha.indexOf(Number(at));
+    expect(Number(at)).toBe(0.05);
+    expect(slice.curves[0]?.surface.loss[index]).toBeCloseTo(Number(there), 2);
+    const recalibrated = await line("recalibrate");
+    expect(recalibrated.slice.curves[0]?.surface.loss[index]).toBeCloseTo(Number(own), 2);
+    expect(recalibrated.warnings).toEqual([]);
+    // Stored with the line.
+    expect((await line()).warnings).toEqual(warnings);
+    // Two ends of one start are close enough for their statistics to be mixed.
+    const near = await analyzeLine([sgd, adam], { kind: "models" }, { sets, grid: "0:1:5", directory });
+    expect(near.warnings).toEqual([]);
+    const options = { sets, grid: "0:1:11,0:1:2", directory } as const;
+    const plane = await analyzePlane([start, adam, sgd], { kind: "models" }, options);
+    expect(plane.batchNorm).toBe("interpolate");
+    const [onPlane] = plane.warnings.filter(({ code }) => code === "batch-norm-matters");
+    expect(onPlane?.message).toMatch(/"interpolate" matters: at \(\S+, \S+\) between the models the loss is/);
   });
 
   test("a network without statistics has no policy, and one file whatever is asked", async () => {

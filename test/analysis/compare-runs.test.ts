@@ -158,6 +158,33 @@ describe("compareRuns", () => {
     expect(textOf("loss, test")).toEqual(["50", "200"]);
   });
 
+  it("adds each run's sharpness against its optimizer's edge, where it is asked for", async () => {
+    const runs = [await runOf("first", FIRST), await runOf("second", SECOND)];
+    const options = { ...settings, data: unitData(), directory: newFolder(), stability: 3 };
+    const { figures, stability } = await compareRuns(runs, options);
+    // The Hessian of ‖θ‖²/2 is the identity; SGD of rate 0.1 is stable up to 20.
+    for (const { points } of stability) {
+      expect(points).toHaveLength(3);
+      for (const { sharpness, threshold } of points) {
+        expect(sharpness).toBeCloseTo(1, 5);
+        expect(threshold).toBeCloseTo(20, 5);
+      }
+    }
+    const rows = tableOf(figures).groups.flatMap((group) => group.rows);
+    const values = (name: string) => rows.find((row) => row.name === name)?.cells.map(({ text }) => text);
+    expect(values("λ₁ of the Hessian")).toEqual(["1", "1"]);
+    expect(values("share of the stability threshold")).toEqual(["5 %", "5 %"]);
+    const drawn = figures.find(({ name }) => name === "stability")?.figure as Figure;
+    expect(drawn.panels.map(({ title }) => title)).toEqual([
+      "Share of the threshold (1: the edge)",
+      "λ₁ of the Hessian",
+    ]);
+    expect(drawn.fidelity[0]).toMatch(/^first \(SGD\) is below its edge of stability/);
+    await expect(compareRuns(runs, { ...options, stability: 0 })).rejects.toThrow(
+      "snapshots: expected a whole",
+    );
+  });
+
   it("shows the planes with common levels and one unit per length, each path inside its map", async () => {
     const runs = [await runOf("short", FIRST), await runOf("long", SECOND)];
     const { figures } = await compareRuns(runs, { ...settings, data: unitData(), directory: newFolder() });

@@ -193,6 +193,7 @@ test("what was chosen is written down, and is no part of what a surface is known
   expect((await readArtifact(file))?.provenance.chosen).toEqual({
     engine: { ...evaluator.facts.engine },
     isShared: false,
+    ordinal: 1,
   });
   expect(gridOf(5).alpha.length).toBe(5);
   const request = { engine: "function", batchSize: 0, threads: 1 };

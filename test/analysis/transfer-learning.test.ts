@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { analyzeLine } from "../../src/analysis/analyze-line.js";
 import { analyzePlane } from "../../src/analysis/analyze-plane.js";
+import { analyzeConnection } from "../../src/analysis/connect.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
@@ -49,6 +50,22 @@ describe("models that differ in what is trainable", () => {
     const corners = plane.surfaces[0]?.surface.loss;
     expect(corners?.[1]).toBeCloseTo(frozen.loss, 5);
     expect(corners?.[2]).toBeCloseTo(other.loss, 5);
+    evaluator.dispose();
+  });
+
+  test("are connected: ends of their own losses, also where the other's units come in another order", async () => {
+    const [all, frozen] = [await train(false), await train(true)];
+    const evaluator = await createLossEvaluator(all.model, tinyData(), { layout: all.run.layout });
+    const { connection } = await analyzeConnection([all.run, frozen.run], all.model, tinyData(), {
+      sets: [{ name: "train", evaluator }],
+      directory: newFolder(),
+      points: 3,
+    });
+    for (const { name, values } of connection.paths) {
+      const losses = values[0]?.loss ?? [];
+      expect(losses[0], name).toBeCloseTo(all.loss, 5);
+      expect(losses[losses.length - 1], name).toBeCloseTo(frozen.loss, 5);
+    }
     evaluator.dispose();
   });
 });

@@ -1,9 +1,11 @@
 // Trains a small network and records every update: `node endless-training.mjs DIRECTORY [EPOCHS]`.
-// Without EPOCHS it goes on until it is killed. Prints a line once the first epoch has been trained.
+// Without EPOCHS it goes on until it is killed. With OPTIMIZER_STATE=1 the state of the optimizer is recorded too.
+// Prints a line once the first epoch has been trained.
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../../dist/callbacks/trajectory-callback.js";
 
 const [directory, epochs = "1000000"] = process.argv.slice(2);
+const optimizerState = process.env.OPTIMIZER_STATE === "1";
 console.warn = () => undefined;
 console.log = () => undefined;
 const model = tf.sequential({
@@ -20,7 +22,12 @@ class Tell extends tf.CustomCallback {
     if (epoch === 0) process.stdout.write("trained\n");
   }
 }
-const callback = trajectoryCallback({ directory, schedule: { everyBatches: 1 }, resume: true });
+const callback = trajectoryCallback({
+  directory,
+  schedule: { everyBatches: 1 },
+  resume: true,
+  optimizerState,
+});
 await model.fit(xs, ys, {
   epochs: Number(epochs),
   batchSize: 16,

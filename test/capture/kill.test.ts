@@ -1,16 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { readOptimizerState } from "../../src/capture/optimizer-state-file.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
 // The compiled package in a process of its own, as a user has it: `npm run build` first.
 const child = fileURLToPath(new URL("./endless-training.mjs", import.meta.url));
 const newFolder = temporaryFolders();
+afterEach(() => vi.unstubAllEnvs());
 
 function start(...args: string[]) {
   const training = spawn(process.execPath, [child, ...args], { stdio: ["ignore", "pipe", "pipe"] });
@@ -78,5 +80,33 @@ describe("kill -9 while training and writing", () => {
     expect(snapshots).toHaveLength(recorded + 1 + 8);
     const leftovers = readdirSync(join(directory, "snapshots")).filter((name) => name.startsWith("."));
     expect(leftovers).toEqual([]);
+  });
+
+  it("a snapshot that is there has the optimizer's state beside it; one without its snapshot goes with resume", {
+    timeout: 120_000,
+  }, async () => {
+    const directory = newFolder();
+    vi.stubEnv("OPTIMIZER_STATE", "1");
+    let recorded = 0;
+    for (let round = 0; round < 2; round++) {
+      await killAfter(directory, recorded, Math.random() * 200);
+      const run = await readEverything(directory);
+      for (const index of run.snapshots.keys()) {
+        const state = await readOptimizerState(run, index);
+        const isFirst = run.snapshots[index]?.iteration === 0 || state?.iterations === 0;
+        expect(Object.keys(state?.slots ?? {})).toEqual(isFirst ? [] : ["m", "v"]);
+      }
+      recorded = run.snapshots.length;
+    }
+    // Killed between the two files.
+    const orphan = join(directory, "optimizer", `${String(recorded).padStart(6, "0")}.arrow`);
+    copyFileSync(join(directory, "optimizer", "000001.arrow"), orphan);
+    vi.stubEnv("OPTIMIZER_STATE", "0");
+    const { ended, errors } = start(directory, "1");
+    expect(await ended, errors()).toEqual([0, null]);
+    const run = await readEverything(directory);
+    expect(run.snapshots.length).toBeGreaterThan(recorded);
+    expect(await readOptimizerState(run, recorded)).toBeNull();
+    expect(existsSync(orphan)).toBe(false);
   });
 });

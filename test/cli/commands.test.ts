@@ -6,6 +6,7 @@ import {
   readFileSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -250,10 +251,16 @@ describe("pca, surface and plot", () => {
     for (const size of ["5", "3"]) await json("surface", copy, "--data", dataModule, "--size", size);
     const before = readdirSync(join(copy, "surfaces"));
     expect(before.length).toBe(2);
+    const stored = async () =>
+      ((await json("inspect", copy)) as { surfaces: { name: string; size: number[] }[] }).surfaces;
+    const [large, small] = (await stored()).map(({ name }) => name) as [string, string];
+    // The clock was set back before the second was stored.
+    utimesSync(join(copy, "surfaces", `${small}.arrow`), 1, 1);
+    expect((await stored()).map(({ name }) => name)).toEqual([large, small]);
     const dry = await json("clean", copy, "--keep", "newest", "--dry-run");
-    expect([(dry.removed as string[]).length, readdirSync(join(copy, "surfaces"))]).toEqual([1, before]);
+    expect([dry.removed, readdirSync(join(copy, "surfaces"))]).toEqual([[large], before]);
     const { removed } = (await json("clean", copy, "--keep", "best")) as { removed: string[] };
-    const { surfaces } = (await json("inspect", copy)) as { surfaces: { name: string; size: number[] }[] };
+    const surfaces = await stored();
     expect(surfaces.map(({ size }) => size)).toEqual([[5, 5]]);
     expect(removed).not.toContain(surfaces[0]?.name);
     expect((await cli("clean", copy)).status).toBe(2);

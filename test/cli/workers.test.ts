@@ -14,6 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { readSurface } from "../../src/store/kinds/surface-file.js";
 import { readInterruptedSurface } from "../../src/store/kinds/surface-journal.js";
 import { useTestBackend } from "../support/backend.js";
 import { type CommandResult, runCommand } from "../support/command-line.js";
@@ -65,6 +66,19 @@ test("--workers 2 prints what --workers 1 prints, also on a stream, with a model
   const row = (one.loss as number[][])[0] as number[];
   for (const [i, value] of ((streamed.loss as number[][])[0] as number[]).entries()) {
     expect(value).toBeCloseTo(row[i] as number, 5);
+  }
+});
+
+test("a convexity map in 2 processes is that of this process", { timeout: 240_000 }, async () => {
+  const common = ["--loss", "logits", "--map", "--grid", "-1:1:3,-1:1:3", "--top", "0", "--format", "svg"];
+  const map = async (...workers: string[]) =>
+    (await json("curvature", copyOfRun(), "--data", fixture("tiny-data.js"), ...common, ...workers))
+      .map as Record<string, number[][]>;
+  const [here, there] = [await map(), await map("--workers", "2")];
+  for (const name of ["smallest", "largest"]) {
+    for (const [i, value] of (here[name] as number[][]).flat().entries()) {
+      expect(value).toBeCloseTo((there[name] as number[][]).flat()[i] as number, 3);
+    }
   }
 });
 
@@ -257,4 +271,47 @@ test("compare takes --workers: equal numbers from one process and two, on both s
     "train",
     "test",
   ]);
+});
+
+test("--shard: parts on several machines, joined by the command without it, bit for bit", async () => {
+  const common = ["--size", "5x4", "--engine", "tfjs", "--batch-size", "7"];
+  const whole = await json("surface", copyOfRun(), "--data", fixture("tiny-data.js"), ...common);
+  const shared = copyOfRun();
+  const command = ["surface", shared, "--data", fixture("tiny-data.js"), ...common];
+  for (const part of ["1/3", "3/3"]) await json(...command, "--shard", part);
+  expect(readdirSync(join(shared, "shards"))).toEqual(["1-of-3", "3-of-3"]);
+  expect(existsSync(join(shared, "surfaces"))).toBe(false);
+  // A part that is given again has nothing to do.
+  const again = await json(...command, "--shard", "1/3");
+  expect(again.folder).toBe(join(shared, "shards", "1-of-3"));
+  const evaluated = (folder: string) => {
+    const [name = ""] = readdirSync(join(folder, "surfaces")).filter((one) => one.endsWith(".arrow"));
+    return readSurface(join(folder, "surfaces", name));
+  };
+  const parts = await Promise.all(
+    ["1-of-3", "3-of-3"].map((name) => evaluated(join(shared, "shards", name))),
+  );
+  expect(parts.map((part) => part?.partial?.budget)).toEqual(["shard 1 of 3", "shard 3 of 3"]);
+  const counts = parts.map(
+    (part) => part?.partial?.evaluated.reduce((sum: number, one) => sum + one, 0) ?? 0,
+  );
+  expect(counts.every((count) => count >= 6 && count <= 8)).toBe(true);
+  // The joined surface is complete though a part is missing: its points are evaluated now.
+  expect(await json(...command)).toEqual(whole);
+  expect((await evaluated(shared))?.partial).toBeUndefined();
+});
+
+test("--shard is refused where parts could not be joined", async () => {
+  const data = ["--data", fixture("tiny-data.js")];
+  const refused = async (message: string | RegExp, ...args: string[]) => {
+    const { status, stderr } = await cli("surface", run, ...data, ...args);
+    expect(status, stderr).toBe(2);
+    expect(stderr).toMatch(message);
+  };
+  await refused(/--shard: expected I\/N .*, got "4\/3"/, "--shard", "4/3");
+  await refused(/--shard: expected --engine NAME/, "--shard", "1/3");
+  await refused(/--shard: expected --batch-size N/, "--shard", "1/3", "--engine", "tfjs");
+  const engine = ["--engine", "tfjs", "--batch-size", "7"];
+  await refused(/shard: expected an exact surface/, "--shard", "1/3", ...engine, "--approximate");
+  expect(existsSync(join(run, "shards"))).toBe(false);
 });

@@ -224,6 +224,18 @@ describe("a quadratic loss", () => {
     expect(whole.loss - without.loss).toBeCloseTo(0.25 * 5.25, 5);
   });
 
+  test("a model without penalties has none, where they are asked for", async () => {
+    const curvature = await createCurvature(linearModel(), linearData(), { includeRegularization: true });
+    const plain = await createCurvature(linearModel(), linearData());
+    const [point, other] = [await curvature.at(theta), await plain.at(theta)];
+    expect(point.loss).toBe(other.loss);
+    expect(await point.hessianVector(Float64Array.of(1, 0, 0))).toEqual(
+      await other.hessianVector(Float64Array.of(1, 0, 0)),
+    );
+    point.dispose();
+    other.dispose();
+  });
+
   test("weights of samples count as in fit: the mean of weight · loss", async () => {
     const sampleWeight = tf.tensor1d([0, 2, 1, 0, 3]);
     const curvature = await createCurvature(linearModel(), { ...linearData(), sampleWeight });

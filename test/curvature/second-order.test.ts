@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { recordKernels } from "../../src/curvature/record-kernels.js";
+import { recordKernels } from "../../src/backend/record-kernels.js";
 import { knownKernels, secondOrder } from "../../src/curvature/second-order.js";
 import { useTestBackend } from "../support/backend.js";
 

@@ -118,6 +118,15 @@ describe("criticalSharpness", () => {
     3,
   );
   const theta = Float32Array.of(1, -2, 3);
+
+  test("a first rate just below η_c, at which the loss has fallen by no more than rounding, is no cause for doubt", async () => {
+    const parabola = functionEvaluator(([x]) => (x as number) ** 2, 1);
+    const found = await criticalSharpness(parabola, Float32Array.of(1), Float32Array.of(-2), {
+      start: 0.5 * (1 - 3e-7),
+    });
+    expect(found.warnings).toEqual([]);
+    expect(found.sharpness).toBeCloseTo(2, 2);
+  });
   const gradient = theta.map((x, i) => curvatures[i] * x);
   const update = gradient.map((g) => -g);
   const expected =

@@ -99,4 +99,12 @@ describe("studies with --quick", () => {
     expect(existsSync(join(out, "initialisations-phate-training-loss.png"))).toBe(true);
     expect(existsSync(join(out, "report.html"))).toBe(true);
   }, 180_000);
+
+  test("prediction space: three shapes of networks in one picture", () => {
+    const { out, lines } = study("prediction-space");
+    expect(lines[0]).toMatch(/^inpca: explained stress 0\.\d+, trustworthiness/);
+    expect(lines[1]).toMatch(/^phate: normalized stress/);
+    for (const name of ["inpca.png", "phate.png", "report.html"])
+      expect(existsSync(join(out, name))).toBe(true);
+  }, 180_000);
 });

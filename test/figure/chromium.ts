@@ -1,7 +1,13 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
-import type { TestContext } from "vitest";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, type TestContext } from "vitest";
+import { buildPage } from "../../scripts/build-page.mjs";
+import { figureTargets, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import type { Figure } from "../../src/figure/figure.js";
+import { renderHtml } from "../../src/figure/files/render-html.js";
 
 /** Chromium's path: CHROMIUM_PATH if it is set, else Debian's; undefined where there is none. */
 export function chromiumPath(): string | undefined {
@@ -49,17 +55,93 @@ export interface OpenPage {
   readonly heard: readonly string[];
 }
 
+/** How a document is opened: width in px, colours, and whatever else a browser's context takes. */
+export interface OpenOptions extends BrowserContextOptions {
+  readonly width?: number;
+  readonly isDark?: boolean;
+  /** Whether pages may move by themselves. Default not, so that two pictures of one page are equal. */
+  readonly isMoving?: boolean;
+}
+
+/** The browser of a file of tests. */
+export interface Chromium {
+  readonly browser: Browser;
+  /** Sizes of the page's scripts as they were built. */
+  readonly scripts: Awaited<ReturnType<typeof buildPage>>;
+  /** Opens a document from a file, as a reader would. */
+  open(html: string, options?: OpenOptions): Promise<OpenPage>;
+  /** Opens a report of figures. */
+  openFigures(
+    figures: readonly Figure[],
+    options?: OpenOptions & { readonly title?: string },
+  ): Promise<OpenPage>;
+}
+
+/** Builds the page's code and starts the browser before the tests of a file, and ends it after them. */
+export function useChromium(): Chromium {
+  const folder = mkdtempSync(join(tmpdir(), "landscape-page-"));
+  const url = pathToFileURL(join(folder, "report.html")).href;
+  let browser: Browser;
+  let scripts: Chromium["scripts"];
+  beforeAll(async () => {
+    scripts = await buildPage();
+    if (chromiumPath() !== undefined) browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(folder, { recursive: true });
+  });
+  const open = (html: string, options: OpenOptions = {}) => openDocument(browser, html, url, options);
+  return {
+    get browser() {
+      return browser;
+    },
+    get scripts() {
+      return scripts;
+    },
+    open,
+    openFigures: (figures, { title = "Report", ...options } = {}) =>
+      open(renderHtml({ title, figures }), options),
+  };
+}
+
+/** Where a snapshot is on the screen, in the n-th figure of a page that shows all of it. */
+export async function snapshotPlace(
+  page: Page,
+  figure: Figure,
+  {
+    run = 0,
+    snapshot,
+    index = 0,
+  }: { readonly run?: number; readonly snapshot: number; readonly index?: number },
+) {
+  const chart = page.locator(".chart").nth(index);
+  await chart.scrollIntoViewIfNeeded();
+  const box = await chart.boundingBox();
+  if (box === null) throw new Error("no place");
+  const layout = layoutFigure(figure, { width: Math.floor(box.width), parts: "chart", isPage: true });
+  const placed = figureTargets(layout).find((target) => target.run === run && target.snapshot === snapshot);
+  if (placed === undefined) throw new Error(`no snapshot ${snapshot} of run ${run}`);
+  return { x: box.x + placed.x, y: box.y + placed.y };
+}
+
+/** Waits until what was asked for has been drawn. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+}
+
 /** Opens a document from a file, as a reader would. */
-export async function openDocument(
+async function openDocument(
   browser: Browser,
   html: string,
   url: string,
-  options: { readonly width?: number; readonly isDark?: boolean } = {},
+  { width = 1200, isDark = false, isMoving = false, ...rest }: OpenOptions = {},
 ): Promise<OpenPage> {
-  const { width = 1200, isDark = false } = options;
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     colorScheme: isDark ? "dark" : "light",
+    reducedMotion: isMoving ? "no-preference" : "reduce",
+    ...rest,
   });
   const page = await context.newPage();
   const heard: string[] = [];

@@ -1,62 +1,27 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildPage } from "../../scripts/build-page.mjs";
-import { figureTargets, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import type { Figure } from "../../src/figure/figure.js";
-import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
-import { chromiumPath, launchChromium, needChromium } from "./chromium.js";
+import { drawn, needChromium, snapshotPlace, useChromium } from "./chromium.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 
 const HOSTILE = `</script><script>window.hacked=1</script><img src="http://127.0.0.1:9/x" onerror="window.hacked=1">`;
 const FLAT = createEmbeddingFigure(sampleEmbedding());
 const SPACE = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }), { title: "In space" });
 
-const folder = mkdtempSync(join(tmpdir(), "landscape-embedding-page-"));
-const url = pathToFileURL(join(folder, "embedding.html")).href;
-let browser: Browser;
-
-beforeAll(async () => {
-  await buildPage();
-  if (chromiumPath() !== undefined) browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true });
-});
+const chromium = useChromium();
 
 /** A page with the document open, and everything that it said or asked for. */
-async function open(figures: readonly Figure[], title = "Embeddings") {
-  const page = await (await browser.newContext({ viewport: { width: 1000, height: 900 } })).newPage();
-  const heard: string[] = [];
-  page.on("console", (message) => heard.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => heard.push(`error: ${error.message}`));
-  page.on("request", (request) => {
-    if (!request.url().startsWith("data:") && request.url() !== url) heard.push(`request: ${request.url()}`);
-  });
-  writeFileSync(fileURLToPath(url), renderHtml({ title, figures }));
-  await page.goto(url, { waitUntil: "load" });
-  await page.waitForSelector(".canvas svg");
-  return { page, heard };
-}
+const open = (figures: readonly Figure[], title = "Embeddings") =>
+  chromium.openFigures(figures, { title, width: 1000 });
 
 /** Where a snapshot is on the screen. */
-async function placeOf(page: Page, figure: Figure, path: number, point: number) {
-  const chart = page.locator(".chart").first();
-  const box = await chart.boundingBox();
-  const width = Math.floor(box?.width ?? 0);
-  const targets = figureTargets(layoutFigure(figure, { width, parts: "chart", isPage: true }));
-  const placed = targets.find(({ run, snapshot }) => run === path && snapshot === point);
-  return { x: (box?.x ?? 0) + (placed?.x ?? 0), y: (box?.y ?? 0) + (placed?.y ?? 0) };
-}
+const placeOf = (page: Page, figure: Figure, run: number, snapshot: number) =>
+  snapshotPlace(page, figure, { run, snapshot });
 
 /** What the first chart draws once it is still, as text that changes with every place. */
 async function drawing(page: Page): Promise<string> {
-  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  await drawn(page);
   return page.locator(".chart").first().locator(".canvas svg").innerHTML();
 }
 

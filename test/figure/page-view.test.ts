@@ -1,18 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildPage } from "../../scripts/build-page.mjs";
+import { readFileSync } from "node:fs";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { inSpace, type PlacedSpace } from "../../src/figure/space/surface-panel.js";
-import { createSurfaceScene } from "../../src/figure/space/surface-scene.js";
-import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
+import { needChromium, useChromium } from "./chromium.js";
 import { decodePng, type Picture } from "./png.js";
 import { arc, sampleFigure, samplePath, sampleSurface, stepped, uniform, valley } from "./sample-figures.js";
 
@@ -21,22 +16,7 @@ const figure = sampleFigure((a, b) => (a > 9 && b > 4 ? Number.NaN : valley(a, b
 const JOINT = sampleFigure(valley, {
   paths: [samplePath("SGD", arc(9, [9, 4]), valley, stepped(9)), samplePath("Adam", arc(7, [8, -4]), valley)],
 });
-const folder = mkdtempSync(join(tmpdir(), "landscape-view-"));
-const url = pathToFileURL(join(folder, "report.html")).href;
-let browser: Browser;
-
-beforeAll(async () => {
-  await buildPage();
-  if (chromiumPath() !== undefined) browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true });
-});
-
-const open = async (html: string, options: { width?: number; isDark?: boolean } = {}) =>
-  await openDocument(browser, html, url, options);
+const chromium = useChromium();
 
 async function ringOf(page: Page, place: string): Promise<number[]> {
   const ring = page.locator(`${place} .ring`).first();
@@ -59,7 +39,7 @@ function coloursOf({ width, height, at }: Picture): number {
 describe("the player", () => {
   test("moves the marks on map, panels and curves with slider, keys and time", async (context) => {
     needChromium(context);
-    const { page, heard } = await open(renderHtml({ title: "Report", figures: [figure] }));
+    const { page, heard } = await chromium.open(renderHtml({ title: "Report", figures: [figure] }));
     const main = ".chart";
     const start = await ringOf(page, main);
     const cursors = async (): Promise<number[]> =>
@@ -98,7 +78,7 @@ describe("the player", () => {
 describe("the surface in space", () => {
   test("is drawn by WebGL where the labels are, turns with keys and mouse, and says what it shows", async (context) => {
     needChromium(context);
-    const { page, heard } = await open(renderHtml({ title: "Report", figures: [figure] }));
+    const { page, heard } = await chromium.open(renderHtml({ title: "Report", figures: [figure] }));
     await page.getByRole("button", { name: "Surface in 3-D" }).click();
     await page.waitForTimeout(800);
     const canvas = page.locator(".gl canvas").last();
@@ -111,7 +91,7 @@ describe("the surface in space", () => {
     const options = { width: Math.floor(box.width), parts: "chart", isPage: true } as const;
     const placed = layoutFigure(inSpace(figure) as Figure, options).panels[0] as PlacedSpace;
     const { projection } = placed;
-    const scene = createSurfaceScene(placed, { steps: 160 });
+    const { scene } = placed;
     // In the middle of the wall behind, far from the path: WebGL has drawn the surface there, in viridis.
     const k = 100 * scene.x.length + 60;
     const place = [scene.x[60], scene.y[100], scene.z[k]] as [number, number, number];
@@ -154,7 +134,7 @@ describe("the surface in space", () => {
     needChromium(context);
     const html = renderHtml({ title: "Report", figures: [JOINT] });
     for (const options of [{ width: 1200 }, { width: 360, isDark: true }]) {
-      const { page, heard } = await open(html, options);
+      const { page, heard } = await chromium.open(html, options);
       await page.getByRole("button", { name: "Surface in 3-D" }).click();
       await page.waitForTimeout(500);
       const cut = await page.evaluate<string[]>(`(() => {
@@ -179,9 +159,9 @@ test("charts and maps say the values under the pointer", async (context) => {
   const chart = createTrainingFigure([
     { name: "SGD", snapshots: samplePath("SGD", arc(4, [9, 4]), valley).snapshots },
   ]);
-  const { page, heard } = await open(renderHtml({ title: HOSTILE, figures: [chart, maps] }));
+  const { page, heard } = await chromium.open(renderHtml({ title: HOSTILE, figures: [chart, maps] }));
   // Nothing in space: the smaller script.
-  expect(await page.content()).not.toContain("echarts-gl (BSD");
+  expect(await page.content()).not.toContain("three.js authors");
   for (const [index, heading] of [
     [0, /^epoch \d$/],
     [1, /./],
@@ -199,7 +179,9 @@ test("charts and maps say the values under the pointer", async (context) => {
 
 test("a figure is saved as SVG and as PNG, with its font and in light colours", async (context) => {
   needChromium(context);
-  const { page, heard } = await open(renderHtml({ title: "Report", figures: [figure] }), { isDark: true });
+  const { page, heard } = await chromium.open(renderHtml({ title: "Report", figures: [figure] }), {
+    isDark: true,
+  });
   const saved = async (name: string): Promise<Buffer> => {
     const waiting = page.waitForEvent("download");
     await page.getByRole("button", { name }).first().click();
@@ -225,7 +207,7 @@ test("texts stand out from their ground by 4.5 to 1 or more, in light and dark, 
   needChromium(context);
   const settings = [["optimizer", "Momentum"]] as const;
   const path = { ...samplePath("SGD", arc(9, [9, 4]), valley, stepped(9)), settings };
-  const { page, heard } = await open(
+  const { page, heard } = await chromium.open(
     renderHtml({ title: "Report", figures: [sampleFigure(valley, { paths: [path] })] }),
   );
   for (const background of ["rgb(255, 255, 255)", "rgb(22, 24, 29)"]) {

@@ -29,7 +29,7 @@ describe("snapshotReadout", () => {
       "loss on the plane": "0.05",
       "distance held by the plane": "100 %",
       "distance to the plane": "0",
-      "α, β": "0, 0",
+      "PC 1, PC 2": "0, 0",
       "logged loss": "1.472",
       "logged acc": "0.424",
     });
@@ -56,8 +56,8 @@ describe("gridReadout", () => {
     const at = (alpha: number, beta: number) =>
       gridReadout(mapOf(figure), (alpha + 4) / 16, (beta + 5) / 11)?.rows;
     expect(at(2.9, -4.2)).toEqual([
-      ["α", "3"],
-      ["β", "−4"],
+      ["PC 1", "3"],
+      ["PC 2", "−4"],
       ["training loss", "296"],
     ]);
     expect(at(12, 0)?.[2]).toEqual(["training loss", "NaN"]);

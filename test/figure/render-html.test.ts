@@ -1,17 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import fc from "fast-check";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildPage } from "../../scripts/build-page.mjs";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import type { Figure } from "../../src/figure/figure.js";
 import { escapeHtml, scriptJson } from "../../src/figure/files/page-data.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
-import { chromiumPath, launchChromium, needChromium, openDocument } from "./chromium.js";
+import { needChromium, useChromium } from "./chromium.js";
 import { placedMap, pointsOf } from "./panels.js";
 import {
   arc,
@@ -31,25 +26,8 @@ const JOINT = sampleFigure(valley, {
   paths: [samplePath("SGD", arc(9, [9, 4]), valley, stepped(9)), samplePath("Adam", arc(7, [8, -4]), valley)],
 });
 
-const folder = mkdtempSync(join(tmpdir(), "landscape-page-"));
-const url = pathToFileURL(join(folder, "report.html")).href;
-let browser: Browser;
-let scripts: Awaited<ReturnType<typeof buildPage>>;
-
-beforeAll(async () => {
-  scripts = await buildPage();
-  if (chromiumPath() !== undefined) browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true });
-});
-
-/** A page with the document open, and everything that it said or asked for. */
-async function open(html: string, options: { width?: number; isDark?: boolean } = {}) {
-  return await openDocument(browser, html, url, options);
-}
+const chromium = useChromium();
+const open = chromium.open;
 
 /** Moves the pointer to a place of the plane of the n-th figure. */
 async function pointAt(page: Page, figure: Figure, place: readonly [number, number], index = 0) {
@@ -109,8 +87,8 @@ describe("renderHtml", () => {
   });
 
   test("stays small: the page's code, and a large run on a large grid", () => {
-    expect(scripts.flat).toBeLessThan(650_000);
-    expect(scripts.deep).toBeLessThan(1_250_000);
+    expect(chromium.scripts.flat).toBeLessThan(650_000);
+    expect(chromium.scripts.deep).toBeLessThan(1_250_000);
     const big = sampleFigure(
       valley,
       { paths: [samplePath("SGD", arc(300, [9, 4]), valley, stepped(300))] },
@@ -121,8 +99,8 @@ describe("renderHtml", () => {
 
   test("escapes every string of the data", () => {
     const html = renderHtml({ title: HOSTILE, introduction: HOSTILE, figures: [hostileFigure()] });
-    expect(html.match(/<script/g)?.length).toBe(2);
-    expect(html.match(/<\/script/g)?.length).toBe(2);
+    expect(html.match(/<script/g)?.length).toBe(3);
+    expect(html.match(/<\/script/g)?.length).toBe(3);
     expect(html).not.toContain("<img");
     expect(html).not.toContain("<!--");
   });

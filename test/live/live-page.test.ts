@@ -1,21 +1,13 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildPage } from "../../scripts/build-page.mjs";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import type { LiveState } from "../../src/live/live-feed.js";
 import { createLiveServer } from "../../src/live/live-server.js";
 import { livePage } from "../../src/live/start-live-view.js";
-import { chromiumPath, launchChromium, needChromium } from "../figure/chromium.js";
+import { checkAccess } from "../figure/axe.js";
+import { drawn, needChromium, useChromium } from "../figure/chromium.js";
 import { difference } from "../figure/png.js";
 
-let browser: Browser;
-
-beforeAll(async () => {
-  await buildPage();
-  if (chromiumPath() !== undefined) browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-});
+const chromium = useChromium();
 
 /** A state of `count` snapshots; the rate falls to a tenth at epochs 4 and 8. */
 function stateOf(count: number): LiveState {
@@ -59,7 +51,7 @@ function stateOf(count: number): LiveState {
 /** The page once it shows so many snapshots, as a picture and as the names of marks with their places. */
 async function shown(page: Page, count: number) {
   await page.locator("#status", { hasText: `${count} snapshots` }).waitFor();
-  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  await drawn(page);
   const lowered = page.locator("#curves text", { hasText: "rate lowered" });
   const places = await lowered.evaluateAll((all) => all.map((text) => text.getBoundingClientRect().x));
   // The first picture of a page has other soft edges than all that follow.
@@ -73,7 +65,7 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
   const viewport = { width: 1000, height: 900 };
   try {
     server.publish(stateOf(1));
-    const grown = await browser.newPage({ viewport });
+    const grown = await chromium.browser.newPage({ viewport });
     const heard: string[] = [];
     grown.on("console", (message) => heard.push(message.text()));
     grown.on("pageerror", (error) => heard.push(error.message));
@@ -83,7 +75,7 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
       const now = await shown(grown, count);
       // One name for each panel, at the first drop.
       expect(now.places.length).toBe(count < 5 ? 0 : 3);
-      const late = await browser.newPage({ viewport });
+      const late = await chromium.browser.newPage({ viewport });
       await late.goto(server.url);
       const fresh = await shown(late, count);
       expect(now.places).toEqual(fresh.places);
@@ -91,6 +83,21 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
       await late.close();
     }
     expect(heard).toEqual([]);
+  } finally {
+    await server.close();
+  }
+}, 240_000);
+
+test("axe-core finds nothing on a live page, at three widths, in light, dark and forced colours", async (context) => {
+  needChromium(context);
+  const server = await createLiveServer(livePage());
+  try {
+    server.publish(stateOf(6));
+    const page = await (await chromium.browser.newContext({ bypassCSP: true })).newPage();
+    await page.goto(server.url);
+    await shown(page, 6);
+    await checkAccess(page);
+    await page.context().close();
   } finally {
     await server.close();
   }

@@ -57,7 +57,28 @@ it("the model as it is is rebuilt", async () => {
   expect((await modelFromManifest(manifest())).countParams()).toBe(19);
 });
 
+it("a topology that is a layer, an optimizer or a regularizer is no model", async () => {
+  for (const name of ["BatchNormalization", "Dense", "Activation", "Dropout", "InputLayer", "LSTM", "L1L2"]) {
+    const error = await refusal(({ model }) => {
+      const whole = model as unknown as { class_name: string; config: object };
+      whole.class_name = name;
+      Object.assign(whole.config, { units: 1, activation: "relu", rate: 0.5 });
+      if (name === "InputLayer") whole.config = { name: "a", batchInputShape: [null, 3] };
+    });
+    expect(error.message, name).toMatch(/^run\.json: model: expected/);
+  }
+});
+
 describe("a topology whose layers wait for ever", () => {
+  it("names a call of a nested model that has become a layer", async () => {
+    for (const name of ["BatchNormalization", "Dense", "Bidirectional", "NoSuchLayer"]) {
+      const error = await refusal((_, layers) => {
+        named(layers, "inner").class_name = name;
+      });
+      expect(error.message, name).toMatch(/^run\.json: model: expected/);
+    }
+  });
+
   it("names a missing layer", async () => {
     const error = await refusal((_, layers) => {
       (named(layers, "sum").inbound_nodes[0]?.[0] as unknown[])[0] = "nobody";

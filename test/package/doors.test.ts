@@ -15,11 +15,11 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/index.ts",
     most: 60,
     names: `
-      AnalyzeLineOptions AnalyzePlaneOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName
-      CaptureOptions CompareRunsOptions EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
+      AnalyzeCurvatureOptions AnalyzeLineOptions AnalyzePlaneOptions AnalyzeWeightsOptions BackendChoice BatchNormPolicyName
+      CaptureOptions CompareRunsOptions CurvatureAnalysis EmbedOptions EngineChoice EvaluationData EvaluationSet Figure
       JumpOptions JumpRun JumpStudy LandscapeError LandscapeErrorCode LandscapeWarning LineAnalysis LineSpec
       LiveView LossEvaluator LossEvaluatorOptions LossValue ModelPoint NamedFigure PlaneAnalysis PlaneSpec
-      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder VariablesLoss WeightsAnalysis analyzeLine
+      Run RunsComparison RunsEmbedding Snapshot StoredFigures TrajectoryRecorder VariablesLoss WeightsAnalysis analyzeCurvature analyzeLine
       analyzePlane analyzeWeights compareRuns createLossEvaluator createTrajectoryRecorder createVariablesEvaluator embedRuns
       exportRun functionEvaluator jumpAndRetrain openModelPoint openRun readFigures selectBackend
       startLiveView writeReport`,
@@ -59,24 +59,40 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/between.ts",
     most: 40,
     names: `
-      AlignMethod AlignOptions Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection
-      ConnectionAnalysis ConnectionFigureOptions Fork Instability InstabilityOptions PathBarrier PathLosses PathOptions PathPolicy Permutation
-      PermutationGroup PermutationGroups Repairer UnitMoments alignModels analyzeConnection barrierOf
-      barriersOf connectModels createConnectionFigure createRepairer evaluatePath evaluateRepairedLine
-      instabilityAnalysis inversePermutation linePath mixMoments permutationGroups permuteWeights randomPermutation
-      readConnection writeConnection`,
+      Alignment AnalyzeConnectionOptions Barrier ConnectOptions Connection ConnectionAnalysis Curve CurveObjective CurveRequest
+      Instability PathLosses Permutation PermutationGroups Repairer SolutionTree TrainCurveOptions alignModels alignedRuns analyzeConnection
+      analyzeSolutionTree autoNeb barrierOf barriersOf connectModels createConnectionFigure createRepairer curvePath evaluatePath
+      evaluateRepairedLine instabilityAnalysis inversePermutation linePath mixMoments openCurveObjective permutationGroups permuteWeights
+      randomPermutation
+      readConnection trainCurve writeConnection`,
+  },
+  "./path": {
+    source: "src/doors/path.ts",
+    most: 40,
+    names: `
+      AnalyzePathOptions ColumnGroup EmbedPredictionsOptions IntensivePca LayerPath PathAnalysis PathAverage PathFigureInput PathLossFigureInput
+      PathProfile PathProfileOptions PathStatistics PathStatisticsOptions ProfileFacts ProfileSource
+      analyzePath createPathFigure createPathLossFigure embedPredictions evaluatePathProfile geodesicPoint ignorance
+      intensivePca intensivePcaTransform layerColumns pathAverages pathStatistics predictionDistances profileFacts
+      readPathProfile readPathStatistics truth walkMeanMap writePathProfile writePathStatistics`,
   },
   "./curvature": {
     source: "src/doors/curvature.ts",
     most: 40,
     names: `
-      CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAtScale CurvatureAtScaleOptions
-      CurvatureOptions CurvaturePoint DensityOptions EigenpairOptions Eigenpairs HessianOperator
+      AnalyzeStabilityOptions StabilityAnalysis StabilityPath analyzeStability
+      CriticalSharpness CriticalSharpnessOptions Curvature CurvatureAtScale
+      CurvatureAtScaleOptions CurvatureOptions CurvaturePoint CurvatureSummary DensityOptions EigenpairOptions Eigenpairs HessianOperator
       HessianOperatorOptions OptimizerSettings ProjectedHessian RadiusCurves SpectralDensity
       StabilityThreshold SymmetricOperator TraceEstimate TraceOptions WeightBlock adamScale
       createCurvature criticalSharpness curvatureAtScale estimateTrace hessianDirections hessianOperator
       preconditionedOperator projectedHessian radiusCurves spectralDensity stabilityThreshold
       topEigenpairs weightBlocks`,
+  },
+  "./queue": {
+    source: "src/doors/queue.ts",
+    most: 40,
+    names: "QueueRunner QueueRunnerOptions QueueWorker QueueWorkerOptions createQueueRunner startQueueWorker",
   },
   "./figures": {
     source: "src/doors/figures.ts",
@@ -87,13 +103,13 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       TrajectoryFigureInput createAngleFigure createComparedLinesFigure createComparisonTable
       createContourScale createEmbeddingFigure createHistogramFigure createLineFigure createMapsFigure
       createNormsFigure createPlanesFigure createTopologyFigure createTrainingFigure createTrajectoryFigure
-      figureOption figureSize inSpace renderGif renderHtml renderPng renderSvg runSettings tableCsv
-      withScale`,
+      figureOption figureSize inSpace renderGif renderHtml renderPng renderSvg runSettings tableCsv withScale`,
   },
   "./files": {
     source: "src/doors/files.ts",
     most: 40,
     names: `
+      OptimizerState RenderMp4Options momentDirections notebookHtml readOptimizerState renderMp4
       InterruptedSurface JsonNumber JsonValue Provenance RunManifest RunWriter RunWriterOptions SnapshotInfo
       StepAngles WeightHistograms WeightStatistics createRunWriter provenanceDigest readDirections
       readEmbedding readHistograms readInterruptedSurface readLineSlice readStepAngles readSurface

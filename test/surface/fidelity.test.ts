@@ -49,12 +49,12 @@ describe("evaluateFidelity", () => {
   });
 
   it("evaluates some snapshots of a long path, the first and the last among them, and names them", async () => {
-    expect(chooseSnapshots(200)).toEqual({
+    expect(chooseSnapshots(200, 200)).toEqual({
       positions: Int32Array.from({ length: 200 }, (_, i) => i),
       warning: null,
     });
     for (const count of [201, 1000, 4001]) {
-      const { positions, warning } = chooseSnapshots(count);
+      const { positions, warning } = chooseSnapshots(count, 200);
       expect(new Set(positions).size).toBe(200);
       expect([positions[0], positions[199]]).toEqual([0, count - 1]);
       expect(warning?.message).toContain(`the loss of 200 of ${count} snapshots`);
@@ -79,6 +79,29 @@ describe("evaluateFidelity", () => {
     expect(result.planeLoss?.[0]).toBe(1);
     expect(result.warnings).toEqual([
       { code: "non-finite-loss", message: "the loss of 1 snapshots is not finite: 0" },
+    ]);
+  });
+
+  it("says which recalibrated snapshots have no loss, apart from those as they were trained", async () => {
+    const { evaluator } = bowl();
+    const trajectory = await projectTrajectory(memoryRowSource(rows), directions);
+    const none: LossEvaluator = {
+      ...evaluator,
+      facts: { ...evaluator.facts, calibration: { dataDigest: "some", samples: 1 } },
+      evaluate: async (theta, how = {}) => {
+        const value = await evaluator.evaluate(theta, how);
+        // Recalibrated, the second snapshot is not defined.
+        const isLost = how.batchNorm === "recalibrate" && theta[0] === 0;
+        return isLost ? { ...value, loss: Number.NaN } : value;
+      },
+    };
+    const result = await evaluateFidelity(trajectory, directions, none, async (i) => rows[i], {
+      batchNorm: "recalibrate",
+    });
+    expect(Array.from(result.recalibratedLoss ?? [], Number.isFinite)).toEqual([true, false, true]);
+    expectAllClose(result.trueLoss ?? [], [9 + 2 + 12, 8, 3]);
+    expect(result.warnings.map(({ message }) => message)).toEqual([
+      "the loss of 1 recalibrated snapshots is not finite: 1",
     ]);
   });
 

@@ -1,11 +1,14 @@
 import { join } from "node:path";
+import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import type { Provenance } from "../../base/provenance.js";
 import { type SolutionDistances, solutionDistances } from "../../directions/between-models.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../../directions/normalize.js";
 import { randomDirections } from "../../directions/random.js";
 import type { ComparedFacts } from "../../figure/make/create-comparison-table.js";
+import { shareOfThreshold } from "../../figure/make/create-stability-figure.js";
 import { readSharpness, writeSharpness } from "../../store/kinds/line-file.js";
+import type { StabilityPath } from "../../store/kinds/stability-file.js";
 import { memo } from "../../store/results/memo.js";
 import { type EpsilonSharpness, epsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import {
@@ -16,6 +19,7 @@ import {
   meanLossRise,
 } from "../../surface/lines/level-set-width.js";
 import { analyzeLine, sliceProvenance } from "../analyze-line.js";
+import { analyzeStability } from "../analyze-stability.js";
 import type { ModelPoint } from "../model-point.js";
 import { isStillTrue } from "../stored-values.js";
 import { statisticsStage } from "../weights-stage.js";
@@ -89,11 +93,33 @@ export async function linesAround(
   return lines;
 }
 
+/** Computes, or reads where it is up to date, how sharp the loss is along each run; none where it was not asked for. */
+export async function stabilityOf(
+  runs: readonly OpenedRun[],
+  options: ResolvedCompareOptions,
+): Promise<StabilityPath[]> {
+  const { stability: snapshots, data, directory, force, signal, onProgress } = options;
+  if (snapshots === undefined) return [];
+  const found: StabilityPath[] = [];
+  for (const [index, { run, model }] of runs.entries()) {
+    const { stability } = await analyzeStability(run, model as tf.LayersModel, data, {
+      snapshots,
+      traceProducts: 0,
+      evaluation: pick(options, ["loss", "classWeight", "batchSize"]),
+      ...{ directory, force, signal, engine: options.engine },
+      onProgress: (_, done, total) => onProgress?.("stability", index * total + done, runs.length * total),
+    });
+    found.push(stability);
+  }
+  return found;
+}
+
 /** Computes, or reads where it is up to date, what is compared of each run. */
 export async function comparedFacts(
   runs: readonly OpenedRun[],
   planes: readonly RunPlane[],
   lines: readonly LineSlice[],
+  stability: readonly StabilityPath[],
   options: ResolvedCompareOptions,
 ): Promise<ComparedFacts[]> {
   const rise = options.rise ?? commonRise(lines, "train");
@@ -124,6 +150,7 @@ export async function comparedFacts(
       width: rise === null ? null : levelSetWidths(slice, "train", rise),
       rise: meanLossRise(slice, "train", radius),
       epsilonSharpness,
+      stability: lastStability(stability[index]),
       norm: at(statistics.norm),
       distance: at(statistics.distance),
       pathLength: at(statistics.pathLength),
@@ -133,6 +160,12 @@ export async function comparedFacts(
     });
   }
   return facts;
+}
+
+function lastStability(path: StabilityPath | undefined): ComparedFacts["stability"] {
+  const last = path?.points.at(-1);
+  if (path === undefined || last === undefined) return null;
+  return { sharpness: last.sharpness, share: shareOfThreshold(path)(last) };
 }
 
 /** Loss and metrics at the solution itself: every line has them at its centre. */

@@ -3,6 +3,7 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import { canonicalJson, type JsonValue } from "../../base/provenance.js";
+import type { AlignMethod } from "../../between/align-models.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { ClassWeights, EvaluationData } from "../../loss/evaluation-data.js";
@@ -18,12 +19,19 @@ import { axisOfGrid } from "../../surface/grid.js";
 import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
 import { lineGrid } from "../analyze-line.js";
 import type { PlaneStep } from "../analyze-plane.js";
+import { resolveStabilitySettings } from "../analyze-stability.js";
 import type { ModelPoint } from "../model-point.js";
-import type { EvaluationOptions, FigureOptions, GridOptions, ResultOptions } from "../options.js";
+import type {
+  EvaluationOptions,
+  FigureOptions,
+  GridOptions,
+  PathLossesOptions,
+  ResultOptions,
+} from "../options.js";
 import type { PcaPlaneOptions } from "../plane-directions.js";
 
 /** The steps of a comparison that take time. */
-export type CompareStep = PlaneStep | "planes" | "lines" | "sharpness" | "weights";
+export type CompareStep = PlaneStep | "planes" | "lines" | "sharpness" | "weights" | "stability";
 
 /** Opens what computes the losses of a model, with weights in a run's layout, on the data of a set. */
 export type OpenEvaluator = (
@@ -37,6 +45,7 @@ export type OpenEvaluator = (
 export interface CompareRunsOptions
   extends Pick<PcaPlaneOptions, "centering" | "components" | "weights">,
     Pick<GridOptions, "size" | "margin">,
+    PathLossesOptions,
     Pick<ResultOptions, "force">,
     Pick<EvaluationOptions, "batchNorm">,
     Pick<FigureOptions, "title" | "accuracyAs" | "names">,
@@ -48,6 +57,11 @@ export interface CompareRunsOptions
   readonly data: EvaluationData;
   /** A held-out set. Default none. */
   readonly testData?: EvaluationData | undefined;
+  /**
+   * Draws all paths a second time with the units of each run in the order of the first one's: see `alignedRuns`. Default
+   * not.
+   */
+  readonly align?: AlignMethod | undefined;
   /** Returns the compiled model of a run, which stays the caller's. Default it is rebuilt from the run's manifest. */
   readonly model?: ((run: Run) => tf.LayersModel | Promise<tf.LayersModel>) | undefined;
   /**
@@ -80,6 +94,11 @@ export interface CompareRunsOptions
   readonly radius?: number | undefined;
   /** Size of the box of the ε-sharpness. Default 0.05. */
   readonly epsilon?: number | undefined;
+  /**
+   * Also computes how sharp the loss is along each run, against its optimizer's own edge of stability, at so many
+   * snapshots: see `analyzeStability`. `data` must then be what the runs were trained on. Default none.
+   */
+  readonly stability?: number | undefined;
   /** Called with what is done of each step. */
   readonly onProgress?: ((step: CompareStep, done: number, total: number) => void) | undefined;
 }
@@ -112,6 +131,13 @@ export function resolveCompareOptions(
     throw new InvalidDataError(run.directory, "at least one snapshot", "none");
   }
   refuseRenamed(options, "compare");
+  if (options.stability !== undefined) {
+    resolveStabilitySettings({ snapshots: options.stability });
+    const bare = runs.find(({ manifest }) => options.model === undefined && manifest.model === null);
+    if (bare !== undefined) {
+      throw new InvalidOptionError("stability", "runs of models", `${bare.directory}, which has none`);
+    }
+  }
   const { seeds = [0, 1, 2, 3, 4], epsilon = 0.05 } = options;
   const range = lineGrid(options.grid) ?? { from: -1, to: 1, size: 41 };
   if (!axisOfGrid("grid", range).includes(0)) {
@@ -142,11 +168,15 @@ export interface OpenedRun {
   readonly point: ModelPoint;
   /** What computes its losses; runs of one network share them. */
   readonly sets: RunSets;
+  /** Its network; null for a run of variables. */
+  readonly model: tf.LayersModel | null;
 }
 
 /** What computes the losses of each run, in the order of the runs. */
 export interface RunEvaluators {
   readonly sets: readonly RunSets[];
+  /** The network of each run; null for a run of variables. */
+  readonly networks: readonly (tf.LayersModel | null)[];
   /** Puts weights back and frees what was opened. */
   dispose(): void;
 }
@@ -169,17 +199,22 @@ export async function openRunEvaluators(
       model.dispose();
     }
   };
-  const known = new Map<unknown, Map<string, RunSets>>();
+  const known = new Map<
+    unknown,
+    Map<string, { readonly sets: RunSets; readonly model: tf.LayersModel | null }>
+  >();
   try {
     const sets: RunSets[] = [];
+    const networks: (tf.LayersModel | null)[] = [];
     for (const run of runs) {
       const model = options.model === undefined ? null : await options.model(run);
       const network = model ?? networkOf(run);
-      const byLayout = known.get(network) ?? new Map<string, RunSets>();
+      const byLayout = known.get(network) ?? new Map();
       known.set(network, byLayout);
       const opened = byLayout.get(run.layout.digest);
       if (opened !== undefined) {
-        sets.push(opened);
+        sets.push(opened.sets);
+        networks.push(opened.model);
         continue;
       }
       const { variablesLoss, openEvaluator = here(options) } = options;
@@ -201,10 +236,11 @@ export async function openRunEvaluators(
       };
       const train = await open("train", options.data);
       const held = options.testData === undefined ? [] : [await open("test", options.testData)];
-      byLayout.set(run.layout.digest, [train, ...held]);
+      byLayout.set(run.layout.digest, { sets: [train, ...held], model: used });
       sets.push([train, ...held]);
+      networks.push(used);
     }
-    return { sets, dispose };
+    return { sets, networks, dispose };
   } catch (error) {
     dispose();
     throw error;

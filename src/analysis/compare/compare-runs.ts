@@ -10,22 +10,27 @@ import type { Trajectory } from "../../directions/project.js";
 import { type ComparedFacts, createComparisonTable } from "../../figure/make/create-comparison-table.js";
 import { createComparedLinesFigure } from "../../figure/make/create-line-figures.js";
 import { createPlanesFigure } from "../../figure/make/create-maps-figures.js";
+import { createComparedStabilityFigure } from "../../figure/make/create-stability-figure.js";
 import { createTrainingFigure } from "../../figure/make/create-training-figure.js";
 import { createTrajectoryFigure } from "../../figure/make/create-trajectory-figure.js";
 import { lossChanges, runSettings } from "../../figure/make/run-data.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { disposeOptimizer } from "../../model/describe-training.js";
 import { assertSameLayout } from "../../model/layout.js";
+import { modelFromManifest } from "../../model/model-from-manifest.js";
+import type { StabilityPath } from "../../store/kinds/stability-file.js";
 import { alignAlike } from "../../store/run/align-runs.js";
-import type { Run } from "../../store/run/run.js";
+import { partOfRun, type Run } from "../../store/run/run.js";
 import type { LineSlice } from "../../surface/lines/level-set-width.js";
 import type { Surface } from "../../surface/surface.js";
+import { alignedRuns } from "../aligned-runs.js";
 import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../analyze-plane.js";
 import { policySentences } from "../batch-norm.js";
 import { distinctNames, modelOf } from "../model-point.js";
 import { checkPlane } from "../plane-spec.js";
 import { weightWarnings } from "../trained-weights.js";
 import type { NamedFigure } from "../write-report.js";
-import { comparedFacts, comparedPairs, linesAround } from "./compare-facts.js";
+import { comparedFacts, comparedPairs, linesAround, stabilityOf } from "./compare-facts.js";
 import {
   type CompareRunsOptions,
   type OpenedRun,
@@ -36,6 +41,13 @@ import {
 } from "./compare-options.js";
 import { comparedPlanes, namesOf, pcaSpec, type RunPlane } from "./compare-planes.js";
 
+/** The joint plane of aligned runs. */
+export interface AlignedJoint {
+  readonly joint: PlaneAnalysis;
+  /** What was done with each run but the first, a sentence each. */
+  readonly sentences: readonly string[];
+}
+
 /** What is found out about several runs. */
 export interface ComparedResults {
   /** What is compared of each run, with names that differ, in the order of the runs. */
@@ -44,12 +56,16 @@ export interface ComparedResults {
   readonly pairs: SolutionDistances;
   /** All paths on one plane, or null where there is none. */
   readonly joint: PlaneAnalysis | null;
+  /** All paths on one plane, the runs aligned to the first one; null where that is not asked for. */
+  readonly aligned: AlignedJoint | null;
   /** Why there is no joint plane; null where there is one. */
   readonly whyNoJoint: string | null;
   /** Each run's own plane, over windows of one size. */
   readonly planes: readonly RunPlane[];
   /** Random lines around each run's final weights. */
   readonly lines: readonly LineSlice[];
+  /** How sharp the loss is along each run; empty where it was not asked for. */
+  readonly stability: readonly StabilityPath[];
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -59,7 +75,7 @@ export function compareFigures(
   results: ComparedResults,
   options: ResolvedCompareOptions,
 ): NamedFigure[] {
-  const { runs, pairs, joint, whyNoJoint, planes, lines, warnings } = results;
+  const { runs, pairs, joint, aligned, whyNoJoint, planes, lines, stability, warnings } = results;
   const title = options.title ?? opened.map(({ name }) => name).join(" and ");
   const dataName = options.names?.data;
   const data = dataName === undefined ? {} : { dataName };
@@ -75,16 +91,22 @@ export function compareFigures(
   const paths = (trajectories: readonly (Trajectory | undefined)[]) =>
     named.map((run, index) => ({ ...run, trajectory: trajectories[index] as Trajectory }));
   const figures: NamedFigure[] = [];
-  if (joint !== null) {
-    const figure = createTrajectoryFigure({
+  const onePlane = (plane: PlaneAnalysis, heading: string, sentences: readonly string[]) => {
+    const policy = plane.batchNorm === "none" ? [] : [policyCaption(plane, opened)];
+    const caption = [...sentences, ...policy].join(" ");
+    return createTrajectoryFigure({
       ...texts,
-      title: `${title}: all paths on one plane`,
-      surface: joint.surfaces[0]?.surface as Surface,
-      axes: joint.directions as Directions,
-      paths: paths(joint.trajectories),
-      ...(joint.batchNorm === "none" ? {} : { caption: policyCaption(joint, opened) }),
+      title: `${title}: ${heading}`,
+      surface: plane.surfaces[0]?.surface as Surface,
+      axes: plane.directions as Directions,
+      paths: paths(plane.trajectories),
+      ...(caption === "" ? {} : { caption }),
     });
-    figures.push({ name: "joint", figure });
+  };
+  if (joint !== null) figures.push({ name: "joint", figure: onePlane(joint, "all paths on one plane", []) });
+  if (aligned !== null) {
+    const figure = onePlane(aligned.joint, "all paths on one plane, aligned", aligned.sentences);
+    figures.push({ name: "joint-aligned", figure });
   }
   const own = paths(planes.map((plane) => plane.paths[0]));
   const planesFigure = createPlanesFigure({
@@ -105,6 +127,15 @@ export function compareFigures(
     ...shown,
   });
   figures.push({ name: "lines", figure: linesFigure });
+  if (stability.length > 0) {
+    const compared = stability.map((one, index) => ({
+      name: named[index]?.name ?? "",
+      snapshots: named[index]?.snapshots ?? [],
+      stability: one,
+    }));
+    const heading = `${title}: each optimizer against its edge of stability`;
+    figures.push({ name: "stability", figure: createComparedStabilityFigure(compared, heading) });
+  }
   const table = createComparisonTable({
     runs,
     pairs,
@@ -179,7 +210,7 @@ function firstDifference(a: OpenedRun, b: OpenedRun): string {
 
 /** Several runs against each other. */
 export interface RunsComparison extends ComparedResults {
-  /** "joint" (where there is one), "planes", "lines", "table", "training" (where anything was logged). */
+  /** "joint" (where there is one), "joint-aligned" (with `align`), "planes", "lines", "table", "training" (where anything was logged). */
   readonly figures: readonly NamedFigure[];
 }
 
@@ -207,14 +238,14 @@ export async function compareRuns(
   const runs = alignAlike(given);
   const resolved = resolveCompareOptions(runs, options);
   checkPlane(pcaSpec(resolved));
-  checkPlaneOptions(pick(resolved, ["size", "margin", "batchNorm"]));
+  checkPlaneOptions(pick(resolved, ["size", "margin", "pathLosses", "batchNorm"]));
   const names = distinctNames(runs.map(({ manifest }) => cleanText(manifest.name) || "run"));
   const evaluators = await openRunEvaluators(runs, resolved);
   try {
     const opened: OpenedRun[] = [];
     for (const [index, run] of runs.entries()) {
       const [name, sets] = [names[index] as string, evaluators.sets[index] as RunSets];
-      opened.push({ run, name, point: await modelOf(run), sets });
+      opened.push({ run, name, point: await modelOf(run), sets, model: evaluators.networks[index] ?? null });
     }
     return await compareOpened(opened as [OpenedRun, ...OpenedRun[]], resolved);
   } finally {
@@ -229,9 +260,11 @@ async function compareOpened(
   const { linearAlgebra = createLinearAlgebra() } = options;
   const whyNoJoint = await whyNoJointPlane(opened, options.signal);
   const joint = whyNoJoint === null ? await jointPlane(opened, linearAlgebra, options) : null;
+  const aligned = joint === null ? null : await alignedPlane(opened, linearAlgebra, options);
   const planes = await comparedPlanes(opened, linearAlgebra, options);
   const lines = await linesAround(opened, options);
-  const runs = await comparedFacts(opened, planes, lines, options);
+  const stability = await stabilityOf(opened, options);
+  const runs = await comparedFacts(opened, planes, lines, stability, options);
   const warnings = condenseWarnings([
     ...opened.flatMap(({ run, sets }) => [
       ...run.warnings,
@@ -239,26 +272,78 @@ async function compareOpened(
       ...weightWarnings([run], sets[0].evaluator.facts),
     ]),
     ...(joint?.warnings ?? []),
+    ...(aligned?.warnings ?? []),
     ...planes.flatMap(({ directions, surface }) => [...directions.warnings, ...surface.warnings]),
     ...lines.flatMap((slice) => slice.warnings),
+    ...stability.flatMap((one) => one.warnings),
     ...differentLosses(opened),
   ]);
-  const results = { runs, pairs: comparedPairs(opened), joint, whyNoJoint, planes, lines, warnings };
+  const results = {
+    runs,
+    pairs: comparedPairs(opened),
+    joint,
+    aligned,
+    whyNoJoint,
+    planes,
+    lines,
+    stability,
+    warnings,
+  };
   return { ...results, figures: compareFigures(opened, results, options) };
+}
+
+/** The joint plane of the runs aligned to the first one, where that is asked for. */
+async function alignedPlane(
+  opened: readonly [OpenedRun, ...OpenedRun[]],
+  linearAlgebra: LinearAlgebra,
+  options: ResolvedCompareOptions,
+): Promise<(AlignedJoint & Pick<PlaneAnalysis, "warnings">) | null> {
+  const { align: method, data, signal } = options;
+  if (method === undefined) return null;
+  const [{ run, sets }] = opened;
+  const model = await (options.model?.(run) ?? modelFromManifest(run.manifest));
+  try {
+    const given = opened.map((one) => partOfRun(one.run, options));
+    const found = await alignedRuns(given, model, data, { method, set: sets[0], signal });
+    const others = found.runs.map((one, i) => ({ ...(opened[i] as OpenedRun), run: one }));
+    const joint = await jointPlane(
+      others as [OpenedRun, ...OpenedRun[]],
+      linearAlgebra,
+      { ...options, from: undefined, until: undefined },
+      "joint-aligned",
+    );
+    return { joint, sentences: found.sentences, warnings: [...found.warnings, ...joint.warnings] };
+  } finally {
+    if (options.model === undefined) {
+      disposeOptimizer(model.optimizer);
+      model.dispose();
+    }
+  }
 }
 
 function jointPlane(
   opened: readonly [OpenedRun, ...OpenedRun[]],
   linearAlgebra: LinearAlgebra,
   options: ResolvedCompareOptions,
+  folder = "joint",
 ): Promise<PlaneAnalysis> {
   const [train] = opened[0].sets;
   const runs = opened.map(({ run }) => run);
   return analyzePlane(runs, pcaSpec(options), {
-    ...pick(options, ["size", "margin", "batchNorm", "force", "signal", "onProgress", "from", "until"]),
+    ...pick(options, [
+      "size",
+      "margin",
+      "pathLosses",
+      "batchNorm",
+      "force",
+      "signal",
+      "onProgress",
+      "from",
+      "until",
+    ]),
     sets: [train],
     linearAlgebra,
-    directory: join(options.directory, "joint"),
+    directory: join(options.directory, folder),
     figure: { names: namesOf(options) },
   });
 }

@@ -63,6 +63,7 @@ const KINDS: Readonly<Record<string, TableKind>> = {
   lines: "line",
   trajectories: "trajectory",
   fidelity: "trajectory",
+  curvature: "curvature",
   weights: "weights",
 };
 

@@ -5,10 +5,12 @@ import type { LandscapeWarning } from "../../base/warning.js";
 import { figureOption, figureSize } from "../../figure/draw/layout-figure.js";
 import type { ThemeName } from "../../figure/draw/palette.js";
 import { renderGif } from "../../figure/files/encode-gif.js";
+import { renderMp4 } from "../../figure/files/encode-movie.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
 import { encodeCsv, TABLE_KINDS, type TableKind, unitsOf } from "../../figure/files/export-table.js";
 import { renderPng, renderSvg } from "../../figure/files/render-picture.js";
 import { vtkFiles } from "../../figure/files/vtk-files.js";
+import { inSpace } from "../../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
 import type { Run } from "../../store/run/run.js";
 import { readFigures } from "../read-figures.js";
@@ -16,10 +18,10 @@ import type { NamedFigure } from "../write-report.js";
 import { collectTables, planesOfTables } from "./collect-tables.js";
 
 /** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
-export type ExportFormat = "svg" | "png" | "gif" | "csv" | "npz" | "vtk";
+export type ExportFormat = "svg" | "png" | "gif" | "mp4" | "csv" | "npz" | "vtk";
 
 /** Every format. */
-export const EXPORT_FORMATS: readonly ExportFormat[] = ["svg", "png", "gif", "csv", "npz", "vtk"];
+export const EXPORT_FORMATS: readonly ExportFormat[] = ["svg", "png", "gif", "mp4", "csv", "npz", "vtk"];
 
 /** Options of {@link exportRun}. */
 export interface ExportOptions {
@@ -31,13 +33,13 @@ export interface ExportOptions {
   readonly what?: readonly TableKind[];
   /** Name of the stored surface that is drawn. Default the newest of each kind of plane. */
   readonly surface?: string;
-  /** Width of pictures in CSS pixels. Default 1100, of a GIF 800. */
+  /** Width of pictures in CSS pixels. Default 1100, of a GIF 800, of a movie 1280. */
   readonly width?: number;
   /** Height of pictures in CSS pixels. Default as much as they need. */
   readonly height?: number;
-  /** Pixels of PNG and GIF for each CSS pixel. Default 2, of a GIF 1. */
+  /** Pixels of PNG, GIF and MP4 for each CSS pixel. Default 2, of a GIF and a movie 1. */
   readonly scale?: number;
-  /** Milliseconds that the path of a GIF takes to grow. Default 6000; no frame stands for less than 40 ms. */
+  /** Milliseconds that the path of a GIF or a movie takes to grow. Default 6000; no frame stands for less than 40 ms. */
   readonly duration?: number;
   /** Colours of pictures for light (default) or dark surroundings. */
   readonly theme?: ThemeName;
@@ -59,7 +61,7 @@ export function checkExportOptions(options: ExportOptions): void {
     if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
     throw new InvalidOptionError(name, "a positive number", String(value));
   }
-  const mostScale = formats.includes("gif") ? 4 : 16;
+  const mostScale = formats.some((format) => format === "gif" || format === "mp4") ? 4 : 16;
   if (scale !== undefined && scale > mostScale) {
     throw new InvalidOptionError("scale", `at most ${mostScale}`, String(scale));
   }
@@ -91,15 +93,15 @@ export interface ExportResult {
 interface Planned {
   readonly name: string;
   readonly format: ExportFormat;
-  readonly content: () => string | Uint8Array;
+  readonly content: () => string | Uint8Array | Promise<Uint8Array>;
 }
 
 /**
  * Writes every result that is stored in a run directory (each surface, line and path, weight statistics, and
  * the facts of the snapshots) in other formats. Nothing is computed anew, and the run is not changed.
  *
- * Pictures: the plane of principal components with its path, every other plane, every line; GIF where there is
- * a path. CSV and npz: everything. VTK: surfaces and paths on them. Every file is complete or not there.
+ * Pictures: the plane of principal components with its path, every other plane, every line; GIF and MP4 where there
+ * is a path, MP4 of its surface in 3-D, too. CSV and npz: everything. VTK: surfaces and paths on them. Every file is complete or not there.
  *
  * @throws {@link InvalidOptionError} for options that cannot be used, before anything is read.
  * @throws {@link RunStateError} if there is nothing to write in any of the formats.
@@ -127,7 +129,9 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
   if (formats.includes("vtk")) {
     planned.push(...(await vtkFiles(run, tables, await planesOfTables(run, tables), options.clip)));
   }
-  if (formats.some((format) => format === "svg" || format === "png" || format === "gif")) {
+  if (
+    formats.some((format) => format === "svg" || format === "png" || format === "gif" || format === "mp4")
+  ) {
     const { figures, warnings: undrawn } = await drawnFigures(run, what, options.surface);
     warnings.push(...undrawn);
     planned.push(...figures.flatMap(({ name, figure }) => pictures(name, figure, options)));
@@ -139,7 +143,7 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
   const files: ExportedFile[] = [];
   for (const { name, format, content } of planned) {
     signal?.throwIfAborted();
-    const made = content();
+    const made = await content();
     const bytes = typeof made === "string" ? new TextEncoder().encode(made) : made;
     const file = join(directory, name);
     await writeFileAtomic(file, bytes);
@@ -176,8 +180,9 @@ async function drawnFigures(
 function exportedName(name: string): readonly [readonly TableKind[], string] {
   if (name === "plot") return [["surface", "trajectory"], "plane-pca"];
   const rest = name.replace(/^plot-/, "");
+  if (/^(curvature(-\d+)?|convexity-.*)$/.test(rest)) return [["curvature"], rest];
   if (rest.startsWith("weights-")) return [["weights"], rest];
-  if (/^(interpolate|random)-/.test(rest)) return [["line"], `lines-${rest}`];
+  if (/^(interpolate|random|along)-/.test(rest)) return [["line"], `lines-${rest}`];
   return [["surface"], rest === "pca" ? "plane-pca-sets" : `plane-${rest}`];
 }
 
@@ -187,7 +192,8 @@ function pictures(
   options: ExportOptions,
 ): Planned[] {
   const look = pick(options, ["width", "height", "theme"]);
-  const svg = () => renderSvg(figureOption(figure, look), figureSize(figure, look));
+  const drawn = { ...look, pixelRatio: options.scale };
+  const svg = () => renderSvg(figureOption(figure, drawn), figureSize(figure, drawn));
   const known: Planned[] = [
     { name: `${name}.svg`, format: "svg", content: svg },
     { name: `${name}.png`, format: "png", content: () => renderPng(svg(), pick(options, ["scale"])) },
@@ -196,6 +202,11 @@ function pictures(
   if (figure.layout === "lead") {
     const content = () => renderGif(figure, { ...look, ...pick(options, ["scale", "duration"]) });
     known.push({ name: `${name}.gif`, format: "gif", content });
+    const movie = { ...look, ...pick(options, ["scale", "duration", "signal"]) };
+    known.push({ name: `${name}.mp4`, format: "mp4", content: () => renderMp4(figure, movie) });
+    const deep = inSpace(figure);
+    if (deep !== null)
+      known.push({ name: `${name}-3d.mp4`, format: "mp4", content: () => renderMp4(deep, movie) });
   }
   return known.filter(({ format }) => options.formats.includes(format));
 }

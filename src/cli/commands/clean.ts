@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { removeOptimizerStates } from "../../capture/optimizer-state-file.js";
 import { listSurfaces, type StoredSurface } from "../../store/kinds/stored-surfaces.js";
 import { openRun } from "../../store/run/open-run.js";
 import { createOutput, type Output } from "../output.js";
@@ -11,12 +12,13 @@ type Keep = "newest" | "best" | "complete" | "none";
 interface CleanCommandOptions {
   readonly keep: Keep;
   readonly dryRun?: boolean;
+  readonly optimizerState?: boolean;
 }
 
 /** `clean RUN --keep newest|best|…`: removes stored surfaces, and prints which. */
 async function clean(
   directory: string,
-  { keep, dryRun = false }: CleanCommandOptions,
+  { keep, dryRun = false, optimizerState = false }: CleanCommandOptions,
   output: Output,
 ): Promise<void> {
   const run = await openRun(directory);
@@ -24,10 +26,14 @@ async function clean(
   const kept = keptOf(stored, keep);
   const removed = stored.filter((one) => !kept.has(one));
   for (const { file } of removed) if (!dryRun) await rm(file);
+  const states = optimizerState ? await removeOptimizerStates(run.directory, dryRun) : { files: 0, bytes: 0 };
   const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
-  output.result({ removed: removed.map(({ name }) => name), bytes, dryRun });
+  output.result({ removed: removed.map(({ name }) => name), bytes, optimizerStates: states.files, dryRun });
   for (const { name } of removed) output.print(`${dryRun ? "would remove" : "removed"} ${name}`);
   output.print(`${removed.length} of ${stored.length} surfaces, ${bytes.toLocaleString("en")} bytes`);
+  if (!optimizerState) return;
+  const verb = dryRun ? "would remove" : "removed";
+  output.print(`${verb} ${states.files} states of the optimizer, ${states.bytes.toLocaleString("en")} bytes`);
 }
 
 /** The surfaces that stay: one of each plane, slice, set and policy, or all that are complete. */
@@ -65,6 +71,7 @@ export function declareClean(command: Command): void {
         .choices(["newest", "best", "complete", "none"])
         .makeOptionMandatory(),
     )
+    .option("--optimizer-state", "also remove what was recorded of the optimizer")
     .option("--dry-run", "only print what would be removed")
     .action((run, options) => clean(run, options, createOutput(options)));
 }

@@ -6,6 +6,7 @@ import { isModelPoint, openSubject } from "../../analysis/model-point.js";
 import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
@@ -19,6 +20,7 @@ import {
   parseLineGrid,
   parsePositive,
   parseSeeds,
+  pathOptions,
   planeOptions,
   renamedOption,
   sliceOptions,
@@ -43,14 +45,17 @@ export interface CompareCommandOptions
     NormalizationCommandOptions {
   readonly size?: readonly [number, number];
   readonly margin?: number;
+  readonly pathLosses?: number | "all";
   readonly seeds?: readonly number[];
   readonly grid?: string;
   readonly rise?: number;
   readonly radius?: number;
   readonly epsilon?: number;
+  readonly stability?: number;
   readonly accuracy?: boolean;
   readonly out: string;
   readonly format?: readonly ReportFormat[];
+  readonly align?: AlignMethod | true;
   readonly title?: string;
   readonly width?: number;
   readonly height?: number;
@@ -86,6 +91,15 @@ async function compareUntil(
   if (options.test === true && !module.has("loadTestData")) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
+  if (options.stability !== undefined && (await module.loadLoss()) !== null) {
+    const hint = "use curvature RUN --trajectory";
+    throw new InvalidOptionError(
+      "--stability",
+      "the compiled loss of each run",
+      "a loss of the module's own",
+      { hint },
+    );
+  }
   const given = await module.loadModel();
   const hasVariables = given === null && runs.some(({ manifest }) => manifest.model === null);
   if (hasVariables) checkVariables(module, options);
@@ -93,9 +107,10 @@ async function compareUntil(
   const data = await module.load("loadData");
   const testData = options.test === true ? await module.load("loadTestData") : undefined;
   const { onProgress, stop } = analysisProgress(output);
-  const { centering, components, weights, force, size, margin, loss, batchNorm, from, until } = options;
+  const { centering, components, weights, force, size, margin, pathLosses, loss } = options;
+  const { batchNorm, from, until } = options;
   const { seeds, grid, rise, radius, epsilon, normalize, ignore, oneDimensional, title } = options;
-  const plane = { centering, components, weights, force, size, margin, batchNorm, from, until };
+  const plane = { centering, components, weights, force, size, margin, pathLosses, batchNorm, from, until };
   const lines = {
     seeds,
     grid,
@@ -110,6 +125,9 @@ async function compareUntil(
     ...lines,
     loss,
     title,
+    align: options.align === true ? "weights" : options.align,
+    ...defined({ stability: options.stability }),
+    classWeight: module.classWeight,
     names: { data: module.dataName },
     testData,
     ...(given === null ? {} : { model: (): LayersModel => given }),
@@ -181,7 +199,7 @@ async function report(
 /** Declares the arguments and options of `compare`. */
 export function declareCompare(command: Command): void {
   normalizationOptions(planeOptions(sliceOptions(command)));
-  gridOptions(stepOptions(command));
+  pathOptions(gridOptions(stepOptions(command)));
   const grid = new Option("--grid <grid>", 'coordinates of the random lines, "x0:x1:n" (default: -1:1:41)');
   renamedOption(command, grid.argParser(parseLineGrid), "range")
     .argument("<runs...>", "run directories, at least two")
@@ -189,6 +207,17 @@ export function declareCompare(command: Command): void {
     .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))
     .option("--radius <alpha>", "distance at which the mean rise is read", parsePositive("--radius"))
     .option("--epsilon <size>", "box of the epsilon-sharpness (default: 0.05)", parsePositive("--epsilon"))
+    .addOption(
+      new Option(
+        "--align [how]",
+        "draw all paths also with the units of each run matched to those of the first (default: weights)",
+      ).choices(ALIGN_METHODS),
+    )
+    .option(
+      "--stability <n>",
+      "at so many snapshots of each run: λ₁ against its optimizer's edge of stability (the data must be the training set)",
+      parseCount("--stability"),
+    )
     .option("--accuracy", "show accuracies instead of errors in the figures")
     .option("--out <dir>", "folder for results and pictures", "comparison")
     .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html", "csv"]))

@@ -7,6 +7,7 @@ import { type RunPoints, readRunPoints } from "../../analysis/run-points.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
+import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
 import {
   EMBEDDING_METHODS,
@@ -39,6 +40,7 @@ import {
   writePictures,
 } from "../open-evaluator.js";
 import { createOutput, type Output, type Progress } from "../output.js";
+import { embedPredictionsCommand } from "./embed-predictions.js";
 
 /** Options of `embed`. */
 export interface EmbedCommandOptions
@@ -47,7 +49,11 @@ export interface EmbedCommandOptions
       EmbedOptions,
       "method" | "lossLog" | "evaluator" | "nonFinite" | "directory" | "linearAlgebra" | "points"
     > {
-  readonly method?: readonly EmbeddingMethod[];
+  readonly method?: readonly (EmbeddingMethod | "inpca")[];
+  readonly space?: "weights" | "predictions";
+  readonly probe?: number;
+  readonly test?: boolean;
+  readonly batchNorm?: "keep" | "recalibrate";
   readonly dimensions?: 2 | 3;
   readonly color?: EmbeddingColor;
   readonly log?: string;
@@ -65,7 +71,21 @@ export async function embedCommand(
   options: EmbedCommandOptions,
   output: Output,
 ): Promise<void> {
-  const methods = [...new Set(options.method ?? (["phate"] as const))];
+  if (options.space === "predictions") return embedPredictionsCommand(directories, options, output);
+  refuseStray(
+    options,
+    ["probe", "test", "batchNorm"],
+    "--space predictions, which takes it",
+    "--space weights",
+  );
+  const methods = [...new Set(options.method ?? (["phate"] as const))].map((method) => {
+    if (method !== "inpca") return method;
+    throw new InvalidOptionError(
+      "--method inpca",
+      "--space predictions, whose distances it is for",
+      "--space weights",
+    );
+  });
   checkOwners(options, methods);
   const runs: Run[] = [];
   for (const reference of directories) runs.push(await openRunPart(reference, options));
@@ -234,7 +254,24 @@ export function declareEmbed(command: Command): void {
   stepOptions(command)
     .argument("<runs...>", "run directories of one layout; RUN@A..B is a part of a run")
     .addOption(
-      new Option("--method <methods...>", "how to embed; several are compared").choices(EMBEDDING_METHODS),
+      new Option("--method <methods...>", "how to embed; several are compared").choices([
+        ...EMBEDDING_METHODS,
+        "inpca",
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--space <what>",
+        "place snapshots by their weights (default), or by predictions, of networks of any shape",
+      ).choices(["weights", "predictions"]),
+    )
+    .option("--probe <n>", "predictions: samples that are predicted (default: 1000)", parseCount("--probe"))
+    .option("--test", "predictions: of the module's loadTestData()")
+    .addOption(
+      new Option("--batch-norm <policy>", "predictions: moving statistics (default: recalibrate)").choices([
+        "keep",
+        "recalibrate",
+      ]),
     )
     .option("--dimensions <n>", "2 or 3", parseDimensions)
     .addOption(new Option("--color <what>", "colour of points (default: loss)").choices(EMBEDDING_COLORS))

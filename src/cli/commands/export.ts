@@ -31,12 +31,20 @@ export function declareExport(command: Command): void {
       "stored surface to draw, as inspect lists them (default: the newest of each plane)",
     )
     .option("--out <dir>", "folder for the files (default: export in the run directory)")
-    .option("--width <px>", "width of pictures (default: 1100, of a GIF 800)", parseCount("--width", 200))
+    .option(
+      "--width <px>",
+      "width of pictures (default: 1100, of a GIF 800, of a movie 1280)",
+      parseCount("--width", 200),
+    )
     .option("--height <px>", "height of pictures", parseCount("--height", 200))
-    .option("--scale <n>", "pixels of PNG and GIF per px (default: 2, of a GIF 1)", parsePositive("--scale"))
+    .option(
+      "--scale <n>",
+      "pixels of PNG, GIF and MP4 per px (default: 2, of a GIF or movie 1)",
+      parsePositive("--scale"),
+    )
     .option(
       "--duration <ms>",
-      "milliseconds that the path of a GIF takes to grow (default: 6000)",
+      "milliseconds that the path of a GIF or movie takes to grow (default: 6000)",
       parsePositive("--duration"),
     )
     .addOption(new Option("--theme <name>", "colours of pictures").choices(["light", "dark"]))

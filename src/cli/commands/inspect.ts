@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidOptionError } from "../../base/errors.js";
+import { listCurvature } from "../../curvature/curvature-file.js";
 import { listSurfaces, type StoredSurface } from "../../store/kinds/stored-surfaces.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { SnapshotInfo } from "../../store/run/run.js";
@@ -13,8 +14,10 @@ export async function inspect(reference: string, output: Output): Promise<void> 
   const { manifest, layout } = run;
   const snapshots = step === null ? run.snapshots : [snapshotAt(run.snapshots, step, reference)];
   const surfaces = await listSurfaces(run.directory);
+  const curvature = await listCurvature(run.directory);
   output.result({
     ...(surfaces.length === 0 ? {} : { surfaces: surfaces.map(surfaceFacts) }),
+    ...(curvature.length === 0 ? {} : { curvature }),
     snapshots,
     parameters: layout.parameters,
     parameterCount: layout.parameterCount,
@@ -36,9 +39,14 @@ export async function inspect(reference: string, output: Output): Promise<void> 
   }
   for (const line of shortened(snapshots.map(describeSnapshot))) output.print(line);
   for (const surface of surfaces) output.print(describeSurface(surface));
+  for (const { name, what, facts } of curvature) {
+    output.print(
+      `curvature ${name}: ${what} of the ${facts.matrix} at ${facts.name}, ${facts.samples.toLocaleString("en")} samples`,
+    );
+  }
 }
 
-function surfaceFacts({ name, size, bytes, partial, key, facts, time }: StoredSurface) {
+function surfaceFacts({ name, size, bytes, partial, key, facts, order }: StoredSurface) {
   const { plane, set, batchNorm } = facts;
   const isApproximate = key?.approximate != null;
   return {
@@ -50,7 +58,7 @@ function surfaceFacts({ name, size, bytes, partial, key, facts, time }: StoredSu
     isApproximate,
     partial,
     bytes,
-    stored: new Date(time).toISOString(),
+    stored: new Date(order.time).toISOString(),
   };
 }
 

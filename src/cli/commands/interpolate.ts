@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { CURVATURE_AXES, type CurvatureAxis, curvatureDirections } from "../../analysis/analyze-curvature.js";
 import { analyzeLine, type LineSpec, lineName } from "../../analysis/analyze-line.js";
 import { type AlignedPoint, alignPoint } from "../../analysis/connect.js";
 import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
@@ -15,11 +16,13 @@ import {
   normalizationOptions,
   outputFolder,
   parseSeeds,
+  refuseStray,
   type StepCommandOptions,
 } from "../command-options.js";
 import {
   budgetOf,
   checkMetric,
+  derivativesOf,
   type InterruptionCommandOptions,
   interruptible,
   lineFigureOptions,
@@ -29,7 +32,7 @@ import {
   type SliceTools,
   writePictures,
 } from "../open-evaluator.js";
-import { createOutput, lossRange, type Output } from "../output.js";
+import { CURVATURE_TITLES, createOutput, lossRange, type Output, stepProgress } from "../output.js";
 
 /** Options of `interpolate` and `line`. */
 export interface InterpolateCommandOptions
@@ -48,6 +51,8 @@ export interface InterpolateCommandOptions
 /** Options of `line`. */
 export interface LineCommandOptions extends InterpolateCommandOptions, NormalizationCommandOptions {
   readonly seeds?: readonly number[];
+  /** A direction that the model's curvature gives, instead of random ones. */
+  readonly along?: CurvatureAxis;
 }
 
 /** `interpolate A B --data MODULE`: loss and metric on the line between two models or snapshots. */
@@ -62,7 +67,12 @@ export async function interpolate(
 
 /** `line RUN --data MODULE`: loss and metric along random directions, with a band over seeds. */
 export async function line(reference: string, options: LineCommandOptions, output: Output): Promise<void> {
-  const { seeds, normalize, ignore, oneDimensional } = options;
+  const { seeds, normalize, ignore, oneDimensional, along } = options;
+  if (along !== undefined) {
+    const has = `--along ${along}`;
+    refuseStray(options, ["seeds", "normalize", "ignore", "oneDimensional"], "random directions", has);
+    return drawLines("line", [reference], along, options, output);
+  }
   const spec = { kind: "random", ...defined({ seeds, normalize, ignore, oneDimensional }) } as const;
   await drawLines("line", [reference], spec, options, output);
 }
@@ -73,7 +83,7 @@ const TITLES = { interpolate: "line between models", line: "random lines" };
 async function drawLines(
   command: "interpolate" | "line",
   references: readonly string[],
-  spec: LineSpec,
+  asked: LineSpec | CurvatureAxis,
   options: InterpolateCommandOptions,
   output: Output,
 ): Promise<void> {
@@ -85,7 +95,8 @@ async function drawLines(
   }
   const { run } = models[0] as ModelPoint;
   const folder = outputFolder(options.out, run.directory);
-  const names = [lineName(spec, models)];
+  const isAxis = typeof asked === "string";
+  const names = [isAxis ? `along-${asked}` : lineName(asked, models)];
   const places = { train: { folder, names, set: 0 }, test: { folder, names, set: 1 } };
   await interruptible(output, async (signal) => {
     const tools = await openSliceTools(run, options, output, places, signal);
@@ -98,6 +109,9 @@ async function drawLines(
         output.warn(aligned.warnings);
         output.print(aligned.sentence);
       }
+      const spec = isAxis
+        ? await lineAlongAxis(asked, models[0] as ModelPoint, options, tools, folder, output, signal)
+        : asked;
       const { slice, figure } = await analyzeLine(models, spec, {
         sets: tools.sets,
         grid,
@@ -117,6 +131,30 @@ async function drawLines(
       tools.dispose();
     }
   });
+}
+
+/** Computes, or reads, the direction that a model's curvature gives. */
+async function lineAlongAxis(
+  axis: CurvatureAxis,
+  point: ModelPoint,
+  { force }: InterpolateCommandOptions,
+  tools: SliceTools,
+  directory: string,
+  output: Output,
+  signal: AbortSignal,
+): Promise<LineSpec> {
+  const { model, data, loss } = derivativesOf(tools, point.run);
+  const { onProgress, stop } = stepProgress(output, CURVATURE_TITLES);
+  try {
+    const how = { evaluation: loss, directory, force, signal, onProgress };
+    return {
+      kind: "along",
+      name: axis,
+      directions: await curvatureDirections(point, model, data, [axis], how),
+    };
+  } finally {
+    stop();
+  }
 }
 
 /** The second model aligned to the first one, where that is asked for. */
@@ -188,6 +226,11 @@ export function declareInterpolate(command: Command): void {
 export function declareLine(command: Command): void {
   command
     .argument("<run>", "run directory, or RUN@STEP for a snapshot of it")
+    .addOption(
+      new Option("--along <direction>", "a direction of the curvature instead of random ones").choices(
+        CURVATURE_AXES,
+      ),
+    )
     .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0)", parseSeeds);
   normalizationOptions(lineOptions(command)).action((run, options) =>
     line(run, options, createOutput(options)),

@@ -1,5 +1,13 @@
-import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { join, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  CURVATURE_AXES,
+  type CurvatureAxis,
+  type CurvatureStep,
+  curvatureDirections,
+  type PlaneHessian,
+  planeHessian,
+} from "../../analysis/analyze-curvature.js";
 import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../../analysis/analyze-plane.js";
 import { isModelPoint, openSubject, type Subject } from "../../analysis/model-point.js";
 import {
@@ -11,8 +19,10 @@ import {
 } from "../../analysis/plane-spec.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import { namesInFolder } from "../../store/arrow/regular-file.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
-import type { Run } from "../../store/run/run.js";
+import { partOfRun, type Run } from "../../store/run/run.js";
+import type { SurfaceShard } from "../../surface/evaluate-points.js";
 import type { Surface } from "../../surface/surface.js";
 import {
   type ApproximateCommandOptions,
@@ -26,6 +36,7 @@ import {
   normalizationOptions,
   outputFolder,
   parseCount,
+  pathOptions,
   pictureOptions,
   planeOptions,
   refuseStray,
@@ -35,20 +46,25 @@ import {
 } from "../command-options.js";
 import {
   budgetOf,
+  derivativesOf,
   type InterruptionCommandOptions,
   interruptible,
   openSliceTools,
   type PictureCommandOptions,
   type SliceCommandOptions,
+  type SliceTools,
   writePictures,
 } from "../open-evaluator.js";
 import {
   analysisProgress,
   approximationFacts,
   approximationLines,
+  CURVATURE_TITLES,
   createOutput,
   type Output,
   partialFacts,
+  type StepProgress,
+  stepProgress,
   surfaceSummary,
 } from "../output.js";
 import type { PlaneCommandOptions } from "./pca.js";
@@ -66,10 +82,15 @@ export interface SurfaceCommandOptions
   readonly seed?: number;
   readonly size?: readonly [number, number];
   readonly margin?: number;
+  readonly pathLosses?: number | "all";
   readonly grid?: string;
   readonly directions?: string;
+  readonly second?: CurvatureAxis;
+  /** Whether the Hessian within the plane is drawn. */
+  readonly ellipse?: boolean;
   readonly metric?: string;
   readonly error?: boolean;
+  readonly shard?: SurfaceShard;
 }
 
 /** `surface RUN… --data MODULE`: a loss surface, by default around a run's trajectory on its PCA plane. */
@@ -87,16 +108,18 @@ async function surfaceUntil(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { plane = "pca", size, margin, grid, metric, from, until } = options;
+  const { plane = "pca", size, margin, grid, pathLosses, metric, from, until } = options;
   const approximate = approximateOf(options);
   const isDrawn = checkCommand(references, options);
-  const spec = await specOf(plane, options);
-  checkPlane(spec);
-  checkPlaneOptions({ size, margin, grid, approximate, budget: budgetOf(options) });
+  // The directions of a Hessian plane want the model: they are computed when that is open.
+  const given = plane === "hessian" ? null : await specOf(plane, options);
+  if (given !== null) checkPlane(given);
+  checkPlaneOptions({ size, margin, grid, pathLosses, approximate, budget: budgetOf(options) });
   const subjects: Subject[] = [];
   for (const reference of references) subjects.push(await openSubject(reference));
   const run = runOf(subjects[0] as Subject);
-  const folder = outputFolder(options.out, run.directory);
+  const whole = outputFolder(options.out, run.directory);
+  const folder = options.shard === undefined ? whole : shardFolder(whole, options.shard);
   const places = (set: string) => ({
     folder,
     names: [`${plane}-${set}`, ...(set === "train" ? [plane] : [])],
@@ -109,18 +132,24 @@ async function surfaceUntil(
     signal,
   );
   const { onProgress, stop } = analysisProgress(output);
+  const steps = stepProgress(output, CURVATURE_TITLES);
   try {
+    const spec = given ?? (await hessianPlane(subjects[0] as Subject, options, tools, folder, steps, signal));
     const analysis = await analyzePlane(subjects, spec, {
       sets: tools.sets,
       size,
       margin,
       grid,
+      pathLosses,
       from,
       until,
       batchNorm: options.batchNorm,
       approximate,
+      hessian: options.ellipse === true ? ellipseOf(run, tools, folder, options, signal) : undefined,
       budget: budgetOf(options),
       directory: folder,
+      shard: options.shard,
+      elsewhere: options.shard === undefined ? await shardsIn(whole) : [whole],
       force: options.force,
       resume: options.resume,
       signal,
@@ -134,11 +163,48 @@ async function surfaceUntil(
     });
     stop();
     output.warn(analysis.warnings);
+    if (options.shard !== undefined) {
+      output.result({ shard: options.shard, folder });
+      output.print(`stored in ${folder}; the same command without --shard joins all parts`);
+      return;
+    }
     await report(analysis, isDrawn ? folder : null, options, output);
     if (!isDrawn) output.print(`draw it with: tfjs-landscape plot ${references[0]}`);
   } finally {
     stop();
     tools.dispose();
+  }
+}
+
+function ellipseOf(
+  run: Run,
+  tools: SliceTools,
+  directory: string,
+  { force }: SurfaceCommandOptions,
+  signal: AbortSignal,
+): PlaneHessian {
+  const { model, data, loss } = derivativesOf(tools, run);
+  return planeHessian(run, model, data, { evaluation: loss, directory, force, signal });
+}
+
+/** Computes, or reads, the directions of a Hessian plane. */
+async function hessianPlane(
+  subject: Subject,
+  options: SurfaceCommandOptions,
+  tools: SliceTools,
+  directory: string,
+  steps: StepProgress<CurvatureStep>,
+  signal: AbortSignal,
+): Promise<PlaneSpec> {
+  const { from, until, force, second = "eigenvector" } = options;
+  const part = isModelPoint(subject) ? subject : partOfRun(subject, { from, until });
+  const axes = ["eigenvector", second] as const;
+  const { model, data, loss } = derivativesOf(tools, runOf(subject));
+  try {
+    const how = { evaluation: loss, directory, force, signal, onProgress: steps.onProgress };
+    return { kind: "hessian", directions: await curvatureDirections(part, model, data, axes, how) };
+  } finally {
+    steps.stop();
   }
 }
 
@@ -153,7 +219,15 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   if (error === true && metric === undefined) {
     throw new InvalidOptionError("--error", "--metric NAME, of an accuracy", "none");
   }
+  if (options.shard !== undefined && (options.engine ?? "auto") === "auto") {
+    throw new InvalidOptionError("--shard", "--engine NAME, so that all parts have the same bits", "none");
+  }
+  if (options.shard !== undefined && options.batchSize === undefined) {
+    throw new InvalidOptionError("--shard", "--batch-size N, so that all parts have the same bits", "none");
+  }
   if (plane !== "pca") refuseStray(options, ["centering", "components", "weights"], "--plane pca", has);
+  if (isBetween(plane)) refuseStray(options, ["ellipse"], "a plane around one model", has);
+  if (plane !== "hessian") refuseStray(options, ["second"], "--plane hessian", has);
   if (plane !== "custom") refuseStray(options, ["directions"], "--plane custom", has);
   else if (options.directions === undefined) {
     throw new InvalidOptionError("--plane custom", "--directions FILE", "none");
@@ -164,7 +238,9 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   }
   if (!isRandom && plane !== "pca") refuseStray(options, ["seed"], "--plane random or another", has);
   const hasPath = plane === "pca" || plane.startsWith("ineffective-");
-  if (!hasPath || isBetween(plane)) refuseStray(options, ["margin"], "a plane with a path", has);
+  if (!hasPath || isBetween(plane)) {
+    refuseStray(options, ["margin", "pathLosses"], "a plane with a path", has);
+  }
   if (plane === "pca" && references.length > 1 && options.out === undefined) {
     throw new InvalidOptionError(
       "runs",
@@ -179,7 +255,28 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   return false;
 }
 
-async function specOf(plane: PlaneKind, options: SurfaceCommandOptions): Promise<PlaneSpec> {
+/** Where a part of the points is stored, for a call that joins them. */
+function shardFolder(folder: string, { index, count }: SurfaceShard): string {
+  return join(folder, "shards", `${index}-of-${count}`);
+}
+
+async function shardsIn(folder: string): Promise<string[]> {
+  const names = await namesInFolder(join(folder, "shards"));
+  return names.filter((name) => /^\d+-of-\d+$/.test(name)).map((name) => join(folder, "shards", name));
+}
+
+/** Parses "2/8". */
+function parseShard(text: string): SurfaceShard {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (shard.index >= 1 && shard.index <= shard.count && shard.count <= 10_000) return shard;
+  throw new InvalidArgumentError(`--shard: expected I/N with I from 1 to N, such as 2/8, got "${text}".`);
+}
+
+async function specOf(
+  plane: Exclude<PlaneKind, "hessian">,
+  options: SurfaceCommandOptions,
+): Promise<PlaneSpec> {
   const { centering, components, weights, seed, normalize, ignore, oneDimensional } = options;
   switch (plane) {
     case "pca":
@@ -235,7 +332,7 @@ export function declareSurface(command: Command): void {
   planeOptions(command)
     .argument("<runs...>", "run directories; RUN@A..B is a part of a run, RUN@STEP a snapshot")
     .addOption(new Option("--plane <plane>", "where the surface lies").choices(PLANE_KINDS).default("pca"));
-  gridOptions(command);
+  pathOptions(gridOptions(command));
   renamedOption(
     command,
     new Option("--grid <grid>", 'literal coordinates "x0:x1:nx,y0:y1:ny" instead of those around the path'),
@@ -243,7 +340,19 @@ export function declareSurface(command: Command): void {
   );
   stepOptions(command)
     .option("--seed <n>", "seed of random directions (default: 0)", parseCount("--seed", 0))
+    .addOption(
+      new Option(
+        "--second <axis>",
+        "second axis of --plane hessian, beside the top eigenvector (default: eigenvector)",
+      ).choices(CURVATURE_AXES),
+    )
+    .option("--ellipse", "draw the Hessian within the plane as an ellipse at its centre")
     .option("--directions <file>", "Arrow file of directions for --plane custom")
+    .option(
+      "--shard <i/n>",
+      "evaluate one of n parts of the points; the command without it joins them",
+      parseShard,
+    )
     .option("--metric <name>", "metric to draw instead of the loss")
     .option("--error", "show error instead of accuracy, with --metric");
   const slice = normalizationOptions(sliceOptions(command));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import type { KernelNode } from "../../backend/record-kernels.js";
 import { Dual, inverse, linear, minus, plus, times } from "../dual.js";
-import type { KernelNode } from "../record-kernels.js";
 import { inputOf, type KernelRule, oneOutput, stretch, sumToShape } from "./kernel-rule.js";
 
 /** First and second derivative of a function of one number, from argument and value; null: zero. */

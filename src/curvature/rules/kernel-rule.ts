@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import type { KernelNode } from "../../backend/record-kernels.js";
 import { type Dual, linear } from "../dual.js";
-import type { KernelNode } from "../record-kernels.js";
 
 /** Inputs of a kernel by name. */
 export type DualInputs = Readonly<Record<string, Dual>>;

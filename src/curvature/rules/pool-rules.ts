@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import type { KernelNode } from "../../backend/record-kernels.js";
 import { type Dual, linear, minus, times } from "../dual.js";
-import type { KernelNode } from "../record-kernels.js";
 import {
   inputOf,
   type KernelRule,

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import type { KernelNode } from "../../backend/record-kernels.js";
 import { type Bilinear, bilinear, Dual, linear, minus, plus, times } from "../dual.js";
-import type { KernelNode } from "../record-kernels.js";
 import {
   type DualInputs,
   inputOf,

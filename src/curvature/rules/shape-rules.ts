@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import type { KernelNode } from "../../backend/record-kernels.js";
 import { Dual, linear } from "../dual.js";
-import type { KernelNode } from "../record-kernels.js";
 import {
   inputOf,
   type KernelRule,

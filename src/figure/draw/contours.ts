@@ -21,6 +21,7 @@ export interface RefinedGrid {
  * corner stay NaN.
  *
  * @param values - (height, width), row-major.
+ * @param range - what the result is held in, where the values are a part of others. Default their own.
  * @see Akima 1970; the modified weights avoid the jump of the original where neighbouring slopes are equal.
  */
 export function refineGrid(
@@ -28,6 +29,7 @@ export function refineGrid(
   width: number,
   height: number,
   factor: number,
+  range = finiteRange(values),
 ): RefinedGrid {
   const fineWidth = (width - 1) * factor + 1;
   const fineHeight = (height - 1) * factor + 1;
@@ -47,13 +49,12 @@ export function refineGrid(
     const refined = refineLine(column, factor);
     for (let j = 0; j < fineHeight; j++) fine[j * fineWidth + i] = refined[j] as number;
   }
-  clampInto(fine, values);
+  clampInto(fine, range);
   return { values: fine, width: fineWidth, height: fineHeight, factor };
 }
 
-/** Holds refined values inside the range of the given finite ones; NaN stays. */
-function clampInto(fine: Float64Array, values: ArrayLike<number>): void {
-  const range = finiteRange(values);
+/** Holds refined values inside a range; NaN stays. */
+function clampInto(fine: Float64Array, range: readonly [number, number] | null): void {
   if (range === null) return;
   for (let k = 0; k < fine.length; k++) fine[k] = Math.min(Math.max(fine[k] as number, range[0]), range[1]);
 }
@@ -148,18 +149,29 @@ const FINE_STEPS = 120;
  * (alpha[i], beta[j]) and regions end at the outermost points. Cells with a non-finite corner are bridged
  * with their neighbours' values so that regions stay closed: draw {@link unknownCells} over them.
  * Cost: O(levels · W · H · factor²).
+ *
+ * @param range - least and largest value of the surface that the grid is a part of. Default of the grid.
  */
 export function surfaceContours(
   grid: GridValues,
   scale: ContourScale,
   interpolation: Interpolation = "linear",
+  range?: readonly [number, number] | null,
 ): readonly Contour[] {
   const width = grid.alpha.length;
   const height = grid.beta.length;
   const heights = toHeights(grid.loss, scale);
   const factor = interpolation === "linear" ? 1 : Math.ceil(FINE_STEPS / Math.max(width - 1, height - 1));
   const fine =
-    factor > 1 ? refineGrid(heights, width, height, factor) : { values: heights, width, height, factor };
+    factor > 1
+      ? refineGrid(
+          heights,
+          width,
+          height,
+          factor,
+          range == null ? undefined : finiteRange(toHeights(range, scale)),
+        )
+      : { values: heights, width, height, factor };
   const values = bridgeNonFinite(fine.values, fine.width, fine.height);
   if (values === null) return [];
   const tracer = d3Contours().size([fine.width, fine.height]);

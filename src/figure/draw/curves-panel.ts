@@ -84,6 +84,21 @@ export const curvesKind: PanelKind<CurvesPanel, PlacedCurves> = {
   targets: () => [],
   readout: (placed, at) => readoutAt(placed, at),
   moment: momentOf,
+  traces: ({ panel, rect, x, left, right }, run) =>
+    panel.series
+      .filter(({ link }) => link?.run === run)
+      .map((series) => {
+        const y = series.axis === "left" ? left : right;
+        const places = series.x.flatMap((value, i): Place[] => {
+          const at = [x.position(value), y?.position(series.y[i] as number) ?? null] as const;
+          if (at[0] === null || at[1] === null || y === null) return [];
+          return [{ x: toX(rect, x, at[0]), y: toY(rect, y, at[1]) }];
+        });
+        if (series.isStepped !== true) return places;
+        return places.flatMap((place, i) =>
+          i === 0 ? [place] : [{ ...place, x: places[i - 1]?.x ?? place.x }, place],
+        );
+      }),
 };
 
 function textsOf(panel: CurvesPanel, slot: Slot, rect: Rect, x: AxisScale): PlacedText[] {
@@ -139,6 +154,7 @@ function drawCurves(placed: PlacedCurves, theme: Theme): Drawing {
     ...(right === null ? [] : [{ y: right, side: "right" as const }]),
   ];
   const of = (side: "left" | "right"): readonly Series[] => panel.series.filter((one) => one.axis === side);
+  const isIn = ({ color }: Series): boolean => placed.options.hidden?.has(color) !== true;
   return {
     grids: sides.map(({ y, side }) => ({
       rect,
@@ -152,7 +168,7 @@ function drawCurves(placed: PlacedCurves, theme: Theme): Drawing {
       {
         name: "bands",
         z: 2,
-        shapes: sides.flatMap(({ y, side }) => bandShapes(of(side), rect, x, y, theme)),
+        shapes: sides.flatMap(({ y, side }) => bandShapes(of(side).filter(isIn), rect, x, y, theme)),
       },
       { name: "marks", z: 6, shapes: markShapes(placed, theme) },
     ],
@@ -164,13 +180,17 @@ function curve(series: Series, { x, figure, options }: PlacedCurves, y: AxisScal
   const isPoints = series.shape === "points";
   const hasDots = isPoints || (series.shape === "line" && series.x.length <= MOST_DOTS);
   const run = series.link === undefined ? undefined : figure.runs[series.link.run];
+  const isHidden = options.hidden?.has(series.color) === true;
   const isShown = (i: number): boolean =>
-    options.until === undefined ||
-    run === undefined ||
-    (run[figure.progress][series.link?.snapshots[i] ?? 0] ?? 0) <= options.until;
+    !isHidden &&
+    (options.until === undefined ||
+      run === undefined ||
+      (run[figure.progress][series.link?.snapshots[i] ?? 0] ?? 0) <= options.until);
   return {
     type: "line",
     name: series.name,
+    // The turn is at the position before: see Series.isStepped.
+    ...(series.isStepped === true ? { step: "start" } : {}),
     data: series.x
       .map((value, i) => [x.position(value), y.position(series.y[i] as number)])
       .filter((_, i) => isShown(i)),
@@ -227,8 +247,9 @@ function markShapes({ panel, rect, x: scale }: PlacedCurves, theme: Theme): Shap
 }
 
 /** The values of every curve at the position nearest to a place. */
-function readoutAt({ panel, rect, x }: PlacedCurves, at: Place): PlacedReadout | null {
+function readoutAt({ panel: whole, rect, x, options }: PlacedCurves, at: Place): PlacedReadout | null {
   if (!isInside(rect, at)) return null;
+  const panel = { ...whole, series: whole.series.filter(({ color }) => options.hidden?.has(color) !== true) };
   const position = x.min + ((at.x - rect.x) / rect.width) * (x.max - x.min);
   const distance = (value: number): number =>
     Math.abs((x.position(value) ?? Number.POSITIVE_INFINITY) - position);
@@ -236,7 +257,13 @@ function readoutAt({ panel, rect, x }: PlacedCurves, at: Place): PlacedReadout |
   const [first] = values;
   if (first === undefined) return null;
   const nearest = values.reduce((best, value) => (distance(value) < distance(best) ? value : best), first);
-  return { readout: valuesAt(panel, nearest), x: toX(rect, x, x.position(nearest) ?? x.min), y: at.y };
+  const isLinked = panel.series.some(({ link, x: xs }) => link !== undefined && xs.includes(nearest));
+  return {
+    readout: valuesAt(panel, nearest),
+    x: toX(rect, x, x.position(nearest) ?? x.min),
+    y: at.y,
+    ...(isLinked ? { moment: nearest } : {}),
+  };
 }
 
 /** Returns the values of a panel's curves at a position, without those that have none there. */
@@ -255,11 +282,13 @@ function valuesAt(panel: CurvesPanel, value: number): Readout {
 
 /** An upright line at a place of the time line, and a ring around each run's snapshot on its curves. */
 function momentOf(
-  { panel, rect, x, left, right }: PlacedCurves,
+  { panel, rect, x, left, right, options }: PlacedCurves,
   place: number,
   snapshots: readonly number[],
 ): Moment {
-  const linked = panel.series.filter(({ link }) => link !== undefined);
+  const linked = panel.series.filter(
+    ({ link, color }) => link !== undefined && options.hidden?.has(color) !== true,
+  );
   if (linked.length === 0) return { cursor: null, rings: [] };
   const at = x.position(place);
   // A training logs nothing before its first epoch: curves of it begin later than the time line.

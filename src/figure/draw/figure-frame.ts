@@ -23,6 +23,8 @@ export interface SceneView {
   readonly elevation: number;
   /** Around the vertical axis. */
   readonly azimuth: number;
+  /** How much nearer than where everything is in sight; default 1. */
+  readonly zoom?: number | undefined;
 }
 
 /** Size, colours and parts of a picture. */
@@ -39,8 +41,16 @@ export interface DrawOptions {
   readonly isPage?: boolean | undefined;
   /** From where a picture in three dimensions is looked at. Default from the front right, a little above. */
   readonly view?: SceneView | undefined;
+  /** Leaves room to turn a surface in 3-D without a change of its size, as pages and movies do. Default false. */
+  readonly isTurning?: boolean | undefined;
+  /** Shows a surface in 3-D as the flat cells of the grid that was evaluated. Default false. */
+  readonly isFaceted?: boolean | undefined;
+  /** Pixels for each px of what is drawn as pixels: surfaces in 3-D. Default 2. */
+  readonly pixelRatio?: number | undefined;
   /** Draws only snapshots up to this count of the figure's `progress`, to play a training. Default all. */
   readonly until?: number | undefined;
+  /** Places in the palette of the runs that are left out; axes stay as they are. Default none. */
+  readonly hidden?: ReadonlySet<number> | undefined;
 }
 
 /** A tick: its position in data units and its label. */
@@ -210,6 +220,18 @@ export function planeToPixel(
     x: plot.x + ((x - a.min) / (a.max - a.min)) * plot.width,
     y: plot.y + plot.height - ((y - b.min) / (b.max - b.min)) * plot.height,
   });
+}
+
+/** Returns the place of the plane at a place of its plot, the inverse of {@link planeToPixel}. */
+export function pixelToPlane(
+  { alpha, beta }: Pick<MapPanel, "alpha" | "beta">,
+  plot: Rect,
+  at: { readonly x: number; readonly y: number },
+): { readonly x: number; readonly y: number } {
+  return {
+    x: edgesOf(alpha).min + ((at.x - plot.x) / plot.width) * extentOf(alpha),
+    y: edgesOf(beta).max - ((at.y - plot.y) / plot.height) * extentOf(beta),
+  };
 }
 
 /** A rectangle in px from the top left corner. */

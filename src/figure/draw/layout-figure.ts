@@ -9,6 +9,7 @@ import {
   LEAST_WIDTH,
   layoutFrame,
   NARROW,
+  type Rect,
 } from "./figure-frame.js";
 import { layoutLegend, legendShapes, mergeEntries, type PlacedLegendEntry } from "./legend.js";
 import { mapKind } from "./map-panel.js";
@@ -48,6 +49,8 @@ const LEAD_SHARE = 0.62;
 const LEAD_GAP = 28;
 /** Width of a picture with a large panel. */
 const LEAD_WIDTH = 1100;
+/** Below this width a page is on a phone. */
+const PHONE = 520;
 /** Gap between rows. */
 const ROW_GAP = 10;
 /** Height of a plot that would stand beside a large panel if there were room. */
@@ -76,7 +79,9 @@ export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureL
   );
   const frame = frameOf(figure, shown, options);
   const { padding, inner, headHeight, footHeight } = frame;
-  const entries = mergeEntries(shown.flatMap((panel) => kindOf(panel).legend(panel, figure)));
+  const entries = mergeEntries(shown.flatMap((panel) => kindOf(panel).legend(panel, figure))).filter(
+    ({ mark }) => mark.kind !== "run" || isInLegend(figure, mark.run, options),
+  );
   const isLead = figure.layout === "lead" && shown.length > 1;
   const [lead, ...others] = shown;
   const beside = others.filter(({ only }) => only === undefined);
@@ -125,6 +130,16 @@ export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureL
   };
 }
 
+/** A page has a legend of its own for the runs; a picture names those that it shows. */
+function isInLegend({ runs }: Figure, run: number, { isPage, hidden }: DrawOptions): boolean {
+  return isPage !== true && hidden?.has(runs[run]?.color ?? -1) !== true;
+}
+
+/** Whether a page is as narrow as a phone. */
+function isPhone({ isPage, width = PHONE }: DrawOptions): boolean {
+  return isPage === true && width < PHONE;
+}
+
 function columnsOf({ layout }: Figure): number {
   return layout === "lead" ? 1 : layout.columns;
 }
@@ -146,9 +161,10 @@ function frameOf(figure: Figure, shown: readonly Panel[], options: DrawOptions):
 }
 
 /** Lower edge of a large panel with the texts below its plot, which may be lower than its place. */
-function bottomOf({ panel, rect }: Placed, { panels }: Figure): number {
+function bottomOf({ panel, rect, options }: Placed, { panels }: Figure): number {
   const kind = kindOf(panel);
-  return rect.y + rect.height + kind.edges(panels.filter((peer) => kindOf(peer) === kind)).below;
+  const peers = panels.filter((peer) => kindOf(peer) === kind);
+  return rect.y + rect.height + kind.edges(peers, isPhone(options)).below;
 }
 
 /** Panels in rows of equal columns; all plots of a figure have one height unless their kinds differ. */
@@ -172,7 +188,7 @@ function gridBlock(
   const rows = Array.from({ length: Math.ceil(panels.length / columns) }, (_, row) => {
     const inRow = panels.slice(row * columns, (row + 1) * columns);
     // What one panel of a kind has above its plot, its neighbours leave free.
-    const edges = inRow.map((panel) => kindOf(panel).edges(peersOf(panel, panels)));
+    const edges = inRow.map((panel) => kindOf(panel).edges(peersOf(panel, panels), isPhone(options)));
     const heading = Math.max(...edges.map((edge) => edge.heading));
     const below = Math.max(...edges.map((edge) => edge.below));
     return { inRow, heading, below };
@@ -184,6 +200,7 @@ function gridBlock(
     plot: null,
     isLead,
     isAlone: panels.length === 1,
+    isPhone: isPhone(options),
     peers: peersOf(panel, panels),
   });
   const heights = rows.map(({ inRow }) => {
@@ -263,6 +280,20 @@ export function figureMoment(
   };
 }
 
+/** Lines of a run over a panel, in px; what leaves the plot is cut. */
+export interface Traces {
+  readonly plot: Rect;
+  readonly lines: readonly (readonly Place[])[];
+}
+
+/** Returns the lines of a run in every panel. */
+export function figureTraces({ panels }: Pick<FigureLayout, "panels">, run: number): Traces[] {
+  return panels.map((placed) => ({
+    plot: placed.rect,
+    lines: kindOf(placed.panel).traces?.(placed, run) ?? [],
+  }));
+}
+
 /**
  * Returns the size in px that a picture of a figure takes.
  *
@@ -294,7 +325,7 @@ export interface LayoutOptionOptions extends Pick<DrawOptions, "theme"> {
   /** Default everything. */
   readonly isShown?: (name: string) => boolean;
   /** Default the theme's. */
-  readonly background?: string;
+  readonly background?: string | undefined;
 }
 
 /** Returns the ECharts option that draws a figure that has been laid out, or parts of it. */

@@ -195,6 +195,8 @@ export interface ColorKey {
 export interface PlacedColorBar {
   readonly key: ColorKey;
   readonly rect: Rect;
+  /** From left to right, below the plot. Default from bottom to top, beside it. */
+  readonly isBelow?: boolean;
 }
 
 /** Width of a colour bar, and its distance from the plot. */
@@ -224,8 +226,53 @@ export function placeColorBar(
   return { bar: { key, rect }, texts: [name] };
 }
 
+/** Room that a bar below a plot takes, with its labels and its name. */
+export const BAR_BELOW = WIDTH + 6 + 14 + 22;
+
+/** Places a bar below a plot and the `below` px of its names. */
+export function placeColorBarBelow(
+  key: ColorKey,
+  plot: Rect,
+  below: number,
+): { readonly bar: PlacedColorBar; readonly texts: readonly PlacedText[] } {
+  const rect = { x: plot.x, y: plot.y + plot.height + below, width: plot.width, height: WIDTH };
+  const y = rect.y + BAR_BELOW - 12;
+  return {
+    bar: { key, rect, isBelow: true },
+    texts: [line(barName(key, plot.width), plot.x + plot.width / 2, y, { size: TICK_SIZE })],
+  };
+}
+
+/** A bar from left to right, with its labels below it. */
+function levelBarShapes({ key, rect }: PlacedColorBar, theme: Theme): Shape[] {
+  const step = rect.width / key.colors.length;
+  const last = key.colors.length - 1;
+  const bands = key.colors.map((color, index) =>
+    rectangle({ ...rect, x: rect.x + index * step, width: step + (index < last ? 0.5 : 0) }, color),
+  );
+  const bottom = rect.y + rect.height;
+  const texts = formatLevels(key.marks.map(({ value }) => value));
+  let free = Number.NEGATIVE_INFINITY;
+  const labels = key.marks.flatMap(({ share }, index): Shape[] => {
+    const text = texts[index] as string;
+    const x = rect.x + rect.width * share;
+    const half = textWidth(text, TICK_SIZE) / 2;
+    if (x - half < free) return [];
+    free = x + half + 8;
+    const tick = pathShape(`M${round(x)} ${round(bottom - 4)}V${round(bottom + 3)}`, {
+      fill: "none",
+      stroke: theme.line,
+      lineWidth: 1,
+    });
+    return [tick, textShape(line(text, x, bottom + 12, { size: TICK_SIZE, tone: "muted" }), theme)];
+  });
+  return [...bands, frameShape(rect, theme), ...labels];
+}
+
 /** Returns the bar with its labels, thinned out where they would touch. */
-export function colorBarShapes({ key, rect }: PlacedColorBar, theme: Theme): Shape[] {
+export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
+  if (bar.isBelow === true) return levelBarShapes(bar, theme);
+  const { key, rect } = bar;
   const step = rect.height / key.colors.length;
   const bands = key.colors.map((color, index) =>
     rectangle(
@@ -262,14 +309,18 @@ function barName({ title, kind }: ColorKey, room: number): string {
   return names.find((name) => textWidth(name, TICK_SIZE) <= room) ?? truncateText(title, TICK_SIZE, room);
 }
 
-/** Returns the colours of a map's levels; null where it has no values. */
-export function mapColors({ scale, palette, quantity }: MapPanel): ColorKey | null {
+/**
+ * Returns the colours of a map's levels; null where it has no values.
+ *
+ * @param tint - share of white mixed in; default that of maps, none where light and rims part path and surface.
+ */
+export function mapColors({ scale, palette, quantity }: MapPanel, tint?: number): ColorKey | null {
   if (scale === null) return null;
   const count = scale.levels.length + 1;
   return {
     title: quantity,
     kind: scale.kind,
-    colors: palette === "value" ? surfaceColors(count) : differenceColors(count),
+    colors: palette === "value" ? surfaceColors(count, tint) : differenceColors(count),
     marks: scale.levels.map((value, index) => ({ value, share: (index + 1) / count })),
   };
 }

@@ -11,6 +11,7 @@ import {
   isInside,
   NAMES_BELOW,
   nameBelow,
+  pixelToPlane,
   planeToPixel,
   type Rect,
   type Tick,
@@ -19,6 +20,7 @@ import {
   widestLabel,
 } from "./figure-frame.js";
 import {
+  BAR_BELOW,
   colorBarRoom,
   colorBarShapes,
   type LegendEntry,
@@ -26,11 +28,13 @@ import {
   type PlacedColorBar,
   pathEntries,
   placeColorBar,
+  placeColorBarBelow,
 } from "./legend.js";
 import { runColor, surfaceColors, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
-import { pathShapes, placePath } from "./paths.js";
+import { pathShapes, pathTargets, pathTraces } from "./paths.js";
 import { line, type PlacedText, textWidth } from "./placed-text.js";
+import { finiteRange } from "./scales.js";
 import {
   axis,
   endMark,
@@ -44,6 +48,7 @@ import {
   unknownShapes,
 } from "./shapes.js";
 import { gridReadout } from "./snapshots.js";
+import { shownGrid, shownPlane, wholePlane } from "./zoom.js";
 
 /** A map at its place. */
 export interface PlacedMap extends Placed<MapPanel> {
@@ -64,13 +69,17 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   gap: 22,
   naturalWidth: (panels, columns) =>
     panels.some(isInSpace) ? 1000 : ([680, 960, 1280][Math.min(columns, 3) - 1] as number),
-  edges: (panels) =>
-    panels.some(isInSpace) ? spaceKind.edges : { heading: headingRoom(panels), below: NAMES_BELOW },
+  edges(panels, isPhone) {
+    if (panels.some(isInSpace)) return spaceKind.edges;
+    const hasBar = isPhone && panels.some((panel) => mapColors(panel) !== null);
+    return { heading: headingRoom(panels), below: NAMES_BELOW + (hasBar ? BAR_BELOW : 0) };
+  },
   plotHeight(panel, _figure, room, _options) {
     if (isInSpace(panel)) return spaceKind.plotHeight(room);
     const { least, low, high, share } = room.isLead ? LEAD : CELL;
     if (panel.aspect === "fill") {
-      const wide = room.isLead ? plotWidth(panel, room.width, high) : room.width - BESIDE;
+      if (room.isPhone) return { least, natural: plotWidth(panel, room, high) };
+      const wide = room.isLead ? plotWidth(panel, room, high) : room.width - BESIDE;
       return { least, natural: Math.min(Math.max(wide * share, low), high) };
     }
     const unit = commonUnit(room, room.plot ?? high);
@@ -80,7 +89,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   place(panel, figure, slot, options) {
     if (isInSpace(panel)) return spaceKind.place(panel, figure, slot, options);
     const top = slot.y + slot.heading;
-    const { betaTicks, left, right } = roomBeside(panel, slot.plot);
+    const { betaTicks, left, right } = roomBeside(panel, slot.plot, slot.isPhone);
     const unit = panel.aspect === "equal" ? commonUnit(slot, slot.plot) : null;
     const rect = {
       x: slot.x + left,
@@ -88,11 +97,19 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
       width: unit === null ? Math.max(40, slot.width - left - right) : unit * extentOf(panel.alpha),
       height: unit === null ? slot.plot : unit * extentOf(panel.beta),
     };
-    const alphaTicks = ticksOf(panel.alpha, Math.max(2, Math.min(8, Math.floor(rect.width / 55))));
+    const alphaTicks = ticksOf(
+      shownPlane(panel).alpha,
+      Math.max(2, Math.min(8, Math.floor(rect.width / 55))),
+    );
     const key = mapColors(panel);
     // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
     const barHeight = Math.max(rect.height, Math.min(CELL.least, slot.plot));
-    const bar = key === null ? null : placeColorBar(key, rect, barHeight);
+    const bar =
+      key === null
+        ? null
+        : slot.isPhone
+          ? placeColorBarBelow(key, rect, NAMES_BELOW)
+          : placeColorBar(key, rect, barHeight);
     return {
       panel,
       figure,
@@ -115,19 +132,35 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   targets(placed): Target[] {
     if ("projection" in placed) return spaceKind.targets(placed);
     const { panel, figure, rect, options } = placed;
-    const toPixel = planeToPixel(panel, rect);
-    return panel.paths.flatMap((path) =>
-      placePath(path, figure, toPixel, options.until)
-        .flat()
-        .filter((point) => isInside(rect, point))
-        .map((point) => ({ ...point, run: path.run })),
-    );
+    return pathTargets(figure, panel.paths, planeToPixel(shownPlane(panel), rect), options, rect);
   },
   readout(placed, at) {
     if ("projection" in placed) return spaceKind.readout(placed, at);
     const { panel, rect } = placed;
-    const readout = gridReadout(panel, (at.x - rect.x) / rect.width, 1 - (at.y - rect.y) / rect.height);
-    return readout === null ? null : { ...at, readout };
+    const { x, y } = pixelToPlane(shownPlane(panel), rect, at);
+    const { alpha, beta } = panel;
+    const readout = gridReadout(
+      panel,
+      (x - edgesOf(alpha).min) / extentOf(alpha),
+      (y - edgesOf(beta).min) / extentOf(beta),
+    );
+    if (readout === null) return null;
+    const point = planeToPixel(shownPlane(panel), rect)(readout.at);
+    return { ...at, readout, point: isInside(rect, point) ? point : undefined };
+  },
+  traces: (placed, run) =>
+    "projection" in placed
+      ? [spaceKind.targets(placed).filter((target) => target.run === run)]
+      : pathTraces(
+          placed.figure,
+          placed.panel.paths,
+          planeToPixel(shownPlane(placed.panel), placed.rect),
+          run,
+        ),
+  plane({ panel }) {
+    if (isInSpace(panel)) return null;
+    const whole = wholePlane(panel);
+    return { shown: panel.window ?? whole, whole };
   },
 };
 
@@ -145,24 +178,24 @@ function commonUnit(room: Room, height: number): number {
     ...mapsOf(room)
       .filter(({ aspect }) => aspect === "equal")
       .map((panel) =>
-        Math.min(plotWidth(panel, room.width, height) / extentOf(panel.alpha), height / extentOf(panel.beta)),
+        Math.min(plotWidth(panel, room, height) / extentOf(panel.alpha), height / extentOf(panel.beta)),
       ),
   );
 }
 
 /** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
-function roomBeside(panel: MapPanel, height: number) {
-  const betaTicks = ticksOf(panel.beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
+function roomBeside(panel: MapPanel, height: number, isPhone: boolean) {
+  const betaTicks = ticksOf(shownPlane(panel).beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
   const key = mapColors(panel);
   return {
     betaTicks,
     left: Math.ceil(widestLabel(betaTicks) + 8 + 24),
-    right: key === null ? 8 : colorBarRoom(key),
+    right: key === null || isPhone ? 8 : colorBarRoom(key),
   };
 }
 
-function plotWidth(panel: MapPanel, width: number, height: number): number {
-  const { left, right } = roomBeside(panel, height);
+function plotWidth(panel: MapPanel, { width, isPhone }: Room, height: number): number {
+  const { left, right } = roomBeside(panel, height, isPhone);
   return Math.max(40, width - left - right);
 }
 
@@ -177,21 +210,27 @@ function namesOf({ title, axes }: MapPanel, rect: Rect, slot: Slot): PlacedText[
 }
 
 function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme: Theme): Drawing {
-  const toPixel = planeToPixel(panel, rect);
+  const plane = shownPlane(panel);
+  const toPixel = planeToPixel(plane, rect);
   // A map without values has lines to read coordinates from.
   const hasLines = panel.values === null;
-  const paths = pathShapes(figure, panel.paths, toPixel, theme, { until: options.until });
+  const paths = pathShapes(figure, panel.paths, toPixel, theme, options);
   return {
     grids: [
       {
         rect,
-        x: axis(ticks[0], edgesOf(panel.alpha), theme, hasLines),
-        y: axis(ticks[1], edgesOf(panel.beta), theme, hasLines),
+        x: axis(ticks[0], edgesOf(plane.alpha), theme, hasLines),
+        y: axis(ticks[1], edgesOf(plane.beta), theme, hasLines),
       },
     ],
     layers: [
       { name: "surface", z: 1, clip: true, shapes: surfaceShapes(panel, rect, theme) },
-      { name: "paths", z: 3, clip: true, shapes: [frameShape(rect, theme), ...paths] },
+      {
+        name: "paths",
+        z: 3,
+        clip: true,
+        shapes: [...outlineShapes(panel, toPixel, theme), frameShape(rect, theme), ...paths],
+      },
       {
         name: "marks",
         z: 4,
@@ -206,14 +245,16 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
 
 /** The filled contours, their lines and the hatched cells. */
 function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
-  const { alpha, beta, values, scale, interpolation } = panel;
+  const { values, scale, interpolation } = panel;
   if (values === null || scale === null) return [];
   const colors = mapColors(panel)?.colors ?? surfaceColors(scale.levels.length + 1);
-  const grid = { alpha, beta, loss: values.map(decodeNumber) };
-  const toPixel = planeToPixel(panel, rect);
+  const grid = shownGrid(panel);
+  const toPixel = planeToPixel(shownPlane(panel), rect);
+  // Refined values stay inside the range of the whole surface, whatever part is shown.
+  const range = panel.window === undefined ? undefined : finiteRange(values.map(decodeNumber));
   return [
     rectangle(rect, colors[0] as string),
-    ...surfaceContours(grid, scale, interpolation).flatMap((contour, index) =>
+    ...surfaceContours(grid, scale, interpolation, range).flatMap((contour, index) =>
       contourShapes(contour, colors[index + 1] as string, toPixel),
     ),
     ...unknownCells(grid).flatMap((cell) => {
@@ -243,6 +284,23 @@ function contourShapes(contour: Contour, color: string, toPixel: ToPixel): Shape
       lineWidth: 0.7,
     }),
   ];
+}
+
+/** Lines over the contours: with a rim, so that they are seen on every colour. */
+function outlineShapes({ outlines = [] }: MapPanel, toPixel: ToPixel, theme: Theme): Shape[] {
+  return outlines.flatMap(({ points, isDashed }) => {
+    const path = trace(
+      points.map((point) => {
+        const { x, y } = toPixel(point);
+        return [x, y];
+      }),
+    );
+    const line = { fill: "none", stroke: theme.text, lineWidth: 1.8 };
+    return [
+      pathShape(path, { fill: "none", stroke: theme.background, lineWidth: 3.6, opacity: 0.7 }),
+      pathShape(path, isDashed ? { ...line, lineDash: [6, 4] } : line),
+    ];
+  });
 }
 
 /** Places with names: stars and dots, each name inside the map and off the others. */

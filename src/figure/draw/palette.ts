@@ -76,18 +76,18 @@ const TINT = 0.3;
  * Returns `count` colours of the surface from low to high loss, as "#rrggbb".
  *
  * Viridis is ordered in lightness, so that it reads in grey and with any colour vision.
+ *
+ * @param tint - share of white mixed in; default so much that path and marks stand out.
  */
-export function surfaceColors(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => surfaceColor(count === 1 ? 0.5 : index / (count - 1)));
+export function surfaceColors(count: number, tint: number = TINT): string[] {
+  return Array.from({ length: count }, (_, index) =>
+    colorAt(VIRIDIS, count === 1 ? 0.5 : index / (count - 1), tint),
+  );
 }
 
 /** Returns the colour of a value on the scale from low (0) to high (1), as "#rrggbb": viridis as it is. */
 export function valueColor(position: number): string {
   return colorAt(VIRIDIS, Math.min(1, Math.max(0, position)), 0);
-}
-
-function surfaceColor(position: number, light = 1): string {
-  return colorAt(VIRIDIS, position, TINT, light);
 }
 
 /** Anchors from blue over white to red, distinct with any colour vision. */
@@ -110,21 +110,16 @@ export function differenceColors(count: number): string[] {
 
 type Anchor = readonly [number, number, number];
 
-function colorAt(anchors: readonly Anchor[], position: number, tint: number, light = 1): string {
+function colorAt(anchors: readonly Anchor[], position: number, tint: number): string {
   const scaled = position * (anchors.length - 1);
   const low = Math.min(Math.floor(scaled), anchors.length - 2);
   const a = anchors[low] as Anchor;
   const b = anchors[low + 1] as Anchor;
   const channels = a.map((value, channel) => {
     const mixed = value + (scaled - low) * ((b[channel] as number) - value);
-    return Math.round(light * (mixed + tint * (255 - mixed)));
+    return Math.round(mixed + tint * (255 - mixed));
   });
   return `#${channels.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
-}
-
-/** Returns the surface's colour at a place in the palette, 0 to 1, lit (1) or in shade (less). */
-export function surfaceColorAt(position: number, light = 1): string {
-  return surfaceColor(Math.min(1, Math.max(0, position)), light);
 }
 
 /** Dashes of the first, second and third round through the palette. */

@@ -1,4 +1,4 @@
-import type { Figure, Panel } from "../figure.js";
+import type { Figure, Panel, PlaneWindow } from "../figure.js";
 import type { DrawOptions, Rect } from "./figure-frame.js";
 import type { LegendEntry } from "./legend.js";
 import type { Theme } from "./palette.js";
@@ -22,6 +22,10 @@ export interface Target extends Place {
 /** Values shown for a place of a panel, and the place in px. */
 export interface PlacedReadout extends Place {
   readonly readout: Readout;
+  /** The evaluated point that was read, in px. */
+  readonly point?: Place | undefined;
+  /** Where on the time line it is, for the marks in other panels. */
+  readonly moment?: number | undefined;
 }
 
 /** Room that a panel of this kind needs above and below its plot. */
@@ -40,6 +44,8 @@ export interface Room {
   readonly isLead: boolean;
   /** Whether the panel stands alone. */
   readonly isAlone: boolean;
+  /** On a page as narrow as a phone: maps are square, with their colours below. */
+  readonly isPhone: boolean;
   /** Every panel of this kind in the figure, for what they share. */
   readonly peers: readonly Panel[];
 }
@@ -103,7 +109,7 @@ export interface PanelKind<P extends Panel = Panel, L extends Placed<P> = Placed
   naturalWidth(panels: readonly P[], columns: number): number;
   /** Least width of a picture. Default that of every picture. */
   leastWidth?(panels: readonly P[]): number;
-  edges(panels: readonly P[]): Edges;
+  edges(panels: readonly P[], isPhone: boolean): Edges;
   /** Height of a plot: what looks best, and the least. */
   plotHeight(panel: P, figure: Figure, room: Room, options: DrawOptions): { natural: number; least: number };
   place(panel: P, figure: Figure, slot: Slot, options: DrawOptions): L;
@@ -115,6 +121,10 @@ export interface PanelKind<P extends Panel = Panel, L extends Placed<P> = Placed
   readout(placed: L, at: Place): PlacedReadout | null;
   /** Where a place of the time line is, beside the targets. Default nowhere. */
   moment?(placed: L, place: number, snapshots: readonly number[]): Moment;
+  /** Places of a run from snapshot to snapshot, to highlight it. Default none. */
+  traces?(placed: L, run: number): Place[][];
+  /** The plane of a panel that can be enlarged: what is shown of it, and all. Default it cannot. */
+  plane?(placed: L): { readonly shown: PlaneWindow; readonly whole: PlaneWindow } | null;
   /** Paragraphs that belong below the panels. Default none. */
   paragraphs?(panel: P): string[];
   /** Whether HTML takes the place of the picture on a page: it is complete without script. Default not. */

@@ -1,7 +1,8 @@
 import { decodeNumber } from "../../base/json.js";
 import type { Figure, Path, RunData } from "../figure.js";
+import { isInside, type Rect } from "./figure-frame.js";
 import { type RunStroke, runStroke, type Theme } from "./palette.js";
-import type { Place } from "./panel-kind.js";
+import type { Place, Target } from "./panel-kind.js";
 import { disc, dropMark, endMark, polyline, type Shape, startMark } from "./shapes.js";
 
 /** A snapshot that can be drawn, at its place. */
@@ -18,6 +19,8 @@ export interface PathStyle {
   readonly colorOf?: PointColor | undefined;
   /** Draws only snapshots up to this count of the figure's `progress`. Default all. */
   readonly until?: number | undefined;
+  /** Places in the palette of the runs that are left out. Default none. */
+  readonly hidden?: ReadonlySet<number> | undefined;
 }
 
 /** How large starts and ends are with at most so many runs; 0.5 with more. */
@@ -55,6 +58,34 @@ export function placePath(
   return pieces.filter((piece) => piece.length > 0);
 }
 
+/** Returns the pieces of the path of a run, inside the plot and beyond it. */
+export function pathTraces(
+  figure: Figure,
+  paths: readonly Path[],
+  toPixel: (at: readonly number[]) => Place,
+  run: number,
+): Place[][] {
+  return paths.filter((path) => path.run === run).flatMap((path) => placePath(path, figure, toPixel));
+}
+
+/** Returns the drawn snapshots of paths inside a plot. */
+export function pathTargets(
+  figure: Figure,
+  paths: readonly Path[],
+  toPixel: (at: readonly number[]) => Place,
+  { until, hidden }: Pick<PathStyle, "until" | "hidden">,
+  rect: Rect,
+): Target[] {
+  return paths
+    .filter(({ run }) => hidden?.has(figure.runs[run]?.color ?? -1) !== true)
+    .flatMap((path) =>
+      placePath(path, figure, toPixel, until)
+        .flat()
+        .map((point) => ({ ...point, run: path.run })),
+    )
+    .filter((point) => isInside(rect, point));
+}
+
 /**
  * Returns the paths of a panel with their marks: one rim around everything, lines, snapshots, starts and ends, and
  * on top of all the drops of the learning rate, which are smaller than the star that they may lie on.
@@ -64,11 +95,11 @@ export function pathShapes(
   paths: readonly Path[],
   toPixel: (at: readonly number[]) => Place,
   theme: Theme,
-  { colorOf, until }: PathStyle = {},
+  { colorOf, until, hidden }: PathStyle = {},
 ): Shape[] {
   const runs = paths.flatMap((path): DrawnRun[] => {
     const run = figure.runs[path.run];
-    if (run === undefined) return [];
+    if (run === undefined || hidden?.has(run.color) === true) return [];
     const isWhole = until === undefined || (run[figure.progress].at(-1) ?? 0) <= until;
     const pieces = placePath(path, figure, toPixel, until);
     return [{ run, stroke: runStroke(run.color, theme), pieces, isWhole }];

@@ -1,5 +1,5 @@
 import { decodeNumber } from "../../base/json.js";
-import { type ColorScale, columnOf, type RunData, type ScatterPanel } from "../figure.js";
+import { type ColorScale, columnOf, type PlaneWindow, type RunData, type ScatterPanel } from "../figure.js";
 import {
   BOX_NAMES,
   boxCorners,
@@ -16,23 +16,27 @@ import {
   headingTexts,
   NAMES_BELOW,
   nameBelow,
+  planeToPixel,
   type Rect,
+  type SceneView,
   type Tick,
   ticksOf,
   uprightName,
   widestLabel,
 } from "./figure-frame.js";
 import {
+  BAR_BELOW,
   type ColorKey,
   colorBarRoom,
   colorBarShapes,
   type PlacedColorBar,
   pathEntries,
   placeColorBar,
+  placeColorBarBelow,
 } from "./legend.js";
 import { type Theme, valueColor } from "./palette.js";
-import type { Drawing, PanelKind, Placed, Target } from "./panel-kind.js";
-import { type PointColor, pathShapes, placePath } from "./paths.js";
+import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
+import { type PointColor, pathShapes, pathTargets, pathTraces } from "./paths.js";
 import type { PlacedText } from "./placed-text.js";
 import { axis, frameShape } from "./shapes.js";
 
@@ -54,31 +58,37 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
   least: 300,
   gap: 22,
   naturalWidth: () => 900,
-  edges: (panels) => ({
+  edges: (panels, isPhone) => ({
     heading: headingRoom(panels),
-    below: panels.some(isFlat) ? NAMES_BELOW : 6,
+    below: namesBelow(panels) + (isPhone && panels.some(hasBar) ? BAR_BELOW : 0),
   }),
-  plotHeight(panel, _figure, { width }, options) {
-    const wide = width - rightRoom(panel);
-    const most = Math.round(Math.min(620, Math.max(240, (wide - 40) * 0.72)));
+  plotHeight(panel, _figure, { width, isPhone }, options) {
+    const wide = width - rightRoom(panel, isPhone);
+    const most = Math.round(Math.min(620, Math.max(240, (wide - 40) * (isPhone ? 1 : 0.72))));
     // A picture that cannot be turned needs no more room than its box takes.
     const isFixed = !isFlat(panel) && options.parts !== "chart";
     return { natural: isFixed ? boxHeight(panel, options, wide, most) : most, least: LEAST };
   },
   place(panel, figure, slot, options) {
     const y = slot.y + slot.heading;
-    const whole = { x: slot.x, y, width: slot.width - rightRoom(panel), height: slot.plot };
+    const whole = { x: slot.x, y, width: slot.width - rightRoom(panel, slot.isPhone), height: slot.plot };
     // Labels of the upright axis need room that depends on the range, which hardly depends on that room.
     const left = isFlat(panel) ? Math.ceil(widestLabel(bothTicks(panel, whole)[1]) + 8 + 24) : 0;
     const rect = { ...whole, x: slot.x + left, width: Math.max(80, whole.width - left) };
     const key = colorKeyOf(panel);
-    const bar = key === null ? null : placeColorBar(key, rect);
+    const bar =
+      key === null
+        ? null
+        : slot.isPhone
+          ? placeColorBarBelow(key, rect, namesBelow([panel]))
+          : placeColorBar(key, rect);
+    const scene = shownScene(panel, rect, options.view);
     return {
       panel,
       figure,
       options,
       rect,
-      scene: sceneOf(panel, rect, options.view),
+      scene,
       ticks: isFlat(panel) ? bothTicks(panel, rect) : ([[], []] as const),
       bar: bar?.bar ?? null,
       texts: [
@@ -102,24 +112,57 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
     ];
   },
   draw: drawScatter,
-  targets({ panel, figure, scene, options }) {
+  targets({ panel, figure, scene, options, rect }) {
     if (!isFlat(panel)) return spaceTargets(figure, panel, scene, options.until);
-    return panel.paths.flatMap((path) =>
-      placePath(path, figure, scene.place, options.until)
-        .flat()
-        .map((point): Target => ({ ...point, run: path.run })),
-    );
+    return pathTargets(figure, panel.paths, scene.place, options, rect);
   },
   readout: () => null,
+  traces: ({ panel, figure, scene }, run) =>
+    isFlat(panel)
+      ? pathTraces(figure, panel.paths, scene.place, run)
+      : [spaceTargets(figure, panel, scene).filter((target) => target.run === run)],
+  plane({ panel, rect, scene }) {
+    if (!isFlat(panel)) return null;
+    const asWindow = ([x = [0, 1], y = [0, 1]]: Scene["ranges"]): PlaneWindow => ({ x, y });
+    return { shown: asWindow(scene.ranges), whole: asWindow(sceneOf(panel, rect).ranges) };
+  },
 };
 
 function isFlat({ axes }: ScatterPanel): boolean {
   return axes.length === 2;
 }
 
-function rightRoom(panel: ScatterPanel): number {
+/** The scene with what is shown of a flat one. */
+function shownScene(panel: ScatterPanel, rect: Rect, view?: SceneView): Scene {
+  const scene = sceneOf(panel, rect, view);
+  const { window } = panel;
+  if (window === undefined || !isFlat(panel)) return scene;
+  // One unit stays equally long on both axes, whatever the shape of the plot is now.
+  const perPixel = Math.max(
+    (window.x[1] - window.x[0]) / rect.width,
+    (window.y[1] - window.y[0]) / rect.height,
+  );
+  const around = ([min, max]: PlaneWindow["x"], px: number): [number, number] => [
+    (min + max - perPixel * px) / 2,
+    (min + max + perPixel * px) / 2,
+  ];
+  const [x, y] = [around(window.x, rect.width), around(window.y, rect.height)];
+  const toPixel = planeToPixel({ alpha: x, beta: y }, rect);
+  return { ranges: [x, y], place: (at) => ({ ...toPixel(at), depth: 0, scale: 1 }) };
+}
+
+/** Room for the names below plots: boxes have theirs inside. */
+function namesBelow(panels: readonly ScatterPanel[]): number {
+  return panels.some(isFlat) ? NAMES_BELOW : 6;
+}
+
+function hasBar(panel: ScatterPanel): boolean {
+  return colorKeyOf(panel) !== null;
+}
+
+function rightRoom(panel: ScatterPanel, isPhone: boolean): number {
   const key = colorKeyOf(panel);
-  return key === null ? 8 : colorBarRoom(key);
+  return key === null || isPhone ? 8 : colorBarRoom(key);
 }
 
 function colorKeyOf({ color }: ScatterPanel): ColorKey | null {
@@ -162,7 +205,7 @@ function boxHeight(panel: ScatterPanel, { view }: DrawOptions, width: number, mo
 }
 
 function bothTicks(panel: ScatterPanel, rect: Rect): readonly [Tick[], Tick[]] {
-  const [x, y] = sceneOf(panel, rect).ranges as [readonly [number, number], readonly [number, number]];
+  const [x, y] = shownScene(panel, rect).ranges as [readonly [number, number], readonly [number, number]];
   return [
     ticksOf(x, Math.max(2, Math.min(8, Math.floor(rect.width / 80)))),
     ticksOf(y, Math.max(2, Math.min(7, Math.floor(rect.height / 60)))),
@@ -185,7 +228,7 @@ function drawScatter(
     ...axis(ticks[i] ?? [], { min, max }, theme, flat),
     show: flat,
   })) as [object, object];
-  const style = { colorOf: pointColors(panel), until: options.until };
+  const style = { ...options, colorOf: pointColors(panel) };
   const paths = flat
     ? pathShapes(figure, panel.paths, scene.place, theme, style)
     : spacePathShapes(figure, panel, scene, theme, style);
@@ -193,7 +236,7 @@ function drawScatter(
     grids: [{ rect, x: both[0], y: both[1] }],
     layers: [
       { name: "box", z: 2, shapes: flat ? [frameShape(rect, theme)] : boxShapes(panel, scene, theme) },
-      { name: "paths", z: 3, shapes: paths },
+      { name: "paths", z: 3, clip: panel.window !== undefined, shapes: paths },
       { name: "bar", z: 6, shapes: bar === null ? [] : colorBarShapes(bar, theme) },
     ],
   };

@@ -4,7 +4,7 @@ import { FONT_STACK, type PlacedText } from "./placed-text.js";
 
 /** A drawing primitive that ECharts' custom series and graphic components both take. */
 export interface Shape {
-  readonly type: "circle" | "rect" | "polygon" | "polyline" | "line" | "path" | "text";
+  readonly type: "circle" | "rect" | "polygon" | "polyline" | "line" | "path" | "text" | "image";
   readonly shape?: Readonly<Record<string, unknown>>;
   readonly style: Readonly<Record<string, unknown>>;
   readonly x?: number;

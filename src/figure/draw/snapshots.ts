@@ -40,7 +40,7 @@ export function pathOf(
   for (const panel of panels) {
     if (!("paths" in panel)) continue;
     const path = panel.paths.find((candidate) => candidate.run === run);
-    if (path !== undefined) return { path, names: panel.axes.map(({ label, symbol }) => symbol ?? label) };
+    if (path !== undefined) return { path, names: panel.axes.map(({ label }) => label) };
   }
   return null;
 }
@@ -79,18 +79,24 @@ export function snapshotReadout(figure: Figure, run: number, snapshot: number): 
   };
 }
 
+/** Values of a grid point, and where it is on the plane. */
+export interface GridReadout extends Readout {
+  readonly at: readonly [alpha: number, beta: number];
+}
+
 /** Returns coordinates and value of the evaluated grid point nearest to a place of the plane, given as shares. */
-export function gridReadout(panel: MapPanel, right: number, up: number): Readout | null {
+export function gridReadout(panel: MapPanel, right: number, up: number): GridReadout | null {
   const { alpha, beta, values, axes, quantity, title } = panel;
   if (values === null) return null;
   const i = nearestIndex(alpha, right);
   const j = nearestIndex(beta, up);
-  const [first, second] = axes.map(({ label, symbol }) => symbol ?? label) as [string, string];
+  const at = [alpha[i] as number, beta[j] as number] as const;
   return {
+    at,
     heading: title === "" ? "Nearest grid point" : title,
     rows: [
-      [first, formatNumber(alpha[i] as number)],
-      [second, formatNumber(beta[j] as number)],
+      [axes[0].label, formatNumber(at[0])],
+      [axes[1].label, formatNumber(at[1])],
       [quantity, formatNumber(decodeNumber(values[j * alpha.length + i] ?? null))],
     ],
   };

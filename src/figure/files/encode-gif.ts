@@ -241,7 +241,7 @@ export function renderGif(figure: Figure, options: RenderGifOptions = {}): Uint8
 }
 
 /** Lays a picture with premultiplied alpha over an opaque one. */
-function over(below: Uint8Array, above: Uint8Array): Uint8Array {
+export function over(below: Uint8Array, above: Uint8Array): Uint8Array {
   const out = new Uint8Array(below.length);
   for (let i = 0; i < below.length; i += 4) {
     const share = 255 - (above[i + 3] as number);

@@ -6,13 +6,14 @@ import type { ArtifactValues } from "../../store/results/artifact.js";
 import type { TableCell, TablePanel } from "../figure.js";
 
 /** What a stored result is. "other" is what later versions or other tools keep beside the known ones. */
-export type TableKind = "surface" | "line" | "trajectory" | "weights" | "snapshots" | "other";
+export type TableKind = "surface" | "line" | "trajectory" | "curvature" | "weights" | "snapshots" | "other";
 
 /** Every kind of table, in the order of export. */
 export const TABLE_KINDS: readonly TableKind[] = [
   "surface",
   "line",
   "trajectory",
+  "curvature",
   "weights",
   "snapshots",
   "other",
@@ -74,6 +75,11 @@ const UNITS: Readonly<Record<string, string>> = {
   error: "degrees, from a grid twice as coarse",
   inPlaneStep: "L2 norm in weight space",
   gradientNorm: "loss per unit of weight space",
+  eigenvalue: "loss per squared unit of weight space",
+  residual: "loss per squared unit of weight space",
+  trace: "loss per squared unit of weight space",
+  standardError: "loss per squared unit of weight space",
+  products: "Hessian-vector products",
 };
 
 /** Returns the unit of a column, or null where its name says all that is known. */

@@ -64,7 +64,8 @@ function isPackable(value: unknown): boolean {
   return Number.isInteger(value) ? change === 0 : change <= TOLERANCE * Math.abs(value);
 }
 
-function encodeBase64(bytes: Uint8Array): string {
+/** Returns bytes as base64, in Node and in a browser. */
+export function encodeBase64(bytes: Uint8Array): string {
   let text = "";
   const block = 0x8000;
   for (let start = 0; start < bytes.length; start += block) {

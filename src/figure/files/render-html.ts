@@ -15,14 +15,18 @@ import { fontFaceCss } from "./font-files.js";
 import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
 
 /**
- * Returns the content security policy of a page: only this script and this style sheet, the font inside it, and
+ * Returns the content security policy of a page: only these scripts and this style sheet, the font inside it, and
  * what `directives` add. Nothing else is run, loaded or sent.
  */
-export function contentPolicy(script: string, style: string, directives: readonly string[]): string {
+export function contentPolicy(
+  scripts: readonly string[],
+  style: string,
+  directives: readonly string[],
+): string {
   const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
   return [
     "default-src 'none'",
-    `script-src ${hash(script)}`,
+    `script-src ${scripts.map(hash).join(" ")}`,
     `style-src ${hash(style)}`,
     "font-src data:",
     "base-uri 'none'",
@@ -34,9 +38,12 @@ export function contentPolicy(script: string, style: string, directives: readonl
 const DARK =
   "color-scheme:dark;--background:#16181d;--text:#f0f0f0;--muted:#b9bcc4;--line:#454a54;--panel:#22252c;--focus:#56b4e9";
 
+const LIGHT =
+  "--background:#fff;--text:#1a1a1a;--muted:#4d4d4d;--line:#c8c8c8;--panel:#f5f5f5;--focus:#0072b2";
+
 /** The page's own style sheet: light and dark by the reader's setting, one column that fits any width. */
 export const PAGE_STYLE = `
-:root{color-scheme:light dark;--background:#fff;--text:#1a1a1a;--muted:#4d4d4d;--line:#c8c8c8;--panel:#f5f5f5;--focus:#0072b2}
+:root{color-scheme:light dark;${LIGHT}}
 @media (prefers-color-scheme:dark){:root:not([data-theme=light]){${DARK}}}
 :root[data-theme=dark]{${DARK}}
 :root[data-theme=light]{color-scheme:light}
@@ -54,7 +61,7 @@ button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid
 .player .play{min-width:44px}
 .player output{min-width:8.5em;font-size:14px;font-variant-numeric:tabular-nums}
 h2{font-size:20px;line-height:1.3;margin:0 0 8px}
-h1,h2,p,li,td,th,dd,dt{overflow-wrap:anywhere}
+h1,h2,p,li,td,th,dd,dt{overflow-wrap:break-word}
 section{margin:0 0 48px;padding-top:24px;border-top:1px solid var(--line)}
 section:first-of-type{border-top:0;padding-top:0}
 figure{margin:0}
@@ -82,7 +89,8 @@ figcaption p{margin:8px 0}
 .tooltip dt{color:var(--muted)}
 .tooltip dd{margin:0;text-align:right}
 .marker{position:absolute;z-index:1;pointer-events:none;width:20px;height:20px;margin:-10px 0 0 -10px;border:2px solid #000;border-radius:50%;box-shadow:0 0 0 2px #fff}
-.turnable{cursor:grab}
+.marker.point{width:9px;height:9px;margin:-4.5px 0 0 -4.5px;border-width:1.5px;border-radius:0}
+.turnable,.movable{cursor:grab}
 [hidden]{display:none!important}
 details{margin:8px 0}
 summary{cursor:pointer;font-size:14px}
@@ -93,8 +101,46 @@ th:first-child,td:first-child{text-align:left}
 .settings .scroll{max-height:none}
 .settings th,.settings td{white-space:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 .settings th[scope=row]{min-width:9em;font-weight:400;color:var(--muted)}
+.runs{display:flex;flex-wrap:wrap;gap:6px;margin:0 0 8px;max-height:184px;overflow-y:auto;padding:3px;margin-left:-3px}
+.runs button{display:flex;align-items:center;gap:8px;max-width:280px;min-height:30px;padding:2px 10px;text-align:left;overflow-wrap:anywhere;line-height:1.2}
+.runs svg{width:24px;height:10px;flex:none;fill:none;stroke-width:3}
+.runs button[aria-pressed=true]{border-color:var(--line);box-shadow:none}
+.runs button[aria-pressed=false]{color:var(--muted);text-decoration:line-through;background:none;border-style:dashed}
+.runs button[aria-pressed=false] svg{opacity:.3}
+button:disabled{color:var(--muted);cursor:default;border-style:dotted}
+.dimmed .canvas{opacity:.35}
+.trace{fill:none;stroke-width:3;stroke-linejoin:round}
+.trace-rim{fill:none;stroke:var(--background);stroke-width:6;stroke-linejoin:round}
 .out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-@media print{.tooltip,.marker,.hint,.toolbar,.player,#theme,details{display:none}}
+@media (max-width:520px){
+main{padding:16px 12px 48px}
+h1{font-size:22px}
+.cards,.cards tbody,.cards tr,.cards td,.cards th{display:block;width:auto;min-width:0;white-space:normal}
+.cards thead,.cards caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.cards tr{padding:8px 0;border-bottom:1px solid var(--line)}
+.cards td,.cards th{border:0;padding:2px 0}
+.cards th[scope=row]{font-weight:600;text-align:left;color:var(--text)}
+.cards td[data-label]{display:flex;justify-content:space-between;gap:16px;text-align:right}
+.cards td[data-label]::before{content:attr(data-label);flex:none;max-width:50%;color:var(--muted);text-align:left;overflow-wrap:break-word}
+.cards td[data-label=""]{display:block;text-align:left}
+.cards td[data-label=""]::before{content:none}
+}
+@media (forced-colors:active){
+.chart,.key,.runs svg{forced-color-adjust:none}
+.chart{background:var(--background);color:var(--text)}
+button[aria-pressed=true]{border:3px double}
+}
+@media print{
+html:root,html:root[data-theme]{color-scheme:light;${LIGHT}}
+.tooltip,.marker,.hint,.toolbar,.player,.runs,.overlay,#theme,details:not([open]){display:none}
+main{max-width:none;padding:0}
+section{border:0;margin:0 0 24px;padding:0}
+figure,.chart,tr,li,figcaption p{break-inside:avoid}
+h1,h2,summary{break-after:avoid}
+.canvas,.canvas>div{width:100%!important;height:auto!important}
+.canvas svg{width:100%!important;height:auto!important;position:static!important}
+.scroll{max-height:none;overflow:visible}
+}
 `;
 
 /** Pictures are made on the page, and there is no connection anywhere. */
@@ -110,8 +156,12 @@ export interface ReportData {
   readonly introduction?: string;
 }
 
-/** Where the build puts the bundled code of the page, without and with three dimensions. */
+/** Where the build puts the bundled code of the page, and what it runs when a reader asks for three dimensions. */
 const SCRIPTS = { flat: "dist/src/figure/page/page.js", deep: "dist/src/figure/page/page-3d.js" } as const;
+
+function builtScript(kind: keyof typeof SCRIPTS): string {
+  return readFileSync(packageFile(SCRIPTS[kind], "run npm run build"), "utf8");
+}
 
 /**
  * Returns one HTML document that shows the figures, complete in itself: font, code and data are inside, and
@@ -127,10 +177,8 @@ const SCRIPTS = { flat: "dist/src/figure/page/page.js", deep: "dist/src/figure/p
 export function renderHtml(report: ReportData): string {
   if (report.figures.length === 0) throw new InvalidDataError("figures", "at least one figure", "none");
   const title = cleanText(report.title);
-  const script = readFileSync(
-    packageFile(SCRIPTS[report.figures.some(hasDepth) ? "deep" : "flat"], "run npm run build"),
-    "utf8",
-  );
+  const script = builtScript("flat");
+  const space = report.figures.some(hasDepth) ? builtScript("deep") : null;
   const data = scriptJson({ figures: report.figures }, packNumbers);
   const body = report.figures.map((figure, index) => figureHtml(figure, index, title)).join("\n");
   const introduction =
@@ -140,7 +188,7 @@ export function renderHtml(report: ReportData): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script, style, DIRECTIVES)}">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy(space === null ? [script] : [script, space], style, DIRECTIVES)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="tfjs-landscape">
 <title>${escapeHtml(title)}</title>
@@ -152,7 +200,7 @@ export function renderHtml(report: ReportData): string {
 ${introduction}${body}
 </main>
 <script type="application/json" id="report-data">${data}</script>
-<script>${script}</script>
+${space === null ? "" : `<script type="text/plain" id="space-code">${space}</script>\n`}<script>${script}</script>
 </body>
 </html>
 `;
@@ -171,7 +219,8 @@ export function figureHtml(figure: Figure, index: number, pageTitle: string): st
     return [tableHtml(panel, figure, `table-${index}${number === 0 ? "" : `-${number}`}`)];
   });
   const isDrawn = inWords.length < figure.panels.length;
-  const fidelity = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("");
+  const paragraphs = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("");
+  const fidelity = paragraphs === "" ? "" : `<div id="fidelity-${index}">${paragraphs}</div>\n`;
   const hint = isDrawn && figure.runs.length > 0 ? `<p class="hint">${hintOf(figure)}</p>\n` : "";
   return `<section>
 ${heading}<figure>
@@ -182,20 +231,29 @@ ${settingsHtml(figure)}${snapshotsHtml(figure)}</section>`;
 }
 
 /** Where the picture is drawn: something to work with if it shows snapshots, otherwise an image. */
-function placeHtml({ panels, runs, description }: Figure, index: number): string {
+function placeHtml({ panels, runs, description, fidelity }: Figure, index: number): string {
   const [first] = panels;
   const role =
     runs.length > 0 && first !== undefined
       ? `role="application" aria-roledescription="${kindOf(first).role}" tabindex="0"`
       : `role="img"`;
-  return `<div class="chart" data-figure="${index}" ${role} aria-label="${escapeHtml(description)}"></div>\n`;
+  // How far the picture can be trusted is heard with it.
+  const described = fidelity.length === 0 ? "" : ` aria-describedby="fidelity-${index}"`;
+  return `<div class="chart" data-figure="${index}" ${role} aria-label="${escapeHtml(description)}"${described}></div>\n`;
 }
 
 function hintOf(figure: Figure): string {
   const change = figure.runs.length > 1 ? ", ↑ and ↓ change the run" : "";
   const isBox = figure.panels.some((panel) => panel.kind === "scatter" && panel.axes.length === 3);
+  const isFlat = figure.panels.some((panel) => panel.kind === "map" || (panel.kind === "scatter" && !isBox));
+  const zoom = isFlat
+    ? " Ctrl with the wheel, two fingers, + and − zoom; a drag moves what is enlarged; a double click shows all."
+    : "";
   const turn = isBox || hasDepth(figure) ? "; in 3-D, drag or Shift with an arrow key to turn it" : "";
-  return `Point at the picture for values. With the picture in focus: space plays and pauses, ← and → go from snapshot to snapshot, Home and End to the ends${change}${turn}.`;
+  const space = hasDepth(figure)
+    ? "; in 3-D the wheel zooms after a click, too, and a double click shows it as at first"
+    : "";
+  return `Point at the picture for values.${zoom} With the picture in focus: space plays and pauses, ← and → go from snapshot to snapshot, Home and End to the ends${change}${turn}${space}.`;
 }
 
 function captionHtml({ caption, provenance, notes }: Figure): string {

@@ -147,7 +147,7 @@ export function encodeVtp(
   snapshots: readonly SnapshotInfo[],
   scale: HeightScale,
 ): string {
-  const { coordinates, dimensions, planeLoss } = trajectory;
+  const { coordinates, dimensions, planeLoss, evaluated } = trajectory;
   if (coordinates.length !== snapshots.length * dimensions || dimensions < 2) {
     const got = `${coordinates.length / dimensions} in ${dimensions} dimensions`;
     throw new InvalidDataError("path", `${snapshots.length} points in at least 2 dimensions`, got);
@@ -157,7 +157,7 @@ export function encodeVtp(
   );
   const flat = { losses: new Float64Array(snapshots.length).fill(scale.low), isTrueLoss: 0 as const };
   const lines = (known.length === 0 ? [flat] : known).flatMap(({ losses, isTrueLoss }) =>
-    finitePieces(losses, isTrueLoss),
+    finitePieces(losses, isTrueLoss, known.length === 0 ? undefined : evaluated),
   );
   const points = lines.flat();
   const position = ({ index, loss }: PathPoint): number[] => [
@@ -199,12 +199,14 @@ function comparedLosses({ trueLoss, recalibratedLoss }: Trajectory): Float64Arra
   return recalibratedLoss ?? trueLoss;
 }
 
-function finitePieces(losses: Float64Array, isTrueLoss: 0 | 1): PathPoint[][] {
+/** Stretches of the path whose losses are finite; a line joins snapshots over those that were not evaluated. */
+function finitePieces(losses: Float64Array, isTrueLoss: 0 | 1, evaluated?: Int32Array): PathPoint[][] {
   const pieces: PathPoint[][] = [[]];
-  losses.forEach((loss, index) => {
+  for (const index of evaluated ?? losses.keys()) {
+    const loss = losses[index] as number;
     if (Number.isFinite(loss)) pieces[pieces.length - 1]?.push({ index, loss, isTrueLoss });
     else pieces.push([]);
-  });
+  }
   return pieces.filter((piece) => piece.length > 0);
 }
 

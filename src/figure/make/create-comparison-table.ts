@@ -42,6 +42,8 @@ export interface ComparedFacts {
   readonly width: LevelSetWidths | null;
   readonly rise: MeanLossRise | null;
   readonly epsilonSharpness: EpsilonSharpness | null;
+  /** λ₁ of the Hessian at the last snapshot, and its share of the optimizer's threshold; null or absent: not asked for. */
+  readonly stability?: { readonly sharpness: number; readonly share: number } | null | undefined;
   /** ‖θ‖ at the end, ‖θ_n − θ_0‖, and the sum of the steps, over the trainable weights. */
   readonly norm: number;
   readonly distance: number;
@@ -148,6 +150,22 @@ function sharpnessRows(runs: readonly ComparedFacts[]): Rows {
   const rise = first((run) => run.rise);
   const sharpness = first((run) => run.epsilonSharpness);
   return [
+    rowOf(
+      "λ₁ of the Hessian",
+      runs.map(({ stability }) => numberCell(stability?.sharpness ?? null)),
+      {
+        definition:
+          "Largest eigenvalue of the Hessian of the training loss, with penalties, at the last snapshot.",
+      },
+    ),
+    rowOf(
+      "share of the stability threshold",
+      runs.map(({ stability }) => shareCell(stability?.share ?? null)),
+      {
+        definition:
+          "λ₁ as a share of what the optimizer of the run is stable up to: 2/η for SGD, (2+2β)/η with momentum; for Adam 38/η and RMSProp (2+2μ)/η, of λ₁ in their own scale of each weight, which needs their recorded state.",
+      },
+    ),
     width &&
       rowOf(
         `width at a rise of ${formatNumber(width.rise)}`,

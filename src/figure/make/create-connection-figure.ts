@@ -52,7 +52,7 @@ export function createConnectionFigure(
   const chart = chartOf(options.title ?? `Between ${names[0]} and ${names[1]}`, panels, {
     columns: metric === null ? 1 : 2,
     caption: [
-      `Loss along paths from ${names[0]} to ${names[1]}, ${paths[0]?.t.length ?? 0} points each.`,
+      `Loss along paths from ${names[0]} to ${names[1]}, ${pointsOf(paths)}.`,
       sets.length > 1 ? `Solid: ${sets[0]}; dashed: ${sets.slice(1).join(", ")}.` : "",
       ...matchingSentences(connection),
       ...barrierSentences(paths),
@@ -66,6 +66,15 @@ export function createConnectionFigure(
     panels: [...chart.panels, table],
     description: `${chart.description} A table of barriers.`,
   };
+}
+
+/** How many points the paths have. */
+function pointsOf(paths: readonly PathLosses[]): string {
+  const count = paths[0]?.t.length ?? 0;
+  const curve = paths.find(({ name, t }) => name === "curve" && t.length !== count);
+  return curve === undefined
+    ? `${count} points each`
+    : `${count} points each, ${curve.t.length} of the curve`;
 }
 
 /** Paths under one policy of batch norm each; repaired ones beside those without statistics. */

@@ -1,7 +1,7 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { encodeNumber } from "../../base/json.js";
-import type { EmbeddingMethod, EmbeddingValue, RunsEmbedding } from "../../embedding/runs-embedding.js";
+import type { EmbeddingValue, RunsEmbedding } from "../../embedding/runs-embedding.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
 import { createContourScale, finiteRange } from "../draw/scales.js";
 import type { ColorScale, Figure, FigureAxis, Path, RunData, ScatterPanel } from "../figure.js";
@@ -17,11 +17,12 @@ export const EMBEDDING_COLORS: readonly EmbeddingColor[] = ["loss", "run", "step
 const STEP_LENGTH = "length of the step";
 
 /** Names of the methods as they stand in titles. */
-const METHOD_NAMES: Readonly<Record<EmbeddingMethod, string>> = {
+const METHOD_NAMES: Readonly<Record<RunsEmbedding["method"], string>> = {
   phate: "PHATE",
   pca: "PCA",
   umap: "UMAP",
   tsne: "t-SNE",
+  inpca: "intensive PCA",
 };
 
 /** Every parameter in one line; empty if there is none. */
@@ -37,14 +38,31 @@ function valueText(value: EmbeddingValue): string {
   return Array.isArray(value) ? value.map((part) => formatNumber(part)).join(", ") : String(value);
 }
 
-function whatSentence({ run, runs, dimensions, method, facts }: RunsEmbedding): string {
+/** Whether snapshots are placed by what they predict; the last path is then the geodesic from ignorance to truth. */
+const isOfPredictions = ({ facts }: RunsEmbedding): boolean => facts.space === "predictions";
+
+function batchNormSentence(policy: EmbeddingValue = null): string {
+  if (policy === "recalibrate") return " Batch norm's statistics are recalibrated at each snapshot.";
+  if (policy !== "as-trained") return "";
+  return " Batch norm has the statistics that training left, which lag behind early in training.";
+}
+
+function whatSentence(embedding: RunsEmbedding): string {
+  const { run, runs, dimensions, method, facts } = embedding;
+  if (isOfPredictions(embedding)) {
+    const count = run.filter((r) => r < runs.length - 1).length;
+    const by = `what they predict on ${valueText(facts.samples ?? null)} samples of ${valueText(facts.classes ?? null)} classes`;
+    return `${formatCount(count)} snapshots of ${runs.length === 2 ? "a run" : `${runs.length - 1} runs`}, placed by ${by}, in ${dimensions} dimensions by ${METHOD_NAMES[method]}. One path more leads on the geodesic from ignorance (every class as likely) to the truth (the labels).${batchNormSentence(facts.batchNorm)}`;
+  }
   const weights = typeof facts.weights === "number" ? ` of ${formatCount(facts.weights)} weights` : "";
   const of = runs.length === 1 ? "a run" : `${runs.length} runs`;
   return `${formatCount(run.length)} snapshots${weights} of ${of} in ${dimensions} dimensions by ${METHOD_NAMES[method]}.`;
 }
 
-function methodSentence({ method, parameters, facts }: RunsEmbedding): string {
+function methodSentence({ method, parameters, facts, dimensions }: RunsEmbedding): string {
   const at = (name: string): string => valueText(parameters[name] ?? null);
+  const at2 = (value: EmbeddingValue = null): string =>
+    typeof value === "number" ? formatNumber(value, 2) : valueText(value);
   const distances = `${at("knnDist")} distances`;
   switch (method) {
     case "phate": {
@@ -55,6 +73,8 @@ function methodSentence({ method, parameters, facts }: RunsEmbedding): string {
           : "";
       return `From ${distances}, with knn\u00a0=\u00a0${at("knn")}, decay\u00a0=\u00a0${at("decay")}, ${t}, γ\u00a0=\u00a0${at("gamma")}.${stress} Directions and units of the axes mean nothing, nearness does.`;
     }
+    case "inpca":
+      return `Distances are means over samples of −ln Σ√(p·q). Explained stress ${at2(facts.explainedStress)}: the share of them that the picture holds.${imaginarySentence(facts.eigenvalues, dimensions)}`;
     case "pca":
       return "Axes are in units of the weights; PCA is the one linear method.";
     case "umap":
@@ -62,6 +82,14 @@ function methodSentence({ method, parameters, facts }: RunsEmbedding): string {
     case "tsne":
       return `From ${distances}, with perplexity ${at("perplexity")}, ${at("iterations")} iterations, seed ${at("seed")}. Sizes of groups and distances between them mean little.`;
   }
+}
+
+/** Axes whose eigenvalue is negative; empty if there is none. */
+function imaginarySentence(eigenvalues: EmbeddingValue = null, dimensions: number): string {
+  const values = Array.isArray(eigenvalues) ? (eigenvalues as readonly number[]) : [];
+  const axes = values.slice(0, dimensions).flatMap((value, i) => (value < 0 ? [i + 1] : []));
+  if (axes.length === 0) return "";
+  return ` ${axes.length === 1 ? `Axis ${axes[0]} is` : `Axes ${axes.join(" and ")} are`} imaginary (a negative eigenvalue): points apart along it are nearer than they look.`;
 }
 
 function unknownSentence({ loss, stepSize }: RunsEmbedding, color: EmbeddingColor): string {
@@ -73,10 +101,10 @@ function unknownSentence({ loss, stepSize }: RunsEmbedding, color: EmbeddingColo
   return `${missing} of ${values.length} snapshots have ${what} and are grey.`;
 }
 
-function qualitySentence({ quality }: RunsEmbedding): string {
-  const { trustworthiness, pathContinuity, nNeighbors } = quality;
+function qualitySentence(embedding: RunsEmbedding): string {
+  const { trustworthiness, pathContinuity, nNeighbors } = embedding.quality;
   const near = nNeighbors === 1 ? "the nearest" : `the ${nNeighbors} nearest`;
-  const trust = `Trustworthiness ${formatNumber(trustworthiness, 3)}: how far ${near} in the picture are near in weight space.`;
+  const trust = `Trustworthiness ${formatNumber(trustworthiness, 3)}: how far ${near} in the picture are near in ${isOfPredictions(embedding) ? "what they predict" : "weight space"}.`;
   if (!Number.isFinite(pathContinuity)) return trust;
   return `${trust} Path continuity ${formatNumber(pathContinuity, 3)}: the share of snapshots next to each other in time that are among ${near} in the picture. 1 is best in both.`;
 }
@@ -196,11 +224,23 @@ function pathsOf(embedding: RunsEmbedding): Path[] {
 }
 
 function axesOf({ method, dimensions, facts }: RunsEmbedding): FigureAxis[] {
+  if (method === "inpca") return intensiveAxes(facts, dimensions);
   const ratios = facts.explainedVarianceRatio;
-  return ["x", "y", "z"].slice(0, dimensions).map((symbol, axis) => {
+  return Array.from({ length: dimensions }, (_, axis) => {
     const ratio = Array.isArray(ratios) ? (ratios[axis] as number | undefined) : undefined;
     const share = ratio === undefined ? "" : `: ${formatPercent(ratio)} of the variance`;
-    const title = `${ratio === undefined ? METHOD_NAMES[method] : "PC"} ${axis + 1}${share}`;
+    const label = `${ratio === undefined ? METHOD_NAMES[method] : "PC"} ${axis + 1}`;
+    return { label, title: `${label}${share}`, explainedVarianceRatio: null, randomWalkBaseline: null };
+  });
+}
+
+/** Axes of intensive PCA with their eigenvalues, the imaginary ones marked. */
+function intensiveAxes(facts: RunsEmbedding["facts"], dimensions: number): FigureAxis[] {
+  const values = Array.isArray(facts.eigenvalues) ? (facts.eigenvalues as readonly number[]) : [];
+  return ["x", "y", "z"].slice(0, dimensions).map((symbol, axis) => {
+    const value = values[axis];
+    const kind = value < 0 ? ", imaginary" : "";
+    const title = `InPC ${axis + 1}${kind}${value === undefined ? "" : `: λ\u00a0=\u00a0${formatNumber(value, 3)}`}`;
     return { label: title, title, explainedVarianceRatio: null, randomWalkBaseline: null, symbol };
   });
 }

@@ -222,6 +222,7 @@ function shownCurves(slice: LineSlice): LineSlice {
 
 function defaultTitle({ kind, marks }: LineSlice): string {
   const names = marks.map(({ name }) => name);
+  if (kind === "along") return `Along one direction from ${names.join(", ")}`;
   return kind === "models" ? `From ${names.join(" to ")}` : `Random directions from ${names.join(", ")}`;
 }
 

@@ -77,7 +77,6 @@ export function createAxis(axes: FigureAxesInput, index: number): FigureAxis {
     title: ratio === null ? label : `${label}: ${formatPercent(ratio)} of variance${baseline}`,
     explainedVarianceRatio: ratio === null ? null : encodeNumber(ratio),
     randomWalkBaseline: walk === null ? null : encodeNumber(walk),
-    symbol: index === 0 ? "α" : "β",
   };
 }
 
@@ -221,7 +220,7 @@ export function pathPanels(facts: PathFacts): CurvesPanel[] {
     ...loggedCurves(facts, "val_loss", "validation", { isDashed: true }),
   ];
   const rates = runs.flatMap((_, index) =>
-    curveOf(facts, index, LEARNING_RATE, "learning rate", { key: null }, { isSparse: true }),
+    curveOf(facts, index, LEARNING_RATE, "learning rate", { key: null, isStepped: true }, { isSparse: true }),
   );
   const changes = runs.flatMap((run) => (run.lossChanges ?? []).map((i) => run[progress][i] as number));
   const changed = [...new Set(changes)].map((x) => ({ x, label: "another loss", tone: "muted" }) as const);
@@ -229,7 +228,8 @@ export function pathPanels(facts: PathFacts): CurvesPanel[] {
   const share = { title: "", scale: "percent", min: 0, max: 1, ticks: [0, 0.25, 0.5, 0.75, 1] } as const;
   const onPage = [
     { ...logged, marks: [...logged.marks, ...changed] },
-    panel("Learning rate", autoAxis("learning rate", rates), rates),
+    // Steps show where it falls.
+    { ...panel("Learning rate", autoAxis("learning rate", rates), rates), marks: [] },
   ];
   return [
     ...(losses.length === 0 ? [] : [panel("Loss along the path", autoAxis("", losses), losses)]),
@@ -272,10 +272,12 @@ function curveOf(
   { isSparse = false, isHidden = () => false, isWithin = () => true }: Shown = {},
 ): Series[] {
   const run = runs[index] as RunData;
-  const values = (columnOf(run, column) ?? []).map(decodeNumber);
+  const given = columnOf(run, column) ?? [];
+  const values = given.map(decodeNumber);
   const known = values.flatMap((value, i) => (Number.isNaN(value) || !isWithin(i) ? [] : [i]));
   if (known.length === 0) return [];
-  const snapshots = isSparse ? known : values.map((_, i) => i);
+  // A value that is NaN interrupts the curve; one that is not there does not.
+  const snapshots = isSparse ? known : given.flatMap((value, i) => (value === null ? [] : [i]));
   const x = snapshots.map((i) => run[progress][i] as number);
   const y = snapshots.map((i) => (isHidden(i) ? Number.NaN : (values[i] as number)));
   const label = runs.length === 1 ? name : `${run.name}, ${name}`;
@@ -286,7 +288,8 @@ function curveOf(
 function gapOf(run: RunData): Series["band"] {
   const [own, plane] = [columnOf(run, comparedLoss(run)), columnOf(run, PLANE_LOSS)];
   if (own === null || plane === null) return null;
-  return { low: own.map((value) => value ?? "NaN"), high: plane.map((value) => value ?? "NaN") };
+  const known = (values: typeof own) => values.filter((value) => value !== null);
+  return { low: known(own), high: known(plane) };
 }
 
 /** The snapshot that is the centre itself: its share is 0/0, and the 1 that stands for it would look like a leap. */

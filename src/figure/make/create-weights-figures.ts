@@ -12,7 +12,7 @@ export interface RunNorms extends RunCurves {
 }
 
 /** More layers than this cannot be distinguished by colour. */
-const MOST_LAYERS = 6;
+export const MOST_LAYERS = 6;
 
 /**
  * Returns weight norms of one run or several by epoch and by iteration, distance from the start and path

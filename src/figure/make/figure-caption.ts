@@ -290,9 +290,9 @@ function distanceSentence(path: FigurePathInput, facts: FidelityFacts): string[]
 }
 
 function lossSentences(path: FigurePathInput, progress: Progress): string[] {
-  const { trueLoss, recalibratedLoss, planeLoss } = path.trajectory;
+  const { trueLoss, recalibratedLoss, planeLoss, evaluated } = path.trajectory;
   if (trueLoss === null || planeLoss === null) return [];
-  const pairs = path.snapshots.map((_, i) => ({
+  const pairs = Array.from(evaluated ?? path.snapshots.keys(), (i) => ({
     i,
     own: (recalibratedLoss ?? trueLoss)[i] as number,
     plane: planeLoss[i] as number,

@@ -9,6 +9,7 @@ import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import { counted, formatCount, joinSentences } from "../draw/format-number.js";
 import {
   AS_TRAINED_LOSS,
+  DISPLAYED,
   type Figure,
   HELD_SHARE,
   LEARNING_RATE,
@@ -36,8 +37,8 @@ interface FigureParts extends Pick<Figure, "title" | "panels" | "layout" | "desc
 export function figureOf(parts: FigureParts): Figure {
   const { runs = [], panels, layout, fidelity = [], caption, provenance = "", notes = [] } = parts;
   const title = cleanText(parts.title);
-  return {
-    version: 2,
+  return Object.assign(Object.create(DISPLAYED) as object, {
+    version: 2 as const,
     title,
     progress: progressOf(runs),
     runs,
@@ -48,7 +49,7 @@ export function figureOf(parts: FigureParts): Figure {
     provenance: cleanText(provenance),
     notes: [...new Set(notes.map(cleanText))],
     description: `${title}. ${parts.description}`,
-  };
+  });
 }
 
 /** Rates closer than this share are the same rate written with different rounding. */
@@ -128,12 +129,18 @@ export function placesOf(
 }
 
 function fidelityColumns(trajectory: Trajectory): SnapshotColumn[] {
-  const { trueLoss, recalibratedLoss, planeLoss, inPlaneShare, distance } = trajectory;
-  const own = recalibratedLoss === undefined ? TRUE_LOSS : AS_TRAINED_LOSS;
+  const { trueLoss, recalibratedLoss = null, planeLoss, inPlaneShare, distance, evaluated } = trajectory;
+  const isKnown = evaluated === undefined ? null : new Set(evaluated);
+  const losses = (name: string, values: Float64Array | null): SnapshotColumn[] => {
+    if (values === null) return [];
+    const column = columnFrom(name, "number", values);
+    if (isKnown === null) return [column];
+    return [{ ...column, values: column.values.map((value, i) => (isKnown.has(i) ? value : null)) }];
+  };
   return [
-    ...(recalibratedLoss === undefined ? [] : [columnFrom(RECALIBRATED_LOSS, "number", recalibratedLoss)]),
-    ...(trueLoss === null ? [] : [columnFrom(own, "number", trueLoss)]),
-    ...(planeLoss === null ? [] : [columnFrom(PLANE_LOSS, "number", planeLoss)]),
+    ...losses(RECALIBRATED_LOSS, recalibratedLoss),
+    ...losses(recalibratedLoss === null ? TRUE_LOSS : AS_TRAINED_LOSS, trueLoss),
+    ...losses(PLANE_LOSS, planeLoss),
     columnFrom(HELD_SHARE, "share", inPlaneShare),
     columnFrom("distance to the plane", "number", distance),
   ];

@@ -1,3 +1,4 @@
 import { startPage } from "./start-page.js";
+import { createSurfaceLayer, hasSpaceCode } from "./surface-layer.js";
 
-startPage();
+startPage(hasSpaceCode() ? { createSpace: createSurfaceLayer } : {});

@@ -1,5 +1,5 @@
 import { init } from "../draw/echarts.js";
-import { type FigureLayout, type FigureMoment, layoutOption } from "../draw/layout-figure.js";
+import { type FigureLayout, type FigureMoment, layoutOption, type Traces } from "../draw/layout-figure.js";
 import { runColor, type ThemeName, themeOf } from "../draw/palette.js";
 import type { Readout } from "../draw/snapshots.js";
 import { addElement } from "./player.js";
@@ -8,8 +8,24 @@ const listeners = new Set<() => void>();
 const system = window.matchMedia("(prefers-color-scheme: dark)");
 system.addEventListener("change", tellAll);
 
+/** Paper is light, whatever the screen is. */
+const paper = window.matchMedia("print");
+let isPrinting = paper.matches;
+for (const [target, name] of [
+  [paper, "change"],
+  [window, "beforeprint"],
+  [window, "afterprint"],
+] as const)
+  target.addEventListener(name, () => {
+    const next = name === "change" ? paper.matches : name === "beforeprint";
+    if (next === isPrinting) return;
+    isPrinting = next;
+    tellAll();
+  });
+
 /** The colours that the page has now: the reader's choice on the page, else that of the system. */
 export function currentTheme(): ThemeName {
+  if (isPrinting) return "light";
   const chosen = document.documentElement.dataset.theme;
   if (chosen === "light" || chosen === "dark") return chosen;
   return system.matches ? "dark" : "light";
@@ -73,6 +89,8 @@ export function createShapesLayer(place: HTMLElement): Layer {
     draw(layout, theme) {
       element.style.height = `${layout.height}px`;
       redraw(chart, layout, layoutOption(layout, { theme }));
+      // On paper it is as wide as the paper.
+      element.querySelector("svg")?.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
     },
     dispose() {
       chart.dispose();
@@ -81,10 +99,16 @@ export function createShapesLayer(place: HTMLElement): Layer {
   };
 }
 
+/** A run that stands out: its place in the palette, and its lines in every panel. */
+export interface HighlightedRun {
+  readonly color: number;
+  readonly traces: readonly Traces[];
+}
+
 /** What moves over a picture. */
 export interface Overlay {
-  /** Replaces everything that is shown. */
-  show(moment: FigureMoment, theme: ThemeName): void;
+  /** Replaces everything that is shown: marks, and the lines of a run that stands out. */
+  show(moment: FigureMoment, theme: ThemeName, run?: HighlightedRun | null): void;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -98,14 +122,30 @@ export function createOverlay(place: HTMLElement): Overlay {
   svg.setAttribute("class", "overlay");
   svg.setAttribute("aria-hidden", "true");
   place.append(svg);
-  const add = (tag: string, attributes: Readonly<Record<string, string | number>>): void => {
+  const add = (
+    tag: string,
+    attributes: Readonly<Record<string, string | number>>,
+    parent: Element = svg,
+  ): Element => {
     const element = document.createElementNS(SVG, tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-    svg.append(element);
+    parent.append(element);
+    return element;
   };
   return {
-    show({ rings, cursors }, theme) {
+    show({ rings, cursors }, theme, run = null) {
       svg.replaceChildren();
+      place.classList.toggle("dimmed", run !== null);
+      for (const { plot, lines } of run?.traces ?? []) {
+        const { x, y, width, height } = plot;
+        const cut = add("svg", { x, y, width, height, viewBox: `${x} ${y} ${width} ${height}` });
+        const stroke = runColor(run?.color ?? 0, themeOf(theme));
+        for (const name of ["trace-rim", "trace"])
+          for (const line of lines) {
+            const points = line.map((at) => `${at.x},${at.y}`).join(" ");
+            add("polyline", { class: name, points, ...(name === "trace" ? { stroke } : {}) }, cut);
+          }
+      }
       for (const { placed, x } of cursors) {
         const { y, height } = placed.rect;
         add("line", { class: "cursor", x1: x, x2: x, y1: y, y2: y + height });
@@ -122,8 +162,8 @@ export function createOverlay(place: HTMLElement): Overlay {
 
 /** How a readout is shown. */
 interface ShowOptions {
-  /** Ring around the place; default true. */
-  readonly isMarked?: boolean;
+  /** What is ringed; null for nothing. Default the place. */
+  readonly mark?: { readonly x: number; readonly y: number } | null;
   /** Read out by assistive technology; default false. */
   readonly isSpoken?: boolean;
 }
@@ -148,11 +188,12 @@ export function createTooltip(place: HTMLElement): Tooltip {
   box.hidden = true;
   marker.hidden = true;
   return {
-    show(readout, at, { isMarked = true, isSpoken = false } = {}) {
+    show(readout, at, { mark = at, isSpoken = false } = {}) {
       fill(box, readout);
       box.hidden = false;
-      marker.hidden = !isMarked;
-      moveTo(marker, at.x, at.y);
+      marker.hidden = mark === null;
+      marker.classList.toggle("point", mark !== at);
+      if (mark !== null) moveTo(marker, mark.x, mark.y);
       const { x, y } = boxPlace(place, box, at);
       moveTo(box, x, y);
       if (isSpoken) spoken.textContent = toSentence(readout);

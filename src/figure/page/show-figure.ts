@@ -6,15 +6,17 @@ import {
   figureReadout,
   figureSize,
   figureTargets,
+  figureTraces,
   layoutFigure,
 } from "../draw/layout-figure.js";
 import type { Place, Target } from "../draw/panel-kind.js";
 import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/scales.js";
 import { snapshotAt, snapshotReadout, timeline } from "../draw/snapshots.js";
+import { withWindows } from "../draw/zoom.js";
 import type { Figure } from "../figure.js";
 import { BOX_VIEW } from "../space/box-scene.js";
-import { DEFAULT_VIEW, turnView } from "../space/scene-view.js";
-import { inSpace } from "../space/surface-panel.js";
+import { turnView } from "../space/scene-view.js";
+import { inSpace, type PlacedSpace } from "../space/surface-panel.js";
 import { addDownloads } from "./downloads.js";
 import {
   createOverlay,
@@ -26,6 +28,8 @@ import {
   onThemeChange,
 } from "./picture.js";
 import { addButton, addElement, createPlayer, type Player } from "./player.js";
+import { createRunLegend, withoutRuns } from "./run-legend.js";
+import { createZoom } from "./zoom.js";
 
 /** A figure on a page. */
 export interface FigureView {
@@ -36,8 +40,8 @@ export interface FigureView {
   dispose(): void;
 }
 
-/** Creates the layer that draws a map in 3-D and reports when the reader has turned it. */
-export type CreateSpaceLayer = (place: HTMLElement, onTurn: (view: SceneView) => void) => Layer;
+/** Creates the layer that draws a map in 3-D and reports when it turns; null where the browser cannot draw it. */
+export type CreateSpaceLayer = (place: HTMLElement, onTurn: (view: SceneView) => void) => Layer | null;
 
 /** What a page shows with a figure. */
 export interface ShowOptions {
@@ -52,6 +56,8 @@ const REACH = 12;
 /** Degrees of turn for a px of dragging, and for a key. */
 const DRAG_TURN = 0.45;
 const KEY_TURN = 10;
+const WITHOUT_WEBGL =
+  "This browser has no WebGL 2: the surface is drawn without it, which takes a moment. Shift with an arrow key turns it.";
 const KEY_TURNS: Readonly<Record<string, readonly [azimuth: number, elevation: number]>> = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -71,12 +77,15 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   let kind = scaleKindOf(first);
   let figure = first;
   let isSpace = false;
+  let isFaceted = false;
   let view: SceneView | undefined;
   let layout: FigureLayout | null = null;
   let targets: readonly Target[] = [];
   let places = timeline(figure);
   /** Where on the time line the marks are; null for no marks. */
   let now: number | null = hasControls ? (places[0] ?? null) : null;
+  /** Where on the time line the reader points; null for nowhere. */
+  let pointed: number | null = null;
   let run = 0;
   let frame = 0;
 
@@ -105,17 +114,29 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   /** The figure as it is seen now. */
   function seen(): Figure {
-    return isSpace ? (inSpace(figure) ?? figure) : figure;
+    return isSpace
+      ? withoutRuns(inSpace(figure) ?? figure, legend?.hidden)
+      : withWindows(figure, zoom.windows, zoom);
   }
   function draw(isTurned = false): void {
     // Hidden places have no width; below the least one the chart is cut rather than unreadable.
     if (place.clientWidth === 0) return;
     const width = Math.max(LEAST_WIDTH, Math.floor(place.clientWidth));
     const theme = currentTheme();
-    layout = layoutFigure(seen(), { width, parts: "chart", isPage: true, theme, view });
+    layout = layoutFigure(seen(), {
+      width,
+      parts: "chart",
+      isPage: true,
+      theme,
+      view,
+      isFaceted,
+      hidden: legend?.hidden,
+    });
     (isSpace && space !== null ? space : shapes).draw(layout, theme, isTurned);
     targets = figureTargets(layout);
-    tooltip.hide();
+    zoom.showButtons();
+    legend?.paint(theme);
+    leave();
     showMoment();
   }
   function redrawSoon(): void {
@@ -124,9 +145,25 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     frame = window.requestAnimationFrame(() => draw(true));
   }
   function showMoment(): void {
-    if (now === null || layout === null) return;
+    const moment = pointed ?? now;
+    const run = legend?.highlighted ?? null;
+    if (layout === null || (moment === null && run === null && overlay === null)) return;
     overlay ??= createOverlay(place);
-    overlay.show(figureMoment(layout, now), currentTheme());
+    const marks = moment === null ? { rings: [], cursors: [] } : figureMoment(layout, moment);
+    const data = run === null ? undefined : figure.runs[run];
+    const standing =
+      data === undefined || run === null ? null : { color: data.color, traces: figureTraces(layout, run) };
+    overlay.show(marks, currentTheme(), standing);
+  }
+  /** Marks a place of the time line in every panel, or where the player stands. */
+  function pointTo(moment: number | null): void {
+    if (moment === pointed) return;
+    pointed = moment;
+    showMoment();
+  }
+  function leave(): void {
+    tooltip.hide();
+    pointTo(null);
   }
   function tell(target: Target | undefined, isSpoken: boolean): void {
     if (target === undefined) tooltip.hide();
@@ -145,15 +182,24 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   function point(event: PointerEvent): void {
     if (event.buttons !== 0 && canTurn()) return;
+    if (zoom.isDragging) {
+      leave();
+      return;
+    }
     const at = placeOf(event);
     const target = nearestTarget(targets, at);
     if (target !== undefined) {
       tell(target, false);
+      pointTo(figure.runs[target.run]?.[figure.progress][target.snapshot] ?? null);
       return;
     }
     const found = layout === null ? null : figureReadout(layout, at);
-    if (found === null || found.readout.rows.length === 0) tooltip.hide();
-    else tooltip.show(found.readout, found, { isMarked: false });
+    if (found === null || found.readout.rows.length === 0) {
+      leave();
+      return;
+    }
+    tooltip.show(found.readout, found, { mark: found.point ?? null });
+    pointTo(found.moment ?? null);
   }
 
   /** Whether there is something to turn: a box of three dimensions, or a map in 3-D. */
@@ -161,10 +207,25 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     return isSpace || hasBox(figure);
   }
   function turn(azimuth: number, elevation: number): void {
-    view = isSpace
-      ? turnView(view ?? DEFAULT_VIEW, -azimuth, elevation)
-      : turnBox(view ?? BOX_VIEW, azimuth, elevation);
+    const first = (layout?.panels[0] as PlacedSpace | undefined)?.projection?.view;
+    view =
+      isSpace && first !== undefined
+        ? turnView(first, -azimuth, elevation)
+        : turnBox(view ?? BOX_VIEW, azimuth, elevation);
   }
+  let facets: HTMLElement | null = null;
+  let without: HTMLElement | null = null;
+  const zoom = createZoom(place, {
+    layout: () => layout,
+    hasButtons: hasControls,
+    signal,
+    onChange: redrawSoon,
+  });
+  const legend =
+    hasControls && figure.runs.length > 1
+      ? createRunLegend(figure.runs, { onChange: () => draw(), onHighlight: showMoment })
+      : null;
+  if (legend !== null) place.before(legend.element);
   let drag: Place | null = null;
   function press(event: PointerEvent): void {
     point(event);
@@ -190,7 +251,11 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     if (event.altKey || event.ctrlKey || event.metaKey || event.target !== place) return;
     const turned = event.shiftKey && canTurn() ? KEY_TURNS[event.key] : undefined;
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
-    if (event.key === "Escape") tooltip.hide();
+    if (turned === undefined && zoom.press(event)) {
+      event.preventDefault();
+      return;
+    }
+    if (event.key === "Escape") leave();
     else if (turned !== undefined) {
       turn(turned[0] * KEY_TURN, turned[1] * KEY_TURN);
       draw(true);
@@ -211,10 +276,16 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
         view = turned;
         draw(true);
       });
+      if (space === null) {
+        without ??= addElement(null, "p", "hint", WITHOUT_WEBGL);
+        without.setAttribute("role", "status");
+        place.after(without);
+      }
       // Under what moves.
-      shapes.element.after(space.element);
+      else shapes.element.after(space.element);
     }
-    shapes.element.hidden = isSpace;
+    if (facets !== null) facets.hidden = !isSpace;
+    shapes.element.hidden = isSpace && space !== null;
     if (space !== null) space.element.hidden = !isSpace;
     draw();
   }
@@ -226,18 +297,25 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     draw();
   }
   function saved(): DrawOptions {
-    return { parts: "chart", theme: "light", view };
+    return { parts: "chart", theme: "light", view, isFaceted, hidden: legend?.hidden };
   }
 
   if (hasControls) {
-    if (createSpace !== undefined && inSpace(figure) !== null)
+    if (createSpace !== undefined && inSpace(figure) !== null) {
       addChoice(toolbar, "View", ["Map", "Surface in 3-D"], 0, (index) => showIn(index === 1));
+      facets = addChoice(toolbar, "Surface", ["Smooth", "Grid as evaluated"], 0, (index) => {
+        isFaceted = index === 1;
+        draw();
+      });
+      facets.hidden = true;
+    }
     if (canBeLogarithmic(figure)) {
       const kinds = ["log", "linear"] as const;
       addChoice(toolbar, "Levels", ["Logarithmic", "Linear"], kind === "log" ? 0 : 1, (index) =>
         useScale(kinds[index] ?? "linear"),
       );
     }
+    if (zoom.element !== null) toolbar.append(zoom.element);
     // Saved as it is seen: turned, and with these levels.
     addDownloads(toolbar, figure.title, () => ({
       option: figureOption(seen(), saved()),
@@ -249,8 +327,12 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   place.addEventListener("pointerdown", press, { signal });
   place.addEventListener("pointerup", release, { signal });
   place.addEventListener("pointercancel", release, { signal });
-  place.addEventListener("pointerleave", () => tooltip.hide(), { signal });
-  place.addEventListener("blur", () => tooltip.hide(), { signal });
+  // A finger that is lifted leaves, too: what it has tapped stays until something else is tapped.
+  place.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && leave(), { signal });
+  document.addEventListener("pointerdown", (event) => !place.contains(event.target as Node) && leave(), {
+    signal,
+  });
+  place.addEventListener("blur", leave, { signal });
   place.addEventListener("keydown", key, { signal });
   const endTheme = onThemeChange(() => draw());
   const observer = new ResizeObserver(() => {
@@ -281,6 +363,8 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       window.cancelAnimationFrame(frame);
       for (const layer of [shapes, space]) layer?.dispose();
       toolbar.remove();
+      without?.remove();
+      legend?.element.remove();
       player?.pause();
       player?.element.remove();
       place.replaceChildren();
@@ -303,7 +387,7 @@ function addChoice(
   texts: readonly string[],
   first: number,
   onChoice: (index: number) => void,
-): void {
+): HTMLElement {
   const group = addElement(toolbar, "div", "choice");
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", name);
@@ -318,6 +402,7 @@ function addChoice(
       button.setAttribute("aria-pressed", String(index === pressed));
   };
   press(first);
+  return group;
 }
 
 function nearestTarget(targets: readonly Target[], at: Place): Target | undefined {

@@ -1,56 +1,153 @@
-import { VisualMapContinuousComponent } from "echarts/components";
-import { use } from "echarts/core";
-import { CanvasRenderer } from "echarts/renderers";
-import { install as Line3DChart } from "echarts-gl/lib/chart/line3D/install.js";
-import { install as Scatter3DChart } from "echarts-gl/lib/chart/scatter3D/install.js";
-import { install as SurfaceChart } from "echarts-gl/lib/chart/surface/install.js";
-import { install as Grid3DComponent } from "echarts-gl/lib/component/grid3D/install.js";
-import "echarts-gl/lib/echarts-gl.js";
 import { init } from "../draw/echarts.js";
 import type { SceneView } from "../draw/figure-frame.js";
 import { layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
-import { surfaceGlOption } from "../space/surface-gl-option.js";
-import type { PlacedSpace } from "../space/surface-panel.js";
-import { createSurfaceScene } from "../space/surface-scene.js";
+import { sceneMeshes } from "../space/scene-mesh.js";
+import { turnView, zoomView } from "../space/scene-view.js";
+import { type PlacedSpace, sceneColors } from "../space/surface-panel.js";
+import type { SpaceStage, StageMaker } from "./main-3d.js";
 import { type Layer, redraw } from "./picture.js";
 import { addElement } from "./player.js";
 
-use([
-  Line3DChart,
-  Scatter3DChart,
-  SurfaceChart,
-  Grid3DComponent,
-  VisualMapContinuousComponent,
-  CanvasRenderer,
-]);
+/** Degrees of turn for a px of dragging, and for a second of the turning that shows that there is something to turn. */
+const DRAG_TURN = 0.45;
+const IDLE_TURN = 7;
+/** Zoom for a px of the wheel, and for a key. */
+const WHEEL_ZOOM = 0.0016;
+const KEY_ZOOM: Readonly<Record<string, number>> = { "+": 1.2, "=": 1.2, "-": 1 / 1.2 };
 
-/** Grid steps a side that WebGL draws at most. */
-const STEPS = 160;
+/** Id of the element that holds the script for 3-D, as text. */
+const CODE = "space-code";
+
+/** Whether the page has the script for 3-D. */
+export function hasSpaceCode(): boolean {
+  return document.getElementById(CODE) !== null;
+}
+
+/** Runs the script for 3-D, once. Null where the browser has no WebGL 2. */
+function openStage(): SpaceStage | null {
+  if (document.createElement("canvas").getContext("webgl2") === null) return null;
+  const known = globalThis as unknown as Partial<StageMaker>;
+  if (known.createStage === undefined) {
+    const script = document.createElement("script");
+    script.textContent = document.getElementById(CODE)?.textContent ?? "";
+    document.head.append(script);
+  }
+  try {
+    return known.createStage?.() ?? null;
+  } catch {
+    // Contexts can be refused where there are too many: the still picture is shown instead, and the page says so.
+    return null;
+  }
+}
 
 /**
- * Draws a map in 3-D: the surface and the paths with WebGL, walls and axes as SVG below them, labels and marks
- * as SVG above them, all in one projection.
+ * Draws a map in 3-D: the scene with WebGL, walls and axes as SVG below it, labels and marks as SVG above it, all in
+ * one projection. Dragging turns it; the wheel zooms with Ctrl, or after a click until the pointer leaves; two
+ * fingers zoom; + and − zoom. It turns by itself until it is touched, and not where less motion is asked for.
  *
- * @param onTurn - called when the reader has turned it.
+ * @param onTurn - called when the view is to change: the caller lays out and draws anew.
+ * @returns null where the browser has no WebGL 2.
  */
-export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView) => void): Layer {
-  const element = addElement(place, "div", "canvas space");
+export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView) => void): Layer | null {
+  const stage = openStage();
+  if (stage === null) return null;
+  const element = addElement(place, "div", "canvas space turnable");
   element.setAttribute("aria-hidden", "true");
   const layers = ["back", "gl", "front"].map((name) => addElement(element, "div", `layer ${name}`));
   const [back, gl, front] = layers as [HTMLDivElement, HTMLDivElement, HTMLDivElement];
+  gl.append(stage.canvas);
   const size = { width: 1, height: 1 };
   const below = init(back, null, { renderer: "svg", ...size });
   const above = init(front, null, { renderer: "svg", ...size });
-  const space = init(gl, null, { renderer: "canvas", ...size });
+  const stop = new AbortController();
+  const { signal } = stop;
   let view: SceneView | null = null;
+  let first: SceneView | null = null;
+  let frame = 0;
+  let shown: unknown = null;
 
-  space.on("grid3dcamerachanged", (event) => {
-    const { alpha, beta } = event as { readonly alpha?: number; readonly beta?: number };
-    if (alpha === undefined || beta === undefined || view === null) return;
-    if (alpha === view.elevation && beta === view.azimuth) return;
-    view = { elevation: alpha, azimuth: beta };
-    onTurn(view);
+  function change(next: SceneView): void {
+    view = next;
+    // However often the pointer moves, a frame is drawn once.
+    window.cancelAnimationFrame(frame);
+    frame = window.requestAnimationFrame(() => onTurn(next));
+  }
+  let isIdle = !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let before: number | null = null;
+  function idle(now: number): void {
+    if (!isIdle || signal.aborted) return;
+    const seconds = before === null ? 0 : Math.min(0.2, (now - before) / 1000);
+    before = now;
+    const { bottom, top } = element.getBoundingClientRect();
+    const isSeen = element.getClientRects().length > 0 && bottom > 0 && top < window.innerHeight;
+    if (isSeen && view !== null && seconds > 0) {
+      view = turnView(view, IDLE_TURN * seconds, 0);
+      onTurn(view);
+    }
+    window.requestAnimationFrame(idle);
+  }
+  function rest(): void {
+    isIdle = false;
+  }
+  window.requestAnimationFrame(idle);
+
+  /** Fingers and buttons that are down. */
+  const pointers = new Map<number, { readonly x: number; readonly y: number }>();
+  let isClicked = false;
+  const spread = (): number => {
+    const [a, b] = [...pointers.values()];
+    return a === undefined || b === undefined ? 0 : Math.hypot(a.x - b.x, a.y - b.y);
+  };
+  const lift = (event: PointerEvent): void => {
+    pointers.delete(event.pointerId);
+  };
+  const listen = <K extends keyof HTMLElementEventMap>(
+    on: HTMLElement,
+    name: K,
+    listener: (event: HTMLElementEventMap[K]) => void,
+  ): void => on.addEventListener(name, listener, { signal, passive: false });
+  listen(element, "pointerdown", (event) => {
+    rest();
+    isClicked = true;
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (event.pointerType !== "touch") element.setPointerCapture(event.pointerId);
+  });
+  listen(element, "pointermove", (event) => {
+    rest();
+    const was = pointers.get(event.pointerId);
+    if (was === undefined || view === null) return;
+    const apart = spread();
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (pointers.size > 1) {
+      if (apart > 0) change(zoomView(view, spread() / apart));
+      return;
+    }
+    // A finger that moves up or down scrolls the page.
+    const up = event.pointerType === "touch" ? 0 : (event.clientY - was.y) * DRAG_TURN;
+    change(turnView(view, -(event.clientX - was.x) * DRAG_TURN, up));
+  });
+  listen(element, "pointerup", lift);
+  listen(element, "pointercancel", lift);
+  listen(element, "pointerleave", (event) => {
+    lift(event);
+    isClicked = false;
+  });
+  listen(element, "wheel", (event) => {
+    rest();
+    if (view === null || !(event.ctrlKey || event.metaKey || isClicked)) return;
+    event.preventDefault();
+    change(zoomView(view, Math.exp(-event.deltaY * WHEEL_ZOOM)));
+  });
+  listen(element, "dblclick", () => {
+    if (first !== null) change(first);
+  });
+  listen(place, "keydown", (event) => {
+    rest();
+    const factor = KEY_ZOOM[event.key];
+    if (factor === undefined || view === null || element.hidden || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    change(zoomView(view, factor));
   });
 
   return {
@@ -58,25 +155,30 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
     draw(layout, theme, isTurned) {
       // A figure in 3-D is one map.
       const placed = layout.panels[0] as PlacedSpace;
-      const { canvas, projection, panel, figure } = placed;
+      const { canvas, projection, scene } = placed;
       element.style.height = `${layout.height}px`;
       Object.assign(gl.style, { left: `${canvas.x}px`, top: `${canvas.y}px` });
-      const { elevation, azimuth } = projection.view;
-      const isSeen = view?.elevation === elevation && view.azimuth === azimuth;
       view = projection.view;
-      if (!isTurned) {
-        const scene = createSurfaceScene({ panel, figure }, { steps: STEPS });
-        redraw(space, canvas, surfaceGlOption({ ...placed, scene }, themeOf(theme)));
-      } else if (!isSeen) space.setOption({ grid3D: { viewControl: { alpha: elevation, beta: azimuth } } });
+      first ??= view;
+      if (!isTurned || shown !== scene)
+        stage.setScene(sceneMeshes(scene, sceneColors(placed, themeOf(theme))));
+      shown = scene;
+      stage.draw(projection, canvas);
       redraw(below, layout, layoutOption(layout, { theme, isShown: (name) => name === "back" }));
       redraw(
         above,
         layout,
-        layoutOption(layout, { theme, isShown: (name) => name !== "back", background: "transparent" }),
+        layoutOption(layout, {
+          theme,
+          isShown: (name) => name !== "back" && name !== "surface",
+          background: "transparent",
+        }),
       );
     },
     dispose() {
-      for (const chart of [below, above, space]) chart.dispose();
+      stop.abort();
+      window.cancelAnimationFrame(frame);
+      for (const drawn of [below, above, stage]) drawn.dispose();
       element.remove();
     },
   };

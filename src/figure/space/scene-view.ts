@@ -19,12 +19,16 @@ export interface Projection {
   readonly scale: number;
   /** Place in px. */
   toScreen(point: ScenePoint): readonly [x: number, y: number];
+  /** Unit vectors of the picture in the box: to its right, to its top, and out of it. */
+  readonly right: ScenePoint;
+  readonly up: ScenePoint;
+  readonly toward: ScenePoint;
   /** How near something on the ground is: it may hide what has less. */
   nearness(x: number, y: number): number;
 }
 
 /** A view that shows the valley and both walls. */
-export const DEFAULT_VIEW: SceneView = { elevation: 44, azimuth: 32 };
+export const DEFAULT_VIEW: SceneView = { elevation: 40, azimuth: 32 };
 
 /** Elevations that keep the surface's upper side in sight. */
 export const ELEVATIONS = [5, 90] as const;
@@ -33,9 +37,18 @@ export const ELEVATIONS = [5, 90] as const;
 export function turnView(view: SceneView, azimuth: number, elevation: number): SceneView {
   const turned = (((view.azimuth + azimuth + 180) % 360) + 360) % 360;
   return {
+    ...view,
     azimuth: turned === 0 ? 180 : turned - 180,
     elevation: Math.min(ELEVATIONS[1], Math.max(ELEVATIONS[0], view.elevation + elevation)),
   };
+}
+
+/** Least and greatest zoom. */
+const ZOOMS = [0.6, 6] as const;
+
+/** Returns a view that is nearer (factor above 1) or farther. */
+export function zoomView(view: SceneView, factor: number): SceneView {
+  return { ...view, zoom: Math.min(ZOOMS[1], Math.max(ZOOMS[0], (view.zoom ?? 1) * factor)) };
 }
 
 /** Returns the parallel projection with the box's centre at (`x`, `y`) px. */
@@ -49,6 +62,9 @@ export function createProjection(
   return {
     view,
     scale,
+    right: [cosB, sinB, 0],
+    up: [-sinA * sinB, sinA * cosB, cosA],
+    toward: [cosA * sinB, -cosA * cosB, sinA],
     toScreen: ([px, py, pz]) => [
       x + scale * (px * cosB + py * sinB),
       y - scale * (pz * cosA + sinA * (py * cosB - px * sinB)),
@@ -63,15 +79,6 @@ export function extentOf({ width, depth, height }: SceneBox, view: SceneView): r
   const corners = [-1, 1].flatMap((i) => [-1, 1].flatMap((j) => [-1, 1].map((k) => [i, j, k] as const)));
   const places = corners.map(([i, j, k]) => toScreen([(i * width) / 2, (j * depth) / 2, (k * height) / 2]));
   return [Math.max(...places.map(([px]) => px)), Math.max(...places.map(([, py]) => py))];
-}
-
-/** Direction of the light in the box: from the left, the front and above. */
-const LIGHT = [-0.42, -0.38, 0.82] as const;
-
-/** Brightness of a cell by its slope: 1 where it faces the light. */
-export function lightOf(dzdx: number, dzdy: number): number {
-  const facing = (-dzdx * LIGHT[0] - dzdy * LIGHT[1] + LIGHT[2]) / Math.hypot(dzdx, dzdy, 1);
-  return 0.66 + 0.34 * Math.max(0, facing);
 }
 
 /** A line of the box in px. */

@@ -1,10 +1,11 @@
 import { decodeNumber, type JsonNumber } from "../../base/json.js";
 import { refineGrid } from "../draw/contours.js";
+import type { SceneView } from "../draw/figure-frame.js";
 import { edgesOf, extentOf, type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
 import { type ContourScale, createContourScale, niceTicks } from "../draw/scales.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
-import type { Projection, SceneBox, ScenePoint } from "./scene-view.js";
+import { createProjection, type Projection, type SceneBox, type ScenePoint } from "./scene-view.js";
 
 /** A snapshot in the box: on the surface of the plane, and at its own loss. */
 export interface ScenePathPoint {
@@ -34,18 +35,28 @@ export interface SurfaceScene {
   readonly z: Float64Array;
   /** (h, w), row-major: place in the palette, 0 to 1, as in the map of contours. */
   readonly shade: Float64Array;
+  /** Number of bands between contours: a level is crossed wherever `shade` · (bands − 1) + 1/2 is whole. */
+  readonly bands: number;
+  /** Steps of this grid for each step of the one that is shown. */
+  readonly cells: number;
+  /** Whether the surface is drawn as the flat cells of the grid that was evaluated. */
+  readonly isFaceted: boolean;
   readonly ticks: { readonly x: readonly Tick[]; readonly y: readonly Tick[]; readonly z: readonly Tick[] };
   readonly paths: readonly ScenePath[];
 }
 
 /** Options of {@link createSurfaceScene}. */
 export interface SurfaceSceneOptions {
-  /** Grid steps a side that are aimed at: coarser grids are refined, finer ones thinned. Default 72. */
+  /** Grid steps a side that are aimed at: coarser grids are refined, finer ones thinned. Default 160. */
   readonly steps?: number;
+  /** Shows the cells of the grid that was evaluated, without values between its points. Default false. */
+  readonly isFaceted?: boolean;
 }
 
 const SIDE = 100;
-const HEIGHT = 62;
+/** Height that the surface takes, and the room under it in which the floor shows its contours. */
+const HEIGHT = 50;
+const ROOM = 14;
 
 /** What a scene is made of: a map and the runs of its figure. */
 export interface SceneSubject {
@@ -65,7 +76,7 @@ export function createSurfaceScene(
   { panel, figure: { runs } }: SceneSubject,
   options: SurfaceSceneOptions = {},
 ): SurfaceScene {
-  const { steps = 72 } = options;
+  const { steps = 160, isFaceted = false } = options;
   const scale = panel.scale ?? { kind: "linear", levels: [] };
   const { kind } = scale;
   const grid = fitGrid(panel, steps);
@@ -78,7 +89,8 @@ export function createSurfaceScene(
   const low = toPosition(losses.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY));
   const high = toPosition(losses.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY));
   const span = high > low ? high - low : 1;
-  const toHeight = (position: number): number => ((position - low) / span - 0.5) * HEIGHT;
+  const toHeight = (position: number): number =>
+    ((position - low) / span) * HEIGHT + ROOM - (HEIGHT + ROOM) / 2;
   const box = boxOf(panel);
   const place = (axis: readonly number[], side: number) => (value: number) =>
     ((value - edgesOf(axis).min) / extentOf(axis) - 0.5) * side;
@@ -86,7 +98,7 @@ export function createSurfaceScene(
   const toY = place(panel.beta, box.depth);
   const positions = grid.loss.map((loss) => (Number.isFinite(loss) ? toPosition(loss) : Number.NaN));
   const factor =
-    panel.interpolation === "linear"
+    panel.interpolation === "linear" || isFaceted
       ? 1
       : Math.max(1, Math.floor(steps / (Math.max(grid.alpha.length, grid.beta.length) - 1)));
   const fine = refineGrid(positions, grid.alpha.length, grid.beta.length, factor);
@@ -100,6 +112,9 @@ export function createSurfaceScene(
     y: axisOf(grid.beta, fine.height, toY),
     z: fine.values.map(toHeight),
     shade: fine.values.map(shadeOf),
+    bands: scale.levels.length + 1,
+    cells: factor,
+    isFaceted,
   };
   const lossesOf = ({ run }: Path): PathLosses => {
     const data = runs[run];
@@ -119,14 +134,28 @@ export function createSurfaceScene(
   };
 }
 
+/** Returns the scene with each path only up to a count of the figure's `progress`. */
+export function sceneUntil(
+  scene: SurfaceScene,
+  { runs, progress }: Pick<Figure, "runs" | "progress">,
+  until: number | undefined,
+): SurfaceScene {
+  if (until === undefined) return scene;
+  const paths = scene.paths.map(({ run, points: all }): ScenePath => {
+    const points = all.filter(({ index }) => (runs[run]?.[progress][index] ?? 0) <= until);
+    return { run, points, draped: drape(points, scene) };
+  });
+  return { ...scene, paths };
+}
+
 function moved(to: (value: number) => number): (tick: Tick) => Tick {
   return ({ value, label }) => ({ value: to(value), label });
 }
 
 function boxOf({ alpha, beta, aspect }: MapPanel): SceneBox {
-  if (aspect === "fill") return { width: SIDE, depth: SIDE, height: HEIGHT };
+  if (aspect === "fill") return { width: SIDE, depth: SIDE, height: HEIGHT + ROOM };
   const ratio = extentOf(beta) / extentOf(alpha);
-  return { width: SIDE / Math.max(1, ratio), depth: SIDE * Math.min(1, ratio), height: HEIGHT };
+  return { width: SIDE / Math.max(1, ratio), depth: SIDE * Math.min(1, ratio), height: HEIGHT + ROOM };
 }
 
 /** The grid itself, or every n-th of its lines where it is finer than asked for; the last ones are kept. */
@@ -259,6 +288,35 @@ function between(from: ScenePoint, to: ScenePoint, step: number, grid: FineGrid)
     const height = heightAt(grid, x, y);
     return [x, y, Number.isNaN(height) ? from[2] + t * (to[2] - from[2]) : height];
   });
+}
+
+/** Azimuths that are tried for a first view: corners a little from the side, so that no axis is seen end on. */
+const AZIMUTHS = [32, -32, 58, -58, 122, -122, 148, -148] as const;
+
+/** Returns the view from which most of the paths is in sight: from `first`, or turned about the upright axis. */
+export function bestView(scene: SurfaceScene, first: SceneView): SceneView {
+  let best = { view: first, share: -1 };
+  const points = scene.paths.flatMap(({ draped }) => draped.flat());
+  const stride = Math.max(1, Math.ceil(points.length / 200));
+  const tried = points.filter((_, k) => k % stride === 0);
+  for (const azimuth of [first.azimuth, ...AZIMUTHS]) {
+    const view = { ...first, azimuth };
+    const { toward } = createProjection(view, 1, [0, 0]);
+    const share = tried.filter((point) => isInSight(scene, point, toward)).length / Math.max(1, tried.length);
+    // A turn must be worth it.
+    if (share > best.share + 0.04) best = { view, share };
+  }
+  return best.view;
+}
+
+/** Whether no part of the surface lies between a place and the eye. */
+function isInSight(grid: FineGrid, [px, py, pz]: ScenePoint, toward: ScenePoint): boolean {
+  const step = 2 * Math.abs((grid.x[1] as number) - (grid.x[0] as number));
+  for (let t = 1 + step; ; t += step) {
+    const [x, y] = [px + t * toward[0], py + t * toward[1]];
+    if (!isInside(grid, x, y)) return true;
+    if (heightAt(grid, x, y) > pz + 1 + t * toward[2]) return false;
+  }
 }
 
 /** Steps through the box along the line of sight. */

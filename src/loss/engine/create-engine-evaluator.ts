@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
+import { undefinedValue } from "../evaluate-at.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
 import type { EngineEvaluator } from "../loss-evaluator.js";
 import {
@@ -14,7 +15,7 @@ import {
   withEarlierChoice,
 } from "../loss-options.js";
 import { planLoss } from "../loss-plan.js";
-import { createModelEvaluator } from "../model-evaluator.js";
+import { createModelEvaluator, type ModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
 import { describeWeights } from "../sample-weights.js";
@@ -70,16 +71,24 @@ async function createEvaluator(
   const layout = resolved.layout ?? layoutOfModel(model);
   const isWeighted = loss.classWeights !== null || hasSampleWeight(data);
   const plan = planModel(model, loss, layout, isWeighted);
+  const noValue = undefinedValue(loss);
+  /** What no engine can audit is audited by looking at the kernels of the model's own ops. */
+  const audited = async (opened: Promise<OwnOpsEvaluator>): Promise<EngineEvaluator> => {
+    const evaluator = await opened;
+    return guardEvaluator(evaluator, { noValue, ownOps: null, finiteness: evaluator.finiteness });
+  };
   if (!plan.supported) {
-    if (own.engine === "tfjs") return modelEvaluator(model, data, options, []);
-    return passOver(model, data, options, own, plan.reason);
+    if (own.engine === "tfjs") return audited(modelEvaluator(model, data, options, []));
+    return audited(passOver(model, data, options, own, plan.reason));
   }
   // A data set is read once more by the model's own ops: too much for a look at its numbers.
-  if (own.engine === "tfjs" && isBatchDataset(data)) return modelEvaluator(model, data, options, []);
+  if (own.engine === "tfjs" && isBatchDataset(data)) {
+    return audited(modelEvaluator(model, data, options, []));
+  }
   const set = await readData(model, data, resolved, plan);
-  if (set === null) return passOver(model, data, options, own, "data too large to keep");
+  if (set === null) return audited(passOver(model, data, options, own, "data too large to keep"));
   const guards = (engine: GraphEngine, batchSize: number, ownOps: OwnOps | null): Guards => ({
-    loss,
+    noValue,
     ownOps,
     finiteness: (rows) =>
       createFiniteness({ plan, engine, batchSize, data: rows === null ? set : takeRows(set, rows) }),
@@ -114,7 +123,7 @@ async function passOver(
   options: EngineEvaluatorOptions,
   { engine }: ResolvedEngineOptions,
   reason: string,
-): Promise<EngineEvaluator> {
+): Promise<OwnOpsEvaluator> {
   if (engine !== "auto") {
     throw new EvaluationError(`engine "${engine}"`, "a model, loss and data that it can take", reason, {
       hint: 'use engine: "auto" or "tfjs"',
@@ -123,6 +132,9 @@ async function passOver(
   return modelEvaluator(model, data, options, [passedOver("graph engines", reason)]);
 }
 
+/** The model's own ops as an engine, with what audits them. */
+type OwnOpsEvaluator = EngineEvaluator & Pick<ModelEvaluator, "finiteness">;
+
 /** The model's own ops as an engine. */
 async function modelEvaluator(
   model: tf.LayersModel,
@@ -130,7 +142,7 @@ async function modelEvaluator(
   options: EngineEvaluatorOptions,
   warnings: readonly LandscapeWarning[],
   measured: Readonly<Record<string, number>> = {},
-): Promise<EngineEvaluator> {
+): Promise<OwnOpsEvaluator> {
   const evaluator = await createModelEvaluator(model, data, options);
   return {
     ...evaluator,

@@ -2,11 +2,9 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../../base/errors.js";
 import { createNormal } from "../../math/random.js";
 import type { ParameterLayout } from "../../model/layout.js";
-import { undefinedValue } from "../evaluate-at.js";
 import type { EvaluationData } from "../evaluation-data.js";
 import type { EngineEvaluator, LossValue, SampleAccess, SampleValues } from "../loss-evaluator.js";
 import type { EngineEvaluatorOptions } from "../loss-options.js";
-import type { LossPlan } from "../loss-plan.js";
 import { createModelEvaluator } from "../model-evaluator.js";
 import { createFiniteness, type Finiteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
@@ -147,7 +145,8 @@ export function differenceOf(value: LossValue, expected: LossValue, tolerance: T
 
 /** What guards an evaluator. */
 export interface Guards {
-  readonly loss: LossPlan;
+  /** The value where there is no loss. */
+  readonly noValue: LossValue;
   /** Tells where there is no loss, of some of the samples (null: of all). */
   readonly finiteness: (rows: Int32Array | null) => Finiteness;
   /** What the engine has to agree with; null where it is the model's own ops. */
@@ -163,7 +162,7 @@ export interface Guards {
  */
 export function guardEvaluator(
   evaluator: EngineEvaluator,
-  { loss, finiteness, ownOps }: Guards,
+  { noValue, finiteness, ownOps }: Guards,
 ): EngineEvaluator {
   const whole = finiteness(null);
   const queue = createQueue(() => {
@@ -181,7 +180,7 @@ export function guardEvaluator(
     const value = await evaluate();
     if (Number.isNaN(value.loss)) return value;
     return queue.run(async () => {
-      if (!isSafe() && !(await whole.isFinite(theta, signal))) return undefinedValue(loss);
+      if (!isSafe() && !(await whole.isFinite(theta, signal))) return noValue;
       await checkPoint(theta, signal);
       return value;
     });

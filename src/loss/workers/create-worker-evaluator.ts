@@ -196,6 +196,7 @@ function openSession(
       const expected = `the same data in every process (digest ${first.dataDigest.slice(0, 12)})`;
       return new EvaluationError("worker processes: data", expected, facts.dataDigest.slice(0, 12));
     },
+    probe: "probe",
     signal,
   });
 }
@@ -271,7 +272,7 @@ function refuseFunctions({ setup, lossFunction, dataExport }: LossEvaluatorOptio
 }
 
 /** The backend of this process, as a worker is asked for it. */
-function workerBackend(): BackendChoice {
+export function workerBackend(): BackendChoice {
   const { name, package: from } = currentBackend();
   if (from === "@tensorflow/tfjs-node-gpu") return "tfjs-node-gpu";
   if (from === "@tensorflow/tfjs-node") return "tfjs-node";
@@ -282,7 +283,15 @@ function workerBackend(): BackendChoice {
   });
 }
 
-async function inspectSetup(file: string, { lossFunction, dataExport }: LossEvaluatorOptions) {
+/**
+ * Looks into a set-up module, before any process starts.
+ *
+ * @throws {@link InvalidOptionError} if it does not load, or lacks what it is needed for.
+ */
+export async function inspectSetup(
+  file: string,
+  { lossFunction, dataExport }: Pick<LossEvaluatorOptions, "lossFunction" | "dataExport">,
+) {
   const where = `setup ${file}`;
   const exports = await importModule(file).catch((cause: unknown) => {
     const got = `an error: ${cause instanceof Error ? cause.message : String(cause)}`;

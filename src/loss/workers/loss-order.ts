@@ -68,6 +68,8 @@ interface AtTheta {
 
 /** What a process with a model computes. */
 export type LossOperations = {
+  /** sha-256 of the bits of two losses, which tells machines apart that differ in any. */
+  readonly probe: (input: null) => string;
   readonly openSet: (input: OnSet) => EvaluatorFacts;
   readonly evaluate: (input: OnSet & AtTheta) => LossValue;
   readonly openSlice: (input: OnSet & { readonly slice: SliceFile }) => { readonly isPrepared: boolean };

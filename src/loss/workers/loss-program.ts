@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../backend/select-backend.js";
 import { EvaluationError, InvalidOptionError } from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
+import { sha256 } from "../../base/provenance.js";
 import { mixtureMap } from "../../directions/mixture.js";
 import { readRawFile } from "../../jobs/job-folder.js";
 import type { OpenProgram } from "../../jobs/task-runner.js";
@@ -53,6 +54,7 @@ export async function openProgram(order: LossOrder): Promise<OpenProgram<Evaluat
   return {
     facts: first.facts,
     operations: {
+      probe: (_input, signal) => probe(first, order, signal),
       openSet: async (input) => (await onSet(input)).facts,
       evaluate: async (input, signal) =>
         (await onSet(input)).evaluate(input.theta, { batchNorm: input.batchNorm, signal }),
@@ -73,6 +75,18 @@ export async function openProgram(order: LossOrder): Promise<OpenProgram<Evaluat
     // Where the loss is not defined, nothing may have been computed.
     isWhole: (output) => !isUndefined(output as { readonly loss?: number | Float64Array } | null),
   };
+}
+
+/** The losses at the model's own weights and near them, as bits. */
+async function probe(first: LossEvaluator, { model }: LossOrder, signal: AbortSignal): Promise<string> {
+  const [theta] = await readRawFile(model.weightsFile, 1, model.layout.parameterCount);
+  const own = theta as Float32Array;
+  const near = own.map((value, i) => value * (1 + 0.01 * Math.cos(i)));
+  const losses = Float64Array.of(
+    (await first.evaluate(own, { signal })).loss,
+    (await first.evaluate(near, { signal })).loss,
+  );
+  return sha256(losses);
 }
 
 function isUndefined(output: { readonly loss?: number | Float64Array } | null): boolean {
@@ -101,7 +115,7 @@ async function openFirst(order: LossOrder, setup: Record<string, unknown>): Prom
 }
 
 /** The set-up module's loss: a function, or what a function gives. */
-async function lossFunctionOf({
+export async function lossFunctionOf({
   lossFunction,
   loadLoss,
 }: Record<string, unknown>): Promise<BatchLossFunction> {
@@ -137,7 +151,7 @@ async function dataOf(
 }
 
 /** The evaluator has copies of its own. */
-function disposeData(data: EvaluationData): void {
+export function disposeData(data: EvaluationData): void {
   if (!isBatchDataset(data)) tf.dispose([data.xs, data.ys, data.sampleWeight ?? []] as tf.TensorContainer);
 }
 

@@ -4,7 +4,6 @@ import { jsonNumber, numberSchema, warningsSchema } from "../../base/json-schema
 import type { JsonValue, Provenance } from "../../base/provenance.js";
 import {
   EMBEDDING_METHODS,
-  type EmbeddingMethod,
   type EmbeddingStability,
   type EmbeddingTopology,
   type EmbeddingValue,
@@ -64,7 +63,7 @@ const topologySchema: z.ZodType<EmbeddingTopology> = z.object({
 });
 
 const detailsSchema = z.object({
-  method: z.enum(EMBEDDING_METHODS as [EmbeddingMethod, ...EmbeddingMethod[]]),
+  method: z.enum(["inpca", ...EMBEDDING_METHODS]),
   /** The dimensions: files keep the name that they began with. */
   components: z.union([z.literal(2), z.literal(3)]),
   runs: z.array(z.object({ name: z.string() })),

@@ -1,9 +1,11 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import type { Provenance } from "../../base/provenance.js";
 import { namesInFolder, readable } from "../arrow/regular-file.js";
 import { readArtifactFacts } from "../results/artifact.js";
+import { compareOrder, orderOf, type ResultOrder } from "../results/result-order.js";
 import { interruptedIn } from "../results/tile-journal.js";
 import {
   type PlaneFacts,
@@ -21,8 +23,8 @@ export interface StoredSurface {
   readonly name: string;
   /** Folder that holds `surfaces/`. */
   readonly directory: string;
-  /** When it was stored, or asked for last (milliseconds since 1970). */
-  readonly time: number;
+  /** When it was stored, or asked for last, among the results of its folder. */
+  readonly order: ResultOrder;
   readonly bytes: number;
   readonly provenance: Provenance;
   /** What it is known by; null where a file of version 1 does not tell. */
@@ -57,7 +59,7 @@ export async function listSurfaces(directory: string): Promise<StoredSurface[]> 
     const surface = await describe(directory, join(folder, name));
     if (surface !== null) found.push(surface);
   }
-  return found.sort((a, b) => a.time - b.time || (a.name < b.name ? -1 : 1));
+  return found.sort((a, b) => compareOrder(a.order, b.order));
 }
 
 async function describe(directory: string, file: string): Promise<StoredSurface | null> {
@@ -66,8 +68,9 @@ async function describe(directory: string, file: string): Promise<StoredSurface 
   if (artifact === null || !details.success) return null;
   const { provenance } = artifact;
   const { plane, partial = null, width, height } = details.data;
-  const { mtimeMs: time, size: bytes } = await readable(file, () => stat(file));
-  const common = { file, name: resultName(file), directory, time, bytes, provenance, partial };
+  const { size: bytes } = await readable(file, () => stat(file));
+  const order = await orderOf(file, provenance);
+  const common = { file, name: resultName(file), directory, order, bytes, provenance, partial };
   const size = [width, height] as const;
   if (plane !== undefined) {
     return { ...common, size, key: surfaceKeyOf(provenance), facts: plane, version: 2 };
@@ -79,4 +82,16 @@ async function describe(directory: string, file: string): Promise<StoredSurface 
 export async function interruptedSurfaces(directory: string): Promise<string[]> {
   const folder = join(directory, "surfaces");
   return (await interruptedIn(folder)).map((name) => join(folder, name));
+}
+
+/** Whether two surfaces lie on the same slice and grid. */
+export function isBeside(a: StoredSurface, b: StoredSurface): boolean {
+  if (a.key === null || b.key === null) return false;
+  const place = ({ key }: StoredSurface) => [
+    key?.points.slice,
+    key?.points.batchNorm.policy,
+    key?.alpha,
+    key?.beta,
+  ];
+  return a.facts.plane === b.facts.plane && isEqual(place(a), place(b));
 }

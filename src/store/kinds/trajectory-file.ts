@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { InvalidDataError } from "../../base/errors.js";
+import { FormatError, InvalidDataError } from "../../base/errors.js";
 import { warningsSchema } from "../../base/json-schema.js";
 import type { Provenance } from "../../base/provenance.js";
 import type { Trajectory } from "../../directions/project.js";
@@ -7,6 +7,7 @@ import {
   type Artifact,
   type ArtifactColumn,
   float64Column,
+  int32Column,
   parseDetails,
   readArtifact,
   writeArtifact,
@@ -29,7 +30,7 @@ export async function writeTrajectory(
   trajectory: Trajectory,
   provenance: Provenance,
 ): Promise<void> {
-  const { coordinates, dimensions, warnings } = trajectory;
+  const { coordinates, dimensions, warnings, evaluated } = trajectory;
   const rows = coordinates.length / dimensions;
   const columns: Record<string, ArtifactColumn> = {};
   for (let axis = 0; axis < dimensions; axis++) {
@@ -43,6 +44,10 @@ export async function writeTrajectory(
       throw new InvalidDataError(`${file}: ${name}`, `length ${rows}`, String(values.length));
     }
     columns[name] = { values };
+  }
+  if (evaluated !== undefined) {
+    const isKnown = new Set(evaluated);
+    columns.evaluated = { values: Int32Array.from({ length: rows }, (_, i) => Number(isKnown.has(i))) };
   }
   const details = { dimensions, warnings: warnings.map(({ code, message }) => ({ code, message })) };
   await writeArtifact(file, { columns, details, provenance });
@@ -75,8 +80,16 @@ export async function readTrajectory(file: string, expected?: Provenance): Promi
     trueLoss: optionalColumn(file, artifact, "trueLoss"),
     planeLoss: optionalColumn(file, artifact, "planeLoss"),
     ...(recalibratedLoss === null ? {} : { recalibratedLoss }),
+    ...(Object.hasOwn(artifact.columns, "evaluated") ? { evaluated: readEvaluated(file, artifact) } : {}),
     warnings,
   };
+}
+
+function readEvaluated(file: string, artifact: Artifact): Int32Array {
+  const flags = int32Column(file, artifact, "evaluated");
+  const wrong = flags.findIndex((flag) => flag !== 0 && flag !== 1);
+  if (wrong >= 0) throw new FormatError(file, `evaluated[${wrong}] 0 or 1`, String(flags[wrong]));
+  return Int32Array.from(Array.from(flags.keys()).filter((i) => flags[i] === 1));
 }
 
 function optionalColumn(file: string, artifact: Artifact, name: string): Float64Array | null {

@@ -1,8 +1,8 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { namesInFolder, readable } from "../arrow/regular-file.js";
+import { namesInFolder } from "../arrow/regular-file.js";
 import { readArtifactFacts } from "./artifact.js";
+import { compareOrder, orderOf, type ResultOrder } from "./result-order.js";
 import { engineSchema, type JournalFacts, readInterruptedFacts } from "./tile-journal.js";
 
 /** Folders of results whose values an engine computes point by point. */
@@ -21,7 +21,7 @@ const chosenSchema = z.object({
  */
 export async function earlierResults(folder: string, names: readonly string[]): Promise<JournalFacts[]> {
   const interrupted: JournalFacts[] = [];
-  const complete: { readonly time: number; readonly facts: JournalFacts }[] = [];
+  const complete: { readonly order: ResultOrder; readonly facts: JournalFacts }[] = [];
   for (const kind of FOLDERS) {
     for (const entry of await namesInFolder(join(folder, kind))) {
       const base = /^\.?([^.].*?\.arrow)(\.tiles)?$/.exec(entry)?.[1];
@@ -36,13 +36,10 @@ export async function earlierResults(folder: string, names: readonly string[]): 
       const chosen = chosenSchema.safeParse(provenance?.chosen);
       if (provenance === undefined || !chosen.success) continue;
       const { engine, engines = engine === undefined ? [] : [engine] } = chosen.data;
-      complete.push({
-        time: (await readable(file, () => stat(file))).mtimeMs,
-        facts: { provenance, engines },
-      });
+      complete.push({ order: await orderOf(file, provenance), facts: { provenance, engines } });
     }
   }
-  complete.sort((a, b) => b.time - a.time);
+  complete.sort((a, b) => compareOrder(b.order, a.order));
   return [...interrupted, ...complete.map(({ facts }) => facts)];
 }
 

@@ -64,6 +64,11 @@ function checkNumber(where: string, value: unknown): number {
   throw new InvalidDataError(where, "a number", typeof value);
 }
 
+/** Returns the sha-256 (hex) of θ's bytes as a snapshot file of that element type holds them. */
+export function storedThetaDigest(theta: Float32Array, dtype: ThetaDtype, where: string): string {
+  return sha256(dtype === "float16" ? narrowToFloat16(theta, where) : theta);
+}
+
 /** Where and how snapshots are written: plain data, so that a worker thread can be told. */
 export interface SnapshotTarget {
   /** Run directory. */

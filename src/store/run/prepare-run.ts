@@ -6,11 +6,11 @@ import { toJson } from "../../base/json.js";
 import { removal, renameOver } from "../../base/platform.js";
 import { matchWeights } from "../../model/layout.js";
 import type { RunDescription, RunManifest, RunResume } from "../../model/manifest.js";
-import { explainWriteCode, removeLeftovers } from "../arrow/atomic-file.js";
+import { explainWriteCode, isLeftover, removeLeftovers } from "../arrow/atomic-file.js";
 import { readManifest, readRawManifest, runFormat, writeManifest } from "./manifest-file.js";
 import { openRun } from "./open-run.js";
 import type { Run, SnapshotInfo } from "./run.js";
-import { snapshotFolder } from "./snapshot-schema.js";
+import { optimizerFolder, snapshotFolder } from "./snapshot-schema.js";
 
 /** A run directory that is ready to be written to. */
 export interface PreparedRun {
@@ -59,6 +59,7 @@ export async function replaceRun(directory: string, description: RunDescription)
   const replaced = join(directory, replacedFolder);
   await rm(replaced, removal());
   await renameOver(snapshotFolder(directory), replaced).catch(ignoreMissing);
+  await rm(optimizerFolder(directory), removal());
   const prepared = await startRun(directory, description);
   await rm(replaced, removal());
   return prepared;
@@ -83,6 +84,7 @@ export async function continueRun(directory: string, description: RunDescription
   await mkdir(snapshotFolder(directory), { recursive: true });
   await removeLeftovers(directory);
   await removeLeftovers(snapshotFolder(directory));
+  await removeStatesFrom(directory, run.snapshots.length);
   const { optimizer, fit, backend } = description;
   const resume: RunResume = {
     at: new Date().toISOString(),
@@ -100,6 +102,14 @@ export async function continueRun(directory: string, description: RunDescription
     manifest: await writeManifest(directory, { ...manifest, ...newest, resumes }),
     snapshots: run.snapshots,
   };
+}
+
+/** Removes the optimizer's states of snapshots that were never written: those are written first. */
+async function removeStatesFrom(directory: string, step: number): Promise<void> {
+  const folder = optimizerFolder(directory);
+  const names = (await namesIn(folder)) ?? [];
+  const isOver = (name: string) => isLeftover(name) || Number.parseInt(name, 10) >= step;
+  await Promise.all(names.filter(isOver).map((name) => rm(join(folder, name), removal())));
 }
 
 /**

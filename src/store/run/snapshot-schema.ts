@@ -174,6 +174,16 @@ export function snapshotPath(directory: string, step: number): string {
   return join(snapshotFolder(directory), snapshotFileName(step));
 }
 
+/** Folder of the optimizer's states, which are recorded beside the snapshots where that is asked for. */
+export function optimizerFolder(directory: string): string {
+  return join(directory, "optimizer");
+}
+
+/** Path of the optimizer's state at a snapshot: `optimizer/NNNNNN.arrow`. */
+export function optimizerPath(directory: string, step: number): string {
+  return join(optimizerFolder(directory), snapshotFileName(step));
+}
+
 function snapshotFileName(step: number): string {
   return `${String(step).padStart(6, "0")}.arrow`;
 }

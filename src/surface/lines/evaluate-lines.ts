@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
+import type { Directions } from "../../directions/directions.js";
 import { mixtureMap } from "../../directions/mixture.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { randomDirections } from "../../directions/random.js";
@@ -270,4 +271,36 @@ function checkSeeds(seeds: readonly number[]): void {
     checkSeed(seed);
     if (seeds.indexOf(seed) < i) throw new InvalidOptionError("seeds", "each seed once", `${seed} twice`);
   });
+}
+
+/** Options of {@link lineAlong}: by default α from −1 to 1 with 51 points, and moving statistics that are kept. */
+export interface LineAlongOptions extends LineOptions {
+  /** What the model is called. Default "model". */
+  readonly name?: string;
+}
+
+/**
+ * Evaluates loss and metrics along one given direction through θ*: an eigenvector, the gradient.
+ *
+ * @param directions - the center θ* and the direction; further ones do not count.
+ * @throws {@link InvalidOptionError} for a grid upside down or an unknown policy.
+ */
+export async function lineAlong(
+  sets: readonly EvaluationSet[],
+  directions: Directions,
+  options: LineAlongOptions = {},
+): Promise<LineSlice> {
+  const { batchNorm = "keep", name = "model" } = options;
+  checkSets(sets);
+  const alpha = axisOfGrid("grid", options.grid ?? DEFAULT_RANDOM_GRID);
+  const { vectors, labels } = directions;
+  const line = { seed: null, points: () => ({ ...directions, vectors: vectors.slice(0, 1) }) };
+  return {
+    kind: "along",
+    axis: `α along ${labels[0] ?? "a direction"}`,
+    alpha,
+    ...(await evaluateLines(sets, [line], alpha, batchNorm, options)),
+    marks: [{ alpha: 0, name }],
+    batchNorm,
+  };
 }

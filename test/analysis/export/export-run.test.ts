@@ -28,7 +28,8 @@ describe("exportRun", () => {
     );
     const before = readFileSync(join(directory, "surfaces", `${pca}.arrow`));
     const { files, warnings } = await exportRun(run, {
-      formats: [...EXPORT_FORMATS],
+      // Movies have a test of their own: they take long.
+      formats: EXPORT_FORMATS.filter((format) => format !== "mp4"),
       width: 500,
       duration: 960,
     });
@@ -56,6 +57,18 @@ describe("exportRun", () => {
     expect(readFileSync(join(directory, "surfaces", `${pca}.arrow`)).equals(before)).toBe(true);
     const { frames } = parseGif(readFileSync(join(directory, "export/plane-pca.gif")));
     expect(frames.map(({ delay }) => delay)).toEqual([...Array(7).fill(120), 2500]);
+  });
+
+  test("movies show the path on the map and on the surface", async () => {
+    const run = await writeStoredResults(await temporaryFolder());
+    const options = { formats: ["mp4"], width: 320, scale: 0.5, duration: 80 } as const;
+    const { files, warnings } = await exportRun(run, options);
+    expect(warnings).toEqual([]);
+    expect(files.map(({ file }) => basename(file))).toEqual(["plane-pca.mp4", "plane-pca-3d.mp4"]);
+    for (const { file, bytes } of files) {
+      expect(readFileSync(file).length).toBe(bytes);
+      expect(readFileSync(file).subarray(4, 8).toString()).toBe("ftyp");
+    }
   });
 
   test("VTK: surfaces of a plane on two grids and the path on it have one scale of heights", async () => {
@@ -210,8 +223,8 @@ describe("exportRun", () => {
   });
 
   test.each([
-    [{ formats: [] }, "formats: expected some of svg, png, gif, csv, npz, vtk, got none"],
-    [{ formats: ["pdf"] }, 'formats: expected some of svg, png, gif, csv, npz, vtk, got "pdf"'],
+    [{ formats: [] }, "formats: expected some of svg, png, gif, mp4, csv, npz, vtk, got none"],
+    [{ formats: ["pdf"] }, 'formats: expected some of svg, png, gif, mp4, csv, npz, vtk, got "pdf"'],
     [{ formats: ["csv"], what: ["x"] }, "what: expected some of surface"],
     [{ formats: ["png"], width: -1 }, "width: expected a positive number, got -1"],
     [{ formats: ["gif"], duration: 0 }, "duration: expected a positive number, got 0"],

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import type { Finiteness } from "../../../src/loss/engine/finiteness.js";
 import { guardEvaluator } from "../../../src/loss/engine/guarded-evaluator.js";
 import type { EngineEvaluator, LossValue } from "../../../src/loss/loss-evaluator.js";
-import type { LossPlan } from "../../../src/loss/loss-plan.js";
 
 const SAMPLES = 4;
 const value = (loss: number): LossValue => ({ loss, metrics: {}, clippedShare: null });
@@ -44,7 +43,7 @@ function guarded(wrongFrom: number) {
     dispose() {},
   };
   const evaluator = guardEvaluator(engine, {
-    loss: { scores: { metrics: [] } } as unknown as LossPlan,
+    noValue: value(Number.NaN),
     finiteness: () => finiteness,
     ownOps: {
       evaluate: async (theta) => {

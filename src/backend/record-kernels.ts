@@ -46,22 +46,73 @@ interface EngineInternals {
   readonly state: { gradientDepth: number; kernelDepth: number };
 }
 
+/** One call of a kernel, as it happens. */
+export interface KernelCall {
+  readonly kernel: string;
+  /** Inputs in the kernel's order; optional ones that were not given are left out. */
+  readonly inputs: readonly { readonly name: string; readonly tensor: tf.Tensor }[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly outputs: readonly tf.Tensor[];
+}
+
 /**
- * Runs a synchronous function and records each kernel that it calls, on whichever backend.
+ * Runs a synchronous function and shows each kernel that it calls as soon as it has run, on whichever backend.
  *
- * Fused operations are taken apart into those that `fit` differentiates. Kernels that a kernel calls by itself are
- * part of it and are not recorded. Nothing global is left changed, also after a throw.
+ * Fused operations are taken apart into those that `fit` differentiates. Kernels that a kernel calls by itself, and
+ * those that `see` calls, are part of it and are not shown. Nothing global is left changed, also after a throw.
+ *
+ * @param where - who asks, for the error.
+ * @throws {@link EvaluationError} if the engine is not the one of TF.js 4.
+ */
+export function observeKernels<T>(where: string, run: () => T, see: (call: KernelCall) => void): T {
+  const engine = tf.engine() as unknown as EngineInternals;
+  const own = Object.getOwnPropertyDescriptor(engine, "runKernelFunc");
+  const original = engine.runKernelFunc;
+  if (typeof original !== "function" || typeof engine.state?.gradientDepth !== "number") {
+    throw new EvaluationError(where, "the engine of TensorFlow.js 4", tf.version_core);
+  }
+  let depth = 0;
+  engine.runKernelFunc = function (this: EngineInternals, invocation: Invocation): tf.Tensor | tf.Tensor[] {
+    const { kernelName, inputs, attrs = {} } = invocation;
+    // A custom gradient: the kernels inside it are shown.
+    if (kernelName === undefined || depth > 0) return original.call(this, invocation);
+    depth++;
+    try {
+      const result = original.call(this, invocation);
+      const named = Object.entries(inputs).flatMap(([name, tensor]) =>
+        tensor === undefined || tensor === null ? [] : [{ name, tensor }],
+      );
+      const outputs = Array.isArray(result) ? result : [result];
+      see({ kernel: kernelName, inputs: named, attributes: attrs, outputs });
+      return result;
+    } finally {
+      depth--;
+    }
+  };
+  // A gradient in the making has fused operations taken apart; within a kernel, nothing goes to the engine's tape.
+  engine.state.gradientDepth++;
+  engine.state.kernelDepth++;
+  try {
+    const results: T[] = [];
+    tf.tidy(() => {
+      results.push(run());
+    });
+    return results[0] as T;
+  } finally {
+    engine.state.kernelDepth--;
+    engine.state.gradientDepth--;
+    if (own === undefined) delete (engine as Partial<EngineInternals>).runKernelFunc;
+    else Object.defineProperty(engine, "runKernelFunc", own);
+  }
+}
+
+/**
+ * Runs a synchronous function and records each kernel that it calls, as {@link observeKernels} shows them.
  *
  * @param weights - variables whose values at this moment are recorded: what is assigned later does not matter.
  * @throws {@link EvaluationError} if the engine is not the one of TF.js 4.
  */
 export function recordKernels<T>(weights: readonly tf.Variable[], run: () => T): Recording<T> {
-  const engine = tf.engine() as unknown as EngineInternals;
-  const own = Object.getOwnPropertyDescriptor(engine, "runKernelFunc");
-  const original = engine.runKernelFunc;
-  if (typeof original !== "function" || typeof engine.state?.gradientDepth !== "number") {
-    throw new EvaluationError("curvature", "the engine of TensorFlow.js 4", tf.version_core);
-  }
   const kept = new Map<number, tf.Tensor>();
   const adopt = <K extends tf.Tensor>(tensor: K): K => {
     if (kept.has(tensor.id)) return tensor;
@@ -75,15 +126,12 @@ export function recordKernels<T>(weights: readonly tf.Variable[], run: () => T):
   // A clone holds the numbers of now: `assign` gives a variable other data.
   const clones = new Map<number, tf.Tensor>();
   for (const weight of weights) clones.set(weight.id, adopt((weight as tf.Tensor).clone()));
-  let depth = 0;
   /** What a kernel did not compute is another's to dispose of, or gone at the end of a tidy. */
   const lasting = (tensor: tf.Tensor): tf.Tensor => {
     if (kept.has(tensor.id)) return tensor;
     const known = clones.get(tensor.id);
     if (known !== undefined) return known;
-    depth++;
     const clone = adopt(tensor.clone());
-    depth--;
     clones.set(tensor.id, clone);
     return clone;
   };
@@ -95,49 +143,23 @@ export function recordKernels<T>(weights: readonly tf.Variable[], run: () => T):
     return adopt(tensor);
   };
   const nodes: KernelNode[] = [];
-  const recorded = function (this: EngineInternals, invocation: Invocation): tf.Tensor | tf.Tensor[] {
-    const { kernelName, inputs, attrs = {} } = invocation;
-    // A custom gradient: the kernels inside it are recorded.
-    if (kernelName === undefined || depth > 0) return original.call(this, invocation);
-    depth++;
-    try {
-      const result = original.call(this, invocation);
-      const outputs = Array.isArray(result) ? result : [result];
-      const named = Object.entries(inputs).flatMap(([name, tensor]) =>
-        tensor === undefined || tensor === null ? [] : [{ name, tensor }],
-      );
+  try {
+    const result = observeKernels("curvature", run, ({ kernel, inputs, attributes, outputs }) => {
       nodes.push({
-        kernel: kernelName,
-        inputs: named.map(({ name, tensor }) => ({ name, id: tensor.id, tensor: lasting(tensor) })),
-        attributes: attrs,
+        kernel,
+        inputs: inputs.map(({ name, tensor }) => ({ name, id: tensor.id, tensor: lasting(tensor) })),
+        attributes,
         outputs: outputs.map(hold),
         memo: memoWith(adopt),
       });
-      return result;
-    } finally {
-      depth--;
-    }
-  };
-  engine.runKernelFunc = recorded;
-  // A gradient in the making has fused operations taken apart; within a kernel, nothing goes to the engine's tape.
-  engine.state.gradientDepth++;
-  engine.state.kernelDepth++;
-  try {
-    const results: T[] = [];
-    tf.tidy(() => {
-      results.push(run());
     });
-    return { nodes, result: results[0] as T, adopt, bytes: () => bytesOf(kept.values()), dispose };
+    return { nodes, result, adopt, bytes: () => bytesOf(kept.values()), dispose };
   } catch (error) {
     release(held);
     dispose();
     throw error;
   } finally {
     release(held);
-    engine.state.kernelDepth--;
-    engine.state.gradientDepth--;
-    if (own === undefined) delete (engine as Partial<EngineInternals>).runKernelFunc;
-    else Object.defineProperty(engine, "runKernelFunc", own);
   }
 }
 

@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import { startQueueWorker } from "../../queue/queue-worker.js";
+import { parseCount, redisOption } from "../command-options.js";
+import { createOutput, type Output } from "../output.js";
+
+/** Options of `worker`. */
+export interface WorkerCommandOptions {
+  readonly redis: string;
+  readonly store: string;
+  readonly processes?: number;
+  readonly module?: string;
+  readonly cacheGb?: number;
+}
+
+/** `worker --redis URL --store DIR`: evaluates for others until Ctrl-C or SIGTERM, then finishes what is under way. */
+export async function worker(
+  { redis, store, processes, module, cacheGb }: WorkerCommandOptions,
+  output: Output,
+): Promise<void> {
+  const cacheBytes = cacheGb === undefined ? undefined : cacheGb * 2 ** 30;
+  const onNotice = (text: string): void => output.note(text);
+  const started = await startQueueWorker({ redis, store, processes, module, cacheBytes, onNotice });
+  output.note("waiting for work; Ctrl-C ends after what is under way");
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, resolve);
+  });
+  output.note(`${signal}: finishing what is under way`);
+  await started.close();
+  output.result({ kind: started.kind });
+}
+
+/** Declares the options of `worker`. */
+export function declareWorker(command: Command): void {
+  command
+    .addOption(redisOption("server that work is pulled from").makeOptionMandatory())
+    .requiredOption("--store <dir>", "folder that all machines see, as it is seen here")
+    .option(
+      "--processes <n>",
+      "processes that evaluate (default: one for each processor)",
+      parseCount("--processes", 1, 256),
+    )
+    .option(
+      "--module <file>",
+      "the only code beside this package's that jobs may name: layers, loadModel(), loadLoss()",
+    )
+    .option("--cache-gb <n>", "gigabytes of files that are kept here (default: 4)", parseCount("--cache-gb"))
+    .action((options) => worker(options, createOutput(options)));
+}

@@ -1,0 +1,377 @@
+import type { Projection, ScenePoint } from "./scene-view.js";
+import { brightness, hornNormals, skyView } from "./sky-light.js";
+import type { ScenePath, SurfaceScene } from "./surface-scene.js";
+
+/**
+ * Triangles with what lights and colours them. Every renderer draws the same: the page's WebGL and the rasterizer
+ * of pictures and movies.
+ */
+export interface SceneMesh {
+  /** (n, 3): places in the box. */
+  readonly position: Float32Array;
+  /** (n, 3): unit normals. */
+  readonly normal: Float32Array;
+  /** (n, 3): red, green, blue in [0, 1], as on the colour bar, in shadow darker. */
+  readonly color: Float32Array;
+  /** (n): share of the sky that is seen. */
+  readonly sky: Float32Array;
+  /** (n, 3): number of the band of the contours, column and row of the evaluated grid; lines lie where they are whole. */
+  readonly lines: Float32Array;
+  /** (m, 3): corners of triangles, counter-clockwise from outside. */
+  readonly index: Uint32Array;
+}
+
+/** Everything that is drawn as triangles, from the ground up. */
+export interface SceneMeshes {
+  /** The floor: transparent but for the shadow of the surface, in `sky`, and its contours. */
+  readonly floor: SceneMesh;
+  readonly surface: SceneMesh;
+  /** Rims of the paths: only faces that are turned away are drawn, so that they stand out around the paths. */
+  readonly rims: SceneMesh;
+  /** Paths, stems to the true loss, and snapshots there; where the surface hides them they show through faintly. */
+  readonly paths: SceneMesh;
+  /** Whether lines of the grid are drawn rather than contours. */
+  readonly isFaceted: boolean;
+}
+
+/** Colours of a scene, "#rrggbb". */
+export interface SceneColors {
+  /** Of the bands between contours, from low to high. */
+  readonly bands: readonly string[];
+  /** Of each path. */
+  readonly paths: readonly string[];
+  readonly rim: string;
+  readonly stem: string;
+}
+
+type Rgb = readonly [red: number, green: number, blue: number];
+
+/** Radii in the box, whose longer side is 100: of a path on the surface, its rim, a stem, a snapshot. */
+const TUBE = 0.52;
+const RIM = 0.86;
+const THIN = 0.2;
+const BALL = 0.66;
+/** Sides of a tube. */
+const SIDES = 10;
+/** Reach of the soft shadow under a path, and how much of the light it takes. */
+const SHADOW_REACH = 2.6;
+const SHADOW = 0.42;
+/** Share of the light that the floor keeps where the surface touches it. */
+const FLOOR_LIGHT = 0.7;
+
+/** Returns the triangles of a scene. Cost: dominated by {@link skyView}, which is computed once for a scene's heights. */
+export function sceneMeshes(scene: SurfaceScene, colors: SceneColors): SceneMeshes {
+  const ground = groundOf(scene);
+  // A few large facets would each be in shadow or not.
+  const shadow = scene.isFaceted ? new Float32Array(scene.z.length) : pathShadow(scene);
+  const paths = new MeshBuilder();
+  const rims = new MeshBuilder();
+  const rim = rgbOf(colors.rim);
+  for (const [k, path] of scene.paths.entries()) {
+    addPath(paths, rims, path, rgbOf(colors.paths[k] ?? colors.stem), rim, rgbOf(colors.stem));
+  }
+  const bands = colors.bands.map(rgbOf);
+  const surface = surfaceMesh(scene, ground, shadow, bands);
+  return {
+    floor: floorMesh(scene, surface),
+    surface: scene.isFaceted ? faceted(surface) : surface,
+    rims: rims.mesh(),
+    paths: paths.mesh(),
+    isFaceted: scene.isFaceted,
+  };
+}
+
+interface Ground {
+  readonly normal: Float32Array;
+  readonly sky: Float32Array;
+  readonly index: Uint32Array;
+}
+
+const grounds = new WeakMap<Float64Array, Ground>();
+
+/** Normals, sky and triangles of the surface: the paths change nothing about them, so that a movie computes them once. */
+function groundOf(scene: SurfaceScene): Ground {
+  const known = grounds.get(scene.z);
+  if (known !== undefined) return known;
+  const made = {
+    normal: hornNormals(scene),
+    sky: Float32Array.from(skyView(scene)),
+    index: gridTriangles(scene),
+  };
+  grounds.set(scene.z, made);
+  return made;
+}
+
+/** Triangles of the cells without a hole; each cell is cut along the diagonal that bends it less. */
+function gridTriangles({ x, y, z }: SurfaceScene): Uint32Array {
+  const width = x.length;
+  const index: number[] = [];
+  for (let j = 0; j + 1 < y.length; j++) {
+    for (let i = 0; i + 1 < width; i++) {
+      const a = j * width + i;
+      const [b, c, d] = [a + 1, a + width + 1, a + width];
+      const [za, zb, zc, zd] = [z[a], z[b], z[c], z[d]] as [number, number, number, number];
+      if (Number.isNaN(za + zb + zc + zd)) continue;
+      if (Math.abs(za - zc) <= Math.abs(zb - zd)) index.push(a, b, c, a, c, d);
+      else index.push(a, b, d, b, c, d);
+    }
+  }
+  return Uint32Array.from(index);
+}
+
+function surfaceMesh(
+  { x, y, z, shade, bands: count, cells }: SurfaceScene,
+  { normal, sky, index }: Ground,
+  shadow: Float32Array,
+  bands: readonly Rgb[],
+): SceneMesh {
+  const position = new Float32Array(3 * z.length);
+  const color = new Float32Array(3 * z.length);
+  const lines = new Float32Array(3 * z.length);
+  for (let k = 0; k < z.length; k++) {
+    const [i, j] = [k % x.length, Math.floor(k / x.length)];
+    position[3 * k] = x[i] as number;
+    position[3 * k + 1] = y[j] as number;
+    position[3 * k + 2] = z[k] as number;
+    lines[3 * k] = (shade[k] as number) * (count - 1) + 0.5;
+    lines[3 * k + 1] = i / cells;
+    lines[3 * k + 2] = j / cells;
+    const light = 1 - (shadow[k] as number);
+    const here = colorAt(bands, shade[k] as number);
+    for (let c = 0; c < 3; c++) color[3 * k + c] = light * (here[c] as number);
+  }
+  return { position, normal, color, sky, lines, index };
+}
+
+/** The floor: one triangle for each of the surface, in its colours; what hangs low over it takes its light. */
+function floorMesh({ z, box }: SurfaceScene, surface: SceneMesh): SceneMesh {
+  const low = -box.height / 2;
+  const position = surface.position.slice();
+  const sky = new Float32Array(z.length);
+  for (let k = 0; k < z.length; k++) {
+    position[3 * k + 2] = low;
+    const above = ((z[k] as number) - low) / box.height;
+    sky[k] = FLOOR_LIGHT + (1 - FLOOR_LIGHT) * Math.min(1, above * 1.2);
+  }
+  return { ...surface, position, sky };
+}
+
+/** Each triangle with corners of its own and one normal. */
+function faceted(mesh: SceneMesh): SceneMesh {
+  const { index } = mesh;
+  const spread = (values: Float32Array, size: number): Float32Array => {
+    const out = new Float32Array(index.length * size);
+    for (let k = 0; k < index.length; k++)
+      for (let c = 0; c < size; c++) out[k * size + c] = values[(index[k] as number) * size + c] as number;
+    return out;
+  };
+  const position = spread(mesh.position, 3);
+  const normal = new Float32Array(position.length);
+  for (let t = 0; t < position.length; t += 9) {
+    const at = (corner: number): ScenePoint =>
+      [0, 1, 2].map((c) => position[t + 3 * corner + c]) as unknown as ScenePoint;
+    const facing = unit(cross(minus(at(1), at(0)), minus(at(2), at(0))));
+    for (let corner = 0; corner < 3; corner++) normal.set(facing, t + 3 * corner);
+  }
+  return {
+    position,
+    normal,
+    color: spread(mesh.color, 3),
+    sky: spread(mesh.sky, 1),
+    lines: spread(mesh.lines, 3),
+    index: Uint32Array.from(index, (_, k) => k),
+  };
+}
+
+/** Share of the light that paths take from each place of the surface: soft, straight below them. */
+function pathShadow({ x, y, z, paths }: SurfaceScene): Float32Array {
+  const shadow = new Float32Array(z.length);
+  const [dx, dy] = [x, y].map((axis) => (axis[1] as number) - (axis[0] as number)) as [number, number];
+  const cast = ([px, py]: ScenePoint, reach: number, strength: number): void => {
+    const [ci, cj] = [(px - (x[0] as number)) / dx, (py - (y[0] as number)) / dy];
+    for (let j = Math.max(0, Math.ceil(cj - reach / dy)); j <= Math.min(y.length - 1, cj + reach / dy); j++) {
+      for (
+        let i = Math.max(0, Math.ceil(ci - reach / dx));
+        i <= Math.min(x.length - 1, ci + reach / dx);
+        i++
+      ) {
+        const share = 1 - Math.hypot((i - ci) * dx, (j - cj) * dy) / reach;
+        if (share <= 0) continue;
+        const k = j * x.length + i;
+        shadow[k] = Math.max(shadow[k] as number, strength * share * share * (3 - 2 * share));
+      }
+    }
+  };
+  for (const { draped, points } of paths) {
+    for (const point of draped.flat()) cast(point, SHADOW_REACH, SHADOW);
+    for (const { own, plane } of points) {
+      // The higher a snapshot floats, the softer its shadow.
+      const gap = own === null || plane === null ? 0 : own[2] - plane[2];
+      if (own !== null && gap > BALL) cast(own, 1.6 + 0.25 * gap, SHADOW / (1 + 0.12 * gap));
+    }
+  }
+  return shadow;
+}
+
+function addPath(
+  paths: MeshBuilder,
+  rims: MeshBuilder,
+  { draped, points }: ScenePath,
+  color: Rgb,
+  rim: Rgb,
+  stem: Rgb,
+): void {
+  for (const line of draped) {
+    const lifted = line.map(([x, y, z]): ScenePoint => [x, y, z + 0.4 * TUBE]);
+    paths.tube(lifted, TUBE, color);
+    rims.tube(lifted, RIM, rim);
+  }
+  for (const [k, { own, plane }] of points.entries()) {
+    if (own === null) continue;
+    if (plane !== null) paths.tube([plane, own], THIN, stem);
+    const before = points[k - 1]?.own ?? null;
+    if (before !== null) paths.tube([before, own], THIN, color);
+    paths.ball(own, BALL, color);
+    rims.ball(own, BALL + 0.6 * (RIM - TUBE), rim);
+  }
+}
+
+/** Grows a mesh of tubes and balls. */
+class MeshBuilder {
+  readonly #position: number[] = [];
+  readonly #normal: number[] = [];
+  readonly #color: number[] = [];
+  readonly #index: number[] = [];
+
+  /** A round tube along a line, closed by caps. */
+  tube(line: readonly ScenePoint[], radius: number, color: Rgb): void {
+    const points = line.filter((point, k) => k === 0 || distance(point, line[k - 1] as ScenePoint) > 1e-6);
+    const [first, last] = [points[0], points.at(-1)];
+    if (first === undefined || last === undefined || points.length < 2) return;
+    const start = this.#position.length / 3;
+    let side: ScenePoint | null = null;
+    for (const [k, point] of points.entries()) {
+      const along = unit(minus(points[k + 1] ?? last, points[k - 1] ?? first));
+      // The frame goes on from point to point, so that the tube does not twist.
+      const helper: ScenePoint = side ?? (Math.abs(along[2]) > 0.9 ? [1, 0, 0] : [0, 0, 1]);
+      const across = unit(cross(cross(along, helper), along));
+      const other = cross(along, across);
+      side = across;
+      for (let s = 0; s < SIDES; s++) {
+        const [c, d] = [Math.cos((2 * Math.PI * s) / SIDES), Math.sin((2 * Math.PI * s) / SIDES)];
+        const out = plus(times(across, c), times(other, d));
+        this.#vertex(plus(point, times(out, radius)), out, color);
+      }
+    }
+    for (let k = 0; k + 1 < points.length; k++) {
+      for (let s = 0; s < SIDES; s++) {
+        const a = start + k * SIDES + s;
+        const b = start + k * SIDES + ((s + 1) % SIDES);
+        this.#index.push(a, b, b + SIDES, a, b + SIDES, a + SIDES);
+      }
+    }
+    this.ball(first, radius, color);
+    this.ball(last, radius, color);
+  }
+
+  /** A ball of latitudes and longitudes. */
+  ball(center: ScenePoint, radius: number, color: Rgb): void {
+    const start = this.#position.length / 3;
+    const rings = SIDES / 2;
+    for (let ring = 0; ring <= rings; ring++) {
+      const latitude = Math.PI * (ring / rings - 0.5);
+      for (let s = 0; s < SIDES; s++) {
+        const longitude = (2 * Math.PI * s) / SIDES;
+        const out: ScenePoint = [
+          Math.cos(latitude) * Math.cos(longitude),
+          Math.cos(latitude) * Math.sin(longitude),
+          Math.sin(latitude),
+        ];
+        this.#vertex(plus(center, times(out, radius)), out, color);
+      }
+    }
+    for (let ring = 0; ring < rings; ring++) {
+      for (let s = 0; s < SIDES; s++) {
+        const a = start + ring * SIDES + s;
+        const b = start + ring * SIDES + ((s + 1) % SIDES);
+        this.#index.push(a, b, b + SIDES, a, b + SIDES, a + SIDES);
+      }
+    }
+  }
+
+  #vertex(at: ScenePoint, normal: ScenePoint, color: Rgb): void {
+    this.#position.push(...at);
+    this.#normal.push(...normal);
+    this.#color.push(...color);
+  }
+
+  mesh(): SceneMesh {
+    const count = this.#position.length / 3;
+    return {
+      position: Float32Array.from(this.#position),
+      normal: Float32Array.from(this.#normal),
+      color: Float32Array.from(this.#color),
+      sky: new Float32Array(count).fill(1),
+      lines: new Float32Array(3 * count).fill(0.5),
+      index: Uint32Array.from(this.#index),
+    };
+  }
+}
+
+/** Where the key light comes from, as shares of right, up and towards the eye of the picture. */
+const KEY = unit([-0.62, 0.66, 0.42]);
+
+/** Returns the unit vector to the key light in the box: it stays at the upper left of the picture however that is turned. */
+export function keyLight({ right, up, toward }: Projection): ScenePoint {
+  return plus(plus(times(right, KEY[0]), times(up, KEY[1])), times(toward, KEY[2]));
+}
+
+/** Returns how bright each corner of a mesh is. Paths are lit less harshly than the surface: their colours are names. */
+export function litCorners({ normal, sky }: SceneMesh, [lx, ly, lz]: ScenePoint): Float32Array {
+  return sky.map((share, k) => {
+    const facing =
+      (normal[3 * k] as number) * lx +
+      (normal[3 * k + 1] as number) * ly +
+      (normal[3 * k + 2] as number) * lz;
+    return brightness(share, facing);
+  });
+}
+
+/** Returns the colour at a place of the palette, between the colours of bands. */
+export function colorAt(bands: readonly Rgb[], place: number): Rgb {
+  if (Number.isNaN(place)) return [0, 0, 0];
+  const scaled = place * (bands.length - 1);
+  const low = Math.min(Math.floor(scaled), Math.max(0, bands.length - 2));
+  const a = bands[low] as Rgb;
+  const b = bands[low + 1] ?? a;
+  return a.map((value, c) => value + (scaled - low) * ((b[c] as number) - value)) as unknown as Rgb;
+}
+
+/** Red, green and blue in [0, 1] of "#rrggbb". */
+export function rgbOf(color: string): Rgb {
+  return [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255) as unknown as Rgb;
+}
+
+function plus(a: ScenePoint, b: ScenePoint): ScenePoint {
+  return [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+}
+
+function minus(a: ScenePoint, b: ScenePoint): ScenePoint {
+  return plus(a, times(b, -1));
+}
+
+function times(a: ScenePoint, factor: number): ScenePoint {
+  return [a[0] * factor, a[1] * factor, a[2] * factor];
+}
+
+function cross(a: ScenePoint, b: ScenePoint): ScenePoint {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+function unit(a: ScenePoint): ScenePoint {
+  return times(a, 1 / (Math.hypot(...a) || 1));
+}
+
+function distance(a: ScenePoint, b: ScenePoint): number {
+  return Math.hypot(...minus(a, b));
+}

@@ -1,0 +1,273 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { EvaluationError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
+import { MODULE_URL, ownPackageVersion } from "../base/package-files.js";
+import { canonicalJson, sha256 } from "../base/provenance.js";
+
+/** Begins every name that this package uses on a server. */
+export const PREFIX = "tfjs-landscape";
+
+/** What of BullMQ and ioredis is used; both are optional packages. */
+export interface QueuePackages {
+  readonly bullmq: typeof import("bullmq");
+  readonly ioredis: typeof import("ioredis");
+}
+
+/** @throws {@link MissingDependencyError} if one is not installed. */
+export function loadQueuePackages(): QueuePackages {
+  const load = (name: string): unknown => {
+    for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
+      const require = createRequire(from);
+      try {
+        require.resolve(name);
+      } catch {
+        continue;
+      }
+      return require(name);
+    }
+    throw new MissingDependencyError("redis", `the package ${name}`, "none", {
+      hint: "npm install bullmq ioredis",
+    });
+  };
+  return { bullmq: load("bullmq"), ioredis: load("ioredis") } as QueuePackages;
+}
+
+/** Returns an address of a server without its password, for messages. */
+export function maskedUrl(url: string): string {
+  try {
+    const parsed = new URL(url);
+    if (parsed.password !== "") parsed.password = "***";
+    return parsed.href;
+  } catch {
+    return "the address";
+  }
+}
+
+/**
+ * Checks the address of a Redis or Valkey server.
+ *
+ * @throws {@link InvalidOptionError} if it is none; its text is not repeated, since it may hold a password.
+ */
+export function checkRedisUrl(url: string): void {
+  let protocol = "";
+  try {
+    protocol = new URL(url).protocol;
+  } catch {
+    // Said below.
+  }
+  if (protocol === "redis:" || protocol === "rediss:") return;
+  const got = protocol === "" ? "something else" : `${protocol}//…`;
+  throw new InvalidOptionError(
+    "redis",
+    "redis://[user:password@]host[:port][/n], or rediss:// with TLS",
+    got,
+  );
+}
+
+/** Options of a connection that waits for a server which is away. */
+const WAITING = {
+  maxRetriesPerRequest: null,
+  retryStrategy: (tries: number): number => Math.min(tries * 100, 2000),
+};
+
+/** What BullMQ makes connections of: it closes its own. */
+export function queueConnection(url: string) {
+  return { url, ...WAITING };
+}
+
+/** Milliseconds in which a server has to answer. */
+const ANSWER_TIME = 10_000;
+
+/**
+ * Connects to a server, after it has answered once. Later it waits for one that is away, as long as that takes.
+ *
+ * @throws {@link EvaluationError} if the server does not answer, or refuses.
+ */
+export async function connect({ ioredis }: QueuePackages, url: string): Promise<import("ioredis").Redis> {
+  checkRedisUrl(url);
+  const first = new ioredis.Redis(url, {
+    lazyConnect: true,
+    connectTimeout: ANSWER_TIME,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  });
+  let reason = "no answer";
+  first.on("error", (error: Error) => {
+    reason = error.message;
+  });
+  try {
+    await first.connect();
+    await first.ping();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const got = message === "Connection is closed." ? reason : message;
+    throw new EvaluationError(`redis ${maskedUrl(url)}`, "a server that answers", got);
+  } finally {
+    first.disconnect();
+  }
+  const connection = new ioredis.Redis(url, WAITING);
+  // While the server is away each try fails; what waits goes on when it is back.
+  connection.on("error", () => undefined);
+  return connection;
+}
+
+/** What decides whether two machines give the same bits. */
+export interface MachineFacts {
+  readonly package: string;
+  readonly platform: string;
+  readonly architecture: string;
+  /** Instruction sets that kernels are chosen by. */
+  readonly instructions: readonly string[];
+  /** Versions of what may evaluate; null where it is not installed. */
+  readonly engines: Readonly<Record<string, string | null>>;
+}
+
+const ENGINES = [
+  "@tensorflow/tfjs",
+  "@tensorflow/tfjs-node",
+  "@tensorflow/tfjs-node-gpu",
+  "@tensorflow/tfjs-backend-wasm",
+  "onnxruntime-node",
+];
+const INSTRUCTIONS = /^(sse4_2|avx|avx2|fma|avx512\w*|avx_vnni|amx_\w+|asimd\w*|sve\w*)$/;
+
+/** Describes this machine. */
+export function machineFacts(): MachineFacts {
+  return {
+    package: ownPackageVersion(),
+    platform: process.platform,
+    architecture: process.arch,
+    instructions: instructionSets(),
+    engines: Object.fromEntries(ENGINES.map((name) => [name, installedVersion(name)])),
+  };
+}
+
+/** Linux says which there are; elsewhere the processor's name stands for them. */
+function instructionSets(): string[] {
+  try {
+    const [, flags = ""] = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8")) ?? [];
+    return flags
+      .split(/\s+/)
+      .filter((flag) => INSTRUCTIONS.test(flag))
+      .sort();
+  } catch {
+    return [cpus()[0]?.model ?? "unknown"];
+  }
+}
+
+function installedVersion(name: string): string | null {
+  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
+    try {
+      const manifest = createRequire(from).resolve(`${name}/package.json`);
+      return (JSON.parse(readFileSync(manifest, "utf8")) as { version?: string }).version ?? null;
+    } catch {
+      // Not there.
+    }
+  }
+  return null;
+}
+
+/** Short name of a kind of machine: those of one kind give the same bits. */
+export function machineKind(facts: MachineFacts): string {
+  return sha256(
+    canonicalJson({ ...facts, instructions: [...facts.instructions], engines: { ...facts.engines } }),
+  ).slice(0, 12);
+}
+
+/** Name of the queue of one kind of machine; without one that of any. */
+export function queueName(kind?: string): string {
+  return kind === undefined ? PREFIX : `${PREFIX}-${kind}`;
+}
+
+/** Keys beside the queues. */
+export const keyOf = {
+  /** Lives while somebody waits for a job set. */
+  jobSet: (id: string) => `${PREFIX}:alive:${id}`,
+  worker: (id: string) => `${PREFIX}:worker:${id}`,
+  workers: `${PREFIX}:worker:*`,
+};
+
+/** Seconds after which a submitter or worker that no longer says so counts as gone. */
+export const ALIVE_SECONDS = 30;
+
+const contentSchema = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().min(0) });
+
+/** A tile: some tasks of a job set, done together. */
+export const tileSchema = z.object({
+  /** Submission that waits for it: random, so that two never share anything but content. */
+  submission: z.string().regex(/^[0-9a-f]{16}$/),
+  /** Content that says what is to be opened: see `jobSetSchema`. */
+  jobSet: contentSchema,
+  tasks: z.array(z.object({ operation: z.string().max(100), input: z.json() })).max(10_000),
+});
+export type Tile = z.infer<typeof tileSchema>;
+
+/** What a worker opens before the first tile. */
+export const jobSetSchema = z.object({
+  program: z.string().max(100),
+  environment: z.record(
+    z.string().regex(/^(TF_NUM_INTRAOP_THREADS|TF_NUM_INTEROP_THREADS|OMP_NUM_THREADS)$/),
+    z.string().max(10),
+  ),
+  order: z.json(),
+  /** sha-256 of the module that the order names; null where it names none. */
+  module: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  submission: z.string().regex(/^[0-9a-f]{16}$/),
+  /** An operation whose output tells machines apart, and that output where it is known; null where there is none. */
+  probe: z.object({ operation: z.string().max(100), expected: z.string().max(200).nullable() }).nullable(),
+});
+export type JobSet = z.infer<typeof jobSetSchema>;
+
+/** What a worker says of itself. */
+export const workerSchema = z.object({
+  host: z.string(),
+  pid: z.int(),
+  processes: z.int().min(1).max(4096),
+  kind: z.string(),
+});
+
+const wireErrorSchema = z.object({
+  message: z.string(),
+  stack: z.string().optional(),
+  system: z.string().nullable(),
+  own: z
+    .object({
+      code: z.enum([
+        "invalid-option",
+        "invalid-data",
+        "layout",
+        "format",
+        "run-state",
+        "backend",
+        "missing-dependency",
+        "evaluation",
+      ]),
+      where: z.string(),
+      expected: z.string(),
+      got: z.string(),
+    })
+    .nullable(),
+});
+
+/** What a worker answers to a tile. */
+export const answerSchema = z.object({
+  /** Seconds that the tile took, times the processes that were at it. */
+  seconds: z.number().min(0),
+  host: z.string(),
+  kind: z.string(),
+  /** Facts of the program, and what its probe gives: only where tasks are none. */
+  opened: z.object({ facts: z.json(), probe: z.string().nullable() }).nullable(),
+  answers: z.array(z.union([z.object({ output: z.json() }), z.object({ error: wireErrorSchema })])),
+});
+export type TileAnswer = z.infer<typeof answerSchema>;
+
+/** Programs that a worker runs, by name: a job never brings code. */
+export const PROGRAMS: Readonly<Record<string, string>> = {
+  loss: "dist/src/loss/workers/loss-program.js",
+};

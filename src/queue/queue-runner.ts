@@ -1,0 +1,550 @@
+import { randomBytes } from "node:crypto";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import type { Queue, QueueEvents } from "bullmq";
+import type { Redis } from "ioredis";
+import { decodeError, EvaluationError } from "../base/errors.js";
+import type { JsonValue } from "../base/provenance.js";
+import { sha256 } from "../base/provenance.js";
+import { createJobFolder, isJobFile, type JobFolder } from "../jobs/job-folder.js";
+import type {
+  OpenOptions,
+  Operations,
+  ProgramModule,
+  TaskOptions,
+  TaskRunner,
+  TaskSession,
+} from "../jobs/task-runner.js";
+import { type ContentStore, openFolderStore, type StoredContent } from "./content-store.js";
+import {
+  ALIVE_SECONDS,
+  answerSchema,
+  connect,
+  type JobSet,
+  keyOf,
+  loadQueuePackages,
+  PREFIX,
+  PROGRAMS,
+  type QueuePackages,
+  queueConnection,
+  queueName,
+  type Tile,
+  type TileAnswer,
+  workerSchema,
+} from "./queue-connection.js";
+import { decodeWire, encodeWire, type WireSink, type WireSource } from "./wire.js";
+
+/** Options of {@link createQueueRunner}. */
+export interface QueueRunnerOptions {
+  /** Address of the server: `redis://[user:password@]host[:port]`, or `rediss://` with TLS. */
+  readonly redis: string;
+  /** Folder that this machine and all workers see: model, weights, directions and data travel through it. */
+  readonly store: string;
+  /**
+   * Whether machines of several kinds (versions, instruction sets) may share a job set. Their values may differ in the
+   * last bits; a worker whose values differ at the probe is refused all the same. Default false: the kind of the first
+   * worker that answers.
+   */
+  readonly mixed?: boolean | undefined;
+  /** Seconds of work in one tile. Default 5. */
+  readonly tileSeconds?: number | undefined;
+  /** Called with what the user should know: that no worker is there. Default nothing is said. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** Stops the connecting. Default none. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds between looks at tiles of which nothing was heard. */
+const LOOK_TIME = 2000;
+/** A tile is tried so often where a worker fails as a whole. */
+const ATTEMPTS = 3;
+const MOST_TASKS = 1000;
+/** Tiles per process: one under way, one waiting. */
+const TILES_AHEAD = 2;
+
+/** A runner over a queue, and what it has sent. */
+export interface QueueRunner extends TaskRunner {
+  /** Tiles sent, those sent again because the server had lost them, and bytes of all messages. */
+  readonly counts: { readonly tiles: number; readonly again: number; readonly bytes: number };
+}
+
+interface Pending {
+  readonly operation: string;
+  readonly input: unknown;
+  readonly key: string;
+  readonly how: TaskOptions;
+  isSettled: boolean;
+  resolve(output: unknown): void;
+  reject(reason: unknown): void;
+}
+
+interface SentTile {
+  readonly id: string;
+  readonly data: Tile;
+  readonly tasks: readonly Pending[];
+  sent: number;
+}
+
+/**
+ * Creates what runs programs in workers on any machine that pulls from a queue (BullMQ on Redis or Valkey). It takes
+ * the place of worker processes: `createLossEvaluator(model, data, { runner })`.
+ *
+ * Tasks are sent in tiles of some seconds. A tile whose worker dies is done by another one; one that the server has
+ * lost is sent again; whatever is done twice counts once. Values are those of worker processes, bit for bit, with the
+ * same engine, batch size, threads and kind of machine: each worker computes a probe first, and is refused where its
+ * bits differ.
+ *
+ * @throws {@link EvaluationError} if the server does not answer or refuses; {@link MissingDependencyError} if `bullmq`
+ * or `ioredis` is not installed; {@link InvalidOptionError} for an address or folder that cannot be used.
+ * @example
+ * const runner = await createQueueRunner({ redis: "redis://localhost", store: "/shared/landscape" });
+ * const evaluator = await createLossEvaluator(model, { xs, ys }, { runner });
+ * const { loss } = await evaluator.evaluate(theta);
+ * evaluator.dispose();
+ * runner.dispose();
+ */
+export async function createQueueRunner(options: QueueRunnerOptions): Promise<QueueRunner> {
+  const packages = loadQueuePackages();
+  const connection = await connect(packages, options.redis);
+  try {
+    options.signal?.throwIfAborted();
+    const store = await openFolderStore(options.store);
+    const folder = await createJobFolder();
+    const processes = Math.max(1, Math.min(256, await countProcesses(connection)));
+    const counts = { tiles: 0, again: 0, bytes: 0 };
+    const sessions = new Set<QueueSession>();
+    return {
+      processes,
+      counts,
+      async open<Order, Facts, Ops extends Operations>(
+        program: ProgramModule,
+        order: Order,
+        how: OpenOptions<Order, Facts> = {},
+      ) {
+        const session = new QueueSession({ packages, connection, store, folder, options, counts });
+        sessions.add(session);
+        await session.start(program, order, how as OpenOptions<unknown, unknown>);
+        return session as unknown as TaskSession<Facts, Ops>;
+      },
+      processIds: () => [],
+      dispose() {
+        const ends = [...sessions].map((session) => session.end());
+        sessions.clear();
+        void Promise.allSettled(ends).then(() => connection.disconnect());
+        folder.remove();
+      },
+    };
+  } catch (error) {
+    connection.disconnect();
+    throw error;
+  }
+}
+
+/** Processes of the workers that are there now. */
+async function countProcesses(connection: Redis, kind?: string): Promise<number> {
+  let count = 0;
+  for await (const keys of connection.scanStream({ match: keyOf.workers, count: 1000 }) as AsyncIterable<
+    string[]
+  >) {
+    for (const key of keys) {
+      const found = workerSchema.safeParse(parsed(await connection.get(key)));
+      if (found.success && (kind === undefined || found.data.kind === kind)) count += found.data.processes;
+    }
+  }
+  return count;
+}
+
+function parsed(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+interface SessionParts {
+  readonly packages: QueuePackages;
+  readonly connection: Redis;
+  readonly store: ContentStore;
+  readonly folder: JobFolder;
+  readonly options: QueueRunnerOptions;
+  readonly counts: { tiles: number; again: number; bytes: number };
+}
+
+/** One program in the workers, as the one who asked sees it. */
+class QueueSession {
+  readonly #parts: SessionParts;
+  readonly #submission = randomBytes(8).toString("hex");
+  readonly #tiles = new Map<string, SentTile>();
+  /** Seconds of a task, by key. */
+  readonly #seconds = new Map<string, number>();
+  readonly #sink: WireSink;
+  readonly #source: WireSource;
+  readonly #known = new Map<string, Promise<StoredContent>>();
+  #waiting: Pending[] = [];
+  #queue: Queue | null = null;
+  #events: QueueEvents | null = null;
+  #jobSet: StoredContent | null = null;
+  #facts: unknown;
+  #kind: string | undefined;
+  #processes: number;
+  #lastKey = "";
+  #nextTile = 0;
+  #temporary = 0;
+  #isScheduled = false;
+  #isOver = false;
+  #ending: Promise<void> | undefined;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#processes = 1;
+    const { store, folder } = parts;
+    const temporary = (): string => folder.file(`message-${this.#submission}-${this.#temporary++}`);
+    const put = (file: string): Promise<StoredContent> => {
+      // A file of a job folder is written once, but for those of JSON.
+      if (file.includes("message-")) return store.put(file);
+      const known = this.#known.get(file) ?? store.put(file);
+      this.#known.set(file, known);
+      known.catch(() => this.#known.delete(file));
+      return known;
+    };
+    this.#sink = { isFile: isJobFile, put, temporary };
+    this.#source = {
+      temporary,
+      async hold(content) {
+        const file = temporary();
+        await store.fetch(content, file);
+        return file;
+      },
+    };
+  }
+
+  get facts(): unknown {
+    return this.#facts;
+  }
+
+  get concurrency(): number {
+    return Math.max(1, this.#processes) * TILES_AHEAD * this.#tileSize(this.#lastKey);
+  }
+
+  async start(program: ProgramModule, order: unknown, how: OpenOptions<unknown, unknown>): Promise<void> {
+    const { connection, options } = this.#parts;
+    await this.#sayAlive();
+    this.#timers.push(setInterval(() => void this.#beat(), (1000 * ALIVE_SECONDS) / 3));
+    this.#timers.push(setInterval(() => void this.#look(), LOOK_TIME));
+    const stop = (): void => this.#fail(how.signal?.reason);
+    how.signal?.addEventListener("abort", stop, { once: true });
+    try {
+      await this.#open(undefined);
+      const probe = how.probe === undefined ? null : { operation: how.probe, expected: null };
+      const first = await this.#describe(program, order, probe);
+      const { opened, kind } = await this.#openingTile(first, how.signal);
+      this.#facts = await decodeWire(opened.facts, this.#source);
+      const settled = how.settle?.(order, this.#facts) ?? order;
+      this.#jobSet = await this.#describe(program, settled, probe && { ...probe, expected: opened.probe });
+      if (options.mixed !== true) {
+        await this.#close();
+        await this.#open(kind);
+      }
+      this.#kind = options.mixed === true ? undefined : kind;
+      this.#processes = await countProcesses(connection, this.#kind);
+    } catch (error) {
+      await this.end();
+      throw error;
+    } finally {
+      how.signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  run(operation: string, input: unknown, how: TaskOptions): Promise<unknown> {
+    const { key = operation, signal } = how;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.#isOver) throw new EvaluationError("queue", "a session in use", "one that was disposed");
+      const settle = (finish: () => void): void => {
+        if (task.isSettled) return;
+        task.isSettled = true;
+        signal?.removeEventListener("abort", onAbort);
+        finish();
+      };
+      const onAbort = (): void => {
+        task.reject(signal?.reason);
+        this.#dropSettled();
+      };
+      const task: Pending = {
+        operation,
+        input,
+        key,
+        how,
+        isSettled: false,
+        resolve: (output) => settle(() => resolve(output)),
+        reject: (reason) => settle(() => reject(reason)),
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#lastKey = key;
+      this.#waiting.push(task);
+      this.#schedule();
+    });
+  }
+
+  /** What workers keep under a key goes with the job set. */
+  forget(key: string): void {
+    this.#seconds.delete(key);
+  }
+
+  dispose(): void {
+    void this.end();
+  }
+
+  /** Ends it: waiting tiles are taken back. Idempotent. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    this.#fail(new EvaluationError("queue", "a session in use", "one that was disposed"));
+    this.#isOver = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#parts.connection.del(keyOf.jobSet(this.#submission)).catch(() => undefined);
+    await this.#close();
+  }
+
+  async #open(kind: string | undefined): Promise<void> {
+    const { packages, connection, options } = this.#parts;
+    const how = { connection: queueConnection(options.redis), prefix: PREFIX };
+    const name = queueName(kind);
+    this.#queue = new packages.bullmq.Queue(name, how);
+    this.#events = new packages.bullmq.QueueEvents(name, how);
+    this.#queue.on("error", () => undefined);
+    this.#events.on("error", () => undefined);
+    this.#events.on("completed", ({ jobId, returnvalue }) => void this.#completed(jobId, returnvalue));
+    this.#events.on("failed", ({ jobId, failedReason }) => this.#failed(jobId, failedReason));
+    await this.#events.waitUntilReady();
+    if ((await countProcesses(connection, kind)) === 0) {
+      options.onNotice?.("no worker is there yet: start some with `tfjs-landscape worker`");
+    }
+  }
+
+  async #close(): Promise<void> {
+    const parts = [this.#events, this.#queue];
+    this.#events = null;
+    this.#queue = null;
+    for (const part of parts) await part?.close().catch(() => undefined);
+  }
+
+  async #describe(program: ProgramModule, order: unknown, probe: JobSet["probe"]): Promise<StoredContent> {
+    const name = Object.keys(PROGRAMS).find((one) => PROGRAMS[one] === program.file);
+    if (name === undefined)
+      throw new EvaluationError("queue", Object.keys(PROGRAMS).join(", "), program.file);
+    const { setup, ...rest } = order as { readonly setup?: string | null };
+    const isModule = typeof setup === "string";
+    const jobSet: JobSet = {
+      program: name,
+      environment: { ...program.environment },
+      order: (await encodeWire(
+        { ...rest, setup: isModule ? "module" : null },
+        this.#sink,
+      )) as JobSet["order"],
+      module: isModule ? sha256(await readFile(setup)) : null,
+      submission: this.#submission,
+      probe,
+    };
+    return this.#putText(JSON.stringify(jobSet));
+  }
+
+  async #putText(text: string): Promise<StoredContent> {
+    const file = this.#sink.temporary();
+    await writeFile(file, text, { flag: "wx" });
+    try {
+      return await this.#parts.store.put(file);
+    } finally {
+      await rm(file, { force: true });
+    }
+  }
+
+  /** Sends a tile without tasks: whoever takes it opens the program and says what comes out. */
+  #openingTile(jobSet: StoredContent, signal: AbortSignal | undefined) {
+    return new Promise<{ opened: NonNullable<TileAnswer["opened"]>; kind: string }>((resolve, reject) => {
+      const task: Pending = {
+        operation: "open",
+        input: null,
+        key: "open",
+        how: { name: "workers", expected: "to start", signal },
+        isSettled: false,
+        resolve: (output) => resolve(output as { opened: NonNullable<TileAnswer["opened"]>; kind: string }),
+        reject,
+      };
+      this.#send([task], jobSet, []).catch(reject);
+    });
+  }
+
+  #tileSize(key: string): number {
+    const { tileSeconds = 5 } = this.#parts.options;
+    const seconds = this.#seconds.get(key);
+    if (seconds === undefined) return 1;
+    return Math.max(1, Math.min(MOST_TASKS, Math.floor(tileSeconds / Math.max(seconds, 1e-6))));
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const waiting = this.#waiting.filter(({ isSettled }) => !isSettled);
+      this.#waiting = [];
+      for (const [key, tasks] of groupByKey(waiting)) {
+        // All processes get something of what is there.
+        const share = Math.ceil(tasks.length / Math.max(1, this.#processes));
+        const size = Math.max(1, Math.min(this.#tileSize(key), share));
+        for (let at = 0; at < tasks.length; at += size) void this.#sendTasks(tasks.slice(at, at + size));
+      }
+    });
+  }
+
+  async #sendTasks(tasks: readonly Pending[]): Promise<void> {
+    try {
+      const encoded: Tile["tasks"] = [];
+      for (const { operation, input } of tasks) {
+        encoded.push({ operation, input: (await encodeWire(input, this.#sink)) as never });
+      }
+      await this.#send(tasks, this.#jobSet as StoredContent, encoded);
+    } catch (error) {
+      for (const task of tasks) task.reject(error);
+    }
+  }
+
+  async #send(tasks: readonly Pending[], jobSet: StoredContent, encoded: Tile["tasks"]): Promise<void> {
+    const data: Tile = { submission: this.#submission, jobSet, tasks: encoded };
+    const tile: SentTile = { id: `${this.#submission}-${this.#nextTile++}`, data, tasks, sent: Date.now() };
+    this.#tiles.set(tile.id, tile);
+    this.#parts.counts.tiles++;
+    await this.#add(tile);
+  }
+
+  async #add(tile: SentTile): Promise<void> {
+    tile.sent = Date.now();
+    this.#parts.counts.bytes += JSON.stringify(tile.data).length;
+    await this.#queue?.add("tile", tile.data, {
+      jobId: tile.id,
+      attempts: ATTEMPTS,
+      backoff: { type: "exponential", delay: 500 },
+      removeOnComplete: { age: 600 },
+      removeOnFail: { age: 600 },
+    });
+  }
+
+  /** Asks for tiles of which nothing was heard: events may be lost, and so may jobs, if the server was killed. */
+  async #look(): Promise<void> {
+    const now = Date.now();
+    for (const tile of [...this.#tiles.values()]) {
+      const queue = this.#queue;
+      if (queue === null || this.#isOver) return;
+      if (now - tile.sent < LOOK_TIME) continue;
+      try {
+        const job = await queue.getJob(tile.id);
+        if (!this.#tiles.has(tile.id) || queue !== this.#queue) continue;
+        if (job === undefined) {
+          this.#parts.counts.again++;
+          await this.#add(tile);
+        } else if (job.finishedOn !== undefined && job.finishedOn !== null) {
+          if (job.failedReason) this.#failed(tile.id, job.failedReason);
+          else await this.#completed(tile.id, job.returnvalue);
+        }
+      } catch {
+        // The server is away: later.
+        return;
+      }
+    }
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#sayAlive();
+      this.#processes = await countProcesses(this.#parts.connection, this.#kind);
+    } catch {
+      // The server is away: later.
+    }
+  }
+
+  async #sayAlive(): Promise<void> {
+    await this.#parts.connection.set(keyOf.jobSet(this.#submission), "1", "EX", ALIVE_SECONDS);
+  }
+
+  async #completed(id: string, returned: unknown): Promise<void> {
+    const tile = this.#tiles.get(id);
+    if (tile === undefined) return;
+    this.#tiles.delete(id);
+    const found = answerSchema.safeParse(typeof returned === "string" ? parsed(returned) : returned);
+    if (!found.success || (found.data.opened === null && found.data.answers.length !== tile.tasks.length)) {
+      const got = "another message: is it a worker of this version?";
+      for (const task of tile.tasks) task.reject(new EvaluationError("queue", "the answer to a tile", got));
+      return;
+    }
+    const { opened, answers, seconds, kind, host } = found.data;
+    this.#parts.counts.bytes += JSON.stringify(found.data).length;
+    if (opened !== null) {
+      tile.tasks[0]?.resolve({ opened, kind });
+      return;
+    }
+    const [task] = tile.tasks;
+    if (task !== undefined) this.#learn(task.key, seconds / tile.tasks.length);
+    for (const [i, answer] of answers.entries()) {
+      const one = tile.tasks[i] as Pending;
+      if ("error" in answer) one.reject(taskError(one, answer.error, host));
+      else await decodeWire(answer.output as JsonValue, this.#source).then(one.resolve, one.reject);
+    }
+  }
+
+  #learn(key: string, seconds: number): void {
+    const known = this.#seconds.get(key);
+    this.#seconds.set(key, known === undefined ? seconds : known + (seconds - known) / 4);
+  }
+
+  /** A worker failed as a whole: several tasks are tried one by one, a single one is given up. */
+  #failed(id: string, reason: string): void {
+    const tile = this.#tiles.get(id);
+    if (tile === undefined) return;
+    this.#tiles.delete(id);
+    const tasks = tile.tasks.filter(({ isSettled }) => !isSettled);
+    if (tile.tasks.length > 1) {
+      for (const task of tasks) void this.#sendTasks([task]);
+      return;
+    }
+    for (const { how, reject } of tasks) {
+      reject(
+        how.onDeaths?.(ATTEMPTS, reason) ??
+          new EvaluationError(how.name, how.expected, `${reason} (${ATTEMPTS} tries)`),
+      );
+    }
+  }
+
+  /** Takes back tiles that nobody waits for. */
+  #dropSettled(): void {
+    for (const [id, { tasks }] of this.#tiles) {
+      if (!tasks.every(({ isSettled }) => isSettled)) continue;
+      this.#tiles.delete(id);
+      void this.#queue?.remove(id).catch(() => undefined);
+    }
+  }
+
+  #fail(reason: unknown): void {
+    for (const task of [...this.#waiting, ...[...this.#tiles.values()].flatMap(({ tasks }) => tasks)])
+      task.reject(reason);
+    this.#waiting = [];
+    this.#dropSettled();
+  }
+}
+
+function groupByKey(tasks: readonly Pending[]): Map<string, Pending[]> {
+  const groups = new Map<string, Pending[]>();
+  for (const task of tasks) groups.set(task.key, [...(groups.get(task.key) ?? []), task]);
+  return groups;
+}
+
+type AnswerError = Extract<TileAnswer["answers"][number], { error: unknown }>["error"];
+
+function taskError({ how }: Pending, error: AnswerError, host: string): Error {
+  if (error.own !== null) return decodeError({ ...error, stack: error.stack });
+  return new EvaluationError(how.name, how.expected, `an error in a worker on ${host}: ${error.message}`);
+}

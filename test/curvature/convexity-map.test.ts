@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { type ConvexityPoint, convexityRatio, mapConvexity } from "../../src/curvature/convexity-map.js";
+
+const axis = (points: number): Float64Array =>
+  Float64Array.from({ length: points }, (_, i) => -1 + (2 * i) / (points - 1));
+
+/** Work on a closed form: the eigenvalues at (α, β) are α − 2 and β + 3; a start is the point it comes from. */
+function closedForm(
+  alpha: Float64Array,
+  beta: Float64Array,
+  concurrency: number,
+  known: ConvexityPoint[] = [],
+) {
+  const starts: (string | null)[] = [];
+  const seen: ConvexityPoint[] = [];
+  let running = 0;
+  let most = 0;
+  const map = mapConvexity(alpha, beta, {
+    thetaAt: (a, b) => Float32Array.of(a, b),
+    async endsAt(theta, start) {
+      starts.push(start === null ? null : [...start].map((value) => value.toFixed(2)).join(","));
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      running--;
+      const [a, b] = theta as unknown as [number, number];
+      return {
+        loss: 0,
+        gradientNorm: 0,
+        smallest: a - 2,
+        largest: b + 3,
+        residual: 0,
+        products: 3,
+        isConverged: true,
+        start: theta,
+      };
+    },
+    concurrency,
+    known,
+    onPoint: (point) => void seen.push(point),
+  });
+  return { map, starts, seen, most: () => most };
+}
+
+describe("convexity map", () => {
+  test("every point has its values; all but the centre begin where a neighbour ended, whatever the number at once", async () => {
+    const [alpha, beta] = [axis(5), axis(3)];
+    const one = closedForm(alpha, beta, 1);
+    const found = await one.map;
+    expect(found.points.map(({ index }) => index)).toEqual(Array.from({ length: 15 }, (_, i) => i));
+    for (const { index, smallest, largest } of found.points) {
+      expect(smallest).toBeCloseTo((alpha[index % 5] as number) - 2, 5);
+      expect(largest).toBeCloseTo((beta[Math.floor(index / 5)] as number) + 3, 5);
+    }
+    expect(convexityRatio(found)[7]).toBeCloseTo(2 / 3, 6);
+    expect(one.starts.filter((start) => start === null)).toHaveLength(1);
+    const four = closedForm(alpha, beta, 4);
+    expect(await four.map).toEqual(found);
+    expect(four.most()).toBeGreaterThan(1);
+    expect([...four.starts].sort()).toEqual([...one.starts].sort());
+  });
+
+  test("points from before are not computed again; those behind them begin at random", async () => {
+    const [alpha, beta] = [axis(5), axis(5)];
+    const whole = await closedForm(alpha, beta, 1).map;
+    const known = whole.points.filter(({ index }) => [12, 7, 13].includes(index));
+    const rest = closedForm(alpha, beta, 2, known);
+    expect(await rest.map).toEqual(whole);
+    expect(rest.seen).toHaveLength(22);
+    expect(rest.starts.filter((start) => start === null).length).toBeGreaterThan(1);
+  });
+
+  test("an error ends the work; what was finished was reported", async () => {
+    const seen: ConvexityPoint[] = [];
+    const work = mapConvexity(axis(3), axis(3), {
+      thetaAt: (a, b) => Float32Array.of(a, b),
+      endsAt: async (theta) => {
+        if (theta[0] === 1) throw new Error("no kernel");
+        const numbers = { loss: 0, gradientNorm: 0, smallest: 0, largest: 1, residual: 0, products: 1 };
+        return { ...numbers, isConverged: true, start: null };
+      },
+      concurrency: 2,
+      known: [],
+      onPoint: (point) => void seen.push(point),
+    });
+    await expect(work).rejects.toThrow("no kernel");
+    expect(seen.length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,18 @@
+// A worker in a process of its own: node worker-process.mjs REDIS STORE PROCESSES [MODULE]. Says "ready" when it is.
+import { startQueueWorker } from "../../dist/src/queue/queue-worker.js";
+
+const [redis, store, processes, module] = process.argv.slice(2);
+const worker = await startQueueWorker({
+  redis,
+  store,
+  processes: Number(processes),
+  module,
+  // Tests kill workers, and do not want to wait for long.
+  lockSeconds: 2,
+  onNotice: (text) => process.stdout.write(`${text}\n`),
+});
+process.stdout.write("ready\n");
+process.once("SIGTERM", async () => {
+  await worker.close();
+  process.exit(0);
+});

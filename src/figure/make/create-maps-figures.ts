@@ -6,7 +6,7 @@ import { fillPartial } from "../../surface/coarse-to-fine.js";
 import { type SetSurface, surfaceDifference } from "../../surface/lines/evaluate-sets.js";
 import type { Surface } from "../../surface/surface.js";
 import { capitalized, counted, formatNumber } from "../draw/format-number.js";
-import { createContourScale, finiteRange, niceTicks } from "../draw/scales.js";
+import { createContourScale, finiteRange, niceTicks, SCALE_WORDS } from "../draw/scales.js";
 import type { Figure, FigureAxis, Interpolation, MapMark, MapPanel } from "../figure.js";
 import { type AccuracyForm, isAccuracy, quantityOf } from "./chart-parts.js";
 import { checkSurface, createAxis, type FigureAxesInput, gridOf } from "./create-trajectory-figure.js";
@@ -18,6 +18,7 @@ import {
   partialSentence,
 } from "./figure-caption.js";
 import { checkPath, createPath, createRunData, type FigurePathInput, figureOf } from "./run-data.js";
+import { verdictOf } from "./verdict.js";
 
 /** What {@link createMapsFigure} makes a figure of. */
 export interface MapsFigureInput {
@@ -107,7 +108,7 @@ export function createMapsFigure(input: MapsFigureInput): Figure {
       ...input.surfaces.map(({ set, surface }) =>
         partialSentence([surface], `Partial surface${panels.length > 1 ? ` (${set})` : ""}`),
       ),
-      `${capitalized(name)} at ${alpha.length} × ${beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${panels.length > 1 ? " common to all sets" : ""}, ${interpolation} interpolation.`,
+      `${capitalized(name)} at ${alpha.length} × ${beta.length} points, ${SCALE_WORDS[scale.kind]} levels${panels.length > 1 ? " common to all sets" : ""}, ${interpolation} interpolation.`,
       rangeSentence(maps),
       ...input.surfaces.flatMap(({ set, surface }) =>
         approximationSentences(surface, quantity).map((text) => (each ? `${set}: ${text}` : text)),
@@ -181,6 +182,10 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
     runs,
     panels: maps,
     layout: layoutOf(maps),
+    verdict: verdictOf(
+      runs,
+      maps.flatMap(({ paths }) => paths),
+    ).replace("the plane is", "its own plane is"),
     caption: [
       input.caption ?? "",
       `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${scale.kind === "log" ? " (logarithmic)" : ""}, and a unit is equally long on every axis of every map.`,

@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { surfaceColors } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
+import type { Figure } from "../../src/figure/figure.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { mapOf, placedMap, pointsOf } from "./panels.js";
 import { decodePng } from "./png.js";
 import { arc, bowl, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
 
-const figure = sampleFigure(valley);
+/** Without the inset, which would cover places that are looked at. */
+const figure: Figure = { ...sampleFigure(valley), hidden: ["labels", "inset"] };
 const size = figureSize(figure);
 const svg = renderSvg(figureOption(figure), size);
 

@@ -27,7 +27,16 @@ import { collectTables, planesOfTables } from "./collect-tables.js";
 export type ExportFormat = "svg" | "png" | "pdf" | "gif" | "mp4" | "csv" | "npz" | "vtk";
 
 /** Every format. */
-export const EXPORT_FORMATS: readonly ExportFormat[] = ["svg", "png", "pdf", "gif", "mp4", "csv", "npz", "vtk"];
+export const EXPORT_FORMATS: readonly ExportFormat[] = [
+  "svg",
+  "png",
+  "pdf",
+  "gif",
+  "mp4",
+  "csv",
+  "npz",
+  "vtk",
+];
 
 /** Options of {@link exportRun}. */
 export interface ExportOptions extends PictureStyle {

@@ -7,6 +7,7 @@ import { REPORT_FORMATS, type ReportFormat, writeReport } from "../../analysis/w
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
+import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
@@ -161,7 +162,7 @@ async function report(
     ...styleOf(options),
     ...defined({
       formats,
-      title: title ?? runs.map(({ name }) => name).join(" and "),
+      title: title ?? titleOfRuns(runs.map(({ name }) => name)),
       introduction: whyNoJoint ?? undefined,
       page: "compare.html",
     }),

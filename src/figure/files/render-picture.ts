@@ -85,12 +85,12 @@ export const MISSING = "\u25a1";
  * {@link MISSING}, and marks that turn or join other letters are left out.
  */
 export function withKnownLetters(svg: string): string {
-  return svg.replace(/>([^<>]+)</g, (_, text: string) => `>${knownLetters(text)}<`);
+  return svg.replace(/(<text\b[^>]*>)([^<]+)</g, (_, open: string, text: string) => `${open}${knownLetters(text)}<`);
 }
 
 function knownLetters(text: string): string {
-  if (/^\s*$/.test(text)) return text;
   const known = advanceWidths("regular");
+  if ([...text].every((character) => known.has(character.codePointAt(0) as number))) return text;
   // An emoji of several code points is one character to a reader.
   const graphemes = [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)];
   return graphemes

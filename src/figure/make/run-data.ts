@@ -55,6 +55,14 @@ export function figureOf(parts: FigureParts): Figure {
   });
 }
 
+/** Most names that a title lists. */
+const NAMES_IN_TITLE = 3;
+
+/** Returns what a title calls several runs: "SGD and Adam", or "12 runs", whose names the legend has. */
+export function titleOfRuns(names: readonly string[]): string {
+  return names.length <= NAMES_IN_TITLE ? names.join(" and ") : `${names.length} runs`;
+}
+
 /** Rates closer than this share are the same rate written with different rounding. */
 const RATE_TOLERANCE = 1e-6;
 

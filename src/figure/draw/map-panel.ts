@@ -249,7 +249,10 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
   // A map without values has lines to read coordinates from.
   const hasLines = panel.values === null;
   const paths = pathShapes(figure, panel.paths, toPixel, theme, options);
-  const inset = isShown(figure, "inset") && panel.window === undefined ? insetOf(panel, figure, rect, options.until) : null;
+  const inset =
+    isShown(figure, "inset") && panel.window === undefined
+      ? insetOf(panel, figure, rect, options.until)
+      : null;
   const obstacles = obstaclesOf(panel, figure, toPixel, inset?.rect ?? null);
   const labels = [
     ...markShapes(panel.marks, toPixel, rect, obstacles, theme),

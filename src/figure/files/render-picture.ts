@@ -85,7 +85,10 @@ export const MISSING = "\u25a1";
  * {@link MISSING}, and marks that turn or join other letters are left out.
  */
 export function withKnownLetters(svg: string): string {
-  return svg.replace(/(<text\b[^>]*>)([^<]+)</g, (_, open: string, text: string) => `${open}${knownLetters(text)}<`);
+  return svg.replace(
+    /(<text\b[^>]*>)([^<]+)</g,
+    (_, open: string, text: string) => `${open}${knownLetters(text)}<`,
+  );
 }
 
 function knownLetters(text: string): string {

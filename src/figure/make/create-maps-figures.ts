@@ -214,7 +214,9 @@ const MOST_FLAT = 2;
 
 /** How much longer units are drawn on the vertical axes, so that maps of one flat window can be read; 1 for not. */
 function commonStretch(surfaces: readonly Surface[]): number {
-  const sizes = surfaces.map(({ alpha, beta }) => [extentOf(Array.from(alpha)), extentOf(Array.from(beta))] as const);
+  const sizes = surfaces.map(
+    ({ alpha, beta }) => [extentOf(Array.from(alpha)), extentOf(Array.from(beta))] as const,
+  );
   const [[width, height] = [1, 1]] = sizes;
   const isAlike = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.abs(a);
   const isCommon = sizes.every(([w, h]) => isAlike(w, width) && isAlike(h, height));

@@ -4,7 +4,7 @@ import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
 import { createMapsFigure } from "../figure/make/create-maps-figures.js";
 import { createTrajectoryFigure } from "../figure/make/create-trajectory-figure.js";
-import { lossChanges, runSettings } from "../figure/make/run-data.js";
+import { lossChanges, runSettings, titleOfRuns } from "../figure/make/run-data.js";
 import { withEllipse } from "../figure/make/with-ellipse.js";
 import type { Run } from "../store/run/run.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
@@ -132,7 +132,7 @@ function pathOf(run: Run, trajectory: Trajectory) {
 
 function titleOf({ kind, marks, run, runs }: DrawnPlane, isTrajectory: boolean, hasPath: boolean): string {
   if (isBetween(kind)) return TITLES[kind];
-  const names = runs.map(({ manifest }) => manifest.name).join(" and ");
+  const names = titleOfRuns(runs.map(({ manifest }) => manifest.name));
   if (kind === "pca" && isTrajectory) return names;
   // A plane with a path on it is the run's; any other is that of the model in its middle.
   const whose = hasPath ? names : (marks[0]?.label ?? run.manifest.name);

@@ -3,43 +3,45 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { isDeviceName } from "../base/platform.js";
-import { figureOption, figureSize } from "../figure/draw/layout-figure.js";
 import type { Figure } from "../figure/figure.js";
 import { tableCsv } from "../figure/files/export-table.js";
 // Figures display themselves in notebooks.
 import "../figure/files/notebook.js";
+import {
+  checkStyle,
+  type PictureStyle,
+  resolveStyle,
+  STYLE_OPTION_NAMES,
+  styleFigure,
+} from "../figure/files/picture-style.js";
 import { renderHtml } from "../figure/files/render-html.js";
-import { renderPng, renderSvg } from "../figure/files/render-picture.js";
+import { styledPicture } from "../figure/files/styled-picture.js";
 import { inSpace } from "../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 
-/** Options of {@link writeReport}. */
-export interface WriteReportOptions {
-  /** Which files to write; default all. "csv" is for tables only. */
-  readonly formats?: readonly ReportFormat[];
-  /** Width of the pictures in CSS pixels; default 1100. */
-  readonly width?: number;
-  /** Height of the pictures in CSS pixels; default as much as the figure needs. */
-  readonly height?: number;
-  /** Pixels of the PNG per CSS pixel; default 2. */
-  readonly scale?: number;
+/** Options of {@link writeReport}: how pictures look, and the rest of the page. */
+export interface WriteReportOptions extends PictureStyle {
+  /** Which files to write; default svg, png, html and csv (for tables only), of a paper or a talk pdf too. */
+  readonly formats?: readonly ReportFormat[] | undefined;
+  /** Pixels of the PNG per CSS pixel, in place of `dpi`; default 2. */
+  readonly scale?: number | undefined;
   /** Title of the page; default the first figure's title. */
-  readonly title?: string;
+  readonly title?: string | undefined;
   /** A paragraph under the heading of the page; default none. */
-  readonly introduction?: string;
+  readonly introduction?: string | undefined;
   /** File name of the page; default "report.html". */
-  readonly page?: string;
+  readonly page?: string | undefined;
 }
 
 /** Kinds of files a report consists of. */
-export type ReportFormat = "svg" | "png" | "html" | "csv";
+export type ReportFormat = "svg" | "png" | "pdf" | "html" | "csv";
 
-const FORMATS: readonly ReportFormat[] = ["svg", "png", "html", "csv"];
+/** Every kind of file. */
+export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "html", "csv"];
 
 const REPORT_OPTION_NAMES: OptionNames<WriteReportOptions> = {
+  ...STYLE_OPTION_NAMES,
   formats: true,
-  width: true,
-  height: true,
   scale: true,
   title: true,
   introduction: true,
@@ -53,17 +55,16 @@ const REPORT_OPTION_NAMES: OptionNames<WriteReportOptions> = {
  */
 export function checkReportOptions(options: WriteReportOptions): void {
   refuseUnknown(options, REPORT_OPTION_NAMES, "report");
-  const { formats, width, height, scale, page } = options;
+  const { formats, scale, page } = options;
   const check = (name: string, isValid: boolean, expected: string, got: unknown) => {
     if (!isValid)
       throw new InvalidOptionError(`report.${name}`, expected, JSON.stringify(got) ?? String(got));
   };
   const areFormats =
-    Array.isArray(formats) && formats.length > 0 && formats.every((one) => FORMATS.includes(one));
-  check("formats", formats === undefined || areFormats, `some of ${FORMATS.join(", ")}`, formats);
-  for (const [name, value] of Object.entries({ width, height, scale })) {
-    check(name, value === undefined || (Number.isFinite(value) && value > 0), "a number above 0", value);
-  }
+    Array.isArray(formats) && formats.length > 0 && formats.every((one) => REPORT_FORMATS.includes(one));
+  check("formats", formats === undefined || areFormats, `some of ${REPORT_FORMATS.join(", ")}`, formats);
+  check("scale", scale === undefined || (Number.isFinite(scale) && scale > 0), "a number above 0", scale);
+  checkStyle(options, "report.");
   if (page !== undefined) fileName("report.page", page);
 }
 
@@ -76,12 +77,14 @@ export interface NamedFigure {
 /**
  * Writes `NAME.svg` and `NAME.png` for each figure, `NAME-3d.svg` and `NAME-3d.png` for the surface of each
  * trajectory in space, `NAME.csv` for each table, and one page with all of them into `directory`, each complete or
- * not at all.
+ * not at all. In the styles "paper" and "talk" `NAME.pdf` too, and the caption as `NAME.txt` and, for LaTeX, `NAME.tex`.
  *
  * @returns the paths of the files, in the order written.
  * @throws {@link InvalidDataError} if there is no figure; {@link InvalidOptionError} if `page` or a figure's
  * name is not a file name.
- * @example await writeReport("report", [{ name: "plot", figure }], { page: "report.html" });
+ * @example
+ * await writeReport("report", [{ name: "plot", figure }], { page: "report.html" });
+ * await writeReport("paper", [{ name: "plot", figure }], { style: "paper", width: "one-column" });
  */
 export async function writeReport(
   directory: string,
@@ -94,8 +97,9 @@ export async function writeReport(
   const pageFile = fileName("page", options.page ?? "report.html");
   for (const { name } of figures) fileName("figures.name", name);
   checkReportOptions(options);
-  const { formats = ["svg", "png", "html", "csv"], scale = 2 } = options;
-  const asked = { ...pick(options, ["width", "height"]), pixelRatio: scale };
+  const { scale } = options;
+  const { hasCaptionFiles } = resolveStyle(options);
+  const formats = options.formats ?? REPORT_FORMATS.filter((one) => one !== "pdf" || hasCaptionFiles);
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -105,24 +109,30 @@ export async function writeReport(
   for (const { name, figure } of figures) {
     const table = figure.panels.find((panel) => panel.kind === "table");
     if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));
-    if (!formats.includes("svg") && !formats.includes("png")) continue;
+    if (!formats.some((one) => one === "svg" || one === "png" || one === "pdf")) continue;
     const surface = inSpace(figure);
     const pictures = [
       { file: name, figure },
       ...(surface === null ? [] : [{ file: `${name}-3d`, figure: surface }]),
     ];
     for (const { file, figure: drawn } of pictures) {
-      const svg = renderSvg(figureOption(drawn, asked), figureSize(drawn, asked));
-      if (formats.includes("svg")) await write(`${file}.svg`, svg);
-      if (formats.includes("png")) await write(`${file}.png`, renderPng(svg, { scale }));
+      const picture = styledPicture(drawn, options, scale);
+      if (formats.includes("svg")) await write(`${file}.svg`, picture.svg);
+      if (formats.includes("png")) await write(`${file}.png`, picture.png());
+      if (formats.includes("pdf")) await write(`${file}.pdf`, await picture.pdf());
+      for (const [ending, text] of Object.entries(picture.captions ?? {}))
+        await write(`${file}.${ending}`, text);
     }
   }
   if (formats.includes("html")) {
     const title = options.title ?? first.figure.title;
     const page = renderHtml({
       title,
-      figures: figures.map(({ figure }) => figure),
-      ...pick(options, ["introduction"]),
+      // A page has its own size and sets texts itself: the style gives colours, levels and names.
+      figures: figures.map(({ figure }) =>
+        styleFigure(figure, { ...options, style: "page", width: undefined, height: undefined }),
+      ),
+      ...pick(options, ["introduction", "theme"]),
     });
     await write(pageFile, page);
   }

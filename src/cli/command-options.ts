@@ -2,9 +2,19 @@ import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import kebabCase from "lodash/kebabCase.js";
+import pick from "lodash/pick.js";
 import { BACKEND_CHOICES } from "../backend/current-backend.js";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { NORMALIZATIONS, type Normalization } from "../directions/normalize.js";
+import { COLOR_MAPS } from "../figure/draw/palette.js";
+import { FIGURE_PARTS } from "../figure/figure.js";
+import {
+  checkStyle,
+  type PictureStyle,
+  readStyleFile,
+  STYLE_NAMES,
+  STYLE_OPTION_NAMES,
+} from "../figure/files/picture-style.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { ENGINE_CHOICES } from "../loss/loss-options.js";
 import { BATCH_NORM_POLICIES } from "../loss/slice-loss.js";
@@ -316,12 +326,72 @@ export function normalizationOptions(command: Command): Command {
 
 /** Options of the commands that draw. */
 export function pictureOptions(command: Command): Command {
-  return command
+  return styleOptions(command)
     .option("--out <dir>", "folder for results and pictures (default: the first run's directory)")
-    .addOption(new Option("--format <formats...>", "pictures to write").choices(["svg", "png", "html"]))
-    .option("--title <text>", "title of the figure")
-    .option("--width <px>", "width of the pictures", parseCount("--width", 200))
-    .option("--height <px>", "height of the pictures", parseCount("--height", 200));
+    .addOption(
+      new Option("--format <formats...>", "pictures to write").choices(["svg", "png", "pdf", "html"]),
+    )
+    .option("--title <text>", "title of the figure");
+}
+
+/** Options of how pictures look, which every command that draws has. */
+export function styleOptions(command: Command): Command {
+  const choice = (flags: string, text: string, choices: readonly string[]): Option =>
+    new Option(flags, text).choices(choices);
+  return command
+    .hook("preAction", () => {
+      styleOf(command.opts());
+    })
+    .addOption(choice("--style <name>", "what pictures are made for (default: page)", STYLE_NAMES))
+    .option("--style-file <file>", "JSON file of these options; those given beside it go first")
+    .addOption(choice("--theme <name>", "colours of pictures (default: light)", ["light", "dark"]))
+    .option(
+      "--width <length>",
+      "width of pictures: 800px, 82mm, 3.25in, one-column, two-column; a number is px, for paper and talk inches",
+      parseStyleValue("width"),
+    )
+    .option("--height <length>", "height of pictures", parseStyleValue("height"))
+    .option("--aspect <ratio>", "equal, fill, or width / height of maps", parseStyleValue("aspect"))
+    .option("--dpi <n>", "pixels per inch of PNG (default: 192, paper 300)", parseStyleValue("dpi"))
+    .option("--font-size <pt>", "size of type (default: 9, paper 8, talk 18)", parseStyleValue("fontSize"))
+    .addOption(choice("--colormap <name>", "colours of values", COLOR_MAPS))
+    .option("--levels <levels>", "number of contour levels, or levels: 0.1,1,10", parseStyleValue("levels"))
+    .option("--vmin <value>", "values below have the colour of the low end", parseStyleValue("vmin"))
+    .option("--vmax <value>", "values above have the colour of the high end", parseStyleValue("vmax"))
+    .addOption(choice("--loss-scale <kind>", "colour and height of values", ["linear", "log", "symlog"]))
+    .option("--xlabel <text>", "name of the horizontal axis of maps and embeddings")
+    .option("--ylabel <text>", "name of the vertical axis of maps and embeddings")
+    .option("--zlabel <text>", "name of the values")
+    .addOption(choice("--show <parts...>", "parts to draw that the style leaves out", FIGURE_PARTS))
+    .addOption(choice("--hide <parts...>", "parts to leave out", FIGURE_PARTS));
+}
+
+/** How pictures look, as the command line says it. */
+export interface StyleCommandOptions extends PictureStyle {
+  readonly styleFile?: string;
+}
+
+/** Returns how pictures look: options, and under them those of the style file. */
+export function styleOf(options: StyleCommandOptions): PictureStyle {
+  const given = defined(pick(options, Object.keys(STYLE_OPTION_NAMES) as (keyof PictureStyle)[]));
+  const style = { ...(options.styleFile === undefined ? {} : readStyleFile(options.styleFile)), ...given };
+  checkStyle(style, "--");
+  return style;
+}
+
+/** Returns a parser of an option of a style, checked by the schema of styles. */
+function parseStyleValue(name: keyof PictureStyle): (text: string) => PictureStyle[typeof name] {
+  return (text) => {
+    const list = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+    const value = list.some(Number.isNaN) ? text : list.length === 1 ? list[0] : list;
+    try {
+      checkStyle({ [name]: value }, "--");
+    } catch (error) {
+      if (!(error instanceof LandscapeError)) throw error;
+      throw new InvalidArgumentError(`${error.message}.`);
+    }
+    return value as PictureStyle[typeof name];
+  };
 }
 
 /** Options of the plane of principal components. */

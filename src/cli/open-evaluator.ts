@@ -23,7 +23,7 @@ import { earlierResults } from "../store/results/earlier-results.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
-import { accuracyFormOf, defined } from "./command-options.js";
+import { accuracyFormOf, defined, type StyleCommandOptions, styleOf } from "./command-options.js";
 import { type DataModule, loadDataModule } from "./load-module.js";
 import { Interruption, type Output } from "./output.js";
 
@@ -301,12 +301,10 @@ export interface SliceCommandOptions extends EvaluationCommandOptions {
 }
 
 /** Options of the commands that write pictures. */
-export interface PictureCommandOptions {
+export interface PictureCommandOptions extends StyleCommandOptions {
   readonly out?: string;
   readonly format?: readonly ReportFormat[];
   readonly title?: string;
-  readonly width?: number;
-  readonly height?: number;
 }
 
 /** Where the results of each set are to be stored, which may have been interrupted. */
@@ -482,11 +480,15 @@ export async function writePictures(
   name: string,
   directory: string,
   figures: readonly NamedFigure[],
-  { format: formats, width, height, title }: PictureCommandOptions,
+  options: PictureCommandOptions,
   output: Output,
 ): Promise<string[]> {
-  const options = defined({ formats, width, height, title, page: `${name}.html` });
-  const files = await writeReport(directory, figures, options);
+  const { format: formats, title } = options;
+  const files = await writeReport(directory, figures, {
+    ...styleOf(options),
+    ...defined({ formats, title }),
+    page: `${name}.html`,
+  });
   for (const file of files) output.print(file);
   return files;
 }

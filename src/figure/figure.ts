@@ -1,4 +1,5 @@
 import type { JsonNumber } from "../base/json.js";
+import type { ColorMapName } from "./draw/palette.js";
 import type { ContourScale } from "./draw/scales.js";
 
 /**
@@ -20,6 +21,35 @@ export interface Figure extends FigureText {
    * where the picture is wide enough.
    */
   readonly layout: "lead" | { readonly columns: number };
+  /** Parts that are not drawn. Default the labels of isolines. */
+  readonly hidden?: readonly FigurePart[] | undefined;
+}
+
+/** What a picture shows beside its panels, in the order in which it is asked for. */
+export const FIGURE_PARTS = [
+  "title",
+  "verdict",
+  "caption",
+  "legend",
+  "colorbar",
+  "curves",
+  "path",
+  "isolines",
+  "labels",
+  "minimum",
+  "values",
+  "inset",
+] as const;
+
+/**
+ * A part of a picture: "labels" are the levels written on the isolines, "minimum" the cross at the grid's least
+ * value, "values" the true losses beside the ends, "inset" the enlarged end of a path.
+ */
+export type FigurePart = (typeof FIGURE_PARTS)[number];
+
+/** Whether a picture of a figure shows a part: all but the labels, where nothing is said. */
+export function isShown({ hidden = ["labels"] }: Pick<Figure, "hidden">, part: FigurePart): boolean {
+  return !hidden.includes(part);
 }
 
 /**
@@ -31,6 +61,8 @@ export const DISPLAYED: object = {};
 /** The texts around the panels. */
 export interface FigureText {
   readonly title: string;
+  /** What the picture shows, in one sentence; absent or empty where there is none. */
+  readonly verdict?: string | undefined;
   /** How faithful the picture is, in words: one paragraph each; may be empty. */
   readonly fidelity: readonly string[];
   /** What is drawn, in sentences. */
@@ -154,8 +186,11 @@ export interface PlaneWindow {
 export interface MapPanel extends PanelBase {
   readonly kind: "map";
   readonly axes: readonly [FigureAxis, FigureAxis];
-  /** "equal": one unit is equally long on both axes, and on every such map of the figure; "fill": the map fills its place. */
-  readonly aspect: "equal" | "fill";
+  /**
+   * "equal": one unit is equally long on both axes, and on every such map of the figure; "fill": the map fills its
+   * place; a number: its width divided by its height.
+   */
+  readonly aspect: "equal" | "fill" | number;
   /** (W), increasing. */
   readonly alpha: readonly number[];
   /** (H), increasing. */
@@ -168,6 +203,12 @@ export interface MapPanel extends PanelBase {
   readonly scale: ContourScale | null;
   /** "value": from low to high; "difference": below and above zero. */
   readonly palette: "value" | "difference";
+  /** Whether both axes have one unit: lengths along unit vectors. Default not. */
+  readonly sharesUnit?: boolean | undefined;
+  /** Colours of values, as the map of this name has them. Default viridis with some white. */
+  readonly colors?: ColorMapName | undefined;
+  /** Whether a colour bar stands beside it. Default true. */
+  readonly hasBar?: boolean | undefined;
   readonly interpolation: Interpolation;
   readonly paths: readonly Path[];
   readonly marks: readonly MapMark[];
@@ -254,6 +295,8 @@ export interface ScatterPanel extends PanelBase {
   readonly color: "run" | { readonly column: string; readonly scale: ColorScale };
   /** In two dimensions, the part that is shown. Default all. */
   readonly window?: PlaneWindow | undefined;
+  /** Whether a colour bar stands beside it. Default true. */
+  readonly hasBar?: boolean | undefined;
 }
 
 /** A column of a table: what its cells belong to. */

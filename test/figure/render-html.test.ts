@@ -117,7 +117,7 @@ describe("the page in Chromium", () => {
     needChromium(context);
     const { page, heard } = await open(renderHtml({ title: "Report", figures: [SGD, JOINT] }));
     expect(await page.locator(".chart .canvas svg").count()).toBe(2);
-    for (const color of ["#0072b2", "#d00000", "#e69f00"]) {
+    for (const color of ["#0072b2", "#d00000", "#d17b25"]) {
       expect(await page.locator(`.canvas svg [fill="${color}"]`).count(), color).toBeGreaterThan(0);
     }
     const font = await page.evaluate("document.fonts.check(\"12px 'Landscape Sans'\")");

@@ -69,7 +69,7 @@ describe("layoutFigure of a path", () => {
 
   test("gives both axes the same units where that is asked for", () => {
     const figure = sampleFigure(valley, { aspect: "equal" });
-    for (const options of [{ width: 1000 }, { width: 1000, height: 500 }, { width: 400 }]) {
+    for (const options of [{ width: 1000 }, { width: 1000, height: 540 }, { width: 400 }]) {
       const { rect } = placedMap(figure, options);
       expect(rect.width / 16).toBeCloseTo(rect.height / 11, 9);
     }

@@ -13,7 +13,7 @@ import { createPlanesFigure } from "../../figure/make/create-maps-figures.js";
 import { createComparedStabilityFigure } from "../../figure/make/create-stability-figure.js";
 import { createTrainingFigure } from "../../figure/make/create-training-figure.js";
 import { createTrajectoryFigure } from "../../figure/make/create-trajectory-figure.js";
-import { lossChanges, runSettings } from "../../figure/make/run-data.js";
+import { lossChanges, runSettings, titleOfRuns } from "../../figure/make/run-data.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { disposeOptimizer } from "../../model/describe-training.js";
 import { assertSameLayout } from "../../model/layout.js";
@@ -76,7 +76,7 @@ export function compareFigures(
   options: ResolvedCompareOptions,
 ): NamedFigure[] {
   const { runs, pairs, joint, aligned, whyNoJoint, planes, lines, stability, warnings } = results;
-  const title = options.title ?? opened.map(({ name }) => name).join(" and ");
+  const title = options.title ?? titleOfRuns(opened.map(({ name }) => name));
   const dataName = options.names?.data;
   const data = dataName === undefined ? {} : { dataName };
   const { accuracyAs } = options;

@@ -1,14 +1,20 @@
 import { join } from "node:path";
+import once from "lodash/once.js";
 import pick from "lodash/pick.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
-import { figureOption, figureSize } from "../../figure/draw/layout-figure.js";
-import type { ThemeName } from "../../figure/draw/palette.js";
+import type { Figure } from "../../figure/figure.js";
 import { renderGif } from "../../figure/files/encode-gif.js";
 import { renderMp4 } from "../../figure/files/encode-movie.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
 import { encodeCsv, TABLE_KINDS, type TableKind, unitsOf } from "../../figure/files/export-table.js";
-import { renderPng, renderSvg } from "../../figure/files/render-picture.js";
+import {
+  checkStyle,
+  type PictureStyle,
+  resolveStyle,
+  styleFigure,
+} from "../../figure/files/picture-style.js";
+import { styledPicture } from "../../figure/files/styled-picture.js";
 import { vtkFiles } from "../../figure/files/vtk-files.js";
 import { inSpace } from "../../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
@@ -18,13 +24,22 @@ import type { NamedFigure } from "../write-report.js";
 import { collectTables, planesOfTables } from "./collect-tables.js";
 
 /** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
-export type ExportFormat = "svg" | "png" | "gif" | "mp4" | "csv" | "npz" | "vtk";
+export type ExportFormat = "svg" | "png" | "pdf" | "gif" | "mp4" | "csv" | "npz" | "vtk";
 
 /** Every format. */
-export const EXPORT_FORMATS: readonly ExportFormat[] = ["svg", "png", "gif", "mp4", "csv", "npz", "vtk"];
+export const EXPORT_FORMATS: readonly ExportFormat[] = [
+  "svg",
+  "png",
+  "pdf",
+  "gif",
+  "mp4",
+  "csv",
+  "npz",
+  "vtk",
+];
 
 /** Options of {@link exportRun}. */
-export interface ExportOptions {
+export interface ExportOptions extends PictureStyle {
   /** Formats to write. Required: at least one. */
   readonly formats: readonly ExportFormat[];
   /** Folder for the files. Default `export` in the run directory. */
@@ -33,16 +48,10 @@ export interface ExportOptions {
   readonly what?: readonly TableKind[];
   /** Name of the stored surface that is drawn. Default the newest of each kind of plane. */
   readonly surface?: string;
-  /** Width of pictures in CSS pixels. Default 1100, of a GIF 800, of a movie 1280. */
-  readonly width?: number;
-  /** Height of pictures in CSS pixels. Default as much as they need. */
-  readonly height?: number;
   /** Pixels of PNG, GIF and MP4 for each CSS pixel. Default 2, of a GIF and a movie 1. */
   readonly scale?: number;
   /** Milliseconds that the path of a GIF or a movie takes to grow. Default 6000; no frame stands for less than 40 ms. */
   readonly duration?: number;
-  /** Colours of pictures for light (default) or dark surroundings. */
-  readonly theme?: ThemeName;
   /** Loss above which the heights of VTK files are cut off. Default none. */
   readonly clip?: number;
   readonly signal?: AbortSignal;
@@ -54,10 +63,10 @@ export interface ExportOptions {
  * @throws {@link InvalidOptionError} naming the first option that cannot be used.
  */
 export function checkExportOptions(options: ExportOptions): void {
-  const { formats, what, width, height, scale, duration, clip, theme } = options;
+  const { formats, what, scale, duration, clip } = options;
   oneOfEach("formats", formats, EXPORT_FORMATS);
   if (what !== undefined) oneOfEach("what", what, TABLE_KINDS);
-  for (const [name, value] of Object.entries({ width, height, scale, duration, clip })) {
+  for (const [name, value] of Object.entries({ scale, duration, clip })) {
     if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
     throw new InvalidOptionError(name, "a positive number", String(value));
   }
@@ -65,9 +74,7 @@ export function checkExportOptions(options: ExportOptions): void {
   if (scale !== undefined && scale > mostScale) {
     throw new InvalidOptionError("scale", `at most ${mostScale}`, String(scale));
   }
-  if (theme !== undefined && theme !== "light" && theme !== "dark") {
-    throw new InvalidOptionError("theme", '"light" or "dark"', JSON.stringify(theme));
-  }
+  checkStyle(options);
 }
 
 function oneOfEach(where: string, given: readonly string[], known: readonly string[]): void {
@@ -129,9 +136,7 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
   if (formats.includes("vtk")) {
     planned.push(...(await vtkFiles(run, tables, await planesOfTables(run, tables), options.clip)));
   }
-  if (
-    formats.some((format) => format === "svg" || format === "png" || format === "gif" || format === "mp4")
-  ) {
+  if (formats.some((format) => ["svg", "png", "pdf", "gif", "mp4"].includes(format))) {
     const { figures, warnings: undrawn } = await drawnFigures(run, what, options.surface);
     warnings.push(...undrawn);
     planned.push(...figures.flatMap(({ name, figure }) => pictures(name, figure, options)));
@@ -186,25 +191,31 @@ function exportedName(name: string): readonly [readonly TableKind[], string] {
   return [["surface"], rest === "pca" ? "plane-pca-sets" : `plane-${rest}`];
 }
 
-function pictures(
-  name: string,
-  figure: Parameters<typeof figureOption>[0],
-  options: ExportOptions,
-): Planned[] {
-  const look = pick(options, ["width", "height", "theme"]);
-  const drawn = { ...look, pixelRatio: options.scale };
-  const svg = () => renderSvg(figureOption(figure, drawn), figureSize(figure, drawn));
+function pictures(name: string, figure: Figure, options: ExportOptions): Planned[] {
+  const picture = once(() => styledPicture(figure, options, options.scale));
   const known: Planned[] = [
-    { name: `${name}.svg`, format: "svg", content: svg },
-    { name: `${name}.png`, format: "png", content: () => renderPng(svg(), pick(options, ["scale"])) },
+    { name: `${name}.svg`, format: "svg", content: () => picture().svg },
+    { name: `${name}.png`, format: "png", content: () => picture().png() },
+    { name: `${name}.pdf`, format: "pdf", content: () => picture().pdf() },
   ];
+  const { captions } = resolveStyle(options).hasCaptionFiles ? picture() : { captions: null };
+  const beside = options.formats.find((format) => known.some((plan) => plan.format === format));
+  if (beside !== undefined) {
+    const files = Object.entries(captions ?? {});
+    known.push(
+      ...files.map(([ending, text]) => ({ name: `${name}.${ending}`, format: beside, content: () => text })),
+    );
+  }
   // What grows in a moving picture is the path on its plane.
   if (figure.layout === "lead") {
-    const content = () => renderGif(figure, { ...look, ...pick(options, ["scale", "duration"]) });
+    const { draw } = resolveStyle({ ...options, style: "page" });
+    const look = { ...pick(draw, ["width", "height", "theme"]), ...pick(options, ["scale", "duration"]) };
+    const styled = styleFigure(figure, { ...options, style: "page" });
+    const content = () => renderGif(styled, look);
     known.push({ name: `${name}.gif`, format: "gif", content });
     const movie = { ...look, ...pick(options, ["scale", "duration", "signal"]) };
-    known.push({ name: `${name}.mp4`, format: "mp4", content: () => renderMp4(figure, movie) });
-    const deep = inSpace(figure);
+    known.push({ name: `${name}.mp4`, format: "mp4", content: () => renderMp4(styled, movie) });
+    const deep = inSpace(styled);
     if (deep !== null)
       known.push({ name: `${name}-3d.mp4`, format: "mp4", content: () => renderMp4(deep, movie) });
   }

@@ -3,10 +3,11 @@ import { type Command, Option } from "commander";
 import type { CompareRunsOptions } from "../../analysis/compare/compare-options.js";
 import { compareRuns, type RunsComparison } from "../../analysis/compare/compare-runs.js";
 import { isModelPoint, openSubject } from "../../analysis/model-point.js";
-import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { REPORT_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
+import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
@@ -23,8 +24,11 @@ import {
   pathOptions,
   planeOptions,
   renamedOption,
+  type StyleCommandOptions,
   sliceOptions,
   stepOptions,
+  styleOf,
+  styleOptions,
 } from "../command-options.js";
 import { loadDataModule } from "../load-module.js";
 import {
@@ -40,7 +44,8 @@ import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of `compare`. */
 export interface CompareCommandOptions
-  extends SliceCommandOptions,
+  extends StyleCommandOptions,
+    SliceCommandOptions,
     PlaneCommandOptions,
     NormalizationCommandOptions {
   readonly size?: readonly [number, number];
@@ -57,8 +62,6 @@ export interface CompareCommandOptions
   readonly format?: readonly ReportFormat[];
   readonly align?: AlignMethod | true;
   readonly title?: string;
-  readonly width?: number;
-  readonly height?: number;
 }
 
 /** `compare RUN… --data MODULE`: runs against each other, on one page. */
@@ -150,22 +153,20 @@ async function compareUntil(
 async function report(
   comparison: RunsComparison,
   folder: string,
-  { format: formats, title, width, height }: CompareCommandOptions,
+  options: CompareCommandOptions,
   output: Output,
 ): Promise<void> {
+  const { format: formats, title } = options;
   const { runs, pairs, joint, whyNoJoint, figures } = comparison;
-  const files = await writeReport(
-    folder,
-    figures,
-    defined({
+  const files = await writeReport(folder, figures, {
+    ...styleOf(options),
+    ...defined({
       formats,
-      width,
-      height,
-      title: title ?? runs.map(({ name }) => name).join(" and "),
+      title: title ?? titleOfRuns(runs.map(({ name }) => name)),
       introduction: whyNoJoint ?? undefined,
       page: "compare.html",
     }),
-  );
+  });
   output.result({
     runs: runs.map(({ explainedVarianceRatio, randomWalkBaseline, ...facts }) => ({
       ...facts,
@@ -198,7 +199,7 @@ async function report(
 
 /** Declares the arguments and options of `compare`. */
 export function declareCompare(command: Command): void {
-  normalizationOptions(planeOptions(sliceOptions(command)));
+  normalizationOptions(planeOptions(sliceOptions(styleOptions(command))));
   pathOptions(gridOptions(stepOptions(command)));
   const grid = new Option("--grid <grid>", 'coordinates of the random lines, "x0:x1:n" (default: -1:1:41)');
   renamedOption(command, grid.argParser(parseLineGrid), "range")
@@ -220,9 +221,7 @@ export function declareCompare(command: Command): void {
     )
     .option("--accuracy", "show accuracies instead of errors in the figures")
     .option("--out <dir>", "folder for results and pictures", "comparison")
-    .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "html", "csv"]))
+    .addOption(new Option("--format <formats...>", "files to write").choices([...REPORT_FORMATS]))
     .option("--title <text>", "title of the page (default: the names of the runs)")
-    .option("--width <px>", "width of the pictures", parseCount("--width", 200))
-    .option("--height <px>", "height of the pictures", parseCount("--height", 200))
     .action((runs, options) => compare(runs, options, createOutput(options)));
 }

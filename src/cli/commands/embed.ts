@@ -20,6 +20,7 @@ import {
   type EmbeddingColor,
 } from "../../figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../figure/make/create-topology-figure.js";
+import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
@@ -151,7 +152,7 @@ async function embedRuns(
   }
   output.warn([...runs.flatMap((run) => run.warnings), ...found.flatMap(({ warnings }) => warnings)]);
   const figures = figuresOf(found, options);
-  const title = options.title ?? `Embedding of ${runs.map(({ manifest }) => manifest.name).join(" and ")}`;
+  const title = options.title ?? `Embedding of ${titleOfRuns(runs.map(({ manifest }) => manifest.name))}`;
   const files = await writePictures("embedding", folder, figures, { ...options, title }, output);
   const results = found.map(jsonOf);
   output.result(results.length === 1 ? { ...results[0], files } : { methods: results, files });

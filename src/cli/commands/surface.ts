@@ -19,6 +19,7 @@ import {
 } from "../../analysis/plane-spec.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import { STYLE_OPTION_NAMES } from "../../figure/files/picture-style.js";
 import { namesInFolder } from "../../store/arrow/regular-file.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
 import { partOfRun, type Run } from "../../store/run/run.js";
@@ -41,6 +42,7 @@ import {
   planeOptions,
   refuseStray,
   renamedOption,
+  type StyleCommandOptions,
   sliceOptions,
   stepOptions,
 } from "../command-options.js";
@@ -251,7 +253,8 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   const isMap = test === true || metric !== undefined || error === true || options.batchNorm !== undefined;
   if (plane !== "pca" || isMap || references.length > 1) return true;
   const hint = `draw the surface with: tfjs-landscape plot ${references[0]}`;
-  refuseStray(options, ["out", "format", "title", "width", "height"], "--plane random or another", has, hint);
+  const ofPictures = Object.keys({ ...STYLE_OPTION_NAMES, styleFile: true }) as (keyof StyleCommandOptions)[];
+  refuseStray(options, ["out", "format", "title", ...ofPictures], "--plane random or another", has, hint);
   return false;
 }
 

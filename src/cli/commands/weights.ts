@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { openRunPart } from "../../analysis/model-point.js";
 import { analyzeWeights } from "../../analysis/weights-stage.js";
 import { InvalidOptionError } from "../../base/errors.js";
+import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { Run } from "../../store/run/run.js";
 import {
   accuracyFormOf,
@@ -43,7 +44,7 @@ export async function weights(
   ).finally(() => bar.stop());
   output.warn([...runs.flatMap((run) => run.warnings), ...warnings]);
   const named = figures.map(({ name, figure }) => ({ name: `weights-${name}`, figure }));
-  const title = options.title ?? runs.map(({ manifest }) => manifest.name).join(" and ");
+  const title = options.title ?? titleOfRuns(runs.map(({ manifest }) => manifest.name));
   const files = await writePictures("weights", folder, named, { ...options, title }, output);
   output.result({
     runs: runs.map(({ manifest, snapshots }, i) => ({

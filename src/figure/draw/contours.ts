@@ -1,6 +1,6 @@
 import { contours as d3Contours } from "d3-contour";
 import type { Interpolation } from "../figure.js";
-import { type ContourScale, finiteRange } from "./scales.js";
+import { type ContourScale, finiteRange, heightOf } from "./scales.js";
 
 /** A grid of values refined between its points. */
 export interface RefinedGrid {
@@ -177,7 +177,7 @@ export function surfaceContours(
   const tracer = d3Contours().size([fine.width, fine.height]);
   const axis = { alpha: grid.alpha, beta: grid.beta, factor };
   return scale.levels.map((level) => {
-    const threshold = scale.kind === "log" ? Math.log10(level) : level;
+    const threshold = heightOf(scale)(level);
     const rings = tracer
       .contour(Array.from(values), threshold)
       .coordinates.flat()
@@ -215,10 +215,10 @@ export function unknownCells(grid: GridValues): readonly UnknownCells[] {
   return cells;
 }
 
-/** What is contoured: the loss, or its logarithm with zeros put below the lowest level. */
-function toHeights(loss: ArrayLike<number>, scale: ContourScale): Float64Array {
+/** What is contoured: the height of the loss; on a logarithmic scale zeros are put below the lowest level. */
+export function toHeights(loss: ArrayLike<number>, scale: ContourScale): Float64Array {
   const values = Float64Array.from(loss);
-  if (scale.kind === "linear") return values;
+  if (scale.kind !== "log") return values.map(heightOf(scale));
   let least = scale.levels[0] ?? 1;
   for (const value of values) if (value > 0 && value < least) least = value;
   return values.map((value) => (value <= 0 ? Math.log10(least) : Math.log10(value)));

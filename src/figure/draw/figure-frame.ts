@@ -33,6 +33,8 @@ export interface DrawOptions {
   readonly width?: number | undefined;
   /** Height in px; default what the content needs. The panels take up or give way to what is left. */
   readonly height?: number | undefined;
+  /** Margin in px. Default 20, in a narrow picture 12. */
+  readonly padding?: number | undefined;
   /** Colours for light (default) or dark surroundings. */
   readonly theme?: ThemeName | undefined;
   /** "figure" (default): with title, fidelity and caption; "chart": without, where a page sets them itself. */
@@ -71,6 +73,8 @@ export const NARROW = 720;
 /** The texts around the content of a picture. */
 export interface FrameTexts {
   readonly title: string;
+  /** A sentence between title and content. */
+  readonly verdict?: string | undefined;
   /** Paragraphs between content and caption. */
   readonly paragraphs?: readonly string[];
   readonly caption: string;
@@ -99,17 +103,21 @@ export interface FigureFrame {
 export function layoutFrame(
   texts: FrameTexts,
   width: number,
-  parts: DrawOptions["parts"] = "figure",
+  { parts = "figure", padding = width < NARROW ? 12 : 20 }: Pick<DrawOptions, "parts" | "padding"> = {},
   least: number = LEAST_WIDTH,
 ): FigureFrame {
   if (!(width >= least && width <= MOST_SIZE)) {
     const bound = width > MOST_SIZE ? `at most ${MOST_SIZE}` : `at least ${least}`;
     throw new InvalidOptionError("width", `${bound} px`, String(width));
   }
-  const padding = width < NARROW ? 12 : 20;
   const inner = width - 2 * padding;
   const isFigure = parts === "figure";
-  const head = isFigure ? [block(texts.title, 18, inner, "semibold", "text", 2)] : [];
+  const head = isFigure
+    ? [
+        block(texts.title, 18, inner, "semibold", "text", 2),
+        block(texts.verdict ?? "", 14, inner, "regular", "text"),
+      ]
+    : [];
   const foot: Block[] = isFigure
     ? [
         ...(texts.paragraphs ?? []).map((text) => block(text, 12.5, inner, "regular", "text")),

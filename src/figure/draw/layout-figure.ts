@@ -1,9 +1,10 @@
 import type { EChartsOption } from "echarts";
-import type { Figure, Panel } from "../figure.js";
+import { type Figure, isShown, type Panel } from "../figure.js";
 import { curvesKind } from "./curves-panel.js";
 import {
   checkHeight,
   type DrawOptions,
+  extentOf,
   type FigureFrame,
   isInside,
   LEAST_WIDTH,
@@ -51,6 +52,8 @@ const LEAD_GAP = 28;
 const LEAD_WIDTH = 1100;
 /** Below this width a page is on a phone. */
 const PHONE = 520;
+/** Width over height from which on a large map is flat. */
+const FLAT = 1.6;
 /** Gap between rows. */
 const ROW_GAP = 10;
 /** Height of a plot that would stand beside a large panel if there were room. */
@@ -79,13 +82,19 @@ export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureL
   );
   const frame = frameOf(figure, shown, options);
   const { padding, inner, headHeight, footHeight } = frame;
-  const entries = mergeEntries(shown.flatMap((panel) => kindOf(panel).legend(panel, figure))).filter(
-    ({ mark }) => mark.kind !== "run" || isInLegend(figure, mark.run, options),
-  );
+  const entries = isShown(figure, "legend")
+    ? mergeEntries(shown.flatMap((panel) => kindOf(panel).legend(panel, figure))).filter(
+        ({ mark }) => mark.kind !== "run" || isInLegend(figure, mark.run, options),
+      )
+    : [];
   const isLead = figure.layout === "lead" && shown.length > 1;
   const [lead, ...others] = shown;
   const beside = others.filter(({ only }) => only === undefined);
-  const isWide = isLead && beside.length > 0 && frame.width >= NARROW;
+  const isWide =
+    isLead &&
+    beside.length > 0 &&
+    frame.width >= NARROW &&
+    !(options.height === undefined && isFlatMap(lead));
   const column = isWide ? Math.round(inner * LEAD_SHARE) : inner;
   const legend = layoutLegend(entries, inner);
   // Curves have their legend above, where a reader begins; of other panels it is read last.
@@ -140,8 +149,22 @@ function isPhone({ isPage, width = PHONE }: DrawOptions): boolean {
   return isPage === true && width < PHONE;
 }
 
+/** Whether a map with equal units is too flat for two charts to stand beside it. */
+function isFlatMap(panel: Panel | undefined): boolean {
+  if (panel?.kind !== "map" || panel.aspect === "fill") return false;
+  const { aspect, alpha, beta } = panel;
+  return (aspect === "equal" ? extentOf(alpha) / extentOf(beta) : aspect) > FLAT;
+}
+
 function columnsOf({ layout }: Figure): number {
   return layout === "lead" ? 1 : layout.columns;
+}
+
+/** Returns the least width in px that a picture of a figure can have. */
+export function leastWidthOf(figure: Figure): number {
+  const kinds = [...new Set(figure.panels.map(kindOf))];
+  const of = (kind: (typeof kinds)[number]) => figure.panels.filter((panel) => kindOf(panel) === kind);
+  return Math.max(LEAST_WIDTH, ...kinds.map((kind) => kind.leastWidth?.(of(kind)) ?? 0));
 }
 
 function frameOf(figure: Figure, shown: readonly Panel[], options: DrawOptions): FigureFrame {
@@ -152,12 +175,12 @@ function frameOf(figure: Figure, shown: readonly Panel[], options: DrawOptions):
     figure.layout === "lead"
       ? LEAD_WIDTH
       : Math.max(...kinds.map((kind) => kind.naturalWidth(of(kind), columns)));
-  const least = Math.max(LEAST_WIDTH, ...kinds.map((kind) => kind.leastWidth?.(of(kind)) ?? 0));
+  const least = leastWidthOf({ ...figure, panels: shown });
   const paragraphs = [
     ...figure.fidelity,
     ...shown.flatMap((panel) => kindOf(panel).paragraphs?.(panel) ?? []),
   ];
-  return layoutFrame({ ...figure, paragraphs }, options.width ?? natural, options.parts, least);
+  return layoutFrame({ ...figure, paragraphs }, options.width ?? natural, options, least);
 }
 
 /** Lower edge of a large panel with the texts below its plot, which may be lower than its place. */

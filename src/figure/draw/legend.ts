@@ -1,9 +1,12 @@
+import { decodeNumber } from "../../base/json.js";
 import type { Figure, MapPanel, Series } from "../figure.js";
 import type { Rect } from "./figure-frame.js";
-import { formatLevels } from "./format-number.js";
-import { differenceColors, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
+import { formatLevels, formatNumber } from "./format-number.js";
+import { differenceColors, mapColorsOf, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
 import { line, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
+import { finiteRange, type ScaleKind } from "./scales.js";
 import {
+  crossMark,
   disc,
   dropMark,
   endMark,
@@ -33,7 +36,17 @@ export type LegendMark =
       readonly hasGround: boolean;
     }
   | {
-      readonly kind: "start" | "end" | "point" | "drop" | "unknown" | "no value" | "plane" | "own" | "gap";
+      readonly kind:
+        | "start"
+        | "end"
+        | "point"
+        | "drop"
+        | "minimum"
+        | "unknown"
+        | "no value"
+        | "plane"
+        | "own"
+        | "gap";
     };
 
 /** A mark and what it means. */
@@ -80,7 +93,7 @@ function keyOf(mark: LegendMark): unknown {
 export function pathEntries(
   { runs }: Figure,
   paths: readonly { readonly run: number }[],
-  { hasDot = true }: { readonly hasDot?: boolean } = {},
+  { hasDot = true, hasValues = false }: { readonly hasDot?: boolean; readonly hasValues?: boolean } = {},
 ): LegendEntry[] {
   if (paths.length === 0) return [];
   const isSingle = runs.length === 1;
@@ -93,7 +106,7 @@ export function pathEntries(
     { mark: { kind: "start" }, text: "start" },
     ...(isSingle && hasDot ? [{ mark: { kind: "point" }, text: "snapshot" } as const] : []),
     ...(hasDrops ? [{ mark: { kind: "drop" }, text: "learning rate lowered" } as const] : []),
-    { mark: { kind: "end" }, text: "end" },
+    { mark: { kind: "end" }, text: hasValues ? "end, with true loss" : "end" },
   ];
 }
 
@@ -136,6 +149,8 @@ function markShapes(mark: LegendMark, x: number, y: number, { runs }: Figure, th
       return pointMark(x, y, 3.8, common, theme);
     case "drop":
       return dropMark(x, y, isSingle ? null : common, theme);
+    case "minimum":
+      return crossMark(x, y, theme);
     case "plane":
       return [level(x, y, common, 3.2)];
     case "own":
@@ -184,11 +199,13 @@ function level(
 export interface ColorKey {
   /** What the values are. */
   readonly title: string;
-  readonly kind: "linear" | "log";
+  readonly kind: ScaleKind;
   /** Bands from low to high. */
   readonly colors: readonly string[];
   /** Values with their place on the bar, 0 at the bottom and 1 at the top. */
   readonly marks: readonly { readonly value: number; readonly share: number }[];
+  /** Least and greatest value, written at the ends. Default none. */
+  readonly ends?: readonly [low: number, high: number] | undefined;
 }
 
 /** A colour bar at its place. */
@@ -206,8 +223,8 @@ const BAR_GAP = 12;
 const LEAST_STEP = 16;
 
 /** Returns the room beside a plot that a bar takes with its labels and its name. */
-export function colorBarRoom({ marks }: ColorKey): number {
-  return Math.ceil(BAR_GAP + WIDTH + 6 + labelWidth(marks) + 8 + 18);
+export function colorBarRoom(key: ColorKey): number {
+  return Math.ceil(BAR_GAP + WIDTH + 6 + labelWidth(key) + 8 + 18);
 }
 
 /** Places a bar right of a plot, with its name beside it. */
@@ -217,12 +234,10 @@ export function placeColorBar(
   height = plot.height,
 ): { readonly bar: PlacedColorBar; readonly texts: readonly PlacedText[] } {
   const rect = { x: plot.x + plot.width + BAR_GAP, y: plot.y, width: WIDTH, height };
-  const name = line(
-    barName(key, height),
-    rect.x + WIDTH + 6 + labelWidth(key.marks) + 8 + 9,
-    rect.y + height / 2,
-    { isVertical: true, size: TICK_SIZE },
-  );
+  const name = line(barName(key, height), rect.x + WIDTH + 6 + labelWidth(key) + 8 + 9, rect.y + height / 2, {
+    isVertical: true,
+    size: TICK_SIZE,
+  });
   return { bar: { key, rect }, texts: [name] };
 }
 
@@ -281,9 +296,11 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
     ),
   );
   const texts = formatLevels(key.marks.map(({ value }) => value));
-  let kept = Number.NEGATIVE_INFINITY;
+  const hasEnds = key.ends !== undefined && rect.height >= 3 * LEAST_STEP;
+  let kept = hasEnds ? 0 : Number.NEGATIVE_INFINITY;
+  const most = hasEnds ? 1 - (LEAST_STEP - 1e-6) / rect.height : 1;
   const labels = key.marks.flatMap(({ share }, index): Shape[] => {
-    if ((share - kept) * rect.height < LEAST_STEP - 1e-6) return [];
+    if ((share - kept) * rect.height < LEAST_STEP - 1e-6 || share > most) return [];
     kept = share;
     const y = rect.y + rect.height * (1 - share);
     const right = rect.x + rect.width;
@@ -295,17 +312,29 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
     const style = { align: "left", size: TICK_SIZE, tone: "muted" } as const;
     return [tick, textShape(line(texts[index] as string, right + 6, y, style), theme)];
   });
-  return [...bands, frameShape(rect, theme), ...labels];
+  const ends = (hasEnds ? endTexts(key) : []).map((text, index) => {
+    const style = { align: "left", size: TICK_SIZE, weight: "semibold" } as const;
+    return textShape(line(text, rect.x + rect.width + 6, rect.y + (1 - index) * rect.height, style), theme);
+  });
+  return [...bands, frameShape(rect, theme), ...labels, ...ends];
 }
 
-function labelWidth(marks: ColorKey["marks"]): number {
-  const labels = formatLevels(marks.map(({ value }) => value));
-  return Math.max(0, ...labels.map((label) => textWidth(label, TICK_SIZE)));
+function endTexts({ ends = [] as never }: ColorKey): string[] {
+  return ends.map((value) => formatNumber(value, 3));
+}
+
+function labelWidth(key: ColorKey): number {
+  const labels = formatLevels(key.marks.map(({ value }) => value));
+  return Math.max(
+    0,
+    ...labels.map((label) => textWidth(label, TICK_SIZE)),
+    ...endTexts(key).map((label) => textWidth(label, TICK_SIZE, "semibold")),
+  );
 }
 
 /** The longest name of a bar that fits beside it. */
 function barName({ title, kind }: ColorKey, room: number): string {
-  const names = kind === "log" ? [`${title} (log scale)`, `${title} (log)`, title] : [title];
+  const names = kind === "linear" ? [title] : [`${title} (${kind} scale)`, `${title} (${kind})`, title];
   return names.find((name) => textWidth(name, TICK_SIZE) <= room) ?? truncateText(title, TICK_SIZE, room);
 }
 
@@ -314,13 +343,23 @@ function barName({ title, kind }: ColorKey, room: number): string {
  *
  * @param tint - share of white mixed in; default that of maps, none where light and rims part path and surface.
  */
-export function mapColors({ scale, palette, quantity }: MapPanel, tint?: number): ColorKey | null {
+export function mapColors(
+  { scale, palette, quantity, colors, values }: MapPanel,
+  tint?: number,
+): ColorKey | null {
   if (scale === null) return null;
+  const range = values === null ? null : finiteRange(values.map(decodeNumber));
   const count = scale.levels.length + 1;
   return {
     title: quantity,
     kind: scale.kind,
-    colors: palette === "value" ? surfaceColors(count, tint) : differenceColors(count),
+    colors:
+      palette === "difference"
+        ? differenceColors(count)
+        : colors === undefined
+          ? surfaceColors(count, tint)
+          : mapColorsOf(colors, count),
     marks: scale.levels.map((value, index) => ({ value, share: (index + 1) / count })),
+    ends: range === null || range[0] === range[1] ? undefined : range,
   };
 }

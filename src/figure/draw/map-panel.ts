@@ -1,5 +1,13 @@
 import { decodeNumber } from "../../base/json.js";
-import type { MapMark, MapPanel } from "../figure.js";
+import {
+  columnOf,
+  comparedLoss,
+  type Figure,
+  isShown,
+  type MapMark,
+  type MapPanel,
+  type RunData,
+} from "../figure.js";
 import { drawnInSpace, type PlacedSpace, spaceKind } from "../space/surface-panel.js";
 import { type Contour, type GridPoint, surfaceContours, unknownCells } from "./contours.js";
 import {
@@ -19,8 +27,11 @@ import {
   uprightName,
   widestLabel,
 } from "./figure-frame.js";
+import { formatNumber } from "./format-number.js";
+import { placeIsolineLabels } from "./isoline-labels.js";
 import {
   BAR_BELOW,
+  type ColorKey,
   colorBarRoom,
   colorBarShapes,
   type LegendEntry,
@@ -32,11 +43,13 @@ import {
 } from "./legend.js";
 import { runColor, surfaceColors, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Place, Placed, Room, Slot, Target } from "./panel-kind.js";
-import { pathShapes, pathTargets, pathTraces } from "./paths.js";
-import { line, type PlacedText, textWidth } from "./placed-text.js";
+import { insetLines, insetOf, insetShapes } from "./path-inset.js";
+import { pathShapes, pathTargets, pathTraces, placePath } from "./paths.js";
+import { line, type PlacedText, textWidth, truncateText } from "./placed-text.js";
 import { finiteRange } from "./scales.js";
 import {
   axis,
+  crossMark,
   endMark,
   frameShape,
   pathShape,
@@ -77,6 +90,9 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   plotHeight(panel, _figure, room, _options) {
     if (isInSpace(panel)) return spaceKind.plotHeight(room);
     const { least, low, high, share } = room.isLead ? LEAD : CELL;
+    if (typeof panel.aspect === "number") {
+      return { least, natural: Math.max(plotWidth(panel, room, high) / panel.aspect, least) };
+    }
     if (panel.aspect === "fill") {
       if (room.isPhone) return { least, natural: plotWidth(panel, room, high) };
       const wide = room.isLead ? plotWidth(panel, room, high) : room.width - BESIDE;
@@ -84,24 +100,19 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
     }
     const unit = commonUnit(room, room.plot ?? high);
     const tallest = Math.max(...mapsOf(room).map(({ beta }) => extentOf(beta)));
-    return { least, natural: Math.min(Math.max(unit * tallest, low), high) };
+    return { least, natural: Math.min(Math.max(unit * tallest, Math.min(low, CELL.low)), high) };
   },
   place(panel, figure, slot, options) {
     if (isInSpace(panel)) return spaceKind.place(panel, figure, slot, options);
     const top = slot.y + slot.heading;
     const { betaTicks, left, right } = roomBeside(panel, slot.plot, slot.isPhone);
-    const unit = panel.aspect === "equal" ? commonUnit(slot, slot.plot) : null;
-    const rect = {
-      x: slot.x + left,
-      y: top,
-      width: unit === null ? Math.max(40, slot.width - left - right) : unit * extentOf(panel.alpha),
-      height: unit === null ? slot.plot : unit * extentOf(panel.beta),
-    };
+    const whole = { width: Math.max(40, slot.width - left - right), height: slot.plot };
+    const rect = { x: slot.x + left, y: top, ...plotSize(panel, whole, slot) };
     const alphaTicks = ticksOf(
       shownPlane(panel).alpha,
       Math.max(2, Math.min(8, Math.floor(rect.width / 55))),
     );
-    const key = mapColors(panel);
+    const key = barOf(panel);
     // A flat map leaves room below it: its colour bar takes that room, so that its levels stay legible.
     const barHeight = Math.max(rect.height, Math.min(CELL.least, slot.plot));
     const bar =
@@ -124,7 +135,10 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
     if (isInSpace(panel)) return spaceKind.legend(panel, figure);
     const hasUnknown = panel.paths.length > 0 && panel.values?.some((value) => typeof value !== "number");
     return [
-      ...pathEntries(figure, panel.paths),
+      ...pathEntries(figure, panel.paths, { hasValues: hasEndValues(panel, figure) }),
+      ...(isShown(figure, "minimum") && panel.paths.length > 0 && panel.values !== null
+        ? [{ mark: { kind: "minimum" }, text: "least value of the grid" } as const]
+        : []),
       ...(hasUnknown === true ? [{ mark: { kind: "unknown" }, text: "loss not finite" } as const] : []),
     ];
   },
@@ -164,6 +178,26 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   },
 };
 
+/** Size of a map's plot inside its place. */
+function plotSize(
+  { aspect, alpha, beta }: MapPanel,
+  whole: Pick<Rect, "width" | "height">,
+  slot: Slot,
+): Pick<Rect, "width" | "height"> {
+  if (aspect === "fill") return whole;
+  if (typeof aspect === "number") {
+    const width = Math.min(whole.width, whole.height * aspect);
+    return { width, height: width / aspect };
+  }
+  const unit = commonUnit(slot, slot.plot);
+  return { width: unit * extentOf(alpha), height: unit * extentOf(beta) };
+}
+
+/** The colours that stand beside a map. */
+function barOf(panel: MapPanel): ColorKey | null {
+  return panel.hasBar === false ? null : mapColors(panel);
+}
+
 function isInSpace({ view }: MapPanel): boolean {
   return view === "space";
 }
@@ -186,7 +220,7 @@ function commonUnit(room: Room, height: number): number {
 /** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
 function roomBeside(panel: MapPanel, height: number, isPhone: boolean) {
   const betaTicks = ticksOf(shownPlane(panel).beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
-  const key = mapColors(panel);
+  const key = barOf(panel);
   return {
     betaTicks,
     left: Math.ceil(widestLabel(betaTicks) + 8 + 24),
@@ -215,6 +249,17 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
   // A map without values has lines to read coordinates from.
   const hasLines = panel.values === null;
   const paths = pathShapes(figure, panel.paths, toPixel, theme, options);
+  const inset =
+    isShown(figure, "inset") && panel.window === undefined
+      ? insetOf(panel, figure, rect, options.until)
+      : null;
+  const obstacles = obstaclesOf(panel, figure, toPixel, inset?.rect ?? null);
+  const labels = [
+    ...markShapes(panel.marks, toPixel, rect, obstacles, theme),
+    ...(isShown(figure, "values") && !/accuracy|error/.test(panel.quantity)
+      ? endLabels(panel, figure, toPixel, rect, obstacles, options.until, theme)
+      : []),
+  ];
   return {
     grids: [
       {
@@ -224,7 +269,20 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
       },
     ],
     layers: [
-      { name: "surface", z: 1, clip: true, shapes: surfaceShapes(panel, rect, theme) },
+      {
+        name: "surface",
+        z: 1,
+        clip: true,
+        shapes: surfaceShapes(panel, figure, rect, obstacles, theme),
+      },
+      {
+        name: "minimum",
+        z: 2,
+        shapes: [
+          ...(isShown(figure, "minimum") ? minimumShapes(panel, toPixel, theme) : []),
+          ...(inset === null ? [] : insetLines(inset, theme)),
+        ],
+      },
       {
         name: "paths",
         z: 3,
@@ -235,7 +293,8 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
         name: "marks",
         z: 4,
         shapes: [
-          ...markShapes(panel.marks, toPixel, rect, theme),
+          ...(inset === null ? [] : insetShapes(inset, panel, figure, surfaceShapes, theme)),
+          ...labels,
           ...(bar === null ? [] : colorBarShapes(bar, theme)),
         ],
       },
@@ -243,8 +302,27 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
   };
 }
 
-/** The filled contours, their lines and the hatched cells. */
-function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
+/** What names and labels keep off: ends of paths, and the inset. */
+function obstaclesOf(panel: MapPanel, figure: Figure, toPixel: ToPixel, inset: Rect | null): Rect[] {
+  const ends = panel.paths.flatMap((path) => {
+    const points = placePath(path, figure, toPixel).flat();
+    return [points[0], points.at(-1)].flatMap((point) => (point === undefined ? [] : [boxAround(point, 9)]));
+  });
+  return [...ends, ...(inset === null ? [] : [inset])];
+}
+
+function boxAround({ x, y }: Place, half: number): Rect {
+  return { x: x - half, y: y - half, width: 2 * half, height: 2 * half };
+}
+
+/** The filled contours, their lines with their levels, and the hatched cells. */
+function surfaceShapes(
+  panel: MapPanel,
+  figure: Figure,
+  rect: Rect,
+  obstacles: readonly Rect[],
+  theme: Theme,
+): Shape[] {
   const { values, scale, interpolation } = panel;
   if (values === null || scale === null) return [];
   const colors = mapColors(panel)?.colors ?? surfaceColors(scale.levels.length + 1);
@@ -252,11 +330,22 @@ function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
   const toPixel = planeToPixel(shownPlane(panel), rect);
   // Refined values stay inside the range of the whole surface, whatever part is shown.
   const range = panel.window === undefined ? undefined : finiteRange(values.map(decodeNumber));
+  const contours = surfaceContours(grid, scale, interpolation, range);
+  const inPixels = contours.map(({ level, lines }) => ({
+    level,
+    lines: lines.map((points) => points.map(toPixel)),
+  }));
+  const paths = panel.paths.map((one) => placePath(one, figure, toPixel).flat());
+  const labels = isShown(figure, "labels")
+    ? placeIsolineLabels(inPixels, rect, paths, obstacles)
+    : { lines: inPixels.map(({ lines }) => lines), labels: [] };
   return [
     rectangle(rect, colors[0] as string),
-    ...surfaceContours(grid, scale, interpolation, range).flatMap((contour, index) =>
-      contourShapes(contour, colors[index + 1] as string, toPixel),
-    ),
+    ...contours.flatMap(({ rings }, index) => [
+      areaShape(rings, colors[index + 1] as string, toPixel),
+      ...(isShown(figure, "isolines") ? [isolineShape(labels.lines[index] ?? [])] : []),
+    ]),
+    ...labels.labels.map(({ text, rotation }) => textShape(text, theme, { rotation, rim: true })),
     ...unknownCells(grid).flatMap((cell) => {
       const low = toPixel([cell.alpha[0], cell.beta[1]]);
       const high = toPixel([cell.alpha[1], cell.beta[0]]);
@@ -267,7 +356,7 @@ function surfaceShapes(panel: MapPanel, rect: Rect, theme: Theme): Shape[] {
 
 type ToPixel = ReturnType<typeof planeToPixel>;
 
-function contourShapes(contour: Contour, color: string, toPixel: ToPixel): Shape[] {
+function areaShape(rings: Contour["rings"], color: string, toPixel: ToPixel): Shape {
   const outline = (points: readonly GridPoint[]): string =>
     trace(
       points.map((point) => {
@@ -275,15 +364,90 @@ function contourShapes(contour: Contour, color: string, toPixel: ToPixel): Shape
         return [x, y];
       }),
     );
-  return [
-    pathShape(contour.rings.map((ring) => `${outline(ring)}Z`).join(""), { fill: color }),
-    pathShape(contour.lines.map(outline).join(""), {
-      fill: "none",
-      stroke: "#000000",
-      opacity: 0.38,
-      lineWidth: 0.7,
-    }),
-  ];
+  return pathShape(rings.map((ring) => `${outline(ring)}Z`).join(""), { fill: color });
+}
+
+function isolineShape(lines: readonly (readonly Place[])[]): Shape {
+  return pathShape(lines.map((points) => trace(points.map(({ x, y }) => [x, y]))).join(""), {
+    fill: "none",
+    stroke: "#000000",
+    opacity: 0.38,
+    lineWidth: 0.7,
+  });
+}
+
+/** A cross at the least value of the grid; none where values are no loss, or differences. */
+function minimumShapes(
+  { values, alpha, beta, palette, quantity }: MapPanel,
+  toPixel: ToPixel,
+  theme: Theme,
+): Shape[] {
+  if (values === null || palette === "difference" || /accuracy/.test(quantity)) return [];
+  const known = values.map(decodeNumber);
+  const least = known.reduce(
+    (best, value, i) => (Number.isFinite(value) && !(value >= (known[best] as number)) ? i : best),
+    known.findIndex(Number.isFinite),
+  );
+  if (least < 0) return [];
+  const column = least % alpha.length;
+  const { x, y } = toPixel([alpha[column] as number, beta[(least - column) / alpha.length] as number]);
+  return crossMark(x, y, theme);
+}
+
+/** How many runs a legend can tell apart: the ends of more are named where they are. */
+const MOST_IN_LEGEND = 7;
+
+/** The true loss beside the end of each path, with the name of the run where there are many. */
+function endLabels(
+  panel: MapPanel,
+  figure: Figure,
+  toPixel: ToPixel,
+  rect: Rect,
+  taken: Rect[],
+  until: number | undefined,
+  theme: Theme,
+): Shape[] {
+  const isMany = panel.paths.length > MOST_IN_LEGEND;
+  return panel.paths.flatMap((path) => {
+    const run = figure.runs[path.run];
+    const end = placePath(path, figure, toPixel, until).flat().at(-1);
+    if (
+      run === undefined ||
+      end === undefined ||
+      end.snapshot !== path.at.length - 1 ||
+      !isInside(rect, end)
+    ) {
+      return [];
+    }
+    const loss = endLoss(run);
+    const number = Number.isFinite(loss) ? formatNumber(loss, 3) : "";
+    const text = [isMany ? truncateText(run.name, LABEL_SIZE, LONGEST_NAME) : "", number]
+      .filter(Boolean)
+      .join(" ");
+    return text === "" ? [] : labelShapes(text, end, rect, taken, theme);
+  });
+}
+
+/** The true loss of the last snapshot; NaN where it is not known. */
+function endLoss(run: RunData): number {
+  return decodeNumber(columnOf(run, comparedLoss(run))?.at(-1) ?? "NaN");
+}
+
+function hasEndValues({ paths, quantity }: MapPanel, figure: Figure): boolean {
+  const isKnown = paths.some(({ run }) => Number.isFinite(endLoss(figure.runs[run] as RunData)));
+  return isShown(figure, "values") && isKnown && !/accuracy|error/.test(quantity);
+}
+
+const LABEL_SIZE = 12;
+const LONGEST_NAME = 120;
+
+/** A name beside a mark, where there is a place that is free. */
+function labelShapes(text: string, { x, y }: Place, rect: Rect, taken: Rect[], theme: Theme): Shape[] {
+  const place = freePlace(x, y, textWidth(text, LABEL_SIZE, "semibold"), rect, taken);
+  if (place === undefined) return [];
+  taken.push(place);
+  const style = { align: "left", size: LABEL_SIZE, weight: "semibold" } as const;
+  return [textShape(line(text, place.x, place.y + place.height / 2, style), theme, { rim: true })];
 }
 
 /** Lines over the contours: with a rim, so that they are seen on every colour. */
@@ -304,26 +468,26 @@ function outlineShapes({ outlines = [] }: MapPanel, toPixel: ToPixel, theme: The
 }
 
 /** Places with names: stars and dots, each name inside the map and off the others. */
-function markShapes(marks: readonly MapMark[], toPixel: ToPixel, rect: Rect, theme: Theme): Shape[] {
+function markShapes(
+  marks: readonly MapMark[],
+  toPixel: ToPixel,
+  rect: Rect,
+  taken: Rect[],
+  theme: Theme,
+): Shape[] {
   const color = runColor(0, theme);
-  const taken: Rect[] = [];
   return marks.flatMap(({ alpha, beta, label, isCenter }) => {
     const { x, y } = toPixel([decodeNumber(alpha), decodeNumber(beta)]);
     if (!isInside(rect, { x, y })) return [];
     const mark = isCenter ? endMark(x, y, color, theme) : pointMark(x, y, 4.6, color, theme);
-    const place = label === "" ? undefined : freePlace(x, y, textWidth(label, 12, "semibold"), rect, taken);
-    if (place === undefined) return mark;
-    taken.push(place);
-    const style = { align: "left", size: 12, weight: "semibold" } as const;
-    const name = line(label, place.x, place.y + place.height / 2, style);
-    return [...mark, textShape(name, theme, { rim: true })];
+    return [...mark, ...(label === "" ? [] : labelShapes(label, { x, y }, rect, taken, theme))];
   });
 }
 
 /** Where a name goes: above or below its mark, to the right or the left, inside the map and off other names. */
 function freePlace(x: number, y: number, width: number, map: Rect, taken: readonly Rect[]): Rect | undefined {
-  const places = [y - 20, y + 4].flatMap((top) =>
-    [x + 10, x - 10 - width, x - width / 2].map((left) => ({ x: left, y: top, width, height: 16 })),
+  const places = [y - 20, y + 4, y - 8, y - 28, y + 12].flatMap((top) =>
+    [x + 13, x - 13 - width, x - width / 2].map((left) => ({ x: left, y: top, width, height: 16 })),
   );
   // Off the frame, too.
   const inner = { x: map.x + 4, y: map.y + 4, width: map.width - 8, height: map.height - 8 };
@@ -333,8 +497,8 @@ function freePlace(x: number, y: number, width: number, map: Rect, taken: readon
     isInside(inner, end(place)) &&
     taken.every(
       (other) =>
-        place.x + place.width + 4 < other.x ||
-        other.x + other.width + 4 < place.x ||
+        place.x + place.width + 2 < other.x ||
+        other.x + other.width + 2 < place.x ||
         place.y + place.height < other.y ||
         other.y + other.height < place.y,
     );

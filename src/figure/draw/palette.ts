@@ -1,3 +1,12 @@
+import {
+  interpolateCividis,
+  interpolateGreys,
+  interpolateInferno,
+  interpolateMagma,
+  interpolatePlasma,
+  interpolateViridis,
+} from "d3-scale-chromatic";
+
 /** Light or dark surroundings of a picture. */
 export type ThemeName = "light" | "dark";
 
@@ -13,12 +22,17 @@ export interface Theme {
   readonly faint: string;
   /** Outline that lifts the path off the surface. */
   readonly halo: string;
+  /** Thin line around that outline, which keeps it apart from light colours. */
+  readonly rim: string;
   /** Cells without a finite loss, and the hatching over them. */
   readonly unknown: string;
   readonly hatch: string;
   /** Snapshots at which the learning rate had dropped. */
   readonly drop: string;
-  /** Colour of each run where several share a picture (Okabe and Ito's palette). */
+  /**
+   * Colour of each run where several share a picture: the same hues in the same order in every theme, each with a
+   * contrast of at least 3 : 1 to the background.
+   */
   readonly runs: readonly string[];
 }
 
@@ -30,10 +44,11 @@ const THEMES: Readonly<Record<ThemeName, Theme>> = {
     line: "#6b6b6b",
     faint: "#e3e3e3",
     halo: "#ffffff",
+    rim: "rgba(0,0,0,0.35)",
     unknown: "#d0d0d0",
     hatch: "#808080",
     drop: "#d00000",
-    runs: ["#0072b2", "#e69f00", "#cc79a7", "#000000", "#56b4e9", "#009e73", "#f0e442"],
+    runs: ["#0072b2", "#d17b25", "#a8327f", "#000000", "#1b9e77", "#8d7be0", "#635200"],
   },
   dark: {
     background: "#16181d",
@@ -42,10 +57,11 @@ const THEMES: Readonly<Record<ThemeName, Theme>> = {
     line: "#8b8f99",
     faint: "#2f333b",
     halo: "#101216",
+    rim: "rgba(255,255,255,0.3)",
     unknown: "#4a4d55",
     hatch: "#9a9da6",
     drop: "#e00000",
-    runs: ["#56b4e9", "#e69f00", "#cc79a7", "#ffffff", "#009e73", "#f0e442", "#0072b2"],
+    runs: ["#56b4e9", "#e69f00", "#e0609f", "#ffffff", "#1fa57c", "#c3b3ff", "#f0e442"],
   },
 };
 
@@ -83,6 +99,34 @@ export function surfaceColors(count: number, tint: number = TINT): string[] {
   return Array.from({ length: count }, (_, index) =>
     colorAt(VIRIDIS, count === 1 ? 0.5 : index / (count - 1), tint),
   );
+}
+
+/** Colour maps by the names under which users know them; each is even to the eye, and ordered in lightness. */
+export const COLOR_MAPS = ["viridis", "cividis", "magma", "inferno", "plasma", "gray"] as const;
+
+/** Name of a colour map. */
+export type ColorMapName = (typeof COLOR_MAPS)[number];
+
+const INTERPOLATORS: Readonly<Record<ColorMapName, (position: number) => string>> = {
+  viridis: interpolateViridis,
+  cividis: interpolateCividis,
+  magma: interpolateMagma,
+  inferno: interpolateInferno,
+  plasma: interpolatePlasma,
+  gray: (position) => interpolateGreys(1 - position),
+};
+
+/** Returns `count` colours of a map from low to high, as it is known, without the white of {@link surfaceColors}. */
+export function mapColorsOf(name: ColorMapName, count: number): string[] {
+  const color = INTERPOLATORS[name];
+  return Array.from({ length: count }, (_, index) => asHex(color(count === 1 ? 0.5 : index / (count - 1))));
+}
+
+/** d3 writes some of its maps as "rgb(…)". */
+function asHex(color: string): string {
+  const channels = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(color)?.slice(1);
+  if (channels === undefined) return color;
+  return `#${channels.map((value) => Number(value).toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** Returns the colour of a value on the scale from low (0) to high (1), as "#rrggbb": viridis as it is. */
@@ -139,7 +183,7 @@ export function runStroke(index: number, { runs }: Theme): RunStroke {
   };
 }
 
-/** Returns the colour of a place in the palette of runs: blue first, then Okabe and Ito's others. */
+/** Returns the colour of a place in the palette of runs: blue first, then orange. */
 export function runColor(index: number, theme: Theme): string {
   return runStroke(index, theme).color;
 }

@@ -21,6 +21,8 @@ export interface PathStyle {
   readonly until?: number | undefined;
   /** Places in the palette of the runs that are left out. Default none. */
   readonly hidden?: ReadonlySet<number> | undefined;
+  /** Draws the rings of starts. Default true. */
+  readonly hasStarts?: boolean | undefined;
 }
 
 /** How large starts and ends are with at most so many runs; 0.5 with more. */
@@ -87,15 +89,15 @@ export function pathTargets(
 }
 
 /**
- * Returns the paths of a panel with their marks: one rim around everything, lines, snapshots, starts and ends, and
- * on top of all the drops of the learning rate, which are smaller than the star that they may lie on.
+ * Returns the paths of a panel with their marks: one rim around everything, lines, snapshots, drops of the learning
+ * rate, and on top of all starts and ends.
  */
 export function pathShapes(
   figure: Figure,
   paths: readonly Path[],
   toPixel: (at: readonly number[]) => Place,
   theme: Theme,
-  { colorOf, until, hidden }: PathStyle = {},
+  { colorOf, until, hidden, hasStarts = true }: PathStyle = {},
 ): Shape[] {
   const runs = paths.flatMap((path): DrawnRun[] => {
     const run = figure.runs[path.run];
@@ -113,14 +115,15 @@ export function pathShapes(
   );
   const drops = dots.filter(({ run, snapshot }) => run.drops.includes(snapshot));
   return [
+    ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => joined(piece, theme.rim, 5))),
     ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => joined(piece, theme.halo, 3.6))),
     ...dots.map(({ x, y, fill }) => disc(x, y, radius + 1.1, fill === null ? theme.hatch : theme.halo)),
     ...runs.flatMap(({ stroke: { color, lineDash }, pieces }) =>
       pieces.flatMap((piece) => joined(piece, color, 1.5, lineDash)),
     ),
     ...dots.map(({ x, y, fill }) => disc(x, y, radius, fill ?? theme.unknown)),
-    ...endShapes(runs, theme),
     ...drops.flatMap(({ x, y, stroke }) => dropMark(x, y, runs.length === 1 ? null : stroke.color, theme)),
+    ...endShapes(runs, hasStarts, theme),
   ];
 }
 
@@ -135,13 +138,13 @@ export function markSize(runs: number): number {
 }
 
 /** Starts, then ends: where both fall together (a single snapshot) the end stands inside the start. */
-function endShapes(runs: readonly DrawnRun[], theme: Theme): Shape[] {
+function endShapes(runs: readonly DrawnRun[], hasStarts: boolean, theme: Theme): Shape[] {
   const ends = runs.flatMap(({ stroke: { color }, pieces, isWhole }) => {
     const points = pieces.flat();
     const [first, last] = [points[0], points[points.length - 1]];
     return first === undefined || last === undefined ? [] : [{ color, first, last, isWhole }];
   });
-  return startAndEndShapes(ends, markSize(runs.length), theme);
+  return startAndEndShapes(ends, markSize(runs.length), theme, hasStarts);
 }
 
 /** Where a path starts and ends. */
@@ -153,18 +156,28 @@ export interface PathEnds {
   readonly isWhole: boolean;
 }
 
-/** Returns rings for starts, around each other where several lie on one spot, and stars for ends. */
-export function startAndEndShapes(ends: readonly PathEnds[], size: number, theme: Theme): Shape[] {
+/**
+ * Returns rings for starts and stars for ends. A few starts on one spot are rings around each other; more share one
+ * ring in the colour of text.
+ */
+export function startAndEndShapes(
+  ends: readonly PathEnds[],
+  size: number,
+  theme: Theme,
+  hasStarts = true,
+): Shape[] {
   const starts = ends.flatMap(({ color, first }, index) => {
     const isHere = (other: PathEnds): boolean =>
       Math.hypot(other.first.x - first.x, other.first.y - first.y) < 2;
-    const covered = Math.min(MOST_RINGS, ends.slice(index + 1).filter(isHere).length);
+    if (ends.filter(isHere).length > MOST_RINGS)
+      return startMark(first.x, first.y, theme.text, theme, 0, size);
+    const covered = ends.slice(index + 1).filter(isHere).length;
     return startMark(first.x, first.y, color, theme, covered, size);
   });
   const stars = ends.flatMap(({ color, last, isWhole }) =>
     isWhole ? endMark(last.x, last.y, color, theme, size) : [],
   );
-  return [...starts, ...stars];
+  return [...(hasStarts ? starts : []), ...stars];
 }
 
 function joined(

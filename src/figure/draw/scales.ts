@@ -6,15 +6,45 @@ import { formatLevels, formatNumber } from "./format-number.js";
 
 /** How loss becomes height and colour: the kind of axis and the levels of the contours. */
 export interface ContourScale {
-  readonly kind: "linear" | "log";
+  readonly kind: ScaleKind;
   /** Levels of the isolines, increasing; empty where the surface is constant. */
   readonly levels: readonly number[];
+  /** "symlog": linear between plus and minus this value, logarithmic outside. Default 1. */
+  readonly threshold?: number | undefined;
+}
+
+/** How values become height: "symlog" is logarithmic on both sides of zero, and linear around it. */
+export type ScaleKind = "linear" | "log" | "symlog";
+
+/** What captions call each kind. */
+export const SCALE_WORDS: Readonly<Record<ScaleKind, string>> = {
+  linear: "linear",
+  log: "logarithmic",
+  symlog: "symmetric logarithmic",
+};
+
+/**
+ * Returns what is contoured of a value: the value, its logarithm, or sign(v) · log10(1 + |v| / threshold).
+ *
+ * @example heightOf({ kind: "log", levels: [] })(100) // 2
+ */
+export function heightOf({ kind, threshold = 1 }: ContourScale): (value: number) => number {
+  if (kind === "linear") return (value) => value;
+  if (kind === "log") return Math.log10;
+  return (value) => Math.sign(value) * Math.log10(1 + Math.abs(value) / threshold);
+}
+
+/** Returns the inverse of {@link heightOf}. */
+export function valueAt({ kind, threshold = 1 }: ContourScale): (height: number) => number {
+  if (kind === "linear") return (height) => height;
+  if (kind === "log") return (height) => 10 ** height;
+  return (height) => Math.sign(height) * threshold * (10 ** Math.abs(height) - 1);
 }
 
 /** Options of {@link createContourScale}. */
 export interface ContourScaleOptions {
   /** "auto" (default): logarithmic if every value is ≥ 0 and the largest is ≥ `logRatio` times the least positive one. */
-  readonly kind?: "auto" | "linear" | "log";
+  readonly kind?: "auto" | ScaleKind;
   /** For "auto"; default 10, the ratio from which a linear scale would hide the valley. */
   readonly logRatio?: number;
   /** Number of levels aimed at; default 12. */
@@ -61,10 +91,23 @@ export function createContourScale(
       `${min}…${max}`,
     );
   }
+  if (kind === "symlog") return symmetricScale(min, max, count);
   const isLog = kind === "log" || (kind === "auto" && canBeLog && max / leastPositive >= logRatio);
   return isLog
     ? { kind: "log", levels: logLevels(leastPositive, max, count) }
     : { kind: "linear", levels: linearLevels(min, max, count) };
+}
+
+/** Powers of ten on both sides of zero, three decades down from the largest value, and zero. */
+function symmetricScale(min: number, max: number, count: number): ContourScale {
+  const most = Math.max(Math.abs(min), Math.abs(max));
+  if (!(most > 0 && Number.isFinite(most))) return { kind: "symlog", levels: [] };
+  const top = Math.ceil(Math.log10(most));
+  const threshold = Number(`1e${top - 3}`);
+  const steps = count >= 16 ? [1, 2, 5] : count >= 10 ? [1, 3] : [1];
+  const positive = [-3, -2, -1].flatMap((power) => steps.map((step) => Number(`${step}e${top + power}`)));
+  const levels = [...positive.map((level) => -level).reverse(), 0, ...positive];
+  return { kind: "symlog", levels: levels.filter((level) => level > min && level < max), threshold };
 }
 
 /**
@@ -170,7 +213,8 @@ export function canBeLogarithmic(figure: Figure): boolean {
 
 /** The kind of levels of a figure of one map; null of any other. */
 export function scaleKindOf(figure: Figure): "linear" | "log" | null {
-  return onlyMap(figure)?.scale?.kind ?? null;
+  const kind = onlyMap(figure)?.scale?.kind;
+  return kind === undefined || kind === "symlog" ? null : kind;
 }
 
 /**
@@ -183,11 +227,10 @@ export function withScale(figure: Figure, kind: "linear" | "log"): Figure {
   const map = onlyMap(figure);
   if (map === null || map.scale?.kind === kind) return figure;
   const scale = createContourScale([(map.values ?? []).map(decodeNumber)], { kind });
-  const words = { linear: "linear", log: "logarithmic" } as const;
   return {
     ...figure,
     panels: figure.panels.map((panel) => (panel === map ? { ...map, scale } : panel)),
-    caption: figure.caption.replace(/, (linear|logarithmic) (levels|height)\b/, `, ${words[kind]} $2`),
+    caption: figure.caption.replace(/, (linear|logarithmic) (levels|height)\b/, `, ${SCALE_WORDS[kind]} $2`),
   };
 }
 

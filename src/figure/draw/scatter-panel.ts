@@ -165,8 +165,8 @@ function rightRoom(panel: ScatterPanel, isPhone: boolean): number {
   return key === null || isPhone ? 8 : colorBarRoom(key);
 }
 
-function colorKeyOf({ color }: ScatterPanel): ColorKey | null {
-  if (color === "run") return null;
+function colorKeyOf({ color, hasBar }: ScatterPanel): ColorKey | null {
+  if (color === "run" || hasBar === false) return null;
   const { scale } = color;
   return {
     title: scale.title,

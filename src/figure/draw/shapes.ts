@@ -48,6 +48,16 @@ export function dropMark(x: number, y: number, rim: string | null, theme: Theme)
   return [disc(x, y, 6.4, theme.halo), ring(x, y, 4.4, theme.drop, rim, 1.9)];
 }
 
+/** A cross with a rim: the least value of a grid. */
+export function crossMark(x: number, y: number, theme: Theme, half = 4.5): Shape[] {
+  const arms = `M${round(x - half)} ${round(y - half)}L${round(x + half)} ${round(y + half)}M${round(x - half)} ${round(y + half)}L${round(x + half)} ${round(y - half)}`;
+  const style = { fill: "none", lineCap: "round" };
+  return [
+    pathShape(arms, { ...style, stroke: theme.halo, lineWidth: 5 }),
+    pathShape(arms, { ...style, stroke: theme.text, lineWidth: 2 }),
+  ];
+}
+
 /** A filled circle. */
 export function disc(x: number, y: number, r: number, fill: string): Shape {
   return { type: "circle", shape: { cx: x, cy: y, r }, style: { fill }, silent: true };

@@ -6,7 +6,7 @@ import { decodeNumber } from "../../base/json.js";
 import { packageFile } from "../../base/package-files.js";
 import { formatNumber } from "../draw/format-number.js";
 import { kindOf } from "../draw/layout-figure.js";
-import { themeOf } from "../draw/palette.js";
+import { type ThemeName, themeOf } from "../draw/palette.js";
 import { FONT_STACK } from "../draw/placed-text.js";
 import { factText, pathOf } from "../draw/snapshots.js";
 import type { Figure, TablePanel, TableRow } from "../figure.js";
@@ -69,6 +69,7 @@ figcaption p{margin:8px 0}
 .chart{position:relative;width:100%;touch-action:pan-y;outline-offset:4px}
 .chart:focus-visible{outline:2px solid var(--focus)}
 .canvas{width:100%}
+.verdict{font-size:18px;line-height:1.4;margin:0 0 8px}
 .caption{color:var(--muted);font-size:14px}
 .provenance,.hint,.notes{color:var(--muted);font-size:13px}
 .toolbar{display:flex;flex-wrap:wrap;gap:8px;margin:0 0 8px}
@@ -153,7 +154,9 @@ export interface ReportData {
   /** Figures in order, each with its own caption and fidelity. */
   readonly figures: readonly Figure[];
   /** A paragraph under the heading; default none. */
-  readonly introduction?: string;
+  readonly introduction?: string | undefined;
+  /** Colours that the page opens with. Default those of the reader's system. */
+  readonly theme?: ThemeName | undefined;
 }
 
 /** Where the build puts the bundled code of the page, and what it runs when a reader asks for three dimensions. */
@@ -185,7 +188,7 @@ export function renderHtml(report: ReportData): string {
     report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
   const style = `${fontFaceCss(`${title}${report.introduction ?? ""}${data}`)}${PAGE_STYLE}${TABLE_STYLE}`;
   return `<!doctype html>
-<html lang="en">
+<html lang="en"${report.theme === undefined ? "" : ` data-theme="${report.theme}"`}>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${contentPolicy(space === null ? [script] : [script, space], style, DIRECTIVES)}">
@@ -222,10 +225,13 @@ export function figureHtml(figure: Figure, index: number, pageTitle: string): st
   const paragraphs = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("");
   const fidelity = paragraphs === "" ? "" : `<div id="fidelity-${index}">${paragraphs}</div>\n`;
   const hint = isDrawn && figure.runs.length > 0 ? `<p class="hint">${hintOf(figure)}</p>\n` : "";
+  const { verdict = "" } = figure;
+  const details =
+    verdict === "" ? "" : "<details><summary>How faithful the picture is, and what it shows</summary>";
   return `<section>
-${heading}<figure>
+${heading}${verdict === "" ? "" : `<p class="verdict">${escapeHtml(verdict)}</p>\n`}<figure>
 ${isDrawn ? placeHtml(figure, index) : ""}${inWords.join("")}<figcaption>
-${hint}${fidelity}${captionHtml(figure)}</figcaption>
+${hint}${details}${fidelity}${captionHtml(figure)}${details === "" ? "" : "</details>"}</figcaption>
 </figure>
 ${settingsHtml(figure)}${snapshotsHtml(figure)}</section>`;
 }

@@ -1,8 +1,9 @@
+import { crc32 } from "node:zlib";
 import { Resvg } from "@resvg/resvg-js";
 import type { EChartsOption } from "echarts";
 import { InvalidOptionError } from "../../base/errors.js";
 import { init, setPlatformAPI } from "../draw/echarts.js";
-import { FONT_FAMILY, measureText } from "../draw/placed-text.js";
+import { advanceWidths, FONT_FAMILY, measureText } from "../draw/placed-text.js";
 import { fontFaceCss, fontFiles } from "./font-files.js";
 
 /** Size of a picture in px. */
@@ -61,6 +62,48 @@ function decodeEntities(text: string): string {
   return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
 }
 
+/**
+ * Returns an SVG with its size on paper: programs that set pages place it at that size, whatever its px are.
+ *
+ * @param pxPerInch - px of the drawing per inch.
+ * @example writeFileSync("plot.svg", withInches(svg, 108)); // width="3.25in" for 351 px
+ */
+export function withInches(svg: string, pxPerInch: number): string {
+  const inches = (px: string): string => `${Number((Number(px) / pxPerInch).toFixed(4))}in`;
+  return svg.replace(
+    /^<svg([^>]*?) width="([\d.]+)" height="([\d.]+)"/,
+    (_, before: string, width: string, height: string) =>
+      `<svg${before} width="${inches(width)}" height="${inches(height)}"`,
+  );
+}
+
+/** What stands for a character that the font of pictures lacks. */
+export const MISSING = "\u25a1";
+
+/**
+ * Returns an SVG for a renderer that knows the package's font only: characters that it lacks are written as
+ * {@link MISSING}, and marks that turn or join other letters are left out.
+ */
+export function withKnownLetters(svg: string): string {
+  return svg.replace(
+    /(<text\b[^>]*>)([^<]+)</g,
+    (_, open: string, text: string) => `${open}${knownLetters(text)}<`,
+  );
+}
+
+function knownLetters(text: string): string {
+  const known = advanceWidths("regular");
+  if ([...text].every((character) => known.has(character.codePointAt(0) as number))) return text;
+  // An emoji of several code points is one character to a reader.
+  const graphemes = [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)];
+  return graphemes
+    .map(({ segment }) => {
+      const isKnown = [...segment].every((character) => known.has(character.codePointAt(0) as number));
+      return isKnown || /^\s$/.test(segment) ? segment : MISSING;
+    })
+    .join("");
+}
+
 /** A picture of pixels. */
 export interface Raster {
   readonly width: number;
@@ -78,7 +121,7 @@ export interface Raster {
  * @param scale - pixels for each px of the SVG.
  */
 export function rasterize(svg: string, scale: number): Raster {
-  const picture = new Resvg(svg, {
+  const picture = new Resvg(withKnownLetters(svg), {
     font: {
       loadSystemFonts: false,
       fontFiles: fontFiles(),
@@ -99,6 +142,8 @@ export function rasterize(svg: string, scale: number): Raster {
 export interface RenderPngOptions {
   /** Pixels of the picture for each px of the SVG; default 2. */
   readonly scale?: number;
+  /** Pixels per inch, noted in the file for programs that set pages. Default not noted. */
+  readonly dpi?: number;
 }
 
 /**
@@ -113,8 +158,22 @@ export interface RenderPngOptions {
  * writeFileSync("plot.png", renderPng(svg, { scale: 2 }));
  */
 export function renderPng(svg: string, options: RenderPngOptions = {}): Uint8Array {
-  const { scale = 2 } = options;
+  const { scale = 2, dpi } = options;
   if (!(scale > 0 && scale <= 16))
     throw new InvalidOptionError("scale", "a number in (0, 16]", String(scale));
-  return rasterize(svg, scale).asPng();
+  const png = rasterize(svg, scale).asPng();
+  return dpi === undefined ? png : withResolution(png, dpi);
+}
+
+/** A PNG with the chunk that says how many pixels are a metre; it stands behind the header. */
+function withResolution(png: Uint8Array, dpi: number): Uint8Array {
+  const header = 8 + 12 + 13;
+  const chunk = Buffer.alloc(12 + 9);
+  chunk.writeUInt32BE(9, 0);
+  chunk.write("pHYs", 4, "latin1");
+  chunk.writeUInt32BE(Math.round(dpi / 0.0254), 8);
+  chunk.writeUInt32BE(Math.round(dpi / 0.0254), 12);
+  chunk.writeUInt8(1, 16);
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 17)), 17);
+  return Buffer.concat([png.subarray(0, header), chunk, png.subarray(header)]);
 }

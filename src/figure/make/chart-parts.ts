@@ -38,7 +38,7 @@ export function linearAxis(title: string, min?: number): CurvesAxis {
 export function autoAxis(title: string, series: readonly Series[]): CurvesAxis {
   const values = series.flatMap(({ y }) => y.map(decodeNumber)).filter(Number.isFinite);
   const { kind } = values.length === 0 ? { kind: "linear" as const } : createContourScale([values]);
-  return { title, scale: kind };
+  return { title, scale: kind === "log" ? "log" : "linear" };
 }
 
 /** A curve on the left axis. */

@@ -250,7 +250,8 @@ function scaleOf({ loss, lossName, stepSize }: RunsEmbedding, color: EmbeddingCo
   const values = color === "loss" ? loss : stepSize;
   const range = finiteRange(values);
   if (range === null) return null;
-  const { kind } = createContourScale([values], color === "loss" ? { logRatio: LOG_RATIO } : {});
+  const found = createContourScale([values], color === "loss" ? { logRatio: LOG_RATIO } : {});
+  const kind = found.kind === "log" ? "log" : "linear";
   // On a logarithmic scale a value of 0 has the colour of the least positive one.
   const [low, max] = range;
   const positive = finiteRange(values.filter((value) => value > 0));

@@ -5,8 +5,9 @@ import { condenseWarnings } from "../../base/warning.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import { type SetSurface, surfaceDifference } from "../../surface/lines/evaluate-sets.js";
 import type { Surface } from "../../surface/surface.js";
+import { extentOf } from "../draw/figure-frame.js";
 import { capitalized, counted, formatNumber } from "../draw/format-number.js";
-import { createContourScale, finiteRange, niceTicks } from "../draw/scales.js";
+import { createContourScale, finiteRange, niceTicks, SCALE_WORDS } from "../draw/scales.js";
 import type { Figure, FigureAxis, Interpolation, MapMark, MapPanel } from "../figure.js";
 import { type AccuracyForm, isAccuracy, quantityOf } from "./chart-parts.js";
 import { checkSurface, createAxis, type FigureAxesInput, gridOf } from "./create-trajectory-figure.js";
@@ -18,6 +19,7 @@ import {
   partialSentence,
 } from "./figure-caption.js";
 import { checkPath, createPath, createRunData, type FigurePathInput, figureOf } from "./run-data.js";
+import { verdictOf } from "./verdict.js";
 
 /** What {@link createMapsFigure} makes a figure of. */
 export interface MapsFigureInput {
@@ -107,7 +109,7 @@ export function createMapsFigure(input: MapsFigureInput): Figure {
       ...input.surfaces.map(({ set, surface }) =>
         partialSentence([surface], `Partial surface${panels.length > 1 ? ` (${set})` : ""}`),
       ),
-      `${capitalized(name)} at ${alpha.length} × ${beta.length} points, ${scale.kind === "log" ? "logarithmic" : "linear"} levels${panels.length > 1 ? " common to all sets" : ""}, ${interpolation} interpolation.`,
+      `${capitalized(name)} at ${alpha.length} × ${beta.length} points, ${SCALE_WORDS[scale.kind]} levels${panels.length > 1 ? " common to all sets" : ""}, ${interpolation} interpolation.`,
       rangeSentence(maps),
       ...input.surfaces.flatMap(({ set, surface }) =>
         approximationSentences(surface, quantity).map((text) => (each ? `${set}: ${text}` : text)),
@@ -159,12 +161,15 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
   const scale = createContourScale(planes.map(({ surface }) => surface.loss));
   for (const plane of planes) checkPath(plane);
   const runs = planes.map(createRunData);
+  const stretch = commonStretch(planes.map(({ surface }) => surface));
   const maps = planes.map(
     (plane, run): MapPanel => ({
       kind: "map",
       title: cleanText(plane.name),
       axes: [createAxis(plane.axes, 0), createAxis(plane.axes, 1)],
-      aspect: "equal",
+      aspect: stretch === 1 ? "equal" : MOST_FLAT,
+      // Levels are common: one bar is enough.
+      hasBar: run === planes.length - 1,
       ...gridOf(plane.surface, plane.surface.loss),
       quantity: lossName,
       scale,
@@ -181,9 +186,13 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
     runs,
     panels: maps,
     layout: layoutOf(maps),
+    verdict: verdictOf(
+      runs,
+      maps.flatMap(({ paths }) => paths),
+    ).replace("the plane is", "its own plane is"),
     caption: [
       input.caption ?? "",
-      `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${scale.kind === "log" ? " (logarithmic)" : ""}, and a unit is equally long on every axis of every map.`,
+      `Each map is the plane of one run's own principal components, through its final weights. Levels are common to all maps${scale.kind === "log" ? " (logarithmic)" : ""}, and ${stretch === 1 ? "a unit is equally long on every axis of every map" : `a unit is ${formatNumber(stretch, 3)} times as long on the vertical axis as on the horizontal one, alike on all maps`}.`,
       `Ring: start; star: end; dots: snapshots${hasDrops ? "; red: learning rate lowered" : ""}.`,
       rangeSentence(maps),
       `${alpha.length} × ${beta.length} evaluated points per map, ${interpolation} interpolation.`,
@@ -198,6 +207,20 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
     ).map(({ message }) => message),
     description: `${maps.length} contour maps of the ${lossName}: ${maps.map(describeMap).join(" ")}`,
   });
+}
+
+/** Width over height of the flattest map: of flatter windows the vertical axis is stretched. */
+const MOST_FLAT = 2;
+
+/** How much longer units are drawn on the vertical axes, so that maps of one flat window can be read; 1 for not. */
+function commonStretch(surfaces: readonly Surface[]): number {
+  const sizes = surfaces.map(
+    ({ alpha, beta }) => [extentOf(Array.from(alpha)), extentOf(Array.from(beta))] as const,
+  );
+  const [[width, height] = [1, 1]] = sizes;
+  const isAlike = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.abs(a);
+  const isCommon = sizes.every(([w, h]) => isAlike(w, width) && isAlike(h, height));
+  return isCommon && width / height > MOST_FLAT ? width / height / MOST_FLAT : 1;
 }
 
 /** Four maps stand two by two: three in a row would leave the fourth alone. */

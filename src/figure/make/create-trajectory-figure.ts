@@ -34,6 +34,7 @@ import {
   loggedName,
   progressOf,
 } from "./run-data.js";
+import { verdictOf } from "./verdict.js";
 
 /**
  * Checks that a surface can be drawn as a map.
@@ -134,6 +135,7 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Figure {
     title: "",
     axes,
     aspect,
+    sharesUnit: true,
     ...gridOf(surface, surface.loss),
     quantity: lossName,
     scale,
@@ -148,6 +150,7 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Figure {
     runs,
     panels: [map, ...pathPanels({ runs, paths, progress })],
     layout: "lead",
+    verdict: verdictOf(runs, paths),
     fidelity: fidelityParagraphs({ axes, paths: input.paths, progress, centerName }),
     caption: [input.caption ?? "", ...captionSentences(facts)],
     provenance: provenanceLine(facts),

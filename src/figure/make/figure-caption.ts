@@ -3,7 +3,7 @@ import { decodeNumber } from "../../base/json.js";
 import { boundOfMost, rangeOf } from "../../surface/approximate/estimate.js";
 import type { Surface } from "../../surface/surface.js";
 import { counted, formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import { type ContourScale, finiteRange } from "../draw/scales.js";
+import { type ContourScale, finiteRange, SCALE_WORDS } from "../draw/scales.js";
 import {
   AS_TRAINED_LOSS,
   type FigureAxis,
@@ -177,7 +177,7 @@ function contourSentence(facts: CaptionFacts): string {
   if (scale.levels.length === 0) {
     return `The ${facts.lossName} is between ${formatNumber(range[0])} and ${formatNumber(range[1])} at all ${points}: no contour level is in between.`;
   }
-  const levels = scale.kind === "log" ? "logarithmic levels" : "linear levels";
+  const levels = `${SCALE_WORDS[scale.kind]} levels`;
   const between = facts.interpolation;
   return `Contours: ${facts.lossName} on the plane, ${levels}; ${between} interpolation between ${points}.`;
 }

@@ -26,6 +26,7 @@ import {
 /** What a figure consists of, before its texts are cleaned. */
 interface FigureParts extends Pick<Figure, "title" | "panels" | "layout" | "description"> {
   readonly runs?: readonly RunData[];
+  readonly verdict?: string | undefined;
   readonly fidelity?: readonly string[];
   /** Sentences; empty ones are left out. */
   readonly caption: readonly string[];
@@ -37,9 +38,11 @@ interface FigureParts extends Pick<Figure, "title" | "panels" | "layout" | "desc
 export function figureOf(parts: FigureParts): Figure {
   const { runs = [], panels, layout, fidelity = [], caption, provenance = "", notes = [] } = parts;
   const title = cleanText(parts.title);
+  const verdict = cleanText(parts.verdict ?? "");
   return Object.assign(Object.create(DISPLAYED) as object, {
     version: 2 as const,
     title,
+    ...(verdict === "" ? {} : { verdict }),
     progress: progressOf(runs),
     runs,
     panels,
@@ -48,8 +51,16 @@ export function figureOf(parts: FigureParts): Figure {
     caption: cleanText(joinSentences(caption)),
     provenance: cleanText(provenance),
     notes: [...new Set(notes.map(cleanText))],
-    description: `${title}. ${parts.description}`,
+    description: [title, verdict.replace(/\.$/, ""), parts.description].filter(Boolean).join(". "),
   });
+}
+
+/** Most names that a title lists. */
+const NAMES_IN_TITLE = 3;
+
+/** Returns what a title calls several runs: "SGD and Adam", or "12 runs", whose names the legend has. */
+export function titleOfRuns(names: readonly string[]): string {
+  return names.length <= NAMES_IN_TITLE ? names.join(" and ") : `${names.length} runs`;
 }
 
 /** Rates closer than this share are the same rate written with different rounding. */

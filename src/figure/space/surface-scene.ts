@@ -153,7 +153,7 @@ function moved(to: (value: number) => number): (tick: Tick) => Tick {
 }
 
 function boxOf({ alpha, beta, aspect }: MapPanel): SceneBox {
-  if (aspect === "fill") return { width: SIDE, depth: SIDE, height: HEIGHT + ROOM };
+  if (aspect !== "equal") return { width: SIDE, depth: SIDE, height: HEIGHT + ROOM };
   const ratio = extentOf(beta) / extentOf(alpha);
   return { width: SIDE / Math.max(1, ratio), depth: SIDE * Math.min(1, ratio), height: HEIGHT + ROOM };
 }

@@ -1,5 +1,4 @@
 import type { JsonNumber } from "../base/json.js";
-import type { ColorMapName } from "./draw/palette.js";
 import type { ContourScale } from "./draw/scales.js";
 
 /**
@@ -205,8 +204,8 @@ export interface MapPanel extends PanelBase {
   readonly palette: "value" | "difference";
   /** Whether both axes have one unit: lengths along unit vectors. Default not. */
   readonly sharesUnit?: boolean | undefined;
-  /** Colours of values, as the map of this name has them. Default viridis with some white. */
-  readonly colors?: ColorMapName | undefined;
+  /** Colours of values from low to high, one more than there are levels. Default viridis with some white. */
+  readonly colors?: readonly string[] | undefined;
   /** Whether a colour bar stands beside it. Default true. */
   readonly hasBar?: boolean | undefined;
   readonly interpolation: Interpolation;

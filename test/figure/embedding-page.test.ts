@@ -57,8 +57,9 @@ describe("the page of embeddings", () => {
     expect(await label.textContent()).toBe("epoch 0 of 4");
     await slider.fill("1");
     expect(await label.textContent()).toBe("epoch 1 of 4");
-    const box = await page.locator(".chart").first().boundingBox();
     const places = await Promise.all([0, 1].map((run) => placeOf(page, FLAT, run, 1)));
+    // Asking for a place scrolls the chart into view.
+    const box = await page.locator(".chart").first().boundingBox();
     for (const [k, { x, y }] of places.entries()) {
       expect((await rings())[k]?.[0]).toBeCloseTo(x - (box?.x ?? 0), 1);
       expect((await rings())[k]?.[1]).toBeCloseTo(y - (box?.y ?? 0), 1);

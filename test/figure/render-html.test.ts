@@ -167,7 +167,7 @@ describe("the page in Chromium", () => {
     expect(Number(shown["loss on the plane"])).toBeCloseTo(Number(point?.planeLoss), 3);
 
     await pointAt(page, SGD, [-2.1, -3.4]);
-    expect(await rows(page)).toEqual({ α: "−2", β: "−3.429", "training loss": "2.248" });
+    expect(await rows(page)).toEqual({ "PC 1": "−2", "PC 2": "−3.429", "training loss": "2.248" });
     expect(valley(-2, -5 + 2 * (11 / 14))).toBeCloseTo(2.248, 3);
 
     await page.mouse.move(5, 5);

@@ -2,7 +2,7 @@ import { decodeNumber } from "../../base/json.js";
 import type { Figure, MapPanel, Series } from "../figure.js";
 import type { Rect } from "./figure-frame.js";
 import { formatLevels, formatNumber } from "./format-number.js";
-import { differenceColors, mapColorsOf, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
+import { differenceColors, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
 import { line, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
 import { finiteRange, type ScaleKind } from "./scales.js";
 import {
@@ -353,12 +353,7 @@ export function mapColors(
   return {
     title: quantity,
     kind: scale.kind,
-    colors:
-      palette === "difference"
-        ? differenceColors(count)
-        : colors === undefined
-          ? surfaceColors(count, tint)
-          : mapColorsOf(colors, count),
+    colors: palette === "difference" ? differenceColors(count) : (colors ?? surfaceColors(count, tint)),
     marks: scale.levels.map((value, index) => ({ value, share: (index + 1) / count })),
     ends: range === null || range[0] === range[1] ? undefined : range,
   };

@@ -5,7 +5,7 @@ import { decodeNumber } from "../../base/json.js";
 import { type OptionNames, refuseUnknown } from "../../base/option-names.js";
 import { type DrawOptions, extentOf } from "../draw/figure-frame.js";
 import { formatNumber } from "../draw/format-number.js";
-import { COLOR_MAPS, type ColorMapName } from "../draw/palette.js";
+import { COLOR_MAPS, type ColorMapName, mapColorsOf } from "../draw/palette.js";
 import { type ContourScale, createContourScale, SCALE_WORDS } from "../draw/scales.js";
 import {
   FIGURE_PARTS,
@@ -288,12 +288,15 @@ function styledMap(
   { style = "page", aspect, colormap, zlabel, ...options }: PictureStyle,
 ): MapPanel {
   const isEqual = style !== "page" && hasOneUnit(map) && stretchOf(map) <= MOST_STRETCHED;
+  const scale = map.palette === "value" ? scaleOf(map, options) : map.scale;
   return {
     ...map,
     aspect: aspect ?? (isEqual ? "equal" : map.aspect),
-    colors: colormap ?? map.colors,
+    // Colours rather than the map's name: pages need no colour maps.
+    colors:
+      colormap === undefined || scale === null ? map.colors : mapColorsOf(colormap, scale.levels.length + 1),
     quantity: zlabel ?? map.quantity,
-    scale: map.palette === "value" ? scaleOf(map, options) : map.scale,
+    scale,
   };
 }
 

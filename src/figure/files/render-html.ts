@@ -229,7 +229,7 @@ export function figureHtml(figure: Figure, index: number, pageTitle: string): st
   const details =
     verdict === "" ? "" : "<details><summary>How faithful the picture is, and what it shows</summary>";
   return `<section>
-${heading}${verdict === "" ? "" : `<p class="verdict">${escapeHtml(verdict)}</p>\n`}<figure>
+${heading}${verdict === "" ? "" : `<p class="verdict" id="verdict-${index}">${escapeHtml(verdict)}</p>\n`}<figure>
 ${isDrawn ? placeHtml(figure, index) : ""}${inWords.join("")}<figcaption>
 ${hint}${details}${fidelity}${captionHtml(figure)}${details === "" ? "" : "</details>"}</figcaption>
 </figure>
@@ -237,14 +237,15 @@ ${settingsHtml(figure)}${snapshotsHtml(figure)}</section>`;
 }
 
 /** Where the picture is drawn: something to work with if it shows snapshots, otherwise an image. */
-function placeHtml({ panels, runs, description, fidelity }: Figure, index: number): string {
+function placeHtml({ panels, runs, description, verdict = "", fidelity }: Figure, index: number): string {
   const [first] = panels;
   const role =
     runs.length > 0 && first !== undefined
       ? `role="application" aria-roledescription="${kindOf(first).role}" tabindex="0"`
       : `role="img"`;
-  // How far the picture can be trusted is heard with it.
-  const described = fidelity.length === 0 ? "" : ` aria-describedby="fidelity-${index}"`;
+  // How far the picture can be trusted is heard with it: in one sentence, where there is one.
+  const told = verdict === "" ? (fidelity.length === 0 ? "" : "fidelity") : "verdict";
+  const described = told === "" ? "" : ` aria-describedby="${told}-${index}"`;
   return `<div class="chart" data-figure="${index}" ${role} aria-label="${escapeHtml(description)}"${described}></div>\n`;
 }
 

@@ -204,7 +204,7 @@ async function aroundModel(
 }
 
 function directionFacts(spec: AroundSpec, { digest }: ModelPoint) {
-  if ("directions" in spec) {
+  if (isGiven(spec)) {
     const { center, vectors } = spec.directions;
     return {
       plane: spec.kind,
@@ -224,16 +224,25 @@ function isCenter({ theta }: ModelPoint, { center }: Directions): boolean {
 
 async function directionsOf(spec: AroundSpec, model: ModelPoint): Promise<Directions> {
   const { run, theta } = model;
-  if ("directions" in spec) return givenDirections(model, spec.directions);
+  if (isGiven(spec)) return givenDirections(model, spec);
   const random = { ...resolveNormalizeOptions(spec), seed: spec.seed ?? 0 };
   if (spec.kind === "random") return randomDirections(run.layout, theta, random);
   const kind = spec.kind === "ineffective-random" ? "random" : "initial";
   return ineffectiveDirections(kind, run.layout, theta, await run.readTheta(0), random);
 }
 
+/** A plane along directions that come with it. */
+type GivenSpec = Extract<PlaneSpec, { readonly kind: "custom" | "hessian" }>;
+
+function isGiven(spec: AroundSpec): spec is GivenSpec {
+  return spec.kind === "custom" || spec.kind === "hessian";
+}
+
 /** The user's directions, checked, with a warning where their centre is not the model. */
-function givenDirections(model: ModelPoint, given: Directions | undefined): Directions {
-  if (given === undefined) throw new InvalidOptionError("directions", "directions for the plane", "none");
+function givenDirections(model: ModelPoint, { kind, directions }: GivenSpec): Directions {
+  const given = directions as Directions | undefined;
+  if (given === undefined)
+    throw new InvalidOptionError("directions", `directions for plane "${kind}"`, "none");
   const { center, vectors, labels, warnings } = given;
   customDirections(center, vectors, { layout: model.run.layout, labels });
   if (vectors.length < 2) {

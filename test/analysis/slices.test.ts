@@ -366,9 +366,11 @@ describe("evaluatePlane", () => {
       'models: expected 4 models for plane "bilinear", got 1',
     );
     await expect(evaluate("cubic")).rejects.toThrow('got "cubic"');
-    await expect(evaluate("custom")).rejects.toThrow(
-      'directions: expected directions for plane "custom", got none',
-    );
+    for (const kind of ["custom", "hessian"]) {
+      await expect(evaluate(kind)).rejects.toThrow(
+        `directions: expected directions for plane "${kind}", got none`,
+      );
+    }
   });
 });
 

@@ -81,7 +81,7 @@ describe("topEigenpairs", () => {
       "count: expected a whole number of at least 1, got 0",
     );
     await expect(topEigenpairs(operator, { which: "middle" as "largest" })).rejects.toThrow(
-      'which: expected "magnitude", "largest" or "smallest", got "middle"',
+      'which: expected one of "magnitude", "largest", "smallest", "ends", got "middle"',
     );
     await expect(topEigenpairs(operator, { tolerance: -1 })).rejects.toThrow("tolerance: expected");
     await expect(topEigenpairs(operator, { start: new Float64Array(3) })).rejects.toThrow(

@@ -99,7 +99,8 @@ test("a data set larger than what may be kept is streamed at each point, in work
     const [expected, found] = await Promise.all(
       evaluators.map((evaluator) => evaluateLine(evaluator, plane, axis(5))),
     );
-    expect(passes - before).toBe(5);
+    // The first point takes a pass more: one that looks for numbers that are not finite.
+    expect(passes - before).toBe(5 + 1);
     expect(largest - begin).toBeLessThan(4 * batchBytes);
     expect(bitsOf(found?.loss as Float64Array)).toBe(bitsOf(expected?.loss as Float64Array));
     expect(pool.facts).toMatchObject({ samples: batches * samples, dataDigest: own.facts.dataDigest });

@@ -158,7 +158,8 @@ export function renamedOption(command: Command, option: Option, old: string): Co
   return command.on(`option:${hidden.name()}`, () => {
     const given: unknown = command.getOptionValue(hidden.attributeName());
     command.setOptionValueWithSource(name, given, "cli");
-    command.setOptionValue(hidden.attributeName(), undefined);
+    // Values of a list come one by one, each added to those before.
+    if (!hidden.variadic) command.setOptionValue(hidden.attributeName(), undefined);
   });
 }
 

@@ -90,7 +90,7 @@ describe("compare", () => {
         .evaluateAll((keys) =>
           keys.map((key) => key.ownerDocument.defaultView?.getComputedStyle(key).backgroundColor),
         );
-      expect(colors).toEqual(["rgb(0, 114, 178)", "rgb(230, 159, 0)"]);
+      expect(colors).toEqual(["rgb(0, 114, 178)", "rgb(209, 123, 37)"]);
       expect(await page.locator("img").count()).toBe(0);
       expect(messages).toEqual([]);
     } finally {

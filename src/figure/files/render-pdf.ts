@@ -1,5 +1,3 @@
-import PDFDocument from "pdfkit";
-import svgToPdf from "svg-to-pdfkit";
 import { fontFiles } from "./font-files.js";
 import { withKnownLetters } from "./render-picture.js";
 
@@ -18,6 +16,11 @@ export async function renderPdf(
   svg: string,
   { pxPerInch, title }: { readonly pxPerInch: number; readonly title: string },
 ): Promise<Uint8Array> {
+  // Loaded when a PDF is written: bundled programs that write none need none of pdfkit's files.
+  const [{ default: PDFDocument }, { default: svgToPdf }] = await Promise.all([
+    import("pdfkit"),
+    import("svg-to-pdfkit"),
+  ]);
   const [, width = "0", height = "0"] = /^<svg[^>]*? width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? [];
   const size: [number, number] = [(Number(width) / pxPerInch) * 72, (Number(height) / pxPerInch) * 72];
   const [regular, semibold] = fontFiles();

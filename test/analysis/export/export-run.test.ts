@@ -48,7 +48,11 @@ describe("exportRun", () => {
         ...tables.flatMap((name) => [`${name}.csv`, `${name}.npz`]),
         "units.json",
         ...[`surfaces-${pca}.vts`, "surfaces-random-train.vts", `fidelity-${fidelity}.vtp`],
-        ...["plane-pca", "plane-random", "lines-random-1"].flatMap((name) => [`${name}.svg`, `${name}.png`]),
+        ...["plane-pca", "plane-random", "lines-random-1"].flatMap((name) => [
+          `${name}.svg`,
+          `${name}.png`,
+          `${name}.pdf`,
+        ]),
         "plane-pca.gif",
       ].sort(),
     );
@@ -223,10 +227,13 @@ describe("exportRun", () => {
   });
 
   test.each([
-    [{ formats: [] }, "formats: expected some of svg, png, gif, mp4, csv, npz, vtk, got none"],
-    [{ formats: ["pdf"] }, 'formats: expected some of svg, png, gif, mp4, csv, npz, vtk, got "pdf"'],
+    [{ formats: [] }, "formats: expected some of svg, png, pdf, gif, mp4, csv, npz, vtk, got none"],
+    [{ formats: ["bmp"] }, 'formats: expected some of svg, png, pdf, gif, mp4, csv, npz, vtk, got "bmp"'],
     [{ formats: ["csv"], what: ["x"] }, "what: expected some of surface"],
-    [{ formats: ["png"], width: -1 }, "width: expected a positive number, got -1"],
+    [
+      { formats: ["png"], width: -1 },
+      "width: expected a length: one-column, two-column, 3.25in, 82mm, 8.2cm, 234pt, 800px or a number above 0, got -1",
+    ],
     [{ formats: ["gif"], duration: 0 }, "duration: expected a positive number, got 0"],
     [{ formats: ["gif"], scale: 9 }, "scale: expected at most 4, got 9"],
     [{ formats: ["svg"], theme: "pink" }, 'theme: expected "light" or "dark", got "pink"'],
@@ -250,12 +257,13 @@ describe("tfjs-landscape export", () => {
     expect(status).toBe(0);
     const { files } = JSON.parse(stdout) as { files: { file: string; format: string; bytes: number }[] };
     expect(files.filter(({ format }) => format === "vtk").length).toBe(3);
+    expect(files.filter(({ format }) => format === "csv").length).toBeGreaterThan(3);
     for (const { file, bytes } of files) expect(readFileSync(file).length).toBe(bytes);
   });
 
   test.each([
-    [["--to", "pdf"], "pdf"],
-    [[], "--to"],
+    [["--to", "bmp"], "bmp"],
+    [[], "--format"],
     [["--to", "svg", "--scale", "x"], "--scale: expected a number above 0"],
   ])("bad input ends with 2 (%j)", async (args, said) => {
     const { status, stderr } = await runCommand("export", "none", ...args);

@@ -52,6 +52,7 @@ describe("pathAnimation", () => {
     const { times, overlay, background } = pathAnimation(FIGURE);
     expect(times).toEqual(Array.from({ length: 13 }, (_, i) => i));
     const overlays = times.map(overlay);
+    // A path is a line over two rims.
     const countOf = (option: (typeof overlays)[number]) => {
       const series = option.series as {
         type: string;
@@ -64,7 +65,7 @@ describe("pathAnimation", () => {
       return [shapes.filter(({ type }) => type === "polyline").length, ...new Set(lengths.slice(0, 2))];
     };
     expect(countOf(overlays[0] as never)).toEqual([0, 1]);
-    expect(countOf(overlays[5] as never)).toEqual([2, 6]);
+    expect(countOf(overlays[5] as never)).toEqual([3, 6]);
     expect(new Set(overlays.map(({ grid }) => JSON.stringify(grid)))).toEqual(
       new Set([JSON.stringify(background.grid)]),
     );

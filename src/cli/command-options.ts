@@ -224,7 +224,8 @@ export function workerOptions(command: Command): Command {
       parseCount("--threads", 1, 256),
     )
     .addOption(redisOption("evaluate in workers on any machine, over this Redis server"))
-    .option("--store <dir>", "folder that all these machines see, with --redis");
+    .option("--store <dir>", "folder that all these machines see, with --redis")
+    .option("--queue <name>", "queue of these workers, with --redis (default: tfjs-landscape)");
 }
 
 /** The address of a server; without a value it is that of the variable REDIS_URL, which `ps` does not show. */

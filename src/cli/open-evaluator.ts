@@ -35,6 +35,7 @@ export interface EvaluationCommandOptions extends LossCommandOptions {
   readonly threads?: number;
   readonly redis?: string;
   readonly store?: string;
+  readonly queue?: string;
   readonly batchNorm?: BatchNormPolicyName;
   readonly force?: boolean;
   /** false: whatever an interrupted surface has left does not count. */
@@ -155,9 +156,10 @@ export async function openEvaluator(
 }
 
 /** Checks where work is to be done, before anything is started. */
-function checkWhere({ redis, store, workers }: EvaluationCommandOptions): void {
+function checkWhere({ redis, store, queue, workers }: EvaluationCommandOptions): void {
   if (redis === undefined) {
-    if (store !== undefined) throw new InvalidOptionError("--store", "--redis URL beside it", "none");
+    const stray = store !== undefined ? "--store" : queue !== undefined ? "--queue" : null;
+    if (stray !== null) throw new InvalidOptionError(stray, "--redis URL beside it", "none");
     return;
   }
   if (workers !== undefined) {
@@ -173,11 +175,11 @@ function checkWhere({ redis, store, workers }: EvaluationCommandOptions): void {
 
 /** Makes an evaluator over workers of a queue, which ends with it. */
 async function openOverQueue(
-  { redis = "", store = "", signal }: EvaluationCommandOptions & { readonly signal?: AbortSignal },
+  { redis = "", store = "", queue, signal }: EvaluationCommandOptions & { readonly signal?: AbortSignal },
   open: (runner: QueueRunner) => Promise<LossEvaluator>,
 ): Promise<LossEvaluator> {
   const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
-  const runner = await createQueueRunner({ redis, store, signal, onNotice });
+  const runner = await createQueueRunner({ redis, store, queue, signal, onNotice });
   try {
     const evaluator = await open(runner);
     const dispose = (): void => {

@@ -7,8 +7,14 @@ import { EvaluationError, InvalidOptionError, MissingDependencyError } from "../
 import { MODULE_URL, ownPackageVersion } from "../base/package-files.js";
 import { canonicalJson, sha256 } from "../base/provenance.js";
 
-/** Begins every name that this package uses on a server. */
-export const PREFIX = "tfjs-landscape";
+/** Name of the queue unless told otherwise: every key on the server begins with it. */
+const DEFAULT_QUEUE = "tfjs-landscape";
+
+/** Checks the name of a queue, and returns it: letters, digits, ".", "_" and "-", at most 64. */
+export function checkedQueue(name: string = DEFAULT_QUEUE): string {
+  if (/^[\w.-]{1,64}$/.test(name)) return name;
+  throw new InvalidOptionError("queue", 'a name of letters, digits, ".", "_" and "-"', JSON.stringify(name));
+}
 
 /** What of BullMQ and ioredis is used; both are optional packages. */
 export interface QueuePackages {
@@ -82,12 +88,16 @@ export function queueConnection(url: string) {
 const ANSWER_TIME = 10_000;
 
 /**
- * Connects to a server, after it has answered once. Later it waits for one that is away, as long as that takes.
+ * Connects to a server, after it has answered once and let a key of the queue be written. Later it waits for one that is
+ * away, as long as that takes.
  *
  * @throws {@link EvaluationError} if the server does not answer, or refuses.
  */
-export async function connect({ ioredis }: QueuePackages, url: string): Promise<import("ioredis").Redis> {
-  checkRedisUrl(url);
+export async function connect(
+  { ioredis }: QueuePackages,
+  url: string,
+  queue: string,
+): Promise<import("ioredis").Redis> {
   const first = new ioredis.Redis(url, {
     lazyConnect: true,
     connectTimeout: ANSWER_TIME,
@@ -98,20 +108,46 @@ export async function connect({ ioredis }: QueuePackages, url: string): Promise<
   first.on("error", (error: Error) => {
     reason = error.message;
   });
+  // A server that speaks another protocol may say nothing at all.
+  const giveUp = setTimeout(() => first.disconnect(), ANSWER_TIME);
   try {
     await first.connect();
-    await first.ping();
+    await first.set(keysOf(queue).check, "1", "EX", 1);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const got = message === "Connection is closed." ? reason : message;
-    throw new EvaluationError(`redis ${maskedUrl(url)}`, "a server that answers", got);
+    const hint = hintOf(got, url, queue);
+    throw new EvaluationError(
+      `redis ${maskedUrl(url)}`,
+      "a server that answers",
+      got,
+      hint === null ? {} : { hint },
+    );
   } finally {
+    clearTimeout(giveUp);
     first.disconnect();
   }
   const connection = new ioredis.Redis(url, WAITING);
   // While the server is away each try fails; what waits goes on when it is back.
   connection.on("error", () => undefined);
   return connection;
+}
+
+/** What to do about a server's refusal; null where its words say enough. */
+function hintOf(reason: string, url: string, queue: string): string | null {
+  if (/certificate|altnames/i.test(reason))
+    return "NODE_EXTRA_CA_CERTS=FILE names the certificate of an authority of your own";
+  if (/NOPERM/.test(reason))
+    return `its user may not write keys that begin with "${queue}:"; --queue NAME names others`;
+  if (/WRONGPASS|NOAUTH/.test(reason))
+    return "the address holds both: redis://user:password@host; write @ : / % in them as %40 %3A %2F %25";
+  if (/READONLY/.test(reason)) return "give the address of the primary server";
+  const isTls = url.startsWith("rediss:");
+  if (isTls && /no answer|SSL routines|timed? ?out/i.test(reason))
+    return "a server without TLS has an address that begins with redis://";
+  if (!isTls && /no answer|ECONNRESET/.test(reason))
+    return "a server with TLS has an address that begins with rediss://";
+  return null;
 }
 
 /** What decides whether two machines give the same bits. */
@@ -177,18 +213,24 @@ export function machineKind(facts: MachineFacts): string {
   ).slice(0, 12);
 }
 
-/** Name of the queue of one kind of machine; without one that of any. */
-export function queueName(kind?: string): string {
-  return kind === undefined ? PREFIX : `${PREFIX}-${kind}`;
+/**
+ * Name under BullMQ of the tiles of one kind of machine; without one, of those that any machine with this version of the
+ * package may take. Other versions never see them.
+ */
+export function tilesName(kind?: string): string {
+  return `tiles-${kind ?? ownPackageVersion()}`;
 }
 
-/** Keys beside the queues. */
-export const keyOf = {
-  /** Lives while somebody waits for a job set. */
-  jobSet: (id: string) => `${PREFIX}:alive:${id}`,
-  worker: (id: string) => `${PREFIX}:worker:${id}`,
-  workers: `${PREFIX}:worker:*`,
-};
+/** Keys of a queue beside those of BullMQ. */
+export function keysOf(queue: string) {
+  return {
+    check: `${queue}:check`,
+    /** Lives while somebody waits for a job set. */
+    jobSet: (id: string) => `${queue}:alive:${id}`,
+    worker: (id: string) => `${queue}:worker:${id}`,
+    workers: `${queue}:worker:*`,
+  };
+}
 
 /** Seconds after which a submitter or worker that no longer says so counts as gone. */
 export const ALIVE_SECONDS = 30;
@@ -230,6 +272,8 @@ export const workerSchema = z.object({
   pid: z.int(),
   processes: z.int().min(1).max(4096),
   kind: z.string(),
+  /** Version of this package there. */
+  version: z.string().max(100),
 });
 
 const wireErrorSchema = z.object({

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import type { Queue, QueueEvents } from "bullmq";
 import type { Redis } from "ioredis";
 import { decodeError, EvaluationError } from "../base/errors.js";
+import { ownPackageVersion } from "../base/package-files.js";
 import type { JsonValue } from "../base/provenance.js";
 import { sha256 } from "../base/provenance.js";
 import { createJobFolder, isJobFile, type JobFolder } from "../jobs/job-folder.js";
@@ -18,17 +19,18 @@ import { type ContentStore, openFolderStore, type StoredContent } from "./conten
 import {
   ALIVE_SECONDS,
   answerSchema,
+  checkedQueue,
+  checkRedisUrl,
   connect,
   type JobSet,
-  keyOf,
+  keysOf,
   loadQueuePackages,
-  PREFIX,
   PROGRAMS,
   type QueuePackages,
   queueConnection,
-  queueName,
   type Tile,
   type TileAnswer,
+  tilesName,
   workerSchema,
 } from "./queue-connection.js";
 import { decodeWire, encodeWire, type WireSink, type WireSource } from "./wire.js";
@@ -40,6 +42,11 @@ export interface QueueRunnerOptions {
   /** Folder that this machine and all workers see: model, weights, directions and data travel through it. */
   readonly store: string;
   /**
+   * Name of the queue: those who share a server keep apart by it, and workers have the same. All keys on the server begin
+   * with it. Default "tfjs-landscape".
+   */
+  readonly queue?: string | undefined;
+  /**
    * Whether machines of several kinds (versions, instruction sets) may share a job set. Their values may differ in the
    * last bits; a worker whose values differ at the probe is refused all the same. Default false: the kind of the first
    * worker that answers.
@@ -47,7 +54,7 @@ export interface QueueRunnerOptions {
   readonly mixed?: boolean | undefined;
   /** Seconds of work in one tile. Default 5. */
   readonly tileSeconds?: number | undefined;
-  /** Called with what the user should know: that no worker is there. Default nothing is said. */
+  /** Called with what the user should know: that no worker is there, or left out. Default nothing is said. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Stops the connecting. Default none. */
   readonly signal?: AbortSignal | undefined;
@@ -103,13 +110,15 @@ interface SentTile {
  * runner.dispose();
  */
 export async function createQueueRunner(options: QueueRunnerOptions): Promise<QueueRunner> {
+  checkRedisUrl(options.redis);
+  const queue = checkedQueue(options.queue);
   const packages = loadQueuePackages();
-  const connection = await connect(packages, options.redis);
+  const connection = await connect(packages, options.redis, queue);
   try {
     options.signal?.throwIfAborted();
     const store = await openFolderStore(options.store);
     const folder = await createJobFolder();
-    const processes = Math.max(1, Math.min(256, await countProcesses(connection)));
+    const processes = Math.max(1, Math.min(256, (await countWorkers(connection, queue)).processes));
     const counts = { tiles: 0, again: 0, bytes: 0 };
     const sessions = new Set<QueueSession>();
     return {
@@ -120,7 +129,7 @@ export async function createQueueRunner(options: QueueRunnerOptions): Promise<Qu
         order: Order,
         how: OpenOptions<Order, Facts> = {},
       ) {
-        const session = new QueueSession({ packages, connection, store, folder, options, counts });
+        const session = new QueueSession({ packages, connection, queue, store, folder, options, counts });
         sessions.add(session);
         await session.start(program, order, how as OpenOptions<unknown, unknown>);
         return session as unknown as TaskSession<Facts, Ops>;
@@ -139,18 +148,35 @@ export async function createQueueRunner(options: QueueRunnerOptions): Promise<Qu
   }
 }
 
-/** Processes of the workers that are there now. */
-async function countProcesses(connection: Redis, kind?: string): Promise<number> {
-  let count = 0;
-  for await (const keys of connection.scanStream({ match: keyOf.workers, count: 1000 }) as AsyncIterable<
-    string[]
-  >) {
+/** Workers that are there now. */
+interface Present {
+  /** Processes of those that may do the work. */
+  readonly processes: number;
+  /** Processes of those that may not: of another kind, or another version of this package. */
+  readonly others: number;
+  /** Versions of theirs, where they are other ones. */
+  readonly versions: readonly string[];
+}
+
+async function countWorkers(connection: Redis, queue: string, kind?: string): Promise<Present> {
+  let [processes, others] = [0, 0];
+  const versions = new Set<string>();
+  const { workers } = keysOf(queue);
+  const pages = connection.scanStream({ match: workers, count: 1000 }) as AsyncIterable<string[]>;
+  for await (const keys of pages) {
     for (const key of keys) {
       const found = workerSchema.safeParse(parsed(await connection.get(key)));
-      if (found.success && (kind === undefined || found.data.kind === kind)) count += found.data.processes;
+      if (!found.success) continue;
+      const { version, ...one } = found.data;
+      if (version !== ownPackageVersion()) versions.add(version);
+      else if (kind === undefined || one.kind === kind) {
+        processes += one.processes;
+        continue;
+      }
+      others += one.processes;
     }
   }
-  return count;
+  return { processes, others, versions: [...versions].sort() };
 }
 
 function parsed(text: string | null): unknown {
@@ -164,6 +190,7 @@ function parsed(text: string | null): unknown {
 interface SessionParts {
   readonly packages: QueuePackages;
   readonly connection: Redis;
+  readonly queue: string;
   readonly store: ContentStore;
   readonly folder: JobFolder;
   readonly options: QueueRunnerOptions;
@@ -187,6 +214,8 @@ class QueueSession {
   #facts: unknown;
   #kind: string | undefined;
   #processes: number;
+  /** Whether the user was told that nobody is there. */
+  #isLonely = false;
   #lastKey = "";
   #nextTile = 0;
   #temporary = 0;
@@ -228,7 +257,7 @@ class QueueSession {
   }
 
   async start(program: ProgramModule, order: unknown, how: OpenOptions<unknown, unknown>): Promise<void> {
-    const { connection, options } = this.#parts;
+    const { options } = this.#parts;
     await this.#sayAlive();
     this.#timers.push(setInterval(() => void this.#beat(), (1000 * ALIVE_SECONDS) / 3));
     this.#timers.push(setInterval(() => void this.#look(), LOOK_TIME));
@@ -243,11 +272,16 @@ class QueueSession {
       const settled = how.settle?.(order, this.#facts) ?? order;
       this.#jobSet = await this.#describe(program, settled, probe && { ...probe, expected: opened.probe });
       if (options.mixed !== true) {
+        this.#kind = kind;
         await this.#close();
         await this.#open(kind);
       }
-      this.#kind = options.mixed === true ? undefined : kind;
-      this.#processes = await countProcesses(connection, this.#kind);
+      const { others } = await this.#lookForWorkers();
+      if (others > 0) {
+        options.onNotice?.(
+          `${this.#processes} processes of kind ${kind} work; ${others} of other kinds or versions get nothing`,
+        );
+      }
     } catch (error) {
       await this.end();
       throw error;
@@ -306,14 +340,16 @@ class QueueSession {
     this.#fail(new EvaluationError("queue", "a session in use", "one that was disposed"));
     this.#isOver = true;
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#parts.connection.del(keyOf.jobSet(this.#submission)).catch(() => undefined);
+    await this.#parts.connection
+      .del(keysOf(this.#parts.queue).jobSet(this.#submission))
+      .catch(() => undefined);
     await this.#close();
   }
 
   async #open(kind: string | undefined): Promise<void> {
-    const { packages, connection, options } = this.#parts;
-    const how = { connection: queueConnection(options.redis), prefix: PREFIX };
-    const name = queueName(kind);
+    const { packages, queue, options } = this.#parts;
+    const how = { connection: queueConnection(options.redis), prefix: queue };
+    const name = tilesName(kind);
     this.#queue = new packages.bullmq.Queue(name, how);
     this.#events = new packages.bullmq.QueueEvents(name, how);
     this.#queue.on("error", () => undefined);
@@ -321,9 +357,25 @@ class QueueSession {
     this.#events.on("completed", ({ jobId, returnvalue }) => void this.#completed(jobId, returnvalue));
     this.#events.on("failed", ({ jobId, failedReason }) => this.#failed(jobId, failedReason));
     await this.#events.waitUntilReady();
-    if ((await countProcesses(connection, kind)) === 0) {
-      options.onNotice?.("no worker is there yet: start some with `tfjs-landscape worker`");
+    await this.#lookForWorkers();
+  }
+
+  /** Counts those who may do the work, and says once when nobody is there. */
+  async #lookForWorkers(): Promise<Present> {
+    const { connection, queue, options } = this.#parts;
+    const present = await countWorkers(connection, queue, this.#kind);
+    const { processes, others, versions } = present;
+    this.#processes = processes;
+    if (processes === 0 && !this.#isLonely) {
+      const which = this.#kind === undefined ? `version ${ownPackageVersion()}` : `kind ${this.#kind}`;
+      const left = versions.length > 0 ? ` (version ${versions.join(", ")})` : "";
+      const rest = others > 0 ? `; ${others} other processes${left} get nothing of this` : "";
+      options.onNotice?.(
+        `waiting: no worker of ${which} is there; start some with \`tfjs-landscape worker\`${rest}`,
+      );
     }
+    this.#isLonely = processes === 0;
+    return present;
   }
 
   async #close(): Promise<void> {
@@ -461,14 +513,19 @@ class QueueSession {
   async #beat(): Promise<void> {
     try {
       await this.#sayAlive();
-      this.#processes = await countProcesses(this.#parts.connection, this.#kind);
+      await this.#lookForWorkers();
     } catch {
       // The server is away: later.
     }
   }
 
   async #sayAlive(): Promise<void> {
-    await this.#parts.connection.set(keyOf.jobSet(this.#submission), "1", "EX", ALIVE_SECONDS);
+    await this.#parts.connection.set(
+      keysOf(this.#parts.queue).jobSet(this.#submission),
+      "1",
+      "EX",
+      ALIVE_SECONDS,
+    );
   }
 
   async #completed(id: string, returned: unknown): Promise<void> {

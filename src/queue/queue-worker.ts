@@ -12,20 +12,21 @@ import type { Operations, TaskSession } from "../jobs/task-runner.js";
 import { openContentCache, openFolderStore, type StoredContent } from "./content-store.js";
 import {
   ALIVE_SECONDS,
+  checkedQueue,
+  checkRedisUrl,
   connect,
   type JobSet,
   jobSetSchema,
-  keyOf,
+  keysOf,
   loadQueuePackages,
   machineFacts,
   machineKind,
-  PREFIX,
   PROGRAMS,
   queueConnection,
-  queueName,
   type Tile,
   type TileAnswer,
   tileSchema,
+  tilesName,
 } from "./queue-connection.js";
 import { decodeWire, encodeWire } from "./wire.js";
 
@@ -35,6 +36,8 @@ export interface QueueWorkerOptions {
   readonly redis: string;
   /** The folder that the submitter puts its files into, as it is seen here. */
   readonly store: string;
+  /** Name of the queue, as the submitter has it. Default "tfjs-landscape". */
+  readonly queue?: string | undefined;
   /** Processes that evaluate. Default one for each processor. */
   readonly processes?: number | undefined;
   /**
@@ -87,9 +90,12 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
   if (!(Number.isInteger(processes) && processes >= 1 && processes <= 256)) {
     throw new InvalidOptionError("processes", "a whole number from 1 to 256", String(processes));
   }
+  checkRedisUrl(options.redis);
+  const queue = checkedQueue(options.queue);
+  const keys = keysOf(queue);
   const module = options.module === undefined ? null : await readModule(resolve(options.module));
   const packages = loadQueuePackages();
-  const connection = await connect(packages, options.redis);
+  const connection = await connect(packages, options.redis, queue);
   const facts = machineFacts();
   const kind = machineKind(facts);
   const id = `${hostname()}:${process.pid}`;
@@ -174,7 +180,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
     const tile: Tile = found.data;
     const answer = (rest: Pick<TileAnswer, "seconds" | "opened" | "answers">): string =>
       JSON.stringify({ host: hostname(), kind, ...rest } satisfies TileAnswer);
-    const isAwaited = (await connection.exists(keyOf.jobSet(tile.submission))) === 1;
+    const isAwaited = (await connection.exists(keys.jobSet(tile.submission))) === 1;
     if (!isAwaited) return answer({ seconds: 0, opened: null, answers: [] });
     const here = await jobSetOf(tile.jobSet);
     if (here.jobSet.submission !== tile.submission)
@@ -214,11 +220,11 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
     }
   };
 
-  const workers = [queueName(), queueName(kind)].map(
+  const workers = [tilesName(), tilesName(kind)].map(
     (name): Worker =>
       new packages.bullmq.Worker(name, work, {
         connection: queueConnection(options.redis),
-        prefix: PREFIX,
+        prefix: queue,
         concurrency: 2,
         lockDuration: 1000 * lockSeconds,
         stalledInterval: 500 * lockSeconds,
@@ -229,12 +235,18 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
   );
   for (const worker of workers) worker.on("error", () => undefined);
   const beat = async (): Promise<void> => {
-    const own = JSON.stringify({ host: hostname(), pid: process.pid, processes, kind });
-    await connection.set(keyOf.worker(id), own, "EX", ALIVE_SECONDS);
+    const own = JSON.stringify({
+      host: hostname(),
+      pid: process.pid,
+      processes,
+      kind,
+      version: facts.package,
+    });
+    await connection.set(keys.worker(id), own, "EX", ALIVE_SECONDS);
     for (const [digest, opening] of open) {
       const one = await opening.catch(() => undefined);
       if (one === undefined || one.busy > 0) continue;
-      if ((await connection.exists(keyOf.jobSet(one.jobSet.submission))) === 0) await close(digest);
+      if ((await connection.exists(keys.jobSet(one.jobSet.submission))) === 0) await close(digest);
     }
   };
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
@@ -245,7 +257,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
   const end = async (): Promise<void> => {
     clearInterval(timer);
     await Promise.all(workers.map((worker) => worker.close()));
-    await connection.del(keyOf.worker(id)).catch(() => undefined);
+    await connection.del(keys.worker(id)).catch(() => undefined);
     for (const digest of [...open.keys()]) await close(digest);
     runner.dispose();
     connection.disconnect();

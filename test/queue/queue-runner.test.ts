@@ -1,13 +1,17 @@
+import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { Queue } from "bullmq";
+import { Redis as IORedis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../../src/loss/loss-options.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
-import { PREFIX, queueName } from "../../src/queue/queue-connection.js";
+import { tilesName } from "../../src/queue/queue-connection.js";
 import {
   createQueueRunner,
   type QueueRunner,
@@ -22,6 +26,7 @@ import {
   HAS_REDIS,
   NEEDS_REDIS,
   type RedisServer,
+  selfSigned,
   startRedis,
   startWorker,
   type WorkerProcess,
@@ -106,7 +111,7 @@ describe.skipIf(!HAS_REDIS)(`workers of a queue${NEEDS_REDIS}`, () => {
   });
 
   test("what is no tile is an error of its own, and the workers go on", { timeout: TIMEOUT }, async () => {
-    const queue = new Queue(queueName(), { connection: { url: redis.url }, prefix: PREFIX });
+    const queue = new Queue(tilesName(), { connection: { url: redis.url }, prefix: "tfjs-landscape" });
     const hostile = [
       null,
       "text",
@@ -177,6 +182,45 @@ describe.skipIf(!HAS_REDIS)(`workers of a queue${NEEDS_REDIS}`, () => {
     expect(bits(surface)).toEqual(expected);
   });
 
+  test("a worker that is frozen for longer than its lock: another one does its tiles, which count once", {
+    timeout: TIMEOUT,
+  }, async () => {
+    const runner = await runnerOf({ redis: redis.url, store, tileSeconds: 0.001 });
+    const evaluator = await evaluatorOf(runner);
+    const [first] = workers as [WorkerProcess];
+    let points = 0;
+    const surface = await evaluateSurface(evaluator, plane, grid, {
+      onPoint: () => {
+        points++;
+        if (points === 20) first.signal("SIGSTOP");
+      },
+    }).finally(() => first.signal("SIGCONT"));
+    expect(points).toBe(grid.alpha.length * grid.beta.length);
+    expect(bits(surface)).toEqual(expected);
+  });
+
+  test("processes of another version are left out, in words; queues of two names share nothing", {
+    timeout: TIMEOUT,
+  }, async () => {
+    const other = new IORedis(redis.url);
+    const queue = "of.someone-else_1";
+    const old = { host: "old", pid: 1, processes: 7, kind: "0123456789ab", version: "0.0.1" };
+    await other.set(`${queue}:worker:old`, JSON.stringify(old));
+    other.disconnect();
+    const notices: string[] = [];
+    const onNotice = (text: string): void => void notices.push(text);
+    const runner = await runnerOf({ redis: redis.url, store, queue, onNotice });
+    const abort = new AbortController();
+    const opening = evaluatorOf(runner, { signal: abort.signal });
+    await expect.poll(() => notices, { timeout: 60_000 }).toHaveLength(1);
+    expect(notices[0]).toMatch(
+      /^waiting: no worker of version \S+ is there; start some with .*; 7 other processes \(version 0\.0\.1\) get nothing/,
+    );
+    const reason = new Error("no longer");
+    abort.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+  });
+
   test("an abort rejects with its reason, and takes back what waits", { timeout: TIMEOUT }, async () => {
     const runner = await runnerOf({ redis: redis.url, store, tileSeconds: 0.001 });
     const evaluator = await evaluatorOf(runner);
@@ -201,9 +245,56 @@ describe.skipIf(!HAS_REDIS)(`connections${NEEDS_REDIS}`, () => {
     expect(error).toMatch(
       /^redis redis:\/\/user:\*\*\*@127\.0\.0\.1:\d+: expected a server that answers, got .*WRONGPASS/,
     );
+    const none = createQueueRunner({ redis: url, store: newFolder() });
+    await expect(none).rejects.toThrow(/got NOAUTH.*; the address holds both: redis:\/\/user:password@host/);
     const nowhere = createQueueRunner({ redis: "redis://127.0.0.1:1", store: newFolder() });
     await expect(nowhere).rejects.toThrow(/expected a server that answers, got .*ECONNREFUSED/);
   });
+});
+
+describe.skipIf(!HAS_REDIS)(`TLS and users${NEEDS_REDIS}`, () => {
+  test("a user with keys of her own, over TLS with an authority of one's own", {
+    timeout: TIMEOUT,
+  }, async () => {
+    const certificate = selfSigned();
+    const rights = ["~alice:*", "+@all", "-@admin", "-@dangerous", "+info"];
+    const users = ["--user", "default", "off", "--user", "alice", "on", ">p@ss/w:rd%", ...rights];
+    const { url } = await startRedis(users, "alice:p%40ss%2Fw%3Ard%25@", certificate);
+    const store = newFolder();
+    const said = (redis: string, queue?: string) =>
+      createQueueRunner({ redis, store, queue }).catch((one: Error) => one.message);
+    expect(await said(url)).toMatch(
+      /^redis rediss:\/\/alice:\*\*\*@127.*, got self-signed certificate; NODE_EXTRA_CA_CERTS=FILE names/,
+    );
+    expect(await said(url.replace("rediss:", "redis:"))).toMatch(
+      /; a server with TLS has an address .* rediss:\/\/$/,
+    );
+    const ca = certificate.cert;
+    await expect(startWorker(url, store, { ca })).rejects.toThrow(
+      /NOPERM.*; its user may not write keys that begin with "tfjs-landscape:"; --queue NAME names others/,
+    );
+    const worker = await startWorker(url, store, { ca, queue: "alice" });
+    const program = fileURLToPath(new URL("submit-process.mjs", import.meta.url));
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca };
+    const { stdout } = await promisify(execFile)(process.execPath, [program, url, store, "alice"], { env });
+    // Both samples are off by 2 and 5.
+    expect(stdout).toBe("14.5\n14.5\n");
+    expect(worker.said()).not.toContain("p@ss");
+    await worker.kill();
+  });
+
+  test("a server without TLS, asked with TLS", { timeout: TIMEOUT }, async () => {
+    const { url } = await startRedis();
+    const asked = createQueueRunner({ redis: url.replace("redis:", "rediss:"), store: newFolder() });
+    await expect(asked).rejects.toThrow(/; a server without TLS has an address that begins with redis:\/\/$/);
+  });
+});
+
+test("names of queues that are none", async () => {
+  for (const queue of ["", "a:b", "a b", "*", "x".repeat(65)]) {
+    const made = createQueueRunner({ redis: "redis://127.0.0.1:1", store: "/nowhere", queue });
+    await expect(made).rejects.toThrow(/^queue: expected a name of letters, digits/);
+  }
 });
 
 test("addresses that are none are refused without being repeated", async () => {

@@ -38,15 +38,48 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a server. */
-export async function startRedis(args: readonly string[] = [], credentials = ""): Promise<RedisServer> {
+/** A certificate of nobody that anybody knows, for 127.0.0.1. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Makes a certificate that signs itself. */
+export function selfSigned(): Certificate {
+  const [cert, key] = ["cert", "key"].map((name) => join(root, `${name}.pem`)) as [string, string];
+  const subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
+  const files = ["-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert];
+  const { status, stderr } = spawnSync("openssl", ["req", "-x509", ...files, ...subject]);
+  if (status !== 0) throw new Error(`openssl: ${stderr}`);
+  return { cert, key };
+}
+
+/** Starts a server; with a certificate it speaks TLS only. */
+export async function startRedis(
+  args: readonly string[] = [],
+  credentials = "",
+  certificate?: Certificate,
+): Promise<RedisServer> {
   const port = await freePort();
   const folder = join(root, `redis-${port}`);
   mkdirSync(folder);
   let child: ChildProcess;
   const start = async (): Promise<void> => {
     const files = ["--dir", folder, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"];
-    const where = ["--port", String(port), "--bind", "127.0.0.1"];
+    const tls =
+      certificate === undefined
+        ? []
+        : [
+            "--tls-cert-file",
+            certificate.cert,
+            "--tls-key-file",
+            certificate.key,
+            "--tls-auth-clients",
+            "no",
+          ];
+    const ports =
+      certificate === undefined ? ["--port", `${port}`] : ["--port", "0", "--tls-port", `${port}`];
+    const where = [...ports, ...tls, "--bind", "127.0.0.1"];
     child = spawn("redis-server", [...where, ...files, ...args], { stdio: ["ignore", "pipe", "ignore"] });
     children.add(child);
     let said = "";
@@ -58,7 +91,7 @@ export async function startRedis(args: readonly string[] = [], credentials = "")
   };
   await start();
   return {
-    url: `redis://${credentials}127.0.0.1:${port}`,
+    url: `${certificate === undefined ? "redis" : "rediss"}://${credentials}127.0.0.1:${port}`,
     start,
     async kill() {
       const end = once(child, "exit");
@@ -73,13 +106,20 @@ export interface WorkerProcess {
   /** What it said, line by line. */
   readonly said: () => string;
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Sends a signal, and waits for nothing. */
+  signal(signal: NodeJS.Signals): void;
 }
 
 /** Starts a worker in a process of its own, and waits until it pulls. */
-export async function startWorker(url: string, store: string, module?: string): Promise<WorkerProcess> {
+export async function startWorker(
+  url: string,
+  store: string,
+  { queue = "tfjs-landscape", ca }: { readonly queue?: string; readonly ca?: string } = {},
+): Promise<WorkerProcess> {
   const program = fileURLToPath(new URL("worker-process.mjs", import.meta.url));
-  const args = [program, url, store, "1", ...(module === undefined ? [] : [module])];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const env = { ...process.env, ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }) };
+  const stdio = ["ignore", "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, [program, url, store, queue], { env, stdio: [...stdio] });
   children.add(child);
   let said = "";
   const hear = (part: Buffer): void => {
@@ -96,6 +136,7 @@ export async function startWorker(url: string, store: string, module?: string): 
   }
   return {
     said: () => said,
+    signal: (signal) => void child.kill(signal),
     async kill(signal = "SIGKILL") {
       const over =
         child.exitCode === null && child.signalCode === null ? once(child, "exit") : Promise.resolve();

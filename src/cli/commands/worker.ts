@@ -7,6 +7,7 @@ import { createOutput, type Output } from "../output.js";
 export interface WorkerCommandOptions {
   readonly redis: string;
   readonly store: string;
+  readonly queue?: string;
   readonly processes?: number;
   readonly module?: string;
   readonly cacheGb?: number;
@@ -14,12 +15,12 @@ export interface WorkerCommandOptions {
 
 /** `worker --redis URL --store DIR`: evaluates for others until Ctrl-C or SIGTERM, then finishes what is under way. */
 export async function worker(
-  { redis, store, processes, module, cacheGb }: WorkerCommandOptions,
+  { redis, store, queue, processes, module, cacheGb }: WorkerCommandOptions,
   output: Output,
 ): Promise<void> {
   const cacheBytes = cacheGb === undefined ? undefined : cacheGb * 2 ** 30;
   const onNotice = (text: string): void => output.note(text);
-  const started = await startQueueWorker({ redis, store, processes, module, cacheBytes, onNotice });
+  const started = await startQueueWorker({ redis, store, queue, processes, module, cacheBytes, onNotice });
   output.note("waiting for work; Ctrl-C ends after what is under way");
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, resolve);
@@ -34,6 +35,7 @@ export function declareWorker(command: Command): void {
   command
     .addOption(redisOption("server that work is pulled from").makeOptionMandatory())
     .requiredOption("--store <dir>", "folder that all machines see, as it is seen here")
+    .option("--queue <name>", "queue of these workers and submitters (default: tfjs-landscape)")
     .option(
       "--processes <n>",
       "processes that evaluate (default: one for each processor)",

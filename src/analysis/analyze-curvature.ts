@@ -31,7 +31,7 @@ import { type ProjectedHessian, projectedHessian } from "../curvature/plane-curv
 import { spectralDensity } from "../curvature/spectral-density.js";
 import { hessianOperator, weightBlocks } from "../curvature/symmetric-operator.js";
 import { estimateTrace } from "../curvature/trace.js";
-import { norm, orthogonalizeInto } from "../curvature/vectors.js";
+import { norm } from "../curvature/vectors.js";
 import { customDirections } from "../directions/between-models.js";
 import {
   type ColumnRange,
@@ -50,6 +50,7 @@ import { memo, memoResumably, type StoredResult } from "../store/results/memo.js
 import type { Run } from "../store/run/run.js";
 import { isModelPoint, type ModelPoint, modelOf, type Subject } from "./model-point.js";
 import type { FigureOptions, ProgressOptions, ResultOptions } from "./options.js";
+import { atRightAngle } from "./plane-directions.js";
 
 /** The parts of a curvature that take time. */
 export type CurvatureStep = "eigenpairs" | "trace" | "density" | "layers";
@@ -295,24 +296,6 @@ export function planeHessian(
       curvature.dispose();
     }
   };
-}
-
-/** Less of a direction than this share is left of it by others: it is one of them. */
-const SAME = 1e-3;
-
-function atRightAngle(given: Float32Array, others: readonly Float32Array[], name: string): Float32Array {
-  const own = Float64Array.from(given);
-  const before = norm(own);
-  orthogonalizeInto(
-    own,
-    others.map((one) => Float64Array.from(one)),
-  );
-  const length = norm(own);
-  if (!(length > SAME * before)) {
-    const got = before > 0 ? "the first one" : "zero";
-    throw new InvalidOptionError(name, "a direction of its own", got);
-  }
-  return Float32Array.from(own, (value) => value / length);
 }
 
 /** Opens the point when the first part asks for it: where all is stored, nothing is computed. */

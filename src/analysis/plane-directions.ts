@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
 import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../base/provenance.js";
+import { readOptimizerState } from "../capture/optimizer-state-file.js";
+import { momentDirections } from "../curvature/optimizer-step.js";
+import { norm, orthogonalizeInto } from "../curvature/vectors.js";
 import { embedDirections, restrictDirections } from "../directions/column-selection.js";
 import type { Directions } from "../directions/directions.js";
 import { pcaDirections } from "../directions/pca.js";
@@ -15,7 +18,7 @@ import { readTrajectory, writeTrajectory } from "../store/kinds/trajectory-file.
 import { memo } from "../store/results/memo.js";
 import { alignRuns } from "../store/run/align-runs.js";
 import type { Run } from "../store/run/run.js";
-import { atLeastOneRun } from "./model-point.js";
+import { atLeastOneRun, type ModelPoint } from "./model-point.js";
 import { checkOneOf, type ProgressOptions, type ResultOptions } from "./options.js";
 import type { OpenedPlane } from "./plane-spec.js";
 import { rowSourceOfRuns } from "./row-source.js";
@@ -172,10 +175,10 @@ async function computePca(
   const final = await runs[0].readTheta(runs[0].snapshots.length - 1);
   const whole = (found: Directions) => embedDirections<Directions>(found, source.ranges, final);
   const [one] = components;
-  if (second === "random") return withRandom(whole(await compute([one])), runs[0], seed, weights);
+  if (second === "random") return withRandom(whole(await compute([one])), runs[0], { seed, weights });
   const isUsual = components[0] === 0 && components[1] === 1;
   if (source.rows === 2 && second === "auto" && isUsual) {
-    return withRandom(whole(await compute([0])), runs[0], seed, weights);
+    return withRandom(whole(await compute([0])), runs[0], { seed, weights });
   }
   try {
     checkComponents(source.rows, components);
@@ -183,7 +186,7 @@ async function computePca(
   } catch (error) {
     const isRank = error instanceof InvalidOptionError && error.where === "components";
     if (!isRank || second === "component" || !isUsual) throw error;
-    return withRandom(whole(await compute([0])), runs[0], seed, weights);
+    return withRandom(whole(await compute([0])), runs[0], { seed, weights });
   }
 }
 
@@ -195,8 +198,71 @@ function checkComponents(rows: number, components: readonly [number, number]): v
   throw new InvalidOptionError("components", expected, String(largest));
 }
 
+/** Less of a direction than this share is left of it by others: it is one of them. */
+const SAME = 1e-3;
+
+/**
+ * Returns what of a direction stands at a right angle to others of length 1, of length 1.
+ *
+ * @throws {@link InvalidOptionError} if nothing does.
+ */
+export function atRightAngle(
+  given: Float32Array,
+  others: readonly Float32Array[],
+  name: string,
+): Float32Array {
+  const own = Float64Array.from(given);
+  const before = norm(own);
+  orthogonalizeInto(
+    own,
+    others.map((one) => Float64Array.from(one)),
+  );
+  const length = norm(own);
+  if (!(length > SAME * before)) {
+    const got = before > 0 ? "the first one" : "zero";
+    throw new InvalidOptionError(name, "a direction of its own", got);
+  }
+  return Float32Array.from(own, (value) => value / length);
+}
+
+/**
+ * Returns the plane of an optimizer's memory at a model: Adam's m and m/√v, at right angles and of length 1; of momentum
+ * alone, and a random direction.
+ *
+ * @throws {@link InvalidOptionError} if the run has not recorded the state, or there is none before the first update.
+ */
+export async function momentsPlane({ run, index, theta }: ModelPoint, seed: number): Promise<Directions> {
+  const state = await readOptimizerState(run, index);
+  if (state === null) {
+    const wanted = "a run that was recorded with optimizerState: true";
+    throw new InvalidOptionError('plane "moments"', wanted, `no state of ${run.manifest.name}`);
+  }
+  const found = momentDirections(theta, state);
+  const vectors: Float32Array[] = [];
+  for (const [i, vector] of found.vectors.entries()) {
+    vectors.push(atRightAngle(vector, vectors, found.labels[i] as string));
+  }
+  const [first, second] = found.labels as readonly [string, string?];
+  const labels = second === undefined ? [first] : [first, `${second}, at a right angle`];
+  const plane = { ...found, vectors, labels };
+  if (second !== undefined) return plane;
+  const reason = "the optimizer remembers one direction (momentum)";
+  return withRandom(plane, run, { seed, weights: "trainable", reason });
+}
+
+interface RandomAxis {
+  readonly seed: number;
+  readonly weights: "trainable" | "all";
+  /** Why there is one axis. */
+  readonly reason?: string;
+}
+
 /** Adds a random direction at a right angle to the only component, of length 1 like it. */
-function withRandom(found: Directions, run: Run, seed: number, weights: "trainable" | "all"): Directions {
+function withRandom(
+  found: Directions,
+  run: Run,
+  { seed, weights, reason = `the path has one principal component (${weights} weights)` }: RandomAxis,
+): Directions {
   const [first] = found.vectors as readonly [Float32Array];
   const random = randomDirections(run.layout, found.center, {
     seed,
@@ -212,7 +278,7 @@ function withRandom(found: Directions, run: Run, seed: number, weights: "trainab
     throw new InvalidDataError("second direction", "weights beside the path's direction", "none");
   }
   const label = `random direction (seed ${seed})`;
-  const message = `the path has one principal component (${weights} weights): the second axis is a random direction at a right angle to it (seed ${seed})`;
+  const message = `${reason}: the second axis is a random direction at a right angle to it (seed ${seed})`;
   return {
     ...found,
     vectors: [first, Float32Array.from(rest, (value) => value / length)],

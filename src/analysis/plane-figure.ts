@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<PlaneKind, string>> = {
   "barycentric-im": "Between three models",
   bilinear: "Between four models",
   hessian: "a plane along the top Hessian eigenvector",
+  moments: "a plane along what its optimizer remembers",
   custom: "a plane of given directions",
 };
 

@@ -23,6 +23,7 @@ import {
 import type { ProgressOptions, ResultOptions } from "./options.js";
 import {
   checkPcaPlane,
+  momentsPlane,
   type PcaPlaneOptions,
   pathOn,
   pcaPlane,
@@ -37,6 +38,7 @@ import {
  * - "models": through three models; "barycentric-im": the triangle between them as Im et al. run through it;
  * - "bilinear": the surface between four;
  * - "hessian": along the top Hessian eigenvector, and another direction that curvature gives;
+ * - "moments": along what the optimizer remembers, where its state was recorded (`optimizerState: true`);
  * - "custom": the user's own directions.
  */
 export type PlaneSpec =
@@ -46,6 +48,11 @@ export type PlaneSpec =
       /** Seed of the random directions. Default 0. */
       readonly seed?: number | undefined;
     } & NormalizeOptions)
+  | {
+      readonly kind: "moments";
+      /** Seed of the second axis where the optimizer remembers one direction. Default 0. */
+      readonly seed?: number | undefined;
+    }
   | { readonly kind: "models" | "barycentric-im" | "bilinear" }
   | { readonly kind: "custom" | "hessian"; readonly directions: Directions };
 
@@ -62,6 +69,7 @@ export const PLANE_KINDS: readonly PlaneKind[] = [
   "barycentric-im",
   "bilinear",
   "hessian",
+  "moments",
   "custom",
 ];
 
@@ -213,6 +221,7 @@ function directionFacts(spec: AroundSpec, { digest }: ModelPoint) {
       model: digest,
     };
   }
+  if (spec.kind === "moments") return { plane: spec.kind, options: {}, seed: spec.seed ?? 0, model: digest };
   const { normalize, ignore, oneDimensional } = resolveNormalizeOptions(spec);
   const options = { normalize, ignore: [...ignore], oneDimensional };
   return { plane: spec.kind, options, seed: spec.seed ?? 0, model: digest };
@@ -225,6 +234,7 @@ function isCenter({ theta }: ModelPoint, { center }: Directions): boolean {
 async function directionsOf(spec: AroundSpec, model: ModelPoint): Promise<Directions> {
   const { run, theta } = model;
   if (isGiven(spec)) return givenDirections(model, spec);
+  if (spec.kind === "moments") return momentsPlane(model, spec.seed ?? 0);
   const random = { ...resolveNormalizeOptions(spec), seed: spec.seed ?? 0 };
   if (spec.kind === "random") return randomDirections(run.layout, theta, random);
   const kind = spec.kind === "ineffective-random" ? "random" : "initial";

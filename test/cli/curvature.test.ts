@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { convexityOnPlane } from "../../src/analysis/analyze-convexity.js";
 import { analyzeCurvature } from "../../src/analysis/analyze-curvature.js";
+import { readOptimizerState } from "../../src/capture/optimizer-state-file.js";
 import { createCurvature } from "../../src/curvature/create-curvature.js";
 import { eigenvaluesFile, planeHessianFile } from "../../src/curvature/curvature-file.js";
 import { hessianOperator } from "../../src/curvature/symmetric-operator.js";
@@ -198,6 +199,57 @@ describe("curvature", () => {
     const picture = readFileSync(join(out, "plot-hessian.svg".replace("plot-", "")), "utf8");
     expect(picture).toContain("eigenvector 1");
     expect(picture.replace(/<[^>]*>/g, " ")).toContain("The Hessian within the plane has");
+  });
+
+  test("surface --plane moments lies along what the optimizer remembers, at right angles; without a state it is refused", async () => {
+    const { xs, ys } = loadData();
+    const ASKS = [
+      "--plane",
+      "moments",
+      "--data",
+      dataModule,
+      "--grid",
+      "-0.1:0.1:3,-0.1:0.1:3",
+      "--format",
+      "svg",
+    ];
+    const trained = async (optimizer: tf.Optimizer): Promise<string> => {
+      const directory = newFolder();
+      const own = tf.sequential({
+        layers: [tf.layers.dense({ units: 2, inputShape: [3], activation: "softmax" })],
+      });
+      own.compile({ optimizer, loss: "categoricalCrossentropy" });
+      const callbacks = [trajectoryCallback({ directory, optimizerState: true })];
+      await own.fit(xs, ys, { epochs: 2, verbose: 0, callbacks });
+      return directory;
+    };
+    const axes = async (directory: string) => {
+      const { stderr } = await runCommand("surface", directory, ...ASKS);
+      const name = readdirSync(join(directory, "directions")).find((file) => file.startsWith("moments-"));
+      const found = await readDirections(join(directory, "directions", name as string));
+      return { ...(found as NonNullable<typeof found>), stderr };
+    };
+    const product = (a?: Float32Array, b?: Float32Array) =>
+      (a as Float32Array).reduce((sum, value, i) => sum + value * (b?.[i] as number), 0);
+    const adam = await trained(tf.train.adam(0.01));
+    const opened = await openRun(adam);
+    const state = await readOptimizerState(opened, opened.snapshots.length - 1);
+    const { vectors, labels } = await axes(adam);
+    expect(labels).toEqual(["m", "m/√v, at a right angle"]);
+    const [first, second] = vectors;
+    const m = state?.slots.m;
+    expect(product(first, m)).toBeCloseTo(Math.sqrt(product(m, m)), 6);
+    expect(
+      [product(first, first), product(second, second), product(first, second)].map((x) => x.toFixed(5)),
+    ).toEqual([1, 1, 0].map((x) => expect.stringMatching(new RegExp(`^-?${x.toFixed(5)}$`))));
+    const momentum = await axes(await trained(tf.train.momentum(0.1, 0.9)));
+    expect(momentum.labels).toEqual(["momentum", "random direction (seed 0)"]);
+    expect(momentum.stderr).toContain(
+      "the optimizer remembers one direction (momentum): the second axis is a random",
+    );
+    const { status, stderr } = await runCommand("surface", run, ...ASKS);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('plane "moments": expected a run that was recorded with optimizerState: true');
   });
 
   test("a stored ellipse is drawn by plot as surface drew it; a random plane says what it hides", async () => {

@@ -85,6 +85,13 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: "curvature",
+    args: (folder) => [
+      ...curvatureArgs(folder),
+      ...["--top", "3", "--trace", "--density", "--steps", "8", "--probes", "2", "--per-layer"],
+    ],
+  },
+  {
     name: "report",
     args: (folder) => [
       BIN,
@@ -102,6 +109,34 @@ export const COMMANDS: readonly Command[] = [
 function surfaceArgs(folder: string): string[] {
   return [BIN, "surface", join(folder, "one"), ...engine, "--size", "45"];
 }
+
+function curvatureArgs(folder: string): string[] {
+  return [
+    ...[BIN, "curvature", join(folder, "one"), "--data", DATA, "--loss", "logits", "--backend", "wasm"],
+    ...["--format", "svg"],
+  ];
+}
+
+/** Curvature in many places: one that was interrupted goes on from other vectors, and agrees within the residuals. */
+export const CURVATURE_PATHS: readonly Command[] = [
+  {
+    name: "curvature --map",
+    args: (folder) => [
+      ...curvatureArgs(folder),
+      "--top",
+      "0",
+      "--map",
+      "--size",
+      "9",
+      "--map-products",
+      "60",
+    ],
+  },
+  {
+    name: "curvature --trajectory",
+    args: (folder) => [...curvatureArgs(folder), "--trajectory", "--snapshots", "9"],
+  },
+];
 
 export const commandOf = (name: string): Command => COMMANDS.find((one) => one.name === name) as Command;
 

@@ -238,7 +238,8 @@ function checkCommand(references: readonly string[], options: SurfaceCommandOpti
   if (!isRandom) {
     refuseStray(options, ["normalize", "ignore", "oneDimensional"], "--plane random or another", has);
   }
-  if (!isRandom && plane !== "pca") refuseStray(options, ["seed"], "--plane random or another", has);
+  if (!isRandom && plane !== "pca" && plane !== "moments")
+    refuseStray(options, ["seed"], "--plane random or another", has);
   const hasPath = plane === "pca" || plane.startsWith("ineffective-");
   if (!hasPath || isBetween(plane)) {
     refuseStray(options, ["margin", "pathLosses"], "a plane with a path", has);
@@ -288,6 +289,8 @@ async function specOf(
     case "ineffective-random":
     case "ineffective-initial":
       return { kind: plane, seed, ...defined({ normalize, ignore, oneDimensional }) };
+    case "moments":
+      return { kind: plane, seed };
     case "custom": {
       const file = options.directions as string;
       const directions = await readDirections(resolve(file));

@@ -108,17 +108,24 @@ export function parseRoles(text: string): readonly ParameterRole[] {
 
 /** Checks that a data module is a file, before anything is loaded; what it exports is checked later. */
 export function parseModuleFile(text: string): string {
+  return moduleFile(text, `--data ${text}`);
+}
+
+/** Checks that a sweep's module is a file. */
+export function parseSweepFile(text: string): string {
+  return moduleFile(text, text);
+}
+
+function moduleFile(text: string, where: string): string {
   let found: Stats | undefined;
   try {
     found = statOf(text);
   } catch (error) {
-    throw new InvalidArgumentError(
-      `--data ${text}: expected a file that can be read, got an error: ${error}.`,
-    );
+    throw new InvalidArgumentError(`${where}: expected a file that can be read, got an error: ${error}.`);
   }
   if (found?.isFile() === true) return text;
   const got = found === undefined ? "no such file" : found.isDirectory() ? "a folder" : "something else";
-  throw new InvalidArgumentError(`--data ${text}: expected a JS or TS module, got ${got}.`);
+  throw new InvalidArgumentError(`${where}: expected a JS or TS module, got ${got}.`);
 }
 
 /** Checks the coordinates of a line, "x0:x1:n". */

@@ -97,6 +97,11 @@ const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./commands/compare.js")).declareCompare,
   ],
   [
+    "sweep",
+    "train once for each combination of settings, in processes, and compare",
+    async () => (await import("./commands/sweep.js")).declareSweep,
+  ],
+  [
     "worker",
     "evaluate for other machines: pull work from a Redis server until Ctrl-C",
     async () => (await import("./commands/worker.js")).declareWorker,

@@ -229,6 +229,8 @@ export interface CurvesAxis {
   readonly max?: number | undefined;
   /** Ticks; default round values. */
   readonly ticks?: readonly number[] | undefined;
+  /** What stands at the ticks of a linear axis, where that is no number: names of settings. Default the values. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** One curve. */

@@ -89,7 +89,7 @@ export function checkProcesses(workers: number, backend: BackendInfo): void {
   }
 }
 
-/** The same package, not only the same kind of backend. */
-function choiceOf({ name, package: from }: BackendInfo): BackendChoice {
+/** Returns the choice by which another process gets this backend: the same package, not only the same kind. */
+export function choiceOf({ name, package: from }: BackendInfo): BackendChoice {
   return name === "native" ? (from.slice("@tensorflow/".length) as BackendChoice) : (name as BackendChoice);
 }

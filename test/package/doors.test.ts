@@ -89,6 +89,13 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
       preconditionedOperator projectedHessian radiusCurves spectralDensity stabilityThreshold
       topEigenpairs weightBlocks`,
   },
+  "./sweep": {
+    source: "src/doors/sweep.ts",
+    most: 40,
+    names: `
+      SettingValue Sweep SweepFigureOptions SweepFigures SweepOptions SweepReport SweepRun SweepSettings SweepStudy SweepTask
+      createSweepFigure createSweepTable defineSweep runSweep sweepReport`,
+  },
   "./queue": {
     source: "src/doors/queue.ts",
     most: 40,

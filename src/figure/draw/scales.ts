@@ -298,12 +298,12 @@ function isFloor({ scale }: CurvesAxis, values: readonly number[], low: number):
   return low === 0 && (scale === "percent" || values.filter((value) => value === 0).length > 1);
 }
 
-function linearTicks({ scale, ticks }: CurvesAxis, min: number, max: number, count: number): Tick[] {
+function linearTicks({ scale, ticks, labels }: CurvesAxis, min: number, max: number, count: number): Tick[] {
   const label = (value: number): string =>
     scale === "percent" ? `${formatNumber(value * 100, 4)} %` : formatNumber(value, 6);
   const nice = niceTicks(min, max, count);
   const chosen = ticks ?? (scale === "count" ? nice.filter(Number.isInteger) : nice);
-  return chosen.map((value) => ({ value, label: label(value) }));
+  return chosen.map((value, i) => ({ value, label: labels?.[i] ?? label(value) }));
 }
 
 function logTicks(min: number, max: number, count: number): Tick[] {

@@ -1,0 +1,154 @@
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { compareRuns } from "../../analysis/compare/compare-runs.js";
+import { sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
+import { type NamedFigure, REPORT_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import type { BackendChoice } from "../../backend/current-backend.js";
+import { InvalidOptionError } from "../../base/errors.js";
+import { openRun } from "../../store/run/open-run.js";
+import type { Run } from "../../store/run/run.js";
+import { CHANGED_CHOICES, runSweep, type SweepOptions, type SweepRun } from "../../training/run-sweep.js";
+import {
+  backendOption,
+  defined,
+  outputFolder,
+  parseCount,
+  parseSweepFile,
+  refuseStray,
+  type StyleCommandOptions,
+  styleOf,
+  styleOptions,
+} from "../command-options.js";
+import { type DataModule, loadDataModule } from "../load-module.js";
+import { interruptible, startBackend } from "../open-evaluator.js";
+import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
+
+/** Options of `sweep`: those of the library, and what becomes of the runs. */
+interface SweepCommandOptions extends Pick<SweepOptions, "workers" | "changed">, StyleCommandOptions {
+  readonly out: string;
+  readonly by?: string;
+  readonly compare?: boolean;
+  readonly best?: number;
+  readonly backend?: BackendChoice;
+  readonly format?: readonly ReportFormat[];
+  readonly title?: string;
+  readonly json?: boolean;
+}
+
+/** Runs that are compared where nothing is said. */
+const COMPARED = 8;
+
+/** Declares the arguments and options of `sweep`. */
+export function declareSweep(command: Command): void {
+  styleOptions(command)
+    .argument(
+      "<module>",
+      "JS or TS module with a grid or a list of settings, and train(settings, task)",
+      parseSweepFile,
+    )
+    .option("--out <dir>", "folder for runs, results and the report", "sweep")
+    .option("--workers <n>", "trainings at a time (default: half of the processors)", parseCount("--workers"))
+    .addOption(
+      new Option("--changed <what>", "runs of another train() or backend (default: refuse)").choices(
+        CHANGED_CHOICES,
+      ),
+    )
+    .option("--by <figure>", "what settings are compared by (default: test error, if there is one)")
+    .option("--compare", "compare the landscapes of the best runs, on the module's own loadData()")
+    .option("--best <n>", `so many of them, with --compare (default: ${COMPARED})`, parseCount("--best", 2))
+    .addOption(new Option("--format <formats...>", "files to write").choices([...REPORT_FORMATS]))
+    .option("--title <text>", "title of the page")
+    .addOption(backendOption())
+    .action((file, options) => sweep(file, options, createOutput(options)));
+}
+
+/** `sweep MODULE`: one training for each combination of settings, and a page that compares them. */
+async function sweep(file: string, options: SweepCommandOptions, output: Output): Promise<void> {
+  await interruptible(output, (signal) => sweepUntil(file, options, output, signal));
+}
+
+async function sweepUntil(
+  file: string,
+  options: SweepCommandOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const { workers, changed, by, format: formats, title = "Sweep" } = options;
+  if (options.compare !== true) refuseStray(options, ["best"], "--compare", "none");
+  const folder = outputFolder(options.out, ".");
+  await startBackend(options.backend, output);
+  const data = options.compare === true ? await loadDataModule(file) : null;
+  const bar = output.progress("settings");
+  const onProgress = (done: number, total: number, run: SweepRun): void => {
+    bar.update(done, total);
+    if (!process.stderr.isTTY) output.note(`${done}/${total} ${run.status}: ${run.name}`);
+  };
+  const study = await runSweep(file, {
+    ...defined({ workers, changed }),
+    directory: folder,
+    signal,
+    onProgress,
+  }).finally(() => bar.stop());
+  output.warn(sweepFailures(study));
+  const report = await sweepReport(study, { by });
+  output.warn(report.warnings);
+  const compared = data === null ? [] : await landscapes(report.ranked, data, folder, options, output, signal);
+  const files = await writeReport(folder, [...report.figures, ...compared], {
+    ...styleOf(options),
+    ...defined({ formats }),
+    title,
+    page: "sweep.html",
+  });
+  tell(study.runs, report.ranked, report.figures, output, { directory: folder, score: report.score, files });
+}
+
+/** Figures that compare the landscapes around the best runs. */
+async function landscapes(
+  ranked: readonly SweepRun[],
+  module: DataModule,
+  folder: string,
+  { best = COMPARED }: SweepCommandOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<readonly NamedFigure[]> {
+  const chosen = ranked.slice(0, best);
+  if (chosen.length < 2) {
+    throw new InvalidOptionError("--compare", "at least 2 runs that did not fail", String(chosen.length));
+  }
+  const runs: Run[] = [];
+  for (const { directory } of chosen) runs.push(await openRun(directory));
+  const { onProgress, stop } = analysisProgress(output);
+  const comparison = await compareRuns(runs, {
+    data: await module.load("loadData"),
+    ...(module.has("loadTestData") ? { testData: await module.load("loadTestData") } : {}),
+    ...defined({ classWeight: module.classWeight }),
+    names: { data: module.dataName },
+    directory: join(folder, "comparison"),
+    signal,
+    onProgress,
+  }).finally(stop);
+  output.warn(comparison.warnings);
+  // The curves of training stand in the report already.
+  return comparison.figures.filter(({ name }) => name !== "training");
+}
+
+function tell(
+  runs: readonly SweepRun[],
+  ranked: readonly SweepRun[],
+  figures: readonly NamedFigure[],
+  output: Output,
+  facts: { readonly directory: string; readonly score: string; readonly files: readonly string[] },
+): void {
+  const failed = runs.filter(({ status }) => status === "failed");
+  output.result({ ...facts, runs: [...ranked, ...failed] });
+  const table = figures[0]?.figure.panels.find((panel) => panel.kind === "table");
+  if (table !== undefined) {
+    const heads = [table.rowTitle, ...table.columns.map(({ title }) => title)];
+    const rows = table.groups.flatMap((group) =>
+      group.rows.map(({ name, cells }) => [name, ...cells.map(({ text }) => text)]),
+    );
+    for (const line of shortened(alignedTable([heads, ...rows]), 40)) output.print(line);
+  }
+  if (failed.length > 0) output.print(`failed: ${failed.length} of ${runs.length}; the same command tries again`);
+  for (const file of facts.files) output.print(file);
+}

@@ -46,9 +46,10 @@ export interface DataModule {
 /**
  * Loads a user's JavaScript or TypeScript module by path.
  *
+ * @param argument - what its functions that give data are called with: the settings of a sweep. Default nothing.
  * @throws {InvalidOptionError} if it cannot be loaded, or has no `loadData`.
  */
-export async function loadDataModule(path: string): Promise<DataModule> {
+export async function loadDataModule(path: string, argument?: object): Promise<DataModule> {
   const where = `--data ${path}`;
   const loaded = await importFile(resolve(path), where);
   if (typeof loaded.loadData !== "function") {
@@ -66,10 +67,12 @@ export async function loadDataModule(path: string): Promise<DataModule> {
     hasLoss: loaded.loadLoss !== undefined,
     has: (name) => loaded[name] !== undefined,
     async load(name) {
-      const load = loaded[name] as (() => EvaluationData | Promise<EvaluationData>) | undefined;
+      const load = loaded[name] as
+        | ((argument?: object) => EvaluationData | Promise<EvaluationData>)
+        | undefined;
       if (load === undefined) throw new InvalidOptionError(where, `an exported function ${name}()`, "none");
       try {
-        return await settled(load);
+        return await settled(() => load(argument));
       } catch (cause) {
         throw new InvalidDataError(`${where}: ${name}()`, "data", `an error: ${messageOf(cause)}`, { cause });
       }

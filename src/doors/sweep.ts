@@ -14,6 +14,7 @@ export {
   type SweepFigures,
   type SweepSettings,
   type SweepTask,
+  type SweepValues,
 } from "../training/sweep-module.js";
 
 // Their comparison

@@ -8,8 +8,8 @@ import { createProcessRunner } from "../jobs/process-runner.js";
 import { explainingWrites } from "../store/arrow/atomic-file.js";
 import { openRun } from "../store/run/open-run.js";
 import { inspectDirectory } from "../store/run/prepare-run.js";
-import { lockRun } from "../store/run/run-lock.js";
 import type { Run } from "../store/run/run.js";
+import { lockRun } from "../store/run/run-lock.js";
 import { checkedCount } from "./jump-options.js";
 import { choiceOf } from "./jump-processes.js";
 import {
@@ -18,6 +18,7 @@ import {
   planSweep,
   type SweepFigures,
   type SweepSettings,
+  type SweepValues,
 } from "./sweep-module.js";
 import type { SweepOperations, SweepOrder } from "./sweep-program.js";
 import { readSweepRecord, type SweepRecord, writeSweepRecord } from "./sweep-record.js";
@@ -29,6 +30,8 @@ export const CHANGED_CHOICES = ["refuse", "keep", "retrain"] as const;
 export interface SweepOptions {
   /** Folder for the runs (`runs/`) and what became of them (`results/`). Needed. */
   readonly directory: string;
+  /** Values in place of those of the module's grid, by the name of the setting: `{ epochs: [300] }`. Default none. */
+  readonly set?: SweepValues | undefined;
   /** Trainings at a time, each in a process of its own. Default one for every two processors. */
   readonly workers?: number | undefined;
   /**
@@ -45,6 +48,7 @@ export interface SweepOptions {
 
 const OPTION_NAMES: OptionNames<SweepOptions> = {
   directory: true,
+  set: true,
   workers: true,
   changed: true,
   signal: true,
@@ -113,7 +117,7 @@ export async function runSweep(file: string, options: SweepOptions): Promise<Swe
     throw new InvalidOptionError("backend", expected, `"${backend.name}"`);
   }
   const module = resolve(file);
-  const plan = planSweep(await importSweep(module), file);
+  const plan = planSweep(await importSweep(module), file, options.set);
   const directory = resolve(options.directory);
   await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const lock = await lockRun(directory);
@@ -121,7 +125,13 @@ export async function runSweep(file: string, options: SweepOptions): Promise<Swe
     const found = await findRuns(directory, plan.settings, { ...plan, backend: backend.name }, changed);
     const order: SweepOrder = { file: module, backend: choiceOf(backend) };
     const make = (one: PlannedSetting) =>
-      makeRun(directory, one, { order, workers, trainDigest: plan.trainDigest, backend: backend.name, signal });
+      makeRun(directory, one, {
+        order,
+        workers,
+        trainDigest: plan.trainDigest,
+        backend: backend.name,
+        signal,
+      });
     const runs = await outcomes(plan.settings, found, workers, make, options);
     return { directory, runs };
   } finally {

@@ -12,7 +12,7 @@ export type SweepSettings = Readonly<Record<string, SettingValue>>;
 export interface SweepTask {
   /** Absolute path of the run directory that `train` records into. It does not exist yet. */
   readonly directory: string;
-  /** Name of the run, from its settings: "optimizer=adam, rate=0.001". */
+  /** Name of the run, from the settings that vary: "optimizer=adam, rate=0.001". */
   readonly name: string;
 }
 
@@ -82,7 +82,8 @@ export async function importSweep(file: string): Promise<Sweep> {
     throw new InvalidOptionError(file, "a module that loads", `an error: ${message}`, { cause });
   }
   const inner = loaded.default;
-  const sweep = typeof loaded.train !== "function" && typeof inner === "object" && inner !== null ? inner : loaded;
+  const sweep =
+    typeof loaded.train !== "function" && typeof inner === "object" && inner !== null ? inner : loaded;
   const { train, grid, list } = sweep as Record<string, unknown>;
   const names = Object.keys(sweep).join(", ") || "nothing";
   if (typeof train !== "function") {
@@ -95,16 +96,28 @@ export async function importSweep(file: string): Promise<Sweep> {
   return sweep as Sweep;
 }
 
+/** Values that are trained in place of those of the grid, by the name of the setting. */
+export type SweepValues = Readonly<Record<string, readonly SettingValue[]>>;
+
 /**
  * Returns every training that a sweep asks for, each with a folder of its own.
  *
  * @param where - the module, for messages.
+ * @param values - in place of those of the grid. Default none.
  * @throws {@link InvalidOptionError} naming what cannot be used: no values, a value that is no string, number, boolean or
  * null, settings of different names, one combination twice.
  */
-export function planSweep(sweep: Sweep, where: string): SweepPlan {
-  const all = sweep.grid === undefined ? listed(sweep.list, where) : combined(sweep.grid, where);
-  const settings = all.map((one) => ({ settings: one, name: settingsName(one), folder: settingsFolder(one) }));
+export function planSweep(sweep: Sweep, where: string, values: SweepValues = {}): SweepPlan {
+  const all =
+    sweep.grid === undefined
+      ? listed(sweep.list, where, values)
+      : combined(withValues(sweep.grid, values, where), where);
+  const varying = Object.keys(all[0] ?? {}).filter((name) => all.some((one) => one[name] !== all[0]?.[name]));
+  const settings = all.map((one) => ({
+    settings: one,
+    name: settingsName(one, varying),
+    folder: settingsFolder(one),
+  }));
   const seen = new Map<string, string>();
   for (const { folder, name } of settings) {
     // Systems that do not tell "SGD" from "sgd" would put both into one folder.
@@ -117,6 +130,14 @@ export function planSweep(sweep: Sweep, where: string): SweepPlan {
     seen.set(key, name);
   }
   return { settings, trainDigest: sha256(String(sweep.train)) };
+}
+
+function withValues(grid: unknown, values: SweepValues, where: string): unknown {
+  if (typeof grid !== "object" || grid === null) return grid;
+  const unknown = Object.keys(values).find((name) => !Object.hasOwn(grid, name));
+  if (unknown === undefined) return { ...grid, ...values };
+  const expected = `settings of ${where} (${Object.keys(grid).join(", ")})`;
+  throw new InvalidOptionError("set", expected, `"${unknown}"`);
 }
 
 function combined(grid: unknown, where: string): SweepSettings[] {
@@ -138,7 +159,10 @@ function combined(grid: unknown, where: string): SweepSettings[] {
   );
 }
 
-function listed(list: unknown, where: string): SweepSettings[] {
+function listed(list: unknown, where: string, values: SweepValues): SweepSettings[] {
+  if (Object.keys(values).length > 0) {
+    throw new InvalidOptionError("set", "a sweep with a grid", `the list of ${where}`);
+  }
   if (!Array.isArray(list) || list.length === 0) {
     const got = Array.isArray(list) ? "none" : typeOf(list);
     throw new InvalidOptionError(`${where}: list`, "at least one combination of settings", got);
@@ -167,9 +191,10 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? "a list" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
 }
 
-/** "optimizer=adam, rate=0.001". */
-function settingsName(settings: SweepSettings): string {
+/** "optimizer=adam, rate=0.001": what varies in the sweep; everything where nothing does. */
+function settingsName(settings: SweepSettings, varying: readonly string[]): string {
   return Object.entries(settings)
+    .filter(([name]) => varying.length === 0 || varying.includes(name))
     .map(([name, value]) => `${name}=${value}`)
     .join(", ");
 }
@@ -184,7 +209,8 @@ function settingsFolder(settings: SweepSettings): string {
   const isExact =
     text.length <= LONGEST &&
     entries.every(([name, value]) => {
-      const isWord = typeof value !== "string" || /^(?!(?:true|false|null)$)[A-Za-z][A-Za-z0-9.-]*$/.test(value);
+      const isWord =
+        typeof value !== "string" || /^(?!(?:true|false|null)$)[A-Za-z][A-Za-z0-9.-]*$/.test(value);
       return isWord && /^[A-Za-z][A-Za-z0-9]*$/.test(name);
     });
   if (isExact) return text;

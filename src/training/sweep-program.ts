@@ -1,7 +1,8 @@
 // What a process of a sweep does: it imports the module on its backend, then trains one setting.
+
+import { rm } from "node:fs/promises";
 import type { BackendChoice } from "../backend/current-backend.js";
 import { selectBackend } from "../backend/select-backend.js";
-import { rm } from "node:fs/promises";
 import { InvalidDataError } from "../base/errors.js";
 import { removal } from "../base/platform.js";
 import type { OpenProgram } from "../jobs/task-runner.js";

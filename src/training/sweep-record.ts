@@ -41,7 +41,11 @@ function recordFile(directory: string, folder: string): string {
 }
 
 /** Writes what became of a setting, complete or not at all. */
-export async function writeSweepRecord(directory: string, folder: string, record: SweepRecord): Promise<void> {
+export async function writeSweepRecord(
+  directory: string,
+  folder: string,
+  record: SweepRecord,
+): Promise<void> {
   const figures = Object.fromEntries(
     Object.entries(record.figures).map(([name, value]) => [name, jsonNumber(value)]),
   );
@@ -64,7 +68,8 @@ export async function readSweepRecord(directory: string, folder: string): Promis
     throw error;
   }
   const found = parseJsonText(file, bytes);
-  if (typeof found !== "object" || found === null) throw new FormatError(file, "a JSON object", String(found));
+  if (typeof found !== "object" || found === null)
+    throw new FormatError(file, "a JSON object", String(found));
   checkFormat(file, found, FORMAT, VERSION);
   const parsed = schema.safeParse(found);
   if (!parsed.success) throw new FormatError(file, "the record of a setting", issueText(parsed.error));

@@ -1,13 +1,19 @@
 import { join } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { compareRuns } from "../../analysis/compare/compare-runs.js";
 import { sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
-import { type NamedFigure, REPORT_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import {
+  type NamedFigure,
+  REPORT_FORMATS,
+  type ReportFormat,
+  writeReport,
+} from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
 import { CHANGED_CHOICES, runSweep, type SweepOptions, type SweepRun } from "../../training/run-sweep.js";
+import type { SettingValue, SweepValues } from "../../training/sweep-module.js";
 import {
   backendOption,
   defined,
@@ -19,12 +25,12 @@ import {
   styleOf,
   styleOptions,
 } from "../command-options.js";
-import { type DataModule, loadDataModule } from "../load-module.js";
+import { loadDataModule } from "../load-module.js";
 import { interruptible, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
 
 /** Options of `sweep`: those of the library, and what becomes of the runs. */
-interface SweepCommandOptions extends Pick<SweepOptions, "workers" | "changed">, StyleCommandOptions {
+interface SweepCommandOptions extends Pick<SweepOptions, "workers" | "changed" | "set">, StyleCommandOptions {
   readonly out: string;
   readonly by?: string;
   readonly compare?: boolean;
@@ -47,6 +53,11 @@ export function declareSweep(command: Command): void {
       parseSweepFile,
     )
     .option("--out <dir>", "folder for runs, results and the report", "sweep")
+    .option(
+      "--set <name=values>",
+      "values in place of the grid's: epochs=30, or optimizer=sgd,adam (again for another setting)",
+      parseSet,
+    )
     .option("--workers <n>", "trainings at a time (default: half of the processors)", parseCount("--workers"))
     .addOption(
       new Option("--changed <what>", "runs of another train() or backend (default: refuse)").choices(
@@ -73,18 +84,19 @@ async function sweepUntil(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { workers, changed, by, format: formats, title = "Sweep" } = options;
+  const { workers, changed, set, by, format: formats, title = "Sweep" } = options;
   if (options.compare !== true) refuseStray(options, ["best"], "--compare", "none");
   const folder = outputFolder(options.out, ".");
   await startBackend(options.backend, output);
-  const data = options.compare === true ? await loadDataModule(file) : null;
+  // What it exports is checked before anything is trained.
+  if (options.compare === true) await loadDataModule(file);
   const bar = output.progress("settings");
   const onProgress = (done: number, total: number, run: SweepRun): void => {
     bar.update(done, total);
     if (!process.stderr.isTTY) output.note(`${done}/${total} ${run.status}: ${run.name}`);
   };
   const study = await runSweep(file, {
-    ...defined({ workers, changed }),
+    ...defined({ workers, changed, set }),
     directory: folder,
     signal,
     onProgress,
@@ -92,7 +104,8 @@ async function sweepUntil(
   output.warn(sweepFailures(study));
   const report = await sweepReport(study, { by });
   output.warn(report.warnings);
-  const compared = data === null ? [] : await landscapes(report.ranked, data, folder, options, output, signal);
+  const compared =
+    options.compare === true ? await landscapes(report.ranked, file, folder, options, output, signal) : [];
   const files = await writeReport(folder, [...report.figures, ...compared], {
     ...styleOf(options),
     ...defined({ formats }),
@@ -105,7 +118,7 @@ async function sweepUntil(
 /** Figures that compare the landscapes around the best runs. */
 async function landscapes(
   ranked: readonly SweepRun[],
-  module: DataModule,
+  file: string,
   folder: string,
   { best = COMPARED }: SweepCommandOptions,
   output: Output,
@@ -115,6 +128,7 @@ async function landscapes(
   if (chosen.length < 2) {
     throw new InvalidOptionError("--compare", "at least 2 runs that did not fail", String(chosen.length));
   }
+  const module = await loadDataModule(file, chosen[0]?.settings);
   const runs: Run[] = [];
   for (const { directory } of chosen) runs.push(await openRun(directory));
   const { onProgress, stop } = analysisProgress(output);
@@ -149,6 +163,21 @@ function tell(
     );
     for (const line of shortened(alignedTable([heads, ...rows]), 40)) output.print(line);
   }
-  if (failed.length > 0) output.print(`failed: ${failed.length} of ${runs.length}; the same command tries again`);
+  if (failed.length > 0)
+    output.print(`failed: ${failed.length} of ${runs.length}; the same command tries again`);
   for (const file of facts.files) output.print(file);
+}
+
+/** Adds "epochs=30" or "optimizer=sgd,adam" to the values given before; numbers, booleans and null as such. */
+function parseSet(text: string, before: SweepValues = {}): SweepValues {
+  const [, name = "", values = ""] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (name === "") throw new InvalidArgumentError(`--set: expected NAME=VALUE, got "${text}".`);
+  return { ...before, [name.trim()]: values.split(",").map((value) => settingValue(value.trim())) };
+}
+
+function settingValue(text: string): SettingValue {
+  if (text === "true" || text === "false") return text === "true";
+  if (text === "null") return null;
+  const value = Number(text);
+  return text !== "" && Number.isFinite(value) ? value : text;
 }

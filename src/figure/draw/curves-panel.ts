@@ -268,8 +268,9 @@ function readoutAt({ panel: whole, rect, x, options }: PlacedCurves, at: Place):
 
 /** Returns the values of a panel's curves at a position, without those that have none there. */
 function valuesAt(panel: CurvesPanel, value: number): Readout {
+  const { title, ticks, labels } = panel.x;
   return {
-    heading: `${panel.x.title} ${formatNumber(value, 6)}`,
+    heading: `${title} ${labels?.[ticks?.indexOf(value) ?? -1] ?? formatNumber(value, 6)}`,
     rows: panel.series.flatMap(({ name, x, y, axis: side }) => {
       const index = x.indexOf(value);
       if (index < 0) return [];

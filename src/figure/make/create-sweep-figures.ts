@@ -43,8 +43,10 @@ export function sweepScore(runs: readonly SweepRun[], by?: string): SweepScore {
     throw new InvalidOptionError("by", `one of ${names.join(", ")}`, `"${by}"`);
   }
   const preferred = [...PREFERRED, /err/i, /acc/i, /^loss$/];
-  const figure = by ?? preferred.map((form) => names.find((name) => form.test(name))).find(Boolean) ?? names[0];
-  if (figure === undefined) throw new InvalidDataError("runs", "figures: logs, or what train() returns", "none");
+  const figure =
+    by ?? preferred.map((form) => names.find((name) => form.test(name))).find(Boolean) ?? names[0];
+  if (figure === undefined)
+    throw new InvalidDataError("runs", "figures: logs, or what train() returns", "none");
   return scoreOf(figure);
 }
 
@@ -59,7 +61,7 @@ function scoreOf(figure: string): SweepScore {
   return { figure, title, isShare: isAccuracy(figure) || isError };
 }
 
-function valueOf({ figures }: SweepRun, { figure }: SweepScore): number {
+function scoreValue({ figures }: SweepRun, { figure }: SweepScore): number {
   const value = figures[figure] ?? Number.NaN;
   return isAccuracy(figure) ? 1 - value : value;
 }
@@ -67,7 +69,7 @@ function valueOf({ figures }: SweepRun, { figure }: SweepScore): number {
 /** Runs that did not fail, the best first; those without a finite score last. */
 export function rankedRuns(runs: readonly SweepRun[], score: SweepScore): SweepRun[] {
   const place = (run: SweepRun): number => {
-    const value = valueOf(run, score);
+    const value = scoreValue(run, score);
     return Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
   };
   const complete = runs.filter(({ status }) => status !== "failed");
@@ -96,7 +98,9 @@ const MOST_FIGURES = 5;
  */
 export function createSweepTable(runs: readonly SweepRun[], options: SweepFigureOptions = {}): Figure {
   const score = scoreOfComplete(runs, options.by);
-  const settings = settingNames(runs);
+  const varying = settingNames(runs).filter((name) => distinct(runs, name).length > 1);
+  const settings = varying.length === 0 ? settingNames(runs) : varying;
+  const fixed = settingNames(runs).filter((name) => !settings.includes(name));
   const ranked = rankedRuns(runs, score);
   const failed = runs.filter(({ status }) => status === "failed");
   const others = [...new Set(ranked.flatMap(({ figures }) => Object.keys(figures)))]
@@ -118,8 +122,14 @@ export function createSweepTable(runs: readonly SweepRun[], options: SweepFigure
       color: null,
     })),
     [
-      ...groupOf(`By ${score.title}, the least first`, ranked.map((run, i) => row(String(i + 1), run))),
-      ...groupOf("Failed", failed.map((run) => row("–", run))),
+      ...groupOf(
+        `By ${score.title}, the least first`,
+        ranked.map((run, i) => row(String(i + 1), run)),
+      ),
+      ...groupOf(
+        "Failed",
+        failed.map((run) => row("–", run)),
+      ),
     ],
   );
   const outdated = runs.filter(({ isOutdated }) => isOutdated).length;
@@ -129,7 +139,10 @@ export function createSweepTable(runs: readonly SweepRun[], options: SweepFigure
     layout: { columns: 1 },
     caption: [
       `${capitalized(score.title)} and the other figures are those of the last snapshot, as logged or returned by train().`,
-      "One training each: the difference of two rows says nothing of chance unless the seed is a setting, too.",
+      fixed.length === 0
+        ? ""
+        : `All runs: ${fixed.map((name) => `${name} ${runs[0]?.settings[name]}`).join(", ")}.`,
+      "Each row is one training: differences may be chance, unless the seed is a setting too.",
     ],
     notes: [
       ...failed.map(({ name, error }) => `${name} failed: ${error}`),
@@ -157,7 +170,8 @@ export function createSweepFigure(runs: readonly SweepRun[], options: SweepFigur
   const score = scoreOfComplete(runs, options.by);
   const shown = runs.filter(({ status }) => status !== "failed");
   const varying = settingNames(shown).filter((name) => distinct(shown, name).length > 1);
-  if (varying.length === 0) throw new InvalidDataError("runs", "settings that vary among the complete runs", "none");
+  if (varying.length === 0)
+    throw new InvalidDataError("runs", "settings that vary among the complete runs", "none");
   const panels = varying.map((name) => settingPanel(name, varying, shown, score));
   return chartOf(options.title ?? `${capitalized(score.title)} by setting`, panels, {
     columns: Math.min(3, panels.length),
@@ -181,6 +195,8 @@ function settingPanel(
   };
   const coloring = varying.find((other) => other !== name);
   const colors = coloring === undefined ? [] : distinct(runs, coloring);
+  // The first panel has the second setting's colours, the others the first one's: no colour means two things.
+  const before = coloring === varying[0] ? 0 : distinct(runs, varying[0] as string).length;
   const rest = (run: SweepRun): string =>
     JSON.stringify(varying.filter((other) => other !== name).map((other) => run.settings[other]));
   const lines = new Map<string, SweepRun[]>();
@@ -189,12 +205,14 @@ function settingPanel(
     const sorted = members.sort((a, b) => position(a) - position(b));
     const [first] = sorted as [SweepRun, ...SweepRun[]];
     const value = coloring === undefined ? undefined : first.settings[coloring];
-    const others = varying.filter((other) => other !== name).map((other) => `${other} ${first.settings[other]}`);
+    const others = varying
+      .filter((other) => other !== name)
+      .map((other) => `${other} ${first.settings[other]}`);
     return seriesOf(
       others.join(", ") || score.title,
-      Math.max(0, colors.indexOf(value as SettingValue)),
+      coloring === undefined ? 0 : before + colors.indexOf(value as SettingValue),
       sorted.map(position),
-      sorted.map((run) => valueOf(run, score)),
+      sorted.map((run) => scoreValue(run, score)),
       {
         key: coloring === undefined || colors.length > MOST_VALUES ? null : cleanText(`${coloring} ${value}`),
         ...(new Set(sorted.map(position)).size < sorted.length ? { shape: "points" as const } : {}),
@@ -210,8 +228,10 @@ function settingPanel(
         ticks: values.map((_, i) => i),
         labels: values.map((value) => cleanText(String(value))),
       };
-  const left: CurvesAxis = score.isShare ? { title: score.title, scale: "percent" } : autoAxis(score.title, series);
-  return panelOf(capitalized(cleanText(name)), x, left, series);
+  const left: CurvesAxis = score.isShare
+    ? { title: score.title, scale: "percent" }
+    : autoAxis(score.title, series);
+  return panelOf("", x, left, series);
 }
 
 /** A logarithmic axis for values above 0 that span more than a factor of 30. */
@@ -244,7 +264,7 @@ function settingCell(value: SettingValue | undefined): TableCell {
 }
 
 function scoreCell(run: SweepRun, score: SweepScore): TableCell {
-  const value = valueOf(run, score);
+  const value = scoreValue(run, score);
   if (run.figures[score.figure] !== undefined && Number.isNaN(value)) {
     return { text: "NaN", value: "NaN", range: null };
   }

@@ -1,0 +1,217 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { planSweep, type Sweep } from "../../src/training/sweep-module.js";
+import { type CommandResult, runCommandProcess } from "../support/command-line.js";
+import { temporaryFolders } from "../support/tiny-training.js";
+
+// Runs the compiled command: `npm run build` first.
+const newFolder = temporaryFolders();
+const module = fileURLToPath(new URL("./fixtures/sweep.ts", import.meta.url));
+const bin = fileURLToPath(new URL("../../bin/tfjs-landscape.js", import.meta.url));
+const backend = ["--backend", "wasm"];
+
+const sweep = (out: string, ...args: string[]): CommandResult =>
+  runCommandProcess("sweep", module, "--out", out, ...backend, ...args);
+const trained = (out: string): string[] =>
+  readFileSync(join(out, "trained.txt"), "utf8").trim().split("\n").sort();
+const statuses = (out: string): string[] =>
+  readdirSync(join(out, "results")).map(
+    (name) => (JSON.parse(readFileSync(join(out, "results", name), "utf8")) as { status: string }).status,
+  );
+
+/** A sweep with one failed setting, made once; tests copy it. */
+const first = newFolder();
+let made: CommandResult;
+beforeAll(() => {
+  made = sweep(first, "--json", "--workers", "2");
+}, 300_000);
+
+function copied(): string {
+  const out = newFolder();
+  cpSync(first, out, { recursive: true });
+  writeFileSync(join(out, "trained.txt"), "");
+  return out;
+}
+
+describe("sweep", { timeout: 300_000 }, () => {
+  test("trains each combination into a run of its own; one that fails is reported, and the others are compared", () => {
+    expect(made.status, made.stderr).toBe(0);
+    const answer = JSON.parse(made.stdout) as {
+      score: string;
+      files: string[];
+      runs: {
+        settings: object;
+        status: string;
+        error: string | null;
+        epochs: number;
+        figures: Record<string, number>;
+      }[];
+    };
+    expect(trained(first)).toEqual([
+      ...[
+        "optimizer=adam, units=2",
+        "optimizer=adam, units=3",
+        "optimizer=sgd, units=2",
+        "optimizer=sgd, units=3",
+      ],
+    ]);
+    expect(answer.score).toBe("test error");
+    expect(answer.runs.map(({ status }) => status)).toEqual(["made", "made", "made", "failed"]);
+    const accuracies = answer.runs.slice(0, 3).map(({ figures }) => figures.test_acc as number);
+    expect([...accuracies].sort((a, b) => b - a)).toEqual(accuracies);
+    expect(answer.runs[3]).toMatchObject({ settings: { optimizer: "adam", units: 3 } });
+    expect(answer.runs[3]?.error).toContain("no such luck");
+    expect(made.stderr).toContain(
+      "warning (sweep-failed): optimizer=adam, units=3 failed: an error in a worker",
+    );
+    expect(readdirSync(join(first, "runs")).sort()).toEqual([
+      ...["optimizer=adam_units=2", "optimizer=sgd_units=2", "optimizer=sgd_units=3"],
+    ]);
+    const page = readFileSync(join(first, "sweep.html"), "utf8");
+    for (const text of ["test error", "optimizer", "units"]) expect(page).toContain(text);
+    expect(readFileSync(join(first, "settings.csv"), "utf8")).toContain("optimizer");
+    expect(answer.files.map((file) => existsSync(file))).not.toContain(false);
+  });
+
+  test("again it finds what is complete and tries the failed one; --compare adds the landscapes", () => {
+    const out = copied();
+    writeFileSync(join(out, "mended"), "");
+    const { status, stdout, stderr } = sweep(
+      out,
+      "--compare",
+      "--best",
+      "2",
+      "--format",
+      "html",
+      "--set",
+      "units=2,3",
+    );
+    expect(status, stderr).toBe(0);
+    expect(trained(out)).toEqual(["optimizer=adam, units=3"]);
+    expect(stdout).not.toContain("failed");
+    expect(stderr).toContain("1/4 found: ");
+    expect(readFileSync(join(out, "sweep.html"), "utf8")).toContain("around each solution");
+    expect(existsSync(join(out, "comparison"))).toBe(true);
+  });
+
+  test("ended by kill -9 or by Ctrl-C, it begins anew what was under way, and nothing else", async () => {
+    const out = copied();
+    rmSync(join(out, "results", "optimizer=sgd_units=2.json"));
+    rmSync(join(out, "runs", "optimizer=sgd_units=2"), { recursive: true });
+    for (const name of ["hang", "mended"]) writeFileSync(join(out, name), "");
+    for (const signal of ["SIGKILL", "SIGINT"] as const) {
+      writeFileSync(join(out, "trained.txt"), "");
+      const args = [bin, "sweep", module, "--out", out, ...backend, "--workers", "2"];
+      const command = spawn(process.execPath, args, { stdio: "ignore" });
+      while (trained(out).length < 2) await sleep(100);
+      // Half a run, as a training leaves it.
+      mkdirSync(join(out, "runs", "optimizer=sgd_units=2"), { recursive: true });
+      writeFileSync(join(out, "runs", "optimizer=sgd_units=2", "half.arrow"), "");
+      command.kill(signal);
+      const [code] = (await once(command, "exit")) as [number | null];
+      expect(code).toBe(signal === "SIGINT" ? 130 : null);
+      expect(statuses(out).sort()).toEqual(["complete", "complete", "started", "started"]);
+    }
+    rmSync(join(out, "hang"));
+    writeFileSync(join(out, "trained.txt"), "");
+    const { status, stderr } = sweep(out, "--format", "csv");
+    expect(status, stderr).toBe(0);
+    expect(trained(out)).toEqual(["optimizer=adam, units=3", "optimizer=sgd, units=2"]);
+    expect(statuses(out)).toEqual(Array(4).fill("complete"));
+  });
+
+  test("runs of another train() are refused before anything is trained, or kept and named", () => {
+    const out = copied();
+    const record = join(out, "results", "optimizer=sgd_units=3.json");
+    const stored = JSON.parse(readFileSync(record, "utf8")) as object;
+    writeFileSync(record, JSON.stringify({ ...stored, trainDigest: "0".repeat(64) }));
+    const refused = sweep(out);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain("got 1 of another text or backend (optimizer=sgd, units=3)");
+    expect(trained(out)).toEqual([""]);
+    const kept = JSON.parse(sweep(out, "--changed", "keep", "--json", "--format", "csv").stdout) as {
+      runs: { name: string; isOutdated: boolean }[];
+    };
+    expect(kept.runs.filter(({ isOutdated }) => isOutdated).map(({ name }) => name)).toEqual([
+      "optimizer=sgd, units=3",
+    ]);
+  });
+
+  test("a folder that holds something else is refused before anything is trained", () => {
+    const out = newFolder();
+    mkdirSync(out);
+    writeFileSync(join(out, "trained.txt"), "");
+    mkdirSync(join(out, "runs", "optimizer=sgd_units=3"), { recursive: true });
+    writeFileSync(join(out, "runs", "optimizer=sgd_units=3", "thesis.txt"), "years of work");
+    const { status, stderr } = sweep(out);
+    expect([status, trained(out)]).toEqual([2, [""]]);
+    expect(stderr).toContain("expected an empty directory or a run, got other files (thesis.txt)");
+    const wrong = sweep(newFolder(), "--set", "epochs=3");
+    expect([wrong.status, wrong.stderr]).toEqual([
+      2,
+      expect.stringContaining('(optimizer, units), got "epochs"'),
+    ]);
+    const plain = fileURLToPath(new URL("./fixtures/tiny-data.js", import.meta.url));
+    const other = runCommandProcess("sweep", plain, "--out", out, ...backend);
+    expect([other.status, other.stderr]).toEqual([
+      2,
+      expect.stringContaining("expected a sweep with a function train(settings, task), got exports dataName"),
+    ]);
+  });
+});
+
+describe("the settings of a sweep", () => {
+  const train = async (): Promise<void> => {};
+  const plan = (sweep: object) => planSweep({ ...sweep, train } as Sweep, "s.ts").settings;
+
+  test("a grid gives every combination, the last setting fastest; folders do not depend on the order of settings", () => {
+    expect(plan({ grid: { a: [1, 2], b: ["x", "y"] } }).map(({ name }) => name)).toEqual([
+      ...["a=1, b=x", "a=1, b=y", "a=2, b=x", "a=2, b=y"],
+    ]);
+    const [one] = plan({ list: [{ b: "x", a: 1 }] });
+    expect([one?.name, one?.folder]).toEqual(["b=x, a=1", "a=1_b=x"]);
+  });
+
+  test("values may be given in place of the grid's; names say what varies, folders say everything", () => {
+    const sweep = { grid: { a: [1, 2], b: ["x", "y"] }, train };
+    const { settings } = planSweep(sweep, "s.ts", { a: [7] });
+    expect(settings.map(({ name, folder }) => [name, folder])).toEqual([
+      ["b=x", "a=7_b=x"],
+      ["b=y", "a=7_b=y"],
+    ]);
+    expect(() => planSweep(sweep, "s.ts", { c: [1] })).toThrow(
+      'set: expected settings of s.ts (a, b), got "c"',
+    );
+    expect(() => planSweep({ list: [{ a: 1 }], train }, "s.ts", { a: [1] })).toThrow(
+      "expected a sweep with a grid",
+    );
+  });
+
+  test("values that read alike have folders of their own, and no value leads out of the folder", () => {
+    const folders = plan({ grid: { a: [1, "1", true, "true", null, "null", "../up", "x".repeat(300)] } }).map(
+      ({ folder }) => folder,
+    );
+    expect(new Set(folders).size).toBe(8);
+    for (const folder of folders) expect(folder).toMatch(/^a=[\w.+-]{1,120}$/);
+    expect(folders.slice(0, 1)).toEqual(["a=1"]);
+  });
+
+  test.each([
+    [{ grid: {} }, "s.ts: grid: expected at least one setting, got none"],
+    [{ grid: { a: [] } }, "s.ts: grid.a: expected a list of values, got none"],
+    [{ grid: { a: 3 } }, "s.ts: grid.a: expected a list of values, got 3"],
+    [{ grid: { a: [Number.NaN] } }, "expected a string, a finite number, a boolean or null, got NaN"],
+    [{ grid: { a: [{}] } }, "expected a string, a finite number, a boolean or null, got an object"],
+    [{ grid: { a: [1, 1] } }, "s.ts: expected each combination of settings once, got a=1 twice"],
+    [{ grid: { a: ["SGD", "sgd"] } }, "got a=SGD and a=sgd, which share a folder"],
+    [{ list: [] }, "s.ts: list: expected at least one combination of settings, got none"],
+    [{ list: [{ a: 1 }, { b: 1 }] }, "s.ts: list[1]: expected the settings a, got b"],
+  ])("%j is refused", (sweep, message) => {
+    expect(() => plan(sweep)).toThrow(message);
+  });
+});

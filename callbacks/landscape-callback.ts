@@ -1,5 +1,3 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import {
   type AnalyzePlaneOptions,
@@ -16,7 +14,12 @@ import type {
   ProgressOptions,
 } from "../src/analysis/options.js";
 import { checkPcaPlane, type PcaPlaneOptions } from "../src/analysis/plane-directions.js";
-import { checkReportOptions, type WriteReportOptions, writeReport } from "../src/analysis/write-report.js";
+import {
+  checkReportOptions,
+  removeReport,
+  type WriteReportOptions,
+  writeReport,
+} from "../src/analysis/write-report.js";
 import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseRenamed, refuseUnknown } from "../src/base/option-names.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
@@ -26,6 +29,8 @@ import {
   resolveEngineOptions,
   resolveModelLossOptions,
 } from "../src/loss/loss-options.js";
+import { portsOf } from "../src/loss/model-ports.js";
+import { checkSamples } from "../src/loss/model-samples.js";
 import { readWeightsSync } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { openRun } from "../src/store/run/open-run.js";
@@ -109,7 +114,8 @@ const LANDSCAPE_OPTION_NAMES: OptionNames<LandscapeCallbackOptions> = {
   onProgress: true,
 };
 
-const REPORT_FILES = ["plot.svg", "plot.png", "report.html"];
+/** Name of the picture's files, without extension. */
+const PICTURE = "plot";
 
 /**
  * Callback that records a training like {@link TrajectoryCallback} and draws it when it ends: PCA plane,
@@ -179,7 +185,7 @@ export class LandscapeCallback extends TrajectoryCallback {
     await this.#tryEvaluation();
     await super.onTrainBegin(logs);
     // A picture of other snapshots must not stand beside the new ones, also if this training fails.
-    await Promise.all(REPORT_FILES.map((name) => rm(join(this.directory, name), { force: true })));
+    await removeReport(this.directory, [PICTURE], this.#options.report);
   }
 
   /** Called by TensorFlow.js. @internal */
@@ -193,7 +199,7 @@ export class LandscapeCallback extends TrajectoryCallback {
     }
   }
 
-  /** Evaluates a few samples with the weights as they are, so that wrong data or losses cost no training. */
+  /** Checks the data, and evaluates a few samples with the weights as they are, so that wrong data or losses cost no training. */
   async #tryEvaluation(): Promise<void> {
     if (this.#model === null)
       throw new RunStateError("LandscapeCallback", "setModel before training", "none");
@@ -201,6 +207,7 @@ export class LandscapeCallback extends TrajectoryCallback {
     const { workers: _, setup: _setup, dataExport: _export, ...here } = evaluation;
     const { engine = "auto", sampleLimit = Number.POSITIVE_INFINITY } = here;
     const layout = layoutOfModel(this.#model);
+    await checkSamples(portsOf(this.#model), data, { nonFiniteData: here.nonFiniteData, sampleLimit });
     const evaluator = await createLossEvaluator(this.#model, data, {
       ...here,
       layout,
@@ -236,7 +243,7 @@ export class LandscapeCallback extends TrajectoryCallback {
     }
     const drawn = this.#analysis.figure;
     if (drawn === null) return;
-    this.#files = await writeReport(run.directory, [{ name: "plot", figure: drawn }], report);
+    this.#files = await writeReport(run.directory, [{ name: PICTURE, figure: drawn }], report);
   }
 
   #reportError(error: unknown): void {

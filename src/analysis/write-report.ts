@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
@@ -38,6 +39,9 @@ export type ReportFormat = "svg" | "png" | "pdf" | "html" | "csv";
 
 /** Every kind of file. */
 export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "html", "csv"];
+
+/** Endings of the files with a caption, for a text and for LaTeX. */
+const CAPTION_ENDINGS = ["txt", "tex"];
 
 const REPORT_OPTION_NAMES: OptionNames<WriteReportOptions> = {
   ...STYLE_OPTION_NAMES,
@@ -137,6 +141,24 @@ export async function writeReport(
     await write(pageFile, page);
   }
   return written;
+}
+
+/**
+ * Removes what an earlier report of these figures has left in a folder, in whatever formats and style: pictures of other
+ * snapshots must not stand beside new ones.
+ *
+ * @param names - names of the figures' files, without extension.
+ */
+export async function removeReport(
+  directory: string,
+  names: readonly string[],
+  { page = "report.html" }: Pick<WriteReportOptions, "page"> = {},
+): Promise<void> {
+  const endings = [...REPORT_FORMATS, ...CAPTION_ENDINGS].filter((one) => one !== "html");
+  const files = names.flatMap((name) =>
+    [name, `${name}-3d`].flatMap((file) => endings.map((ending) => `${file}.${ending}`)),
+  );
+  await Promise.all([...files, page].map((file) => rm(join(directory, file), { force: true })));
 }
 
 /**

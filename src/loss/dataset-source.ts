@@ -44,8 +44,12 @@ export async function openDataset(
   }
 }
 
-/** TF.js knows that a repeated data set has no end, where it knows the size of what is repeated. */
-function refuseEndless(
+/**
+ * Refuses a data set without an end, where TF.js knows the size of what is repeated.
+ *
+ * @throws {@link InvalidDataError} if it has none, and no number of samples is asked for.
+ */
+export function refuseEndless(
   { size }: BatchDataset,
   { sampleLimit }: Pick<SampleSourceOptions, "sampleLimit">,
 ): void {

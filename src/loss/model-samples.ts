@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
 import type { BoundWeights } from "../model/bound-weights.js";
-import { openDataset } from "./dataset-source.js";
+import { openDataset, refuseEndless } from "./dataset-source.js";
 import { betweenBatches, computeAt, disposeComputed, withModel } from "./evaluate-at.js";
 import {
   type Batch,
@@ -220,6 +220,32 @@ export async function openSamples(
     );
   }
   return isBatchDataset(data) ? openDataset(ports, data, options) : openTensors(ports, data, options);
+}
+
+/**
+ * Checks what is at hand of evaluation data, at no more than the cost of looking at every number: the end of a data set,
+ * the shapes, class numbers and finite rows of tensors. What a data set holds shows when it is read.
+ *
+ * @throws {@link InvalidDataError} as {@link openSamples} does.
+ */
+export async function checkSamples(
+  ports: ModelPorts,
+  data: EvaluationData,
+  options: Pick<SampleSourceOptions, "nonFiniteData" | "sampleLimit">,
+): Promise<void> {
+  if (isBatchDataset(data)) return refuseEndless(data, options);
+  const given = orderedTensors(ports, data);
+  const isWhole = given.samples <= options.sampleLimit;
+  const kept = isWhole ? given : firstSamples(given, options.sampleLimit);
+  try {
+    const check = createFiniteCheck(ports, options.nonFiniteData);
+    // With a name for the data their values are not hashed, and class numbers are checked all the same.
+    await createDataHash(ports, "checked").add(kept);
+    await check.add(kept);
+    check.finish();
+  } finally {
+    if (!isWhole) tf.dispose([...kept.xs, ...kept.ys, ...kept.ws]);
+  }
 }
 
 async function openTensors(

@@ -170,6 +170,22 @@ describe("landscapeCallback", () => {
       {},
       /shape \[\*, 3\]/,
     ],
+    [
+      "a data set that never ends",
+      () =>
+        tf.data
+          .array([{ xs: [1, 2, 3], ys: [0, 1] }])
+          .repeat()
+          .batch(1),
+      {},
+      /a data set that ends, got one of size Infinity/,
+    ],
+    [
+      "NaN in the last row of the data",
+      () => ({ xs: tf.concat([tf.zeros([11, 3]), tf.fill([1, 3], Number.NaN)]), ys: tf.zeros([12, 2]) }),
+      {},
+      /1 of 12 rows hold NaN or infinity, first row 11/,
+    ],
   ];
 
   test.each(refusedCases)(
@@ -187,6 +203,24 @@ describe("landscapeCallback", () => {
       expect(existsSync(directory)).toBe(false);
     },
   );
+
+  test("a training that fails leaves no picture of the one before, in no format", async () => {
+    const directory = newFolder();
+    const model = tinyModel(tf.train.adam(0.05));
+    const report = { formats: ["svg", "png", "pdf"], style: "paper", page: "page.html" } as const;
+    const options = { ...small, directory, data: { xs, ys }, report };
+    const first = landscapeCallback(options);
+    await model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks: [first] });
+    expect(first.files.length).toBeGreaterThan(4);
+    const fails = new tf.CustomCallback({
+      onEpochEnd: async () => {
+        throw new Error("bad luck");
+      },
+    });
+    const callbacks = [landscapeCallback({ ...options, resume: true }), fails];
+    await expect(model.fit(xs, ys, { epochs: 2, verbose: 0, callbacks })).rejects.toThrow("bad luck");
+    for (const file of first.files) expect(existsSync(file), file).toBe(false);
+  });
 
   test("trainings that are appended to one run are analysed each time", async () => {
     const directory = newFolder();

@@ -31,11 +31,15 @@ export const PURE = ["math", "directions", "embedding"];
 
 /** One import or re-export of a source file. */
 class Import {
-  /** @param {string} file @param {string} target a path from the root, or a package @param {boolean} isType */
-  constructor(file, target, isType) {
+  /**
+   * @param {string} file @param {string} target a path from the root, or a package @param {boolean} isType
+   * @param {boolean} isLazy whether it is loaded only when a function asks for it
+   */
+  constructor(file, target, isType, isLazy) {
     this.file = file;
     this.target = target;
     this.isType = isType;
+    this.isLazy = isLazy;
   }
 }
 
@@ -68,7 +72,12 @@ export function importsOf(file) {
       ?.split(",")
       .every((name) => name.trim() === "" || name.trim().startsWith("type "));
     const path = target.startsWith(".") ? join(dirname(file), target).replace(/\.js$/, ".ts") : target;
-    return new Import(file, path.replaceAll("\\", "/"), type !== undefined || onlyTypes === true);
+    return new Import(
+      file,
+      path.replaceAll("\\", "/"),
+      type !== undefined || onlyTypes === true,
+      from === undefined,
+    );
   });
 }
 

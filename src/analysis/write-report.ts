@@ -16,7 +16,6 @@ import {
   styleFigure,
 } from "../figure/files/picture-style.js";
 import { renderHtml } from "../figure/files/render-html.js";
-import { styledPicture } from "../figure/files/styled-picture.js";
 import { inSpace } from "../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 
@@ -114,6 +113,8 @@ export async function writeReport(
     const table = figure.panels.find((panel) => panel.kind === "table");
     if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));
     if (!formats.some((one) => one === "svg" || one === "png" || one === "pdf")) continue;
+    // What draws picture files is loaded when there is something to draw: it takes a second.
+    const { styledPicture } = await import("../figure/files/styled-picture.js");
     const surface = inSpace(figure);
     const pictures = [
       { file: name, figure },

@@ -1,5 +1,4 @@
 import { pathToFileURL } from "node:url";
-import { createJiti } from "jiti";
 import { MODULE_URL } from "./package-files.js";
 
 /** Left to Node.js when a TypeScript module is loaded: one copy of each, and no time lost on compiling them. */
@@ -13,6 +12,7 @@ const TENSORFLOW = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
  */
 export async function importModule(file: string): Promise<Record<string, unknown>> {
   if (!/\.[cm]?tsx?$/.test(file)) return unwrap(await import(pathToFileURL(file).href));
+  const { createJiti } = await import("jiti");
   return unwrap(await createJiti(MODULE_URL, { nativeModules: TENSORFLOW }).import(file));
 }
 

@@ -18,7 +18,7 @@ import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
-import { createQueueRunner, type QueueRunner } from "../queue/queue-runner.js";
+import type { QueueRunner } from "../queue/queue-runner.js";
 import { earlierResults } from "../store/results/earlier-results.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
@@ -179,6 +179,7 @@ async function openOverQueue(
   open: (runner: QueueRunner) => Promise<LossEvaluator>,
 ): Promise<LossEvaluator> {
   const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
+  const { createQueueRunner } = await import("../queue/queue-runner.js");
   const runner = await createQueueRunner({ redis, store, queue, signal, onNotice });
   try {
     const evaluator = await open(runner);

@@ -13,11 +13,23 @@ const isOwn = (target: string): boolean => /^(src|callbacks)\//.test(target);
 
 /** Files that a browser loads: the pages' scripts and everything that they import at run time. */
 function browserFiles(): Set<string> {
-  const open = files.filter((file) => /^src\/(figure|live)\/page\//.test(file));
+  return loadedWith(
+    files.filter((file) => /^src\/(figure|live)\/page\//.test(file)),
+    () => true,
+  );
+}
+
+/** Some files and everything that they import at run time, as far as `counts` says. */
+function loadedWith(
+  first: readonly string[],
+  counts: (found: { readonly isLazy: boolean }) => boolean,
+): Set<string> {
+  const open = [...first];
   const known = new Set(open);
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
-    for (const { target, isType } of importsOf(file)) {
-      if (isType || !isOwn(target) || known.has(target)) continue;
+    for (const found of importsOf(file)) {
+      const { target, isType } = found;
+      if (isType || !isOwn(target) || known.has(target) || !counts(found)) continue;
       known.add(target);
       open.push(target);
     }
@@ -65,6 +77,20 @@ describe("the house: folders and what they may import", () => {
       return inBrowser.has(file) && !isType && /^(node:|zod)/.test(target);
     });
     expect(found).toEqual([]);
+  });
+
+  test("what draws, and what loads TypeScript, is not loaded at the start: it takes longer than all the rest", () => {
+    const entries = files.filter((file) =>
+      /^(src\/cli\/commands\/.*|src\/index|callbacks\/index)\.ts$/.test(file),
+    );
+    expect(entries.length).toBeGreaterThan(18);
+    const atStart = loadedWith(entries, ({ isLazy }) => !isLazy);
+    const found = imports.filter(({ file, target, isType, isLazy }) => {
+      return (
+        atStart.has(file) && !isType && !isLazy && /^(echarts|pdfkit|svg-to-pdfkit|@resvg|jiti)/.test(target)
+      );
+    });
+    expect(found.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
   });
 
   test("only the command line imports the callbacks", () => {

@@ -4,8 +4,6 @@ import pick from "lodash/pick.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { Figure } from "../../figure/figure.js";
-import { renderGif } from "../../figure/files/encode-gif.js";
-import { renderMp4 } from "../../figure/files/encode-movie.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
 import { encodeCsv, TABLE_KINDS, type TableKind, unitsOf } from "../../figure/files/export-table.js";
 import {
@@ -14,7 +12,6 @@ import {
   resolveStyle,
   styleFigure,
 } from "../../figure/files/picture-style.js";
-import { styledPicture } from "../../figure/files/styled-picture.js";
 import { vtkFiles } from "../../figure/files/vtk-files.js";
 import { inSpace } from "../../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
@@ -139,7 +136,7 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
   if (formats.some((format) => ["svg", "png", "pdf", "gif", "mp4"].includes(format))) {
     const { figures, warnings: undrawn } = await drawnFigures(run, what, options.surface);
     warnings.push(...undrawn);
-    planned.push(...figures.flatMap(({ name, figure }) => pictures(name, figure, options)));
+    for (const { name, figure } of figures) planned.push(...(await pictures(name, figure, options)));
   }
   if (planned.length === 0) throw nothing(run, formats, warnings);
   warnings.push(
@@ -191,7 +188,13 @@ function exportedName(name: string): readonly [readonly TableKind[], string] {
   return [["surface"], rest === "pca" ? "plane-pca-sets" : `plane-${rest}`];
 }
 
-function pictures(name: string, figure: Figure, options: ExportOptions): Planned[] {
+async function pictures(name: string, figure: Figure, options: ExportOptions): Promise<Planned[]> {
+  // As in writeReport: what draws is loaded when there is something to draw.
+  const [{ styledPicture }, { renderGif }, { renderMp4 }] = await Promise.all([
+    import("../../figure/files/styled-picture.js"),
+    import("../../figure/files/encode-gif.js"),
+    import("../../figure/files/encode-movie.js"),
+  ]);
   const picture = once(() => styledPicture(figure, options, options.scale));
   const known: Planned[] = [
     { name: `${name}.svg`, format: "svg", content: () => picture().svg },

@@ -80,7 +80,7 @@ function createResNet(seed: number): tf.LayersModel {
 
 const adam = {
   optimizer: () => tf.train.adam(0.001),
-  curve: { optimizer: "adam", learningRate: 0.001 },
+  curve: { optimizer: "adam", learningRate: 0.003 },
 } as const;
 const sgd = {
   optimizer: () => tf.train.momentum(0.05, 0.9),

@@ -137,7 +137,7 @@ function addSums(
 function assigned({ units }: PermutationGroup, readers: readonly Sums[]) {
   const total = new Float64Array(units * units);
   for (const sums of readers) addCorrelations(total, sums, units);
-  const from = bestAssignment(total, units);
+  const from = bestAssignment(total, units).columns;
   const sum = from.reduce((part, old, k) => part + total[k * units + old], 0);
   return { from, correlation: sum / units / Math.max(1, readers.length) };
 }

@@ -2,7 +2,7 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { checkSeed, createUniform } from "../math/random.js";
 import type { Parameter } from "../model/layout.js";
-import { bestAssignment } from "./assignment.js";
+import { type Assignment, bestAssignment } from "./assignment.js";
 import { identityPermutation, type Permutation, permuteWeights, shuffled } from "./permutation.js";
 import type { GroupAxis, PermutationGroups } from "./permutation-groups.js";
 
@@ -84,12 +84,21 @@ async function descend(work: Work, start: Permutation, next: () => number, sweep
   const products = createProducts(work);
   const similarityOf = (one: Permutation) => similarity(groups, thetaA, permuteWeights(thetaB, groups, one));
   let value = similarityOf(permutation);
+  /** The last assignment of each group, and what it depended on. */
+  const solved = groups.groups.map((): { readonly versions: string; readonly found: Assignment } | null => null);
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     let improved = false;
     for (const g of shuffled(groups.groups.length, next)) {
       signal?.throwIfAborted();
+      const versions = products.versionsOf(g);
+      const before = solved[g];
+      // Nothing that it depends on has moved: it is in place, or was no better.
+      if (before?.versions === versions) continue;
+      const values = await products.of(g, permutation);
+      const found = bestAssignment(values, groups.groups[g].units, before?.found);
+      solved[g] = { versions, found };
       const trial = [...permutation];
-      trial[g] = bestAssignment(await products.of(g, permutation), groups.groups[g].units);
+      trial[g] = found.columns;
       if (trial[g].every((old, k) => old === permutation[g][k])) continue;
       const reached = similarityOf(trial);
       // Rounding of float32 products may prefer an assignment that is no better.
@@ -122,6 +131,8 @@ function similarity({ layout }: PermutationGroups, a: Float32Array, b: Float32Ar
 interface Products {
   /** Similarity (units, units) of each unit of θ_A with each of θ_B, the other groups permuted. */
   of(group: number, permutation: Permutation): Promise<Float64Array>;
+  /** Tells whether the similarities of a group are those of another time. */
+  versionsOf(group: number): string;
   moved(group: number): void;
 }
 
@@ -133,6 +144,11 @@ function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
     groups.groups.flatMap(({ axes }, g) =>
       axes.some((axis) => axis.parameter === parameter && axis !== except) ? [g] : [],
     );
+  const rowsOfA = new Map<GroupAxis, Float64Array>();
+  const versionsAt = (axis: GroupAxis): string =>
+    groupsOf(axis.parameter, axis)
+      .map((other) => versions[other])
+      .join();
   /** θ_B with all axes of a weight permuted but one. */
   const othersMoved = (permutation: Permutation, except: GroupAxis): Float32Array => {
     const held = groups.groups.map((group) => ({
@@ -143,10 +159,11 @@ function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
   };
   const productOf = async (axis: GroupAxis, units: number, permutation: Permutation) => {
     const parameter = layout.parameters[axis.parameter];
-    const rowsA = unitRows(thetaA, parameter, axis, units);
+    const rowsA = rowsOfA.get(axis) ?? new Float64Array(unitRows(thetaA, parameter, axis, units));
+    rowsOfA.set(axis, rowsA);
     const rowsB = unitRows(othersMoved(permutation, axis), parameter, axis, units);
     const width = rowsA.length / units;
-    return algebra.multiply(Float64Array.from(rowsA), transposed(rowsB, units, width), units, width, units);
+    return algebra.multiply(rowsA, transposed(rowsB, units, width), units, width, units);
   };
   return {
     async of(g, permutation) {
@@ -154,9 +171,7 @@ function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
       const total = new Float64Array(units * units);
       for (const axis of axes) {
         if (!counts(layout.parameters[axis.parameter])) continue;
-        const now = groupsOf(axis.parameter, axis)
-          .map((other) => versions[other])
-          .join();
+        const now = versionsAt(axis);
         let entry = known.get(axis);
         if (entry?.versions !== now) {
           entry = { versions: now, product: await productOf(axis, units, permutation) };
@@ -167,6 +182,7 @@ function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
       }
       return total;
     },
+    versionsOf: (g) => groups.groups[g].axes.map(versionsAt).join("/"),
     moved(g) {
       versions[g]++;
     },

@@ -85,7 +85,9 @@ async function descend(work: Work, start: Permutation, next: () => number, sweep
   const similarityOf = (one: Permutation) => similarity(groups, thetaA, permuteWeights(thetaB, groups, one));
   let value = similarityOf(permutation);
   /** The last assignment of each group, and what it depended on. */
-  const solved = groups.groups.map((): { readonly versions: string; readonly found: Assignment } | null => null);
+  const solved = groups.groups.map(
+    (): { readonly versions: string; readonly found: Assignment } | null => null,
+  );
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     let improved = false;
     for (const g of shuffled(groups.groups.length, next)) {

@@ -6,11 +6,15 @@ import { analyzeConnection } from "../../src/analysis/connect.js";
 import { analyzeSolutionTree } from "../../src/analysis/connect-tree.js";
 import type { CurveRequest } from "../../src/analysis/curve-stage.js";
 import { barriersOf } from "../../src/between/barrier.js";
+import { curvePath } from "../../src/between/curve.js";
 import { readCurve } from "../../src/between/curve-file.js";
 import { openCurveObjective } from "../../src/between/curve-objective.js";
+import { evaluatePath, linePath } from "../../src/between/path-losses.js";
 import { nextPair, pairCount, spanningTree } from "../../src/between/solution-tree.js";
+import { trainCurve } from "../../src/between/train-curve.js";
 import type { MapPanel } from "../../src/figure/figure.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
+import { createUniform } from "../../src/math/random.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { namesInFolder } from "../../src/store/arrow/regular-file.js";
@@ -228,6 +232,54 @@ describe("trees", () => {
     expect(() => pairCount(4, 2)).toThrow(/pairs: expected a whole number from 3 to 6, got 2/);
   });
 });
+
+describe("a curve with the settings that are taken unless told otherwise", () => {
+  test("rises at most a tenth or 0.02 above its worse end, where the line rises further", async () => {
+    const [train, held] = [1, 2].map((seed) => rings(600, seed));
+    const ends = [];
+    let network: tf.Sequential | undefined;
+    for (const seed of [1, 2]) {
+      const dense = (units: number, layer: number, activation: "relu" | "softmax" = "relu") =>
+        tf.layers.dense({
+          units,
+          activation,
+          ...(layer === 0 ? { inputShape: [2] } : {}),
+          kernelInitializer: tf.initializers.heNormal({ seed: 10 * seed + layer }),
+        });
+      network = tf.sequential({ layers: [dense(24, 0), dense(24, 1), dense(3, 2, "softmax")] });
+      network.compile({ optimizer: tf.train.adam(0.001), loss: "categoricalCrossentropy" });
+      await network.fit(train.xs, train.ys, { epochs: 50, batchSize: 32, shuffle: false, verbose: 0 });
+      ends.push(readWeightsSync(network, layoutOfModel(network)));
+    }
+    const [a, b] = ends;
+    const objective = await openCurveObjective(network as tf.Sequential, train, { batchSize: 32 });
+    // As many epochs as an end has.
+    const curve = await trainCurve(objective, a, b, { epochs: 50 });
+    objective.dispose();
+    const evaluator = await createLossEvaluator(network as tf.Sequential, held, { engine: "tfjs" });
+    const own = [{ name: "test", evaluator }];
+    const bent = await evaluatePath("curve", curvePath(curve), own, "none", { points: 61 });
+    const line = await evaluatePath("line", linePath(a, b), own, "none", { points: 61 });
+    const [below, above] = [bent, line].map((path) => barriersOf(path)[0].loss);
+    const worse = Math.max(...below.ends);
+    const allowed = Math.max(1.1 * worse, worse + 0.02);
+    expect(below.maximum).toBeLessThanOrEqual(allowed);
+    expect(above.maximum).toBeGreaterThan(allowed);
+    evaluator.dispose();
+  });
+});
+
+/** Points of three noisy rings (count, 2), one class each. */
+function rings(count: number, seed: number) {
+  const next = createUniform(seed);
+  const classes = Array.from({ length: count }, (_, i) => i % 3);
+  const points = classes.map((ring) => {
+    const [angle, radius] = [2 * Math.PI * next(), 0.5 + ring + 0.5 * (next() - 0.5)];
+    return [radius * Math.cos(angle), radius * Math.sin(angle)];
+  });
+  const ys = tf.tidy(() => tf.oneHot(tf.tensor1d(classes, "int32"), 3).toFloat());
+  return { xs: tf.tensor2d(points, [count, 2]), ys };
+}
 
 describe("the command connect --curve", () => {
   test("says what the curve came to, and draws two figures", async () => {

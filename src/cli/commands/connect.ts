@@ -332,7 +332,7 @@ export function declareConnect(command: Command): void {
     )
     .option(
       "--curve-rate <rate>",
-      "learning rate at first (default: 0.001; of a band 0.1)",
+      "learning rate at first (default: 0.003; of a band 0.1)",
       parsePositive("--curve-rate"),
     )
     .option(

@@ -12,7 +12,7 @@ import {
   mapConvexity,
   spectrumEnds,
 } from "../curvature/convexity-map.js";
-import { type CurvatureOptions, createCurvature } from "../curvature/create-curvature.js";
+import { type CurvatureOptions, createCurvature, refuseDifferences } from "../curvature/create-curvature.js";
 import type { CurvatureFacts } from "../curvature/curvature-file.js";
 import { type CurvatureWorkerOptions, openCurvatureWorkers } from "../curvature/curvature-workers.js";
 import type { Directions } from "../directions/directions.js";
@@ -77,6 +77,7 @@ export async function convexityOnPlane(
   if (!Number.isInteger(products) || products < 4) {
     throw new InvalidOptionError("products", "a whole number of at least 4", String(products));
   }
+  refuseDifferences("convexity map", options.evaluation);
   const ends: EndsOptions = { matrix, tolerance, products, seed };
   const { layout } = run;
   const { directory = run.directory, evaluation, workers, onProgress } = options;

@@ -10,6 +10,7 @@ import {
   type CurvatureOptions,
   type CurvaturePoint,
   createCurvature,
+  refuseDifferences,
 } from "../curvature/create-curvature.js";
 import {
   type CurvatureFacts,
@@ -259,6 +260,7 @@ export function planeHessian(
 ): PlaneHessian {
   const { layout } = run;
   const { directory = run.directory, force, signal, evaluation } = options;
+  refuseDifferences("Hessian within a plane", evaluation);
   return async ({ directions, slice }) => {
     const curvature = await createCurvature(model, data, { ...evaluation, layout, signal });
     try {
@@ -327,7 +329,7 @@ function startWork(
   const { directory = model.run.directory, force, resume, signal, onProgress } = options;
   const ranges = selectColumns(layout, { ignore });
   const factsOf = async (): Promise<CurvatureFacts> => {
-    const { loss, gradient } = await open();
+    const { loss, gradient, differenceError } = await open();
     return {
       name: model.name,
       dataName: options.figure?.names?.data ?? null,
@@ -338,6 +340,7 @@ function startWork(
       lossMode: curvature.lossMode,
       loss,
       gradientNorm: norm(gradient),
+      ...(differenceError === undefined ? {} : { differenceError }),
     };
   };
   const provenanceOf = (kind: string, own: { readonly [key: string]: JsonValue }): Provenance => ({

@@ -5,7 +5,12 @@ import { InvalidOptionError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { readOptimizerState } from "../capture/optimizer-state-file.js";
-import { type Curvature, type CurvatureOptions, createCurvature } from "../curvature/create-curvature.js";
+import {
+  type Curvature,
+  type CurvatureOptions,
+  createCurvature,
+  refuseDifferences,
+} from "../curvature/create-curvature.js";
 import {
   COLD,
   disposeBatches,
@@ -130,9 +135,10 @@ export async function analyzeStability(
   options: AnalyzeStabilityOptions = {},
 ): Promise<StabilityAnalysis> {
   const settings = resolveStabilitySettings(options);
+  refuseDifferences("stability", options.evaluation);
   const { signal, figure = {} } = options;
   const evaluation = { includeRegularization: true, ...options.evaluation, layout: run.layout, signal };
-  const { keepBytes: _, ...lossOptions } = evaluation;
+  const { keepBytes: _, products: __, ...lossOptions } = evaluation;
   const evaluator = await createLossEvaluator(model, data, {
     ...lossOptions,
     metrics: [],

@@ -2,29 +2,33 @@ import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
 import { recordKernels } from "../backend/record-kernels.js";
 import { registerWasmGradients } from "../backend/wasm-gradients/register.js";
-import { EvaluationError, InvalidDataError } from "../base/errors.js";
+import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import {
-  betweenBatches,
-  changedWeightsError,
-  forwardPass,
-  holdWeights,
-  withModel,
-} from "../loss/evaluate-at.js";
-import type { Batch, EvaluationData, SampleSource } from "../loss/evaluation-data.js";
+import { betweenBatches, withModel } from "../loss/evaluate-at.js";
+import type { EvaluationData } from "../loss/evaluation-data.js";
 import { createSharedUse, type LossMode } from "../loss/loss-evaluator.js";
 import { type ModelLossOptions, resolveModelLossOptions } from "../loss/loss-options.js";
-import { evaluationDigest, type LossPlan, perSample, planLoss, scoreSamples } from "../loss/loss-plan.js";
+import { evaluationDigest, planLoss } from "../loss/loss-plan.js";
 import { probeLoss } from "../loss/model-evaluator.js";
 import { portsOf } from "../loss/model-ports.js";
 import { openSamples } from "../loss/model-samples.js";
 import { finalActivation } from "../loss/output-loss.js";
 import { undefinedPoints } from "../loss/undefined-points.js";
-import { type BoundWeights, bindModel } from "../model/bound-weights.js";
+import { bindModel } from "../model/bound-weights.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { layoutOfModel } from "../model/layout-of-model.js";
 import { checkGradient } from "./check-gradient.js";
-import { type RecordedLoss, type SecondOrder, secondOrder } from "./second-order.js";
+import { differencePoint } from "./difference-point.js";
+import {
+  addInto,
+  batchLoss,
+  eachLoss,
+  type LossParts,
+  type MovedWeight,
+  movedWeights,
+} from "./loss-parts.js";
+import { type SecondOrder, secondOrder } from "./second-order.js";
 
 /** Options of {@link createCurvature}. */
 export interface CurvatureOptions extends Omit<ModelLossOptions, "metrics"> {
@@ -33,6 +37,11 @@ export interface CurvatureOptions extends Omit<ModelLossOptions, "metrics"> {
    * each product, which then costs about three gradients instead of two. Default 1073741824 (1 GiB).
    */
   readonly keepBytes?: number | undefined;
+  /**
+   * "exact" (default); or "differences" of gradients, for a smooth network with a kernel that has no exact second
+   * derivative. They are compared with half and double the step; a network with kinks is refused.
+   */
+  readonly products?: "exact" | "differences" | undefined;
 }
 
 /** A vector over θ. */
@@ -44,6 +53,8 @@ export interface CurvaturePoint {
   readonly loss: number;
   /** Its gradient (parameterCount); zero for weights that are not trained. */
   readonly gradient: Float64Array;
+  /** How much products by differences change between half and double the step, relative to them; else absent. */
+  readonly differenceError?: number;
   /**
    * Returns H·v (parameterCount), exact up to float32 rounding.
    *
@@ -72,7 +83,7 @@ export interface Curvature {
   readonly samples: number;
   /** sha-256 (hex) of the data, or their `dataId`. */
   readonly dataDigest: string;
-  /** sha-256 (hex) over the model's architecture and compiled loss (not its weights), as that of its loss evaluator. */
+  /** sha-256 (hex) over the model's architecture and compiled loss (not its weights), as that of its loss evaluator; another with differences. */
   readonly modelDigest: string;
   /** Which form of the loss it is. */
   readonly lossMode: LossMode;
@@ -130,7 +141,10 @@ export async function createCurvature(
   options: CurvatureOptions = {},
 ): Promise<Curvature> {
   if (currentBackend().name === "wasm") registerWasmGradients();
-  const { keepBytes = KEEP_BYTES, ...lossOptions } = options;
+  const { keepBytes = KEEP_BYTES, products = "exact", ...lossOptions } = options;
+  if (products !== "exact" && products !== "differences") {
+    throw new InvalidOptionError("products", '"exact" or "differences"', JSON.stringify(products));
+  }
   const resolved = resolveModelLossOptions({
     batchSize: defaultBatchSize(model),
     ...lossOptions,
@@ -147,21 +161,30 @@ export async function createCurvature(
       throw error;
     },
   );
-  const parts: Parts = { model, plan, weights, source, moved: movedWeights(weights) };
+  const parts: LossParts = { model, plan, weights, source, moved: movedWeights(weights) };
   let isChecked = false;
+  let worst: number | null = null;
+  const digest = evaluationDigest(model, weights.layout, plan);
   return {
     layout: weights.layout,
     samples: source.samples,
     dataDigest: source.digest,
-    modelDigest: evaluationDigest(model, weights.layout, plan),
+    modelDigest: products === "exact" ? digest : sha256(`${digest} by differences`),
     lossMode: plan.mode,
-    warnings,
+    get warnings() {
+      return worst === null ? warnings : [...warnings, differencesWarning(worst)];
+    },
     at: (theta, signal) =>
       use.run(async () => {
         if (use.isClosed()) throw new EvaluationError("curvature", "one in use", "one that was disposed");
         checkLength("theta", theta, weights.layout.parameterCount);
         if (isUndefined(theta)) throw noLoss(Number.NaN);
         const own = Float32Array.from(theta);
+        if (products === "differences") {
+          const point = await differencePoint(parts, own, signal);
+          worst = Math.max(worst ?? 0, point.differenceError ?? 0);
+          return point;
+        }
         const point = await openPoint(parts, own, { keepBytes, isChecked, signal });
         isChecked = true;
         return point;
@@ -170,34 +193,17 @@ export async function createCurvature(
   };
 }
 
-interface Parts {
-  readonly model: tf.LayersModel;
-  readonly plan: LossPlan;
-  readonly weights: BoundWeights;
-  readonly source: SampleSource;
-  /** The trained weights. */
-  readonly moved: readonly MovedWeight[];
-}
-
-interface MovedWeight {
-  readonly variable: tf.Variable;
-  readonly offset: number;
-  readonly size: number;
-}
-
-function movedWeights({ layout, variables }: BoundWeights): MovedWeight[] {
-  return layout.parameters.flatMap(({ trainable, offset, size }, i) =>
-    trainable && size > 0 ? [{ variable: variables[i] as tf.Variable, offset, size }] : [],
-  );
-}
-
 interface PointOptions {
   readonly keepBytes: number;
   readonly isChecked: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-async function openPoint(parts: Parts, theta: Float32Array, options: PointOptions): Promise<CurvaturePoint> {
+async function openPoint(
+  parts: LossParts,
+  theta: Float32Array,
+  options: PointOptions,
+): Promise<CurvaturePoint> {
   const { weights, moved } = parts;
   const count = weights.layout.parameterCount;
   const kept: SecondOrder[] = [];
@@ -289,81 +295,25 @@ async function openPoint(parts: Parts, theta: Float32Array, options: PointOption
 
 /** Records batch after batch at θ, and the penalties; what `visit` gets is its own to dispose. */
 function eachPart(
-  { model, plan, weights, source, moved }: Parts,
+  parts: LossParts,
   theta: Float32Array,
   signal: AbortSignal | undefined,
   isFirst: boolean,
   visit: (part: SecondOrder) => Promise<void>,
 ): Promise<void> {
-  return withModel(model, async () => {
-    const held = holdWeights(model);
-    let changed: readonly string[] = [];
-    const variables = moved.map(({ variable }) => variable);
-    let isUnchecked = isFirst;
-    try {
-      weights.assign(theta);
-      held.mark();
-      await source.forEachBatch(async (batch) => {
-        await betweenBatches(signal);
-        if (isUnchecked)
-          await checkGradient(variables, (part) => batchLoss(model, plan, part, part.samples), batch);
-        isUnchecked = false;
-        await visit(
-          secondOrder(
-            recordKernels(variables, () => batchLoss(model, plan, batch, source.samples)),
-            variables,
-          ),
-        );
-      });
-      if (plan.includeRegularization && hasPenalties(model)) {
-        await visit(
-          secondOrder(
-            recordKernels(variables, () => penalty(model)),
-            variables,
-          ),
-        );
-      }
-    } finally {
-      changed = held.restore();
+  const { model, plan, moved } = parts;
+  const variables = moved.map(({ variable }) => variable);
+  let isUnchecked = isFirst;
+  return eachLoss(parts, theta, signal, async (loss, batch) => {
+    if (isUnchecked && batch !== null) {
+      await checkGradient(variables, (part) => batchLoss(model, plan, part, part.samples), batch);
     }
-    if (changed.length > 0) throw changedWeightsError(model.name, changed);
+    isUnchecked = false;
+    await visit(secondOrder(recordKernels(variables, loss), variables));
   });
 }
 
-/** A batch's part of the mean loss. */
-function batchLoss(model: tf.LayersModel, plan: LossPlan, batch: Batch, samples: number): RecordedLoss {
-  const { xs, ys } = batch;
-  if (plan.lossFunction !== null) {
-    const single = (tensors: readonly tf.Tensor[]) =>
-      tensors.length === 1 ? (tensors[0] as tf.Tensor) : [...tensors];
-    const values = perSample(plan.lossFunction(model, single(xs), single(ys)), batch.samples, "mean");
-    return { loss: shareOf(values, batch, samples), outputs: [] };
-  }
-  const outputs = forwardPass(model, plan.activations)(xs);
-  const { losses } = scoreSamples(plan.scores, outputs, ys, batch.samples, batch.ws);
-  const loss = losses.map((values) => shareOf(values, batch, samples)).reduce((a, b) => tf.add(a, b));
-  return { loss, outputs };
-}
-
-/** Σ over the batch, over all samples of the set. */
-function shareOf(values: tf.Tensor, batch: Batch, samples: number): tf.Tensor {
-  return values.rank === 0 ? tf.mul(values, batch.samples / samples) : tf.div(tf.sum(values), samples);
-}
-
-function hasPenalties(model: tf.LayersModel): boolean {
-  let count = 0;
-  tf.tidy(() => {
-    count = model.calculateLosses().length;
-  });
-  return count > 0;
-}
-
-function penalty(model: tf.LayersModel): RecordedLoss {
-  const loss = model.calculateLosses().reduce<tf.Tensor>((a, b) => tf.add(a, b), tf.scalar(0));
-  return { loss, outputs: [] };
-}
-
-function refuseGaussNewton({ model, plan }: Parts): void {
+function refuseGaussNewton({ model, plan }: LossParts): void {
   const where = "Gauss-Newton product";
   if (plan.lossFunction !== null) {
     throw new EvaluationError(where, "a compiled loss on the model's outputs", "a function of your own");
@@ -383,22 +333,21 @@ function vectorTensors(moved: readonly MovedWeight[], vector: ThetaVector): (tf.
   });
 }
 
-async function addInto(
-  sum: Float64Array,
-  moved: readonly MovedWeight[],
-  tensors: readonly (tf.Tensor | null)[],
-): Promise<void> {
-  const values = await Promise.all(tensors.map((tensor) => tensor?.data() ?? null));
-  values.forEach((own, i) => {
-    if (own === null) return;
-    const { offset } = moved[i] as MovedWeight;
-    for (let k = 0; k < own.length; k++) sum[offset + k] += own[k];
-  });
-}
-
 function checkLength(where: string, vector: ThetaVector, count: number): void {
   if (vector.length === count) return;
   throw new InvalidDataError(where, `${count} weights`, String(vector.length));
+}
+
+/** @throws {@link InvalidOptionError} where products by differences are asked for, and `where` has no place for their error. */
+export function refuseDifferences(where: string, { products = "exact" }: CurvatureOptions = {}): void {
+  if (products !== "exact")
+    throw new InvalidOptionError(`${where}: products`, '"exact"', JSON.stringify(products));
+}
+
+function differencesWarning(error: number): LandscapeWarning {
+  const size = `${(100 * error).toPrecision(2)} %`;
+  const message = `Hessian products are differences of gradients: they change by ${size} between half and double the step`;
+  return { code: "differences", message };
 }
 
 function noLoss(loss: number): EvaluationError {

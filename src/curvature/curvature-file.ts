@@ -36,6 +36,8 @@ export interface CurvatureFacts {
   /** Mean loss over the samples, and the norm of its gradient. */
   readonly loss: number;
   readonly gradientNorm: number;
+  /** Of products by differences of gradients: their change between half and double the step; absent: exact ones. */
+  readonly differenceError?: number | undefined;
 }
 
 /** Eigenvalues with their residuals: eigenpairs without the vectors, which are directions. */
@@ -93,10 +95,11 @@ const factsSchema = z.object({
   lossMode: z.string(),
   loss: z.number(),
   gradientNorm: z.number(),
+  differenceError: z.number().optional(),
 });
 
-function jsonOf({ ignore, ...facts }: CurvatureFacts): JsonValue {
-  return { ...facts, ignore: [...ignore] };
+function jsonOf({ ignore, differenceError, ...facts }: CurvatureFacts): JsonValue {
+  return { ...facts, ignore: [...ignore], ...(differenceError === undefined ? {} : { differenceError }) };
 }
 
 const convergedSchema = z.object({ isConverged: z.boolean(), products: z.number() });

@@ -180,6 +180,7 @@ function ruleOf(node: KernelNode, active: ReadonlySet<string>): KernelRule {
     `curvature, kernel "${node.kernel}"`,
     "a verified second derivative",
     refusal ?? "none",
+    { hint: 'for a smooth network, products: "differences" (--differences) is a checked fallback' },
   );
 }
 

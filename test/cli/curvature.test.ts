@@ -201,6 +201,36 @@ describe("curvature", () => {
     expect(picture.replace(/<[^>]*>/g, " ")).toContain("The Hessian within the plane has");
   });
 
+  test("--differences says so in the caption, stands in files of its own, and not beside a map", async () => {
+    const out = newFolder();
+    const exact = await json(
+      "curvature",
+      run,
+      "--data",
+      dataModule,
+      "--top",
+      "1",
+      "--format",
+      "svg",
+      "--out",
+      out,
+    );
+    const found = await json(
+      ...["curvature", run, "--data", dataModule, "--top", "1", "--differences", "--tolerance", "0.01"],
+      ...["--format", "svg", "--out", out],
+    );
+    const [a, b] = [exact, found].map(
+      ({ eigenvalues }) => (eigenvalues as { values: number[] }).values[0] as number,
+    );
+    expect(Math.abs((a as number) - (b as number))).toBeLessThan(0.01 * Math.abs(a as number));
+    expect(found.differenceError).toBeLessThan(0.05);
+    expect(readdirSync(join(out, "curvature")).length).toBe(2);
+    const text = readFileSync(join(out, "curvature.svg"), "utf8").replace(/<[^>]*>/g, " ");
+    expect(text.replace(/\s+/g, " ")).toContain("by differences of gradients (which change by");
+    const { stderr } = await runCommand("curvature", run, "--data", dataModule, "--differences", "--map");
+    expect(stderr).toContain("--differences: expected neither --map nor --gauss-newton, got both");
+  });
+
   test("surface --plane moments lies along what the optimizer remembers, at right angles; without a state it is refused", async () => {
     const { xs, ys } = loadData();
     const ASKS = [

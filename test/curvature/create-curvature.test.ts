@@ -412,3 +412,91 @@ test("full-batch gradient descent on a tanh network hovers at the edge: λ₁ is
   const mean = tops.reduce((a, b) => a + b, 0) / tops.length;
   expect(Math.abs(mean - 2 / rate)).toBeLessThan((0.1 * 2) / rate);
 });
+
+/** Running sums: smooth, and without an exact second derivative. */
+class RunningSum extends tf.layers.Layer {
+  static readonly className = "RunningSum";
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.cumsum(Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs, 1);
+  }
+}
+
+describe("products by differences of gradients", () => {
+  const xs = tf.tidy(() => tf.keep(tf.sin(tf.mul(tf.range(0, 40), 1.7)).reshape([8, 5])));
+  const ys = tf.tidy(() => tf.keep(tf.cos(tf.range(0, 16)).reshape([8, 2])));
+  const network = (activation: "tanh" | "relu", ...between: tf.layers.Layer[]) =>
+    sequential(
+      tf.layers.dense({
+        inputShape: [5],
+        units: 6,
+        activation,
+        kernelInitializer: tf.initializers.glorotUniform({ seed: 3 }),
+      }),
+      ...between,
+      tf.layers.dense({ units: 2, kernelInitializer: tf.initializers.glorotUniform({ seed: 4 }) }),
+    );
+  const open = async (model: tf.LayersModel, products: "exact" | "differences") => {
+    const curvature = await createCurvature(model, { xs, ys }, { products });
+    return { curvature, point: await curvature.at(await thetaOf(model, curvature.layout)) };
+  };
+
+  test("agree with exact ones on a smooth network, with their error, and have another digest", async () => {
+    const model = network("tanh");
+    const [exact, differences] = [await open(model, "exact"), await open(model, "differences")];
+    const size = exact.curvature.layout.parameterCount;
+    const vector = wave(size, 2.3);
+    const [a, b] = [await exact.point.hessianVector(vector), await differences.point.hessianVector(vector)];
+    const norm = (values: Float64Array) => Math.hypot(...values);
+    expect(norm(a.map((value, i) => value - (b[i] as number)))).toBeLessThan(2e-3 * norm(a));
+    expect(differences.point.loss).toBeCloseTo(exact.point.loss, 6);
+    expect(exact.point.differenceError).toBeUndefined();
+    expect(differences.point.differenceError).toBeGreaterThan(0);
+    expect(differences.point.differenceError).toBeLessThan(0.01);
+    expect(differences.curvature.warnings.map(({ code }) => code)).toEqual(["differences"]);
+    expect(differences.curvature.modelDigest).not.toBe(exact.curvature.modelDigest);
+    await expect(differences.point.gaussNewtonVector(vector)).rejects.toThrow(
+      "Gauss-Newton product: expected exact products, got differences of gradients",
+    );
+    const { values, residuals } = await topEigenpairs(
+      hessianOperator(differences.point, differences.curvature.layout),
+      {
+        count: 1,
+        tolerance: 0.01,
+      },
+    );
+    expect(residuals[0]).toBeLessThan(0.01 * Math.abs(values[0] as number));
+    exact.point.dispose();
+  });
+
+  test("stand in for a kernel without an exact one, which names them", async () => {
+    const model = network("tanh", new RunningSum({}));
+    await expect(open(model, "exact")).rejects.toThrow(/"Cumsum".*products: "differences"/s);
+    const tensors = tf.memory().numTensors;
+    const { curvature, point } = await open(model, "differences");
+    const [u, v] = [wave(curvature.layout.parameterCount, 0.7), wave(curvature.layout.parameterCount, 1.9)];
+    const [hu, hv] = [await point.hessianVector(u), await point.hessianVector(v)];
+    const dot = (a: Float64Array, b: Float64Array) =>
+      a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
+    expect(Math.abs(dot(u, hv) - dot(v, hu))).toBeLessThan(1e-2 * Math.sqrt(dot(hu, hu) * dot(v, v)));
+    point.dispose();
+    curvature.dispose();
+    expect(tf.memory().numTensors).toBeLessThanOrEqual(tensors);
+  });
+
+  test("are refused where the network or the loss has kinks, and as another word", async () => {
+    await expect(open(network("relu"), "differences")).rejects.toThrow(
+      'expected a smooth network, got one with kinks (kernel "Relu")',
+    );
+    const model = network("tanh");
+    model.compile({ optimizer: "sgd", loss: "meanAbsoluteError" });
+    // All residuals are 0: each step crosses every kink.
+    const own = model.predict(xs) as tf.Tensor;
+    const curvature = await createCurvature(model, { xs, ys: own }, { products: "differences" });
+    await expect(curvature.at(await readWeights(model, curvature.layout))).rejects.toThrow(
+      /change by at most 5 % between half and double the step, got a change of/,
+    );
+    await expect(createCurvature(model, { xs, ys }, { products: "about" as "exact" })).rejects.toThrow(
+      'products: expected "exact" or "differences", got "about"',
+    );
+  });
+});

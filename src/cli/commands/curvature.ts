@@ -93,6 +93,7 @@ export interface CurvatureCommandOptions
   readonly trajectory?: boolean;
   readonly snapshots?: number;
   readonly minibatch?: number;
+  readonly differences?: boolean;
 }
 
 /** Options that have no effect without a map. */
@@ -114,7 +115,10 @@ export async function curvature(
   }
   const settings = settingsOf(options);
   resolveCurvatureSettings(settings);
-  const { from, until, map = false, size, grid } = options;
+  const { from, until, map = false, size, grid, differences = false } = options;
+  if (differences && (map || options.gaussNewton === true)) {
+    throw new InvalidOptionError("--differences", "neither --map nor --gauss-newton", "both");
+  }
   if (!map) refuseStray(options, MAP_ONLY, "--map", "none");
   checkPlaneOptions({ size, grid });
   const subject = await openSubject(reference);
@@ -129,7 +133,11 @@ export async function curvature(
     const { model, data, dataName } = opened;
     const steps = stepProgress(output, CURVATURE_TITLES);
     const work = {
-      evaluation: { ...opened.loss, ...defined({ batchSize: options.batchSize }) },
+      evaluation: {
+        ...opened.loss,
+        ...defined({ batchSize: options.batchSize }),
+        ...(differences ? { products: "differences" as const } : {}),
+      },
       directory: folder,
       force: options.force,
       signal,
@@ -170,6 +178,7 @@ const OF_ONE_MODEL = [
   "ignore",
   "steps",
   "probes",
+  "differences",
   "map",
   ...MAP_ONLY,
 ] as const;
@@ -403,6 +412,10 @@ export function declareCurvature(command: Command): void {
     .option("--density", "the spectral density")
     .option("--per-layer", "largest eigenvalue and trace of each layer's own block")
     .option("--gauss-newton", "the Gauss-Newton matrix instead of the Hessian (wants --loss logits)")
+    .option(
+      "--differences",
+      "differences of gradients, checked, where a smooth network has no exact second derivatives",
+    )
     .addOption(
       new Option("--ignore <roles>", "roles of weights that do not count (default: none)").argParser(
         parseRoles,

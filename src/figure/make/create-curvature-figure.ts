@@ -46,7 +46,7 @@ export function createCurvatureFigure(
     panels,
     layout: { columns: charts.length === 0 ? 1 : 2 },
     caption: [
-      `${matrix} of the mean loss over the ${formatCount(facts.size)} trained weights${left}, by exact products in evaluation mode.`,
+      `${matrix} of the mean loss over the ${formatCount(facts.size)} trained weights${left}, by ${productsOf(facts)} in evaluation mode.`,
       eigenvalues === null ? "" : eigenvalueSentence(summary),
       density === null ? "" : densitySentence(density, facts.size),
       layers === null
@@ -148,6 +148,11 @@ function layersTable(layers: readonly LayerCurvature[]): TablePanel {
     ]),
   );
   return tableOf("layer", columns, groupOf("", rows), "By layer");
+}
+
+function productsOf({ differenceError }: CurvatureSummary["facts"]): string {
+  if (differenceError === undefined) return "exact products";
+  return `differences of gradients (which change by ${formatNumber(100 * differenceError, 2)} % between half and double the step)`;
 }
 
 function eigenvalueSentence({ eigenvalues, facts }: CurvatureSummary): string {

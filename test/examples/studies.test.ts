@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { corruptLabels, shuffledBatches } from "../../examples/data/images.js";
 import { loadSmallImages } from "../../examples/studies/small-images.js";
 import { openRun } from "../../src/store/run/open-run.js";
+import { importSweep, planSweep } from "../../src/training/sweep-module.js";
 import { useTestBackend } from "../support/backend.js";
+import { runCommandProcess } from "../support/command-line.js";
 
 // Runs the studies against the compiled package: `npm run build` first.
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -107,4 +109,38 @@ describe("studies with --quick", () => {
     for (const name of ["inpca.png", "phate.png", "report.html"])
       expect(existsSync(join(out, name))).toBe(true);
   }, 180_000);
+});
+
+describe("studies that are sweeps", () => {
+  const file = (name: string): string => join(root, `examples/studies/${name}.ts`);
+
+  test.each([
+    ["batch-size", 8],
+    ["skip-connections", 6],
+    ["width", 6],
+    ["repeatability", 10],
+    ["corrupted-labels", 3],
+  ])("%s plans %i trainings", async (name, count) => {
+    expect(planSweep(await importSweep(file(name)), name).settings).toHaveLength(count);
+  });
+
+  test.each([
+    ["batch-size", ["optimizer=sgd", "batchSize=32", "weightDecay=0.0005", "images=64"]],
+    ["skip-connections", ["skip=false", "depth=8", "width=0.25", "images=64"]],
+    ["corrupted-labels", ["corrupted=0.5", "images=64"]],
+  ])(
+    "%s trains on a few digits",
+    (name, values) => {
+      const set = [...values, "data=mnist", "epochs=1"].flatMap((value) => ["--set", value]);
+      const args = ["--backend", "wasm", "--format", "csv", "--json", "--out", join(folder, `sweep-${name}`)];
+      const { status, stdout, stderr } = runCommandProcess("sweep", file(name), ...args, ...set);
+      expect(status, stderr).toBe(0);
+      const [run] = (JSON.parse(stdout) as { runs: { status: string; figures: Record<string, number> }[] })
+        .runs;
+      expect(run?.status, stderr).toBe("made");
+      expect(run?.figures.test_acc).toBeGreaterThanOrEqual(0);
+      expect(run?.figures.test_loss).toBeGreaterThan(0);
+    },
+    180_000,
+  );
 });

@@ -43,7 +43,7 @@ test("the table of a sweep: a column for each setting, the least error first, Na
   const figure = createSweepTable(grid);
   const [table] = figure.panels as [TablePanel];
   expect(table.columns.map(({ title }) => title)).toEqual([
-    ...["optimizer", "size", "validation error", "training loss", "epochs", "seconds"],
+    ...["optimizer", "size", "validation error", "training loss", "last epoch", "seconds"],
   ]);
   expect(texts(table)).toEqual([
     [

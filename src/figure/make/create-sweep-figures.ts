@@ -117,7 +117,7 @@ export function createSweepTable(runs: readonly SweepRun[], options: SweepFigure
   const row = (name: string, run: SweepRun): DraftRow | null => rowOf(name, cells(run));
   const table = tableOf(
     "Rank",
-    [...settings, score.title, ...others.map(({ title }) => title), "epochs", "seconds"].map((title) => ({
+    [...settings, score.title, ...others.map(({ title }) => title), "last epoch", "seconds"].map((title) => ({
       title: cleanText(title),
       color: null,
     })),

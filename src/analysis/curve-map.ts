@@ -4,6 +4,8 @@ import { type Directions, memoryRowSource } from "../directions/directions.js";
 import { pcaDirections } from "../directions/pca.js";
 import { hasStatistics } from "../loss/slice-loss.js";
 import type { ParameterLayout } from "../model/layout.js";
+import { listSurfaces } from "../store/kinds/stored-surfaces.js";
+import { readSurface } from "../store/kinds/surface-file.js";
 import type { SetSurface } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import { analyzePlane } from "./analyze-plane.js";
@@ -110,17 +112,6 @@ export async function curveMap(
   const { layout } = a.run;
   const plane = await curvePlane(curve, [a.name, b.name], layout);
   if (plane === null) return null;
-  const knots = curveKnots(curve);
-  const at = (t: ArrayLike<number>) => {
-    const out = new Float64Array(2 * t.length);
-    for (let i = 0; i < t.length; i++) {
-      curveWeights(curve.kind, knots, t[i]).forEach((by, k) => {
-        out[2 * i] += by * plane.coordinates[2 * k];
-        out[2 * i + 1] += by * plane.coordinates[2 * k + 1];
-      });
-    }
-    return out;
-  };
   const isRecalibrated = hasStatistics(layout);
   const { surfaces } = await analyzePlane(
     [a],
@@ -137,8 +128,43 @@ export async function curveMap(
       },
     },
   );
-  const { labels } = plane.directions;
-  return { surfaces, labels, at, controls: plane.coordinates, held: plane.held, isRecalibrated };
+  return mapOf(plane, curve, surfaces, isRecalibrated);
+}
+
+/** The newest plane of a curve that is stored in its folder; null where there is none. Nothing is evaluated. */
+export async function storedCurveMap(
+  folder: string,
+  curve: Curve,
+  names: readonly [string, string],
+  layout: ParameterLayout,
+): Promise<CurveMap | null> {
+  const newest = (await listSurfaces(folder)).at(-1);
+  const surface = newest === undefined ? null : await readSurface(newest.file);
+  if (newest === undefined || surface === null) return null;
+  const plane = await curvePlane(curve, names, layout);
+  return plane === null
+    ? null
+    : mapOf(plane, curve, [{ set: newest.facts.set, surface }], hasStatistics(layout));
+}
+
+function mapOf(
+  { directions: { labels }, coordinates, held }: CurvePlane,
+  curve: Curve,
+  surfaces: readonly SetSurface[],
+  isRecalibrated: boolean,
+): CurveMap {
+  const knots = curveKnots(curve);
+  const at = (t: ArrayLike<number>) => {
+    const out = new Float64Array(2 * t.length);
+    for (let i = 0; i < t.length; i++) {
+      curveWeights(curve.kind, knots, t[i]).forEach((by, k) => {
+        out[2 * i] += by * coordinates[2 * k];
+        out[2 * i + 1] += by * coordinates[2 * k + 1];
+      });
+    }
+    return out;
+  };
+  return { surfaces, labels, at, controls: coordinates, held, isRecalibrated };
 }
 
 /** A grid around points, a fifth wider on each side, as text; no axis is more than four times the other. */

@@ -1,14 +1,17 @@
 import { join } from "node:path";
 import { InvalidOptionError, RunStateError } from "../base/errors.js";
-import type { Provenance } from "../base/provenance.js";
+import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Connection } from "../between/connection.js";
 import { readConnection } from "../between/connection-file.js";
+import { readCurve } from "../between/curve-file.js";
 import { type CurvatureSummary, readCurvaturePart } from "../curvature/curvature-file.js";
 import type { Figure } from "../figure/figure.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { createConnectionFigure } from "../figure/make/create-connection-figure.js";
 import { withConvexity } from "../figure/make/create-convexity-figure.js";
 import { createCurvatureFigure } from "../figure/make/create-curvature-figure.js";
+import { createCurveFigure } from "../figure/make/create-curve-figure.js";
 import { createLineFigure } from "../figure/make/create-line-figures.js";
 import { createStabilityFigure } from "../figure/make/create-stability-figure.js";
 import { namesInFolder } from "../store/arrow/regular-file.js";
@@ -18,6 +21,7 @@ import { isBeside, listSurfaces, type StoredSurface } from "../store/kinds/store
 import { readArtifactFacts } from "../store/results/artifact.js";
 import { compareOrder, orderOf, type ResultOrder } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
+import { type CurveMap, storedCurveMap } from "./curve-map.js";
 import type { FigureOptions } from "./options.js";
 import { planeFigure } from "./plane-figure.js";
 import { PLANE_KINDS, type PlaneKind } from "./plane-spec.js";
@@ -203,16 +207,38 @@ async function connectionFigures(
   own: OwnResults,
   accuracyAs: AccuracyForm | undefined,
 ): Promise<NamedFigure[]> {
-  const figures = new Map<string, NamedFigure>();
+  const figures = new Map<string, readonly NamedFigure[]>();
   for (const { file, name, provenance } of await storedIn(join(run.directory, "connections"))) {
-    const { model0 } = provenance.inputs;
+    const { model0, curve } = provenance.inputs;
     if (model0 !== undefined && !(await own.isOwnModel(model0))) continue;
     const connection = await readConnection(file);
     if (connection === null) continue;
     const pair = name.replace(/-[0-9a-f]{8}$/, "");
-    figures.set(pair, { name: `plot-${pair}`, figure: createConnectionFigure(connection, { accuracyAs }) });
+    const map = curve === undefined ? null : await curveMapOf(run, connection, curve);
+    figures.set(pair, [
+      { name: `plot-${pair}`, figure: createConnectionFigure(connection, { accuracyAs }) },
+      ...(map === null
+        ? []
+        : [
+            {
+              name: `plot-${pair}-curve`,
+              figure: createCurveFigure({ connection, ...map }, { accuracyAs }),
+            },
+          ]),
+    ]);
   }
-  return [...figures.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...figures.values()].flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The stored plane of a connection's curve, found by the digest of its points. */
+async function curveMapOf(run: Run, { names }: Connection, digest: string): Promise<CurveMap | null> {
+  const folder = join(run.directory, "curves");
+  for (const name of await namesInFolder(folder)) {
+    const stored = await readCurve(join(folder, name, "curve.arrow"));
+    if (stored === null || sha256(...stored.curve.points) !== digest) continue;
+    return storedCurveMap(join(folder, name), stored.curve, names, run.layout);
+  }
+  return null;
 }
 
 /** The newest of each part of a curvature, of every model, matrix and loss that there is one of. */

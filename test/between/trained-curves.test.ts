@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -5,6 +6,7 @@ import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { analyzeConnection } from "../../src/analysis/connect.js";
 import { analyzeSolutionTree } from "../../src/analysis/connect-tree.js";
 import type { CurveRequest } from "../../src/analysis/curve-stage.js";
+import { readFigures } from "../../src/analysis/read-figures.js";
 import { barriersOf } from "../../src/between/barrier.js";
 import { curvePath } from "../../src/between/curve.js";
 import { readCurve } from "../../src/between/curve-file.js";
@@ -282,6 +284,26 @@ function rings(count: number, seed: number) {
 }
 
 describe("the command connect --curve", () => {
+  test("leaves what plot draws again: the same picture of the curve, evaluating nothing", async () => {
+    const args = ["--points", "3", "--align", "none", "--format", "svg"];
+    const curve = ["--curve", "bezier", "--curve-epochs", "2", "--curve-points", "5", "--map-size", "4"];
+    const out = newFolder();
+    const pair = [folders[1], folders[2]];
+    expect((await runCommand("connect", ...pair, "--data", module, ...args, ...curve)).status).toBe(0);
+    const drawn = await readFigures(await openRun(folders[1]));
+    expect(drawn.figures.map(({ name }) => name)).toEqual([
+      expect.stringMatching(/^plot-connect-[0-9a-f]{8}-[0-9a-f]{8}$/),
+      expect.stringMatching(/^plot-connect-[0-9a-f]{8}-[0-9a-f]{8}-curve$/),
+    ]);
+    const { status, stdout } = await runCommand("plot", folders[1], "--format", "svg", "--out", out);
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/-curve\.svg$/m)]);
+    const [file] = stdout.split("\n").filter((line) => line.endsWith("-curve.svg"));
+    // Numbers of one picture are those of the other; names of data stand in the command's alone.
+    const paths = (svg: string) => [...svg.matchAll(/ d="([^"]+)"/g)].map(([, d]) => d);
+    const first = paths(readFileSync(join(folders[1], "connect-curve.svg"), "utf8"));
+    expect(paths(readFileSync(file, "utf8"))).toEqual(expect.arrayContaining(first.slice(0, 3)));
+  });
+
   test("says what the curve came to, and draws two figures", async () => {
     const out = newFolder();
     const { status, stdout, stderr } = await runCommand(

@@ -60,6 +60,30 @@ describe("a full disk: everything readable or absent, then the bits of an undist
     })),
   );
 
+  test(`surface, on its first tile and on a later one, ${SEEDED}`, TIMEOUT, async () => {
+    const command = commandOf("surface");
+    // Whatever the time, a part ends with a tile.
+    const part: Command = {
+      name: "part",
+      args: (folder) => [...command.args(folder), "--max-points", "500"],
+    };
+    const folder = newFolder();
+    const tiles = () => filesIn(folder).filter((file) => file.includes(".tiles"));
+    const full = { fault: { full: { bytes: 100, under: [folder], in: ".tiles" } } };
+    expectSaid(await run(part, folder, full), /the disk is full/);
+    expect(tiles()).toEqual([]);
+    await readEverything(folder);
+    expect((await run(part, folder)).status).toBe(0);
+    const before = tiles();
+    expect(before.length).toBeGreaterThan(0);
+    const end = await run(part, folder, full);
+    expectSaid(end, /the disk is full/);
+    expect(tiles()).toEqual(before);
+    await readEverything(folder);
+    await expectRecovery(command, folder);
+    report("full disk, on a tile", command.name, 2, lastLine(end));
+  });
+
   test(`the place for temporary files is full, ${SEEDED}`, TIMEOUT, async () => {
     const command = commandOf("surface --workers 2");
     const folder = newFolder();

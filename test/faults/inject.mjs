@@ -1,5 +1,6 @@
 // Faults for a process, by `--import`: LANDSCAPE_FAULT holds them as JSON.
-//   { "full": { "bytes": 5000, "under": ["/folder"] } }  the disk under these folders takes so many bytes, then is full
+//   { "full": { "bytes": 5000, "under": ["/folder"] } }  the disk under these folders takes so many bytes, then is full;
+//                                                        with "in": "text" only files count whose path holds the text
 //   { "clock": { "after": 300, "by": -3600000 } }        the clock is set back after so many milliseconds
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -26,7 +27,7 @@ if (full !== undefined) {
   let left = full.bytes;
   const isUnder = (file) => {
     const path = typeof file === "string" ? resolve(file) : "";
-    return full.under.some((folder) => path.startsWith(folder));
+    return full.under.some((folder) => path.startsWith(folder)) && path.includes(full.in ?? "");
   };
   const noSpace = () =>
     Object.assign(new Error("ENOSPC: no space left on device, write"), {

@@ -5,6 +5,7 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { isDeviceName } from "../base/platform.js";
 import type { Figure } from "../figure/figure.js";
+import type { RenderMp4Options } from "../figure/files/encode-movie.js";
 import { tableCsv } from "../figure/files/export-table.js";
 // Figures display themselves in notebooks.
 import "../figure/files/notebook.js";
@@ -21,7 +22,10 @@ import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 
 /** Options of {@link writeReport}: how pictures look, and the rest of the page. */
 export interface WriteReportOptions extends PictureStyle {
-  /** Which files to write; default svg, png, html and csv (for tables only), of a paper or a talk pdf too. */
+  /**
+   * Which files to write; default svg, png, html and csv (for tables only), of a paper or a talk pdf too. "mp4" makes
+   * movies of paths on planes, flat and in 3-D, and takes a minute each.
+   */
   readonly formats?: readonly ReportFormat[] | undefined;
   /** Pixels of the PNG per CSS pixel, in place of `dpi`; default 2. */
   readonly scale?: number | undefined;
@@ -34,10 +38,12 @@ export interface WriteReportOptions extends PictureStyle {
 }
 
 /** Kinds of files a report consists of. */
-export type ReportFormat = "svg" | "png" | "pdf" | "html" | "csv";
+export type ReportFormat = "svg" | "png" | "pdf" | "mp4" | "html" | "csv";
 
 /** Every kind of file. */
-export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "html", "csv"];
+export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "mp4", "html", "csv"];
+/** What is written where nobody says otherwise; of a paper or a talk pdf too. */
+const DEFAULT_FORMATS: readonly ReportFormat[] = ["svg", "png", "html", "csv"];
 
 /** Endings of the files with a caption, for a text and for LaTeX. */
 const CAPTION_ENDINGS = ["txt", "tex"];
@@ -102,7 +108,10 @@ export async function writeReport(
   checkReportOptions(options);
   const { scale } = options;
   const { hasCaptionFiles } = resolveStyle(options);
-  const formats = options.formats ?? REPORT_FORMATS.filter((one) => one !== "pdf" || hasCaptionFiles);
+  const formats = options.formats ?? [...(hasCaptionFiles ? (["pdf"] as const) : []), ...DEFAULT_FORMATS];
+  if (formats.includes("mp4") && !figures.some(({ figure }) => isMovable(figure))) {
+    throw new InvalidOptionError("formats", "a figure with a path on a plane, for mp4", "none");
+  }
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -112,6 +121,9 @@ export async function writeReport(
   for (const { name, figure } of figures) {
     const table = figure.panels.find((panel) => panel.kind === "table");
     if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));
+    if (formats.includes("mp4")) {
+      for (const movie of moviesOf({ name, figure }, options)) await write(movie.file, await movie.bytes());
+    }
     if (!formats.some((one) => one === "svg" || one === "png" || one === "pdf")) continue;
     // What draws picture files is loaded when there is something to draw: it takes a second.
     const { styledPicture } = await import("../figure/files/styled-picture.js");
@@ -142,6 +154,43 @@ export async function writeReport(
     await write(pageFile, page);
   }
   return written;
+}
+
+/** Whether something grows in a movie of a figure: a path on its plane. */
+function isMovable({ layout, panels: [lead] }: Figure): boolean {
+  return layout === "lead" && lead?.kind === "map" && lead.paths.length > 0;
+}
+
+/** A movie that is made when it is asked for. */
+export interface PlannedMovie {
+  readonly file: string;
+  bytes(): Promise<Uint8Array>;
+}
+
+/**
+ * Returns the movies of a figure: its path growing over the contours, and on the surface in 3-D while that turns round
+ * once; none of a figure without a path on a plane. They have the look of a page, since nobody prints them.
+ *
+ * @example for (const { file, bytes } of moviesOf({ name: "plot", figure })) writeFileSync(file, await bytes());
+ */
+export function moviesOf(
+  { name, figure }: NamedFigure,
+  options: PictureStyle & Pick<RenderMp4Options, "scale" | "duration" | "signal"> = {},
+): PlannedMovie[] {
+  if (!isMovable(figure)) return [];
+  const { draw } = resolveStyle({ ...options, style: "page" });
+  const look = {
+    ...pick(draw, ["width", "height", "theme", "isFaceted"]),
+    ...pick(options, ["scale", "duration", "signal"]),
+  };
+  const styled = styleFigure(figure, { ...options, style: "page" });
+  const surface = inSpace(styled);
+  // What draws is loaded when there is something to draw.
+  const render = async (drawn: Figure): Promise<Uint8Array> =>
+    await (await import("../figure/files/encode-movie.js")).renderMp4(drawn, look);
+  const flat = { file: `${name}.mp4`, bytes: () => render(styled) };
+  if (surface === null) return [flat];
+  return [flat, { file: `${name}-3d.mp4`, bytes: () => render(surface) }];
 }
 
 /**

@@ -371,6 +371,7 @@ export function styleOptions(command: Command): Command {
     .option("--xlabel <text>", "name of the horizontal axis of maps and embeddings")
     .option("--ylabel <text>", "name of the vertical axis of maps and embeddings")
     .option("--zlabel <text>", "name of the values")
+    .option("--faceted", "surfaces in 3-D as the flat cells of the evaluated grid")
     .addOption(choice("--show <parts...>", "parts to draw that the style leaves out", FIGURE_PARTS))
     .addOption(choice("--hide <parts...>", "parts to leave out", FIGURE_PARTS));
 }
@@ -378,11 +379,13 @@ export function styleOptions(command: Command): Command {
 /** How pictures look, as the command line says it. */
 export interface StyleCommandOptions extends PictureStyle {
   readonly styleFile?: string;
+  readonly faceted?: boolean;
 }
 
 /** Returns how pictures look: options, and under them those of the style file. */
 export function styleOf(options: StyleCommandOptions): PictureStyle {
-  const given = defined(pick(options, Object.keys(STYLE_OPTION_NAMES) as (keyof PictureStyle)[]));
+  const named = pick(options, Object.keys(STYLE_OPTION_NAMES) as (keyof PictureStyle)[]);
+  const given = defined({ ...named, isFaceted: options.faceted ?? named.isFaceted });
   const style = { ...(options.styleFile === undefined ? {} : readStyleFile(options.styleFile)), ...given };
   checkStyle(style, "--");
   return style;

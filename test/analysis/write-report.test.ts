@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { writeReport } from "../../src/analysis/write-report.js";
+import { moviesOf, writeReport } from "../../src/analysis/write-report.js";
 import { bowl, sampleFigure } from "../figure/sample-figures.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
@@ -25,5 +25,23 @@ describe("names of a report's files", () => {
       writeReport(folder, [{ name: "../plot", figure: sampleFigure(bowl) }], { formats: ["svg"] }),
     ).rejects.toThrow(/figures.name: expected/);
     expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
+  });
+});
+
+describe("movies of a report", () => {
+  test("are one over the contours and one in 3-D, of a figure with a path", async () => {
+    const folder = newFolder();
+    const figure = sampleFigure(bowl);
+    const short = moviesOf({ name: "plot", figure }, { width: 320, scale: 0.5, duration: 80 });
+    expect(short.map(({ file }) => file)).toEqual(["plot.mp4", "plot-3d.mp4"]);
+    const [flat] = short;
+    const bytes = Buffer.from((await flat?.bytes()) ?? []);
+    expect(bytes.toString("latin1", 4, 8)).toBe("ftyp");
+    const still = { ...figure, panels: figure.panels.slice(1) };
+    expect(moviesOf({ name: "plot", figure: still })).toEqual([]);
+    await expect(
+      writeReport(folder, [{ name: "plot", figure: still }], { formats: ["mp4"] }),
+    ).rejects.toThrow("formats: expected a figure with a path on a plane, for mp4, got none");
+    expect(existsSync(folder)).toBe(false);
   });
 });

@@ -16,6 +16,7 @@ import {
 import { MISSING, withKnownLetters } from "../../src/figure/files/render-picture.js";
 import { styledPicture, texOf } from "../../src/figure/files/styled-picture.js";
 import { endSentence, verdictOf } from "../../src/figure/make/verdict.js";
+import { inSpace } from "../../src/figure/space/surface-panel.js";
 import { decodePng } from "./png.js";
 import { arc, sampleFigure, samplePath, valley } from "./sample-figures.js";
 
@@ -166,6 +167,13 @@ describe("each option changes the picture", () => {
     expect(plain).toContain("font-size:11px");
     expect(bare).not.toContain("font-size:11px");
     expect(bare).not.toContain('fill="#0072b2"');
+  });
+
+  test("a faceted surface is another picture, and the map stays as it is", () => {
+    const surface = inSpace(figure) as Figure;
+    expect(styledPicture(surface, { isFaceted: true }).svg).not.toBe(styledPicture(surface, {}).svg);
+    expect(styledPicture(figure, { isFaceted: true }).svg).toBe(styledPicture(figure, {}).svg);
+    expect(() => checkStyle({ isFaceted: "yes" as never })).toThrow("isFaceted: expected true or false");
   });
 
   test("what cannot be used is refused by name", () => {

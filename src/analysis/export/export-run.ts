@@ -13,11 +13,10 @@ import {
   styleFigure,
 } from "../../figure/files/picture-style.js";
 import { vtkFiles } from "../../figure/files/vtk-files.js";
-import { inSpace } from "../../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
 import type { Run } from "../../store/run/run.js";
 import { readFigures } from "../read-figures.js";
-import type { NamedFigure } from "../write-report.js";
+import { moviesOf, type NamedFigure } from "../write-report.js";
 import { collectTables, planesOfTables } from "./collect-tables.js";
 
 /** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
@@ -190,10 +189,9 @@ function exportedName(name: string): readonly [readonly TableKind[], string] {
 
 async function pictures(name: string, figure: Figure, options: ExportOptions): Promise<Planned[]> {
   // As in writeReport: what draws is loaded when there is something to draw.
-  const [{ styledPicture }, { renderGif }, { renderMp4 }] = await Promise.all([
+  const [{ styledPicture }, { renderGif }] = await Promise.all([
     import("../../figure/files/styled-picture.js"),
     import("../../figure/files/encode-gif.js"),
-    import("../../figure/files/encode-movie.js"),
   ]);
   const picture = once(() => styledPicture(figure, options, options.scale));
   const known: Planned[] = [
@@ -216,12 +214,9 @@ async function pictures(name: string, figure: Figure, options: ExportOptions): P
     const styled = styleFigure(figure, { ...options, style: "page" });
     const content = () => renderGif(styled, look);
     known.push({ name: `${name}.gif`, format: "gif", content });
-    const movie = { ...look, ...pick(options, ["scale", "duration", "signal"]) };
-    known.push({ name: `${name}.mp4`, format: "mp4", content: () => renderMp4(styled, movie) });
-    const deep = inSpace(styled);
-    if (deep !== null)
-      known.push({ name: `${name}-3d.mp4`, format: "mp4", content: () => renderMp4(deep, movie) });
   }
+  for (const { file, bytes } of moviesOf({ name, figure }, options))
+    known.push({ name: file, format: "mp4", content: bytes });
   return known.filter(({ format }) => options.formats.includes(format));
 }
 

@@ -48,7 +48,9 @@ export function declarePlot(command: Command): void {
       "stored surface to draw, as inspect lists them (default: the newest of each plane)",
     )
     .option("--out <dir>", "folder for the files (default: the run directory)")
-    .addOption(new Option("--format <formats...>", "files to write").choices(["svg", "png", "pdf", "html"]))
+    .addOption(
+      new Option("--format <formats...>", "files to write").choices(["svg", "png", "pdf", "mp4", "html"]),
+    )
     .addOption(new Option("--error", "show errors instead of accuracies everywhere").conflicts("accuracy"))
     .option("--accuracy", "show accuracies instead of errors everywhere")
     .option("--title <text>", "title of the figure (default: the run's name)")

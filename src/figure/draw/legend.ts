@@ -204,8 +204,8 @@ export interface ColorKey {
   readonly colors: readonly string[];
   /** Values with their place on the bar, 0 at the bottom and 1 at the top. */
   readonly marks: readonly { readonly value: number; readonly share: number }[];
-  /** Least and greatest value, written at the ends. Default none. */
-  readonly ends?: readonly [low: number, high: number] | undefined;
+  /** Least and greatest value, written at the ends; null where it lies inside the levels. Default none. */
+  readonly ends?: readonly [low: number | null, high: number | null] | undefined;
 }
 
 /** A colour bar at its place. */
@@ -296,9 +296,9 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
     ),
   );
   const texts = formatLevels(key.marks.map(({ value }) => value));
-  const hasEnds = key.ends !== undefined && rect.height >= 3 * LEAST_STEP;
-  let kept = hasEnds ? 0 : Number.NEGATIVE_INFINITY;
-  const most = hasEnds ? 1 - (LEAST_STEP - 1e-6) / rect.height : 1;
+  const [low, high] = rect.height >= 3 * LEAST_STEP ? (key.ends ?? []) : [];
+  let kept = typeof low === "number" ? 0 : Number.NEGATIVE_INFINITY;
+  const most = typeof high === "number" ? 1 - (LEAST_STEP - 1e-6) / rect.height : 1;
   const labels = key.marks.flatMap(({ share }, index): Shape[] => {
     if ((share - kept) * rect.height < LEAST_STEP - 1e-6 || share > most) return [];
     kept = share;
@@ -312,23 +312,22 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
     const style = { align: "left", size: TICK_SIZE, tone: "muted" } as const;
     return [tick, textShape(line(texts[index] as string, right + 6, y, style), theme)];
   });
-  const ends = (hasEnds ? endTexts(key) : []).map((text, index) => {
+  const ends = [low, high].flatMap((value, index): Shape[] => {
+    if (typeof value !== "number") return [];
+    const text = formatNumber(value, 3);
     const style = { align: "left", size: TICK_SIZE, weight: "semibold" } as const;
-    return textShape(line(text, rect.x + rect.width + 6, rect.y + (1 - index) * rect.height, style), theme);
+    return [textShape(line(text, rect.x + rect.width + 6, rect.y + (1 - index) * rect.height, style), theme)];
   });
   return [...bands, frameShape(rect, theme), ...labels, ...ends];
 }
 
-function endTexts({ ends = [] as never }: ColorKey): string[] {
-  return ends.map((value) => formatNumber(value, 3));
-}
-
 function labelWidth(key: ColorKey): number {
   const labels = formatLevels(key.marks.map(({ value }) => value));
+  const ends = (key.ends ?? []).flatMap((value) => (value === null ? [] : [formatNumber(value, 3)]));
   return Math.max(
     0,
     ...labels.map((label) => textWidth(label, TICK_SIZE)),
-    ...endTexts(key).map((label) => textWidth(label, TICK_SIZE, "semibold")),
+    ...ends.map((label) => textWidth(label, TICK_SIZE, "semibold")),
   );
 }
 
@@ -355,6 +354,15 @@ export function mapColors(
     kind: scale.kind,
     colors: palette === "difference" ? differenceColors(count) : (colors ?? surfaceColors(count, tint)),
     marks: scale.levels.map((value, index) => ({ value, share: (index + 1) / count })),
-    ends: range === null || range[0] === range[1] ? undefined : range,
+    ends: range === null || range[0] === range[1] ? undefined : outsideOf(scale.levels, range),
   };
+}
+
+/** Least and greatest value, each only where it lies in the colour of its end: levels may be common to several maps. */
+function outsideOf(
+  levels: readonly number[],
+  [low, high]: readonly [number, number],
+): readonly [number | null, number | null] {
+  const [first = Number.POSITIVE_INFINITY, last = Number.NEGATIVE_INFINITY] = [levels[0], levels.at(-1)];
+  return [low <= first ? low : null, high >= last ? high : null];
 }

@@ -61,8 +61,8 @@ function createNetwork(seed) {
 async function train(name, optimizer, batchSize, seed, train, test) {
   const directory = join(work, name.toLowerCase().replace(/\W+/g, "-"));
   const model = createNetwork(seed);
-  if (existsSync(join(directory, "run.json"))) return { model, run: await openRun(directory) };
   model.compile({ optimizer, loss: "categoricalCrossentropy", metrics: ["accuracy"] });
+  if (existsSync(join(directory, "run.json"))) return { model, run: await openRun(directory) };
   await model.fit(train.xs, train.ys, {
     epochs: EPOCHS,
     batchSize,

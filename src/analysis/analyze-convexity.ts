@@ -25,11 +25,9 @@ import type { ProgressOptions, ResultOptions } from "./options.js";
 
 /** Options of {@link convexityOnPlane}. */
 export interface ConvexityOptions
-  extends Partial<Omit<CurvatureWorkerOptions, "workers">>,
+  extends CurvatureWorkerOptions,
     Pick<ResultOptions, "directory" | "force" | "resume">,
     ProgressOptions<"map"> {
-  /** Processes. Default none: in this one. */
-  readonly workers?: number | "auto" | undefined;
   readonly matrix?: "hessian" | "gauss-newton" | undefined;
   /** Residual, relative to the largest |λ|, that is small enough. Default 0.01. */
   readonly tolerance?: number | undefined;
@@ -80,7 +78,7 @@ export async function convexityOnPlane(
   refuseDifferences("convexity map", options.evaluation);
   const ends: EndsOptions = { matrix, tolerance, products, seed };
   const { layout } = run;
-  const { directory = run.directory, evaluation, workers, onProgress } = options;
+  const { directory = run.directory, evaluation, workers, runner, onProgress } = options;
   const how = { ...evaluation, layout };
   const curvature = await createCurvature(model, data, { ...how, signal });
   const { alpha, beta } = grid;
@@ -142,9 +140,9 @@ export async function convexityOnPlane(
       },
       async ({ known, onPoint }) => {
         const pool =
-          workers === undefined
+          workers === undefined && runner === undefined
             ? null
-            : await openCurvatureWorkers(curvature, model, data, how, ends, { ...options, workers });
+            : await openCurvatureWorkers(curvature, model, data, how, ends, options);
         try {
           const writer = sliceWriters(directions, layout, "keep").create();
           return await mapConvexity(alpha, beta, {
@@ -156,7 +154,9 @@ export async function convexityOnPlane(
               pool === null
                 ? spectrumEnds(curvature, theta, start, ends, signal)
                 : pool.ends(theta, start, signal),
-            concurrency: pool?.workers ?? 1,
+            get concurrency() {
+              return pool?.concurrency ?? 1;
+            },
             known,
             onPoint,
             onProgress: (done, total) => onProgress?.("map", done, total),

@@ -156,7 +156,7 @@ export async function openEvaluator(
 }
 
 /** Checks where work is to be done, before anything is started. */
-function checkWhere({ redis, store, queue, workers }: EvaluationCommandOptions): void {
+export function checkWhere({ redis, store, queue, workers }: EvaluationCommandOptions): void {
   if (redis === undefined) {
     const stray = store !== undefined ? "--store" : queue !== undefined ? "--queue" : null;
     if (stray !== null) throw new InvalidOptionError(stray, "--redis URL beside it", "none");
@@ -173,14 +173,28 @@ function checkWhere({ redis, store, queue, workers }: EvaluationCommandOptions):
     throw new InvalidOptionError("--redis", "--store DIR, a folder that all machines see", "none");
 }
 
-/** Makes an evaluator over workers of a queue, which ends with it. */
-async function openOverQueue(
-  { redis = "", store = "", queue, signal }: EvaluationCommandOptions & { readonly signal?: AbortSignal },
-  open: (runner: QueueRunner) => Promise<LossEvaluator>,
-): Promise<LossEvaluator> {
+type QueueCommandOptions = Pick<EvaluationCommandOptions, "redis" | "store" | "queue"> & {
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** Connects with the workers of a queue, as the options name them. */
+export async function openQueue({
+  redis = "",
+  store = "",
+  queue,
+  signal,
+}: QueueCommandOptions): Promise<QueueRunner> {
   const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
   const { createQueueRunner } = await import("../queue/queue-runner.js");
-  const runner = await createQueueRunner({ redis, store, queue, signal, onNotice });
+  return createQueueRunner({ redis, store, queue, signal, onNotice });
+}
+
+/** Makes an evaluator over workers of a queue, which ends with it. */
+async function openOverQueue(
+  options: QueueCommandOptions,
+  open: (runner: QueueRunner) => Promise<LossEvaluator>,
+): Promise<LossEvaluator> {
+  const runner = await openQueue(options);
   try {
     const evaluator = await open(runner);
     const dispose = (): void => {

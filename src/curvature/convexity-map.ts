@@ -119,7 +119,7 @@ export interface ConvexityWork {
   /** Writes θ at a point into a buffer of its own. */
   readonly thetaAt: (alpha: number, beta: number) => Float32Array;
   readonly endsAt: (theta: Float32Array, start: Float32Array | null) => Promise<EndsWithStart>;
-  /** Points under way at once. */
+  /** Points under way at once; it may change. */
   readonly concurrency: number;
   /** Points from before. */
   readonly known: readonly ConvexityPoint[];
@@ -139,8 +139,9 @@ export interface ConvexityWork {
 export async function mapConvexity(
   alpha: Float64Array,
   beta: Float64Array,
-  { thetaAt, endsAt, concurrency, known, onPoint, onProgress, signal }: ConvexityWork,
+  work: ConvexityWork,
 ): Promise<ConvexityMap> {
+  const { thetaAt, endsAt, known, onPoint, onProgress, signal } = work;
   const width = alpha.length;
   const total = width * beta.length;
   const center = [nearestToZero(alpha), nearestToZero(beta)] as const;
@@ -170,7 +171,7 @@ export async function mapConvexity(
   const underWay = new Set<Promise<void>>();
   let failure: { readonly reason: unknown } | null = null;
   while (failure === null && (ready.length > 0 || underWay.size > 0)) {
-    while (ready.length > 0 && underWay.size < concurrency) {
+    while (ready.length > 0 && underWay.size < work.concurrency) {
       const next = ready.shift() as (typeof ready)[0];
       const work: Promise<void> = compute(next.index, next.start)
         .catch((reason: unknown) => {

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import { createJobFolder } from "../jobs/job-folder.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
+import type { TaskRunner } from "../jobs/task-runner.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { ModelLossOptions } from "../loss/loss-options.js";
 import { resolveModelLossOptions } from "../loss/loss-options.js";
@@ -16,7 +17,10 @@ import type { CurvatureOperations, CurvatureOrder, CurvatureProgramFacts } from 
 
 /** How many processes compute, and what they need beside model and data. */
 export interface CurvatureWorkerOptions {
-  readonly workers: number | "auto";
+  /** Processes of this machine. Default none. */
+  readonly workers?: number | "auto" | undefined;
+  /** Runs the program instead of processes of this machine; its owner ends it. Default none. */
+  readonly runner?: TaskRunner | undefined;
   /** Threads in each process. Default 1. */
   readonly threads?: number | undefined;
   /** Module that gives the model, or a loss of the user's own, in each process. Default none. */
@@ -25,7 +29,8 @@ export interface CurvatureWorkerOptions {
 
 /** Computes the ends of spectra in processes. */
 export interface CurvatureWorkers {
-  readonly workers: number;
+  /** Points that are to be under way at once; it may change. */
+  readonly concurrency: number;
   ends(theta: Float32Array, start: Float32Array | null, signal?: AbortSignal): Promise<EndsWithStart>;
   /** Ends the processes. Idempotent. */
   dispose(): void;
@@ -68,8 +73,10 @@ export async function openCurvatureWorkers(
   const { lossFunction, ...plain }: ModelLossOptions & CurvatureOptions = evaluation;
   const bytes = [data.xs, data.ys].flat().reduce((sum, one) => sum + 4 * sizeOf(one as tf.Tensor), 0);
   const needs = { dataBytes: bytes, parameterCount: layout.parameterCount };
-  const { workers, threads } = settleWorkerCount(options.workers, options.threads, needs);
-  const runner = createProcessRunner(workers);
+  const asked = options.runner?.processes ?? options.workers ?? "auto";
+  const { workers, threads } = settleWorkerCount(asked, options.threads, needs);
+  const own = options.runner === undefined ? createProcessRunner(workers) : undefined;
+  const runner = options.runner ?? (own as TaskRunner);
   try {
     const order: CurvatureOrder = {
       backend,
@@ -91,7 +98,7 @@ export async function openCurvatureWorkers(
     const session = await runner.open<CurvatureOrder, CurvatureProgramFacts, CurvatureOperations>(
       { file: MODULE, environment },
       order,
-      { signal },
+      { probe: "probe", signal },
     );
     const expected = here.modelDigest;
     if (session.facts.modelDigest !== expected || session.facts.dataDigest !== here.dataDigest) {
@@ -99,7 +106,9 @@ export async function openCurvatureWorkers(
       throw new EvaluationError("worker processes: curvature", what, "others");
     }
     return {
-      workers,
+      get concurrency() {
+        return own === undefined ? session.concurrency : workers;
+      },
       ends: (theta, start, stop) =>
         session.run(
           "ends",
@@ -112,12 +121,12 @@ export async function openCurvatureWorkers(
         ),
       dispose() {
         session.dispose();
-        runner.dispose();
+        own?.dispose();
         folder.remove();
       },
     };
   } catch (error) {
-    runner.dispose();
+    own?.dispose();
     folder.remove();
     throw error;
   }

@@ -143,7 +143,7 @@ function hintOf(reason: string, url: string, queue: string): string | null {
     return "the address holds both: redis://user:password@host; write @ : / % in them as %40 %3A %2F %25";
   if (/READONLY/.test(reason)) return "give the address of the primary server";
   const isTls = url.startsWith("rediss:");
-  if (isTls && /no answer|SSL routines|timed? ?out/i.test(reason))
+  if (isTls && /no answer|SSL routines|secure TLS connection|ECONNRESET|timed? ?out/i.test(reason))
     return "a server without TLS has an address that begins with redis://";
   if (!isTls && /no answer|ECONNRESET/.test(reason))
     return "a server with TLS has an address that begins with rediss://";
@@ -314,4 +314,5 @@ export type TileAnswer = z.infer<typeof answerSchema>;
 /** Programs that a worker runs, by name: a job never brings code. */
 export const PROGRAMS: Readonly<Record<string, string>> = {
   loss: "dist/src/loss/workers/loss-program.js",
+  curvature: "dist/src/curvature/curvature-program.js",
 };

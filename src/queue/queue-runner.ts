@@ -245,6 +245,7 @@ class QueueSession {
         await store.fetch(content, file);
         return file;
       },
+      drop: (file) => rm(file, { force: true }),
     };
   }
 

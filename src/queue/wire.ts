@@ -24,6 +24,8 @@ export interface WireSink {
 export interface WireSource {
   /** Path of the content's file here. */
   hold(content: StoredContent): Promise<string>;
+  /** Told that a file has been read whole, and is not needed any more. Default it is kept. */
+  drop?(file: string): Promise<void>;
   temporary(): string;
 }
 
@@ -144,7 +146,10 @@ async function decodeSpecial(
   }
   if (kind === "$content") {
     const { of, ...content } = fieldsOf(inner);
-    return valuesOf(of, await readFile(await source.hold(contentOf(content as JsonValue))));
+    const file = await source.hold(contentOf(content as JsonValue));
+    const values = valuesOf(of, await readFile(file));
+    await source.drop?.(file);
+    return values;
   }
   const { of, base64 } = fieldsOf(inner);
   if (kind !== "$values" || typeof base64 !== "string")

@@ -7,6 +7,9 @@ import * as tf from "@tensorflow/tfjs";
 import { Queue } from "bullmq";
 import { Redis as IORedis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { mapConvexity } from "../../src/curvature/convexity-map.js";
+import { createCurvature } from "../../src/curvature/create-curvature.js";
+import { type CurvatureWorkerOptions, openCurvatureWorkers } from "../../src/curvature/curvature-workers.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../../src/loss/loss-options.js";
 import { readWeights } from "../../src/model/bound-weights.js";
@@ -110,6 +113,31 @@ describe.skipIf(!HAS_REDIS)(`workers of a queue${NEEDS_REDIS}`, () => {
     expect(counts.bytes / 144).toBeLessThan(2000);
   });
 
+  test("a convexity map has the bits of worker processes", { timeout: TIMEOUT }, async () => {
+    const curvature = await createCurvature(model, data);
+    const ends = { matrix: "hessian", tolerance: 0.01, products: 20, seed: 0 } as const;
+    const axis = Float64Array.of(-1, 0, 1);
+    const mapOf = async (how: CurvatureWorkerOptions) => {
+      const workers = await openCurvatureWorkers(curvature, model, data, {}, ends, how);
+      open.push(workers);
+      const { center, vectors } = plane as { center: Float32Array; vectors: [Float32Array, Float32Array] };
+      const { points } = await mapConvexity(axis, axis, {
+        thetaAt: (a, b) =>
+          center.map((c, i) => c + a * (vectors[0][i] as number) + b * (vectors[1][i] as number)),
+        endsAt: (theta, start) => workers.ends(theta, start),
+        get concurrency() {
+          return workers.concurrency;
+        },
+        known: [],
+        onPoint: () => undefined,
+      });
+      return points.map(({ smallest, largest }) => bitsOf(Float64Array.of(smallest, largest)));
+    };
+    const runner = await runnerOf({ redis: redis.url, store });
+    expect(await mapOf({ runner })).toEqual(await mapOf({ workers: 1 }));
+    curvature.dispose();
+  });
+
   test("what is no tile is an error of its own, and the workers go on", { timeout: TIMEOUT }, async () => {
     const queue = new Queue(tilesName(), { connection: { url: redis.url }, prefix: "tfjs-landscape" });
     const hostile = [
@@ -187,14 +215,15 @@ describe.skipIf(!HAS_REDIS)(`workers of a queue${NEEDS_REDIS}`, () => {
   }, async () => {
     const runner = await runnerOf({ redis: redis.url, store, tileSeconds: 0.001 });
     const evaluator = await evaluatorOf(runner);
-    const [first] = workers as [WorkerProcess];
+    const frozen = await startWorker(redis.url, store);
+    workers.push(frozen);
     let points = 0;
     const surface = await evaluateSurface(evaluator, plane, grid, {
       onPoint: () => {
         points++;
-        if (points === 20) first.signal("SIGSTOP");
+        if (points === 20) frozen.signal("SIGSTOP");
       },
-    }).finally(() => first.signal("SIGCONT"));
+    }).finally(() => frozen.signal("SIGCONT"));
     expect(points).toBe(grid.alpha.length * grid.beta.length);
     expect(bits(surface)).toEqual(expected);
   });

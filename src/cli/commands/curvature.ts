@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import omit from "lodash/omit.js";
 import {
   type ConvexityOptions,
   convexityOnPlane,
@@ -43,11 +44,13 @@ import {
   workerOptions,
 } from "../command-options.js";
 import {
+  checkWhere,
   derivativesOf,
   interruptible,
   type LossCommandOptions,
   type ModelAndData,
   openModelAndData,
+  openQueue,
   openSliceTools,
   type PictureCommandOptions,
   type SliceTools,
@@ -65,6 +68,9 @@ export interface MapCommandOptions {
   readonly mapProducts?: number;
   readonly workers?: number | "auto";
   readonly threads?: number;
+  readonly redis?: string;
+  readonly store?: string;
+  readonly queue?: string;
 }
 
 /**
@@ -97,7 +103,17 @@ export interface CurvatureCommandOptions
 }
 
 /** Options that have no effect without a map. */
-const MAP_ONLY = ["plane", "size", "grid", "mapProducts", "workers", "threads"] as const;
+const MAP_ONLY = [
+  "plane",
+  "size",
+  "grid",
+  "mapProducts",
+  "workers",
+  "threads",
+  "redis",
+  "store",
+  "queue",
+] as const;
 
 /** `curvature RUN --data MODULE`: exact curvature of the loss at a model. */
 export async function curvature(
@@ -121,13 +137,14 @@ export async function curvature(
   }
   if (!map) refuseStray(options, MAP_ONLY, "--map", "none");
   checkPlaneOptions({ size, grid });
+  checkWhere(options);
   const subject = await openSubject(reference);
   const point = await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, { from, until }));
   const { run } = point;
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
     // The loss of a plane is computed in this process: it is little beside its curvature.
-    const { workers: _, threads: __, ...here } = options;
+    const here = omit(options, ["workers", "threads", "redis", "store", "queue"]);
     const tools = map ? await openSliceTools(run, here, output, undefined, signal) : null;
     const opened = tools === null ? await openModelAndData(run, options, output) : derivativesOf(tools, run);
     const { model, data, dataName } = opened;
@@ -301,6 +318,7 @@ async function mapped(
     figure: work.figure,
   });
   const [surface] = analysis.surfaces;
+  const runner = options.redis === undefined ? undefined : await openQueue({ ...options, signal });
   const found = await convexityOnPlane(
     run,
     analysis.directions as Directions,
@@ -308,12 +326,12 @@ async function mapped(
     model,
     data,
     {
-      ...{ evaluation, directory, force, signal, onProgress, workers, threads, seed, dataName },
+      ...{ evaluation, directory, force, signal, onProgress, workers, runner, threads, seed, dataName },
       products: mapProducts,
       matrix: options.gaussNewton === true ? "gauss-newton" : "hessian",
       setup: options.data,
     },
-  );
+  ).finally(() => runner?.dispose());
   figures.push({
     name: `convexity-${kind}`,
     figure: withConvexity(analysis.figure as Figure, found.map, found.facts),

@@ -41,7 +41,17 @@ export interface PathCommandOptions
 }
 
 /** Options that say nothing without data. */
-const OF_DATA = ["test", "points", "averages", "workers", "threads", "batchSize"] as const;
+const OF_DATA = [
+  "test",
+  "points",
+  "averages",
+  "workers",
+  "threads",
+  "redis",
+  "store",
+  "queue",
+  "batchSize",
+] as const;
 
 /** `path RUN`: the shape of a run's path, and with `--data` its barriers and averages. */
 export async function path(reference: string, options: PathCommandOptions, output: Output): Promise<void> {

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { figureOption, layoutFigure } from "../../src/figure/draw/layout-figure.js";
+import { figureOption, figureTargets, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { LEGEND_MARK_WIDTH } from "../../src/figure/draw/legend.js";
+import { themeOf } from "../../src/figure/draw/palette.js";
+import { pathShapes } from "../../src/figure/draw/paths.js";
 import { type PlacedText, textWidth } from "../../src/figure/draw/placed-text.js";
 import { verticalScale } from "../../src/figure/draw/scales.js";
 import { hatchPath } from "../../src/figure/draw/shapes.js";
@@ -188,4 +190,26 @@ test("hatching lies inside its rectangle, on one lattice for all", () => {
     expect((x0 + y0) % 7).toBeCloseTo(0, 9);
     expect(x0 + y0).toBeCloseTo(x1 + y1, 9);
   }
+});
+
+describe("a path of many snapshots", () => {
+  const many = arc(2_000, [9, 4]);
+  const figure = sampleFigure(valley, { paths: [samplePath("SGD", many, valley, () => ({}))] });
+  const paths = figure.panels.flatMap((panel) => (panel.kind === "map" ? panel.paths : []));
+  const shapesOf = (until?: number) =>
+    pathShapes(figure, paths, ([x = 0, y = 0]) => ({ x, y }), themeOf("light"), {
+      until,
+    });
+
+  test("has 500 dots and the caption says so; the line passes through all, and each can be pointed at", () => {
+    const discs = shapesOf().filter(({ type }) => type === "circle");
+    expect(discs.length).toBeGreaterThan(2 * 499);
+    expect(discs.length).toBeLessThan(2 * 510);
+    const lines = shapesOf().filter(({ type }) => type === "polyline");
+    expect(lines.map(({ shape }) => (shape?.points as unknown[] | undefined)?.length)).toEqual([
+      2_000, 2_000, 2_000,
+    ]);
+    expect(figure.caption).toContain("500 have a dot");
+    expect(figureTargets(layoutFigure(figure, { width: 1000 })).length).toBeGreaterThan(1_900);
+  });
 });

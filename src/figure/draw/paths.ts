@@ -25,6 +25,16 @@ export interface PathStyle {
   readonly hasStarts?: boolean | undefined;
 }
 
+/** Dots of a path at most: more would lie on each other, and take a browser seconds. The line passes through all. */
+export const MOST_DOTS = 500;
+
+/** Returns whether a snapshot of a path of so many has a dot: evenly spaced ones, the first and the last among them. */
+function hasDot(snapshot: number, count: number): boolean {
+  if (count <= MOST_DOTS) return true;
+  const nearest = Math.round((snapshot * (MOST_DOTS - 1)) / (count - 1));
+  return Math.round((nearest * (count - 1)) / (MOST_DOTS - 1)) === snapshot;
+}
+
 /** How large starts and ends are with at most so many runs; 0.5 with more. */
 const MARK_SIZES: readonly (readonly [runs: number, size: number])[] = [
   [8, 1],
@@ -107,13 +117,18 @@ export function pathShapes(
     return [{ run, stroke: runStroke(run.color, theme), pieces, isWhole }];
   });
   const radius = pointRadius(Math.max(1, ...paths.map(({ at }) => at.length)));
-  const dots = runs.flatMap(({ run, stroke, pieces }) =>
-    pieces.flat().map(({ snapshot, x, y }) => {
+  const dots = runs.flatMap(({ run, stroke, pieces }) => {
+    const dropped = new Set(run.drops);
+    // A rate that falls all the time would make a mark of every snapshot.
+    const alsoDrops = run.drops.length <= MOST_DOTS / 10;
+    return pieces.flat().flatMap(({ snapshot, x, y }) => {
+      const isDrop = dropped.has(snapshot);
+      if (!hasDot(snapshot, run.step.length) && !(isDrop && alsoDrops)) return [];
       const fill = colorOf === undefined ? stroke.color : colorOf(run, snapshot);
-      return { x, y, fill, run, snapshot, stroke };
-    }),
-  );
-  const drops = dots.filter(({ run, snapshot }) => run.drops.includes(snapshot));
+      return [{ x, y, fill, isDrop, stroke }];
+    });
+  });
+  const drops = dots.filter(({ isDrop }) => isDrop);
   return [
     ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => joined(piece, theme.rim, 5))),
     ...runs.flatMap(({ pieces }) => pieces.flatMap((piece) => joined(piece, theme.halo, 3.6))),

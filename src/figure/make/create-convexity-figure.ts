@@ -52,7 +52,7 @@ export function withConvexity(figure: Figure, map: ConvexityMap, facts: Curvatur
 /** A map of the eigenvalues; below zero and above it where they have both signs. */
 function panelOf(loss: MapPanel, map: ConvexityMap, title: string, values: Float64Array): MapPanel {
   const range = finiteRange(values);
-  const isSigned = range !== null && range[0] < 0;
+  const isSigned = range !== null && range[0] < 0 && range[1] > 0;
   const reach = range === null ? 0 : Math.max(Math.abs(range[0]), Math.abs(range[1]));
   return {
     ...loss,

@@ -22,7 +22,7 @@ test("every link of the published README leads to a file of the package, or to t
   expect(links.length).toBeGreaterThan(20);
   for (const link of links) {
     expect(link).toMatch(/^https:/);
-    const path = own.exec(link)?.[1];
+    const path = own.exec(link)?.[1]?.replace(/#.*$/, "");
     if (path === undefined) continue;
     expect(existsSync(join(root, path)), path).toBe(true);
     const isPacked = files.some((entry: string) => path === entry || path.startsWith(`${entry}/`));

@@ -1,5 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { sha256 } from "../base/provenance.js";
+import isEqual from "lodash/isEqual.js";
+import { InvalidOptionError } from "../base/errors.js";
+import { type JsonValue, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { type AlignMethod, alignModels } from "../between/align-models.js";
 import { barriersOf } from "../between/barrier.js";
@@ -8,6 +10,7 @@ import { type Permutation, permuteWeights } from "../between/permutation.js";
 import type { PermutationGroups } from "../between/permutation-groups.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import { hasStatistics } from "../loss/slice-loss.js";
+import { anonymousTopology, mapJson } from "../model/model-from-manifest.js";
 import { type Run, runDigest } from "../store/run/run.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import { alignLayouts, modelOf, namesOfModels } from "./model-point.js";
@@ -42,7 +45,8 @@ export interface AlignedRuns {
  *
  * @param model - the architecture of all, compiled.
  * @param data - inputs that units are matched and checked on.
- * @throws as `alignModels`; {@link LayoutError} if the runs differ in their parameters.
+ * @throws as `alignModels`; {@link LayoutError} if the runs differ in their parameters; {@link InvalidOptionError} naming two
+ * runs of which it is known that their models differ.
  * @see Ainsworth et al. 2023.
  * @example
  * const { runs } = await alignedRuns([first, second], model, { xs, ys });
@@ -58,6 +62,7 @@ export async function alignedRuns(
   const points = await alignLayouts(await Promise.all(given.map(modelOf)));
   const names = namesOfModels(points);
   const [first, ...others] = points;
+  assertOneArchitecture(given);
   const { layout } = first.run;
   const start = await first.run.readTheta(0);
   const runs: Run[] = [first.run];
@@ -79,6 +84,31 @@ export async function alignedRuns(
     runs.push(permutedRun(point.run, found.groups, found.permutation));
   }
   return { runs, sentences, warnings };
+}
+
+/** What may differ between models whose units change places alike. */
+const OF_TRAINING = /(_regularizer|_constraint|^trainable|^rate|dropout|^seed|^momentum)$/;
+
+/**
+ * Checks that runs are of one architecture, as far as it was recorded: layers of equal weights may be joined otherwise.
+ *
+ * @throws {@link InvalidOptionError} naming the runs.
+ */
+export function assertOneArchitecture(runs: readonly Run[]): void {
+  const recorded = runs.filter(({ manifest }) => manifest.model != null);
+  const [first, ...others] = recorded.map(({ manifest: { model } }) =>
+    mapJson(anonymousTopology(model as JsonValue), (value, key) => (OF_TRAINING.test(key) ? null : value)),
+  );
+  const at = others.findIndex((other) => !isEqual(other, first));
+  if (at < 0) return;
+  const [one, other] = [recorded[0], recorded[at + 1]].map(
+    (run) => `"${run?.manifest.name}" (${run?.directory})`,
+  );
+  throw new InvalidOptionError(
+    "align",
+    `runs of one architecture, that of ${one}`,
+    `another one in ${other}`,
+  );
 }
 
 /** What the matching does to the barrier, in words. */

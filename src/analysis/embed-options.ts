@@ -10,6 +10,7 @@ import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { checkSeed } from "../math/random.js";
 import type { StepOptions } from "../store/run/run.js";
+import type { EmbedAlignment } from "./embed-points.js";
 import type { RunPoints } from "./run-points.js";
 
 /** The steps of an embedding that take time. */
@@ -53,6 +54,11 @@ export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn, StepOptions {
   readonly evaluator?: LossEvaluator;
   /** Snapshots with weights that are not finite: "error" (default) or "drop", with a warning that names them. */
   readonly nonFinite?: "error" | "drop";
+  /**
+   * Brings the units of each run into the order of the first one's before anything is measured: see `alignedRuns`. Losses
+   * stay as they are. Default not.
+   */
+  readonly align?: EmbedAlignment;
   /** Embeds with several settings and compares the shapes; true: the usual ones. Default false. */
   readonly stability?: boolean;
   /** Persistence of the loss on the graph of the diffusion potential (PHATE only). Default false. */

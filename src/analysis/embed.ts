@@ -19,8 +19,9 @@ import { partOfRun, type Run } from "../store/run/run.js";
 import { runLanes } from "../surface/evaluate-points.js";
 import { embedCoordinates, embeddingStability, embeddingTopology, inputOf } from "./embed-coordinates.js";
 import { type EmbeddingParameters, type EmbedOptions, embeddingParameters } from "./embed-options.js";
+import { alignmentProvenance, checkAlignment, embedPoints } from "./embed-points.js";
 import { atLeastOneRun } from "./model-point.js";
-import { type RunPoints, readRunPoints } from "./run-points.js";
+import type { RunPoints } from "./run-points.js";
 import { isStillLoss } from "./stored-values.js";
 
 /** Losses of snapshots and what they are. */
@@ -162,7 +163,8 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
  *
  * The runs are read once, block by block, for the inner products of their snapshots; every method sees the same
  * distances. The result is stored as `embeddings/METHOD-2d.arrow` (`-3d`; of parts of runs with 8 hex digits behind) and
- * read where it is up to date.
+ * read where it is up to date. With `align`, the units of all runs are brought into the order of the first one's, and the
+ * result is stored as `METHOD-2d-aligned.arrow`.
  * Cost: O(N²·D) for the products, and the method's own.
  *
  * @throws {@link InvalidOptionError} for an option that cannot be used, before anything is read.
@@ -177,14 +179,16 @@ export async function embedRuns(opened: readonly Run[], options: EmbedOptions = 
   const { method = "phate", dimensions = 2 } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
   assertEnough(total, dimensions);
+  const { align } = options;
+  if (align !== undefined) checkAlignment(runs, align);
   const given = embeddingParameters(options, total);
   const linearAlgebra = options.linearAlgebra ?? createLinearAlgebra();
   const provenance = await provenanceOf(runs, given, linearAlgebra, options);
   const folder = options.directory ?? first.directory;
   // What is made of parts of runs replaces nothing of the whole.
   const file = runs.some(({ isPart }) => isPart === true)
-    ? join(folder, "embeddings", keyedName([`${method}-${dimensions}d`], provenance))
-    : embeddingFile(folder, method, dimensions);
+    ? join(folder, "embeddings", keyedName([embeddingName(options)], provenance))
+    : join(folder, "embeddings", `${embeddingName(options)}.arrow`);
   const result = { file, provenance, read: readEmbedding, write: writeEmbedding, force: options.force };
   return memo(result, () => computeEmbedding(runs, given, linearAlgebra, options));
 }
@@ -197,8 +201,8 @@ async function computeEmbedding(
 ): Promise<RunsEmbedding> {
   const { method = "phate", dimensions = 2, seed = 0, signal, onProgress } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
-  const points = await pointsOf(runs, linearAlgebra, options);
-  assertEnough(points.count, dimensions, points.warnings.length === 0 ? "" : " without NaN or infinity");
+  const points = await embedPoints(runs, linearAlgebra, options);
+  assertEnough(points.count, dimensions, points.count === total ? "" : " without NaN or infinity");
   const parameters = points.count === total ? given : embeddingParameters(options, points.count);
   const found = await embedCoordinates(method, points, linearAlgebra, options);
   const losses = await embedLosses(runs, points, options);
@@ -219,7 +223,11 @@ async function computeEmbedding(
     ...losses,
     stepSize: points.stepSize,
     parameters,
-    facts: { weights: points.columns, ...found.facts },
+    facts: {
+      weights: points.columns,
+      ...found.facts,
+      ...(points.alignment === undefined ? {} : { alignment: points.alignment.join(" ") }),
+    },
     quality: embeddingQuality(found.coordinates, points, options),
     stability,
     topology,
@@ -227,9 +235,9 @@ async function computeEmbedding(
   };
 }
 
-/** Where the result of a method is stored. */
-export function embeddingFile(directory: string, method: EmbeddingMethod, dimensions: 2 | 3): string {
-  return join(directory, "embeddings", `${method}-${dimensions}d.arrow`);
+/** Name of the file that holds the result of a method; that of aligned runs stands beside the other. */
+export function embeddingName({ method = "phate", dimensions = 2, align }: EmbedOptions): string {
+  return `${method}-${dimensions}d${align === undefined ? "" : "-aligned"}`;
 }
 
 function assertEnough(count: number, dimensions: number, which = ""): void {
@@ -237,20 +245,6 @@ function assertEnough(count: number, dimensions: number, which = ""): void {
   if (count >= least) return;
   throw new InvalidDataError("runs", `at least ${least} snapshots to embed`, `${count}${which}`, {
     hint: "train longer, record more often or take more runs",
-  });
-}
-
-async function pointsOf(
-  runs: readonly Run[],
-  linearAlgebra: LinearAlgebra,
-  { points, weights = "trainable", nonFinite = "error", signal, onProgress }: EmbedOptions,
-): Promise<RunPoints> {
-  if (points !== undefined) return points();
-  return readRunPoints(runs, linearAlgebra, {
-    weights,
-    nonFinite,
-    ...(signal === undefined ? {} : { signal }),
-    onProgress: (done, all) => onProgress?.("rows", done, all),
   });
 }
 
@@ -269,6 +263,7 @@ async function provenanceOf(
   const { method = "phate", weights = "trainable", nonFinite = "error", lossLog = "loss" } = options;
   const { evaluator, stability = false, topology = false, seed = 0 } = options;
   const digests = await Promise.all(runs.map((run) => run.digest()));
+  const alignment = options.align === undefined ? null : await alignmentProvenance(runs, options.align);
   // A run's digest is over its weights: names, positions and logs are inputs of their own.
   const facts = runs.map(({ manifest, snapshots }) => [
     manifest.name,
@@ -292,6 +287,7 @@ async function provenanceOf(
       loss: evaluator === undefined ? `log:${lossLog}` : `true:${evaluator.facts.lossMode}`,
       samples: evaluator?.facts.samples ?? null,
       linearAlgebra: linearAlgebra.name,
+      ...(alignment === null ? {} : { align: alignment.options }),
     },
     seed,
     inputs: {
@@ -300,6 +296,7 @@ async function provenanceOf(
       ...(evaluator === undefined
         ? {}
         : { data: evaluator.facts.dataDigest, model: evaluator.facts.modelDigest }),
+      ...alignment?.inputs,
     },
   };
 }

@@ -29,6 +29,8 @@ export interface RunPoints {
   readonly duplicates: readonly (readonly number[])[];
   /** How the products were taken: "float64", or the linear algebra's name. */
   readonly precision: string;
+  /** What was done to bring runs into the first one's order of units, a sentence each; none where they are as they are. */
+  readonly alignment?: readonly string[];
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -114,7 +116,8 @@ export function rawGram({ gram, products, square, count: n }: RunPoints): Float6
   return raw;
 }
 
-function assertOneLayout(runs: readonly Run[]): void {
+/** @throws {@link LayoutError} naming both layouts if the runs differ in their parameters. */
+export function assertOneLayout(runs: readonly Run[]): void {
   const [first] = atLeastOneRun(runs);
   const other = runs.find(({ layout }) => layout.digest !== first.layout.digest);
   if (other === undefined) return;

@@ -210,7 +210,7 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
 }
 
 /** Rebuilds JSON, letting `replace` change every value, which it sees with its key, before its parts. */
-function mapJson(
+export function mapJson(
   value: JsonValue,
   replace: (value: JsonValue, key: string) => JsonValue,
   key = "",

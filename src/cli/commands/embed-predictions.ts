@@ -24,6 +24,7 @@ const OF_WEIGHTS = [
   "stability",
   "topology",
   "dropNonFinite",
+  "align",
 ] as const;
 
 /** `embed RUN… --space predictions`: snapshots of runs of any shape, placed by what they predict. */

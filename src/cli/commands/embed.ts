@@ -2,13 +2,15 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
 import { embedRuns as computeEmbedding } from "../../analysis/embed.js";
 import { type EmbedOptions, type EmbedStep, METHOD_OPTIONS } from "../../analysis/embed-options.js";
+import { checkAlignment, readEmbedPoints } from "../../analysis/embed-points.js";
 import { openRunPart } from "../../analysis/model-point.js";
-import { type RunPoints, readRunPoints } from "../../analysis/run-points.js";
+import type { RunPoints } from "../../analysis/run-points.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { toRows } from "../../base/json.js";
+import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import {
   EMBEDDING_METHODS,
   type EmbeddingMethod,
@@ -21,7 +23,6 @@ import {
 } from "../../figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../figure/make/create-topology-figure.js";
 import { titleOfRuns } from "../../figure/make/run-data.js";
-import type { LossEvaluator } from "../../loss/loss-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
   backendOption,
@@ -37,6 +38,7 @@ import {
   interruptible,
   openSliceTools,
   type PictureCommandOptions,
+  type SliceTools,
   startBackend,
   writePictures,
 } from "../open-evaluator.js";
@@ -48,7 +50,7 @@ export interface EmbedCommandOptions
   extends PictureCommandOptions,
     Omit<
       EmbedOptions,
-      "method" | "lossLog" | "evaluator" | "nonFinite" | "directory" | "linearAlgebra" | "points"
+      "method" | "lossLog" | "evaluator" | "nonFinite" | "directory" | "linearAlgebra" | "points" | "align"
     > {
   readonly method?: readonly (EmbeddingMethod | "inpca")[];
   readonly space?: "weights" | "predictions";
@@ -56,6 +58,7 @@ export interface EmbedCommandOptions
   readonly test?: boolean;
   readonly batchNorm?: "keep" | "recalibrate";
   readonly dimensions?: 2 | 3;
+  readonly align?: AlignMethod | true;
   readonly color?: EmbeddingColor;
   readonly log?: string;
   readonly data?: string;
@@ -91,26 +94,43 @@ export async function embedCommand(
   const runs: Run[] = [];
   for (const reference of directories) runs.push(await openRunPart(reference, options));
   const [first] = runs as [Run];
+  const { data, align: how } = options;
+  const method = how === true ? ("weights" as const) : how;
+  if (method !== undefined) checkAlign(runs, method, data);
   await interruptible(output, async (signal) => {
-    const { data } = options;
     const given = defined(pick(options, ["backend"]));
     const tools =
       data === undefined ? null : await openSliceTools(first, { data, ...given }, output, undefined, signal);
     if (tools === null) await startBackend(options.backend, output);
     try {
-      const evaluator = tools?.sets[0]?.evaluator;
-      await embedRuns(runs, methods, { ...options, signal }, evaluator, output);
+      const align =
+        method === undefined || tools === null ? undefined : { method, ...alignedBy(tools, directories) };
+      const given = { align, evaluator: tools?.sets[0]?.evaluator };
+      await embedRuns(runs, methods, { ...options, signal }, defined(given), output);
     } finally {
       tools?.dispose();
     }
   });
 }
 
+/** Refuses what cannot be aligned before any data is read. */
+function checkAlign(runs: readonly Run[], method: AlignMethod, data: string | undefined): void {
+  if (data === undefined) {
+    throw new InvalidOptionError("--align", "--data MODULE, on whose samples units are checked", "none");
+  }
+  checkAlignment(runs, { method });
+}
+
+function alignedBy({ model, data }: SliceTools, directories: readonly string[]) {
+  if (model !== null) return { model, data };
+  throw new InvalidOptionError("--align", "runs of a model", `variables in ${directories.join(", ")}`);
+}
+
 async function embedRuns(
   runs: readonly Run[],
   methods: readonly EmbeddingMethod[],
   options: EmbedCommandOptions,
-  evaluator: LossEvaluator | undefined,
+  tools: Pick<EmbedOptions, "align" | "evaluator">,
   output: Output,
 ): Promise<void> {
   const [first] = runs as [Run];
@@ -118,12 +138,12 @@ async function embedRuns(
   const linearAlgebra = createLinearAlgebra();
   const steps = createSteps(output);
   const nonFinite = options.dropNonFinite === true ? ("drop" as const) : ("error" as const);
-  const { weights = "trainable" } = options;
+  const shared: EmbedOptions = { ...defined(pick(options, ["weights", "signal"])), ...tools, nonFinite };
   let known: Promise<RunPoints> | undefined;
   const points = (): Promise<RunPoints> => {
-    const onProgress = (done: number, total: number): void => steps.update("", "rows", done, total);
-    const asked = { weights, nonFinite, onProgress };
-    known ??= readRunPoints(runs, linearAlgebra, { ...asked, ...defined(pick(options, ["signal"])) });
+    const onProgress = (step: EmbedStep, done: number, total: number): void =>
+      steps.update("", step, done, total);
+    known ??= readEmbedPoints(runs, linearAlgebra, { ...shared, onProgress });
     return known;
   };
   const found: RunsEmbedding[] = [];
@@ -131,7 +151,7 @@ async function embedRuns(
     const given = {
       ...pick(options, COMMON),
       ...pick(options, METHOD_OPTIONS[method]),
-      ...defined({ dimensions: options.dimensions, lossLog: options.log, evaluator, signal: options.signal }),
+      ...defined({ dimensions: options.dimensions, lossLog: options.log }),
     };
     // PCA has nothing to vary: beside other methods it is left out of the comparison.
     const isStable = method === "pca" && methods.length > 1 ? { stability: false } : {};
@@ -139,10 +159,10 @@ async function embedRuns(
       steps.update(method, step, done, total);
     found.push(
       await computeEmbedding(runs, {
+        ...shared,
         ...given,
         ...isStable,
         method,
-        nonFinite,
         directory: folder,
         linearAlgebra,
         points,
@@ -152,8 +172,11 @@ async function embedRuns(
   }
   output.warn([...runs.flatMap((run) => run.warnings), ...found.flatMap(({ warnings }) => warnings)]);
   const figures = figuresOf(found, options);
-  const title = options.title ?? `Embedding of ${titleOfRuns(runs.map(({ manifest }) => manifest.name))}`;
-  const files = await writePictures("embedding", folder, figures, { ...options, title }, output);
+  const suffix = tools.align === undefined ? "" : "aligned";
+  const names = titleOfRuns(runs.map(({ manifest }) => manifest.name));
+  const title = options.title ?? `Embedding of ${[names, suffix].filter(Boolean).join(", ")}`;
+  const page = ["embedding", suffix].filter(Boolean).join("-");
+  const files = await writePictures(page, folder, figures, { ...options, title }, output);
   const results = found.map(jsonOf);
   output.result(results.length === 1 ? { ...results[0], files } : { methods: results, files });
   for (const line of comparison(found)) output.print(line);
@@ -162,11 +185,15 @@ async function embedRuns(
 function figuresOf(found: readonly RunsEmbedding[], options: EmbedCommandOptions): NamedFigure[] {
   return found.flatMap((embedding) => {
     const figure = createEmbeddingFigure(embedding, defined(pick(options, ["color"])));
-    const name = `embedding-${embedding.method}-${embedding.dimensions}d`;
+    const { alignment } = embedding.facts;
+    const suffix = alignment === undefined ? "" : "-aligned";
+    const name = `embedding-${embedding.method}-${embedding.dimensions}d${suffix}`;
     const title = options.title ?? figure.title;
     return [
       { name, figure: { ...figure, title } },
-      ...(embedding.topology === null ? [] : [{ name: "topology", figure: createTopologyFigure(embedding) }]),
+      ...(embedding.topology === null
+        ? []
+        : [{ name: `topology${suffix}`, figure: createTopologyFigure(embedding) }]),
     ];
   });
 }
@@ -273,6 +300,12 @@ export function declareEmbed(command: Command): void {
         "keep",
         "recalibrate",
       ]),
+    )
+    .addOption(
+      new Option(
+        "--align [how]",
+        "weights: bring the units of each run into the order of the first one's, with --data (default: weights)",
+      ).choices(ALIGN_METHODS),
     )
     .option("--dimensions <n>", "2 or 3", parseDimensions)
     .addOption(new Option("--color <what>", "colour of points (default: loss)").choices(EMBEDDING_COLORS))

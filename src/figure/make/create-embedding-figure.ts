@@ -59,6 +59,11 @@ function whatSentence(embedding: RunsEmbedding): string {
   return `${formatCount(run.length)} snapshots${weights} of ${of} in ${dimensions} dimensions by ${METHOD_NAMES[method]}.`;
 }
 
+/** What was done to bring the runs into one order of units; empty where they are as they are. */
+function alignmentSentence({ facts: { alignment } }: RunsEmbedding): string {
+  return typeof alignment === "string" ? cleanText(alignment) : "";
+}
+
 function methodSentence({ method, parameters, facts, dimensions }: RunsEmbedding): string {
   const at = (name: string): string => valueText(parameters[name] ?? null);
   const at2 = (value: EmbeddingValue = null): string =>
@@ -149,6 +154,7 @@ export function createEmbeddingFigure(
   }
   const runs = runsOf(embedding);
   const method = METHOD_NAMES[embedding.method];
+  const aligned = alignmentSentence(embedding) === "" ? "" : ", aligned";
   const scale = scaleOf(embedding, color);
   const column = color === "step" ? STEP_LENGTH : cleanText(embedding.lossName);
   const scatter: ScatterPanel = {
@@ -159,12 +165,13 @@ export function createEmbeddingFigure(
     color: scale === null ? "run" : { column, scale },
   };
   return figureOf({
-    title: options.title ?? `${method} of ${listed(runs.map(({ name }) => name))}`,
+    title: options.title ?? `${method} of ${listed(runs.map(({ name }) => name))}${aligned}`,
     runs,
     panels: [scatter],
     layout: { columns: 1 },
     caption: [
       whatSentence(embedding),
+      alignmentSentence(embedding),
       methodSentence(embedding),
       "Lines join snapshots in order of time, from a ring to a star.",
       unknownSentence(embedding, color),

@@ -176,7 +176,7 @@ function exactDistances(points: RunPoints, options: EmbedOptions): DistanceSourc
 export async function embedRuns(opened: readonly Run[], options: EmbedOptions = {}): Promise<RunsEmbedding> {
   const runs = alignAlike(opened.map((run) => partOfRun(run, options)));
   const [first] = atLeastOneRun(runs);
-  const { method = "phate", dimensions = 2 } = options;
+  const { dimensions = 2 } = options;
   const total = runs.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
   assertEnough(total, dimensions);
   const { align } = options;

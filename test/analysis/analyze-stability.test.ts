@@ -111,6 +111,9 @@ describe("a run against its optimizer's own edge of stability", () => {
     expect(last?.reasons.preconditioned).toMatch(/state was not recorded \(optimizerState: true/);
     expect(last?.reasons.criticalSharpness).toMatch(/state was not recorded/);
     expect(without.figure.fidelity[0]).toContain("its distance to the edge of stability is not known");
+    // A panel of nothing but the edge would say nothing.
+    expect(panelNamed(without.figure, "Share of the threshold")).toBeUndefined();
+    expect(panelNamed(figure, "Share of the threshold")).toBeDefined();
   });
 
   test("mini-batches of plain SGD: batch sharpness with its error; changes of the rate are marked", {

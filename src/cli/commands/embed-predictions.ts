@@ -94,7 +94,9 @@ export async function embedPredictionsCommand(
     const color = options.color ?? (runs.length > 1 ? "run" : "loss");
     const figures = found.map((embedding) => {
       const name = `predictions-${embedding.method}-${embedding.dimensions}d`;
-      const title = options.title ?? `What ${runs.map(({ manifest }) => manifest.name).join(", ")} predict`;
+      const names = runs.map(({ manifest }) => manifest.name);
+      const subject = names.length > 4 ? `${names.length} runs` : names.join(", ");
+      const title = options.title ?? `What ${subject} predict`;
       return { name, figure: createEmbeddingFigure(embedding, { color, title }) };
     });
     const files = await writePictures("predictions", folder, figures, options, output);

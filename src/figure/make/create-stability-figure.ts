@@ -134,7 +134,8 @@ function curvePanels(
   };
   const panel = (title: string, curves: readonly Curve[], axis?: CurvesAxis): CurvesPanel[] => {
     const series = curves.flatMap(curve);
-    if (series.length === 0) return [];
+    // Thresholds alone say nothing.
+    if (series.every((one) => one.isDashed)) return [];
     return [panelOf(title, { title: progress, scale: "count" }, axis ?? autoAxis("", series), series, marks)];
   };
   const adaptive = isAdaptive(stability);

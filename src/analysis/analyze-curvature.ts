@@ -154,6 +154,10 @@ export async function analyzeCurvature(
   const settings = resolveCurvatureSettings(options);
   const point = isModelPoint(subject) ? subject : await modelOf(subject);
   const { layout } = point.run;
+  const most = countColumns(selectColumns(layout, { ignore: settings.ignore }));
+  if (settings.top > most) {
+    throw new InvalidOptionError("top", `at most the number of weights, ${most}`, String(settings.top));
+  }
   const curvature = await createCurvature(model, data, {
     ...options.evaluation,
     layout,

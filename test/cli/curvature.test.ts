@@ -406,6 +406,17 @@ describe("curvature", () => {
     expect(await refused("nowhere", "--data", dataModule, "--top", "-1")).toContain(
       "--top: expected an integer",
     );
+    for (const [given, expected] of [
+      ["--steps 8", "--steps: expected --density, got none"],
+      ["--probes 2", "--probes: expected --density, got none"],
+      ["--products 9", "--products: expected --trace or --per-layer, got neither"],
+      ["--trajectory --products 9", "--products: expected --trace, got none"],
+    ] as const) {
+      expect(await refused("nowhere", "--data", dataModule, ...given.split(" "))).toContain(expected);
+    }
+    expect(await refused(run, "--data", dataModule, "--top", "1000000")).toContain(
+      "top: expected at most the number of weights, 26, got 1000000",
+    );
     expect(await refused("nowhere", "--data", "nope.js")).toContain("no such file");
     // Without the logits, the softmax is part of the network.
     expect(await refused(run, "--data", dataModule, "--gauss-newton")).toContain('use loss: "logits"');

@@ -195,6 +195,11 @@ describe("each option changes the picture", () => {
       /width: expected inches for the style "paper"/,
     );
     expect(() => checkStyle({ vmin: 3, vmax: 2 })).toThrow("vmax: expected a number above vmin, 3, got 2");
+    expect(() => checkStyle({ vmin: Infinity })).toThrow("vmin: expected a finite number, got Infinity");
+    expect(() => checkStyle({ fontSize: 1 }, "--")).toThrow("--font-size: expected a size of 4 to 72");
+    expect(() => checkStyle({ show: ["path"], hide: ["path"] })).toThrow(
+      'show: expected no part that is hidden as well, got "path"',
+    );
     expect(() => checkStyle({ levels: [2, 1] })).toThrow(/levels: expected a number of levels/);
     expect(() => checkStyle({ colormap: "jet" as "viridis" })).toThrow(/colormap: expected one of viridis/);
     expect(() => styleFigure(figure, { lossScale: "log", levels: [-1, 1] })).toThrow(

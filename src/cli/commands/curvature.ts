@@ -131,6 +131,10 @@ export async function curvature(
   }
   const settings = settingsOf(options);
   resolveCurvatureSettings(settings);
+  if (options.density !== true) refuseStray(options, ["steps", "probes"], "--density", "none");
+  if (options.trace !== true && options.perLayer !== true) {
+    refuseStray(options, ["products"], "--trace or --per-layer", "neither");
+  }
   const { from, until, map = false, size, grid, differences = false } = options;
   if (differences && (map || options.gaussNewton === true)) {
     throw new InvalidOptionError("--differences", "neither --map nor --gauss-newton", "both");
@@ -213,6 +217,7 @@ async function trajectory(
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new InvalidOptionError(flag, "not to stand beside --trajectory", "both");
   }
+  if (options.trace !== true) refuseStray(options, ["products"], "--trace", "none");
   const { snapshots, minibatch, tolerance, seed, products = TRACE_PRODUCTS, from, until } = options;
   const settings = {
     ...defined({ snapshots, minibatch, tolerance, seed }),

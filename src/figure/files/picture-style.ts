@@ -119,13 +119,24 @@ export function checkStyle(options: PictureStyle, prefix = ""): void {
   for (const [name, [schema, expected]] of Object.entries(OPTIONS)) {
     const value = options[name as keyof PictureStyle];
     if (value === undefined || schema.safeParse(value).success) continue;
-    throw new InvalidOptionError(`${prefix}${name}`, expected, JSON.stringify(value) ?? String(value));
+    // JSON has no infinity and no NaN.
+    const got = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+    throw new InvalidOptionError(`${prefix}${nameFor(prefix, name)}`, expected, got);
   }
-  const { vmin, vmax } = options;
+  const { vmin, vmax, show = [], hide = [] } = options;
+  const both = show.find((part) => hide.includes(part));
+  if (both !== undefined) {
+    throw new InvalidOptionError(`${prefix}show`, "no part that is hidden as well", JSON.stringify(both));
+  }
   if (vmin !== undefined && vmax !== undefined && !(vmin < vmax)) {
     throw new InvalidOptionError(`${prefix}vmax`, `a number above vmin, ${vmin}`, String(vmax));
   }
   resolveStyle(options, prefix);
+}
+
+/** The name of an option as its reader knows it: `--font-size` of a command, `fontSize` elsewhere. */
+function nameFor(prefix: string, name: string): string {
+  return prefix === "--" ? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`) : name;
 }
 
 /**

@@ -12,8 +12,8 @@ import type { Run } from "../store/run/run.js";
 import type { SweepRun, SweepStudy } from "../training/run-sweep.js";
 import type { NamedFigure } from "./write-report.js";
 
-/** Curves of more runs than this cannot be told apart. */
-const MOST_CURVES = 8;
+/** More runs than there are colours cannot be told apart: dashes mean validation. */
+const MOST_CURVES = 7;
 
 /** Figures of a sweep. */
 export interface SweepReport {

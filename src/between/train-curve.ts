@@ -10,7 +10,7 @@ import { checkEnds } from "./path-losses.js";
 export interface TrainCurveOptions {
   /** "bezier" or "polychain". Default "bezier". */
   readonly kind?: "bezier" | "polychain" | undefined;
-  /** Bends of a polychain. Default 1, as published. */
+  /** Bends of a polychain, 1 to 100. Default 1, as published. */
   readonly bends?: number | undefined;
   /** Passes over the training set. Default 30. */
   readonly epochs?: number | undefined;
@@ -55,6 +55,9 @@ export interface CurveSettings {
   readonly seed: number;
 }
 
+/** Each bend is as large as the model, with moments of the optimizer beside it. */
+const MOST_BENDS = 100;
+
 /** Fills in the defaults, and checks everything. */
 export function resolveCurveOptions(options: TrainCurveOptions): CurveSettings {
   const { kind = "bezier", bends = 1, epochs = 30, optimizer = "adam", learningRate = 0.003 } = options;
@@ -65,6 +68,9 @@ export function resolveCurveOptions(options: TrainCurveOptions): CurveSettings {
   for (const [name, value] of Object.entries({ bends, epochs })) {
     if (Number.isInteger(value) && value >= 1) continue;
     throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
+  }
+  if (bends > MOST_BENDS) {
+    throw new InvalidOptionError("bends", `at most ${MOST_BENDS}`, String(bends));
   }
   if (kind === "bezier" && bends !== 1)
     throw new InvalidOptionError("bends", "1 for a quadratic Bezier curve", String(bends));

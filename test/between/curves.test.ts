@@ -88,6 +88,10 @@ describe("a trained curve", () => {
       /curve, epoch 1: expected a finite loss, got NaN/,
     );
     await expect(trainCurve(ring, ...quarter, { bends: 2 })).rejects.toThrow(/bends: expected 1 for a quad/);
+    const crowd = { kind: "polychain", bends: 1e9 } as const;
+    await expect(trainCurve(ring, ...quarter, crowd)).rejects.toThrow(
+      "bends: expected at most 100, got 1000000000",
+    );
     await expect(trainCurve(ring, ...quarter, { epochs: 0 })).rejects.toThrow(/epochs/);
     await expect(trainCurve(ring, ...quarter, { learningRate: -1 })).rejects.toThrow(/learningRate/);
     await expect(trainCurve(ring, Float32Array.of(Number.NaN, 0), quarter[1])).rejects.toThrow(

@@ -195,6 +195,11 @@ describe("each option changes the picture", () => {
       /width: expected inches for the style "paper"/,
     );
     expect(() => checkStyle({ vmin: 3, vmax: 2 })).toThrow("vmax: expected a number above vmin, 3, got 2");
+    for (const end of ["vmin", "vmax"]) {
+      expect(() => checkStyle({ lossScale: "log", [end]: 0 })).toThrow(
+        `${end}: expected a number above 0 on a logarithmic scale, got 0`,
+      );
+    }
     expect(() => checkStyle({ vmin: Infinity })).toThrow("vmin: expected a finite number, got Infinity");
     expect(() => checkStyle({ fontSize: 1 }, "--")).toThrow("--font-size: expected a size of 4 to 72");
     expect(() => checkStyle({ show: ["path"], hide: ["path"] })).toThrow(

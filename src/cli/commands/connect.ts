@@ -322,7 +322,7 @@ export function declareConnect(command: Command): void {
         CURVE_KINDS,
       ),
     )
-    .option("--bends <n>", "bends of a polychain (default: 1)", parseCount("--bends"))
+    .option("--bends <n>", "bends of a polychain, at most 100 (default: 1)", parseCount("--bends"))
     .option("--curve-epochs <n>", "epochs that bends are trained (default: 30)", parseCount("--curve-epochs"))
     .addOption(
       new Option(

@@ -123,10 +123,14 @@ export function checkStyle(options: PictureStyle, prefix = ""): void {
     const got = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
     throw new InvalidOptionError(`${prefix}${nameFor(prefix, name)}`, expected, got);
   }
-  const { vmin, vmax, show = [], hide = [] } = options;
+  const { vmin, vmax, lossScale, show = [], hide = [] } = options;
   const both = show.find((part) => hide.includes(part));
   if (both !== undefined) {
     throw new InvalidOptionError(`${prefix}show`, "no part that is hidden as well", JSON.stringify(both));
+  }
+  for (const [name, end] of Object.entries({ vmin, vmax })) {
+    if (lossScale !== "log" || end === undefined || end > 0) continue;
+    throw new InvalidOptionError(`${prefix}${name}`, "a number above 0 on a logarithmic scale", String(end));
   }
   if (vmin !== undefined && vmax !== undefined && !(vmin < vmax)) {
     throw new InvalidOptionError(`${prefix}vmax`, `a number above vmin, ${vmin}`, String(vmax));
@@ -333,7 +337,8 @@ function scaleOf({ values, scale }: MapPanel, options: PictureStyle): ContourSca
     return scale;
   const kind = lossScale ?? scale.kind;
   const known = values.map(decodeNumber).filter((value) => Number.isFinite(value));
-  const low = kind === "log" && vmin !== undefined ? Math.max(vmin, Number.MIN_VALUE) : vmin;
+  // No level of a logarithmic scale lies at 0 or below: such an end cuts nothing off.
+  const low = kind === "log" && vmin !== undefined && vmin <= 0 ? undefined : vmin;
   const within = known
     .map((value) => Math.min(Math.max(value, low ?? value), vmax ?? value))
     .concat(low ?? [], vmax ?? []);

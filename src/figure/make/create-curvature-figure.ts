@@ -100,7 +100,7 @@ function densityPanel(found: StoredDensity, size: number): CurvesPanel {
 }
 
 const RESIDUAL = "Residual |H·v − λ·v| of the computed pair: an eigenvalue lies within it of the number.";
-const TRACE = "Sum of all eigenvalues, with the standard error of the estimate.";
+const TRACE = "Sum of all eigenvalues; after ±, the standard error where it is estimated.";
 
 function withError(value: number, error: number): TableCell {
   const cell = numberCell(value, (shown) => formatNumber(shown, 4));

@@ -18,7 +18,7 @@ import { curvePointTiles } from "../store/kinds/surface-journal.js";
 import { engineRequestOf, keyedName } from "../store/kinds/surface-key.js";
 import { memoResumably } from "../store/results/memo.js";
 import { asNewest } from "../store/results/result-order.js";
-import { partOfRun, type StepOptions } from "../store/run/run.js";
+import type { StepOptions } from "../store/run/run.js";
 import { type AxisGrid, parseGrid } from "../surface/grid.js";
 import {
   DEFAULT_INTERPOLATION,
@@ -30,14 +30,7 @@ import {
 } from "../surface/lines/evaluate-lines.js";
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
 import { betweenWarnings } from "./batch-norm.js";
-import {
-  alignLayouts,
-  isModelPoint,
-  type ModelPoint,
-  modelOf,
-  namesOfModels,
-  type Subject,
-} from "./model-point.js";
+import { alignedModels, type ModelPoint, namesOfModels, type Subject } from "./model-point.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
@@ -111,11 +104,7 @@ export async function analyzeLine(
     const expected = `${wanted} ${wanted === 1 ? "model" : "models"} for line "${line.kind}"`;
     throw new InvalidOptionError("models", expected, String(subjects.length));
   }
-  const given: ModelPoint[] = [];
-  for (const subject of subjects) {
-    given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
-  }
-  const models = await alignLayouts(given);
+  const models = await alignedModels(subjects, options);
   const slice = await evaluateLine(models, line, options);
   const { title, metric, accuracyAs, names } = options.figure ?? {};
   const figure = createLineFigure(slice, {

@@ -8,16 +8,8 @@ import { lowestPath, nextPair, pairCount, spanningTree } from "../between/soluti
 import type { Figure } from "../figure/figure.js";
 import { createTreeFigure } from "../figure/make/create-tree-figure.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
-import { partOfRun } from "../store/run/run.js";
 import { type AnalyzeConnectionOptions, checkConnection, connectPoints } from "./connect.js";
-import {
-  alignLayouts,
-  isModelPoint,
-  type ModelPoint,
-  modelOf,
-  namesOfModels,
-  type Subject,
-} from "./model-point.js";
+import { alignedModels, namesOfModels, type Subject } from "./model-point.js";
 
 /** Options of {@link analyzeSolutionTree}. */
 export interface AnalyzeTreeOptions
@@ -68,11 +60,7 @@ export async function analyzeSolutionTree(
   const count = subjects.length;
   if (count < 2) throw new InvalidOptionError("models", "at least 2 models", String(count));
   const total = pairCount(count, options.pairs);
-  const given: ModelPoint[] = [];
-  for (const subject of subjects) {
-    given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
-  }
-  const points = await alignLayouts(given);
+  const points = await alignedModels(subjects, options);
   const names = namesOfModels(points);
   const named = points.map((point, i) => ({ ...point, name: names[i] }));
   const { onProgress, figure, directory = points[0].run.directory } = options;

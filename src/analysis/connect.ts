@@ -24,18 +24,11 @@ import type { EvaluationData } from "../loss/evaluation-data.js";
 import { keyedName } from "../store/kinds/surface-key.js";
 import { memo } from "../store/results/memo.js";
 import { asNewest } from "../store/results/result-order.js";
-import { partOfRun, type StepOptions } from "../store/run/run.js";
+import type { StepOptions } from "../store/run/run.js";
 import { sliceProvenance } from "./analyze-line.js";
 import { curveMap } from "./curve-map.js";
 import { type CurveRequest, curveProvenance, curveStage, resolveCurve } from "./curve-stage.js";
-import {
-  alignLayouts,
-  isModelPoint,
-  type ModelPoint,
-  modelOf,
-  namesOfModels,
-  type Subject,
-} from "./model-point.js";
+import { alignedModels, alignLayouts, type ModelPoint, namesOfModels, type Subject } from "./model-point.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
@@ -92,11 +85,7 @@ export async function analyzeConnection(
 ): Promise<ConnectionAnalysis> {
   checkConnection(options);
   if (subjects.length !== 2) throw new InvalidOptionError("models", "2 models", String(subjects.length));
-  const given: ModelPoint[] = [];
-  for (const subject of subjects) {
-    given.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
-  }
-  const points = await alignLayouts(given);
+  const points = await alignedModels(subjects, options);
   return connectPoints(points as [ModelPoint, ModelPoint], model, data, options);
 }
 

@@ -133,6 +133,22 @@ export async function modelPoint(run: Run, step?: number): Promise<ModelPoint> {
 }
 
 /**
+ * Reads the models of subjects, of runs the last one of the part that counts, in the layout of the first.
+ *
+ * @throws as {@link modelOf} and {@link alignLayouts}.
+ */
+export async function alignedModels(
+  subjects: readonly Subject[],
+  options: StepOptions,
+): Promise<readonly ModelPoint[]> {
+  const points: ModelPoint[] = [];
+  for (const subject of subjects) {
+    points.push(await modelOf(isModelPoint(subject) ? subject : partOfRun(subject, options)));
+  }
+  return alignLayouts(points);
+}
+
+/**
  * Returns models whose weights lie in the order of the first one's: layouts that differ in `trainable` alone, as those
  * of transfer learning do, match by name. Models of equal layouts come back as they are.
  *

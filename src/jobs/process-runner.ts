@@ -1,10 +1,12 @@
 import { decodeError, EvaluationError, type WireError } from "../base/errors.js";
 import { startProcess, type TaskProcess } from "./task-process.js";
 import {
+  createPendingTask,
   createTaskTimes,
   FEWEST_TASKS,
   type OpenOptions,
   type Operations,
+  type PendingTask,
   type ProgramModule,
   type TaskOptions,
   type TaskReply,
@@ -38,25 +40,17 @@ export function createProcessRunner(processes: number): TaskRunner {
   };
 }
 
-interface PendingTask {
+interface ProcessTask extends PendingTask {
   readonly id: number;
-  readonly operation: string;
-  readonly input: unknown;
-  readonly key: string;
-  readonly how: TaskOptions;
   /** Processes that died while they had it. After one it is given to a process that has nothing else. */
   deaths: number;
-  isSettled: boolean;
-  resolve(output: unknown): void;
-  /** @param reason - an error, or whatever a signal was aborted with. */
-  reject(reason: unknown): void;
 }
 
 interface Worker {
   readonly process: TaskProcess;
   isReady: boolean;
   /** What it was asked and has not answered. */
-  readonly tasks: PendingTask[];
+  readonly tasks: ProcessTask[];
 }
 
 /** The processes of one program, and the tasks that wait for them. */
@@ -66,7 +60,7 @@ class ProcessSession<Order, Facts> {
   readonly #options: OpenOptions<Order, Facts>;
   readonly #times: TaskTimes = createTaskTimes();
   readonly #workers = new Set<Worker>();
-  readonly #queue: PendingTask[] = [];
+  readonly #queue: ProcessTask[] = [];
   #order: Order;
   #facts: { readonly of: Facts } | undefined;
   #failure: { readonly reason: unknown } | undefined;
@@ -116,33 +110,13 @@ class ProcessSession<Order, Facts> {
   }
 
   async run(operation: string, input: unknown, how: TaskOptions): Promise<unknown> {
-    const { key = operation, signal } = how;
-    signal?.throwIfAborted();
+    how.signal?.throwIfAborted();
     if (this.#failure !== undefined) throw this.#failure.reason;
     return new Promise((resolve, reject) => {
-      const settle = (finish: () => void): void => {
-        if (task.isSettled) return;
-        task.isSettled = true;
-        signal?.removeEventListener("abort", onAbort);
-        finish();
-      };
-      const onAbort = (): void => {
-        task.reject(signal?.reason);
-        this.#abandon(task);
-      };
-      const task: PendingTask = {
-        id: this.#nextId++,
-        operation,
-        input,
-        key,
-        how,
-        deaths: 0,
-        isSettled: false,
-        resolve: (output) => settle(() => resolve(output)),
-        reject: (reason) => settle(() => reject(reason)),
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#lastKey = key;
+      const onAbort = () => this.#abandon(task);
+      const waiting = createPendingTask(operation, input, how, { resolve, reject, onAbort });
+      const task: ProcessTask = Object.assign(waiting, { id: this.#nextId++, deaths: 0 });
+      this.#lastKey = task.key;
       this.#queue.push(task);
       this.#schedule();
     });
@@ -177,7 +151,7 @@ class ProcessSession<Order, Facts> {
   }
 
   #dispatch(): void {
-    const given = new Map<Worker, PendingTask[]>();
+    const given = new Map<Worker, ProcessTask[]>();
     for (let task = this.#queue[0]; task !== undefined; task = this.#queue[0]) {
       if (!task.isSettled) {
         const most = task.deaths > 0 ? 1 : this.#times.tasksAtATime(task.key);
@@ -228,7 +202,7 @@ class ProcessSession<Order, Facts> {
     } else {
       for (const answer of message.answers) {
         const at = worker.tasks.findIndex(({ id }) => id === answer.id);
-        const [task] = worker.tasks.splice(at, 1) as [PendingTask];
+        const [task] = worker.tasks.splice(at, 1) as [ProcessTask];
         const isDone = "output" in answer;
         this.#times.learn(task.key, answer.seconds, isDone && answer.isWhole);
         if (isDone) task.resolve(answer.output);
@@ -266,7 +240,7 @@ class ProcessSession<Order, Facts> {
     this.#workers.add(worker);
   }
 
-  #abandon(task: PendingTask): void {
+  #abandon(task: ProcessTask): void {
     for (const { process, tasks } of this.#workers) {
       if (tasks.includes(task)) process.send({ type: "abort", id: task.id });
     }

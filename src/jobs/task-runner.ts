@@ -71,6 +71,58 @@ export interface TaskOptions {
   readonly onDeaths?: ((deaths: number, how: string) => Error) | undefined;
 }
 
+/** A task that waits for its output. */
+export interface PendingTask {
+  readonly operation: string;
+  readonly input: unknown;
+  readonly key: string;
+  readonly how: TaskOptions;
+  /** Whether it has its output, or was given up: nothing changes that any more. */
+  isSettled: boolean;
+  resolve(output: unknown): void;
+  /** @param reason - an error, or whatever a signal was aborted with. */
+  reject(reason: unknown): void;
+}
+
+/**
+ * Makes a task that settles a promise once; its signal rejects it.
+ *
+ * @param promise - `resolve` and `reject` of the promise, and what is done once the signal has rejected the task.
+ */
+export function createPendingTask(
+  operation: string,
+  input: unknown,
+  how: TaskOptions,
+  promise: {
+    readonly resolve: (output: unknown) => void;
+    readonly reject: (reason: unknown) => void;
+    readonly onAbort: (task: PendingTask) => void;
+  },
+): PendingTask {
+  const { key = operation, signal } = how;
+  const settle = (finish: () => void): void => {
+    if (task.isSettled) return;
+    task.isSettled = true;
+    signal?.removeEventListener("abort", onAbort);
+    finish();
+  };
+  const onAbort = (): void => {
+    task.reject(signal?.reason);
+    promise.onAbort(task);
+  };
+  const task: PendingTask = {
+    operation,
+    input,
+    key,
+    how,
+    isSettled: false,
+    resolve: (output) => settle(() => promise.resolve(output)),
+    reject: (reason) => settle(() => promise.reject(reason)),
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return task;
+}
+
 /** A program that runs somewhere, and takes tasks in any order. */
 export interface TaskSession<Facts, Ops extends Operations> {
   /** What the first process said. */

@@ -7,13 +7,15 @@ import { ownPackageVersion } from "../base/package-files.js";
 import type { JsonValue } from "../base/provenance.js";
 import { sha256 } from "../base/provenance.js";
 import { createJobFolder, isJobFile, type JobFolder } from "../jobs/job-folder.js";
-import type {
-  OpenOptions,
-  Operations,
-  ProgramModule,
-  TaskOptions,
-  TaskRunner,
-  TaskSession,
+import {
+  createPendingTask,
+  type OpenOptions,
+  type Operations,
+  type PendingTask,
+  type ProgramModule,
+  type TaskOptions,
+  type TaskRunner,
+  type TaskSession,
 } from "../jobs/task-runner.js";
 import { type ContentStore, openFolderStore, type StoredContent } from "./content-store.js";
 import {
@@ -74,20 +76,10 @@ export interface QueueRunner extends TaskRunner {
   readonly counts: { readonly tiles: number; readonly again: number; readonly bytes: number };
 }
 
-interface Pending {
-  readonly operation: string;
-  readonly input: unknown;
-  readonly key: string;
-  readonly how: TaskOptions;
-  isSettled: boolean;
-  resolve(output: unknown): void;
-  reject(reason: unknown): void;
-}
-
 interface SentTile {
   readonly id: string;
   readonly data: Tile;
-  readonly tasks: readonly Pending[];
+  readonly tasks: readonly PendingTask[];
   sent: number;
 }
 
@@ -207,7 +199,7 @@ class QueueSession {
   readonly #sink: WireSink;
   readonly #source: WireSource;
   readonly #known = new Map<string, Promise<StoredContent>>();
-  #waiting: Pending[] = [];
+  #waiting: PendingTask[] = [];
   #queue: Queue | null = null;
   #events: QueueEvents | null = null;
   #jobSet: StoredContent | null = null;
@@ -262,8 +254,6 @@ class QueueSession {
     await this.#sayAlive();
     this.#timers.push(setInterval(() => void this.#beat(), (1000 * ALIVE_SECONDS) / 3));
     this.#timers.push(setInterval(() => void this.#look(), LOOK_TIME));
-    const stop = (): void => this.#fail(how.signal?.reason);
-    how.signal?.addEventListener("abort", stop, { once: true });
     try {
       await this.#open(undefined);
       const probe = how.probe === undefined ? null : { operation: how.probe, expected: null };
@@ -286,37 +276,16 @@ class QueueSession {
     } catch (error) {
       await this.end();
       throw error;
-    } finally {
-      how.signal?.removeEventListener("abort", stop);
     }
   }
 
   run(operation: string, input: unknown, how: TaskOptions): Promise<unknown> {
-    const { key = operation, signal } = how;
     return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
+      how.signal?.throwIfAborted();
       if (this.#isOver) throw new EvaluationError("queue", "a session in use", "one that was disposed");
-      const settle = (finish: () => void): void => {
-        if (task.isSettled) return;
-        task.isSettled = true;
-        signal?.removeEventListener("abort", onAbort);
-        finish();
-      };
-      const onAbort = (): void => {
-        task.reject(signal?.reason);
-        this.#dropSettled();
-      };
-      const task: Pending = {
-        operation,
-        input,
-        key,
-        how,
-        isSettled: false,
-        resolve: (output) => settle(() => resolve(output)),
-        reject: (reason) => settle(() => reject(reason)),
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#lastKey = key;
+      const onAbort = () => this.#dropSettled();
+      const task = createPendingTask(operation, input, how, { resolve, reject, onAbort });
+      this.#lastKey = task.key;
       this.#waiting.push(task);
       this.#schedule();
     });
@@ -419,16 +388,15 @@ class QueueSession {
   /** Sends a tile without tasks: whoever takes it opens the program and says what comes out. */
   #openingTile(jobSet: StoredContent, signal: AbortSignal | undefined) {
     return new Promise<{ opened: NonNullable<TileAnswer["opened"]>; kind: string }>((resolve, reject) => {
-      const task: Pending = {
-        operation: "open",
-        input: null,
-        key: "open",
-        how: { name: "workers", expected: "to start", signal },
-        isSettled: false,
+      // The signal may have come before there was a task.
+      signal?.throwIfAborted();
+      const how = { name: "workers", expected: "to start", signal };
+      const task = createPendingTask("open", null, how, {
         resolve: (output) => resolve(output as { opened: NonNullable<TileAnswer["opened"]>; kind: string }),
         reject,
-      };
-      this.#send([task], jobSet, []).catch(reject);
+        onAbort: () => this.#dropSettled(),
+      });
+      this.#send([task], jobSet, []).catch(task.reject);
     });
   }
 
@@ -455,7 +423,7 @@ class QueueSession {
     });
   }
 
-  async #sendTasks(tasks: readonly Pending[]): Promise<void> {
+  async #sendTasks(tasks: readonly PendingTask[]): Promise<void> {
     try {
       const encoded: Tile["tasks"] = [];
       for (const { operation, input } of tasks) {
@@ -467,7 +435,7 @@ class QueueSession {
     }
   }
 
-  async #send(tasks: readonly Pending[], jobSet: StoredContent, encoded: Tile["tasks"]): Promise<void> {
+  async #send(tasks: readonly PendingTask[], jobSet: StoredContent, encoded: Tile["tasks"]): Promise<void> {
     const data: Tile = { submission: this.#submission, jobSet, tasks: encoded };
     const tile: SentTile = { id: `${this.#submission}-${this.#nextTile++}`, data, tasks, sent: Date.now() };
     this.#tiles.set(tile.id, tile);
@@ -548,7 +516,7 @@ class QueueSession {
     const [task] = tile.tasks;
     if (task !== undefined) this.#learn(task.key, seconds / tile.tasks.length);
     for (const [i, answer] of answers.entries()) {
-      const one = tile.tasks[i] as Pending;
+      const one = tile.tasks[i] as PendingTask;
       if ("error" in answer) one.reject(taskError(one, answer.error, host));
       else await decodeWire(answer.output as JsonValue, this.#source).then(one.resolve, one.reject);
     }
@@ -594,15 +562,15 @@ class QueueSession {
   }
 }
 
-function groupByKey(tasks: readonly Pending[]): Map<string, Pending[]> {
-  const groups = new Map<string, Pending[]>();
+function groupByKey(tasks: readonly PendingTask[]): Map<string, PendingTask[]> {
+  const groups = new Map<string, PendingTask[]>();
   for (const task of tasks) groups.set(task.key, [...(groups.get(task.key) ?? []), task]);
   return groups;
 }
 
 type AnswerError = Extract<TileAnswer["answers"][number], { error: unknown }>["error"];
 
-function taskError({ how }: Pending, error: AnswerError, host: string): Error {
+function taskError({ how }: PendingTask, error: AnswerError, host: string): Error {
   if (error.own !== null) return decodeError({ ...error, stack: error.stack });
   return new EvaluationError(how.name, how.expected, `an error in a worker on ${host}: ${error.message}`);
 }

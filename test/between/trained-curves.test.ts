@@ -268,7 +268,8 @@ describe("a curve with the settings that are taken unless told otherwise", () =>
     expect(below.maximum).toBeLessThanOrEqual(allowed);
     expect(above.maximum).toBeGreaterThan(allowed);
     evaluator.dispose();
-  });
+    // Two trainings and a curve, on a machine that may be busy.
+  }, 240_000);
 });
 
 /** Points of three noisy rings (count, 2), one class each. */

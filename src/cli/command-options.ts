@@ -231,7 +231,7 @@ export function workerOptions(command: Command): Command {
       parseCount("--threads", 1, 256),
     )
     .addOption(redisOption("evaluate in workers on any machine, over this Redis server"))
-    .option("--store <dir>", "folder that all these machines see, with --redis")
+    .option("--store <dir>", "folder that all these machines see, or s3://bucket/folder, with --redis")
     .option("--queue <name>", "queue of these workers, with --redis (default: tfjs-landscape)");
 }
 

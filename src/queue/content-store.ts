@@ -28,6 +28,24 @@ export interface ContentStore {
 
 const DIGEST = /^[0-9a-f]{64}$/;
 
+/** @throws {@link EvaluationError} if a digest is none: it becomes a name. */
+export function checkContent({ digest }: Pick<StoredContent, "digest">): void {
+  if (!DIGEST.test(digest)) throw new EvaluationError("store", "a sha-256 in hex", JSON.stringify(digest));
+}
+
+/** The error of content that is not what its digest says; its digest is null where it was not read to the end. */
+export function tamperedError(
+  where: string,
+  content: StoredContent,
+  found: { readonly digest: string | null; readonly bytes: number },
+): EvaluationError {
+  const size = found.digest === null ? "more" : `${found.digest.slice(0, 12)}, ${found.bytes} bytes`;
+  const got = `others (${size}): damaged or tampered with`;
+  return new EvaluationError(where, `${content.bytes} bytes of this digest`, got, {
+    hint: "remove it from the store; the command that is given again puts it there anew",
+  });
+}
+
 /**
  * Opens a store in a folder that all machines see. Files are named after their digest, appear when they are whole, and
  * are never changed: several writers need no lock.
@@ -40,9 +58,9 @@ export async function openFolderStore(folder: string): Promise<ContentStore> {
       cause,
     });
   });
-  const placeOf = ({ digest }: Pick<StoredContent, "digest">): string => {
-    if (!DIGEST.test(digest)) throw new EvaluationError("store", "a sha-256 in hex", JSON.stringify(digest));
-    return join(folder, digest.slice(0, 2), digest);
+  const placeOf = (content: Pick<StoredContent, "digest">): string => {
+    checkContent(content);
+    return join(folder, content.digest.slice(0, 2), content.digest);
   };
   return {
     async put(file) {
@@ -69,8 +87,7 @@ export async function openFolderStore(folder: string): Promise<ContentStore> {
       try {
         const found = await explainingWrites(file, () => copy(place, file));
         if (found.digest !== content.digest || found.bytes !== content.bytes) {
-          const got = `others (${found.digest.slice(0, 12)}, ${found.bytes} bytes): damaged or tampered with`;
-          throw new EvaluationError(where, `${content.bytes} bytes of this digest`, got);
+          throw tamperedError(where, content, found);
         }
       } catch (error) {
         await rm(file, { force: true });

@@ -17,7 +17,8 @@ import {
   type TaskRunner,
   type TaskSession,
 } from "../jobs/task-runner.js";
-import { type ContentStore, openFolderStore, type StoredContent } from "./content-store.js";
+import type { ContentStore, StoredContent } from "./content-store.js";
+import { openStore } from "./object-store.js";
 import {
   ALIVE_SECONDS,
   answerSchema,
@@ -41,7 +42,10 @@ import { decodeWire, encodeWire, type WireSink, type WireSource } from "./wire.j
 export interface QueueRunnerOptions {
   /** Address of the server: `redis://[user:password@]host[:port]`, or `rediss://` with TLS. */
   readonly redis: string;
-  /** Folder that this machine and all workers see: model, weights, directions and data travel through it. */
+  /**
+   * Folder that this machine and all workers see, or objects on an S3-compatible server: `s3://bucket/folder`, with keys from
+   * the environment. Model, weights, directions and data travel through it.
+   */
   readonly store: string;
   /**
    * Name of the queue: those who share a server keep apart by it, and workers have the same. All keys on the server begin
@@ -108,7 +112,7 @@ export async function createQueueRunner(options: QueueRunnerOptions): Promise<Qu
   const connection = await connect(packages, options.redis, queue);
   try {
     options.signal?.throwIfAborted();
-    const store = await openFolderStore(options.store);
+    const store = await openStore(options.store);
     const folder = await createJobFolder();
     const processes = Math.max(1, Math.min(256, (await countWorkers(connection, queue)).processes));
     const counts = { tiles: 0, again: 0, bytes: 0 };

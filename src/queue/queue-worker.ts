@@ -9,7 +9,8 @@ import { sha256 } from "../base/provenance.js";
 import { createJobFolder, isJobFile } from "../jobs/job-folder.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
 import type { Operations, TaskSession } from "../jobs/task-runner.js";
-import { openContentCache, openFolderStore, type StoredContent } from "./content-store.js";
+import { openContentCache, type StoredContent } from "./content-store.js";
+import { openStore } from "./object-store.js";
 import {
   ALIVE_SECONDS,
   checkedQueue,
@@ -34,7 +35,7 @@ import { decodeWire, encodeWire } from "./wire.js";
 export interface QueueWorkerOptions {
   /** Address of the server, as the submitter has it. */
   readonly redis: string;
-  /** The folder that the submitter puts its files into, as it is seen here. */
+  /** The folder that the submitter puts its files into, as it is seen here, or the same `s3://bucket/folder`. */
   readonly store: string;
   /** Name of the queue, as the submitter has it. Default "tfjs-landscape". */
   readonly queue?: string | undefined;
@@ -99,7 +100,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
   const facts = machineFacts();
   const kind = machineKind(facts);
   const id = `${hostname()}:${process.pid}`;
-  const store = await openFolderStore(options.store);
+  const store = await openStore(options.store);
   const folder = await createJobFolder();
   const cache = openContentCache(store, folder.path, cacheBytes);
   const runner = createProcessRunner(processes);

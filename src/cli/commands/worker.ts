@@ -34,7 +34,10 @@ export async function worker(
 export function declareWorker(command: Command): void {
   command
     .addOption(redisOption("server that work is pulled from").makeOptionMandatory())
-    .requiredOption("--store <dir>", "folder that all machines see, as it is seen here")
+    .requiredOption(
+      "--store <dir>",
+      "folder that all machines see, as it is seen here, or s3://bucket/folder",
+    )
     .option("--queue <name>", "queue of these workers and submitters (default: tfjs-landscape)")
     .option(
       "--processes <n>",

@@ -2,10 +2,10 @@
 // `--clean` removes dist/ first (`npm pack` and CI do; a rebuild beside running tests does not).
 import { existsSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { root, runOrExit } from "./prepare-checkout.mjs";
+import { root, runOrExit, typescriptCompiler } from "./prepare-checkout.mjs";
 
 if (process.argv.includes("--clean")) rmSync(join(root, "dist"), { recursive: true, force: true });
-runOrExit(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], "compiling");
+runOrExit(process.execPath, [typescriptCompiler(), "-p", "tsconfig.build.json"], "compiling");
 if (existsSync(join(root, "scripts/build-page.mjs"))) {
   runOrExit(process.execPath, ["scripts/build-page.mjs"], "bundling the report page");
 }

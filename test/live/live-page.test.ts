@@ -70,7 +70,8 @@ test("a page that has grown equals one that is opened late, pixel for pixel", as
     grown.on("console", (message) => heard.push(message.text()));
     grown.on("pageerror", (error) => heard.push(error.message));
     await grown.goto(server.url);
-    for (let count = 2; count <= 12; count++) {
+    // The plane comes with the third snapshot; the rate falls before the sixth and the tenth.
+    for (const count of [2, 3, 5, 6, 10, 12]) {
       server.publish(stateOf(count));
       const now = await shown(grown, count);
       // One name for each panel, at the first drop.

@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * Folders whose subject computes nothing on a TF.js backend, or is the same code above any of them: files,
@@ -23,6 +24,32 @@ const aboveBackends = [
   "surface/approximate",
 ];
 
+/** Files that take a minute or more on two cores begin first, so that no worker waits for the last of them. */
+const longest = [
+  "faults/disk",
+  "faults/kill",
+  "fuzz/",
+  "figure/embedding-page",
+  "queue/",
+  "faults/",
+  "cli/sweep",
+  "cli/workers",
+  "package/",
+  "examples/studies",
+  "figure/page-buttons",
+  "docs/readme",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = longest.findIndex((start) => moduleId.includes(`/test/${start}`));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
+
 /**
  * One TF.js backend per run: `TFJS_LANDSCAPE_BACKEND=wasm|native` (default: the best that is installed).
  * `TFJS_LANDSCAPE_TESTS=backend` leaves out what does not depend on it.
@@ -37,6 +64,7 @@ export default defineConfig({
         : []),
     ],
     setupFiles: ["test/support/seeded-random.ts"],
+    sequence: { sequencer: LongestFirst },
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,

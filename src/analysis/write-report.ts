@@ -5,8 +5,8 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { isDeviceName } from "../base/platform.js";
 import type { Figure } from "../figure/figure.js";
-import type { RenderMp4Options } from "../figure/files/encode-movie.js";
 import { tableCsv } from "../figure/files/export-table.js";
+import type { RenderMp4Options } from "../figure/files/render-movie.js";
 // Figures display themselves in notebooks.
 import "../figure/files/notebook.js";
 import {
@@ -17,14 +17,14 @@ import {
   styleFigure,
 } from "../figure/files/picture-style.js";
 import { renderHtml } from "../figure/files/render-html.js";
-import { inSpace } from "../figure/space/surface-panel.js";
+import { inSpace, isInSpace } from "../figure/space/surface-panel.js";
 import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 
 /** Options of {@link writeReport}: how pictures look, and the rest of the page. */
 export interface WriteReportOptions extends PictureStyle {
   /**
-   * Which files to write; default svg, png, html and csv (for tables only), of a paper or a talk pdf too. "mp4" makes
-   * movies of paths on planes, flat and in 3-D, and takes a minute each.
+   * Which files to write; default svg, png, html and csv (for tables only), of a paper or a talk pdf too. "mp4" and "webp"
+   * make movies of paths, flat and in 3-D, and take a minute each.
    */
   readonly formats?: readonly ReportFormat[] | undefined;
   /** Pixels of the PNG per CSS pixel, in place of `dpi`; default 2. */
@@ -38,10 +38,13 @@ export interface WriteReportOptions extends PictureStyle {
 }
 
 /** Kinds of files a report consists of. */
-export type ReportFormat = "svg" | "png" | "pdf" | "mp4" | "html" | "csv";
+export type ReportFormat = "svg" | "png" | "pdf" | MovieFormat | "html" | "csv";
+
+/** Kinds of files with a movie. */
+export type MovieFormat = "mp4" | "webp";
 
 /** Every kind of file. */
-export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "mp4", "html", "csv"];
+export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "mp4", "webp", "html", "csv"];
 /** What is written where nobody says otherwise; of a paper or a talk pdf too. */
 const DEFAULT_FORMATS: readonly ReportFormat[] = ["svg", "png", "html", "csv"];
 
@@ -109,9 +112,13 @@ export async function writeReport(
   const { scale } = options;
   const { hasCaptionFiles } = resolveStyle(options);
   const formats = options.formats ?? [...(hasCaptionFiles ? (["pdf"] as const) : []), ...DEFAULT_FORMATS];
-  if (formats.includes("mp4") && !figures.some(({ figure }) => isMovable(figure))) {
-    throw new InvalidOptionError("formats", "a figure with a path on a plane, for mp4", "none");
-  }
+  const movies = MOVIE_FORMATS.filter((format) => formats.includes(format));
+  if (movies.length > 0 && !figures.some(({ figure }) => isMovable(figure)))
+    throw new InvalidOptionError(
+      "formats",
+      `a figure with a path on a plane or in 3-D, for ${movies.join(" and ")}`,
+      "none",
+    );
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -121,9 +128,9 @@ export async function writeReport(
   for (const { name, figure } of figures) {
     const table = figure.panels.find((panel) => panel.kind === "table");
     if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));
-    if (formats.includes("mp4")) {
-      for (const movie of moviesOf({ name, figure }, options)) await write(movie.file, await movie.bytes());
-    }
+    for (const format of movies)
+      for (const movie of moviesOf({ name, figure }, format, options))
+        await write(movie.file, await movie.bytes());
     if (!formats.some((one) => one === "svg" || one === "png" || one === "pdf")) continue;
     // What draws picture files is loaded when there is something to draw: it takes a second.
     const { styledPicture } = await import("../figure/files/styled-picture.js");
@@ -156,9 +163,14 @@ export async function writeReport(
   return written;
 }
 
-/** Whether something grows in a movie of a figure: a path on its plane. */
-function isMovable({ layout, panels: [lead] }: Figure): boolean {
-  return layout === "lead" && lead?.kind === "map" && lead.paths.length > 0;
+/** Formats of movies. */
+export const MOVIE_FORMATS: readonly MovieFormat[] = ["mp4", "webp"];
+
+/** Whether something grows in a movie of a figure: a path on its plane, or in three dimensions. */
+function isMovable(figure: Figure): boolean {
+  const [lead] = figure.panels;
+  const isPlane = figure.layout === "lead" && lead?.kind === "map" && lead.paths.length > 0;
+  return isPlane || isInSpace(figure);
 }
 
 /** A movie that is made when it is asked for. */
@@ -168,13 +180,14 @@ export interface PlannedMovie {
 }
 
 /**
- * Returns the movies of a figure: its path growing over the contours, and on the surface in 3-D while that turns round
- * once; none of a figure without a path on a plane. They have the look of a page, since nobody prints them.
+ * Returns the movies of a figure: its path growing over the contours, and in 3-D while that turns round once; none of
+ * a figure without a path on a plane or in three dimensions. They have the look of a page, since nobody prints them.
  *
- * @example for (const { file, bytes } of moviesOf({ name: "plot", figure })) writeFileSync(file, await bytes());
+ * @example for (const { file, bytes } of moviesOf({ name: "plot", figure }, "mp4")) writeFileSync(file, await bytes());
  */
 export function moviesOf(
   { name, figure }: NamedFigure,
+  format: MovieFormat,
   options: PictureStyle & Pick<RenderMp4Options, "scale" | "duration" | "signal"> = {},
 ): PlannedMovie[] {
   if (!isMovable(figure)) return [];
@@ -186,11 +199,13 @@ export function moviesOf(
   const styled = styleFigure(figure, { ...options, style: "page" });
   const surface = inSpace(styled);
   // What draws is loaded when there is something to draw.
-  const render = async (drawn: Figure): Promise<Uint8Array> =>
-    await (await import("../figure/files/encode-movie.js")).renderMp4(drawn, look);
-  const flat = { file: `${name}.mp4`, bytes: () => render(styled) };
-  if (surface === null) return [flat];
-  return [flat, { file: `${name}-3d.mp4`, bytes: () => render(surface) }];
+  const render = async (drawn: Figure): Promise<Uint8Array> => {
+    const { renderMp4, renderWebp } = await import("../figure/files/render-movie.js");
+    return await (format === "mp4" ? renderMp4 : renderWebp)(drawn, look);
+  };
+  const first = { file: `${name}.${format}`, bytes: () => render(styled) };
+  if (surface === null) return [first];
+  return [first, { file: `${name}-3d.${format}`, bytes: () => render(surface) }];
 }
 
 /**

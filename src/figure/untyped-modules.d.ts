@@ -58,3 +58,15 @@ declare module "gifenc" {
   const loaded: unknown;
   export default loaded;
 }
+
+// @jsquash/webp has types for browsers: encode-webp.ts names the part of its encoder that it uses.
+declare module "@jsquash/webp/codec/enc/webp_enc_simd.js" {
+  const create: (options: {
+    readonly noInitialRun: boolean;
+    readonly wasmBinary: Uint8Array;
+  }) => Promise<unknown>;
+  export default create;
+}
+declare module "@jsquash/webp/meta.js" {
+  export const defaultOptions: Readonly<Record<string, number>>;
+}

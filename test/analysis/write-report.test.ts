@@ -32,16 +32,20 @@ describe("movies of a report", () => {
   test("are one over the contours and one in 3-D, of a figure with a path", async () => {
     const folder = newFolder();
     const figure = sampleFigure(bowl);
-    const short = moviesOf({ name: "plot", figure }, { width: 320, scale: 0.5, duration: 80 });
+    const short = moviesOf({ name: "plot", figure }, "mp4", { width: 320, scale: 0.5, duration: 80 });
     expect(short.map(({ file }) => file)).toEqual(["plot.mp4", "plot-3d.mp4"]);
     const [flat] = short;
     const bytes = Buffer.from((await flat?.bytes()) ?? []);
     expect(bytes.toString("latin1", 4, 8)).toBe("ftyp");
     const still = { ...figure, panels: figure.panels.slice(1) };
-    expect(moviesOf({ name: "plot", figure: still })).toEqual([]);
+    expect(moviesOf({ name: "plot", figure: still }, "mp4")).toEqual([]);
+    expect(moviesOf({ name: "plot", figure }, "webp").map(({ file }) => file)).toEqual([
+      "plot.webp",
+      "plot-3d.webp",
+    ]);
     await expect(
       writeReport(folder, [{ name: "plot", figure: still }], { formats: ["mp4"] }),
-    ).rejects.toThrow("formats: expected a figure with a path on a plane, for mp4, got none");
+    ).rejects.toThrow("formats: expected a figure with a path on a plane or in 3-D, for mp4, got none");
     expect(existsSync(folder)).toBe(false);
   });
 });

@@ -154,6 +154,6 @@ async function openDocument(
   page.on("dialog", (dialog) => heard.push(`dialog: ${dialog.message()}`));
   writeFileSync(fileURLToPath(url), html);
   await page.goto(url, { waitUntil: "load" });
-  await page.waitForSelector(".canvas svg");
+  await page.locator(".canvas svg:visible").first().waitFor();
   return { page, heard };
 }

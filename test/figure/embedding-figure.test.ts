@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { DrawOptions } from "../../src/figure/draw/figure-frame.js";
 import {
   figureOption,
   figureSize,
@@ -8,20 +9,24 @@ import {
 } from "../../src/figure/draw/layout-figure.js";
 import { runStroke, themeOf, valueColor } from "../../src/figure/draw/palette.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { pointColors } from "../../src/figure/draw/scatter-panel.js";
+import { sceneOf as panelScene, pointColors } from "../../src/figure/draw/scatter-panel.js";
 import { snapshotReadout, timeline } from "../../src/figure/draw/snapshots.js";
 import type { Figure } from "../../src/figure/figure.js";
+import { renderMp4 } from "../../src/figure/files/render-movie.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
 import { createTopologyFigure } from "../../src/figure/make/create-topology-figure.js";
-import { boxCorners, sceneOf as panelScene } from "../../src/figure/space/box-scene.js";
+import { pointSceneOf } from "../../src/figure/space/point-scene.js";
+import { sceneMeshes } from "../../src/figure/space/scene-mesh.js";
+import { createProjection } from "../../src/figure/space/scene-view.js";
+import type { PlacedSpace } from "../../src/figure/space/space-panel.js";
 import { curvesOf, runOf, scatterOf } from "./panels.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 
 const HOSTILE = `</script><script>alert(1)</script>\u202e\u0000<img src=x onerror="alert(1)">`;
 /** The scene of a figure's only scatter. */
-function sceneOf(figure: Figure, ...rest: [typeof rect, Parameters<typeof panelScene>[2]?]) {
-  return panelScene(scatterOf(figure), ...rest);
+function sceneOf(figure: Figure, plot: typeof rect) {
+  return panelScene(scatterOf(figure), plot);
 }
 
 /** The scale of the colours of the points; null where they have those of their runs. */
@@ -31,6 +36,15 @@ function scaleOf(figure: Figure) {
 }
 
 const rect = { x: 10, y: 20, width: 400, height: 300 };
+
+type Pair = readonly [number, number];
+
+const CORNERS = [-1, 1].flatMap((i) => [-1, 1].flatMap((j) => [-1, 1].map((k) => [i, j, k] as const)));
+
+/** The scatter of a figure in 3-D, at its place. */
+function placedSpace(figure: Figure, options: DrawOptions = {}): PlacedSpace {
+  return layoutFigure(figure, { width: 600, ...options }).panels[0] as PlacedSpace;
+}
 
 /** Rounds every number of plain data, so that a snapshot does not hang on the last digits. */
 function rounded(value: unknown): unknown {
@@ -158,39 +172,51 @@ describe("sceneOf", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: -720, max: 720 }),
-        fc.integer({ min: -89, max: 89 }),
+        fc.integer({ min: 5, max: 90 }),
         (azimuth, elevation) => {
-          const scene = sceneOf(space, rect, { azimuth, elevation });
-          for (const corner of boxCorners(scene.ranges)) {
-            const { x, y } = scene.place(corner);
-            expect(x).toBeGreaterThanOrEqual(rect.x);
-            expect(x).toBeLessThanOrEqual(rect.x + rect.width);
-            expect(y).toBeGreaterThanOrEqual(rect.y);
-            expect(y).toBeLessThanOrEqual(rect.y + rect.height);
+          const { rect: plot, scene, projection } = placedSpace(space, { view: { azimuth, elevation } });
+          const { width, depth, height } = scene.box;
+          for (const [i, j, k] of CORNERS) {
+            const [x, y] = projection.toScreen([(i * width) / 2, (j * depth) / 2, (k * height) / 2]);
+            expect(x).toBeGreaterThanOrEqual(plot.x);
+            expect(x).toBeLessThanOrEqual(plot.x + plot.width);
+            expect(y).toBeGreaterThanOrEqual(plot.y);
+            expect(y).toBeLessThanOrEqual(plot.y + plot.height);
           }
         },
       ),
     );
   });
 
-  test("from above, the third coordinate is depth; from the front it is height", () => {
-    const middle = sceneOf(space, rect).ranges.map(([min, max]) => (min + max) / 2) as [
-      number,
-      number,
-      number,
-    ];
-    const [a, b, c] = middle;
-    const above = sceneOf(space, rect, { azimuth: -90, elevation: 90 }).place;
-    expect(above([a, b, c + 1]).x).toBeCloseTo(above(middle).x, 9);
-    expect(above([a, b, c + 1]).depth).toBeGreaterThan(above(middle).depth);
-    expect(above([a + 1, b, c]).x).toBeGreaterThan(above(middle).x);
-    expect(above([a, b + 1, c]).y).toBeLessThan(above(middle).y);
-    const front = sceneOf(space, rect, { azimuth: -90, elevation: 0 }).place;
-    expect(front([a, b, c + 1]).y).toBeLessThan(front(middle).y);
-    expect(front([a, b, c + 1]).depth).toBeCloseTo(front(middle).depth, 9);
-    expect(front([a, b - 1, c]).depth).toBeGreaterThan(front(middle).depth);
-    // What is nearer is larger.
-    expect(front([a, b - 1, c]).scale).toBeGreaterThan(front([a, b + 1, c]).scale);
+  test("from above, the third coordinate is depth; from the front it is height; one unit is equally long on all axes", () => {
+    const { box, paths } = pointSceneOf(scatterOf(space));
+    const above = createProjection({ azimuth: 0, elevation: 90 }, 1, [0, 0]);
+    const [o, x, y, z] = [
+      [0, 0, 0],
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ].map((at) => above.toScreen(at as [number, number, number])) as [Pair, Pair, Pair, Pair];
+    expect(z[0]).toBeCloseTo(o[0], 9);
+    expect(z[1]).toBeCloseTo(o[1], 9);
+    expect(above.toward[2]).toBeCloseTo(1, 9);
+    expect(x[0]).toBeGreaterThan(o[0]);
+    expect(y[1]).toBeLessThan(o[1]);
+    const front = createProjection({ azimuth: 0, elevation: 0 }, 1, [0, 0]);
+    expect(front.toScreen([0, 0, 1])[1]).toBeLessThan(front.toScreen([0, 0, 0])[1]);
+    expect(front.toward[2]).toBeCloseTo(0, 9);
+    expect(front.toward[1]).toBeLessThan(0);
+    // Distances in the box are those of the coordinates, in one unit, and every snapshot lies inside.
+    const given = scatterOf(space).paths.flatMap(({ at }) => at.map((one) => one.map(Number)));
+    const placed = paths.flatMap(({ pieces }) => pieces.flat().map(({ at }) => at));
+    const apart = (points: readonly (readonly number[])[], k: number): number =>
+      Math.hypot(...[0, 1, 2].map((axis) => Number(points[k]?.[axis]) - Number(points[0]?.[axis])));
+    const unit = apart(placed, 1) / apart(given, 1);
+    for (let k = 1; k < given.length; k++) expect(apart(placed, k)).toBeCloseTo(unit * apart(given, k), 6);
+    for (const at of placed)
+      for (const [axis, side] of [box.width, box.depth, box.height].entries())
+        expect(Math.abs(at[axis] as number)).toBeLessThan(side / 2);
+    expect(Math.max(box.width, box.depth, box.height)).toBeCloseTo(100, 9);
   });
 
   test("a path that does not move, and coordinates that are not finite, still give a picture", () => {
@@ -206,13 +232,54 @@ describe("sceneOf", () => {
 });
 
 describe("embeddingOption", () => {
-  test.each([2, 3] as const)("draws the same picture as before in %i dimensions", (dimensions) => {
-    const figure = createEmbeddingFigure(sampleEmbedding({ dimensions }));
+  test("draws the same picture as before in 2 dimensions", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding());
     const option = figureOption(figure, { width: 700 }) as {
       series: { name: string; renderItem: () => { children: object[] } }[];
     };
     const drawn = option.series.map(({ name, renderItem }) => [name, renderItem().children]);
     expect(rounded(Object.fromEntries(drawn.filter(([name]) => name === "paths")))).toMatchSnapshot();
+  });
+
+  test("three dimensions are tubes and balls in one scene: colours of the values, a shadow for each path", () => {
+    const figure = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }));
+    const theme = themeOf("light");
+    const meshesOf = (placed: PlacedSpace) => sceneMeshes(placed.scene, placed.colors(theme));
+    const placed = placedSpace(figure);
+    const { paths, rims, surface, floor } = meshesOf(placed);
+    expect(surface.index.length).toBe(0);
+    expect(rims.index.length).toBe(paths.index.length);
+    // Every corner lies in the box; every colour is that of a run, of a value, or the grey of what is not known.
+    const colors = new Set<string>();
+    for (let k = 0; k < paths.sky.length; k++)
+      colors.add([0, 1, 2].map((c) => Math.round(255 * (paths.color[3 * k + c] as number))).join());
+    const rgb = (color: string) => [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16)).join();
+    const colorOf = pointColors(scatterOf(figure));
+    const values = [0, 1, 2, 3, 4].map((snapshot) => colorOf?.(runOf(figure), snapshot) ?? theme.unknown);
+    expect(colors).toEqual(
+      new Set([runStroke(0, theme).color, runStroke(1, theme).color, ...values].map(rgb)),
+    );
+    // The floor is bright but for the shadow, which lies below the paths.
+    const dark = floor.sky.reduce((sum, share) => sum + Number(share < 0.95), 0);
+    expect(dark).toBeGreaterThan(20);
+    expect(dark).toBeLessThan(0.3 * floor.sky.length);
+    // More runs than colours differ by their dashes: gaps make more pieces, and less of a line.
+    const recolored = { ...figure, runs: figure.runs.map((run) => ({ ...run, color: 8 + run.color })) };
+    expect(runStroke(8, theme).lineDash).not.toBeNull();
+    const pieces = (one: Figure): number => meshesOf(placedSpace(one)).paths.sky.length;
+    expect(pieces(recolored)).toBeGreaterThan(pieces(figure));
+  });
+
+  test("three dimensions have pixels in SVG and PNG, a movie, and the same bytes twice", async () => {
+    const figure = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }));
+    const draw = () =>
+      renderSvg(figureOption(figure, { width: 420, pixelRatio: 1 }), figureSize(figure, { width: 420 }));
+    const svg = draw();
+    expect(svg.match(/<image/g)?.length).toBe(1);
+    expect(draw()).toBe(svg);
+    for (const name of ["PHATE 1", "PHATE 2", "PHATE 3"]) expect(svg).toContain(name);
+    const movie = await renderMp4(figure, { width: 320, height: 400, duration: 120 });
+    expect(Buffer.from(movie.subarray(4, 8)).toString()).toBe("ftyp");
   });
 
   test("colours run along the scale, and grey is what is not known", () => {
@@ -250,6 +317,10 @@ describe("embeddingOption", () => {
       targets.find(({ run, snapshot }) => run === 1 && snapshot === 2);
     expect(third(shown(2))).toEqual(third(shown()));
     expect(third(shown())).toBeDefined();
+    const space = createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }));
+    const grown = (until: number) => figureTargets(layoutFigure(space, { until }));
+    expect(grown(2).length).toBe(6);
+    expect(grown(2)[2]).toEqual(figureTargets(layoutFigure(space))[2]);
   });
 
   test("lets no text leave the picture, the map keep its size, at any width and name", () => {

@@ -22,7 +22,7 @@ const placeOf = (page: Page, figure: Figure, run: number, snapshot: number) =>
 /** What the first chart draws once it is still, as text that changes with every place. */
 async function drawing(page: Page): Promise<string> {
   await drawn(page);
-  return page.locator(".chart").first().locator(".canvas svg").innerHTML();
+  return page.locator(".chart").first().locator(".canvas:not([hidden]) svg").last().innerHTML();
 }
 
 describe("the page of embeddings", () => {

@@ -6,10 +6,15 @@ import type { Figure } from "../../src/figure/figure.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
-import { inSpace, type PlacedSpace } from "../../src/figure/space/surface-panel.js";
+import type { PlacedSpace as PlacedPanel } from "../../src/figure/space/space-panel.js";
+import { inSpace } from "../../src/figure/space/surface-panel.js";
+import type { SurfaceScene } from "../../src/figure/space/surface-scene.js";
 import { needChromium, useChromium } from "./chromium.js";
 import { decodePng, type Picture } from "./png.js";
 import { arc, sampleFigure, samplePath, sampleSurface, stepped, uniform, valley } from "./sample-figures.js";
+
+/** A surface in 3-D at its place. */
+type PlacedSpace = PlacedPanel & { readonly scene: SurfaceScene };
 
 const HOSTILE = `</script><script>window.hacked=1</script><img src=x onerror="window.hacked=1">`;
 const figure = sampleFigure((a, b) => (a > 9 && b > 4 ? Number.NaN : valley(a, b)));

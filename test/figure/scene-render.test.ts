@@ -9,9 +9,16 @@ import { type Pixels, renderScene } from "../../src/figure/space/render-scene.js
 import { keyLight, litCorners, type SceneMesh, sceneMeshes } from "../../src/figure/space/scene-mesh.js";
 import { createProjection } from "../../src/figure/space/scene-view.js";
 import { brightness, type HeightField, hornNormals, SKY, skyView } from "../../src/figure/space/sky-light.js";
-import { inSpace, type PlacedSpace, sceneColors } from "../../src/figure/space/surface-panel.js";
+import type { PlacedSpace as PlacedPanel } from "../../src/figure/space/space-panel.js";
+import { inSpace } from "../../src/figure/space/surface-panel.js";
+import type { SurfaceScene } from "../../src/figure/space/surface-scene.js";
 import { decodePng } from "./png.js";
 import { bowl, sampleFigure, valley } from "./sample-figures.js";
+
+const RED = { color: "#ff0000", lineDash: null };
+
+/** A surface in 3-D at its place. */
+type PlacedSpace = PlacedPanel & { readonly scene: SurfaceScene };
 
 function field(size: number, height: (x: number, y: number) => number): HeightField {
   const x = Float64Array.from({ length: size }, (_, i) => i - (size - 1) / 2);
@@ -89,9 +96,9 @@ describe("the key light", () => {
 
 const space = inSpace(sampleFigure(valley)) as Figure;
 const placed = layoutFigure(space, { width: 320 }).panels[0] as PlacedSpace;
-const colors = sceneColors(placed, themeOf("light"));
+const colors = placed.colors(themeOf("light"));
 const drawn = (one: PlacedSpace, ratio: number): Pixels =>
-  renderScene(sceneMeshes(one.scene, sceneColors(one, themeOf("light"))), one.projection, one.canvas, ratio);
+  renderScene(sceneMeshes(one.scene, one.colors(themeOf("light"))), one.projection, one.canvas, ratio);
 
 describe("the rasterizer", () => {
   test("draws a path where the projection has it, within a pixel", () => {
@@ -103,7 +110,7 @@ describe("the rasterizer", () => {
     for (const own of places) {
       const path = { run: 0, points: [{ index: 0, plane: null, own }], draped: [] };
       const scene = { ...placed.scene, paths: [path] };
-      const meshes = sceneMeshes(scene, { ...colors, paths: ["#ff0000"], rim: "#ff0000" });
+      const meshes = sceneMeshes(scene, { ...colors, paths: [RED], rim: "#ff0000" });
       const { rgba, width } = renderScene(meshes, placed.projection, placed.canvas, 2);
       const red: number[] = [];
       for (let k = 0; k < rgba.length; k += 4)
@@ -130,7 +137,7 @@ describe("the rasterizer", () => {
         ],
       };
       const projection = createProjection({ elevation: 89, azimuth: 0 }, 3, [100, 100]);
-      const meshes = sceneMeshes({ ...flat, paths: [path] }, { ...colors, paths: ["#ff0000"] });
+      const meshes = sceneMeshes({ ...flat, paths: [path] }, { ...colors, paths: [RED] });
       const { rgba, width } = renderScene(meshes, projection, { x: 0, y: 0, width: 200, height: 200 }, 1);
       return [...rgba.subarray(4 * (100 * width + 100), 4 * (100 * width + 100) + 3)];
     };

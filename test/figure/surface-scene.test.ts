@@ -12,14 +12,19 @@ import {
   sceneFurniture,
   turnView,
 } from "../../src/figure/space/scene-view.js";
-import { inSpace, type PlacedSpace } from "../../src/figure/space/surface-panel.js";
+import type { PlacedSpace as PlacedPanel } from "../../src/figure/space/space-panel.js";
+import { inSpace } from "../../src/figure/space/surface-panel.js";
 import {
   createSurfaceScene,
   pickSurface,
+  type SurfaceScene,
   type SurfaceSceneOptions,
 } from "../../src/figure/space/surface-scene.js";
 import { mapOf, runOf } from "./panels.js";
 import { arc, bowl, sampleFigure, samplePath, valley } from "./sample-figures.js";
+
+/** A surface in 3-D at its place. */
+type PlacedSpace = PlacedPanel & { readonly scene: SurfaceScene };
 
 /** The scene of a figure's only map. */
 function sceneOf(figure: Figure, options?: SurfaceSceneOptions) {

@@ -16,11 +16,11 @@ import { vtkFiles } from "../../figure/files/vtk-files.js";
 import { writeFileAtomic } from "../../store/arrow/atomic-file.js";
 import type { Run } from "../../store/run/run.js";
 import { readFigures } from "../read-figures.js";
-import { moviesOf, type NamedFigure } from "../write-report.js";
+import { MOVIE_FORMATS, type MovieFormat, moviesOf, type NamedFigure } from "../write-report.js";
 import { collectTables, planesOfTables } from "./collect-tables.js";
 
 /** What a run is exported to; "vtk" writes `.vts` and `.vtp` files. */
-export type ExportFormat = "svg" | "png" | "pdf" | "gif" | "mp4" | "csv" | "npz" | "vtk";
+export type ExportFormat = "svg" | "png" | "pdf" | "gif" | MovieFormat | "csv" | "npz" | "vtk";
 
 /** Every format. */
 export const EXPORT_FORMATS: readonly ExportFormat[] = [
@@ -28,11 +28,14 @@ export const EXPORT_FORMATS: readonly ExportFormat[] = [
   "png",
   "pdf",
   "gif",
-  "mp4",
+  ...MOVIE_FORMATS,
   "csv",
   "npz",
   "vtk",
 ];
+
+const MOVING_FORMATS: ReadonlySet<ExportFormat> = new Set(["gif", ...MOVIE_FORMATS]);
+const PICTURE_FORMATS: ReadonlySet<ExportFormat> = new Set(["svg", "png", "pdf", ...MOVING_FORMATS]);
 
 /** Options of {@link exportRun}. */
 export interface ExportOptions extends PictureStyle {
@@ -44,7 +47,7 @@ export interface ExportOptions extends PictureStyle {
   readonly what?: readonly TableKind[];
   /** Name of the stored surface that is drawn. Default the newest of each kind of plane. */
   readonly surface?: string;
-  /** Pixels of PNG, GIF and MP4 for each CSS pixel. Default 2, of a GIF and a movie 1. */
+  /** Pixels of PNG, GIF and movies for each CSS pixel. Default 2, of a GIF and a movie 1. */
   readonly scale?: number;
   /** Milliseconds that the path of a GIF or a movie takes to grow. Default 6000; no frame stands for less than 40 ms. */
   readonly duration?: number;
@@ -66,7 +69,7 @@ export function checkExportOptions(options: ExportOptions): void {
     if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
     throw new InvalidOptionError(name, "a positive number", String(value));
   }
-  const mostScale = formats.some((format) => format === "gif" || format === "mp4") ? 4 : 16;
+  const mostScale = formats.some((format) => MOVING_FORMATS.has(format)) ? 4 : 16;
   if (scale !== undefined && scale > mostScale) {
     throw new InvalidOptionError("scale", `at most ${mostScale}`, String(scale));
   }
@@ -103,8 +106,8 @@ interface Planned {
  * Writes every result that is stored in a run directory (each surface, line and path, weight statistics, and
  * the facts of the snapshots) in other formats. Nothing is computed anew, and the run is not changed.
  *
- * Pictures: the plane of principal components with its path, every other plane, every line; GIF and MP4 where there
- * is a path, MP4 of its surface in 3-D, too. CSV and npz: everything. VTK: surfaces and paths on them. Every file is complete or not there.
+ * Pictures: the plane of principal components with its path, every other plane, every line; GIF and movies where there
+ * is a path, movies of its surface in 3-D, too. CSV and npz: everything. VTK: surfaces and paths on them. Every file is complete or not there.
  *
  * @throws {@link InvalidOptionError} for options that cannot be used, before anything is read.
  * @throws {@link RunStateError} if there is nothing to write in any of the formats.
@@ -132,7 +135,7 @@ export async function exportRun(run: Run, options: ExportOptions): Promise<Expor
   if (formats.includes("vtk")) {
     planned.push(...(await vtkFiles(run, tables, await planesOfTables(run, tables), options.clip)));
   }
-  if (formats.some((format) => ["svg", "png", "pdf", "gif", "mp4"].includes(format))) {
+  if (formats.some((format) => PICTURE_FORMATS.has(format))) {
     const { figures, warnings: undrawn } = await drawnFigures(run, what, options.surface);
     warnings.push(...undrawn);
     for (const { name, figure } of figures) planned.push(...(await pictures(name, figure, options)));
@@ -215,8 +218,9 @@ async function pictures(name: string, figure: Figure, options: ExportOptions): P
     const content = () => renderGif(styled, look);
     known.push({ name: `${name}.gif`, format: "gif", content });
   }
-  for (const { file, bytes } of moviesOf({ name, figure }, options))
-    known.push({ name: file, format: "mp4", content: bytes });
+  for (const format of MOVIE_FORMATS)
+    for (const { file, bytes } of moviesOf({ name, figure }, format, options))
+      known.push({ name: file, format, content: bytes });
   return known.filter(({ format }) => options.formats.includes(format));
 }
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { readFigures } from "../../analysis/read-figures.js";
-import { type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { MOVIE_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { openRun } from "../../store/run/open-run.js";
 import {
   accuracyFormOf,
@@ -49,7 +49,13 @@ export function declarePlot(command: Command): void {
     )
     .option("--out <dir>", "folder for the files (default: the run directory)")
     .addOption(
-      new Option("--format <formats...>", "files to write").choices(["svg", "png", "pdf", "mp4", "html"]),
+      new Option("--format <formats...>", "files to write").choices([
+        "svg",
+        "png",
+        "pdf",
+        ...MOVIE_FORMATS,
+        "html",
+      ]),
     )
     .addOption(new Option("--error", "show errors instead of accuracies everywhere").conflicts("accuracy"))
     .option("--accuracy", "show accuracies instead of errors everywhere")

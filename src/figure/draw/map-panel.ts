@@ -8,7 +8,8 @@ import {
   type MapPanel,
   type RunData,
 } from "../figure.js";
-import { drawnInSpace, type PlacedSpace, spaceKind } from "../space/surface-panel.js";
+import { drawnInSpace, type PlacedSpace, spaceTargets } from "../space/space-panel.js";
+import { spaceKind } from "../space/surface-panel.js";
 import { type Contour, type GridPoint, surfaceContours, unknownCells } from "./contours.js";
 import {
   axisTitle,
@@ -76,7 +77,7 @@ const CELL = { share: 0.95, least: 100, low: 100, high: 520 } as const;
 const BESIDE = 140;
 
 /** Maps of a plane: contours, paths and names; or the same as a surface in 3-D. */
-export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
+export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace<MapPanel>> = {
   role: "loss surface",
   least: 290,
   gap: 22,
@@ -144,7 +145,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   },
   draw: (placed, theme) => ("projection" in placed ? drawnInSpace(placed, theme) : drawMap(placed, theme)),
   targets(placed): Target[] {
-    if ("projection" in placed) return spaceKind.targets(placed);
+    if ("projection" in placed) return spaceTargets(placed);
     const { panel, figure, rect, options } = placed;
     return pathTargets(figure, panel.paths, planeToPixel(shownPlane(panel), rect), options, rect);
   },
@@ -164,7 +165,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace> = {
   },
   traces: (placed, run) =>
     "projection" in placed
-      ? [spaceKind.targets(placed).filter((target) => target.run === run)]
+      ? [spaceTargets(placed).filter((target) => target.run === run)]
       : pathTraces(
           placed.figure,
           placed.panel.paths,

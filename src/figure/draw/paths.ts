@@ -29,7 +29,7 @@ export interface PathStyle {
 export const MOST_DOTS = 500;
 
 /** Returns whether a snapshot of a path of so many has a dot: evenly spaced ones, the first and the last among them. */
-function hasDot(snapshot: number, count: number): boolean {
+export function hasDot(snapshot: number, count: number): boolean {
   if (count <= MOST_DOTS) return true;
   const nearest = Math.round((snapshot * (MOST_DOTS - 1)) / (count - 1));
   return Math.round((nearest * (count - 1)) / (MOST_DOTS - 1)) === snapshot;

@@ -1,14 +1,21 @@
 import { decodeNumber } from "../../base/json.js";
-import { type ColorScale, columnOf, type PlaneWindow, type RunData, type ScatterPanel } from "../figure.js";
 import {
-  BOX_NAMES,
-  boxCorners,
-  boxShapes,
-  type Scene,
-  sceneOf,
-  spacePathShapes,
+  type ColorScale,
+  columnOf,
+  type Figure,
+  type PlaneWindow,
+  type RunData,
+  type ScatterPanel,
+} from "../figure.js";
+import { POINT_VIEW, pointSceneOf, pointsUntil, roomyRanges } from "../space/point-scene.js";
+import type { SceneColors } from "../space/scene-mesh.js";
+import {
+  drawnInSpace,
+  type PlacedSpace,
+  placeInSpace,
+  spaceHeight,
   spaceTargets,
-} from "../space/box-scene.js";
+} from "../space/space-panel.js";
 import {
   axisTitle,
   type DrawOptions,
@@ -18,7 +25,6 @@ import {
   nameBelow,
   planeToPixel,
   type Rect,
-  type SceneView,
   type Tick,
   ticksOf,
   uprightName,
@@ -34,16 +40,23 @@ import {
   placeColorBar,
   placeColorBarBelow,
 } from "./legend.js";
-import { type Theme, valueColor } from "./palette.js";
-import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
+import { runStroke, type Theme, valueColor } from "./palette.js";
+import type { Drawing, PanelKind, Place, Placed, Room, Slot } from "./panel-kind.js";
 import { type PointColor, pathShapes, pathTargets, pathTraces } from "./paths.js";
-import type { PlacedText } from "./placed-text.js";
+import { type PlacedText, truncateText } from "./placed-text.js";
 import { axis, frameShape } from "./shapes.js";
 
-/** A scatter at its place. */
+/** How a flat scatter is laid onto its rectangle. */
+interface FlatScene {
+  /** Ranges of the two axes, with room around the points. */
+  readonly ranges: readonly (readonly [min: number, max: number])[];
+  place(at: readonly number[]): Place;
+}
+
+/** A flat scatter at its place. */
 export interface PlacedScatter extends Placed<ScatterPanel> {
-  readonly scene: Scene;
-  /** Ticks of the two axes; none in three dimensions. */
+  readonly scene: FlatScene;
+  /** Ticks of the two axes. */
   readonly ticks: readonly [readonly Tick[], readonly Tick[]];
   readonly bar: PlacedColorBar | null;
 }
@@ -52,8 +65,8 @@ const LEAST = 160;
 /** Steps of the colour bar, fine enough to look continuous. */
 const BAR_STEPS = 64;
 
-/** Snapshots as points and paths, flat in two dimensions, in perspective in three. */
-export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
+/** Snapshots as points and paths, flat in two dimensions, in 3-D in three. */
+export const scatterKind: PanelKind<ScatterPanel, PlacedScatter | PlacedSpace<ScatterPanel>> = {
   role: "embedding",
   least: 300,
   gap: 22,
@@ -62,40 +75,29 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
     heading: headingRoom(panels),
     below: namesBelow(panels) + (isPhone && panels.some(hasBar) ? BAR_BELOW : 0),
   }),
-  plotHeight(panel, _figure, { width, isPhone }, options) {
+  plotHeight(panel, _figure, { width, isPhone }: Room, options) {
     const wide = width - rightRoom(panel, isPhone);
     const most = Math.round(Math.min(620, Math.max(240, (wide - 40) * (isPhone ? 1 : 0.72))));
-    // A picture that cannot be turned needs no more room than its box takes.
-    const isFixed = !isFlat(panel) && options.parts !== "chart";
-    return { natural: isFixed ? boxHeight(panel, options, wide, most) : most, least: LEAST };
+    if (isFlat(panel)) return { natural: most, least: LEAST };
+    const box = spaceHeight(pointSceneOf(panel), options.view ?? POINT_VIEW, wide, options);
+    return { natural: Math.max(LEAST, Math.min(most, box)), least: LEAST };
   },
   place(panel, figure, slot, options) {
-    const y = slot.y + slot.heading;
-    const whole = { x: slot.x, y, width: slot.width - rightRoom(panel, slot.isPhone), height: slot.plot };
+    if (!isFlat(panel)) return placePoints(panel, figure, slot, options);
+    const whole = wholeRect(panel, slot);
     // Labels of the upright axis need room that depends on the range, which hardly depends on that room.
-    const left = isFlat(panel) ? Math.ceil(widestLabel(bothTicks(panel, whole)[1]) + 8 + 24) : 0;
+    const left = Math.ceil(widestLabel(bothTicks(panel, whole)[1]) + 8 + 24);
     const rect = { ...whole, x: slot.x + left, width: Math.max(80, whole.width - left) };
-    const key = colorKeyOf(panel);
-    const bar =
-      key === null
-        ? null
-        : slot.isPhone
-          ? placeColorBarBelow(key, rect, namesBelow([panel]))
-          : placeColorBar(key, rect);
-    const scene = shownScene(panel, rect, options.view);
+    const bar = placeBar(panel, slot, rect);
     return {
       panel,
       figure,
       options,
       rect,
-      scene,
-      ticks: isFlat(panel) ? bothTicks(panel, rect) : ([[], []] as const),
+      scene: shownScene(panel, rect),
+      ticks: bothTicks(panel, rect),
       bar: bar?.bar ?? null,
-      texts: [
-        ...headingTexts(panel.title, slot),
-        ...(isFlat(panel) ? axisNames(panel, rect, slot.x) : []),
-        ...(bar?.texts ?? []),
-      ],
+      texts: [...headingTexts(panel.title, slot), ...axisNames(panel, rect, slot.x), ...(bar?.texts ?? [])],
     };
   },
   legend(panel, figure) {
@@ -111,44 +113,103 @@ export const scatterKind: PanelKind<ScatterPanel, PlacedScatter> = {
       ...(hasUnknown ? [{ mark: { kind: "no value" }, text: "no value" } as const] : []),
     ];
   },
-  draw: drawScatter,
-  targets({ panel, figure, scene, options, rect }) {
-    if (!isFlat(panel)) return spaceTargets(figure, panel, scene, options.until);
+  draw: (placed, theme) => ("projection" in placed ? drawnInSpace(placed, theme) : drawFlat(placed, theme)),
+  targets(placed) {
+    if ("projection" in placed) return spaceTargets(placed);
+    const { panel, figure, scene, options, rect } = placed;
     return pathTargets(figure, panel.paths, scene.place, options, rect);
   },
   readout: () => null,
-  traces: ({ panel, figure, scene }, run) =>
-    isFlat(panel)
-      ? pathTraces(figure, panel.paths, scene.place, run)
-      : [spaceTargets(figure, panel, scene).filter((target) => target.run === run)],
-  plane({ panel, rect, scene }) {
-    if (!isFlat(panel)) return null;
-    const asWindow = ([x = [0, 1], y = [0, 1]]: Scene["ranges"]): PlaneWindow => ({ x, y });
+  traces: (placed, run) =>
+    "projection" in placed
+      ? [spaceTargets(placed).filter((target) => target.run === run)]
+      : pathTraces(placed.figure, placed.panel.paths, placed.scene.place, run),
+  plane(placed) {
+    if ("projection" in placed) return null;
+    const asWindow = ([x = [0, 1], y = [0, 1]]: FlatScene["ranges"]): PlaneWindow => ({ x, y });
+    const { panel, rect, scene } = placed;
     return { shown: asWindow(scene.ranges), whole: asWindow(sceneOf(panel, rect).ranges) };
   },
 };
+
+function wholeRect(panel: ScatterPanel, slot: Slot): Rect {
+  const width = slot.width - rightRoom(panel, slot.isPhone);
+  return { x: slot.x, y: slot.y + slot.heading, width, height: slot.plot };
+}
+
+function placeBar(panel: ScatterPanel, slot: Slot, rect: Rect) {
+  const key = colorKeyOf(panel);
+  if (key === null) return null;
+  return slot.isPhone ? placeColorBarBelow(key, rect, namesBelow([panel])) : placeColorBar(key, rect);
+}
+
+/** A scatter with three axes: paths in a box. */
+function placePoints(
+  panel: ScatterPanel,
+  figure: Figure,
+  slot: Slot,
+  options: DrawOptions,
+): PlacedSpace<ScatterPanel> {
+  const rect = wholeRect(panel, slot);
+  const bar = placeBar(panel, slot, rect);
+  const [x, y, z] = panel.axes.map((axis) => axisTitle(axis, rect.width * 0.4)) as [string, string, string];
+  return placeInSpace({
+    panel,
+    figure,
+    options,
+    rect,
+    texts: [...headingTexts(panel.title, slot), ...(bar?.texts ?? [])],
+    scene: pointsUntil(pointSceneOf(panel), figure, options.until),
+    view: options.view ?? POINT_VIEW,
+    slotWidth: slot.width,
+    names: { x, y, z: truncateText(z, 13, rect.width * 0.6) },
+    bar: bar?.bar ?? null,
+    colors: (theme) => sceneColors(panel, figure, theme),
+  });
+}
+
+function sceneColors(panel: ScatterPanel, { runs }: Figure, theme: Theme): SceneColors {
+  const colorOf = pointColors(panel);
+  return {
+    bands: [],
+    paths: panel.paths.map(({ run }) => runStroke(runs[run]?.color ?? 0, theme)),
+    rim: theme.halo,
+    stem: theme.muted,
+    snapshot:
+      colorOf &&
+      ((run, index) => {
+        const fill = colorOf(runs[run] as RunData, index);
+        return fill === null ? { fill: theme.unknown, rim: theme.hatch } : { fill, rim: theme.halo };
+      }),
+  };
+}
 
 function isFlat({ axes }: ScatterPanel): boolean {
   return axes.length === 2;
 }
 
-/** The scene with what is shown of a flat one. */
-function shownScene(panel: ScatterPanel, rect: Rect, view?: SceneView): Scene {
-  const scene = sceneOf(panel, rect, view);
+/** Returns the mapping of a flat scatter onto a rectangle, one unit equally long on both axes. */
+export function sceneOf(panel: ScatterPanel, rect: Rect): FlatScene {
+  const [x, y] = roomyRanges(panel) as [[number, number], [number, number]];
+  return fitted(x, y, Math.max((x[1] - x[0]) / rect.width, (y[1] - y[0]) / rect.height), rect);
+}
+
+/** The mapping with the part that is shown: one unit stays equally long, whatever the shape of the plot is now. */
+function shownScene(panel: ScatterPanel, rect: Rect): FlatScene {
   const { window } = panel;
-  if (window === undefined || !isFlat(panel)) return scene;
-  // One unit stays equally long on both axes, whatever the shape of the plot is now.
-  const perPixel = Math.max(
-    (window.x[1] - window.x[0]) / rect.width,
-    (window.y[1] - window.y[0]) / rect.height,
-  );
+  if (window === undefined) return sceneOf(panel, rect);
+  const { x, y } = window;
+  return fitted(x, y, Math.max((x[1] - x[0]) / rect.width, (y[1] - y[0]) / rect.height), rect);
+}
+
+function fitted(x: PlaneWindow["x"], y: PlaneWindow["y"], perPixel: number, rect: Rect): FlatScene {
   const around = ([min, max]: PlaneWindow["x"], px: number): [number, number] => [
     (min + max - perPixel * px) / 2,
     (min + max + perPixel * px) / 2,
   ];
-  const [x, y] = [around(window.x, rect.width), around(window.y, rect.height)];
-  const toPixel = planeToPixel({ alpha: x, beta: y }, rect);
-  return { ranges: [x, y], place: (at) => ({ ...toPixel(at), depth: 0, scale: 1 }) };
+  const [alpha, beta] = [around(x, rect.width), around(y, rect.height)];
+  const toPixel = planeToPixel({ alpha, beta }, rect);
+  return { ranges: [alpha, beta], place: toPixel };
 }
 
 /** Room for the names below plots: boxes have theirs inside. */
@@ -197,13 +258,6 @@ export function pointColors({ color }: Pick<ScatterPanel, "color">): PointColor 
   };
 }
 
-/** Height that the box of three dimensions takes at a width, at most `most`. */
-function boxHeight(panel: ScatterPanel, { view }: DrawOptions, width: number, most: number): number {
-  const scene = sceneOf(panel, { x: 0, y: 0, width, height: most }, view);
-  const heights = boxCorners(scene.ranges).map((corner) => scene.place(corner).y);
-  return Math.max(LEAST, Math.ceil(Math.max(...heights) - Math.min(...heights)) + 2 * BOX_NAMES);
-}
-
 function bothTicks(panel: ScatterPanel, rect: Rect): readonly [Tick[], Tick[]] {
   const [x, y] = shownScene(panel, rect).ranges as [readonly [number, number], readonly [number, number]];
   return [
@@ -218,25 +272,23 @@ function axisNames({ axes }: ScatterPanel, rect: Rect, left: number): PlacedText
   return [nameBelow(axisTitle(x, rect.width), rect), uprightName(axisTitle(y, rect.height), left + 9, rect)];
 }
 
-function drawScatter(
-  { panel, figure, options, rect, scene, ticks, bar }: PlacedScatter,
-  theme: Theme,
-): Drawing {
-  const flat = isFlat(panel);
-  const [x = [0, 1], y = [0, 1]] = flat ? scene.ranges : [];
-  const both = [x, y].map(([min, max], i) => ({
-    ...axis(ticks[i] ?? [], { min, max }, theme, flat),
-    show: flat,
-  })) as [object, object];
+function drawFlat({ panel, figure, options, rect, scene, ticks, bar }: PlacedScatter, theme: Theme): Drawing {
+  const [x = [0, 1], y = [0, 1]] = scene.ranges;
+  const both = [x, y].map(([min, max], i) => axis(ticks[i] ?? [], { min, max }, theme, true)) as [
+    object,
+    object,
+  ];
   const style = { ...options, colorOf: pointColors(panel) };
-  const paths = flat
-    ? pathShapes(figure, panel.paths, scene.place, theme, style)
-    : spacePathShapes(figure, panel, scene, theme, style);
   return {
     grids: [{ rect, x: both[0], y: both[1] }],
     layers: [
-      { name: "box", z: 2, shapes: flat ? [frameShape(rect, theme)] : boxShapes(panel, scene, theme) },
-      { name: "paths", z: 3, clip: panel.window !== undefined, shapes: paths },
+      { name: "box", z: 2, shapes: [frameShape(rect, theme)] },
+      {
+        name: "paths",
+        z: 3,
+        clip: panel.window !== undefined,
+        shapes: pathShapes(figure, panel.paths, scene.place, theme, style),
+      },
       { name: "bar", z: 6, shapes: bar === null ? [] : colorBarShapes(bar, theme) },
     ],
   };

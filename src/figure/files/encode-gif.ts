@@ -32,7 +32,8 @@ const LABEL_RIGHT = 20;
 const LABEL_Y = 33;
 
 /** Parts of a picture that grow. */
-const isMoving = (name: string): boolean => name === "paths" || name === "curves";
+const MOVING = new Set(["paths", "curves", "scene", "front"]);
+const isMoving = (name: string): boolean => MOVING.has(name);
 
 /**
  * Returns the animation of a figure's paths: surface, axes, legend and title stand still, the paths and the

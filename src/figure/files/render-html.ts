@@ -10,7 +10,7 @@ import { type ThemeName, themeOf } from "../draw/palette.js";
 import { FONT_STACK } from "../draw/placed-text.js";
 import { factText, pathOf } from "../draw/snapshots.js";
 import type { Figure, TablePanel, TableRow } from "../figure.js";
-import { inSpace } from "../space/surface-panel.js";
+import { inSpace, isInSpace } from "../space/surface-panel.js";
 import { fontFaceCss } from "./font-files.js";
 import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
 
@@ -211,7 +211,7 @@ ${space === null ? "" : `<script type="text/plain" id="space-code">${space}</scr
 
 /** Whether the page needs its script for three dimensions to show a figure. */
 export function hasDepth(figure: Figure): boolean {
-  return inSpace(figure) !== null;
+  return isInSpace(figure) || inSpace(figure) !== null;
 }
 
 /** Returns a figure's part of the page: the place that the script draws into, and everything in words. */
@@ -251,12 +251,11 @@ function placeHtml({ panels, runs, description, verdict = "", fidelity }: Figure
 
 function hintOf(figure: Figure): string {
   const change = figure.runs.length > 1 ? ", ↑ and ↓ change the run" : "";
-  const isBox = figure.panels.some((panel) => panel.kind === "scatter" && panel.axes.length === 3);
-  const isFlat = figure.panels.some((panel) => panel.kind === "map" || (panel.kind === "scatter" && !isBox));
+  const isFlat = !isInSpace(figure) && figure.panels.some(({ kind }) => kind === "map" || kind === "scatter");
   const zoom = isFlat
     ? " Ctrl with the wheel, two fingers, + and − zoom; a drag moves what is enlarged; a double click shows all."
     : "";
-  const turn = isBox || hasDepth(figure) ? "; in 3-D, drag or Shift with an arrow key to turn it" : "";
+  const turn = hasDepth(figure) ? "; in 3-D, drag or Shift with an arrow key to turn it" : "";
   const space = hasDepth(figure)
     ? "; in 3-D the wheel zooms after a click, too, and a double click shows it as at first"
     : "";

@@ -14,9 +14,9 @@ import { canBeLogarithmic, scaleKindOf, withScale } from "../draw/scales.js";
 import { snapshotAt, snapshotReadout, timeline } from "../draw/snapshots.js";
 import { withWindows } from "../draw/zoom.js";
 import type { Figure } from "../figure.js";
-import { BOX_VIEW } from "../space/box-scene.js";
 import { turnView } from "../space/scene-view.js";
-import { inSpace, type PlacedSpace } from "../space/surface-panel.js";
+import type { PlacedSpace } from "../space/space-panel.js";
+import { inSpace, isInSpace } from "../space/surface-panel.js";
 import { addDownloads } from "./downloads.js";
 import {
   createOverlay,
@@ -40,12 +40,12 @@ export interface FigureView {
   dispose(): void;
 }
 
-/** Creates the layer that draws a map in 3-D and reports when it turns; null where the browser cannot draw it. */
+/** Creates the layer that draws something in 3-D and reports when it turns; null where the browser cannot draw it. */
 export type CreateSpaceLayer = (place: HTMLElement, onTurn: (view: SceneView) => void) => Layer | null;
 
 /** What a page shows with a figure. */
 export interface ShowOptions {
-  /** Draws maps in 3-D; without it there is no button for it. */
+  /** Draws in 3-D; without it maps have no button for it. */
   readonly createSpace?: CreateSpaceLayer;
   /** Buttons and player. Default true. */
   readonly hasControls?: boolean;
@@ -57,7 +57,7 @@ const REACH = 12;
 const DRAG_TURN = 0.45;
 const KEY_TURN = 10;
 const WITHOUT_WEBGL =
-  "This browser has no WebGL 2: the surface is drawn without it, which takes a moment. Shift with an arrow key turns it.";
+  "This browser has no WebGL 2: 3-D is drawn without it, which takes a moment. A drag, or Shift with an arrow key, turns it.";
 const KEY_TURNS: Readonly<Record<string, readonly [azimuth: number, elevation: number]>> = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -181,7 +181,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
   function point(event: PointerEvent): void {
-    if (event.buttons !== 0 && canTurn()) return;
+    if (event.buttons !== 0 && isSpace) return;
     if (zoom.isDragging) {
       leave();
       return;
@@ -202,16 +202,9 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     pointTo(found.moment ?? null);
   }
 
-  /** Whether there is something to turn: a box of three dimensions, or a map in 3-D. */
-  function canTurn(): boolean {
-    return isSpace || hasBox(figure);
-  }
   function turn(azimuth: number, elevation: number): void {
-    const first = (layout?.panels[0] as PlacedSpace | undefined)?.projection?.view;
-    view =
-      isSpace && first !== undefined
-        ? turnView(first, -azimuth, elevation)
-        : turnBox(view ?? BOX_VIEW, azimuth, elevation);
+    const first = (layout?.panels[0] as PlacedSpace | undefined)?.projection.view;
+    if (first !== undefined) view = turnView(first, -azimuth, elevation);
   }
   let facets: HTMLElement | null = null;
   let without: HTMLElement | null = null;
@@ -230,7 +223,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   function press(event: PointerEvent): void {
     point(event);
     // In 3-D WebGL has the pointer; a finger scrolls the page.
-    if (isSpace || !canTurn() || event.pointerType === "touch") return;
+    if (!isSpace || space !== null || event.pointerType === "touch") return;
     if (nearestTarget(targets, placeOf(event)) !== undefined) return;
     drag = { x: event.clientX, y: event.clientY };
     shapes.element.setPointerCapture(event.pointerId);
@@ -240,7 +233,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       point(event);
       return;
     }
-    turn(-(event.clientX - drag.x) * DRAG_TURN, (event.clientY - drag.y) * DRAG_TURN);
+    turn((event.clientX - drag.x) * DRAG_TURN, (event.clientY - drag.y) * DRAG_TURN);
     redrawSoon();
     drag = { x: event.clientX, y: event.clientY };
   }
@@ -249,7 +242,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
   function key(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey || event.target !== place) return;
-    const turned = event.shiftKey && canTurn() ? KEY_TURNS[event.key] : undefined;
+    const turned = event.shiftKey && isSpace ? KEY_TURNS[event.key] : undefined;
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
     if (turned === undefined && zoom.press(event)) {
       event.preventDefault();
@@ -285,6 +278,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       else shapes.element.after(space.element);
     }
     if (facets !== null) facets.hidden = !isSpace;
+    shapes.element.classList.toggle("turnable", isSpace && space === null);
     shapes.element.hidden = isSpace && space !== null;
     if (space !== null) space.element.hidden = !isSpace;
     draw();
@@ -301,7 +295,7 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
   }
 
   if (hasControls) {
-    if (createSpace !== undefined && inSpace(figure) !== null) {
+    if (createSpace !== undefined && !isInSpace(figure) && inSpace(figure) !== null) {
       addChoice(toolbar, "View", ["Map", "Surface in 3-D"], 0, (index) => showIn(index === 1));
       facets = addChoice(toolbar, "Surface", ["Smooth", "Grid as evaluated"], 0, (index) => {
         isFaceted = index === 1;
@@ -322,7 +316,6 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       size: figureSize(seen(), saved()),
     }));
   }
-  if (hasBox(figure)) shapes.element.classList.add("turnable");
   place.addEventListener("pointermove", move, { signal });
   place.addEventListener("pointerdown", press, { signal });
   place.addEventListener("pointerup", release, { signal });
@@ -339,7 +332,8 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
     if (Math.max(LEAST_WIDTH, Math.floor(place.clientWidth)) !== layout?.width) draw();
   });
   observer.observe(place);
-  draw();
+  if (isInSpace(figure)) showIn(true);
+  else draw();
   return {
     update(next) {
       given = next;
@@ -370,14 +364,6 @@ export function showFigure(place: HTMLElement, first: Figure, options: ShowOptio
       place.replaceChildren();
     },
   };
-}
-
-function hasBox({ panels }: Figure): boolean {
-  return panels.some((panel) => panel.kind === "scatter" && panel.axes.length === 3);
-}
-
-function turnBox({ azimuth, elevation }: SceneView, by: number, up: number): SceneView {
-  return { azimuth: azimuth + by, elevation: Math.min(89, Math.max(-89, elevation + up)) };
 }
 
 /** Buttons, one of them pressed. */

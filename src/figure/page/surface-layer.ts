@@ -4,7 +4,7 @@ import { layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
 import { sceneMeshes } from "../space/scene-mesh.js";
 import { turnView, zoomView } from "../space/scene-view.js";
-import { type PlacedSpace, sceneColors } from "../space/surface-panel.js";
+import type { PlacedSpace } from "../space/space-panel.js";
 import type { SpaceStage, StageMaker } from "./main-3d.js";
 import { type Layer, redraw } from "./picture.js";
 import { addElement } from "./player.js";
@@ -42,7 +42,7 @@ function openStage(): SpaceStage | null {
 }
 
 /**
- * Draws a map in 3-D: the scene with WebGL, walls and axes as SVG below it, labels and marks as SVG above it, all in
+ * Draws a map or an embedding in 3-D: the scene with WebGL, walls and axes as SVG below it, labels and marks as SVG above it, all in
  * one projection. Dragging turns it; the wheel zooms with Ctrl, or after a click until the pointer leaves; two
  * fingers zoom; + and − zoom. It turns by itself until it is touched, and not where less motion is asked for.
  *
@@ -153,15 +153,14 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
   return {
     element,
     draw(layout, theme, isTurned) {
-      // A figure in 3-D is one map.
+      // A figure in 3-D is one panel.
       const placed = layout.panels[0] as PlacedSpace;
       const { canvas, projection, scene } = placed;
       element.style.height = `${layout.height}px`;
       Object.assign(gl.style, { left: `${canvas.x}px`, top: `${canvas.y}px` });
       view = projection.view;
       first ??= view;
-      if (!isTurned || shown !== scene)
-        stage.setScene(sceneMeshes(scene, sceneColors(placed, themeOf(theme))));
+      if (!isTurned || shown !== scene) stage.setScene(sceneMeshes(scene, placed.colors(themeOf(theme))));
       shown = scene;
       stage.draw(projection, canvas);
       redraw(below, layout, layoutOption(layout, { theme, isShown: (name) => name === "back" }));
@@ -170,7 +169,7 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
         layout,
         layoutOption(layout, {
           theme,
-          isShown: (name) => name !== "back" && name !== "surface",
+          isShown: (name) => name !== "back" && name !== "scene",
           background: "transparent",
         }),
       );

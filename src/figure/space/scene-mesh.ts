@@ -1,3 +1,6 @@
+import type { RunStroke } from "../draw/palette.js";
+import { hasDot, pointRadius } from "../draw/paths.js";
+import type { PointPath, PointScene } from "./point-scene.js";
 import type { Projection, ScenePoint } from "./scene-view.js";
 import { brightness, hornNormals, skyView } from "./sky-light.js";
 import type { ScenePath, SurfaceScene } from "./surface-scene.js";
@@ -38,10 +41,14 @@ export interface SceneMeshes {
 export interface SceneColors {
   /** Of the bands between contours, from low to high. */
   readonly bands: readonly string[];
-  /** Of each path. */
-  readonly paths: readonly string[];
+  /** Of each path, with its dashes. */
+  readonly paths: readonly RunStroke[];
   readonly rim: string;
   readonly stem: string;
+  /** Of each snapshot, where they have others than their paths, with that of its rim. */
+  readonly snapshot?:
+    | ((run: number, index: number) => { readonly fill: string; readonly rim: string })
+    | undefined;
 }
 
 type Rgb = readonly [red: number, green: number, blue: number];
@@ -60,16 +67,19 @@ const SHADOW = 0.42;
 const FLOOR_LIGHT = 0.7;
 
 /** Returns the triangles of a scene. Cost: dominated by {@link skyView}, which is computed once for a scene's heights. */
-export function sceneMeshes(scene: SurfaceScene, colors: SceneColors): SceneMeshes {
+export function sceneMeshes(scene: SurfaceScene | PointScene, colors: SceneColors): SceneMeshes {
+  return scene.kind === "points" ? pointMeshes(scene, colors) : surfaceMeshes(scene, colors);
+}
+
+function surfaceMeshes(scene: SurfaceScene, colors: SceneColors): SceneMeshes {
   const ground = groundOf(scene);
   // A few large facets would each be in shadow or not.
   const shadow = scene.isFaceted ? new Float32Array(scene.z.length) : pathShadow(scene);
   const paths = new MeshBuilder();
   const rims = new MeshBuilder();
   const rim = rgbOf(colors.rim);
-  for (const [k, path] of scene.paths.entries()) {
-    addPath(paths, rims, path, rgbOf(colors.paths[k] ?? colors.stem), rim, rgbOf(colors.stem));
-  }
+  for (const [k, path] of scene.paths.entries())
+    addPath(paths, rims, path, strokeOf(colors, k), rim, rgbOf(colors.stem));
   const bands = colors.bands.map(rgbOf);
   const surface = surfaceMesh(scene, ground, shadow, bands);
   return {
@@ -79,6 +89,125 @@ export function sceneMeshes(scene: SurfaceScene, colors: SceneColors): SceneMesh
     paths: paths.mesh(),
     isFaceted: scene.isFaceted,
   };
+}
+
+/** How a path is drawn: its colour and its dashes, in the box. */
+interface Stroke {
+  readonly color: Rgb;
+  readonly dashes: readonly number[] | null;
+}
+
+/** Length in the box of a px of the dashes of flat paths. */
+const DASH = 0.24;
+
+function strokeOf({ paths, stem }: SceneColors, path: number): Stroke {
+  const { color = stem, lineDash = null } = paths[path] ?? {};
+  return { color: rgbOf(color), dashes: lineDash?.map((px) => px * DASH) ?? null };
+}
+
+/** Steps of the floor on which paths by themselves cast their shadow, along its longer side. */
+const FLOOR_STEPS = 160;
+/** Radius in the box of the path of a scatter, and of a snapshot's ball for each px of its radius on a flat one. */
+const LINE = 0.34;
+const DOT = 0.26;
+/** Share of the light that they take from the floor: many shadows must not outweigh the paths. */
+const FAINT = 0.26;
+
+/** Paths by themselves: tubes, a ball for each snapshot, and their shadow on the floor, which shows where they are. */
+function pointMeshes(scene: PointScene, colors: SceneColors): SceneMeshes {
+  const paths = new MeshBuilder();
+  const rims = new MeshBuilder();
+  const rim = rgbOf(colors.rim);
+  for (const [k, path] of scene.paths.entries()) {
+    const count = path.pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const radius = DOT * (pointRadius(count) + 0.4);
+    const { color, dashes } = strokeOf(colors, k);
+    for (const piece of path.pieces) {
+      for (const [from, to] of dashed(
+        piece.map(({ at }) => at),
+        dashes,
+      )) {
+        paths.rod(from, to, LINE, color);
+        rims.rod(from, to, LINE + 0.6 * (RIM - TUBE), rim);
+      }
+      for (const { index, at } of piece) {
+        if (!hasDot(index, count)) continue;
+        const own = colors.snapshot?.(path.run, index);
+        paths.ball(at, radius, own === undefined ? color : rgbOf(own.fill));
+        rims.ball(at, radius + 0.6 * (RIM - TUBE), own === undefined ? rim : rgbOf(own.rim));
+      }
+    }
+  }
+  return {
+    floor: shadowFloor(scene),
+    surface: new MeshBuilder().mesh(),
+    rims: rims.mesh(),
+    paths: paths.mesh(),
+    isFaceted: false,
+  };
+}
+
+/** The drawn pieces of a line, two points each: between its points, cut by dashes. */
+function dashed(
+  line: readonly ScenePoint[],
+  dashes: readonly number[] | null,
+): (readonly [ScenePoint, ScenePoint])[] {
+  const steps = line.slice(1).map((to, k) => [line[k] as ScenePoint, to] as const);
+  if (dashes === null) return steps;
+  const drawn: (readonly [ScenePoint, ScenePoint])[] = [];
+  let [dash, left] = [0, dashes[0] as number];
+  for (const [from, to] of steps) {
+    const length = distance(from, to);
+    const at = (along: number): ScenePoint => plus(from, times(minus(to, from), along / length));
+    for (let along = 0; along < length; ) {
+      const next = Math.min(length, along + left);
+      if (dash % 2 === 0) drawn.push([at(along), at(next)]);
+      left -= next - along;
+      along = next;
+      if (left <= 1e-9) {
+        dash = (dash + 1) % dashes.length;
+        left = dashes[dash] as number;
+      }
+    }
+  }
+  return drawn;
+}
+
+/** The floor under paths by themselves: nothing but their shadow. */
+function shadowFloor({ box, paths }: PointScene): SceneMesh {
+  const step = Math.max(box.width, box.depth) / FLOOR_STEPS;
+  const axis = (side: number): Float64Array => {
+    const count = Math.max(2, Math.round(side / step) + 1);
+    return Float64Array.from({ length: count }, (_, k) => (k / (count - 1) - 0.5) * side);
+  };
+  const [x, y] = [axis(box.width), axis(box.depth)];
+  const shadow = new Shadow(x, y);
+  for (const [from, to] of paths.flatMap((path) => path.pieces.flatMap((piece) => stepsOf(piece)))) {
+    const count = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / step));
+    for (let k = 0; k <= count; k++) {
+      const at = plus(from, times(minus(to, from), k / count));
+      // The higher a path floats, the softer its shadow.
+      const height = at[2] + box.height / 2;
+      shadow.cast(at, 1.5 + 0.02 * height, FAINT / (1 + 0.004 * height));
+    }
+  }
+  const z = new Float64Array(x.length * y.length);
+  const count = z.length;
+  return {
+    position: Float32Array.from({ length: 3 * count }, (_, k) => {
+      const at = Math.floor(k / 3);
+      return [x[at % x.length], y[Math.floor(at / x.length)], -box.height / 2][k % 3] as number;
+    }),
+    normal: Float32Array.from({ length: 3 * count }, (_, k) => (k % 3 === 2 ? 1 : 0)),
+    color: new Float32Array(3 * count),
+    sky: shadow.share.map((share) => 1 - share),
+    lines: new Float32Array(3 * count).fill(0.5),
+    index: gridTriangles({ x, y, z }),
+  };
+}
+
+function stepsOf(piece: PointPath["pieces"][number]): (readonly [ScenePoint, ScenePoint])[] {
+  return piece.map(({ at }, k) => [(piece[k - 1] ?? piece[k])?.at as ScenePoint, at] as const);
 }
 
 interface Ground {
@@ -103,7 +232,7 @@ function groundOf(scene: SurfaceScene): Ground {
 }
 
 /** Triangles of the cells without a hole; each cell is cut along the diagonal that bends it less. */
-function gridTriangles({ x, y, z }: SurfaceScene): Uint32Array {
+function gridTriangles({ x, y, z }: Pick<SurfaceScene, "x" | "y" | "z">): Uint32Array {
   const width = x.length;
   const index: number[] = [];
   for (let j = 0; j + 1 < y.length; j++) {
@@ -183,47 +312,62 @@ function faceted(mesh: SceneMesh): SceneMesh {
   };
 }
 
-/** Share of the light that paths take from each place of the surface: soft, straight below them. */
-function pathShadow({ x, y, z, paths }: SurfaceScene): Float32Array {
-  const shadow = new Float32Array(z.length);
-  const [dx, dy] = [x, y].map((axis) => (axis[1] as number) - (axis[0] as number)) as [number, number];
-  const cast = ([px, py]: ScenePoint, reach: number, strength: number): void => {
+/** Share of the light that paths take from the places of a grid. */
+class Shadow {
+  readonly #x: Float64Array;
+  readonly #y: Float64Array;
+  /** (h, w), row-major. */
+  readonly share: Float32Array;
+
+  constructor(x: Float64Array, y: Float64Array) {
+    this.#x = x;
+    this.#y = y;
+    this.share = new Float32Array(x.length * y.length);
+  }
+
+  /** Casts the soft shadow of a place straight down. */
+  cast([px, py]: ScenePoint, reach: number, strength: number): void {
+    const [x, y] = [this.#x, this.#y];
+    const [dx, dy] = [x, y].map((axis) => (axis[1] as number) - (axis[0] as number)) as [number, number];
     const [ci, cj] = [(px - (x[0] as number)) / dx, (py - (y[0] as number)) / dy];
+    const [left, right] = [Math.max(0, Math.ceil(ci - reach / dx)), Math.min(x.length - 1, ci + reach / dx)];
     for (let j = Math.max(0, Math.ceil(cj - reach / dy)); j <= Math.min(y.length - 1, cj + reach / dy); j++) {
-      for (
-        let i = Math.max(0, Math.ceil(ci - reach / dx));
-        i <= Math.min(x.length - 1, ci + reach / dx);
-        i++
-      ) {
+      for (let i = left; i <= right; i++) {
         const share = 1 - Math.hypot((i - ci) * dx, (j - cj) * dy) / reach;
         if (share <= 0) continue;
         const k = j * x.length + i;
-        shadow[k] = Math.max(shadow[k] as number, strength * share * share * (3 - 2 * share));
+        this.share[k] = Math.max(this.share[k] as number, strength * share * share * (3 - 2 * share));
       }
     }
-  };
+  }
+}
+
+/** Share of the light that paths take from each place of the surface: soft, straight below them. */
+function pathShadow({ x, y, paths }: SurfaceScene): Float32Array {
+  const shadow = new Shadow(x, y);
   for (const { draped, points } of paths) {
-    for (const point of draped.flat()) cast(point, SHADOW_REACH, SHADOW);
+    for (const point of draped.flat()) shadow.cast(point, SHADOW_REACH, SHADOW);
     for (const { own, plane } of points) {
       // The higher a snapshot floats, the softer its shadow.
       const gap = own === null || plane === null ? 0 : own[2] - plane[2];
-      if (own !== null && gap > BALL) cast(own, 1.6 + 0.25 * gap, SHADOW / (1 + 0.12 * gap));
+      if (own !== null && gap > BALL) shadow.cast(own, 1.6 + 0.25 * gap, SHADOW / (1 + 0.12 * gap));
     }
   }
-  return shadow;
+  return shadow.share;
 }
 
 function addPath(
   paths: MeshBuilder,
   rims: MeshBuilder,
   { draped, points }: ScenePath,
-  color: Rgb,
+  { color, dashes }: Stroke,
   rim: Rgb,
   stem: Rgb,
 ): void {
   for (const line of draped) {
     const lifted = line.map(([x, y, z]): ScenePoint => [x, y, z + 0.4 * TUBE]);
-    paths.tube(lifted, TUBE, color);
+    const pieces = dashes === null ? [lifted] : dashed(lifted, dashes);
+    for (const piece of pieces) paths.tube(piece, TUBE, color);
     rims.tube(lifted, RIM, rim);
   }
   for (const [k, { own, plane }] of points.entries()) {
@@ -245,9 +389,22 @@ class MeshBuilder {
 
   /** A round tube along a line, closed by caps. */
   tube(line: readonly ScenePoint[], radius: number, color: Rgb): void {
+    const [first, last] = [line[0], line.at(-1)];
+    if (first === undefined || last === undefined || !this.#hull(line, radius, color)) return;
+    this.ball(first, radius, color);
+    this.ball(last, radius, color);
+  }
+
+  /** A straight tube without caps. */
+  rod(from: ScenePoint, to: ScenePoint, radius: number, color: Rgb): void {
+    this.#hull([from, to], radius, color);
+  }
+
+  /** The side of a tube; false for a line without length. */
+  #hull(line: readonly ScenePoint[], radius: number, color: Rgb): boolean {
     const points = line.filter((point, k) => k === 0 || distance(point, line[k - 1] as ScenePoint) > 1e-6);
     const [first, last] = [points[0], points.at(-1)];
-    if (first === undefined || last === undefined || points.length < 2) return;
+    if (first === undefined || last === undefined || points.length < 2) return false;
     const start = this.#position.length / 3;
     let side: ScenePoint | null = null;
     for (const [k, point] of points.entries()) {
@@ -270,8 +427,7 @@ class MeshBuilder {
         this.#index.push(a, b, b + SIDES, a, b + SIDES, a + SIDES);
       }
     }
-    this.ball(first, radius, color);
-    this.ball(last, radius, color);
+    return true;
   }
 
   /** A ball of latitudes and longitudes. */

@@ -1,5 +1,6 @@
 import type { SceneView, Tick } from "../draw/figure-frame.js";
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth } from "../draw/placed-text.js";
+import type { PointScene } from "./point-scene.js";
 import type { SurfaceScene } from "./surface-scene.js";
 
 /** A place in the box: alpha to the right, beta to the back, height up; the box's centre is 0. */
@@ -114,7 +115,7 @@ const NAME_DISTANCE = 30;
  * would touch another or a name is left out.
  */
 export function sceneFurniture(
-  { box, ticks }: Pick<SurfaceScene, "box" | "ticks">,
+  { box, ticks }: Pick<SurfaceScene | PointScene, "box" | "ticks">,
   projection: Projection,
   names: SceneNames,
   [left, right]: readonly [number, number],
@@ -167,12 +168,15 @@ export function sceneFurniture(
   const outline = boxOutline(box).map(
     ([from, to]) => [projection.toScreen(from), projection.toScreen(to)] as const,
   );
+  const hasLabels = edges.some(([, axisTicks]) => axisTicks.some(({ label }) => label !== ""));
+  const distance = hasLabels ? NAME_DISTANCE : LABEL_DISTANCE;
   const nameTexts = edges.map(([edge, , , name], index) =>
-    index === 2 ? heightName(edge, name, outline, bounds) : nameText(edge, name, bounds),
+    index === 2 ? heightName(edge, name, outline, bounds) : nameText(edge, name, bounds, distance),
   );
   const texts: PlacedText[] = [];
   for (const [edge, axisTicks, at] of edges) {
     for (const tick of axisTicks) {
+      if (tick.label === "") continue;
       const [x, y] = projection.toScreen(at(tick));
       const shift = clearance(tick.label, TICK_SIZE, edge.out, LABEL_DISTANCE);
       const text = line(tick.label, x + edge.out[0] * shift, y + edge.out[1] * shift, {
@@ -241,9 +245,9 @@ function boxOutline({ width, depth, height }: SceneBox): (readonly [ScenePoint, 
   return corners.map((corner, k) => [corner, corners[(k + 1) % 4] as ScenePoint] as const);
 }
 
-function nameText(edge: Edge, name: string, bounds: readonly [number, number]): PlacedText {
+function nameText(edge: Edge, name: string, bounds: readonly [number, number], distance: number): PlacedText {
   const [x, y] = [(edge.from[0] + edge.to[0]) / 2, (edge.from[1] + edge.to[1]) / 2];
-  const shift = clearance(name, NAME_SIZE, edge.out, NAME_DISTANCE);
+  const shift = clearance(name, NAME_SIZE, edge.out, distance);
   return line(name, x + edge.out[0] * shift, y + edge.out[1] * shift, { x: bounds });
 }
 

@@ -1,7 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Figure } from "../../../src/figure/figure.js";
-import { encodeMp4, renderMp4 } from "../../../src/figure/files/encode-movie.js";
+import { encodeMp4 } from "../../../src/figure/files/encode-mp4.js";
+import { encodeWebp } from "../../../src/figure/files/encode-webp.js";
+import { renderMp4, renderWebp } from "../../../src/figure/files/render-movie.js";
 import { inSpace } from "../../../src/figure/space/surface-panel.js";
 import { chromiumPath, launchChromium, needChromium } from "../../figure/chromium.js";
 import { sampleFigure, valley } from "../../figure/sample-figures.js";
@@ -109,5 +115,91 @@ describe("renderMp4", () => {
     [{ duration: 0 }, /duration: expected a number of ms in \(0, 600000\], got 0/],
   ])("refuses %o", async (options, message) => {
     await expect(renderMp4(FIGURE, options)).rejects.toThrow(message);
+  });
+});
+
+/** What a browser makes of an animated WebP: the mean colour and the milliseconds of each frame. */
+async function decoded(bytes: Uint8Array) {
+  const folder = mkdtempSync(join(tmpdir(), "landscape-webp-"));
+  const page = await browser.newPage();
+  try {
+    // Codecs need a page from a place that browsers trust.
+    writeFileSync(join(folder, "page.html"), "<!doctype html><title>movie</title>");
+    await page.goto(pathToFileURL(join(folder, "page.html")).href);
+    return await page.evaluate<{
+      frames: { width: number; height: number; ms: number; color: number[]; corner: number[] }[];
+      repeats: number;
+    }>(`(async () => {
+      const data = Uint8Array.from(atob("${Buffer.from(bytes).toString("base64")}"), (c) => c.charCodeAt(0));
+      const decoder = new ImageDecoder({ data, type: "image/webp" });
+      await decoder.completed;
+      await decoder.tracks.ready;
+      const { frameCount, repetitionCount } = decoder.tracks.selectedTrack;
+      const frames = [];
+      for (let frameIndex = 0; frameIndex < frameCount; frameIndex++) {
+        const { image } = await decoder.decode({ frameIndex });
+        const [width, height] = [image.displayWidth, image.displayHeight];
+        const context = new OffscreenCanvas(width, height).getContext("2d");
+        context.drawImage(image, 0, 0);
+        const { data: pixels } = context.getImageData(0, 0, width, height);
+        const sums = [0, 0, 0];
+        for (let k = 0; k < pixels.length; k += 4) for (let c = 0; c < 3; c++) sums[c] += pixels[k + c];
+        frames.push({ width, height, ms: image.duration / 1000, color: sums.map((s) => s / (pixels.length / 4)), corner: [...pixels.subarray(0, 3)] });
+      }
+      return { frames, repeats: repetitionCount };
+    })()`);
+  } finally {
+    await page.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe("animated WebP", () => {
+  /** A grey picture with a white square of 5 × 3 pixels at an odd place. */
+  const withSquare = (x: number): Uint8Array => {
+    const pixels = Uint8Array.from({ length: 4 * 63 * 41 }, (_, k) => [90, 80, 70, 255][k % 4] as number);
+    for (let j = 7; j < 10; j++) pixels.fill(255, 4 * (63 * j + x), 4 * (63 * j + x + 5));
+    return pixels;
+  };
+
+  test("holds every frame as it was drawn, each as long as it stands, and plays for ever", async (context) => {
+    needChromium(context);
+    const [a, b] = [withSquare(9), withSquare(31)];
+    const bytes = await encodeWebp({ width: 63, height: 41, frames: [a, a, b, a] }, { isLossless: true });
+    const { frames, repeats } = await decoded(bytes);
+    expect(repeats).toBe(Number.POSITIVE_INFINITY);
+    expect(frames.map(({ ms }) => ms)).toEqual([80, 40, 40]);
+    const share = 15 / (63 * 41);
+    for (const { width, height, color, corner } of frames) {
+      expect([width, height]).toEqual([63, 41]);
+      expect(corner).toEqual([90, 80, 70]);
+      // The square before is gone where the next one stands.
+      for (const [c, grey] of [90, 80, 70].entries())
+        expect(color[c]).toBeCloseTo(grey + share * (255 - grey), 3);
+    }
+    expect(
+      Buffer.compare(
+        bytes,
+        await encodeWebp({ width: 63, height: 41, frames: [a, a, b, a] }, { isLossless: true }),
+      ),
+    ).toBe(0);
+    await expect(encodeWebp({ width: 63, height: 40, frames: [a] })).rejects.toThrow(
+      "frame: expected 63 × 40 pixels, got 2583 pixels",
+    );
+    await expect(encodeWebp({ width: 63, height: 41, frames: [] })).rejects.toThrow(
+      "frames: expected at least one, got none",
+    );
+  });
+
+  test("shows the path growing, over the map and on the surface, and stands at the end", async (context) => {
+    needChromium(context);
+    for (const figure of [FIGURE, inSpace(FIGURE) as Figure]) {
+      const { frames } = await decoded(await renderWebp(figure, { width: 321, duration: 120 }));
+      expect(frames.length).toBeGreaterThan(1);
+      expect(frames[0]?.width).toBe(322);
+      expect(frames.at(-1)?.ms).toBeGreaterThanOrEqual(1500);
+      expect(frames[0]?.color).not.toEqual(frames.at(-1)?.color);
+    }
+    await expect(renderWebp(FIGURE, { scale: 5 })).rejects.toThrow("scale: expected a number in (0, 4]");
   });
 });

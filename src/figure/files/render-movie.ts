@@ -1,130 +1,23 @@
-import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import { InvalidOptionError } from "../../base/errors.js";
 import type { DrawOptions } from "../draw/figure-frame.js";
 import { type FigureLayout, figureSize, layoutFigure, layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
 import { timeline } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
 import { turnView } from "../space/scene-view.js";
-import { type PlacedSpace, spacePixels } from "../space/surface-panel.js";
+import { type PlacedSpace, spacePixels } from "../space/space-panel.js";
+import { isInSpace } from "../space/surface-panel.js";
 import { over, type PathAnimationOptions, pathAnimation } from "./encode-gif.js";
+import { encodeMp4, type MovieFrames, RATE } from "./encode-mp4.js";
 import { type Raster, rasterize, renderSvg } from "./render-picture.js";
 
-/** Opaque pictures of one size, one after the other. */
-export interface MovieFrames {
-  /** In pixels, even. */
-  readonly width: number;
-  readonly height: number;
-  /** Each (height, width, 4), red, green, blue, 255; the same array again where nothing has changed. */
-  readonly frames: Iterable<Uint8Array>;
-}
-
-/** Frames a second: even for those who look at each, and half the work of 50. */
-const RATE = 25;
-/** Loss of the encoder: 10 is best, 51 is least. Lines and letters stay clean. */
-const QUANTIZATION = 20;
-/** Frames between those that stand for themselves: players jump to them. */
-const GROUP = 25;
-
-/**
- * Encodes frames as an MP4 file with H.264 (25 frames per second), in memory. The same frames give the same bytes.
- *
- * @throws {@link InvalidDataError} if the width or the height is odd, or a frame has another size.
- */
-export async function encodeMp4(
-  { width, height, frames }: MovieFrames,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  if (width % 2 !== 0 || height % 2 !== 0) {
-    throw new InvalidDataError("movie", "an even width and height", `${width} × ${height} pixels`);
-  }
-  // A megabyte of code that only movies need.
-  const { default: h264 } = await import("h264-mp4-encoder");
-  const encoder = await h264.createH264MP4Encoder();
-  let count = 0;
-  try {
-    Object.assign(encoder, {
-      width,
-      height,
-      frameRate: RATE,
-      quantizationParameter: QUANTIZATION,
-      groupOfPictures: GROUP,
-      speed: 5,
-    });
-    encoder.initialize();
-    for (const frame of frames) {
-      signal?.throwIfAborted();
-      if (frame.length !== 4 * width * height) {
-        throw new InvalidDataError("frame", `${width} × ${height} pixels`, `${frame.length / 4} pixels`);
-      }
-      encoder.addFrameRgba(frame);
-      count++;
-    }
-    encoder.finalize();
-    const bytes = encoder.FS.readFile(encoder.outputFilename) as Uint8Array;
-    encoder.FS.unlink(encoder.outputFilename);
-    encoder.delete();
-    return finished(bytes, count);
-  } catch (error) {
-    // The encoder ends the process if it is freed while it waits for frames; without any it cannot be ended.
-    if (count > 0) {
-      encoder.finalize();
-      encoder.delete();
-    }
-    throw error;
-  }
-}
-
-/** Boxes that hold boxes. */
-const CONTAINERS = new Set(["moov", "trak", "mdia", "minf", "stbl"]);
-
-/**
- * Completes what the encoder writes: a table of the frames that stand for themselves (without it players jump to any
- * frame, and show rubbish), and no time of writing, so that the same frames give the same bytes. The index lies
- * behind the frames, so that no place of a frame changes.
- *
- * @see ISO/IEC 14496-12, boxes mvhd, tkhd, mdhd, stss.
- */
-function finished(boxes: Uint8Array, count: number): Uint8Array {
-  const view = new DataView(boxes.buffer, boxes.byteOffset, boxes.length);
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at < boxes.length; at += view.getUint32(at)) {
-    const box = boxes.slice(at, at + view.getUint32(at));
-    const name = String.fromCharCode(...box.subarray(4, 8));
-    if (name === "mvhd" || name === "tkhd" || name === "mdhd") box.fill(0, 12, 20);
-    if (!CONTAINERS.has(name)) parts.push(box);
-    else {
-      const inner = [finished(box.subarray(8), count), ...(name === "stbl" ? [syncTable(count)] : [])];
-      const size = 8 + inner.reduce((sum, { length }) => sum + length, 0);
-      const head = box.slice(0, 8);
-      new DataView(head.buffer).setUint32(0, size);
-      parts.push(head, ...inner);
-    }
-  }
-  return Uint8Array.from(Buffer.concat(parts));
-}
-
-/** The numbers, from 1, of the frames that stand for themselves. */
-function syncTable(count: number): Uint8Array {
-  const entries = Math.ceil(count / GROUP);
-  const box = new Uint8Array(16 + 4 * entries);
-  const view = new DataView(box.buffer);
-  view.setUint32(0, box.length);
-  box.set(
-    [..."stss"].map((letter) => letter.charCodeAt(0)),
-    4,
-  );
-  view.setUint32(12, entries);
-  for (let k = 0; k < entries; k++) view.setUint32(16 + 4 * k, k * GROUP + 1);
-  return box;
-}
-
-/** Options of {@link renderMp4}. */
+/** Options of {@link renderMp4} and {@link renderWebp}. */
 export interface RenderMp4Options extends PathAnimationOptions {
   /** Pixels for each px; default 1, at most 4. */
   readonly scale?: number | undefined;
   /** Draws a surface in 3-D as the cells of the grid that was evaluated. Default false. */
   readonly isFaceted?: boolean | undefined;
-  /** Milliseconds that the path takes to grow, and a surface in 3-D to turn round once; default 6000. */
+  /** Milliseconds that the path takes to grow, and a picture in 3-D to turn round once; default 6000. */
   readonly duration?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -138,8 +31,8 @@ const LAST = 1.5;
 const GROWING = 0.7;
 
 /**
- * Draws a figure's paths growing, as an MP4 movie: over its contours, or, where the figure is `inSpace`, along the
- * surface while it turns round once.
+ * Draws a figure's paths growing, as an MP4 movie: over its contours, or, where the figure is drawn in 3-D, while
+ * that turns round once.
  *
  * Cost: a frame in 3-D takes about 0.2 s at 1280 × 720.
  *
@@ -147,17 +40,33 @@ const GROWING = 0.7;
  * @example writeFileSync("path.mp4", await renderMp4(figure, { duration: 5000 }));
  */
 export async function renderMp4(figure: Figure, options: RenderMp4Options = {}): Promise<Uint8Array> {
-  const { scale = 1, duration = 6000, signal, ...look } = options;
+  return await encodeMp4(movieFrames(figure, options), options.signal);
+}
+
+/**
+ * Draws the same movie as {@link renderMp4} as an animated WebP, which pages and chats play like a picture: a flat
+ * figure exact to the pixel, one in 3-D with the losses of a photograph.
+ *
+ * @throws {@link InvalidOptionError} if `scale` is not in (0, 4] or `duration` not in (0, 600000].
+ * @example writeFileSync("path.webp", await renderWebp(figure, { duration: 5000, width: 800 }));
+ */
+export async function renderWebp(figure: Figure, options: RenderMp4Options = {}): Promise<Uint8Array> {
+  const frames = movieFrames(figure, options);
+  const { encodeWebp } = await import("./encode-webp.js");
+  return await encodeWebp(frames, { isLossless: !isInSpace(figure) }, options.signal);
+}
+
+/** The frames of a movie: those with a path that grows, then the finished picture. */
+function movieFrames(figure: Figure, options: RenderMp4Options): MovieFrames {
+  const { scale = 1, duration = 6000, signal: _, ...look } = options;
   if (!(scale > 0 && scale <= 4)) throw new InvalidOptionError("scale", "a number in (0, 4]", String(scale));
   if (!(duration > 0 && duration <= 600_000)) {
     throw new InvalidOptionError("duration", "a number of ms in (0, 600000]", String(duration));
   }
   const count = Math.max(2, Math.round((duration / 1000) * RATE));
-  const isSpace = figure.panels.some((panel) => panel.kind === "map" && panel.view === "space");
-  const frames = isSpace
+  return isInSpace(figure)
     ? spaceFrames(figure, { width: WIDTH, height: HEIGHT, ...look }, scale, count)
     : pathFrames(figure, { width: WIDTH, ...look }, scale, count);
-  return await encodeMp4(frames, signal);
 }
 
 /** A size in px of which both sides are even in pixels. */
@@ -188,7 +97,7 @@ function pathFrames(figure: Figure, look: PathAnimationOptions, scale: number, c
   return { width: background.width, height: background.height, frames: frames() };
 }
 
-/** The surface turning round once, and the path growing on it. */
+/** The box turning round once, and the path growing in it. */
 function spaceFrames(figure: Figure, look: DrawOptions, scale: number, count: number): MovieFrames {
   // Sentences belong under a still picture: nobody reads them while something moves.
   const shown = { ...figure, fidelity: [], caption: "", provenance: "" };
@@ -204,7 +113,7 @@ function spaceFrames(figure: Figure, look: DrawOptions, scale: number, count: nu
   const frameAt = (turn: number, until: number | undefined): Uint8Array => {
     const layout = layoutFigure(shown, { ...options, view: turnView(view, 360 * turn, 0), until });
     const pixels = draw(layout, (name) => name === "back").pixels;
-    const front = draw(layout, (name) => name !== "back" && name !== "surface", "transparent");
+    const front = draw(layout, (name) => name !== "back" && name !== "scene", "transparent");
     const placed = layout.panels[0] as PlacedSpace;
     const drawn = spacePixels(placed, themeOf(look.theme ?? "light"), scale);
     placeInto(pixels, front.width, drawn.pixels, drawn.rect, scale);

@@ -69,5 +69,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Pages answer when a busy machine lets them.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

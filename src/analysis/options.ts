@@ -55,7 +55,7 @@ export function resolvePathLosses({ pathLosses = PATH_LOSSES }: PathLossesOption
 
 /** Which points a surface has. */
 export interface GridOptions {
-  /** Points along each axis, one number or [first axis, second axis]. Default 21. */
+  /** Points along each axis, one number or [first axis, second axis]. Default 21, of an approximate surface 41. */
   readonly size?: number | readonly [number, number] | undefined;
   /** Margin around the path on each side as a share of its extent along the axis. Default 0.2. */
   readonly margin?: number | undefined;
@@ -97,6 +97,10 @@ export interface FigureOptions {
   readonly names?: { readonly data?: string | undefined; readonly loss?: string | undefined } | undefined;
 }
 
+/** Points along each axis, and where a tenth of the evaluations is enough: a surface in 3-D shows every cell. */
+const SIZE = 21;
+const APPROXIMATE_SIZE = 41;
+
 /** The numbers of a grid, checked. */
 export interface ResolvedGrid {
   readonly size: readonly [number, number];
@@ -110,8 +114,14 @@ export interface ResolvedGrid {
  *
  * @throws {@link InvalidOptionError} naming the option that cannot be used.
  */
-export function resolveGrid({ size, margin, grid }: GridOptions): ResolvedGrid {
-  const counts = typeof size === "object" ? size : ([size ?? 21, size ?? 21] as const);
+export function resolveGrid({
+  size,
+  margin,
+  grid,
+  approximate,
+}: GridOptions & Pick<EvaluationOptions, "approximate">): ResolvedGrid {
+  const count = approximate === undefined ? SIZE : APPROXIMATE_SIZE;
+  const counts = typeof size === "object" ? size : ([size ?? count, size ?? count] as const);
   if (!counts.every((count) => Number.isInteger(count) && count >= 3)) {
     throw new InvalidOptionError("size", "integers of at least 3", JSON.stringify(size));
   }

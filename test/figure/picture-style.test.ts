@@ -318,6 +318,13 @@ describe("verdicts", () => {
     );
   });
 
+  test("compare on the scale of the picture: ten times the loss is no small gap where decades are shown", () => {
+    const late = run("SGD", [2, 0.02, 0.02], [2, 0.2, 0.02], 0.9);
+    expect(verdictOf([late], paths.slice(0, 1))).toContain("the plane is faithful.");
+    expect(verdictOf([late], paths.slice(0, 1), "log")).toContain("the plane is rough.");
+    expect(verdictOf([adam], paths.slice(0, 1), "log")).toContain("the plane is faithful.");
+  });
+
   test("begin with a plane that is poor", () => {
     const poor = [run("SGD", [2, 1, 0.02], [2, 1, 0.02], 0.1), run("Adam", [2, 1, 0.01], [2, 1, 0.01], 0.2)];
     expect(verdictOf(poor, paths)).toBe(

@@ -12,7 +12,7 @@ import {
   NARROW,
   type Rect,
 } from "./figure-frame.js";
-import { layoutLegend, legendShapes, mergeEntries, type PlacedLegendEntry } from "./legend.js";
+import { LEGEND_BELOW, layoutLegend, legendShapes, mergeEntries, type PlacedLegendEntry } from "./legend.js";
 import { mapKind } from "./map-panel.js";
 import { themeOf } from "./palette.js";
 import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Room, Target } from "./panel-kind.js";
@@ -107,7 +107,9 @@ export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureL
   const after = isLead ? (isWide ? others.filter((panel) => !beside.includes(panel)) : others) : [];
   const columns = inner >= TWO_COLUMNS ? 2 : 1;
   const rest = gridBlock(figure, after, options, { width: inner, columns, isLead: false, plot: BELOW_PLOT });
-  const legendHeight = isAbove ? 0 : legend.height;
+  // Where nothing follows, its last row ends the picture.
+  const endsBelow = footHeight === 0 && after.length === 0 && !isPage;
+  const legendHeight = isAbove ? 0 : legend.height - (endsBelow && legend.height > 0 ? LEGEND_BELOW : 0);
   const afterHeight = after.length === 0 ? 0 : ROW_GAP + rest.natural;
   // A legend keeps its own distance from what is below it.
   const gap = footHeight > 0 && (legendHeight === 0 || after.length > 0) ? FOOT_GAP : 0;

@@ -67,6 +67,8 @@ const SIZE = 12;
 export const LEGEND_MARK_WIDTH = 30;
 const GAP = 18;
 const ROW = 22;
+/** Room between the last row and what follows. */
+export const LEGEND_BELOW = 10;
 /** Longest entry in px. */
 const LONGEST = 320;
 
@@ -128,7 +130,7 @@ export function layoutLegend(
     x += needed + GAP;
     return entry;
   });
-  return { entries: placed, height: placed.length === 0 ? 0 : y + ROW / 2 + 10 };
+  return { entries: placed, height: placed.length === 0 ? 0 : y + ROW / 2 + LEGEND_BELOW };
 }
 
 /** Returns an entry of the legend: its mark with its text. */

@@ -161,7 +161,9 @@ function alongPanel(
         if (values === undefined) return [];
         const snapshots = Array.from(path.t, (_, i) => i);
         const label = path.values.length > 1 ? `${name}, ${set}` : name;
-        const parts = { isDashed: s > 0, link: { run, snapshots } };
+        // The legend names line and curve as the runs of the map; here it tells the sets apart.
+        const key = path.values.length > 1 ? cleanText(set) : null;
+        const parts = { isDashed: s > 0, key, link: { run, snapshots } };
         return [seriesOf(label, run, path.arcLength, values.map(of), parts)];
       }),
     ),

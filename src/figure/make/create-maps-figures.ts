@@ -189,6 +189,7 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
     verdict: verdictOf(
       runs,
       maps.flatMap(({ paths }) => paths),
+      scale.kind,
     ).replace("the plane is", "its own plane is"),
     caption: [
       input.caption ?? "",

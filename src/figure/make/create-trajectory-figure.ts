@@ -150,7 +150,7 @@ export function createTrajectoryFigure(input: TrajectoryFigureInput): Figure {
     runs,
     panels: [map, ...pathPanels({ runs, paths, progress })],
     layout: "lead",
-    verdict: verdictOf(runs, paths),
+    verdict: verdictOf(runs, paths, scale.kind),
     fidelity: fidelityParagraphs({ axes, paths: input.paths, progress, centerName }),
     caption: [input.caption ?? "", ...captionSentences(facts)],
     provenance: provenanceLine(facts),

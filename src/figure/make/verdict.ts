@@ -1,11 +1,15 @@
 import { decodeNumber } from "../../base/json.js";
 import { formatNumber } from "../draw/format-number.js";
+import type { ScaleKind } from "../draw/scales.js";
 import { columnOf, comparedLoss, HELD_SHARE, type Path, PLANE_LOSS, type RunData } from "../figure.js";
 
 /** How much of the squared distance a faithful plane holds at half of the snapshots, and a poor one nowhere near. */
 const HELD = 0.5;
 const POOR = 0.25;
-/** Largest gap between plane and true loss at nine of ten snapshots of a faithful plane, as a share of their range. */
+/**
+ * Largest gap between plane and true loss at nine of ten snapshots of a faithful plane, as a share of their range; on a
+ * logarithmic scale, of the range of their logarithms.
+ */
 const GAP = 0.1;
 
 /** How well a plane shows a run. */
@@ -15,14 +19,19 @@ type Fidelity = "faithful" | "poor" | "rough" | "unknown";
  * Returns in one sentence which run ends lowest, and for which runs the plane is faithful.
  *
  * A plane is faithful for a run if it holds at least half of the squared distance to the centre at the median snapshot
- * and its loss differs from the true loss by at most a tenth of the true losses' range at nine of ten snapshots. It is
- * poor if it holds less than a quarter at the median snapshot.
+ * and its loss differs from the true loss by at most a tenth of the true losses' range at nine of ten snapshots, on a
+ * logarithmic scale in logarithms. It is poor if it holds less than a quarter at the median snapshot.
  *
+ * @param scale - how the picture shows the losses; default linear.
  * @returns an empty text where neither is known.
  * @example verdictOf(runs, paths) // "Adam ends lower, 0.014 against 0.022; the plane is faithful for both."
  */
-export function verdictOf(runs: readonly RunData[], paths: readonly Path[]): string {
-  const parts = [endSentence(runs), planeSentence(runs, paths)].filter((part) => part !== "");
+export function verdictOf(
+  runs: readonly RunData[],
+  paths: readonly Path[],
+  scale: ScaleKind = "linear",
+): string {
+  const parts = [endSentence(runs), planeSentence(runs, paths, scale)].filter((part) => part !== "");
   const [first, second] = parts;
   if (first === undefined) return "";
   if (second === undefined) return `${first}.`;
@@ -68,10 +77,10 @@ function lowered(sentence: string, runs: readonly RunData[]): string {
   return `${sentence.slice(0, 1).toLowerCase()}${sentence.slice(1)}`;
 }
 
-function planeSentence(runs: readonly RunData[], paths: readonly Path[]): string {
+function planeSentence(runs: readonly RunData[], paths: readonly Path[], scale: ScaleKind): string {
   const known = paths.flatMap(({ run, at }) => {
     const data = runs[run];
-    return data === undefined ? [] : [{ name: data.name, fidelity: fidelityOf(data, at) }];
+    return data === undefined ? [] : [{ name: data.name, fidelity: fidelityOf(data, at, scale) }];
   });
   if (known.length === 0 || known.some(({ fidelity }) => fidelity === "unknown")) return "";
   const of = (fidelity: Fidelity): string[] =>
@@ -92,7 +101,7 @@ function planeSentence(runs: readonly RunData[], paths: readonly Path[]): string
   return `the plane is faithful for ${faithful.join(" and ")}, not for ${others.join(" and ")}`;
 }
 
-function fidelityOf(run: RunData, at: Path["at"]): Fidelity {
+function fidelityOf(run: RunData, at: Path["at"], scale: ScaleKind): Fidelity {
   const numbers = (column: string): number[] =>
     (columnOf(run, column) ?? []).map((value) => decodeNumber(value ?? "NaN"));
   // The centre itself is held whole by every plane through it.
@@ -101,7 +110,11 @@ function fidelityOf(run: RunData, at: Path["at"]): Fidelity {
   if (shares.length === 0) return "unknown";
   const held = quantile(shares, 0.5);
   if (held < POOR) return "poor";
-  const [own, plane] = [numbers(comparedLoss(run)), numbers(PLANE_LOSS)];
+  const onScale = (value: number): number => (scale === "log" ? Math.log10(value) : value);
+  const [own, plane] = [comparedLoss(run), PLANE_LOSS].map((name) => numbers(name).map(onScale)) as [
+    number[],
+    number[],
+  ];
   const finite = own.filter(Number.isFinite);
   const range = finite.length === 0 ? 0 : Math.max(...finite) - Math.min(...finite);
   const gaps = own.map((value, i) => Math.abs(value - (plane[i] ?? Number.NaN))).filter(Number.isFinite);

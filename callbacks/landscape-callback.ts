@@ -81,6 +81,7 @@ const EVALUATION_OPTION_NAMES: OptionNames<Omit<LossEvaluatorOptions, "layout">>
   cacheBytes: true,
   signal: true,
   engine: true,
+  device: true,
   threads: true,
   reuse: true,
   runner: true,

@@ -16,7 +16,7 @@ import {
   STYLE_OPTION_NAMES,
 } from "../figure/files/picture-style.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
-import { ENGINE_CHOICES } from "../loss/loss-options.js";
+import { DEVICE_CHOICES, ENGINE_CHOICES } from "../loss/loss-options.js";
 import { BATCH_NORM_POLICIES } from "../loss/slice-loss.js";
 import type { ParameterRole } from "../model/layout.js";
 import { checkRedisUrl } from "../queue/queue-connection.js";
@@ -254,6 +254,11 @@ export function evaluationOptions(command: Command): Command {
     .option("--test", "evaluate on the module's loadTestData() as well")
     .addOption(
       new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
+    )
+    .addOption(
+      new Option("--device <name>", "where: cpu, or a graphics card (auto: measured)").choices(
+        DEVICE_CHOICES,
+      ),
     );
 }
 

@@ -10,6 +10,7 @@ import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js"
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
 import {
   type BatchLossFunction,
+  type DeviceChoice,
   type EngineChoice,
   engineRequest,
   type ModelLossOptions,
@@ -31,6 +32,7 @@ import { Interruption, type Output } from "./output.js";
 export interface EvaluationCommandOptions extends LossCommandOptions {
   readonly batchSize?: number;
   readonly engine?: EngineChoice;
+  readonly device?: DeviceChoice;
   readonly workers?: number | "auto";
   readonly threads?: number;
   readonly redis?: string;
@@ -104,8 +106,8 @@ async function earlierChoice(
   return undefined;
 }
 
-function requestOf({ engine, batchSize, threads }: EvaluationCommandOptions) {
-  return engineRequest(defined({ engine, batchSize, threads }));
+function requestOf({ engine, batchSize, threads, device }: EvaluationCommandOptions) {
+  return engineRequest(defined({ engine, batchSize, threads, device }));
 }
 
 /** Opens what evaluates losses: in this process, or in worker processes where `--workers` asks for them. */
@@ -121,7 +123,7 @@ export async function openEvaluator(
   earlier?: EarlierChoice,
   isResumed = false,
 ): Promise<LossEvaluator> {
-  const { batchSize, engine, workers, threads, dataExport = "loadData", signal } = options;
+  const { batchSize, engine, device, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
   const lossFunction = await module.loadLoss();
   if (model === null) return openVariables(data, module, layout, lossFunction, options);
@@ -132,6 +134,7 @@ export async function openEvaluator(
       ...loss,
       batchSize,
       engine,
+      device,
       threads,
       layout,
       reuse,
@@ -228,7 +231,7 @@ async function openVariables(
 /** Refuses what a run without a model cannot have, before any data is read. */
 export function checkVariables(
   { hasLoss, classWeight }: DataModule,
-  { data, workers, engine = "auto", loss, batchNorm }: EvaluationCommandOptions,
+  { data, workers, engine = "auto", device, loss, batchNorm }: EvaluationCommandOptions,
 ): void {
   if (!hasLoss) {
     throw new InvalidOptionError(
@@ -243,6 +246,7 @@ export function checkVariables(
   };
   if (workers !== undefined) refused("--workers", String(workers));
   if (engine !== "auto") refused("--engine", engine);
+  if (device !== undefined) refused("--device", device);
   if (loss === "logits") refused("--loss", loss);
   if (batchNorm !== undefined) refused("--batch-norm", batchNorm);
   if (classWeight !== undefined) refused("classWeight", "weights (weigh in the loss function)");

@@ -82,8 +82,8 @@ async function createHere(
         createHere(model, other, { ...options, dataId, reuse: choice, signal }, shared);
       return open(reuse ?? engine.engine).catch((error: unknown) => {
         // The engine that serves for these data may refuse others: they get a choice of their own.
-        if (reuse !== undefined || options.engine !== undefined || !(error instanceof LandscapeError))
-          throw error;
+        const isAsked = options.engine !== undefined || options.device !== undefined;
+        if (reuse !== undefined || isAsked || !(error instanceof LandscapeError)) throw error;
         return open(undefined);
       });
     };

@@ -16,6 +16,13 @@ export interface EngineInfo {
   readonly batchSize: number;
   /** Threads per worker; 0 where the engine decides and does not say. */
   readonly threads: number;
+  /** "webgpu" or "cuda" where a device was asked for and is no processor; absent otherwise. */
+  readonly device?: string;
+  /**
+   * How far losses of the device were allowed to be from those of the processor, relative, where both were compared:
+   * at the model's weights and at the corners of a plane, before it was chosen. Only with `device`.
+   */
+  readonly deviceTolerance?: number;
 }
 
 /** What was asked of an engine: part of what a stored result is known by. */
@@ -25,6 +32,8 @@ export interface EngineRequest {
   /** null where they were left to be chosen. */
   readonly batchSize: number | null;
   readonly threads: number | null;
+  /** Absent where none was asked for, or the processor. */
+  readonly device?: string;
 }
 
 /** The set on which batch norm's statistics are computed anew. */
@@ -156,7 +165,7 @@ export interface OtherDataOptions {
   /** What the data are called, instead of a digest of their values. Default a sha-256. */
   readonly dataId?: string | undefined;
   /** Engine, batch size and threads of an earlier evaluation on these data. Default those of this evaluator. */
-  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads"> | undefined;
+  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads" | "device"> | undefined;
   /** Export of the set-up module that gives the data in each worker process. Default none. */
   readonly dataExport?: string | undefined;
   /** Stops the reading of the data. Default none. */

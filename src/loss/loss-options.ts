@@ -150,6 +150,15 @@ export type EngineChoice = "auto" | "tfjs" | "tfjs-fused" | "onnx" | "tensorflow
 /** Every {@link EngineChoice}, in the order of the help text. */
 export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "tfjs", "tfjs-fused", "onnx", "tensorflow"];
 
+/**
+ * Where engines compute: the processor, a graphics card through WebGPU (Vulkan on Linux, Direct3D, Metal) or an NVIDIA
+ * card through CUDA; "auto" measures those that are there.
+ */
+export type DeviceChoice = "auto" | "cpu" | "webgpu" | "cuda";
+
+/** Every {@link DeviceChoice}, in the order of the help text. */
+export const DEVICE_CHOICES: readonly DeviceChoice[] = ["auto", "cpu", "webgpu", "cuda"];
+
 /** Options of `createEngineEvaluator`. */
 export interface EngineEvaluatorOptions extends ModelLossOptions {
   /**
@@ -159,21 +168,29 @@ export interface EngineEvaluatorOptions extends ModelLossOptions {
    */
   readonly engine?: EngineChoice | undefined;
   /**
+   * Where ONNX Runtime ("webgpu", "cuda") or TensorFlow ("cuda") computes. A device that is missing is an error that says
+   * what to install; its losses must be those of the processor to 1e-4, relative. "auto" measures every device that is
+   * there. Default: ONNX Runtime computes on the processor, TensorFlow where its backend does.
+   */
+  readonly device?: DeviceChoice | undefined;
+  /**
    * Threads of ONNX Runtime; TensorFlow's are set by the environment (TF_NUM_INTRAOP_THREADS). Default the
    * number of processors.
    */
   readonly threads?: number | undefined;
   /**
-   * Reuse an earlier run's engine, batch size and threads for bit-identical values; `request` still records what
-   * was asked. Default none.
+   * Reuse an earlier run's engine, device, batch size and threads for bit-identical values; `request` still records
+   * what was asked. Default none.
    */
-  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads"> | undefined;
+  readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads" | "device"> | undefined;
 }
 
 /** The engine's own options with the defaults filled in. */
 export interface ResolvedEngineOptions {
   readonly engine: EngineChoice;
   readonly threads: number;
+  /** undefined where nothing was said. */
+  readonly device: DeviceChoice | undefined;
 }
 
 /**
@@ -182,14 +199,29 @@ export interface ResolvedEngineOptions {
  * @throws {@link InvalidOptionError} if a value cannot be used.
  */
 export function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedEngineOptions {
-  const { engine = "auto", threads = availableParallelism() } = options;
+  const { engine = "auto", threads = availableParallelism(), device } = options;
   if (!ENGINE_CHOICES.includes(engine)) {
     throw new InvalidOptionError("engine", `one of ${ENGINE_CHOICES.join(", ")}`, JSON.stringify(engine));
   }
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidOptionError("threads", "a whole number of at least 1", String(threads));
   }
-  return { engine, threads };
+  if (device !== undefined) checkDevice(device, engine);
+  return { engine, threads, device };
+}
+
+function checkDevice(device: DeviceChoice, engine: EngineChoice): void {
+  if (!DEVICE_CHOICES.includes(device)) {
+    throw new InvalidOptionError("device", `one of ${DEVICE_CHOICES.join(", ")}`, JSON.stringify(device));
+  }
+  if (engine === "tfjs" || engine === "tfjs-fused") {
+    const expected = 'engine "auto", "onnx" or "tensorflow" beside it';
+    const hint = `"${engine}" computes wherever the active backend of TensorFlow.js does`;
+    throw new InvalidOptionError("device", expected, `"${engine}"`, { hint });
+  }
+  if (device === "webgpu" && engine === "tensorflow") {
+    throw new InvalidOptionError("device", '"cuda" or "cpu" for engine "tensorflow"', '"webgpu"');
+  }
 }
 
 /** What options ask for, as stored results remember it. */
@@ -197,8 +229,10 @@ export function engineRequest({
   engine = "auto",
   batchSize,
   threads,
+  device,
 }: EngineEvaluatorOptions): EngineRequest {
-  return { engine, batchSize: batchSize ?? null, threads: threads ?? null };
+  const request = { engine, batchSize: batchSize ?? null, threads: threads ?? null };
+  return device === undefined || device === "cpu" ? request : { ...request, device };
 }
 
 /**
@@ -213,10 +247,18 @@ export function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions)
     const got = JSON.stringify(reuse.name);
     throw new InvalidOptionError("reuse.name", `one of ${ENGINE_CHOICES.join(", ")}`, got);
   }
-  const { batchSize, threads } = reuse;
+  const { batchSize, threads, device: earlier } = reuse;
+  const device = DEVICE_CHOICES.find((one) => one === earlier);
+  if (earlier !== undefined && device === undefined) {
+    const got = JSON.stringify(earlier);
+    throw new InvalidOptionError("reuse.device", `one of ${DEVICE_CHOICES.join(", ")}`, got);
+  }
+  const isHere = engine === "tfjs" || engine === "tfjs-fused";
   return {
     ...options,
     engine,
+    // What "auto" chose on the processor is not to be chosen again.
+    device: device ?? (options.device === undefined || isHere ? undefined : "cpu"),
     ...(batchSize > 0 ? { batchSize } : {}),
     ...(threads > 0 ? { threads } : {}),
   };

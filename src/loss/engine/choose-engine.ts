@@ -1,14 +1,20 @@
-import type * as tf from "@tensorflow/tfjs";
-import { EvaluationError } from "../../base/errors.js";
+import * as tf from "@tensorflow/tfjs";
+import { BackendError, EvaluationError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { bindModel } from "../../model/bound-weights.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type { EngineEvaluatorOptions, ResolvedEngineOptions } from "../loss-options.js";
+import type { DeviceChoice, EngineEvaluatorOptions, ResolvedEngineOptions } from "../loss-options.js";
 import type { LossPlan } from "../loss-plan.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { createGraphEvaluator, type GraphEvaluator } from "./graph-evaluator.js";
-import { type DataColumns, type DataSet, firstRows, type GraphEngine } from "./graph-program.js";
+import {
+  type DataColumns,
+  type DataSet,
+  DEVICE_TOLERANCE,
+  firstRows,
+  type GraphEngine,
+} from "./graph-program.js";
 import {
   CHECK_SAMPLES,
   type CheckPoint,
@@ -19,16 +25,25 @@ import {
   type OwnOps,
   openOwnOps,
 } from "./guarded-evaluator.js";
-import { createOnnxEngine, loadOnnxRuntime, requireOnnxRuntime } from "./onnx/onnx-engine.js";
+import { deviceProblem, ONNX_DEVICES, type OnnxDevice, requireDevice } from "./onnx/onnx-device.js";
+import {
+  createOnnxEngine,
+  loadOnnxRuntime,
+  type OnnxRuntime,
+  requireOnnxRuntime,
+} from "./onnx/onnx-engine.js";
 import { UnsupportedError } from "./plan/graph.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 import type { PlaneEvaluation } from "./plane-evaluation.js";
-import { createTfEngine, isTensorFlowActive } from "./tensorflow/tf-engine.js";
+import { createTfEngine, isTensorFlowActive, isTensorFlowOnGpu } from "./tensorflow/tf-engine.js";
 
 /** Batch sizes that are tried: activations of more samples leave the cache. */
 const CANDIDATES = [64, 128, 256, 512];
 /** Samples that each trial runs on. */
 const TRIAL_SAMPLES = 512;
+/** The same on a graphics card, which small batches leave idle. */
+const DEVICE_CANDIDATES = [128, 512, 2048];
+const DEVICE_TRIAL_SAMPLES = 2048;
 /** No new trial begins after so many milliseconds. */
 const BUDGET = 2000;
 
@@ -47,8 +62,9 @@ export async function measureBatchSize(
   wanted: number | undefined,
   signal?: AbortSignal,
 ): Promise<MeasuredSpeed> {
-  const some = firstRows(data, TRIAL_SAMPLES);
-  const sizes = candidateSizes(some.samples, wanted);
+  const isDevice = evaluator.engine.device !== undefined;
+  const some = firstRows(data, isDevice ? DEVICE_TRIAL_SAMPLES : TRIAL_SAMPLES);
+  const sizes = candidateSizes(some.samples, wanted, isDevice ? DEVICE_CANDIDATES : CANDIDATES);
   const begin = performance.now();
   let best: MeasuredSpeed | undefined;
   for (const batchSize of sizes) {
@@ -69,9 +85,13 @@ export async function measureBatchSize(
   return best as MeasuredSpeed;
 }
 
-function candidateSizes(samples: number, wanted: number | undefined): readonly number[] {
+function candidateSizes(
+  samples: number,
+  wanted: number | undefined,
+  candidates: readonly number[],
+): readonly number[] {
   if (wanted !== undefined) return [Math.min(wanted, samples)];
-  const fitting = CANDIDATES.filter((size) => size <= samples);
+  const fitting = candidates.filter((size) => size <= samples);
   return fitting.length === 0 ? [samples] : fitting;
 }
 
@@ -152,17 +172,24 @@ export async function tryEngine(
   { plan, loss, set, options }: EngineTask,
   theta: Float32Array,
   points: readonly CheckPoint[],
+  onProcessor: readonly number[] = [],
 ): Promise<Outcome> {
   let evaluator: GraphEvaluator | undefined;
   try {
     evaluator = await createGraphEvaluator(engine, plan, loss.scores);
     evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
-    for (const point of points) {
+    for (const [i, point] of points.entries()) {
       const value = await evaluator.evaluate(point.theta, options.signal);
-      const difference = differenceOf(value, point.expected, point.theta === theta ? CLOSE : FAR);
-      if (difference === null) continue;
+      const own = differenceOf(value, point.expected, point.theta === theta ? CLOSE : FAR);
+      const device = engine.device === undefined ? null : deviceDifference(value.loss, onProcessor[i]);
+      if (own === null && device === null) continue;
       evaluator.dispose();
-      return { reason: `it does not agree with the model's own ops at ${point.name}: ${difference}` };
+      return {
+        reason:
+          own !== null
+            ? `it does not agree with the model's own ops at ${point.name}: ${own}`
+            : `it does not agree with the processor to ${DEVICE_TOLERANCE} at ${point.name}: ${device}`,
+      };
     }
     const speed = await measureBatchSize(evaluator, set, theta, options.batchSize, options.signal);
     return { evaluator, ...speed };
@@ -173,6 +200,33 @@ export async function tryEngine(
     return cause instanceof UnsupportedError
       ? { reason: message }
       : { reason: `it fails: ${message}`, cause };
+  }
+}
+
+/** Says by how much the loss on a device differs from that on the processor, if it is too much. */
+function deviceDifference(loss: number, expected = Number.NaN): string | null {
+  const difference = Math.abs(loss - expected) / Math.abs(expected);
+  if (difference <= DEVICE_TOLERANCE || loss === expected) return null;
+  return `loss ${loss}, not ${expected} (${difference.toExponential(1)} relative)`;
+}
+
+/** Losses at some points on the processor: what a device has to give as well. */
+async function processorLosses(
+  { plan, loss, set, own, options }: EngineTask,
+  points: readonly CheckPoint[],
+): Promise<readonly number[]> {
+  // Without ONNX Runtime a device is TensorFlow's, and nothing else is there to compare it with.
+  const runtime = loadOnnxRuntime();
+  const engine = runtime.state === "loaded" ? createOnnxEngine(runtime.runtime, own.threads) : null;
+  if (engine === null) return points.map(({ expected }) => expected.loss);
+  const evaluator = await createGraphEvaluator(engine, plan, loss.scores);
+  try {
+    evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
+    const losses: number[] = [];
+    for (const { theta } of points) losses.push((await evaluator.evaluate(theta, options.signal)).loss);
+    return losses;
+  } finally {
+    evaluator.dispose();
   }
 }
 
@@ -199,7 +253,7 @@ export async function chooseEngine(
 ): Promise<EngineChoiceResult> {
   const { own, options } = task;
   const warnings: LandscapeWarning[] = [];
-  const engines = availableEngines(own, warnings);
+  const engines = await availableEngines(own, warnings);
   if (engines.length === 0) return { evaluator: null, ownOps: null, batchSize: 0, measured: {}, warnings };
   const theta = bindModel(model, task.layout).readSync();
   const ownOps = await openOwnOps(model, data, task.plan, task.set, options);
@@ -207,18 +261,27 @@ export async function chooseEngine(
   let best: Candidate | undefined;
   try {
     const points = await checkPoints(ownOps, theta, task.layout, options.signal);
+    const hasDevice = engines.some(({ device }) => device !== undefined);
+    const onProcessor = hasDevice ? await processorLosses(task, points) : [];
     for (const engine of engines) {
-      const outcome = await tryEngine(engine, task, theta, points);
+      const outcome = await tryEngine(engine, task, theta, points, onProcessor);
       if ("evaluator" in outcome) candidates.push(outcome);
-      else if (own.engine === "auto") warnings.push(passedOver(engine.name, outcome.reason));
-      else throw refusal(engine, outcome);
+      // One that is left may do what was asked for.
+      else if (own.engine !== "auto" || (engines.length === 1 && !mayUseOwnOps(own)))
+        throw refusal(engine, outcome);
+      else warnings.push(passedOver(labelOf(engine), outcome.reason));
     }
     const finalists =
       candidates.length > 1 ? await measureFinal(candidates, task.set, theta, options.signal) : candidates;
     const measured: Record<string, number> = Object.fromEntries(
-      finalists.map(({ evaluator, secondsPerSample }) => [evaluator.engine.name, secondsPerSample]),
+      finalists.map(({ evaluator, secondsPerSample }) => [labelOf(evaluator.engine), secondsPerSample]),
     );
-    if (own.engine === "auto") measured.tfjs = await ownOps.measure(theta, options.signal);
+    if (candidates.length === 0 && !mayUseOwnOps(own)) {
+      const got = warnings.map(({ message }) => message).join("; ");
+      throw new EvaluationError(`device "${own.device}"`, "an engine that can use it", got);
+    }
+    if (own.engine === "auto" && mayUseOwnOps(own))
+      measured.tfjs = await ownOps.measure(theta, options.signal);
     const [fastest] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
     if (fastest === undefined || isOutrun(fastest, measured.tfjs)) {
       ownOps.dispose();
@@ -235,7 +298,84 @@ export async function chooseEngine(
   }
 }
 
-function availableEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning[]): readonly GraphEngine[] {
+/** "onnx", or "onnx on webgpu". */
+function labelOf({ name, device }: Pick<GraphEngine, "name" | "device">): string {
+  return device === undefined ? name : `${name} on ${device}`;
+}
+
+/** Whether a device was asked for that is no processor: nothing else will do then. */
+export function isElsewhere(device: DeviceChoice | undefined): device is OnnxDevice {
+  return device === "webgpu" || device === "cuda";
+}
+
+function mayUseOwnOps({ device }: ResolvedEngineOptions): boolean {
+  return !isElsewhere(device) && !(device === "cpu" && isTensorFlowOnGpu());
+}
+
+async function availableEngines(
+  own: ResolvedEngineOptions,
+  warnings: LandscapeWarning[],
+): Promise<readonly GraphEngine[]> {
+  const { device } = own;
+  if (isElsewhere(device)) return onDevice(own, device);
+  if (device === "cpu" && isTensorFlowOnGpu()) return besideTensorFlow(own);
+  const usual = usualEngines(own, warnings);
+  return device === "auto" ? [...usual, ...(await onEveryDevice(own, warnings))] : usual;
+}
+
+/** Engines on a device that was asked for. */
+async function onDevice(own: ResolvedEngineOptions, device: OnnxDevice): Promise<readonly GraphEngine[]> {
+  const hasTensorFlow = device === "cuda" && isTensorFlowOnGpu();
+  if (own.engine === "tensorflow") {
+    if (hasTensorFlow) return [createTfEngine(device)];
+    const got = isTensorFlowActive()
+      ? "the native backend on the processor"
+      : `the backend "${tf.getBackend()}"`;
+    throw new BackendError(`device "${device}"`, "TensorFlow on a graphics card", got, {
+      hint: 'install @tensorflow/tfjs-node-gpu and the CUDA and cuDNN of its TensorFlow, or use engine "onnx"',
+    });
+  }
+  const found = own.engine === "auto" && hasTensorFlow ? [createTfEngine(device)] : [];
+  const runtime = found.length === 0 ? requireOnnxRuntime(`device "${device}"`) : loadedRuntime();
+  if (runtime === null) return found;
+  if (found.length === 0) await requireDevice(runtime, device);
+  else if ((await deviceProblem(runtime, device)) !== null) return found;
+  return [...found, createOnnxEngine(runtime, own.threads, device)];
+}
+
+function loadedRuntime(): OnnxRuntime | null {
+  const outcome = loadOnnxRuntime();
+  return outcome.state === "loaded" ? outcome.runtime : null;
+}
+
+/** What computes on the processor while TensorFlow computes on a graphics card. */
+function besideTensorFlow(own: ResolvedEngineOptions): readonly GraphEngine[] {
+  if (own.engine !== "tensorflow") return [createOnnxEngine(requireOnnxRuntime('device "cpu"'), own.threads)];
+  const got = "the native backend on a graphics card";
+  const hint = 'set CUDA_VISIBLE_DEVICES=-1, or use engine "onnx"';
+  throw new BackendError('device "cpu"', "TensorFlow on the processor", got, { hint });
+}
+
+/** ONNX Runtime on every device that it has here; the others are named in warnings. */
+async function onEveryDevice(
+  own: ResolvedEngineOptions,
+  warnings: LandscapeWarning[],
+): Promise<GraphEngine[]> {
+  const runtime = own.engine === "tensorflow" ? null : loadedRuntime();
+  if (runtime === null) return [];
+  const engines: GraphEngine[] = [];
+  for (const device of Object.keys(ONNX_DEVICES) as OnnxDevice[]) {
+    const problem = await deviceProblem(runtime, device);
+    if (problem === null) engines.push(createOnnxEngine(runtime, own.threads, device));
+    else {
+      const message = `losses are not computed on ${device}: ${problem}; ${ONNX_DEVICES[device].hint}`;
+      warnings.push({ code: "device-passed-over", message });
+    }
+  }
+  return engines;
+}
+
+function usualEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning[]): readonly GraphEngine[] {
   if (own.engine === "tensorflow") return [createTfEngine()];
   if (own.engine === "onnx") return [createOnnxEngine(requireOnnxRuntime(), own.threads)];
   if (own.engine === "tfjs-fused") return [createFusedEngine()];
@@ -257,6 +397,7 @@ function refusal(
   engine: GraphEngine,
   { reason, cause }: { reason: string; cause?: unknown },
 ): EvaluationError {
-  const options = { hint: 'use engine: "auto" or "tfjs"', ...(cause === undefined ? {} : { cause }) };
-  return new EvaluationError(`engine "${engine.name}"`, "a model that it can run", reason, options);
+  const hint = engine.device === undefined ? 'use engine: "auto" or "tfjs"' : 'use device: "cpu"';
+  const options = { hint, ...(cause === undefined ? {} : { cause }) };
+  return new EvaluationError(`engine "${labelOf(engine)}"`, "a model that it can run", reason, options);
 }

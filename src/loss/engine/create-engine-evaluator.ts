@@ -19,7 +19,7 @@ import { createModelEvaluator, type ModelEvaluator } from "../model-evaluator.js
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
 import { describeWeights } from "../sample-weights.js";
-import { chooseEngine, passedOver } from "./choose-engine.js";
+import { chooseEngine, isElsewhere, passedOver } from "./choose-engine.js";
 import { createFiniteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { graphLossEvaluator } from "./graph-evaluator.js";
@@ -121,9 +121,12 @@ async function passOver(
   model: tf.LayersModel,
   data: EvaluationData,
   options: EngineEvaluatorOptions,
-  { engine }: ResolvedEngineOptions,
+  { engine, device }: ResolvedEngineOptions,
   reason: string,
 ): Promise<OwnOpsEvaluator> {
+  if (isElsewhere(device)) {
+    throw new EvaluationError(`device "${device}"`, "a model, loss and data that it can take", reason);
+  }
   if (engine !== "auto") {
     throw new EvaluationError(`engine "${engine}"`, "a model, loss and data that it can take", reason, {
       hint: 'use engine: "auto" or "tfjs"',

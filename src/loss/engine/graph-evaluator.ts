@@ -20,6 +20,7 @@ import { undefinedPoints } from "../undefined-points.js";
 import {
   type DataColumns,
   type DataSet,
+  DEVICE_TOLERANCE,
   type GraphEngine,
   type ProgramBatches,
   takeRows,
@@ -157,7 +158,7 @@ export interface GraphLossParts {
 /** Makes a loss evaluator of a graph evaluator; evaluations run one after another. */
 export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
   const { model, loss, layout, set, evaluator, batchSize, measured, warnings } = parts;
-  const { name, backend, threads } = evaluator.engine;
+  const { name, backend, threads, device } = evaluator.engine;
   const isUndefined = undefinedPoints(model, layout);
   const queue = createQueue(() => evaluator.dispose());
   const check = (theta: Float32Array, signal: AbortSignal | undefined): void => {
@@ -168,7 +169,10 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
     }
   };
   return {
-    engine: { name, backend, batchSize, threads },
+    engine: {
+      ...{ name, backend, batchSize, threads },
+      ...(device === undefined ? {} : { device, deviceTolerance: DEVICE_TOLERANCE }),
+    },
     lossMode: loss.mode,
     parameterCount: layout.parameterCount,
     metricNames: loss.scores.metrics.map((metric) => metric.name),

@@ -2,6 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import type { SampleSource } from "../evaluation-data.js";
 import { type Graph, sizeOf } from "./plan/graph.js";
 
+/** How far the loss on a device may be from that on the processor, relative. */
+export const DEVICE_TOLERANCE = 1e-4;
+
 /** Data of all samples for one input of a graph, sample by sample, channels last. */
 export interface DataColumn {
   readonly name: string;
@@ -44,6 +47,8 @@ export interface GraphEngine {
   /** Library and version, for provenance. */
   readonly backend: string;
   readonly threads: number;
+  /** "webgpu" or "cuda"; absent on the processor, and where no device was asked for. */
+  readonly device?: string | undefined;
   /**
    * Compiles a graph with one output.
    *

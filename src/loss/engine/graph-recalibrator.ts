@@ -41,7 +41,7 @@ const TOLERANCE = 1e-3;
 export async function createFastRecalibrator(
   model: tf.LayersModel,
   data: EvaluationData,
-  engine: Pick<EngineInfo, "name" | "threads">,
+  engine: Pick<EngineInfo, "name" | "threads" | "device">,
   evaluation: LossEvaluatorOptions,
   options: RecalibratorOptions,
 ): Promise<ModelRecalibrator> {
@@ -159,8 +159,12 @@ export async function createFastRecalibrator(
 }
 
 /** The engine that an evaluator chose; null for the model's own ops. */
-function engineNamed({ name, threads }: Pick<EngineInfo, "name" | "threads">): GraphEngine | null {
-  if (name === "onnx") return createOnnxEngine(requireOnnxRuntime(), threads);
+function engineNamed({
+  name,
+  threads,
+  device,
+}: Pick<EngineInfo, "name" | "threads" | "device">): GraphEngine | null {
+  if (name === "onnx") return createOnnxEngine(requireOnnxRuntime(), threads, device);
   if (name === "tensorflow") return createTfEngine();
   return name === "tfjs-fused" ? createFusedEngine() : null;
 }

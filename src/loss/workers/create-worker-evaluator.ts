@@ -228,7 +228,7 @@ async function openSet(
   };
   const found = await open(asked.reuse).catch((error: unknown) => {
     // The engine that serves for the first set may refuse this one.
-    const isOwn = reuse !== undefined || options.engine !== undefined;
+    const isOwn = reuse !== undefined || options.engine !== undefined || options.device !== undefined;
     if (isOwn || !(error instanceof LandscapeError)) throw error;
     return open(undefined);
   });

@@ -13,6 +13,7 @@ import {
   readArtifact,
   writeArtifact,
 } from "../results/artifact.js";
+import { engineSchema, storedEngine } from "../results/tile-journal.js";
 import { type PlaneFacts, planeFactsSchema } from "./surface-key.js";
 
 const sampleCount = z.int().nonnegative();
@@ -98,7 +99,7 @@ export const surfaceDetailsSchema = z.object({
   lossMode: z.enum(["model", "logits"]),
   weights: z.string().optional(),
   samples: count,
-  engine: z.object({ name: z.string(), backend: z.string(), batchSize: z.number(), threads: z.number() }),
+  engine: engineSchema,
   /** What was used up when it was stopped early. */
   partial: z.string().optional(),
   warnings: warningsSchema,
@@ -213,7 +214,6 @@ export function readCenter({
 export function surfaceDetails(surface: Surface): { readonly [key: string]: JsonValue } {
   const { alpha, beta, metrics, center, clippedShare, cappedShare, engine, warnings } = surface;
   const { nonFinite, lossMode, weights, samples, partial } = surface;
-  const { name, backend, batchSize, threads } = engine;
   return {
     width: alpha.length,
     height: beta.length,
@@ -225,7 +225,7 @@ export function surfaceDetails(surface: Surface): { readonly [key: string]: Json
     lossMode,
     ...(weights === undefined ? {} : { weights }),
     samples,
-    engine: { name, backend, batchSize, threads },
+    engine: storedEngine(engine),
     ...(partial === undefined ? {} : { partial: partial.budget }),
     warnings: warnings.map(({ code, message }) => ({ code, message })),
   };

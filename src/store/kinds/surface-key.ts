@@ -49,6 +49,7 @@ const requestSchema = z.object({
   engine: z.string(),
   batchSize: z.number().nullable(),
   threads: z.number().nullable(),
+  device: z.string().exactOptional(),
 });
 
 const keySchema = z.object({
@@ -78,8 +79,8 @@ export function engineRequestOf({
   request,
   engine,
 }: Pick<EvaluatorFacts, "request" | "engine">): EngineRequest {
-  const { name, batchSize, threads } = engine;
-  return request ?? { engine: name, batchSize, threads };
+  const { name, batchSize, threads, device } = engine;
+  return request ?? { engine: name, batchSize, threads, ...(device === undefined ? {} : { device }) };
 }
 
 /** Returns what the values of an evaluator on a slice are known by. */

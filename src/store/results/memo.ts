@@ -175,8 +175,8 @@ function differencesOf(left: Provenance, now: Provenance): string[] {
 }
 
 function engineDifferences(left: readonly EngineFacts[], now: readonly EngineFacts[]): string[] {
-  const describe = ({ name, backend, batchSize, threads }: EngineFacts) =>
-    `${name} on ${backend}, batch size ${batchSize}, threads ${threads}`;
+  const describe = ({ name, backend, batchSize, threads, device }: EngineFacts) =>
+    `${name} on ${device === undefined ? "" : `${device}, `}${backend}, batch size ${batchSize}, threads ${threads}`;
   return now.flatMap((engine, i) => {
     const other = left[i] ?? engine;
     return isEqual(other, engine) ? [] : [`engine (${describe(other)}; now ${describe(engine)})`];

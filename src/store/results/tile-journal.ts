@@ -21,6 +21,8 @@ export const engineSchema = z.object({
   backend: z.string(),
   batchSize: z.number(),
   threads: z.number(),
+  device: z.string().exactOptional(),
+  deviceTolerance: z.number().exactOptional(),
 });
 const detailsSchema = z.object({ engines: z.array(engineSchema).min(1), metrics: z.array(z.string()) });
 
@@ -32,6 +34,15 @@ export interface TileCodec<T> {
 
 /** What computes values: the same gives the same bits. */
 export type EngineFacts = Readonly<z.infer<typeof engineSchema>>;
+
+/** An engine as results store it; its device only where there is one to name. */
+export function storedEngine({ name, backend, batchSize, threads, device, deviceTolerance }: EngineFacts) {
+  return {
+    ...{ name, backend, batchSize, threads },
+    ...(device === undefined ? {} : { device }),
+    ...(deviceTolerance === undefined ? {} : { deviceTolerance }),
+  };
+}
 
 /** What a computation is known by while it is not complete. */
 export interface JournalFacts {
@@ -127,7 +138,7 @@ export async function openTileJournal<T>(
 ): Promise<TileJournal<T>> {
   const folder = folderOf(file);
   const details = {
-    engines: engines.map(({ name, backend, batchSize, threads }) => ({ name, backend, batchSize, threads })),
+    engines: engines.map(storedEngine),
     metrics,
   };
   let next = nextNumber(await namesInFolder(folder));

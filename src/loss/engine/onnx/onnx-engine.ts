@@ -28,6 +28,8 @@ export interface OnnxRuntime {
     create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
   };
   readonly env: { readonly versions?: { readonly node?: string; readonly common?: string } };
+  /** Providers that this build knows, and whether their libraries lie in the package. */
+  listSupportedBackends?(): readonly { readonly name: string; readonly bundled: boolean }[];
 }
 
 /** Outcome of loading the package. */
@@ -59,40 +61,45 @@ export function loadOnnxRuntime(): OnnxOutcome {
 /**
  * Returns ONNX Runtime, for a caller that has asked for it.
  *
+ * @param where - what was asked for, for the error.
+ *
  * @throws {@link MissingDependencyError} if it is not installed or does not load.
  */
-export function requireOnnxRuntime(): OnnxRuntime {
+export function requireOnnxRuntime(where = 'engine "onnx"'): OnnxRuntime {
   const outcome = loadOnnxRuntime();
   if (outcome.state === "loaded") return outcome.runtime;
   const got = outcome.state === "absent" ? "none" : `one that does not load (${outcome.reason})`;
-  throw new MissingDependencyError('engine "onnx"', `the package ${ONNX_PACKAGE}`, got, {
+  throw new MissingDependencyError(where, `the package ${ONNX_PACKAGE}`, got, {
     hint: `npm install ${ONNX_PACKAGE}`,
     ...(outcome.state === "broken" ? { cause: outcome.cause } : {}),
   });
 }
 
 /**
- * Creates the engine that runs graphs in ONNX Runtime on the CPU.
+ * Creates the engine that runs graphs in ONNX Runtime, on the processor unless told otherwise.
  *
  * Where there are convolutions, the weights are initializers, and every point gets a session of its own: ONNX
  * Runtime then lays them out for its blocked convolutions, which takes a few milliseconds and makes a point about
  * twice as fast as weights that are inputs. Products gain nothing from that: without convolutions the weights are
- * inputs of one session.
+ * inputs of one session. On a graphics card they are so always: a session costs more there than it gains.
+ *
+ * @param device - "webgpu" or "cuda"; see `deviceProblem` for whether it is there.
  */
-export function createOnnxEngine(runtime: OnnxRuntime, threads: number): GraphEngine {
+export function createOnnxEngine(runtime: OnnxRuntime, threads: number, device?: string): GraphEngine {
   const version = runtime.env.versions?.node ?? runtime.env.versions?.common ?? "unknown";
   return {
     name: "onnx",
-    backend: `onnxruntime-node ${version}`,
+    backend: `onnxruntime-node ${version}${device === undefined ? "" : ` on ${device}`}`,
     threads,
-    compile: async (graph) => createProgram(runtime, threads, graph),
+    ...(device === undefined ? {} : { device }),
+    compile: async (graph) => createProgram(runtime, threads, graph, device),
   };
 }
 
-function createProgram(runtime: OnnxRuntime, threads: number, graph: Graph): GraphProgram {
-  const program = onnxProgram(graph);
+function createProgram(runtime: OnnxRuntime, threads: number, graph: Graph, device?: string): GraphProgram {
+  const program = onnxProgram(graph, { feedsWeights: device !== undefined });
   const options = {
-    executionProviders: ["cpu"],
+    executionProviders: [device ?? "cpu"],
     graphOptimizationLevel: "all",
     executionMode: "sequential",
     intraOpNumThreads: threads,

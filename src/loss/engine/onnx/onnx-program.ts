@@ -39,8 +39,12 @@ export interface OnnxProgram {
 /** Name of the output. */
 export const ONNX_OUTPUT = "totals";
 
-/** Writes a graph as an ONNX model. */
-export function onnxProgram(graph: Graph): OnnxProgram {
+/**
+ * Writes a graph as an ONNX model.
+ *
+ * @param options.feedsWeights - weights are inputs whatever the graph. Default false.
+ */
+export function onnxProgram(graph: Graph, options: { readonly feedsWeights?: boolean } = {}): OnnxProgram {
   const writer = createOnnxWriter(graph.nodes);
   const inputs: { name: string; order: ImageOrder }[] = [];
   const flattened = flattenedImages(graph);
@@ -59,7 +63,9 @@ export function onnxProgram(graph: Graph): OnnxProgram {
   // A session for each point costs more than it gains where whole sets go through at once.
   const isCalibration = graph.nodes.some(({ op }) => op === "batchMean");
   const feedsWeights =
-    isCalibration || !graph.nodes.some(({ op }) => op === "conv2d" || op === "depthwiseConv2d");
+    options.feedsWeights === true ||
+    isCalibration ||
+    !graph.nodes.some(({ op }) => op === "conv2d" || op === "depthwiseConv2d");
   const ports = feedsWeights ? [...writer.inputs, ...slots] : writer.inputs;
   const model = encodeOnnxModel({ nodes, inputs: ports, outputs, initializers: constants });
   return { model, slots, feedsWeights, inputs };

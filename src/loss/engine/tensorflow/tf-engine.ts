@@ -147,13 +147,20 @@ export function isTensorFlowActive(): boolean {
   return tf.getBackend() === "tensorflow";
 }
 
+/** Whether the native backend is the active one and computes on a graphics card. */
+export function isTensorFlowOnGpu(): boolean {
+  if (!isTensorFlowActive()) return false;
+  return (tf.backend() as unknown as { readonly isUsingGpuDevice: boolean }).isUsingGpuDevice;
+}
+
 /**
  * Creates the engine that runs graphs in the TensorFlow library under the native backend, which fuses
  * convolutions, biases and activations.
  *
+ * @param device - "cuda" where that was asked for: the engine is named by it then.
  * @throws {@link BackendError} if another backend is active.
  */
-export function createTfEngine(): GraphEngine {
+export function createTfEngine(device?: string): GraphEngine {
   if (!isTensorFlowActive()) {
     throw new BackendError('engine "tensorflow"', "the native backend", `the backend "${tf.getBackend()}"`, {
       hint: "install @tensorflow/tfjs-node, or use another engine",
@@ -164,6 +171,7 @@ export function createTfEngine(): GraphEngine {
     name: "tensorflow",
     backend: library ?? `${activeNativePackage()} ${version}`,
     threads: tensorFlowThreads(),
+    ...(device === undefined ? {} : { device }),
     compile: createProgram,
   };
 }

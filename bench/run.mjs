@@ -9,6 +9,7 @@ const benches = [
   "batch-norm",
   "capture",
   "curvature",
+  "gpu",
   "live",
   "page",
   "pca",

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { checkSplit, readDataFile } from "./images.js";
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
@@ -25,7 +25,7 @@ const FORMATS = {
  *   "train": 50,000 images). `count`: how many images to keep (default all).
  * @returns {{ xs: tf.Tensor4D, ys: tf.Tensor2D }} Images (count, 32, 32, 3) in [0, 1] and one-hot
  *   labels (count, 10). The caller disposes both.
- * @throws {Error} if a file's length is not a whole number of records, a label exceeds 9, or there are fewer images.
+ * @throws {Error} if a file does not exist, its length is not a whole number of records, a label exceeds 9, or there are fewer images.
  * @see https://www.cs.toronto.edu/~kriz/cifar.html
  */
 export function loadCifar10(source, options = {}) {
@@ -46,6 +46,13 @@ export function loadCifar100(source, options = {}) {
 
 function loadCifar(name, source, { split = "train", count } = {}) {
   const { labels, classes, files } = FORMATS[name];
+  checkSplit(name, split);
+  if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
+    throw new Error(`${name}: expected a count of at least 1, got ${count}`);
+  }
+  if (typeof source !== "string" && !Array.isArray(source)) {
+    throw new Error(`${name}: expected the folder of its unpacked binary version, got ${source}`);
+  }
   const paths = Array.isArray(source)
     ? source
     : source.endsWith(".bin")
@@ -54,7 +61,9 @@ function loadCifar(name, source, { split = "train", count } = {}) {
   const records = [];
   for (const path of paths) {
     if (count !== undefined && records.length >= count) break;
-    records.push(...splitRecords(path, readFileSync(path), labels, classes));
+    records.push(
+      ...splitRecords(path, readDataFile(`${name}, unpacked binary version`, path), labels, classes),
+    );
   }
   const kept = records.slice(0, count ?? records.length);
   if (kept.length === 0 || (count !== undefined && kept.length < count)) {

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { checkSplit, imagesWanted, readDataFile } from "./images.js";
 import { findPackage } from "./mnist.js";
 import { seededUniform, shuffledOrder } from "./seeded-uniform.js";
 
@@ -29,15 +29,12 @@ const sets = new Map();
  * @see https://github.com/zalandoresearch/fashion-mnist
  */
 export function loadFashionMnist({ split = "train", count, offset = 0, folder = packagedFiles() } = {}) {
+  checkSplit("fashion-mnist", split);
   if (!sets.has(folder)) sets.set(folder, readClasses(folder));
   const { rows, labels, malformed } = sets.get(folder);
   const order = shuffledOrder(rows.length, seededUniform(SPLIT_SEED));
   const part = split === "train" ? order.subarray(0, TRAINING) : order.subarray(TRAINING);
-  const end = offset + (count ?? part.length - offset);
-  if (offset < 0 || end > part.length || end <= offset) {
-    const wanted = `${offset} to ${end}`;
-    throw new Error(`fashion-mnist ${split}: expected images between 0 and ${part.length}, got ${wanted}`);
-  }
+  const { end } = imagesWanted(`fashion-mnist ${split}`, part.length, { count, offset });
   const chosen = part.subarray(offset, end);
   const pixels = new Float32Array(chosen.length * PIXELS);
   chosen.forEach((row, index) => {
@@ -70,7 +67,7 @@ function readClasses(folder) {
   let malformed = 0;
   for (let label = 0; label < 10; label++) {
     const file = join(folder, `${label}.json`);
-    const { data } = JSON.parse(readFileSync(file, "utf8"));
+    const data = parsedData(file);
     if (!Array.isArray(data)) throw new Error(`${file}: expected { "data": [[…], …] }, got no such list`);
     for (const row of data) {
       if (!isImage(row)) {
@@ -82,6 +79,15 @@ function readClasses(folder) {
     }
   }
   return { rows, labels, malformed };
+}
+
+function parsedData(file) {
+  const text = readDataFile("fashion-mnist", file).toString("utf8");
+  try {
+    return JSON.parse(text)?.data;
+  } catch (cause) {
+    throw new Error(`${file}: expected JSON, got ${cause.message}`, { cause });
+  }
 }
 
 function isImage(row) {

@@ -1,15 +1,15 @@
-import { readFileSync } from "node:fs";
+import { readDataFile } from "./images.js";
 
 /**
  * Reads an IDX file of unsigned bytes (the format of MNIST).
  *
  * @param {string} file - Path of the file.
  * @returns {{ shape: number[], data: Uint8Array }} Dimensions and values, row-major.
- * @throws {Error} if the file is not IDX, does not hold bytes, or is cut short.
+ * @throws {Error} if the file does not exist (where it is packed, with what unpacks it), is not IDX, does not hold bytes, or is cut short.
  * @see http://yann.lecun.com/exdb/mnist/
  */
 export function readIdx(file) {
-  const bytes = readFileSync(file);
+  const bytes = readDataFile("IDX", file);
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0 || bytes[2] !== 0x08) {
     throw new Error(
       `${file}: expected an IDX file of unsigned bytes, got one that begins ${bytes.toString("hex", 0, 4)}`,

@@ -1,5 +1,56 @@
+import { existsSync, readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { seededUniform, shuffledOrder } from "./seeded-uniform.js";
+
+/**
+ * The images that are asked for, of those that there are.
+ *
+ * @param {string} where - The set, for errors: "mnist train".
+ * @param {number} total - Images that there are.
+ * @param {{ count?: number, offset?: number }} wanted - Default all from the first on.
+ * @returns {{ offset: number, end: number }}
+ * @throws {Error} if they do not exist, or a number is not whole.
+ */
+export function imagesWanted(where, total, { count, offset = 0 }) {
+  const end = offset + (count ?? total - offset);
+  const isWhole = Number.isInteger(offset) && Number.isInteger(end);
+  if (!isWhole || offset < 0 || end > total || end <= offset) {
+    throw new Error(`${where}: expected images between 0 and ${total}, got ${offset} to ${end}`);
+  }
+  return { offset, end };
+}
+
+/**
+ * @param {string} where - The set, for the error.
+ * @param {unknown} split
+ * @throws {Error} if it is neither "train" nor "test".
+ */
+export function checkSplit(where, split) {
+  if (split === "train" || split === "test") return;
+  throw new Error(`${where}: expected split "train" or "test", got ${JSON.stringify(split)}`);
+}
+
+/**
+ * Reads a file of a data set.
+ *
+ * @param {string} where - What it belongs to, for the error: "the four unpacked IDX files of a set".
+ * @param {string} file
+ * @returns {Buffer}
+ * @throws {Error} if it does not exist; where it is there but packed (`.gz`), with the command that unpacks it.
+ */
+export function readDataFile(where, file) {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    if (cause.code !== "ENOENT" && cause.code !== "EISDIR" && cause.code !== "ENOTDIR") throw cause;
+    const packed = existsSync(`${file}.gz`)
+      ? `only ${file}.gz; run \`gunzip ${file}.gz\``
+      : `no file ${file}`;
+    throw Object.assign(new Error(`${where}: expected ${file}, got ${packed}`, { cause }), {
+      code: cause.code,
+    });
+  }
+}
 
 /**
  * Mean and standard deviation of each channel over a set (the training set, also for test images).
@@ -69,7 +120,9 @@ export function corruptLabels({ xs, ys }, share, seed) {
  */
 export function balancedSubset({ xs, ys }, count, seed) {
   const [total, classes] = ys.shape;
-  if (!(count >= 1 && count <= total)) throw new Error(`count: expected 1 to ${total}, got ${count}`);
+  if (!(Number.isInteger(count) && count >= 1 && count <= total)) {
+    throw new Error(`count: expected 1 to ${total}, got ${count}`);
+  }
   const labels = tf.tidy(() => ys.argMax(1).dataSync());
   const order = shuffledOrder(total, seededUniform(seed));
   /** Images of each class that are left, in the random order. */
@@ -96,9 +149,19 @@ export function balancedSubset({ xs, ys }, count, seed) {
  *   probability ½ per image. `crop`: zeros added on each side before a crop of the old size at a random place (4 for
  *   CIFAR).
  * @returns {tf.data.Dataset<tf.TensorContainer>} For `fitDataset`.
+ * @throws {Error} if the batch size or the crop cannot be used.
  * @see Krizhevsky et al. 2012 for both augmentations.
  */
 export function shuffledBatches({ xs, ys }, { batchSize, seed, flip = false, crop = 0 }) {
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+    throw new Error(`batchSize: expected a whole number of at least 1, got ${batchSize}`);
+  }
+  if (!(Number.isInteger(crop) && crop >= 0)) {
+    throw new Error(`crop: expected a whole number of pixels, got ${crop}`);
+  }
+  if (xs.shape[0] !== ys.shape[0]) {
+    throw new Error(`images: expected as many labels as images, got ${ys.shape[0]} for ${xs.shape[0]}`);
+  }
   const count = ys.shape[0];
   const uniform = seededUniform(seed);
   const isMoved = flip || crop > 0;

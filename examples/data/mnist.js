@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readIdx } from "./idx.js";
+import { checkSplit, imagesWanted } from "./images.js";
 
 const FILES = { train: "train", test: "t10k" };
 
@@ -19,6 +20,7 @@ const FILES = { train: "train", test: "t10k" };
  *   labels differ in number.
  */
 export function loadMnist({ split = "train", count, offset = 0, folder = findData() } = {}) {
+  checkSplit("mnist", split);
   const images = readIdx(join(folder, `${FILES[split]}-images-idx3-ubyte`));
   const labels = readIdx(join(folder, `${FILES[split]}-labels-idx1-ubyte`));
   const [total, height, width] = images.shape;
@@ -28,10 +30,7 @@ export function loadMnist({ split = "train", count, offset = 0, folder = findDat
       `${folder}: expected images (n × height × width) and n labels, got ${found} and ${named}`,
     );
   }
-  const end = offset + (count ?? total - offset);
-  if (offset < 0 || end > total || end <= offset) {
-    throw new Error(`mnist ${split}: expected images between 0 and ${total}, got ${offset} to ${end}`);
-  }
+  const { end } = imagesWanted(`mnist ${split}`, total, { count, offset });
   const numbers = labels.data.subarray(offset, end);
   const wrong = numbers.findIndex((label) => label > 9);
   if (wrong >= 0) {

@@ -1,4 +1,5 @@
 // What the sweeps of this folder share: images by name, a network by name, and one seeded training.
+import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { learningRateScheduler, trajectoryCallback } from "tfjs-landscape/callbacks";
 import type { SweepFigures, SweepTask } from "tfjs-landscape/sweep";
@@ -31,6 +32,10 @@ export interface StudySettings extends StudyData {
 
 /** Loads images (n, height, width, channels) and one-hot labels; the caller disposes both. */
 export function loadImages({ data, half }: StudyData, split: "train" | "test", count: number) {
+  if (data !== "mnist" && data !== "fashion-mnist" && !existsSync(data)) {
+    const expected = "mnist, fashion-mnist or the folder of CIFAR-10's unpacked binary version";
+    throw new Error(`data: expected ${expected}, got ${data}`);
+  }
   const { xs, ys } =
     data === "mnist"
       ? loadMnist({ split, count })

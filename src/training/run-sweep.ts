@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -17,11 +18,15 @@ import {
   type PlannedSetting,
   planSweep,
   type SweepFigures,
+  type SweepPlan,
   type SweepSettings,
   type SweepValues,
 } from "./sweep-module.js";
 import type { SweepOperations, SweepOrder } from "./sweep-program.js";
 import { readSweepRecord, type SweepRecord, writeSweepRecord } from "./sweep-record.js";
+
+/** The file by which a folder is known as a run. */
+const RUN_FILE = "run.json";
 
 /** What is done with runs of an earlier text of `train`, or of another backend. */
 export const CHANGED_CHOICES = ["refuse", "keep", "retrain"] as const;
@@ -40,6 +45,11 @@ export interface SweepOptions {
    * is not looked at.
    */
   readonly changed?: (typeof CHANGED_CHOICES)[number] | undefined;
+  /**
+   * A figure that runs are to have, such as the one that they are compared by afterwards. Where neither the runs that are
+   * found nor the first that is trained has it, the sweep ends there: its name is wrong. Default none.
+   */
+  readonly by?: string | undefined;
   /** Ends the trainings under way; what is finished stays. Default none. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the settings that have an outcome, and the newest of them; those found come first. */
@@ -51,6 +61,7 @@ const OPTION_NAMES: OptionNames<SweepOptions> = {
   set: true,
   workers: true,
   changed: true,
+  by: true,
   signal: true,
   onProgress: true,
 };
@@ -102,28 +113,18 @@ export interface SweepStudy {
  * console.log(study.runs.filter(({ status }) => status === "failed"));
  */
 export async function runSweep(file: string, options: SweepOptions): Promise<SweepStudy> {
-  refuseUnknown(options, OPTION_NAMES);
+  const { plan, directory, workers } = await checkSweep(file, options);
   const { changed = "refuse", signal } = options;
-  if (typeof options.directory !== "string" || options.directory === "") {
-    throw new InvalidOptionError("directory", "a folder", JSON.stringify(options.directory) ?? "none");
-  }
-  if (!CHANGED_CHOICES.includes(changed)) {
-    throw new InvalidOptionError("changed", `one of ${CHANGED_CHOICES.join(", ")}`, JSON.stringify(changed));
-  }
-  const workers = checkedCount("workers", options.workers ?? Math.max(1, availableParallelism() >> 1));
   const backend = currentBackend();
   if (!["native", "wasm", "js"].includes(backend.name)) {
     const expected = "native, wasm or js, which a process can choose by itself";
     throw new InvalidOptionError("backend", expected, `"${backend.name}"`);
   }
-  const module = resolve(file);
-  const plan = planSweep(await importSweep(module), file, options.set);
-  const directory = resolve(options.directory);
   await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const lock = await lockRun(directory);
   try {
     const found = await findRuns(directory, plan.settings, { ...plan, backend: backend.name }, changed);
-    const order: SweepOrder = { file: module, backend: choiceOf(backend) };
+    const order: SweepOrder = { file: resolve(file), backend: choiceOf(backend) };
     const make = (one: PlannedSetting) =>
       makeRun(directory, one, {
         order,
@@ -137,6 +138,56 @@ export async function runSweep(file: string, options: SweepOptions): Promise<Swe
   } finally {
     await lock.release();
   }
+}
+
+/** What a sweep would do. */
+export interface CheckedSweep {
+  readonly plan: SweepPlan;
+  /** Absolute path. */
+  readonly directory: string;
+  readonly workers: number;
+}
+
+/**
+ * Checks the module and the options of a sweep, before a backend is needed; changes nothing.
+ *
+ * @throws {@link InvalidOptionError} for a module or an option that cannot be used; {@link RunStateError} if the
+ * directory is that of a run.
+ */
+export async function checkSweep(file: string, options: SweepOptions): Promise<CheckedSweep> {
+  refuseUnknown(options, OPTION_NAMES);
+  const { changed = "refuse", by } = options;
+  if (typeof options.directory !== "string" || options.directory === "") {
+    throw new InvalidOptionError("directory", "a folder", JSON.stringify(options.directory) ?? "none");
+  }
+  if (!CHANGED_CHOICES.includes(changed)) {
+    throw new InvalidOptionError("changed", `one of ${CHANGED_CHOICES.join(", ")}`, JSON.stringify(changed));
+  }
+  if (by !== undefined && (typeof by !== "string" || by.trim() === "")) {
+    throw new InvalidOptionError("by", "the name of a figure", JSON.stringify(by));
+  }
+  const workers = checkedCount("workers", options.workers ?? Math.max(1, availableParallelism() >> 1));
+  const directory = resolve(options.directory);
+  if (existsSync(join(directory, RUN_FILE))) {
+    const hint = "choose another folder: a sweep puts its runs and results into one of its own";
+    throw new RunStateError(directory, "a folder for the runs of a sweep", `a run (${RUN_FILE})`, { hint });
+  }
+  const plan = planSweep(await importSweep(resolve(file)), file, options.set);
+  return { plan, directory, workers };
+}
+
+/**
+ * Checks that the runs so far have the figure that they are to be compared by.
+ *
+ * @throws {@link InvalidOptionError} naming the figures that they have, if none has it.
+ */
+function checkFigure(runs: Iterable<SweepRun>, by: string | undefined): void {
+  const complete = [...runs].filter(({ status }) => status !== "failed");
+  if (by === undefined || complete.length === 0) return;
+  const names = [...new Set(complete.flatMap(({ figures }) => Object.keys(figures)))];
+  if (names.includes(by)) return;
+  const hint = "what is trained stays: the same command with another name goes on";
+  throw new InvalidOptionError("by", `one of ${names.join(", ") || "no figure at all"}`, `"${by}"`, { hint });
 }
 
 function runFolder(directory: string, { folder }: PlannedSetting): string {
@@ -223,7 +274,7 @@ async function outcomes(
   found: ReadonlyMap<PlannedSetting, SweepRun>,
   workers: number,
   make: (one: PlannedSetting) => Promise<SweepRun>,
-  { signal, onProgress }: SweepOptions,
+  { signal, onProgress, by }: SweepOptions,
 ): Promise<SweepRun[]> {
   const done = new Map<PlannedSetting, SweepRun>();
   const finish = (one: PlannedSetting, run: SweepRun): void => {
@@ -231,12 +282,14 @@ async function outcomes(
     onProgress?.(done.size, settings.length, run);
   };
   for (const [one, run] of found) finish(one, run);
+  checkFigure(done.values(), by);
   const waiting = settings.filter((one) => !found.has(one));
   const work = async (): Promise<void> => {
     try {
       for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
         signal?.throwIfAborted();
         finish(one, await make(one));
+        checkFigure(done.values(), by);
       }
     } finally {
       // Whatever ends one, such as a full disk, ends all.

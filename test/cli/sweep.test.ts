@@ -165,6 +165,52 @@ describe("sweep", { timeout: 300_000 }, () => {
   });
 });
 
+describe("what can be wrong is found before work is done", { timeout: 300_000 }, () => {
+  test("a broken module, and one without loadData() for --compare, before a backend is started", () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    const broken = join(folder, "broken.mjs");
+    writeFileSync(broken, "export const grid = { a: [1] };\nexport const train = nothing;\n");
+    const { status, stderr } = runCommandProcess("sweep", broken, "--out", newFolder(), ...backend);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("nothing is not defined")]);
+    expect(stderr).not.toContain("backend wasm");
+    const bare = join(folder, "bare.mjs");
+    writeFileSync(bare, "export const grid = { a: [1] };\nexport async function train() {}\n");
+    const compared = runCommandProcess("sweep", bare, "--out", newFolder(), "--compare", ...backend);
+    expect([compared.status, compared.stderr]).toEqual([2, expect.stringContaining("loadData()")]);
+    expect(compared.stderr).not.toContain("backend wasm");
+  });
+
+  test("a figure that no run has: at once where runs are found, otherwise after the first training", () => {
+    const out = copied();
+    const found = sweep(out, "--by", "test_accuracy");
+    expect([found.status, found.stderr]).toEqual([
+      2,
+      expect.stringMatching(/by: expected one of .*test_acc.*, got "test_accuracy"/),
+    ]);
+    expect(trained(out)).toEqual([""]);
+    const fresh = newFolder();
+    mkdirSync(fresh, { recursive: true });
+    writeFileSync(join(fresh, "trained.txt"), "");
+    const made = sweep(fresh, "--by", "nonsense", "--workers", "1", "--set", "optimizer=sgd");
+    expect([made.status, made.stderr]).toEqual([2, expect.stringContaining('got "nonsense"')]);
+    expect(trained(fresh)).toEqual(["units=2"]);
+    // What was trained stays.
+    expect(statuses(fresh)).toEqual(["complete"]);
+  });
+
+  test("a folder that is a run: nothing is written into it", () => {
+    const run = join(copied(), "runs", "optimizer=sgd_units=2");
+    const before = readdirSync(run).sort();
+    const { status, stderr } = sweep(run);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringContaining("expected a folder for the runs of a sweep, got a run (run.json)"),
+    ]);
+    expect(readdirSync(run).sort()).toEqual(before);
+  });
+});
+
 describe("the settings of a sweep", () => {
   const train = async (): Promise<void> => {};
   const plan = (sweep: object) => planSweep({ ...sweep, train } as Sweep, "s.ts").settings;

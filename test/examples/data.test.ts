@@ -269,3 +269,38 @@ test("modular addition: every pair once, its label the sum", () => {
   );
   expect(() => createModularAddition({ modulus: 5, trainingShare: 1 })).toThrow("trainingShare:");
 });
+
+test("what loaders are asked for is checked: files, packed files, splits, counts", () => {
+  const empty = mkdtempSync(join(folder, "empty-"));
+  const labels = join(empty, "train-labels-idx1-ubyte");
+  expect(() => readIdx(labels)).toThrow(`expected ${labels}, got no file ${labels}`);
+  writeFileSync(`${labels}.gz`, "packed");
+  expect(() => readIdx(labels)).toThrow(`got only ${labels}.gz; run \`gunzip ${labels}.gz\``);
+  expect(() => loadCifar10(empty)).toThrow(
+    `cifar10, unpacked binary version: expected ${join(empty, "data_batch_1.bin")}`,
+  );
+  expect(() => loadFashionMnist({ folder: empty })).toThrow(`got no file ${join(empty, "0.json")}`);
+  writeFileSync(join(empty, "0.json"), "{");
+  expect(() => loadFashionMnist({ folder: empty })).toThrow(`${join(empty, "0.json")}: expected JSON, got`);
+  const split = "validation" as "train";
+  for (const load of [loadMnist, loadFashionMnist]) {
+    expect(() => load({ split })).toThrow('expected split "train" or "test", got "validation"');
+  }
+  expect(() => loadCifar10(empty, { split })).toThrow('expected split "train" or "test"');
+  expect(() => loadCifar10(empty, { count: -1 })).toThrow("cifar10: expected a count of at least 1, got -1");
+  expect(() => loadCifar10(undefined as unknown as string)).toThrow(
+    "expected the folder of its unpacked binary",
+  );
+  expect(() => loadMnist({ count: 2.5 })).toThrow("expected images between 0 and 60000, got 0 to 2.5");
+});
+
+test("batches are refused that would never end or do not fit their labels", () => {
+  const images = { xs: tf.zeros([3, 2, 2, 1]), ys: tf.zeros([3, 2]) as tf.Tensor2D };
+  const options = { batchSize: 0, seed: 1 };
+  expect(() => shuffledBatches(images, options)).toThrow(
+    "batchSize: expected a whole number of at least 1, got 0",
+  );
+  expect(() => shuffledBatches(images, { ...options, batchSize: 2, crop: 0.5 })).toThrow("crop: expected");
+  const fewer = { ...images, ys: tf.zeros([2, 2]) as tf.Tensor2D };
+  expect(() => shuffledBatches(fewer, { ...options, batchSize: 2 })).toThrow("got 2 for 3");
+});

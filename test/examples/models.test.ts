@@ -45,6 +45,25 @@ test.each([
   expect(trainable(create())).toBe(count);
 });
 
+test.each([
+  // He et al. 2016, table 6, in millions.
+  ["ResNet-20", () => createResNet({ depth: 20, shortcut: "padding" }), 0.27, 2],
+  ["ResNet-32", () => createResNet({ depth: 32, shortcut: "padding" }), 0.46, 2],
+  ["ResNet-44", () => createResNet({ depth: 44, shortcut: "padding" }), 0.66, 2],
+  ["ResNet-56", () => createResNet({ depth: 56, shortcut: "padding" }), 0.85, 2],
+  ["ResNet-110", () => createResNet({ depth: 110, shortcut: "padding" }), 1.7, 1],
+  // Zagoruyko and Komodakis 2016, table 4.
+  ["WRN-40-1", () => createWideResNet({ depth: 40, width: 1 }), 0.6, 1],
+  ["WRN-40-2", () => createWideResNet({ depth: 40, width: 2 }), 2.2, 1],
+  // Huang et al. 2017, table 2: DenseNet-BC of depth 100 and growth 12, whose stem and transitions are of this form.
+  ["DenseNet-BC-100-12", () => createDenseNet({ growth: 12, blocks: [16, 16, 16] }), 0.8, 1],
+] as const)(
+  "%s has the published number of parameters, as far as it was rounded",
+  (_name, create, millions, digits) => {
+    expect((trainable(create()) / 1e6).toFixed(digits)).toBe(millions.toFixed(digits));
+  },
+);
+
 test("a depth that the form does not allow is refused", () => {
   expect(() => createResNet({ depth: 21 })).toThrow("depth: expected 6n + 2, got 21");
   expect(() => createWideResNet({ depth: 20, width: 1 })).toThrow("depth: expected 6n + 4, got 20");

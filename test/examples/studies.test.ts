@@ -109,6 +109,25 @@ describe("studies with --quick", () => {
     for (const name of ["inpca.png", "phate.png", "report.html"])
       expect(existsSync(join(out, name))).toBe(true);
   }, 180_000);
+
+  test("trajectories: one path on three kinds of planes, and how much of it they hold", () => {
+    const { out, lines } = study("trajectories");
+    const shares = lines.flatMap((line) => {
+      const [, name, plane, share] = /^(SGD|Adam), (.*?): ([\d.]+) % of the variance/.exec(line) ?? [];
+      return name === undefined ? [] : [{ name, plane, share: Number(share) }];
+    });
+    expect(shares).toHaveLength(6);
+    for (const name of ["SGD", "Adam"]) {
+      const [random, start, pca] = shares.filter((one) => one.name === name).map(({ share }) => share);
+      // Two of some thousand random directions hold next to nothing, and no plane holds more than that of PCA.
+      expect(random).toBeLessThan(1);
+      expect(start).toBeLessThanOrEqual(pca as number);
+      expect(pca).toBeGreaterThan(50);
+    }
+    expect(lines[2]).toMatch(/a random walk [\d.]+ %/);
+    for (const name of ["sgd-pca.png", "adam-ineffective-initial.png", "report.html"])
+      expect(existsSync(join(out, name))).toBe(true);
+  }, 180_000);
 });
 
 describe("studies that are sweeps", () => {

@@ -12,7 +12,13 @@ import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
-import { CHANGED_CHOICES, runSweep, type SweepOptions, type SweepRun } from "../../training/run-sweep.js";
+import {
+  CHANGED_CHOICES,
+  checkSweep,
+  runSweep,
+  type SweepOptions,
+  type SweepRun,
+} from "../../training/run-sweep.js";
 import type { SettingValue, SweepValues } from "../../training/sweep-module.js";
 import {
   backendOption,
@@ -87,20 +93,17 @@ async function sweepUntil(
   const { workers, changed, set, by, format: formats, title = "Sweep" } = options;
   if (options.compare !== true) refuseStray(options, ["best"], "--compare", "none");
   const folder = outputFolder(options.out, ".");
-  await startBackend(options.backend, output);
-  // What it exports is checked before anything is trained.
+  const asked = { ...defined({ workers, changed, set, by }), directory: folder };
+  // The module, its exports and the folder are checked before a backend is started.
+  await checkSweep(file, asked);
   if (options.compare === true) await loadDataModule(file);
+  await startBackend(options.backend, output);
   const bar = output.progress("settings");
   const onProgress = (done: number, total: number, run: SweepRun): void => {
     bar.update(done, total);
     if (!process.stderr.isTTY) output.note(`${done}/${total} ${run.status}: ${run.name}`);
   };
-  const study = await runSweep(file, {
-    ...defined({ workers, changed, set }),
-    directory: folder,
-    signal,
-    onProgress,
-  }).finally(() => bar.stop());
+  const study = await runSweep(file, { ...asked, signal, onProgress }).finally(() => bar.stop());
   output.warn(sweepFailures(study));
   const report = await sweepReport(study, { by });
   output.warn(report.warnings);

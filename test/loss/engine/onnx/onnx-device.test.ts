@@ -31,13 +31,17 @@ function runtimeWith(devices: Readonly<Record<string, number>>): OnnxRuntime {
   const create = async (model: Uint8Array, options: Readonly<Record<string, unknown>>) => {
     const [provider = "cpu"] = options.executionProviders as string[];
     const factor = provider === "cpu" ? 1 : devices[provider];
-    if (factor === undefined) throw new Error(`/src/context.cc:1 status was false. Failed to get ${provider}\nat x`);
+    if (factor === undefined)
+      throw new Error(`/src/context.cc:1 status was false. Failed to get ${provider}\nat x`);
     const session = await real.InferenceSession.create(model, { ...options, executionProviders: ["cpu"] });
     const run: OrtSession["run"] = async (feeds) => {
       const outputs = await session.run(feeds);
       if ("y" in outputs) return outputs;
       return Object.fromEntries(
-        Object.entries(outputs).map(([name, { data }]) => [name, { data: data.map((value) => factor * value) }]),
+        Object.entries(outputs).map(([name, { data }]) => [
+          name,
+          { data: data.map((value) => factor * value) },
+        ]),
       );
     };
     return { run, release: () => session.release() };
@@ -121,7 +125,9 @@ describe("a device that was asked for", () => {
       );
     }
     const options = { engine: "tensorflow", device: "webgpu" } as const;
-    await expect(createLossEvaluator(model, data, options)).rejects.toThrow('device: expected "cuda" or "cpu"');
+    await expect(createLossEvaluator(model, data, options)).rejects.toThrow(
+      'device: expected "cuda" or "cpu"',
+    );
     // No card here: the native backend, if there is one, computes on the processor.
     const cuda = createLossEvaluator(model, data, { engine: "tensorflow", device: "cuda" });
     await expect(cuda).rejects.toThrow("@tensorflow/tfjs-node-gpu");
@@ -129,7 +135,9 @@ describe("a device that was asked for", () => {
       "device: expected one of auto, cpu, webgpu, cuda",
     );
     const penalized = { device: "webgpu", includeRegularization: true } as const;
-    await expect(createLossEvaluator(model, data, penalized)).rejects.toThrow('device "webgpu": expected a model');
+    await expect(createLossEvaluator(model, data, penalized)).rejects.toThrow(
+      'device "webgpu": expected a model',
+    );
   });
 });
 
@@ -171,7 +179,10 @@ describe("what this machine has", () => {
       const library = join(vulkan as string, "libvk_swiftshader.so");
       writeFileSync(
         icd,
-        JSON.stringify({ file_format_version: "1.0.0", ICD: { library_path: library, api_version: "1.1.0" } }),
+        JSON.stringify({
+          file_format_version: "1.0.0",
+          ICD: { library_path: library, api_version: "1.1.0" },
+        }),
       );
       const program = fileURLToPath(new URL("./webgpu-losses.mjs", import.meta.url));
       const { status, stdout, stderr } = spawnSync(process.execPath, [program], {

@@ -1,0 +1,127 @@
+/**
+ * One training on three kinds of planes (Li et al. 2018, figures 18 and 19): two random directions; the way from start to end
+ * with a random direction; the principal components of the path. Beside each plane stands how much of the path's variance
+ * it holds, and beside the last how much the components of a random walk with the same steps would hold.
+ *
+ * `npx jiti examples/studies/trajectories.ts [--quick] [--out DIR]` trains a LeNet by SGD and by Adam, with three drops of
+ * the learning rate, which the paths mark. `--runs RUN …` takes runs of batch-size.ts or repeatability.ts instead.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  analyzePlane,
+  createLossEvaluator,
+  type NamedFigure,
+  openRun,
+  type PlaneAnalysis,
+  type Run,
+  selectBackend,
+  writeReport,
+} from "tfjs-landscape";
+import { createLeNet } from "../models/lenet.js";
+import { imageShape, loadStudyData, trainStudy } from "./study.js";
+import { STUDY_BACKEND } from "./study-options.js";
+
+const { values } = parseArgs({
+  options: {
+    out: { type: "string", default: "runs/trajectories" },
+    quick: { type: "boolean", default: false },
+    runs: { type: "string", multiple: true, default: [] },
+  },
+});
+const out = resolve(values.out);
+const { quick } = values;
+const data = { data: quick ? "mnist" : "fashion-mnist", images: quick ? 64 : 2000, half: true };
+const shape = imageShape(data);
+
+await selectBackend({ backend: STUDY_BACKEND });
+
+/** Trains with the paper's rates and drops, or finds what an earlier call has trained. */
+async function train(optimizer: "sgd" | "adam"): Promise<string> {
+  const directory = join(out, optimizer);
+  if (existsSync(join(directory, "run.json"))) return directory;
+  const weightDecay = 5e-4;
+  const model = createLeNet({ shape, seed: 1, weightDecay, batchNorm: true });
+  const learningRate = optimizer === "sgd" ? 0.1 : 0.001;
+  const settings = { ...data, optimizer, learningRate, batchSize: 32, epochs: quick ? 4 : 24, seed: 1 };
+  const name = optimizer === "sgd" ? "SGD" : "Adam";
+  const { test_acc: accuracy = Number.NaN } = await trainStudy(model, settings, { directory, name });
+  console.log(`${name} is trained: test accuracy ${accuracy.toFixed(3)}`);
+  model.dispose();
+  return directory;
+}
+
+/** Squared distances of the snapshots to the last one, over the weights that are trained, and their steps. */
+async function squaredDistances(run: Run): Promise<{ toEnd: number[]; steps: number[] }> {
+  const trained = run.layout.parameters.filter(({ role }) => role !== "state");
+  const between = (a: Float32Array, b: Float32Array) => {
+    let sum = 0;
+    for (const { offset, size } of trained)
+      for (let i = offset; i < offset + size; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+    return sum;
+  };
+  const thetas: Float32Array[] = [];
+  for (let i = 0; i < run.snapshots.length; i++) thetas.push(Float32Array.from(await run.readTheta(i)));
+  const end = thetas.at(-1) as Float32Array;
+  return {
+    toEnd: thetas.map((theta) => between(theta, end)),
+    steps: thetas.map((theta, i) => (i === 0 ? 0 : between(theta, thetas[i - 1] as Float32Array))),
+  };
+}
+
+/** Share of the variance about the final weights that lies in a plane through them. */
+function heldShare({ trajectories }: PlaneAnalysis, toEnd: readonly number[]): number {
+  const { distance } = trajectories[0] as PlaneAnalysis["trajectories"][0];
+  const outside = distance.reduce((sum, value) => sum + value * value, 0);
+  return 1 - outside / toEnd.reduce((sum, value) => sum + value, 0);
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 2 : 1)} %`;
+const planes = {
+  "ineffective-random": "two random directions",
+  "ineffective-initial": "start to end, and a random direction",
+  pca: "principal components",
+} as const;
+const figures: NamedFigure[] = [];
+const lines: string[] = [];
+const directories = values.runs.length > 0 ? values.runs : [await train("sgd"), await train("adam")];
+for (const directory of directories) {
+  const run = await openRun(directory);
+  const { name } = run.manifest;
+  const { toEnd, steps } = await squaredDistances(run);
+  const model = createLeNet({ shape, batchNorm: true });
+  model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
+  const evaluator = await createLossEvaluator(model, loadStudyData(data), {
+    layout: run.layout,
+    loss: "logits",
+  });
+  for (const [kind, what] of Object.entries(planes) as [keyof typeof planes, string][]) {
+    const analysis = await analyzePlane([run], kind === "pca" ? { kind, centering: "final" } : { kind }, {
+      sets: [{ name: "train", evaluator }],
+      size: quick ? 5 : 21,
+      directory: join(out, "planes", name.replace(/\W+/g, "-")),
+      figure: { title: `${name}: ${what}` },
+    });
+    const held = heldShare(analysis, toEnd);
+    const [first = Number.NaN, second = Number.NaN] = analysis.directions?.explainedVarianceRatio ?? [];
+    const [walk = Number.NaN, next = Number.NaN] = analysis.directions?.randomWalkBaseline ?? [];
+    const components =
+      kind === "pca"
+        ? ` (${percent(first)} + ${percent(second)}); a random walk ${percent(walk + next)} (${percent(walk)} + ${percent(next)})`
+        : "";
+    lines.push(`${name}, ${what}: ${percent(held)} of the variance${components}`);
+    if (analysis.figure !== null)
+      figures.push({ name: `${name} ${kind}`.toLowerCase().replace(/\W+/g, "-"), figure: analysis.figure });
+  }
+  const path = steps.reduce((sum, value) => sum + Math.sqrt(value), 0);
+  lines.push(
+    `${name}: ${run.snapshots.length} snapshots, path ${path.toFixed(1)}, distance ${Math.sqrt(toEnd[0] ?? 0).toFixed(1)}`,
+  );
+  evaluator.dispose();
+  model.dispose();
+}
+mkdirSync(out, { recursive: true });
+writeFileSync(join(out, "results.txt"), `${lines.join("\n")}\n`);
+const files = await writeReport(out, figures, { title: "One path on three kinds of planes" });
+console.log([...lines, ...files].join("\n"));

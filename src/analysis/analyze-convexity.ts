@@ -12,7 +12,12 @@ import {
   mapConvexity,
   spectrumEnds,
 } from "../curvature/convexity-map.js";
-import { type CurvatureOptions, createCurvature, refuseDifferences } from "../curvature/create-curvature.js";
+import {
+  type CurvatureOptions,
+  checkGaussNewton,
+  createCurvature,
+  refuseDifferences,
+} from "../curvature/create-curvature.js";
 import type { CurvatureFacts } from "../curvature/curvature-file.js";
 import { type CurvatureWorkerOptions, openCurvatureWorkers } from "../curvature/curvature-workers.js";
 import type { Directions } from "../directions/directions.js";
@@ -76,6 +81,7 @@ export async function convexityOnPlane(
     throw new InvalidOptionError("products", "a whole number of at least 4", String(products));
   }
   refuseDifferences("convexity map", options.evaluation);
+  if (matrix === "gauss-newton") checkGaussNewton(model, options.evaluation);
   const ends: EndsOptions = { matrix, tolerance, products, seed };
   const { layout } = run;
   const { directory = run.directory, evaluation, workers, runner, onProgress } = options;

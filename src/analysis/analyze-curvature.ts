@@ -9,6 +9,7 @@ import {
   type Curvature,
   type CurvatureOptions,
   type CurvaturePoint,
+  checkGaussNewton,
   createCurvature,
   refuseDifferences,
 } from "../curvature/create-curvature.js";
@@ -158,6 +159,7 @@ export async function analyzeCurvature(
   if (settings.top > most) {
     throw new InvalidOptionError("top", `at most the number of weights, ${most}`, String(settings.top));
   }
+  if (settings.matrix === "gauss-newton") checkGaussNewton(model, options.evaluation);
   const curvature = await createCurvature(model, data, {
     ...options.evaluation,
     layout,

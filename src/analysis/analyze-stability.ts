@@ -173,6 +173,10 @@ async function storedStability(
   const { dataDigest, modelDigest, samples, lossMode, engine } = evaluator.facts;
   const chosen = chosenSnapshots(run, settings.snapshots);
   const plain = run.manifest.optimizer?.className === "SGD";
+  if (settings.minibatch !== null && settings.minibatch > samples) {
+    const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
+    throw new InvalidOptionError("minibatch", expected, settings.minibatch.toLocaleString("en"));
+  }
   const minibatch = settings.minibatch ?? batchSizeOf(run.manifest);
   const withBatches = plain && settings.batches > 0 && minibatch !== null;
   const { snapshots: _, ...own } = settings;

@@ -28,7 +28,7 @@ export interface Recording<T> {
   readonly result: T;
   /** Keeps one more tensor alive until the recording is disposed. */
   adopt<K extends tf.Tensor>(tensor: K): K;
-  /** Bytes of all tensors that it keeps alive; shared ones count each time. */
+  /** Bytes of all tensors that it keeps alive; those that share their numbers count once. */
   bytes(): number;
   dispose(): void;
 }
@@ -179,6 +179,11 @@ function release(held: readonly tf.Tensor[]): void {
 
 function bytesOf(tensors: Iterable<tf.Tensor>): number {
   let bytes = 0;
-  for (const { size } of tensors) bytes += 4 * size;
+  const counted = new Set<object>();
+  for (const { size, dataId } of tensors) {
+    if (counted.has(dataId)) continue;
+    counted.add(dataId);
+    bytes += 4 * size;
+  }
   return bytes;
 }

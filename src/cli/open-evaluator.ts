@@ -5,6 +5,7 @@ import { type BackendChoice, type BackendInfo, describeBackend } from "../backen
 import { selectBackend } from "../backend/select-backend.js";
 import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
+import { checkGaussNewton } from "../curvature/create-curvature.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
@@ -379,6 +380,7 @@ export async function openSliceTools(
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
   }
   const model = await modelOfRun(run, module, options);
+  await checkLoss(model, module, options);
   const isResumed = options.resume === true;
   const given = { ...options, ...defined({ signal }) };
   const open: { dispose(): void }[] = [];
@@ -387,6 +389,7 @@ export async function openSliceTools(
   };
   try {
     const data = await module.load("loadData");
+    checkSampleCount("--samples", options.samples, data);
     const train = await openEvaluator(model, data, module, run.layout, given, earlier, isResumed);
     open.push(train);
     const sets: EvaluationSet[] = [{ name: "train", evaluator: train }];
@@ -422,6 +425,39 @@ export interface LossCommandOptions {
   readonly samples?: number;
   /** Whether the model's penalties count. */
   readonly regularization?: boolean;
+  /** Whether Gauss-Newton products are to be computed. */
+  readonly gaussNewton?: boolean;
+}
+
+/** Refuses Gauss-Newton products of a loss that has none, before any data is read. */
+async function checkLoss(
+  model: tf.LayersModel | null,
+  module: DataModule,
+  options: LossCommandOptions,
+): Promise<void> {
+  if (options.gaussNewton !== true || model === null) return;
+  try {
+    checkGaussNewton(model, await lossOf(module, options));
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    const hint = module.hasLoss ? {} : { hint: "add --loss logits" };
+    throw new InvalidOptionError("--gauss-newton", error.expected, error.got, { ...hint, cause: error });
+  }
+}
+
+/**
+ * Refuses more samples than there are in tensors; how many a data set of batches has shows when it is read.
+ *
+ * @param option - as the command line names it.
+ */
+export function checkSampleCount(option: string, wanted: number | undefined, data: EvaluationData): void {
+  if (wanted === undefined || isBatchDataset(data)) return;
+  const [given] = [data.xs].flat() as readonly (tf.Tensor | Readonly<Record<string, tf.Tensor>>)[];
+  const first = given !== undefined && "shape" in given ? given : Object.values(given ?? {})[0];
+  const samples = (first as tf.Tensor | undefined)?.shape[0] ?? wanted;
+  if (wanted <= samples) return;
+  const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
+  throw new InvalidOptionError(option, expected, wanted.toLocaleString("en"));
 }
 
 /** A model with data, for what needs more than its losses. */
@@ -450,7 +486,9 @@ export async function openModelAndData(
   const module = await loadDataModule(options.data);
   const model = await modelOfRun(run, module, options);
   if (model === null) throw new EvaluationError(run.directory, "a run of a model", "one of variables");
+  await checkLoss(model, module, options);
   const data = await module.load("loadData");
+  checkSampleCount("--samples", options.samples, data);
   return { model, data, dataName: module.dataName, loss: await lossOf(module, options) };
 }
 

@@ -214,7 +214,6 @@ async function openPoint(
   const dispose = (): void => {
     for (const one of kept.splice(0)) one.dispose();
   };
-  const zeros = moved.map(() => null);
   const first = async (one: SecondOrder): Promise<void> => {
     loss += (await one.loss.data())[0] as number;
     await addInto(gradient, moved, one.gradient);
@@ -223,12 +222,8 @@ async function openPoint(
     let bytes = 0;
     await eachPart(parts, theta, options.signal, !options.isChecked, async (one) => {
       await first(one);
-      if (isKept) {
-        // What products compute once counts as well.
-        one.hessianVector(zeros);
-        bytes += 2 * one.bytes();
-        isKept = bytes <= options.keepBytes;
-      }
+      bytes += one.bytes();
+      isKept &&= bytes <= options.keepBytes;
       if (isKept) kept.push(one);
       else {
         dispose();
@@ -264,6 +259,9 @@ async function openPoint(
           await betweenBatches(signal);
           await add(one);
         }
+        // What the first product has computed once for all counts as well.
+        isKept = kept.reduce((sum, one) => sum + one.bytes(), 0) <= options.keepBytes;
+        if (!isKept) dispose();
       } else {
         await eachPart(parts, theta, signal, false, async (one) => {
           try {
@@ -313,7 +311,20 @@ function eachPart(
   });
 }
 
-function refuseGaussNewton({ model, plan }: LossParts): void {
+/**
+ * Checks before any data is read that Gauss–Newton products of a model's loss are defined.
+ *
+ * @throws {@link EvaluationError} as {@link CurvaturePoint.gaussNewtonVector} does.
+ */
+export function checkGaussNewton(model: tf.LayersModel, evaluation: CurvatureOptions = {}): void {
+  const { keepBytes: _, products: __, ...lossOptions } = evaluation;
+  refuseGaussNewton({
+    model,
+    plan: planLoss(model, resolveModelLossOptions({ ...lossOptions, metrics: [] })),
+  });
+}
+
+function refuseGaussNewton({ model, plan }: Pick<LossParts, "model" | "plan">): void {
   const where = "Gauss-Newton product";
   if (plan.lossFunction !== null) {
     throw new EvaluationError(where, "a compiled loss on the model's outputs", "a function of your own");

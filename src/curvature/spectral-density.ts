@@ -42,7 +42,7 @@ export interface SpectralDensity {
  * vectors, each with the square of its vector's first entry as weight, widened to Gaussian bumps.
  *
  * The largest outliers are deflated, or their bumps would stretch the scale of the bulk. The width of a bump is
- * σ = 2/((m − 1)·√(8 ln κ)) of half the range, so that neighbouring Ritz values just merge.
+ * σ = 2/((m − 1)·√(8 ln κ)) of half the range, m the number of Ritz values, so that neighbouring ones just merge.
  *
  * @throws {@link InvalidOptionError} if an option cannot be used.
  * @see Papyan 2019, The full spectrum of deepnet Hessians at scale; Lin, Saad & Yang 2016.
@@ -73,6 +73,8 @@ export async function spectralDensity(
       ? null
       : await topEigenpairs(counted, { count: outlierCount, seed, signal, products: 100 + 4 * outlierCount });
   const nodes: { value: number; weight: number }[] = [];
+  // A small matrix has fewer Ritz values than steps were asked for, further apart.
+  let most = 2;
   for (let probe = 0; probe < probes; probe++) {
     const found = await lanczos(counted, {
       steps,
@@ -82,10 +84,11 @@ export async function spectralDensity(
     });
     const { values, vectors } = ritzPairs(found);
     const m = values.length;
+    most = Math.max(most, m);
     for (let i = 0; i < m; i++) nodes.push({ value: values[i], weight: vectors[i * m] ** 2 / probes });
   }
   const bulk = (operator.size - outlierCount) / operator.size;
-  return { ...smoothed(nodes, bulk, { steps, sharpness, margin, points }), outliers, products };
+  return { ...smoothed(nodes, bulk, { steps: most, sharpness, margin, points }), outliers, products };
 }
 
 interface Smoothing {

@@ -419,7 +419,25 @@ describe("curvature", () => {
     );
     expect(await refused("nowhere", "--data", "nope.js")).toContain("no such file");
     // Without the logits, the softmax is part of the network.
-    expect(await refused(run, "--data", dataModule, "--gauss-newton")).toContain('use loss: "logits"');
+    const noData = join(newFolder(), "no-data.mjs");
+    writeFileSync(noData, 'export const loadData = () => { throw new Error("read"); };');
+    for (const map of [[], ["--map"]]) {
+      expect(await refused(run, "--data", noData, "--gauss-newton", ...map)).toContain(
+        "--gauss-newton: expected a loss that begins at the logits, got one on a softmax (add --loss logits)",
+      );
+    }
+    for (const given of [
+      ["--samples", "25"],
+      ["--samples", "25", "--map"],
+      ["--trajectory", "--samples", "25"],
+    ]) {
+      expect(await refused(run, "--data", dataModule, ...given)).toContain(
+        "--samples: expected at most the 24 samples of the data, got 25",
+      );
+    }
+    expect(await refused(run, "--data", dataModule, "--trajectory", "--minibatch", "25")).toContain(
+      "--minibatch: expected at most the 24 samples of the data, got 25",
+    );
     const unsupported = newFolder();
     rmSync(unsupported, { recursive: true, force: true });
     const module = `${unsupported}.mjs`;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { createCurvature, hessianOperator, topEigenpairs, weightBlocks } from "../../src/doors/curvature.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { useTestBackend } from "../support/backend.js";
@@ -268,6 +268,34 @@ describe("a quadratic loss", () => {
     expect(Array.from(model.getWeights()[0]?.dataSync() ?? [])).toEqual(before);
     point.dispose();
   });
+});
+
+test("a product runs each convolution as often as it must: kept values are used, a bias is not written out", async () => {
+  const model = sequential(
+    tf.layers.conv2d({ inputShape: [8, 8, 1], filters: 2, kernelSize: 3, activation: "relu" }),
+    tf.layers.maxPooling2d({ poolSize: 2 }),
+    tf.layers.conv2d({ filters: 3, kernelSize: 2, activation: "relu" }),
+    tf.layers.flatten(),
+    tf.layers.dense({ units: 2 }),
+  );
+  const data = { xs: tf.randomNormal([4, 8, 8, 1], 0, 1, "float32", 1), ys: tf.ones([4, 2]) };
+  const curvature = await createCurvature(model, data);
+  const point = await curvature.at(await thetaOf(model, curvature.layout));
+  const vector = wave(curvature.layout.parameterCount, 1);
+  await point.hessianVector(vector);
+  const engine = tf.engine() as unknown as {
+    runKernelFunc(call: { readonly kernelName?: string }): unknown;
+  };
+  const calls = vi.spyOn(engine, "runKernelFunc");
+  await point.hessianVector(vector);
+  const kernels = calls.mock.calls.map(([{ kernelName }]) => kernelName);
+  calls.mockRestore();
+  point.dispose();
+  curvature.dispose();
+  const count = (name: string) => kernels.filter((kernel) => kernel === name).length;
+  // (x, Ẇ) of both layers and (ẋ, W) of the second; (dy˙, x) of both and (dy, ẋ) of the second.
+  expect([count("Conv2D"), count("Conv2DBackpropFilter")]).toEqual([3, 3]);
+  expect([count("Tile"), count("GatherV2")]).toEqual([0, 0]);
 });
 
 describe("clear results and errors", () => {

@@ -153,6 +153,7 @@ const LINEAR: Linear[] = [
   ["AvgPool", [2, 6, 6, 2], (x) => tf.avgPool(x as tf.Tensor4D, 2, 2, "valid")],
   ["AvgPool", [1, 5, 5, 2], (x) => tf.avgPool(x as tf.Tensor4D, 3, 2, "same")],
   ["MaxPool", [2, 6, 6, 2], (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, "valid")],
+  ["MaxPool", [1, 7, 9, 2], (x) => tf.maxPool(x as tf.Tensor4D, [2, 3], 3, "valid")],
   ["MaxPool", [1, 7, 6, 2], (x) => tf.maxPool(x as tf.Tensor4D, 3, 2, "same")],
   ["MaxPool", [1, 7, 6, 2], (x) => tf.maxPool(x as tf.Tensor4D, [3, 2], 1, "valid")],
   ["Add", [1, 4], (x) => tf.add(x, tf.zeros([3, 4]))],

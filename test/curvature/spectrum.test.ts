@@ -176,6 +176,14 @@ describe("spectralDensity", () => {
     expect(found.values.at(-1)).toBeLessThan(2);
   });
 
+  test("a matrix smaller than the steps has bumps as wide as its eigenvalues are apart", async () => {
+    const operator = diagonal([1, 2, 3, 4, 5, 6]);
+    const found = await spectralDensity(operator, { outliers: 0, probes: 2, steps: 96 });
+    // 6 values over a range of 5, with margins of 0.05.
+    expect(found.width).toBeCloseTo((5 * 1.1) / 5 / Math.sqrt(8 * Math.log(3)), 5);
+    expect(mass(found, -100, 100)).toBeCloseTo(1, 2);
+  });
+
   test("without deflation the spikes have their share each", async () => {
     const operator = turned([50, 30, -20, ...Array.from({ length: 57 }, (_, i) => 0.1 * Math.sin(i))]);
     const found = await spectralDensity(operator, { outliers: 0, probes: 30, steps: 40 });

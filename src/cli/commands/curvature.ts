@@ -44,6 +44,7 @@ import {
   workerOptions,
 } from "../command-options.js";
 import {
+  checkSampleCount,
   checkWhere,
   derivativesOf,
   interruptible,
@@ -232,6 +233,7 @@ async function trajectory(
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
     const { model, data, loss, dataName } = await openModelAndData(run, options, output);
+    checkSampleCount("--minibatch", minibatch, data);
     const steps = stepProgress(output, { stability: "snapshots" });
     try {
       const { stability, figure, warnings } = await analyzeStability(run, model, data, {

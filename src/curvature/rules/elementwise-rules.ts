@@ -222,11 +222,8 @@ function selectSides(node: KernelNode): [tf.Tensor, tf.Tensor] {
 export const ELEMENTWISE_RULES: Readonly<Record<string, KernelRule>> = {
   ...Object.fromEntries(Object.entries(FUNCTIONS).map(([kernel, own]) => [kernel, functionRule(own)])),
   Add: pairRule(
-    (a, b, y) =>
-      plus(
-        a.tangent === null ? null : stretch(a.tangent, y.shape),
-        b.tangent === null ? null : stretch(b.tangent, y.shape),
-      ),
+    // The addition stretches by itself; writing out a bias for every image costs more than a convolution.
+    (a, b) => plus(a.tangent, b.tangent),
     (dy) => dy,
     (dy) => dy,
   ),

@@ -76,14 +76,19 @@ function eigenvaluesPanel({ eigenvalues }: CurvatureSummary): CurvesPanel {
   );
 }
 
+/** Bumps are drawn at least this wide, as a share of the axis: narrower ones are needles that show nothing. */
+const LEAST_WIDTH = 1 / 150;
+
 /** The bulk as a curve; each outlier as the top of a bump as wide as those of the bulk. */
 function densityPanel(found: StoredDensity, size: number): CurvesPanel {
-  const { values, density, outliers, width } = found;
+  const spikes = Float64Array.from(found.outliers?.values ?? []).sort();
+  const { values, density, width } = broadened(found, spikes);
   const peak = 1 / (size * width * Math.sqrt(2 * Math.PI));
-  const least = LEAST_DENSITY * density.reduce((a, b) => Math.max(a, b), 0);
-  const shown = density.map((value) => (value > Math.min(least, peak / 10) ? value : Number.NaN));
-  const bulk = seriesOf("bulk", 0, values, shown, { shape: "line" });
-  const spikes = Float64Array.from(outliers?.values ?? []).sort();
+  // What is less than a hundredth of one eigenvalue is the flank of a bump.
+  const least = Math.max(LEAST_DENSITY * density.reduce((a, b) => Math.max(a, b), 0), peak / 100);
+  const shown = density.map((value) => (value > least ? value : Number.NaN));
+  const rest = size - spikes.length;
+  const bulk = seriesOf(`bulk, ${formatCount(rest)} eigenvalues`, 0, values, shown, { shape: "line" });
   const apart = seriesOf(
     "outliers, one eigenvalue each",
     1,
@@ -97,6 +102,31 @@ function densityPanel(found: StoredDensity, size: number): CurvesPanel {
     { title: "density", scale: "log" },
     spikes.length === 0 ? [bulk] : [bulk, apart],
   );
+}
+
+/** A density with bumps that can be seen beside its outliers: smoothed once more where they are narrower. */
+function broadened(
+  { values, density, width }: StoredDensity,
+  spikes: Float64Array,
+): Pick<StoredDensity, "values" | "density" | "width"> {
+  const [low, high] = [values[0] as number, values[values.length - 1] as number];
+  const [from, to] = [Math.min(low, spikes[0] ?? low), Math.max(high, spikes[spikes.length - 1] ?? high)];
+  const wide = (to - from) * LEAST_WIDTH;
+  if (!(wide > width)) return { values, density, width };
+  const more = Math.sqrt(wide ** 2 - width ** 2);
+  const step = (high - low) / (values.length - 1);
+  const begin = low - 4 * more;
+  const places = values.map((_, i) => begin + ((high + 4 * more - begin) * i) / (values.length - 1));
+  const scale = step / (more * Math.sqrt(2 * Math.PI));
+  const smooth = places.map(
+    (x) =>
+      scale *
+      density.reduce(
+        (sum, value, i) => sum + value * Math.exp(-(((x - (values[i] as number)) / more) ** 2) / 2),
+        0,
+      ),
+  );
+  return { values: places, density: smooth, width: wide };
 }
 
 const RESIDUAL = "Residual |H·v − λ·v| of the computed pair: an eigenvalue lies within it of the number.";
@@ -168,7 +198,9 @@ function eigenvalueSentence({ eigenvalues, facts }: CurvatureSummary): string {
   return `The ${values.length} eigenvalues of largest magnitude by the Lanczos method (${products} products), residuals at most ${formatNumber(worst, 2)}.${kind}`;
 }
 
-function densitySentence({ outliers, width }: StoredDensity, size: number): string {
+function densitySentence(found: StoredDensity, size: number): string {
+  const { outliers } = found;
+  const { width } = broadened(found, Float64Array.from(outliers?.values ?? []).sort());
   const apart =
     outliers === null
       ? ""

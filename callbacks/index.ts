@@ -6,6 +6,7 @@
 
 // Callbacks for `model.fit`
 
+export type { LiveStabilityOptions } from "../src/analysis/live-stability.js";
 export type { CaptureSchedule } from "../src/capture/schedule.js";
 export {
   LandscapeCallback,

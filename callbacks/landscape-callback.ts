@@ -6,6 +6,7 @@ import {
   type PlaneAnalysis,
   type PlaneStep,
 } from "../src/analysis/analyze-plane.js";
+import type { LiveStabilityOptions } from "../src/analysis/live-stability.js";
 import type {
   EvaluationOptions,
   FigureOptions,
@@ -42,7 +43,7 @@ import {
 
 /** Options of {@link LandscapeCallback}: what to record, what to analyse it on, what to draw. */
 export interface LandscapeCallbackOptions
-  extends TrajectoryCallbackOptions,
+  extends Omit<TrajectoryCallbackOptions, "stability">,
     Omit<PcaPlaneOptions, "seed">,
     GridOptions,
     PathLossesOptions,
@@ -53,6 +54,10 @@ export interface LandscapeCallbackOptions
    * caller's and must live until training ends. Required.
    */
   readonly data: EvaluationData;
+  /** As for {@link TrajectoryCallbackOptions}; its data are the evaluation set unless it has its own. Default none. */
+  readonly stability?:
+    | (Omit<LiveStabilityOptions, "data"> & Partial<Pick<LiveStabilityOptions, "data">>)
+    | undefined;
   /** How the loss is evaluated: mode, engine, batch size, a function of your own. */
   readonly evaluation?: Omit<LossEvaluatorOptions, "layout">;
   /** Pictures and page; default SVG, PNG and HTML in the run directory. */
@@ -134,7 +139,7 @@ export class LandscapeCallback extends TrajectoryCallback {
 
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: LandscapeCallbackOptions) {
-    super(options);
+    super(withData(options));
     refuseRenamed(options, "plane");
     refuseUnknown(options, LANDSCAPE_OPTION_NAMES);
     const { data, evaluation = {}, report = {}, onError } = options;
@@ -258,6 +263,12 @@ export class LandscapeCallback extends TrajectoryCallback {
       code: "analysis-failed",
     });
   }
+}
+
+/** The options of the recording: the stability is measured on the evaluation set, where nothing else is said. */
+function withData({ stability, ...options }: LandscapeCallbackOptions): TrajectoryCallbackOptions {
+  if (stability === undefined) return options;
+  return { ...options, stability: { data: options.data, ...stability } };
 }
 
 /** What the analysis is told: `directory` and `resume` are the recording's. */

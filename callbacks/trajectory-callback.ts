@@ -1,5 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
+import {
+  checkLiveStability,
+  type LiveStability,
+  type LiveStabilityOptions,
+  openLiveStability,
+} from "../src/analysis/live-stability.js";
 import { describeCopies } from "../src/backend/tfjs-copies.js";
 import { RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseUnknown } from "../src/base/option-names.js";
@@ -15,18 +21,28 @@ import {
 } from "../src/capture/recorder.js";
 import { FitSchedule, resolveSchedule } from "../src/capture/schedule.js";
 import { beforeExit } from "../src/capture/write-queue.js";
-import { readLearningRate } from "../src/model/describe-training.js";
+import { bindModel } from "../src/model/bound-weights.js";
+import { describeOptimizer, readLearningRate } from "../src/model/describe-training.js";
+import { type OptimizerState, readOptimizerState } from "../src/model/optimizer-state.js";
 import { FitCallback, resolveLogsInto } from "./fit-callback.js";
 import { checkLivePageOptions, LivePage, type LivePageOptions } from "./live-page.js";
 
 /** Options of {@link TrajectoryCallback}: those of every capture, and of the live page. */
-export interface TrajectoryCallbackOptions extends CaptureOptions, LivePageOptions {}
+export interface TrajectoryCallbackOptions extends CaptureOptions, LivePageOptions {
+  /**
+   * Measures while training how sharp the loss is for its optimizer, at every n-th snapshot: λ₁ and gradient norm,
+   * batch and critical sharpness against the optimizer's own threshold, on the live page and for `plot` afterwards.
+   * Training waits for it and goes on as if it had not been: same weights, random numbers and history. Default none.
+   */
+  readonly stability?: LiveStabilityOptions | undefined;
+}
 
 /** The names of all {@link TrajectoryCallbackOptions}. */
 export const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectoryCallbackOptions> = {
   ...CAPTURE_OPTION_NAMES,
   live: true,
   onLive: true,
+  stability: true,
 };
 
 /**
@@ -35,8 +51,16 @@ export const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectoryCallbackOptions> = {
  */
 interface PendingSnapshot {
   readonly captured: CapturedWeights;
+  /** What is measured of it once it is written; null where it is not due. */
+  readonly measured: MeasuredSnapshot | null;
   /** Rate and logs of the update; null for the weights before the first one. */
   readonly update: Pick<RecorderPosition, "learningRate" | "logs"> | null;
+}
+
+/** Copies of what a measurement needs: the recorder's own are handed on to the disk. */
+interface MeasuredSnapshot {
+  readonly theta: Float32Array;
+  readonly state: OptimizerState | null;
 }
 
 /** What one training needs; made when it begins, so that nothing of an earlier one is left over. */
@@ -52,6 +76,8 @@ interface Session {
   logs: Readonly<Record<string, number>>;
   /** Whether the model has other weights than those that were recorded last. */
   hasOtherWeights: () => boolean;
+  /** Measures the stability; null where nobody asked for it, or it has failed. */
+  stability: LiveStability | null;
 }
 
 /**
@@ -76,6 +102,7 @@ export class TrajectoryCallback extends FitCallback {
   #model: tf.LayersModel | null = null;
   #session: Session | null = null;
   #hasTrained = false;
+  #stabilityWarnings: readonly LandscapeWarning[] = [];
 
   /** @throws `InvalidOptionError` if an option cannot be used; nothing is written yet. */
   constructor(options: TrajectoryCallbackOptions) {
@@ -84,6 +111,7 @@ export class TrajectoryCallback extends FitCallback {
     checkCaptureOptions(options);
     resolveSchedule(options.schedule);
     checkLivePageOptions(options);
+    if (options.stability !== undefined) checkLiveStability(options.stability);
     this.#options = options;
     this.#live = new LivePage(options.directory, options);
   }
@@ -100,7 +128,7 @@ export class TrajectoryCallback extends FitCallback {
 
   /** What the user should know of the capture; empty before training. */
   get warnings(): readonly LandscapeWarning[] {
-    return [...(this.recorder?.warnings ?? []), ...this.#live.warnings];
+    return [...(this.recorder?.warnings ?? []), ...this.#live.warnings, ...this.#stabilityWarnings];
   }
 
   /** Address of the live page, or null if there is none. */
@@ -141,11 +169,15 @@ export class TrajectoryCallback extends FitCallback {
     });
     this.#hasTrained = true;
     const schedule = new FitSchedule(recorder.schedule, recorder.resumedFrom);
+    const captured = await recorder.capture();
+    const stability = await this.#openStability(model, recorder, captured.theta);
+    const measured = await this.#toMeasure({ recorder, stability, optimizer: model.optimizer }, captured);
     this.#session = {
       recorder,
       schedule,
       optimizer: model.optimizer,
-      pending: { captured: await recorder.capture(), update: null },
+      pending: { captured, measured, update: null },
+      stability,
       callOffExit: beforeExit(() => this.close()),
       learningRate: Number.NaN,
       logs: {},
@@ -189,8 +221,9 @@ export class TrajectoryCallback extends FitCallback {
       await this.#flush();
       if (session.schedule.endBatch()) {
         const captured = await session.recorder.capture();
+        const measured = await this.#toMeasure(session, captured);
         const { learningRate } = session;
-        session.pending = { captured, update: { learningRate, logs: await batchLogs(logs) } };
+        session.pending = { captured, measured, update: { learningRate, logs: await batchLogs(logs) } };
       }
     }
     // Last, as it may give way to the event loop, in which the writing thread's answers arrive.
@@ -205,10 +238,14 @@ export class TrajectoryCallback extends FitCallback {
       if (session.pending?.update === null) await this.#flush();
       const isDue = session.schedule.endEpoch(epoch);
       const captured = isDue ? await session.recorder.capture() : null;
+      const measured = captured === null ? null : await this.#toMeasure(session, captured);
       session.hasOtherWeights = session.recorder.watch();
       session.logs = await resolveLogsInto(logs);
-      if (captured !== null) await session.recorder.write(captured, this.#position(session));
-      else await this.#flush(session.logs);
+      if (captured !== null) {
+        const step = session.recorder.nextStep;
+        await session.recorder.write(captured, this.#position(session));
+        await this.#measure(session, step, measured, session.learningRate);
+      } else await this.#flush(session.logs);
     }
     await super.onEpochEnd(epoch, logs);
   }
@@ -222,6 +259,7 @@ export class TrajectoryCallback extends FitCallback {
       // "Restore best weights": what the last epoch logged is not of those.
       if (session.hasOtherWeights()) session.logs = {};
       await session.recorder.close(this.#position(session));
+      await this.#closeStability(session);
     }
     await super.onTrainEnd(logs);
   }
@@ -241,6 +279,7 @@ export class TrajectoryCallback extends FitCallback {
       await this.#flush();
     } finally {
       await this.#session.recorder.close();
+      await this.#closeStability(this.#session);
     }
   }
 
@@ -256,15 +295,90 @@ export class TrajectoryCallback extends FitCallback {
     if (session === null || pending === null) return;
     session.pending = null;
     const { epoch, iteration } = session.schedule;
-    const { captured, update } = pending;
+    const { captured, measured, update } = pending;
+    const step = session.recorder.nextStep;
     if (update === null) {
       const learningRate = readLearningRate(session.optimizer);
-      await session.recorder.writeInitial(captured, { epoch, iteration, learningRate, logs: {} });
+      const position = { epoch, iteration, learningRate, logs: {} };
+      const isNew = await session.recorder.writeInitial(captured, position);
       announce(session.recorder, ["resumed-elsewhere"]);
+      if (isNew) await this.#measure(session, step, measured, learningRate);
       return;
     }
     const logs = epochLogs ?? update.logs ?? {};
     await session.recorder.write(captured, { ...update, epoch, iteration, logs });
+    await this.#measure(session, step, measured, update.learningRate ?? Number.NaN);
+  }
+
+  /** Opens what measures the stability; what cannot be measured is refused before the first batch. */
+  async #openStability(
+    model: tf.LayersModel,
+    recorder: TrajectoryRecorder,
+    theta: Float32Array,
+  ): Promise<LiveStability | null> {
+    const { stability, name = "" } = this.#options;
+    if (stability === undefined) return null;
+    const { batchSize } = this.params ?? {};
+    const { directory, layout, nextStep: firstStep } = recorder;
+    const run = {
+      ...{ directory, layout, firstStep },
+      name: name === "" ? directory : name,
+      batchSize: typeof batchSize === "number" ? batchSize : null,
+      optimizer: model.optimizer.getClassName(),
+    };
+    try {
+      return await openLiveStability(model, run, theta, stability);
+    } catch (error) {
+      await recorder.close();
+      throw error;
+    }
+  }
+
+  /** Copies what a snapshot is measured by, if it is due. */
+  async #toMeasure(
+    { recorder, stability, optimizer }: Pick<Session, "recorder" | "stability" | "optimizer">,
+    { theta, optimizerState }: CapturedWeights,
+  ): Promise<MeasuredSnapshot | null> {
+    if (stability === null || this.#model === null || !stability.isDue(recorder.nextStep)) return null;
+    const read = () =>
+      readOptimizerState(optimizer, bindModel(this.#model as tf.LayersModel, recorder.layout));
+    // Adamax gives no state away: what needs it is then not defined, with the reason.
+    const state = optimizerState ?? (await read().catch(() => null));
+    return { theta: theta.slice(), state };
+  }
+
+  /** Measures a snapshot that is written. A failure costs the measurements, never the training. */
+  async #measure(
+    session: Session,
+    step: number,
+    measured: MeasuredSnapshot | null,
+    learningRate: number,
+  ): Promise<void> {
+    const { stability, optimizer } = session;
+    if (stability === null || measured === null || !stability.isDue(step)) return;
+    try {
+      await stability.measure({ ...measured, step, learningRate, optimizer: describeOptimizer(optimizer) });
+    } catch (error) {
+      await this.#stopStability(session, error);
+    }
+  }
+
+  async #closeStability(session: Session): Promise<void> {
+    try {
+      await session.stability?.close();
+    } catch (error) {
+      await this.#stopStability(session, error);
+    }
+  }
+
+  async #stopStability(session: Session, error: unknown): Promise<void> {
+    const { stability } = session;
+    session.stability = null;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `${this.directory}: training goes on without its stability: ${reason}`;
+    this.#stabilityWarnings = [{ code: "stability-failed", message }];
+    process.emitWarning(message, { type: "LandscapeWarning", code: "stability-failed" });
+    await stability?.close().catch(() => undefined);
   }
 }
 

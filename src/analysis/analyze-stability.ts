@@ -173,10 +173,7 @@ async function storedStability(
   const { dataDigest, modelDigest, samples, lossMode, engine } = evaluator.facts;
   const chosen = chosenSnapshots(run, settings.snapshots);
   const plain = run.manifest.optimizer?.className === "SGD";
-  if (settings.minibatch !== null && settings.minibatch > samples) {
-    const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
-    throw new InvalidOptionError("minibatch", expected, settings.minibatch.toLocaleString("en"));
-  }
+  checkMinibatch(settings.minibatch, samples);
   const minibatch = settings.minibatch ?? batchSizeOf(run.manifest);
   const withBatches = plain && settings.batches > 0 && minibatch !== null;
   const { snapshots: _, ...own } = settings;
@@ -257,6 +254,13 @@ async function storedStability(
   );
 }
 
+/** @throws {@link InvalidOptionError} if a mini-batch that was asked for has more samples than there are. */
+export function checkMinibatch(minibatch: number | null, samples: number): void {
+  if (minibatch === null || minibatch <= samples) return;
+  const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
+  throw new InvalidOptionError("minibatch", expected, minibatch.toLocaleString("en"));
+}
+
 /** Says where λ₁ is not known as well as was asked for, with the size. */
 function convergenceWarnings(
   points: readonly SnapshotStability[],
@@ -308,7 +312,7 @@ async function trainedWith(run: Run, index: number): Promise<TrainedWith> {
 }
 
 /** Mini-batches of the training set, drawn once, so that snapshots are compared on the same ones. */
-async function openBatches(
+export async function openBatches(
   model: tf.LayersModel,
   data: EvaluationData,
   evaluation: CurvatureOptions,

@@ -131,6 +131,11 @@ export class TrajectoryRecorder {
     return [...this.#parts.warnings, ...this.#found];
   }
 
+  /** Ordinal of the snapshot that is recorded next. */
+  get nextStep(): number {
+    return this.#step;
+  }
+
   /** Returns a function that says whether the weights have been given other values since. */
   watch(): () => boolean {
     return this.#parts.weights.watch();

@@ -1,9 +1,18 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import mapValues from "lodash/mapValues.js";
 import { cleanText } from "../base/clean-text.js";
 import { encodeNumber, type JsonNumber } from "../base/json.js";
 import { MOST_DROPS } from "../figure/make/chart-parts.js";
 import { isRateLowered, lossChanges } from "../figure/make/run-data.js";
+import {
+  LIVE_STABILITY_FILE,
+  readStability,
+  type SnapshotStability,
+  type StabilityPath,
+} from "../store/kinds/stability-file.js";
 import type { SnapshotInfo } from "../store/run/run.js";
 import { RunFollower } from "./run-follower.js";
 import { RunningGram, type RunningPlane, runningPlane } from "./running-plane.js";
@@ -15,6 +24,12 @@ export interface LivePoint {
   readonly iteration: number;
   readonly learningRate: JsonNumber;
   readonly logs: readonly (readonly [name: string, value: JsonNumber])[];
+}
+
+/** The stability along the run as JSON: each number of a point under its name. */
+export interface LiveStabilityState extends Omit<StabilityPath, "points" | "warnings"> {
+  readonly points: readonly (Readonly<Record<Exclude<keyof SnapshotStability, "reasons">, JsonNumber>> &
+    Pick<SnapshotStability, "reasons">)[];
 }
 
 /** Everything that the live page shows, as JSON: what the server sends. */
@@ -37,6 +52,8 @@ export interface LiveState {
   readonly plane: RunningPlane | null;
   /** Every how many snapshots one is on the plane, beside the newest. */
   readonly planeStride: number;
+  /** How sharp the loss is for its optimizer, as far as it is measured; null where nobody does. */
+  readonly stability: LiveStabilityState | null;
   /** What the reader should know: snapshots left out, files that cannot be read. */
   readonly notes: readonly string[];
 }
@@ -100,10 +117,14 @@ export class LiveFeed {
   #leftOut = 0;
   #plane: RunningPlane | null = null;
   #problem: string | null = null;
+  readonly #stabilityFile: string;
+  #stabilityStamp = "";
+  #stability: LiveStabilityState | null = null;
 
   /** @param directory - absolute path of the run. */
   constructor(directory: string, options: LiveFeedOptions = {}) {
     this.#follower = new RunFollower(directory);
+    this.#stabilityFile = join(directory, LIVE_STABILITY_FILE);
     this.#share = options.share ?? 1;
     this.#interval = options.interval ?? 200;
     this.#cache = createThetaCache((step) => this.#follower.readTheta(step));
@@ -118,6 +139,7 @@ export class LiveFeed {
   async begin(): Promise<void> {
     await this.#follower.look();
     this.#startOver();
+    await this.#lookAtStability();
   }
 
   /**
@@ -145,10 +167,11 @@ export class LiveFeed {
     try {
       const isNew = await this.#follower.look();
       if (this.#follower.generation !== this.#generation) this.#startOver();
+      const isStabilityNew = await this.#lookAtStability();
       const isPlaneNew = await this.#addRows();
       const isMended = this.#problem !== null;
       this.#problem = null;
-      if (isNew || isPlaneNew || isMended) publish(this.#state());
+      if (isNew || isStabilityNew || isPlaneNew || isMended) publish(this.#state());
       return isPlaneNew;
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
@@ -158,6 +181,17 @@ export class LiveFeed {
       }
       return false;
     }
+  }
+
+  /** Reads the stability where training has measured it; returns whether there is something new. */
+  async #lookAtStability(): Promise<boolean> {
+    const facts = await stat(this.#stabilityFile).catch(() => null);
+    const stamp = facts === null ? "" : `${facts.ino}-${facts.mtimeMs}-${facts.size}`;
+    if (stamp === this.#stabilityStamp) return false;
+    const found = stamp === "" ? null : await readStability(this.#stabilityFile);
+    this.#stabilityStamp = stamp;
+    this.#stability = found === null ? null : asState(found);
+    return true;
   }
 
   /** Takes up snapshots that are not on the plane yet, for a moment; returns whether there was one. */
@@ -205,6 +239,7 @@ export class LiveFeed {
       lossChanges: manifest === null ? [] : lossChanges({ manifest }),
       plane: this.#plane,
       planeStride: this.#gram.stride,
+      stability: this.#stability,
       notes: this.#notes(),
     };
   }
@@ -226,6 +261,14 @@ export class LiveFeed {
       if (!this.#stop.signal.aborted) throw error;
     }
   }
+}
+
+function asState({ points, warnings: _, ...facts }: StabilityPath): LiveStabilityState {
+  return {
+    ...facts,
+    name: cleanText(facts.name),
+    points: points.map(({ reasons, ...numbers }) => ({ ...mapValues(numbers, encodeNumber), reasons })),
+  };
 }
 
 /** Every n-th snapshot and the last; also those at which the rate was lowered, unless it falls all the time. */

@@ -1,7 +1,9 @@
+import mapValues from "lodash/mapValues.js";
 import { decodeNumber } from "../base/json.js";
 import { counted, formatPercent, joinSentences } from "../figure/draw/format-number.js";
 import type { Figure, MapPanel } from "../figure/figure.js";
 import { autoAxis, chartOf, dropMarks, panelOf, seriesOf } from "../figure/make/chart-parts.js";
+import { createStabilityFigure } from "../figure/make/create-stability-figure.js";
 import { createTrainingFigure } from "../figure/make/create-training-figure.js";
 import { createAxis } from "../figure/make/create-trajectory-figure.js";
 import { createPath, createRunData, figureOf } from "../figure/make/run-data.js";
@@ -111,4 +113,17 @@ export function liveCurves(state: LiveState): Figure {
     columns: 3,
     caption: [training?.caption ?? "Nothing has been logged yet."],
   });
+}
+
+/** Returns how sharp the loss is for its optimizer so far, or null where it is not measured. */
+export function liveStability(state: LiveState): Figure | null {
+  const { stability } = state;
+  if (stability === null || stability.points.length === 0) return null;
+  const points = stability.points.map(({ reasons, ...numbers }) => ({
+    ...mapValues(numbers, decodeNumber),
+    reasons,
+  }));
+  const run = { manifest: { name: state.name }, snapshots: state.points.map(toInfo) };
+  const figure = createStabilityFigure({ ...stability, points, warnings: [] }, run);
+  return { ...figure, caption: joinSentences([...figure.fidelity, figure.caption]), fidelity: [] };
 }

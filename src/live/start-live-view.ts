@@ -66,6 +66,13 @@ export function livePage(): LivePage {
 <figcaption><p class="caption" id="curves-caption"></p></figcaption>
 </figure>
 </section>
+<section id="stability-section" hidden>
+<h2>Edge of stability so far</h2>
+<figure>
+<div class="chart" id="stability" role="img"></div>
+<figcaption><p class="caption" id="stability-caption"></p></figcaption>
+</figure>
+</section>
 <ul class="notes" id="notes"></ul>
 </main>
 <script>${script}</script>

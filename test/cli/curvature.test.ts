@@ -419,7 +419,7 @@ describe("curvature", () => {
     );
     expect(await refused("nowhere", "--data", "nope.js")).toContain("no such file");
     // Without the logits, the softmax is part of the network.
-    const noData = join(newFolder(), "no-data.mjs");
+    const noData = `${newFolder()}.mjs`;
     writeFileSync(noData, 'export const loadData = () => { throw new Error("read"); };');
     for (const map of [[], ["--map"]]) {
       expect(await refused(run, "--data", noData, "--gauss-newton", ...map)).toContain(

@@ -43,6 +43,7 @@ function stateOf(count: number): LiveState {
             randomWalkBaseline: [0.6, 0.17],
           },
     lossChanges: [],
+    stability: null,
     planeStride: 1,
     notes: [],
   };

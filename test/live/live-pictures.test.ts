@@ -29,6 +29,7 @@ function sampleState(count: number): LiveState {
       randomWalkBaseline: [0.6, 0.17],
     },
     lossChanges: [],
+    stability: null,
     planeStride: 1,
     notes: [],
   };

@@ -15,6 +15,7 @@ function stateOf(name: string): LiveState {
     points: [],
     plane: null,
     lossChanges: [],
+    stability: null,
     planeStride: 1,
     notes: [],
   };

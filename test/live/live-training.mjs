@@ -28,7 +28,8 @@ const heard = [];
 process.on("warning", ({ message, code }) => heard.push(`${code}: ${message}`));
 const asked = kind === "silent" ? {} : { onLive: (url) => console.log(url) };
 const port = kind === "taken" ? { port: Number(process.env.TAKEN_PORT) } : true;
-const callback = trajectoryCallback({ directory, name, live: port, ...asked });
+const measured = isPaced ? { stability: { data: { xs, ys }, every: 2 } } : {};
+const callback = trajectoryCallback({ directory, name, live: port, ...asked, ...measured });
 await model.fit(xs, ys, {
   epochs: isPaced ? 12 : 4,
   verbose: 0,

@@ -52,6 +52,10 @@ describe("a training with a live page", () => {
       await expect.poll(countOf, { timeout: 60_000 }).toBe(6);
       expect(await dots()).toBeGreaterThan(drawn);
       expect(await page.locator("#curves svg").count()).toBe(1);
+      // Every second snapshot is measured; the curves grow as well.
+      await expect.poll(() => page.locator("#stability svg").count(), { timeout: 60_000 }).toBe(1);
+      expect(await page.locator("#stability").getAttribute("aria-label")).toContain("Share of the threshold");
+      expect(await page.locator("#stability-caption").textContent()).toContain("its edge of stability");
       expect(await page.locator("#status").textContent()).toMatch(/^trainingepoch 5 of 12/);
       expect(await page.locator("h1").textContent()).toBe(HOSTILE);
       expect(await page.evaluate("window.hacked")).toBe(undefined);

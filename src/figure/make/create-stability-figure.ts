@@ -44,7 +44,7 @@ interface Curve {
  */
 export function createStabilityFigure(
   stability: StabilityPath,
-  run: Pick<Run, "snapshots" | "manifest">,
+  run: Pick<Run, "snapshots"> & { readonly manifest: Pick<Run["manifest"], "name"> },
   options: StabilityFigureOptions = {},
 ): Figure {
   const { trajectory } = options;

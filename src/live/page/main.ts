@@ -5,7 +5,7 @@ import { measureText } from "../../figure/draw/placed-text.js";
 import type { Figure } from "../../figure/figure.js";
 import { type FigureView, showFigure } from "../../figure/page/show-figure.js";
 import type { LiveState } from "../live-feed.js";
-import { liveCurves, livePlaneCaption, livePlaneFigure } from "../live-plane.js";
+import { liveCurves, livePlaneCaption, livePlaneFigure, liveStability } from "../live-plane.js";
 
 /** The element of the page with an id. */
 export function element(id: string): HTMLElement {
@@ -112,6 +112,7 @@ function main(): void {
   setPlatformAPI({ measureText });
   const plane = createChart("plane");
   const curves = createChart("curves");
+  const stability = createChart("stability");
   const events = new EventSource("/events");
   let latest: LiveState | null = null;
   events.addEventListener("state", (event: MessageEvent<string>) => {
@@ -126,6 +127,10 @@ function main(): void {
     if (path === null) element("plane-caption").textContent = livePlaneCaption(state);
     plane.show(path);
     curves.show(state.points.length === 0 ? null : liveCurves(state));
+    const edge = liveStability(state);
+    // A chart is drawn as wide as its place, which must be there.
+    element("stability-section").hidden = edge === null;
+    stability.show(edge);
   });
   events.addEventListener("error", () => {
     // The process has ended, or is ending. What was shown stays; asking again would only fill the console.

@@ -39,6 +39,9 @@ export interface StabilityPath {
   readonly warnings: readonly LandscapeWarning[];
 }
 
+/** Where the stability is that is measured while a training runs, in the run directory. */
+export const LIVE_STABILITY_FILE = "curvature/stability-live.arrow";
+
 const NUMBERS = [
   "loss",
   "gradientNorm",

@@ -5,7 +5,7 @@ import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { type AlignMethod, alignModels } from "../between/align-models.js";
+import { type AlignOptions, alignModels } from "../between/align-models.js";
 import {
   type Connection,
   type ConnectOptions,
@@ -238,8 +238,7 @@ export async function alignPoint(
   point: ModelPoint,
   model: tf.LayersModel,
   data: EvaluationData,
-  method: AlignMethod,
-  signal?: AbortSignal,
+  { method = "weights", tries, signal }: Pick<AlignOptions, "method" | "tries" | "signal">,
 ): Promise<AlignedPoint> {
   const [a, b] = (await alignLayouts([to, point])) as [ModelPoint, ModelPoint];
   const [first, second] = namesOfModels([a, b]);
@@ -247,6 +246,7 @@ export async function alignPoint(
   const { theta, moved, units, distance, warnings } = await alignModels(model, data, a.theta, b.theta, {
     method,
     layout,
+    tries,
     signal,
   });
   const apart = `${distance.before.toPrecision(4)} to ${distance.after.toPrecision(4)}`;

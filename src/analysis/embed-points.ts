@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
-import { ALIGN_METHODS } from "../between/align-models.js";
+import { checkAlignOptions } from "../between/align-models.js";
 import { openProbe } from "../between/model-probe.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import { modelDigest } from "../loss/loss-plan.js";
@@ -25,14 +25,15 @@ export interface EmbedAlignment extends Pick<AlignedRunsOptions, "method" | "tri
 /**
  * Checks that runs can be aligned, before anything is read.
  *
- * @throws {@link InvalidOptionError} for a single run, models that differ, or a method that does not exist;
+ * @throws {@link InvalidOptionError} for a single run, models that differ, or a method, tries or seed that cannot be;
  * {@link LayoutError} naming both layouts if the runs differ in their parameters.
  */
-export function checkAlignment(runs: readonly Run[], { method }: Pick<EmbedAlignment, "method">): void {
+export function checkAlignment(
+  runs: readonly Run[],
+  given: Pick<EmbedAlignment, "method" | "tries" | "seed">,
+): void {
   if (runs.length < 2) throw new InvalidOptionError("align", "at least 2 runs", String(runs.length));
-  if (method !== undefined && !ALIGN_METHODS.includes(method)) {
-    throw new InvalidOptionError("align.method", ALIGN_METHODS.join(" or "), JSON.stringify(method));
-  }
+  checkAlignOptions(given, "align.method");
   assertOneLayout(alignAlike(runs));
   assertOneArchitecture(runs);
 }

@@ -7,7 +7,7 @@ import type { EvaluationData } from "../loss/evaluation-data.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { matchByActivations } from "./match-activations.js";
-import { matchByWeights } from "./match-weights.js";
+import { matchByWeights, resolveMatchOptions } from "./match-weights.js";
 import { openProbe, outputDifference } from "./model-probe.js";
 import { type Permutation, permuteWeights, unitsMoved } from "./permutation.js";
 import { type PermutationGroups, permutationGroups } from "./permutation-groups.js";
@@ -33,6 +33,21 @@ export interface AlignOptions {
   /** Multiplies matrices. Default that of the active backend. */
   readonly algebra?: LinearAlgebra | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Checks what a matching is asked for, before anything is read.
+ *
+ * @throws {@link InvalidOptionError} for an unknown method, or numbers of tries and seeds that cannot be.
+ */
+export function checkAlignOptions(
+  { method, tries, seed }: Pick<AlignOptions, "method" | "tries" | "seed">,
+  name = "method",
+): void {
+  if (method !== undefined && !ALIGN_METHODS.includes(method)) {
+    throw new InvalidOptionError(name, ALIGN_METHODS.join(" or "), JSON.stringify(method));
+  }
+  resolveMatchOptions({ tries, seed });
 }
 
 /** A model with its units in the order of another one's. */
@@ -77,9 +92,7 @@ export async function alignModels(
   options: AlignOptions = {},
 ): Promise<Alignment> {
   const { method = "weights", tries, seed, sampleLimit, signal } = options;
-  if (!ALIGN_METHODS.includes(method)) {
-    throw new InvalidOptionError("method", ALIGN_METHODS.join(" or "), JSON.stringify(method));
-  }
+  checkAlignOptions(options);
   const groups = permutationGroups(model, options.layout);
   const { layout } = groups;
   const probe = await openProbe(model, data, { layout, sampleLimit });

@@ -5,7 +5,13 @@ import type { EvaluationData } from "../loss/evaluation-data.js";
 import { BATCH_NORM_POLICIES, hasStatistics } from "../loss/slice-loss.js";
 import type { ParameterLayout } from "../model/layout.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
-import { type AlignMethod, type Alignment, type AlignOptions, alignModels } from "./align-models.js";
+import {
+  type AlignMethod,
+  type Alignment,
+  type AlignOptions,
+  alignModels,
+  checkAlignOptions,
+} from "./align-models.js";
 import { type Curve, curvePath } from "./curve.js";
 import type { CurveFacts } from "./curve-file.js";
 import {
@@ -76,9 +82,12 @@ export interface ResolvedConnectOptions {
   readonly points: number;
 }
 
-/** Fills in the defaults, and checks the number of points. */
+/** Fills in the defaults, and checks everything. */
 export function resolveConnectOptions(options: ConnectOptions): ResolvedConnectOptions {
   const { align = "weights", tries = 5, seed = 0, sampleLimit = 1024 } = options;
+  checkAlignOptions({ method: align ?? undefined, tries, seed }, "align");
+  if (!(Number.isInteger(sampleLimit) && sampleLimit >= 1))
+    throw new InvalidOptionError("sampleLimit", "a whole number of at least 1", String(sampleLimit));
   return { align, tries, seed, sampleLimit, points: pathPoints(options.points).length };
 }
 

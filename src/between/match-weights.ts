@@ -18,6 +18,14 @@ export interface MatchWeightsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Fills in the defaults, and checks everything. */
+export function resolveMatchOptions({ tries = 5, seed = 0, sweeps = 100 }: MatchWeightsOptions) {
+  checkSeed(seed);
+  checkCount("tries", tries);
+  checkCount("sweeps", sweeps);
+  return { tries, seed, sweeps };
+}
+
 /** A permutation and what it was found with. */
 export interface WeightMatch {
   readonly permutation: Permutation;
@@ -49,10 +57,8 @@ export async function matchByWeights(
   algebra: LinearAlgebra,
   options: MatchWeightsOptions = {},
 ): Promise<WeightMatch> {
-  const { tries = 5, seed = 0, sweeps = 100, signal } = options;
-  checkSeed(seed);
-  checkCount("tries", tries);
-  checkCount("sweeps", sweeps);
+  const { tries, seed, sweeps } = resolveMatchOptions(options);
+  const { signal } = options;
   checkFinite("first model", thetaA, groups);
   checkFinite("second model", thetaB, groups);
   const work = { groups, thetaA, thetaB, algebra, signal };
@@ -79,11 +85,18 @@ interface Work {
 }
 
 async function descend(work: Work, start: Permutation, next: () => number, sweeps: number) {
-  const { groups, thetaA, thetaB, signal } = work;
+  const { groups, signal } = work;
   const permutation = [...start];
-  const products = createProducts(work);
-  const similarityOf = (one: Permutation) => similarity(groups, thetaA, permuteWeights(thetaB, groups, one));
-  let value = similarityOf(permutation);
+  const weights = createPermutedWeights(work);
+  const products = createProducts(work, weights);
+  const similarities = groups.layout.parameters.map((parameter, p) =>
+    counts(parameter) ? weights.similarity(p, permutation) : 0,
+  );
+  const touched = groups.groups.map(({ axes }) => [
+    ...new Set(axes.flatMap(({ parameter: p }) => (counts(groups.layout.parameters[p]) ? [p] : []))),
+  ]);
+  const sumOf = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0);
+  let value = sumOf(similarities);
   /** The last assignment of each group, and what it depended on. */
   const solved = groups.groups.map(
     (): { readonly versions: string; readonly found: Assignment } | null => null,
@@ -102,12 +115,16 @@ async function descend(work: Work, start: Permutation, next: () => number, sweep
       const trial = [...permutation];
       trial[g] = found.columns;
       if (trial[g].every((old, k) => old === permutation[g][k])) continue;
-      const reached = similarityOf(trial);
+      const moved = touched[g].map((p) => weights.similarity(p, trial));
+      const reached = value + sumOf(moved.map((now, i) => now - similarities[touched[g][i]]));
       // Rounding of float32 products may prefer an assignment that is no better.
       if (!(reached > value + 1e-9 * Math.abs(value))) continue;
       permutation[g] = trial[g];
       products.moved(g);
-      value = reached;
+      touched[g].forEach((p, i) => {
+        similarities[p] = moved[i];
+      });
+      value = sumOf(similarities);
       improved = true;
     }
     if (!improved) return { permutation, similarity: value, sweeps: sweep };
@@ -118,15 +135,40 @@ async function descend(work: Work, start: Permutation, next: () => number, sweep
 /** Whether a weight counts in a matching. */
 const counts = ({ role }: Parameter): boolean => role !== "state";
 
-/** Σ θ_A·θ_B over the weights that count (float64). */
-function similarity({ layout }: PermutationGroups, a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (const parameter of layout.parameters) {
-    if (!counts(parameter)) continue;
-    const end = parameter.offset + parameter.size;
-    for (let i = parameter.offset; i < end; i++) sum += a[i] * b[i];
-  }
-  return sum;
+/** θ_B, one weight at a time, under a permutation that changes. */
+interface PermutedWeights {
+  /** The values of weight p, with all its axes permuted but one. */
+  at(p: number, permutation: Permutation, except?: GroupAxis): Float32Array;
+  /** Σ θ_A·π(θ_B) over weight p (float64). */
+  similarity(p: number, permutation: Permutation): number;
+}
+
+function createPermutedWeights({ groups: { layout, groups }, thetaA, thetaB }: Work): PermutedWeights {
+  const valuesOf = (theta: Float32Array, { offset, size }: Parameter) =>
+    theta.subarray(offset, offset + size);
+  const at: PermutedWeights["at"] = (p, permutation, except) => {
+    const parameter = layout.parameters[p];
+    const held = groups.flatMap((group, g) => {
+      const axes = group.axes.filter((axis) => axis.parameter === p && axis !== except);
+      const alone = { ...group, axes: axes.map((axis) => ({ ...axis, parameter: 0 })) };
+      return axes.length === 0 ? [] : [{ alone, from: permutation[g] }];
+    });
+    const own = { ...layout, parameterCount: parameter.size, parameters: [{ ...parameter, offset: 0 }] };
+    return permuteWeights(
+      valuesOf(thetaB, parameter),
+      { layout: own, groups: held.map(({ alone }) => alone), warnings: [] },
+      held.map(({ from }) => from),
+    );
+  };
+  return {
+    at,
+    similarity(p, permutation) {
+      const [a, b] = [valuesOf(thetaA, layout.parameters[p]), at(p, permutation)];
+      let sum = 0;
+      for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+      return sum;
+    },
+  };
 }
 
 /** Similarities of units, kept from one sweep to the next where nothing that they depend on has moved. */
@@ -138,7 +180,7 @@ interface Products {
   moved(group: number): void;
 }
 
-function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
+function createProducts({ groups, thetaA, algebra }: Work, weights: PermutedWeights): Products {
   const { layout } = groups;
   const known = new Map<GroupAxis, { versions: string; product: Float64Array }>();
   const versions = groups.groups.map(() => 0);
@@ -151,19 +193,12 @@ function createProducts({ groups, thetaA, thetaB, algebra }: Work): Products {
     groupsOf(axis.parameter, axis)
       .map((other) => versions[other])
       .join();
-  /** θ_B with all axes of a weight permuted but one. */
-  const othersMoved = (permutation: Permutation, except: GroupAxis): Float32Array => {
-    const held = groups.groups.map((group) => ({
-      ...group,
-      axes: group.axes.filter((axis) => axis.parameter === except.parameter && axis !== except),
-    }));
-    return permuteWeights(thetaB, { ...groups, groups: held }, permutation);
-  };
   const productOf = async (axis: GroupAxis, units: number, permutation: Permutation) => {
     const parameter = layout.parameters[axis.parameter];
     const rowsA = rowsOfA.get(axis) ?? new Float64Array(unitRows(thetaA, parameter, axis, units));
     rowsOfA.set(axis, rowsA);
-    const rowsB = unitRows(othersMoved(permutation, axis), parameter, axis, units);
+    const moved = weights.at(axis.parameter, permutation, axis);
+    const rowsB = unitRows(moved, { ...parameter, offset: 0 }, axis, units);
     const width = rowsA.length / units;
     return algebra.multiply(rowsA, transposed(rowsB, units, width), units, width, units);
   };

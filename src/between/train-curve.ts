@@ -56,7 +56,7 @@ export interface CurveSettings {
 }
 
 /** Each bend is as large as the model, with moments of the optimizer beside it. */
-const MOST_BENDS = 100;
+export const MOST_BENDS = 100;
 
 /** Fills in the defaults, and checks everything. */
 export function resolveCurveOptions(options: TrainCurveOptions): CurveSettings {

@@ -5,6 +5,7 @@ import kebabCase from "lodash/kebabCase.js";
 import pick from "lodash/pick.js";
 import { BACKEND_CHOICES } from "../backend/current-backend.js";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import type { AlignMethod } from "../between/align-models.js";
 import { NORMALIZATIONS, type Normalization } from "../directions/normalize.js";
 import { COLOR_MAPS } from "../figure/draw/palette.js";
 import { FIGURE_PARTS } from "../figure/figure.js";
@@ -75,6 +76,26 @@ export function parsePositive(name: string): (text: string) => number {
 /** Parses a number of worker processes, or "auto". */
 export function parseWorkers(text: string): number | "auto" {
   return text.trim() === "auto" ? "auto" : parseCount("--workers")(text);
+}
+
+/** `--tries`, where units may be matched. */
+export function triesOption(command: Command): Command {
+  const text = "starts of matching by weights, the best counts (default: 5)";
+  return command.option("--tries <n>", text, parseCount("--tries"));
+}
+
+/** The method of `--align [how]`; undefined for none. Refuses `--tries` where nothing is matched by weights. */
+export function alignMethodOf({
+  align,
+  tries,
+}: {
+  readonly align?: AlignMethod | true | undefined;
+  readonly tries?: number | undefined;
+}): AlignMethod | undefined {
+  const method = align === true ? "weights" : align;
+  if (tries === undefined || method === "weights") return method;
+  const got = method === undefined ? "none" : `--align ${method}`;
+  throw new InvalidOptionError("--tries", "--align weights beside it", got);
 }
 
 /** Parses "1,2" (counted from 1, as on the axes) into indices from 0. */

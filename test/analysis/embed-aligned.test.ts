@@ -144,7 +144,9 @@ describe("embed --align", () => {
     const shared = ["--method", "pca", "phate", "--knn", "3", "--data", module, "--out", out];
     const plain = await cli(first, second, frozen, ...shared);
     expect([plain.status, plain.stderr]).toEqual([0, expect.not.stringContaining("rror")]);
-    const aligned = await cli(first, second, frozen, ...shared, "--align", "--json");
+    const stray = await cli(first, second, ...shared, "--tries", "2");
+    expect(stray.stderr).toMatch(/--tries: expected --align weights beside it, got none/);
+    const aligned = await cli(first, second, frozen, ...shared, "--align", "--tries", "2", "--json");
     expect([aligned.status, aligned.stderr]).toEqual([0, expect.not.stringContaining("rror")]);
     const { methods, files } = JSON.parse(aligned.stdout);
     expect(methods[0].facts.alignment).toMatch(

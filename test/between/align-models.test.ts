@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { alignModels } from "../../src/between/align-models.js";
 import { barriersOf } from "../../src/between/barrier.js";
+import { connectModels } from "../../src/between/connection.js";
 import { evaluatePath, linePath } from "../../src/between/path-losses.js";
 import { permuteWeights, randomPermutation } from "../../src/between/permutation.js";
 import { permutationGroups } from "../../src/between/permutation-groups.js";
@@ -127,5 +128,16 @@ describe("aligning", () => {
     await expect(alignModels(model, data, theta, theta, { method: "names" as "weights" })).rejects.toThrow(
       /method: expected weights or activations, got "names"/,
     );
+    await expect(alignModels(model, data, theta, theta, { tries: 0 })).rejects.toThrow(
+      /tries: expected a whole/,
+    );
+    const sets: [] = [];
+    for (const [options, message] of [
+      [{ tries: 1.5 }, /tries: expected a whole number of at least 1, got 1.5/],
+      [{ align: "names" as "weights" }, /align: expected weights or activations, got "names"/],
+      [{ sampleLimit: 0 }, /sampleLimit: expected a whole number of at least 1, got 0/],
+    ] as const) {
+      await expect(connectModels(model, data, [theta, theta], sets, options)).rejects.toThrow(message);
+    }
   });
 });

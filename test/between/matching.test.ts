@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { linearSumAssignment } from "linear-sum-assignment";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { bestAssignment } from "../../src/between/assignment.js";
@@ -55,6 +56,41 @@ describe("the assignment", () => {
     const found = bestAssignment(values, n).columns;
     expect(new Set(found).size).toBe(n);
     expect(sumOf(values, n, found)).toBeCloseTo(sumOf(values, n, hungarian(values, n)), 8);
+    expect(sumOf(values, n, found)).toBeCloseTo(sumOf(values, n, byPackage(values, n)), 8);
+  });
+
+  test.each([
+    ["ties", (next: () => number) => Math.floor(3 * next())],
+    [
+      "values that differ by rounding alone",
+      (next: () => number) => 1 + Math.floor(4 * next()) * Number.EPSILON,
+    ],
+    ["one value", () => 7],
+    ["scales far apart", (next: () => number) => 10 ** Math.floor(12 * next()) * (next() - 0.5)],
+  ])("has the sum of the package's solver with %s, from no potentials and from any", (_, draw) => {
+    const next = createUniform(11);
+    for (const n of [1, 2, 3, 20, 60]) {
+      const values = Float64Array.from({ length: n * n }, () => draw(next));
+      const most = sumOf(values, n, byPackage(values, n));
+      const potentials = Float64Array.from({ length: n }, () => 10 * (next() - 0.5));
+      for (const near of [undefined, { columns: new Int32Array(n), potentials }]) {
+        const found = bestAssignment(values, n, near);
+        expect(new Set(found.columns).size).toBe(n);
+        expect(Math.abs(sumOf(values, n, found.columns) - most)).toBeLessThanOrEqual(
+          1e-12 * n * Math.abs(most),
+        );
+        // Prices that prove it: no row would rather have another column.
+        for (let i = 0; i < n; i++) {
+          const worth = (j: number) => values[i * n + j] - found.potentials[j];
+          const own = worth(found.columns[i]);
+          const scale = Math.max(
+            ...values.subarray(i * n, (i + 1) * n).map(Math.abs),
+            ...found.potentials.map(Math.abs),
+          );
+          for (let j = 0; j < n; j++) expect(worth(j) - own).toBeLessThanOrEqual(1e-13 * n * scale);
+        }
+      }
+    }
   });
 
   test("is the same from the potentials of other values as from none", () => {
@@ -72,6 +108,12 @@ describe("the assignment", () => {
     expect(() => bestAssignment(Float64Array.of(1, Number.NaN, 0, 1), 2)).toThrow(/entry 1: expected finite/);
   });
 });
+
+/** The solver of the package linear-sum-assignment; its option is spelt so. */
+function byPackage(values: Float64Array, n: number): ArrayLike<number> {
+  const lines = Array.from({ length: n }, (_, i) => values.subarray(i * n, (i + 1) * n));
+  return linearSumAssignment(lines, { maximaze: true }).rowAssignments;
+}
 
 /** Kuhn's method with potentials, for the largest sum: the second solver. */
 function hungarian(values: Float64Array, n: number): number[] {

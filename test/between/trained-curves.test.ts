@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -348,16 +348,21 @@ describe("the command connect --curve", () => {
   test.each([
     [["--bends", "2"], /--bends: expected --curve beside it, got 2/],
     [["--map-size", "9"], /--map-size: expected --curve beside it, got 9/],
-    [["--curve", "bezier", "--bends", "2"], /bends: expected 1 for a quadratic/],
+    [["--curve", "bezier", "--bends", "2"], /--bends: expected 1 for a quadratic/],
     [["--curve", "bezier", "--neb-scale", "2"], /--neb-scale: expected --curve neb beside it, got 2/],
     [["--curve", "neb", "--curve-epochs", "2"], /--curve-epochs: expected none with --curve neb, got 2/],
     [["--curve", "spline"], /--curve/],
     [["--curve", "bezier", "--map-size", "2"], /mapSize: expected 0, or a whole number of at least 3, got 2/],
     [["--pairs", "2"], /--pairs: expected more than 2 models, got 2/],
-  ])("refuses %j, and writes nothing", async (args, message) => {
+    [["--curve", "polychain", "--bends", "101"], /--bends: expected at most 100, got 101/],
+    [["--curve", "bezier", "--loss", "logits"], /--curve: expected the compiled loss, .* got --loss logits/],
+    [["--align", "none", "--tries", "2"], /--tries: expected --align weights beside it, got --align none/],
+  ])("refuses %j before the data are read, and writes nothing", async (args, message) => {
     const out = newFolder();
+    const unread = join(newFolder(), "data.mjs");
+    writeFileSync(unread, 'export const loadData = () => { throw new Error("the data are read"); };');
     const { status, stderr } = await runCommand(
-      ...["connect", folders[0], folders[1], "--data", module, "--out", out, ...args],
+      ...["connect", folders[0], folders[1], "--data", unread, "--out", out, ...args],
     );
     expect(status).toBe(2);
     expect(stderr).toMatch(message);

@@ -3,7 +3,7 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import { canonicalJson, type JsonValue } from "../../base/provenance.js";
-import type { AlignMethod } from "../../between/align-models.js";
+import { type AlignMethod, checkAlignOptions } from "../../between/align-models.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { ClassWeights, EvaluationData } from "../../loss/evaluation-data.js";
@@ -62,6 +62,8 @@ export interface CompareRunsOptions
    * not.
    */
   readonly align?: AlignMethod | undefined;
+  /** Starts of matching by weights, with `align`; the best counts. Default 5. */
+  readonly alignTries?: number | undefined;
   /** Returns the compiled model of a run, which stays the caller's. Default it is rebuilt from the run's manifest. */
   readonly model?: ((run: Run) => tf.LayersModel | Promise<tf.LayersModel>) | undefined;
   /**
@@ -138,7 +140,11 @@ export function resolveCompareOptions(
       throw new InvalidOptionError("stability", "runs of models", `${bare.directory}, which has none`);
     }
   }
-  const { seeds = [0, 1, 2, 3, 4], epsilon = 0.05 } = options;
+  const { align, alignTries, seeds = [0, 1, 2, 3, 4], epsilon = 0.05 } = options;
+  checkAlignOptions({ method: align, tries: alignTries }, "align");
+  if (alignTries !== undefined && align !== "weights") {
+    throw new InvalidOptionError("alignTries", "align: weights beside it", align ?? "no align");
+  }
   const range = lineGrid(options.grid) ?? { from: -1, to: 1, size: 41 };
   if (!axisOfGrid("grid", range).includes(0)) {
     const got = `${range.from} to ${range.to} in ${range.size} points`;

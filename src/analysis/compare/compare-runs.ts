@@ -298,13 +298,13 @@ async function alignedPlane(
   linearAlgebra: LinearAlgebra,
   options: ResolvedCompareOptions,
 ): Promise<(AlignedJoint & Pick<PlaneAnalysis, "warnings">) | null> {
-  const { align: method, data, signal } = options;
+  const { align: method, alignTries: tries, data, signal } = options;
   if (method === undefined) return null;
   const [{ run, sets }] = opened;
   const model = await (options.model?.(run) ?? modelFromManifest(run.manifest));
   try {
     const given = opened.map((one) => partOfRun(one.run, options));
-    const found = await alignedRuns(given, model, data, { method, set: sets[0], signal });
+    const found = await alignedRuns(given, model, data, { method, tries, set: sets[0], signal });
     const others = found.runs.map((one, i) => ({ ...(opened[i] as OpenedRun), run: one }));
     const joint = await jointPlane(
       others as [OpenedRun, ...OpenedRun[]],

@@ -12,6 +12,7 @@ import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
   accuracyFormOf,
+  alignMethodOf,
   defined,
   gridOptions,
   type NormalizationCommandOptions,
@@ -29,6 +30,7 @@ import {
   stepOptions,
   styleOf,
   styleOptions,
+  triesOption,
 } from "../command-options.js";
 import { loadDataModule } from "../load-module.js";
 import {
@@ -61,6 +63,7 @@ export interface CompareCommandOptions
   readonly out: string;
   readonly format?: readonly ReportFormat[];
   readonly align?: AlignMethod | true;
+  readonly tries?: number;
   readonly title?: string;
 }
 
@@ -71,6 +74,7 @@ export async function compare(
   output: Output,
 ): Promise<void> {
   if (directories.length < 2) throw new InvalidOptionError("runs", "at least 2 to compare", "1");
+  alignMethodOf(options);
   await interruptible(output, (signal) => compareUntil(directories, options, output, signal));
 }
 
@@ -128,7 +132,8 @@ async function compareUntil(
     ...lines,
     loss,
     title,
-    align: options.align === true ? "weights" : options.align,
+    align: alignMethodOf(options),
+    alignTries: options.tries,
     ...defined({ stability: options.stability }),
     classWeight: module.classWeight,
     names: { data: module.dataName },
@@ -202,7 +207,7 @@ export function declareCompare(command: Command): void {
   normalizationOptions(planeOptions(sliceOptions(styleOptions(command))));
   pathOptions(gridOptions(stepOptions(command)));
   const grid = new Option("--grid <grid>", 'coordinates of the random lines, "x0:x1:n" (default: -1:1:41)');
-  renamedOption(command, grid.argParser(parseLineGrid), "range")
+  triesOption(renamedOption(command, grid.argParser(parseLineGrid), "range"))
     .argument("<runs...>", "run directories, at least two")
     .option("--seeds <seeds>", "seeds of the random lines: 0,1,2 or 0..9 (default: 0..4)", parseSeeds)
     .option("--rise <loss>", "rise of the loss at which widths are read", parsePositive("--rise"))

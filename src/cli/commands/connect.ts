@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { analyzeConnection } from "../../analysis/connect.js";
+import { analyzeConnection, checkConnection } from "../../analysis/connect.js";
 import { analyzeSolutionTree, type SolutionTree } from "../../analysis/connect-tree.js";
 import type { CurveRequest } from "../../analysis/curve-stage.js";
 import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
@@ -12,6 +12,8 @@ import type { Connection } from "../../between/connection.js";
 import { CURVE_KINDS, type CurveKind } from "../../between/curve.js";
 import { CURVE_OPTIMIZERS, type CurveOptimizer } from "../../between/descent.js";
 import type { PathLosses } from "../../between/path-losses.js";
+import { pairCount } from "../../between/solution-tree.js";
+import { MOST_BENDS } from "../../between/train-curve.js";
 import { partOfRun } from "../../store/run/run.js";
 import {
   outputFolder,
@@ -21,6 +23,7 @@ import {
   type StepCommandOptions,
   sliceOptions,
   stepOptions,
+  triesOption,
 } from "../command-options.js";
 import {
   checkMetric,
@@ -66,6 +69,10 @@ export async function connect(
   const { from, until, align, tries, seed, points, curvePoints, mapSize, force } = options;
   const curve = curveRequest(options);
   checkTreeOptions(references.length, options);
+  if (align !== undefined && tries !== undefined && align !== "weights")
+    throw new InvalidOptionError("--tries", "--align weights beside it", `--align ${align}`);
+  const method = align === "none" ? null : align;
+  checkConnection({ align: method, tries, seed, points, curve, curvePoints, mapSize });
   const models: ModelPoint[] = [];
   for (const reference of references) {
     const subject = await openSubject(reference);
@@ -90,7 +97,7 @@ export async function connect(
       const figure = lineFigureOptions(options, tools);
       const common = {
         sets: tools.sets,
-        align: align === "none" ? null : align,
+        align: method,
         ...{ tries, seed, points, curve, curvePoints, force, directory, signal },
       } as const;
       if (models.length > 2) {
@@ -183,13 +190,25 @@ function curveRequest(options: ConnectCommandOptions): CurveRequest | undefined 
     return { kind, optimizer, rateScale, stepScale: nebScale, batchSize: curveBatch };
   }
   refuse("--neb-scale", nebScale, "--curve neb beside it");
+  if (kind === "bezier" && bends !== 1) refuse("--bends", bends, "1 for a quadratic Bezier curve");
+  if (bends !== undefined && bends > MOST_BENDS) refuse("--bends", bends, `at most ${MOST_BENDS}`);
   return { kind, bends, epochs: curveEpochs, optimizer, learningRate: curveRate, batchSize: curveBatch };
 }
 
-function checkTreeOptions(models: number, { pairs, mapSize, metric }: ConnectCommandOptions): void {
+function checkTreeOptions(
+  models: number,
+  { pairs, mapSize, metric, loss, curve }: ConnectCommandOptions,
+): void {
+  if (curve !== undefined && loss === "logits")
+    throw new InvalidOptionError(
+      "--curve",
+      "the compiled loss, which curves are trained on",
+      "--loss logits",
+    );
   if (models === 2 && pairs !== undefined)
     throw new InvalidOptionError("--pairs", "more than 2 models", String(models));
   if (models === 2) return;
+  if (pairs !== undefined) pairCount(models, pairs);
   for (const [name, value] of Object.entries({ "--map-size": mapSize, "--metric": metric })) {
     if (value !== undefined) throw new InvalidOptionError(name, "2 models", String(models));
   }
@@ -300,7 +319,7 @@ function summary({ names, alignment, paths, curve }: Connection): string[] {
 
 /** Declares the arguments and options of `connect`. */
 export function declareConnect(command: Command): void {
-  command
+  triesOption(command)
     .argument("<a>", "run directory, or RUN@STEP for a snapshot of it")
     .argument("<b>", "run directory, or RUN@STEP")
     .argument("[more...]", "more of them: a tree over all")
@@ -309,11 +328,6 @@ export function declareConnect(command: Command): void {
         ...ALIGN_METHODS,
         "none",
       ]),
-    )
-    .option(
-      "--tries <n>",
-      "starts of matching by weights, the best counts (default: 5)",
-      parseCount("--tries"),
     )
     .option("--seed <n>", "seed of matching by weights (default: 0)", parseCount("--seed", 0))
     .option("--points <n>", "points of each path (default: 25)", parseCount("--points", 3))

@@ -25,6 +25,7 @@ const OF_WEIGHTS = [
   "topology",
   "dropNonFinite",
   "align",
+  "tries",
 ] as const;
 
 /** `embed RUN… --space predictions`: snapshots of runs of any shape, placed by what they predict. */

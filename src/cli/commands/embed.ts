@@ -25,6 +25,7 @@ import { createTopologyFigure } from "../../figure/make/create-topology-figure.j
 import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { Run } from "../../store/run/run.js";
 import {
+  alignMethodOf,
   backendOption,
   defined,
   outputFolder,
@@ -33,6 +34,7 @@ import {
   pictureOptions,
   refuseStray,
   stepOptions,
+  triesOption,
 } from "../command-options.js";
 import {
   interruptible,
@@ -59,6 +61,7 @@ export interface EmbedCommandOptions
   readonly batchNorm?: "keep" | "recalibrate";
   readonly dimensions?: 2 | 3;
   readonly align?: AlignMethod | true;
+  readonly tries?: number;
   readonly color?: EmbeddingColor;
   readonly log?: string;
   readonly data?: string;
@@ -91,11 +94,11 @@ export async function embedCommand(
     );
   });
   checkOwners(options, methods);
+  const method = alignMethodOf(options);
   const runs: Run[] = [];
   for (const reference of directories) runs.push(await openRunPart(reference, options));
   const [first] = runs as [Run];
-  const { data, align: how } = options;
-  const method = how === true ? ("weights" as const) : how;
+  const { data, tries } = options;
   if (method !== undefined) checkAlign(runs, method, data);
   await interruptible(output, async (signal) => {
     const given = defined(pick(options, ["backend"]));
@@ -104,7 +107,9 @@ export async function embedCommand(
     if (tools === null) await startBackend(options.backend, output);
     try {
       const align =
-        method === undefined || tools === null ? undefined : { method, ...alignedBy(tools, directories) };
+        method === undefined || tools === null
+          ? undefined
+          : { method, tries, ...alignedBy(tools, directories) };
       const given = { align, evaluator: tools?.sets[0]?.evaluator };
       await embedRuns(runs, methods, { ...options, signal }, defined(given), output);
     } finally {
@@ -279,7 +284,7 @@ function createSteps(output: Output) {
 
 /** Declares the arguments and options of `embed`. */
 export function declareEmbed(command: Command): void {
-  stepOptions(command)
+  triesOption(stepOptions(command))
     .argument("<runs...>", "run directories of one layout; RUN@A..B is a part of a run")
     .addOption(
       new Option("--method <methods...>", "how to embed; several are compared").choices([

@@ -10,6 +10,7 @@ import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import { partOfRun } from "../../store/run/run.js";
 import { type LineSlice, seedBand } from "../../surface/lines/level-set-width.js";
 import {
+  alignMethodOf,
   defined,
   lineOptions,
   type NormalizationCommandOptions,
@@ -18,6 +19,7 @@ import {
   parseSeeds,
   refuseStray,
   type StepCommandOptions,
+  triesOption,
 } from "../command-options.js";
 import {
   budgetOf,
@@ -46,6 +48,7 @@ export interface InterpolateCommandOptions
   readonly resume?: boolean;
   /** Of `interpolate`: how the units of the second model are matched to those of the first one. */
   readonly align?: AlignMethod | true;
+  readonly tries?: number;
 }
 
 /** Options of `line`. */
@@ -88,6 +91,7 @@ async function drawLines(
   output: Output,
 ): Promise<void> {
   const { from, until, grid, batchNorm, force, resume } = options;
+  alignMethodOf(options);
   const models: ModelPoint[] = [];
   for (const reference of references) {
     const subject = await openSubject(reference);
@@ -160,13 +164,14 @@ async function lineAlongAxis(
 /** The second model aligned to the first one, where that is asked for. */
 async function alignedSecond(
   [a, b]: readonly ModelPoint[],
-  { align }: InterpolateCommandOptions,
+  options: InterpolateCommandOptions,
   { model, data }: SliceTools,
   signal: AbortSignal,
 ): Promise<AlignedPoint | null> {
-  if (align === undefined || a === undefined || b === undefined) return null;
+  const method = alignMethodOf(options);
+  if (method === undefined || a === undefined || b === undefined) return null;
   if (model === null) throw new EvaluationError(a.run.directory, "a run of a model", "one of variables");
-  return alignPoint(a, b, model, data, align === true ? "weights" : align, signal);
+  return alignPoint(a, b, model, data, { method, tries: options.tries, signal });
 }
 
 async function report(
@@ -219,7 +224,9 @@ export function declareInterpolate(command: Command): void {
         ALIGN_METHODS,
       ),
     );
-  lineOptions(command).action((a, b, options) => interpolate(a, b, options, createOutput(options)));
+  lineOptions(triesOption(command)).action((a, b, options) =>
+    interpolate(a, b, options, createOutput(options)),
+  );
 }
 
 /** Declares the arguments and options of `line`. */

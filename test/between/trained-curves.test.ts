@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -359,7 +359,9 @@ describe("the command connect --curve", () => {
     [["--align", "none", "--tries", "2"], /--tries: expected --align weights beside it, got --align none/],
   ])("refuses %j before the data are read, and writes nothing", async (args, message) => {
     const out = newFolder();
-    const unread = join(newFolder(), "data.mjs");
+    const folder = newFolder();
+    mkdirSync(folder);
+    const unread = join(folder, "data.mjs");
     writeFileSync(unread, 'export const loadData = () => { throw new Error("the data are read"); };');
     const { status, stderr } = await runCommand(
       ...["connect", folders[0], folders[1], "--data", unread, "--out", out, ...args],

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import mapValues from "lodash/mapValues.js";
 import { cleanText } from "../base/clean-text.js";
 import { encodeNumber, type JsonNumber } from "../base/json.js";
+import { extremes } from "../figure/draw/thinning.js";
 import { MOST_DROPS } from "../figure/make/chart-parts.js";
 import { isRateLowered, lossChanges } from "../figure/make/run-data.js";
 import {
@@ -44,7 +45,7 @@ export interface LiveState {
   readonly epochs: number | null;
   /** Number of snapshots on disk. */
   readonly snapshots: number;
-  /** Snapshots in order; of many, every n-th and the last. */
+  /** Snapshots in order; of many, those with the lowest and the highest values of each part of the run. */
   readonly points: readonly LivePoint[];
   /** Steps from which on another loss was logged than before. */
   readonly lossChanges: readonly number[];
@@ -89,7 +90,7 @@ export interface LiveFeedOptions {
   readonly interval?: number;
 }
 
-/** Points of the curves at most. */
+/** Points of the curves at most, but for drops of the learning rate. */
 const MOST_POINTS = 2000;
 /** Milliseconds of work on the plane before what is known is published. */
 const PUBLISH_AFTER = 250;
@@ -271,13 +272,26 @@ function asState({ points, warnings: _, ...facts }: StabilityPath): LiveStabilit
   };
 }
 
-/** Every n-th snapshot and the last; also those at which the rate was lowered, unless it falls all the time. */
+/**
+ * The snapshots with the lowest and the highest of each logged value in each part of the run, the first and the last;
+ * also those at which the rate was lowered, unless it falls all the time.
+ */
 export function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
-  const stride = Math.ceil(snapshots.length / MOST_POINTS);
-  if (stride <= 1) return snapshots;
+  if (snapshots.length <= MOST_POINTS) return snapshots;
+  const names = [
+    ...new Set([
+      ...(snapshots[0] ? Object.keys(snapshots[0].logs) : []),
+      ...Object.keys(snapshots.at(-1)?.logs ?? {}),
+    ]),
+  ];
+  const lists = names.map((name) => (i: number) => snapshots[i]?.logs[name] ?? Number.NaN);
+  // A value that is not there is a gap: three points a part and name.
+  const parts = Math.max(1, Math.floor(MOST_POINTS / (3 * Math.max(1, names.length))));
+  const partOf = (i: number): number => Math.floor((i * parts) / snapshots.length);
+  const shown = new Set(extremes(snapshots.length, partOf, lists.length > 0 ? lists : [(i) => i]));
   const drops = snapshots.flatMap((one, i) => (isRateLowered(one, snapshots[i - 1]) ? [i, i - 1] : []));
   const kept = new Set(drops.length > 2 * MOST_DROPS ? [] : drops);
-  return snapshots.filter((_, i) => i % stride === 0 || i === snapshots.length - 1 || kept.has(i));
+  return snapshots.filter((_, i) => shown.has(i) || kept.has(i));
 }
 
 function toPoint({ step, epoch, iteration, learningRate, logs }: SnapshotInfo): LivePoint {

@@ -17,7 +17,7 @@ import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Slot } f
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
 import { type AxisScale, horizontalScale, verticalScale } from "./scales.js";
 import { axis, polygon, type Shape, stroke } from "./shapes.js";
-import type { Readout } from "./snapshots.js";
+import { countUpTo, type Readout } from "./snapshots.js";
 
 /** Curves with their axes at their place. */
 export interface PlacedCurves extends Placed<CurvesPanel> {
@@ -253,10 +253,13 @@ function readoutAt({ panel: whole, rect, x, options }: PlacedCurves, at: Place):
   const position = x.min + ((at.x - rect.x) / rect.width) * (x.max - x.min);
   const distance = (value: number): number =>
     Math.abs((x.position(value) ?? Number.POSITIVE_INFINITY) - position);
-  const values = panel.series.flatMap((series) => series.x);
-  const [first] = values;
-  if (first === undefined) return null;
-  const nearest = values.reduce((best, value) => (distance(value) < distance(best) ? value : best), first);
+  const nearest = panel.series
+    .flatMap(({ x: xs, shape }) => candidates(xs, shape, (value) => (x.position(value) ?? NaN) <= position))
+    .reduce<number | null>(
+      (best, value) => (best === null || distance(value) < distance(best) ? value : best),
+      null,
+    );
+  if (nearest === null) return null;
   const isLinked = panel.series.some(({ link, x: xs }) => link !== undefined && xs.includes(nearest));
   return {
     readout: valuesAt(panel, nearest),
@@ -264,6 +267,22 @@ function readoutAt({ panel: whole, rect, x, options }: PlacedCurves, at: Place):
     y: at.y,
     ...(isLinked ? { moment: nearest } : {}),
   };
+}
+
+/** The positions of a series among which the nearest is: the two around a place, or all where they do not increase. */
+function candidates(
+  xs: readonly number[],
+  shape: Series["shape"],
+  isBefore: (value: number) => boolean,
+): readonly number[] {
+  if (shape === "points") return xs;
+  let [low, high] = [0, xs.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(xs[middle] as number)) low = middle + 1;
+    else high = middle;
+  }
+  return xs.slice(Math.max(0, low - 1), low + 1);
 }
 
 /** Returns the values of a panel's curves at a position, without those that have none there. */
@@ -283,7 +302,7 @@ function valuesAt(panel: CurvesPanel, value: number): Readout {
 
 /** An upright line at a place of the time line, and a ring around each run's snapshot on its curves. */
 function momentOf(
-  { panel, rect, x, left, right, options }: PlacedCurves,
+  { panel, figure, rect, x, left, right, options }: PlacedCurves,
   place: number,
   snapshots: readonly number[],
 ): Moment {
@@ -297,11 +316,24 @@ function momentOf(
   return {
     cursor: isShown ? toX(rect, x, at) : null,
     rings: linked.flatMap(({ link, axis: side, color, x: xs, y: ys }) => {
-      const index = link?.snapshots.indexOf(snapshots[link.run] ?? -1) ?? -1;
+      const snapshot = snapshots[link?.run ?? -1] ?? -1;
+      const index = link === undefined || snapshot < 0 ? -1 : nearestIn(link.snapshots, snapshot);
       const y = side === "left" ? left : right;
       const [px, py] = [x.position(xs[index] ?? "NaN"), y?.position(ys[index] ?? "NaN") ?? null];
       if (px === null || py === null || y === null) return [];
-      return [{ x: toX(rect, x, px), y: toY(rect, y, py), color }];
+      const ring = { x: toX(rect, x, px), y: toY(rect, y, py), color };
+      if (link?.snapshots[index] === snapshot) return [ring];
+      // Of a long curve some points are left out: the next one is at the same place, or there is none.
+      const own = x.position(figure.runs[link?.run ?? -1]?.[figure.progress][snapshot] ?? "NaN");
+      return own !== null && Math.abs(toX(rect, x, own) - ring.x) <= 2 ? [ring] : [];
     }),
   };
+}
+
+/** Position of the nearest of increasing numbers. */
+function nearestIn(increasing: readonly number[], value: number): number {
+  const after = countUpTo(increasing, value);
+  const [before, next] = [increasing[after - 1], increasing[after]];
+  if (before === undefined) return after;
+  return next !== undefined && next - value < value - before ? after : after - 1;
 }

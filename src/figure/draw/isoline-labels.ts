@@ -2,6 +2,7 @@ import { isInside, type Rect } from "./figure-frame.js";
 import { formatLevels } from "./format-number.js";
 import type { Place } from "./panel-kind.js";
 import { line, type PlacedText, textWidth } from "./placed-text.js";
+import { MOST_DOTS } from "./thinning.js";
 
 /** A level at its place on its isoline. */
 export interface IsolineLabel {
@@ -46,7 +47,7 @@ export function placeIsolineLabels(
   paths: readonly (readonly Place[])[],
   obstacles: readonly Rect[],
 ): { readonly lines: readonly (readonly (readonly Place[])[])[]; readonly labels: readonly IsolineLabel[] } {
-  const path = paths.flatMap(alongPath);
+  const path = paths.flatMap((points) => spread(alongPath(points)));
   const texts = formatLevels(isolines.map(({ level }) => level));
   const labels: IsolineLabel[] = [];
   const taken: Place[] = [];
@@ -100,6 +101,15 @@ function alongPath(points: readonly Place[]): Place[] {
       y: point.y + (k / steps) * (next.y - point.y),
     }));
   });
+}
+
+/** Of a long path, one place in each square of a few px: as many as the map has room for. */
+function spread(path: Place[]): Place[] {
+  if (path.length <= 20 * MOST_DOTS) return path;
+  const squares = new Map(
+    path.map((place) => [`${Math.round(place.x / 3)},${Math.round(place.y / 3)}`, place]),
+  );
+  return [...squares.values()];
 }
 
 /** Straight first, then level. */

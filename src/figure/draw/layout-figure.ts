@@ -21,6 +21,7 @@ import { scatterKind } from "./scatter-panel.js";
 import { grid, shapesSeries, textShape } from "./shapes.js";
 import { snapshotAt } from "./snapshots.js";
 import { tableKind } from "./table-panel.js";
+import { thinnedFigure } from "./thinning.js";
 
 /** Everything that can stand in a figure: a new kind is one more entry. */
 const PANEL_KINDS: Readonly<Record<Panel["kind"], PanelKind>> = {
@@ -75,7 +76,8 @@ interface Block {
  *
  * @throws {@link InvalidOptionError} if the width, or the height for what there is to say, is too small.
  */
-export function layoutFigure(figure: Figure, options: DrawOptions = {}): FigureLayout {
+export function layoutFigure(whole: Figure, options: DrawOptions = {}): FigureLayout {
+  const figure = thinnedFigure(whole);
   const isPage = options.isPage === true;
   const shown = figure.panels.filter((panel) =>
     isPage ? kindOf(panel).isHtml !== true : panel.only === undefined,
@@ -266,7 +268,16 @@ function peersOf({ kind }: Panel, panels: readonly Panel[]): Panel[] {
 
 /** Returns every snapshot that can be pointed at. */
 export function figureTargets({ panels }: Pick<FigureLayout, "panels">): Target[] {
-  return panels.flatMap((placed) => kindOf(placed.panel).targets(placed));
+  return panels.flatMap(targetsOf);
+}
+
+const targets = new WeakMap<Placed, readonly Target[]>();
+
+/** The snapshots of a placed panel that can be pointed at: asked for whenever the pointer moves. */
+function targetsOf(placed: Placed): readonly Target[] {
+  const known = targets.get(placed) ?? kindOf(placed.panel).targets(placed);
+  targets.set(placed, known);
+  return known;
 }
 
 /** Returns the values shown for a place that is no snapshot; null for none. */
@@ -290,9 +301,7 @@ export function figureMoment(
   const moments = panels.map((placed) => ({
     placed,
     moment: kindOf(placed.panel).moment?.(placed, place, snapshots) ?? { cursor: null, rings: [] },
-    targets: kindOf(placed.panel)
-      .targets(placed)
-      .filter(({ run, snapshot }) => snapshots[run] === snapshot),
+    targets: targetsOf(placed).filter(({ run, snapshot }) => snapshots[run] === snapshot),
   }));
   return {
     rings: moments.flatMap(({ moment, targets }) => [

@@ -179,10 +179,12 @@ function bilinear(values: Float64Array, width: number, height: number, i: number
 }
 
 function boundsOf(points: readonly { readonly x: number; readonly y: number }[]): Rect {
-  const xs = points.map(({ x }) => x);
-  const ys = points.map(({ y }) => y);
-  const [x, y] = [Math.min(...xs), Math.min(...ys)];
-  return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y };
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const { x, y } of points) {
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
+  return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
 function cornersOf({ x, y, width, height }: Rect, side: number): Rect[] {

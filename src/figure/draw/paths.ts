@@ -4,6 +4,7 @@ import { isInside, type Rect } from "./figure-frame.js";
 import { type RunStroke, runStroke, type Theme } from "./palette.js";
 import type { Place, Target } from "./panel-kind.js";
 import { disc, dropMark, endMark, polyline, type Shape, startMark } from "./shapes.js";
+import { hasDot, MOST_DOTS, withoutCloseOnes } from "./thinning.js";
 
 /** A snapshot that can be drawn, at its place. */
 export interface PlacedPoint extends Place {
@@ -23,16 +24,6 @@ export interface PathStyle {
   readonly hidden?: ReadonlySet<number> | undefined;
   /** Draws the rings of starts. Default true. */
   readonly hasStarts?: boolean | undefined;
-}
-
-/** Dots of a path at most: more would lie on each other, and take a browser seconds. The line passes through all. */
-export const MOST_DOTS = 500;
-
-/** Returns whether a snapshot of a path of so many has a dot: evenly spaced ones, the first and the last among them. */
-export function hasDot(snapshot: number, count: number): boolean {
-  if (count <= MOST_DOTS) return true;
-  const nearest = Math.round((snapshot * (MOST_DOTS - 1)) / (count - 1));
-  return Math.round((nearest * (count - 1)) / (MOST_DOTS - 1)) === snapshot;
 }
 
 /** How large starts and ends are with at most so many runs; 0.5 with more. */
@@ -205,7 +196,7 @@ function joined(
   const style = { stroke, lineWidth, lineJoin: "round", lineCap: "round", lineDash };
   return [
     polyline(
-      points.map(({ x, y }) => [x, y]),
+      withoutCloseOnes(points).map(({ x, y }) => [x, y]),
       style,
     ),
   ];

@@ -24,12 +24,20 @@ export function timeline({ runs, progress }: Pick<Figure, "runs" | "progress">):
   return [...new Set(runs.flatMap((run) => run[progress]))].sort((a, b) => a - b);
 }
 
+/** Returns how many of increasing numbers are at most a value, by halving. */
+export function countUpTo(increasing: readonly number[], value: number): number {
+  let [low, high] = [0, increasing.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((increasing[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Returns the index of the last snapshot of a run that is not after a place of the time line; −1 before the first. */
 export function snapshotAt(run: RunData, progress: Figure["progress"], place: number): number {
-  const places = run[progress];
-  let index = -1;
-  while (index + 1 < places.length && (places[index + 1] as number) <= place) index++;
-  return index;
+  return countUpTo(run[progress], place) - 1;
 }
 
 /** Returns the path of a run in the first panel that draws it, with the names of its coordinates. */

@@ -35,15 +35,24 @@ const LEAST_LENGTH = 256;
 const TOLERANCE = 1e-6;
 
 /**
- * A replacer for `JSON.stringify` that writes long arrays of numbers as base64 of little-endian float32: a
- * third of the size. Non-finite numbers stay what they are. Arrays with a value that float32 would change by
+ * A replacer for `JSON.stringify` that writes long arrays of numbers, and of lists of two or three numbers (paths), as
+ * base64 of little-endian float32: a third of the size. Non-finite numbers stay what they are. Arrays with a value that float32 would change by
  * more than a millionth stay as text, and so do those with an integer that it would change: epochs and
  * iterations are looked up.
  */
 export function packNumbers(_key: string, value: unknown): unknown {
-  if (!Array.isArray(value) || value.length < LEAST_LENGTH || !value.every(isPackable)) return value;
-  const floats = Float32Array.from(value as JsonNumber[], Number);
-  return { $float32: encodeBase64(new Uint8Array(floats.buffer)) };
+  if (!Array.isArray(value) || value.length < LEAST_LENGTH) return value;
+  const first: unknown = value[0];
+  if (!Array.isArray(first)) return value.every(isPackable) ? { $float32: packed(value) } : value;
+  const width = first.length;
+  const isAlike = (one: unknown): boolean =>
+    Array.isArray(one) && one.length === width && one.every(isPackable);
+  if (width < 1 || width > 3 || !value.every(isAlike)) return value;
+  return { $float32: packed(value.flat()), width };
+}
+
+function packed(values: readonly JsonNumber[]): string {
+  return encodeBase64(new Uint8Array(Float32Array.from(values, Number).buffer));
 }
 
 /** A reviver for `JSON.parse` that undoes {@link packNumbers}. */
@@ -51,10 +60,13 @@ export function unpackNumbers(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || !("$float32" in value)) return value;
   if (typeof value.$float32 !== "string") return value;
   const bytes = Uint8Array.from(atob(value.$float32), (character) => character.charCodeAt(0));
-  return Array.from(new Float32Array(bytes.buffer), (number): JsonNumber => {
+  const numbers = Array.from(new Float32Array(bytes.buffer), (number): JsonNumber => {
     if (Number.isFinite(number)) return number;
     return Number.isNaN(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
   });
+  if (!("width" in value) || typeof value.width !== "number") return numbers;
+  const { width } = value;
+  return Array.from({ length: numbers.length / width }, (_, i) => numbers.slice(i * width, (i + 1) * width));
 }
 
 function isPackable(value: unknown): boolean {

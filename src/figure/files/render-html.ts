@@ -4,11 +4,12 @@ import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { decodeNumber } from "../../base/json.js";
 import { packageFile } from "../../base/package-files.js";
-import { formatNumber } from "../draw/format-number.js";
+import { formatCount, formatNumber } from "../draw/format-number.js";
 import { kindOf } from "../draw/layout-figure.js";
 import { type ThemeName, themeOf } from "../draw/palette.js";
 import { FONT_STACK } from "../draw/placed-text.js";
 import { factText, pathOf } from "../draw/snapshots.js";
+import { hasRow, MOST_ROWS, thinnedFigure } from "../draw/thinning.js";
 import type { Figure, TablePanel, TableRow } from "../figure.js";
 import { inSpace, isInSpace } from "../space/surface-panel.js";
 import { fontFaceCss } from "./font-files.js";
@@ -182,7 +183,7 @@ export function renderHtml(report: ReportData): string {
   const title = cleanText(report.title);
   const script = builtScript("flat");
   const space = report.figures.some(hasDepth) ? builtScript("deep") : null;
-  const data = scriptJson({ figures: report.figures }, packNumbers);
+  const data = scriptJson({ figures: report.figures.map(thinnedFigure) }, packNumbers);
   const body = report.figures.map((figure, index) => figureHtml(figure, index, title)).join("\n");
   const introduction =
     report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
@@ -299,17 +300,24 @@ function snapshotsHtml(figure: Figure): string {
   const rows = runs.flatMap((run, index) => {
     const columns = names.map((name) => run.columns.find((column) => column.name === name));
     const at = pathOf(figure, index)?.path.at ?? [];
-    return run.step.map((_, i) =>
-      cells("td", [
+    return run.step.flatMap((_, i) => {
+      const isDrop = run.drops.length <= MOST_ROWS / 10 && run.drops.includes(i);
+      if (!hasRow(i, run.step.length) && !isDrop) return [];
+      return cells("td", [
         run.name,
         String(run.epoch[i]),
         String(run.iteration[i]),
         ...columns.map((column) => (column === undefined ? null : factText(column, i)) ?? "–"),
         ...(at[i] ?? []).map((value) => formatNumber(decodeNumber(value))),
-      ]),
-    );
+      ]);
+    });
   });
-  return `<details><summary>Snapshots as a table</summary><div class="scroll"><table><thead>${head}</thead><tbody>${rows.join("")}</tbody></table></div></details>
+  const most = runs.reduce((count, { step }) => Math.max(count, step.length), 0);
+  const left =
+    most > MOST_ROWS
+      ? `<p class="hint">Of more than ${formatCount(MOST_ROWS)} snapshots, ${formatCount(MOST_ROWS)} are listed, evenly spaced, and drops of the learning rate. The command export writes all.</p>`
+      : "";
+  return `<details><summary>Snapshots as a table</summary>${left}<div class="scroll"><table><thead>${head}</thead><tbody>${rows.join("")}</tbody></table></div></details>
 `;
 }
 

@@ -3,7 +3,6 @@ import { decodeNumber } from "../../base/json.js";
 import { boundOfMost, rangeOf } from "../../surface/approximate/estimate.js";
 import type { Surface } from "../../surface/surface.js";
 import { counted, formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
-import { MOST_DOTS } from "../draw/paths.js";
 import { type ContourScale, finiteRange, SCALE_WORDS } from "../draw/scales.js";
 import {
   AS_TRAINED_LOSS,
@@ -106,16 +105,6 @@ export function captionSentences(facts: CaptionFacts): string[] {
     ...approximationSentences(facts.surface),
     ...nonFiniteSentence(facts.surface),
     ...missingPointSentences(facts.paths, facts.surface),
-    ...thinnedSentences(facts.paths),
-  ];
-}
-
-/** Says that a long path has dots at some of its snapshots only. */
-function thinnedSentences(paths: readonly FigurePathInput[]): string[] {
-  const most = Math.max(0, ...paths.map(({ snapshots }) => snapshots.length));
-  if (most <= MOST_DOTS) return [];
-  return [
-    `Of more than ${MOST_DOTS} snapshots, ${MOST_DOTS} have a dot; the line passes through all of them.`,
   ];
 }
 

@@ -7,6 +7,7 @@ import type { Trajectory } from "../../directions/project.js";
 import type { RunManifest } from "../../model/manifest.js";
 import type { Run, SnapshotInfo } from "../../store/run/run.js";
 import { counted, formatCount, joinSentences } from "../draw/format-number.js";
+import { thinnedSentences } from "../draw/thinning.js";
 import {
   AS_TRAINED_LOSS,
   DISPLAYED,
@@ -34,7 +35,10 @@ interface FigureParts extends Pick<Figure, "title" | "panels" | "layout" | "desc
   readonly notes?: readonly string[];
 }
 
-/** Returns a figure with clean texts: each note once, and the title before the description. */
+/**
+ * Returns a figure with clean texts: each note once, the title before the description, and in the caption what the
+ * picture leaves out of long paths and curves.
+ */
 export function figureOf(parts: FigureParts): Figure {
   const { runs = [], panels, layout, fidelity = [], caption, provenance = "", notes = [] } = parts;
   const title = cleanText(parts.title);
@@ -48,7 +52,7 @@ export function figureOf(parts: FigureParts): Figure {
     panels,
     layout,
     fidelity,
-    caption: cleanText(joinSentences(caption)),
+    caption: cleanText(joinSentences([...caption, ...thinnedSentences(panels)])),
     provenance: cleanText(provenance),
     notes: [...new Set(notes.map(cleanText))],
     description: [title, verdict.replace(/\.$/, ""), parts.description].filter(Boolean).join(". "),

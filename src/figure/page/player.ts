@@ -95,10 +95,13 @@ export function createPlayer(options: PlayerOptions): Player {
   }
   function play(): void {
     if (timer !== null || last === 0) return;
-    const step = Math.max(SHORTEST_STEP, Math.min(LONGEST_STEP, (duration * 1000) / last));
+    const even = (duration * 1000) / last;
+    const step = Math.max(SHORTEST_STEP, Math.min(LONGEST_STEP, even));
+    // Where positions would be too short to be seen, some are passed over.
+    const stride = Math.max(1, Math.round(step / even));
     if (position === last) moveTo(0);
     timer = setInterval(() => {
-      moveTo(position + 1);
+      moveTo(position + stride);
       if (position === last) pause();
     }, step);
     show();

@@ -1,9 +1,10 @@
 import type { RunStroke } from "../draw/palette.js";
-import { hasDot, pointRadius } from "../draw/paths.js";
+import { pointRadius } from "../draw/paths.js";
+import { hasDot, isInBoxLine } from "../draw/thinning.js";
 import type { PointPath, PointScene } from "./point-scene.js";
 import type { Projection, ScenePoint } from "./scene-view.js";
 import { brightness, hornNormals, skyView } from "./sky-light.js";
-import type { ScenePath, SurfaceScene } from "./surface-scene.js";
+import type { ScenePath, ScenePathPoint, SurfaceScene } from "./surface-scene.js";
 
 /**
  * Triangles with what lights and colours them. Every renderer draws the same: the page's WebGL and the rasterizer
@@ -58,6 +59,8 @@ const TUBE = 0.52;
 const RIM = 0.86;
 const THIN = 0.2;
 const BALL = 0.66;
+/** Snapshots of a path up to which it has a rim. */
+const MOST_RIMMED = 150;
 /** Sides of a tube. */
 const SIDES = 10;
 /** Reach of the soft shadow under a path, and how much of the light it takes. */
@@ -124,7 +127,7 @@ function pointMeshes(scene: PointScene, colors: SceneColors): SceneMeshes {
     const { color, dashes } = strokeOf(colors, k);
     for (const piece of path.pieces) {
       for (const [from, to] of dashed(
-        piece.map(({ at }) => at),
+        piece.filter(({ index }) => isInBoxLine(index, count)).map(({ at }) => at),
         dashes,
       )) {
         paths.rod(from, to, LINE, color);
@@ -347,13 +350,18 @@ function pathShadow({ x, y, paths }: SurfaceScene): Float32Array {
   const shadow = new Shadow(x, y);
   for (const { draped, points } of paths) {
     for (const point of draped.flat()) shadow.cast(point, SHADOW_REACH, SHADOW);
-    for (const { own, plane } of points) {
+    for (const { own, plane } of dotted(points)) {
       // The higher a snapshot floats, the softer its shadow.
       const gap = own === null || plane === null ? 0 : own[2] - plane[2];
       if (own !== null && gap > BALL) shadow.cast(own, 1.6 + 0.25 * gap, SHADOW / (1 + 0.12 * gap));
     }
   }
   return shadow.share;
+}
+
+/** The snapshots that are drawn by themselves: of a long path some of them. */
+function dotted(points: readonly ScenePathPoint[]): readonly ScenePathPoint[] {
+  return points.filter((_, k) => hasDot(k, points.length));
 }
 
 function addPath(
@@ -364,19 +372,22 @@ function addPath(
   rim: Rgb,
   stem: Rgb,
 ): void {
+  // The rim of one part of a path would hide the next where they crowd each other.
+  const hasRim = points.length <= MOST_RIMMED;
   for (const line of draped) {
     const lifted = line.map(([x, y, z]): ScenePoint => [x, y, z + 0.4 * TUBE]);
     const pieces = dashes === null ? [lifted] : dashed(lifted, dashes);
     for (const piece of pieces) paths.tube(piece, TUBE, color);
-    rims.tube(lifted, RIM, rim);
+    if (hasRim) rims.tube(lifted, RIM, rim);
   }
-  for (const [k, { own, plane }] of points.entries()) {
+  const drawn = dotted(points);
+  for (const [k, { own, plane }] of drawn.entries()) {
     if (own === null) continue;
     if (plane !== null) paths.tube([plane, own], THIN, stem);
-    const before = points[k - 1]?.own ?? null;
+    const before = drawn[k - 1]?.own ?? null;
     if (before !== null) paths.tube([before, own], THIN, color);
     paths.ball(own, BALL, color);
-    rims.ball(own, BALL + 0.6 * (RIM - TUBE), rim);
+    if (hasRim) rims.ball(own, BALL + 0.6 * (RIM - TUBE), rim);
   }
 }
 

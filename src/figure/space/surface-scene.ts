@@ -4,6 +4,7 @@ import type { SceneView } from "../draw/figure-frame.js";
 import { edgesOf, extentOf, type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
 import { type ContourScale, createContourScale, niceTicks } from "../draw/scales.js";
+import { MOST_DOTS } from "../draw/thinning.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
 import { createProjection, type Projection, type SceneBox, type ScenePoint } from "./scene-view.js";
 
@@ -266,8 +267,11 @@ function locate(axis: Float64Array, value: number): readonly [index: number, sha
 function drape(points: readonly ScenePathPoint[], grid: FineGrid): ScenePoint[][] {
   const step = Math.abs((grid.x[1] as number) - (grid.x[0] as number));
   const pieces: ScenePoint[][] = [[]];
+  // Of a long path, a point on the one before adds nothing.
+  const near = points.length > MOST_DOTS ? step / 4 : 0;
   let previous: ScenePoint | null = null;
   for (const { plane } of points) {
+    if (plane !== null && previous !== null && distance(plane, previous) < near) continue;
     const piece = pieces[pieces.length - 1] as ScenePoint[];
     if (plane === null) {
       if (piece.length > 0) pieces.push([]);
@@ -278,6 +282,10 @@ function drape(points: readonly ScenePathPoint[], grid: FineGrid): ScenePoint[][
     previous = plane;
   }
   return pieces.filter((piece) => piece.length > 0);
+}
+
+function distance(a: ScenePoint, b: ScenePoint): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }
 
 function between(from: ScenePoint, to: ScenePoint, step: number, grid: FineGrid): ScenePoint[] {

@@ -38,7 +38,7 @@ function isKept(index: number, count: number, most: number): boolean {
 
 /** Returns a line without the points that fall on the one before: it looks the same. First and last are kept. */
 export function withoutCloseOnes<P extends Place>(points: readonly P[]): readonly P[] {
-  if (points.length <= MOST_DOTS) return points;
+  if (points.length <= MOST_POINTS) return points;
   let kept = points[0] as P;
   return points.filter((point, i) => {
     const isFirst = i === 0;

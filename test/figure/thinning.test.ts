@@ -124,7 +124,12 @@ describe("a run of 10,000 snapshots", () => {
   test("has at most as many triangles in 3-D as 500 snapshots of the same path, and a half", () => {
     const triangles = (figure: Figure): number => {
       const scene = createSurfaceScene({ panel: mapOf(inSpace(figure) as Figure), figure });
-      const colors = { bands: ["#000000"], paths: [{ color: "#ffffff", lineDash: null }], rim: "#ffffff", stem: "#808080" };
+      const colors = {
+        bands: ["#000000"],
+        paths: [{ color: "#ffffff", lineDash: null }],
+        rim: "#ffffff",
+        stem: "#808080",
+      };
       return sceneMeshes(scene, colors).paths.index.length / 3;
     };
     expect(triangles(long)).toBeLessThan(1.5 * triangles(longFigure(500)));

@@ -73,8 +73,10 @@ export interface TrainedWith {
   readonly state: OptimizerState | null;
 }
 
-/** Eigenvectors of a snapshot nearby: where iterations begin. */
+/** What is known of a snapshot nearby: where iterations begin. */
 export interface WarmStart {
+  /** η_c, the rate that raises the loss. Default not known. */
+  readonly rate?: number | undefined;
   readonly hessian: readonly Float64Array[];
   readonly preconditioned: readonly Float64Array[];
 }
@@ -120,7 +122,7 @@ export async function stabilityAt(
     found.sharpness = top.value;
     found.residual = top.residual;
     found.products = top.products;
-    const vectors = { hessian: top.vectors, preconditioned: nearby.preconditioned };
+    const vectors = { hessian: top.vectors, preconditioned: nearby.preconditioned, rate: nearby.rate };
     if (threshold?.matrix === "preconditioned") {
       const scale = scaleOf(parts.curvature, trained);
       if ("reason" in scale) found.reasons.preconditioned = scale.reason;
@@ -149,7 +151,8 @@ export async function stabilityAt(
       found.products += products;
     }
     await batchSharpnessInto(found, parts, theta, trained, signal);
-    await criticalSharpnessInto(found, parts, theta, point, trained, signal);
+    await criticalSharpnessInto(found, parts, theta, point, trained, nearby, signal);
+    if (found.criticalSharpness > 0) vectors.rate = 2 / found.criticalSharpness;
     return { point: found, vectors };
   } finally {
     point.dispose();
@@ -271,6 +274,7 @@ async function criticalSharpnessInto(
   theta: Float32Array,
   { gradient }: CurvaturePoint,
   { optimizer, state, learningRate }: TrainedWith,
+  { rate }: WarmStart,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const undefinedFor = (reason: string): void => {
@@ -283,11 +287,15 @@ async function criticalSharpnessInto(
   if (!update.every(Number.isFinite)) return undefinedFor("the update that comes next is not finite");
   const moved = Float32Array.from(update);
   if (moved.every((value) => value === 0)) return undefinedFor("the update is zero");
-  if (dot(gradient, update) >= 0) {
+  const slope = dot(gradient, update);
+  if (slope >= 0) {
     return undefinedFor("momentum leads the next update uphill: it raises the loss at every rate");
   }
   const { sharpness, warnings } = await criticalSharpness(evaluator, theta, moved, {
-    start: learningRate,
+    // A little beyond that of the snapshot before: most often it raises the loss, and what it is lies between.
+    start: rate === undefined ? learningRate : 1.25 * rate,
+    loss: found.loss,
+    slope,
     signal,
   });
   if (warnings.length > 0) return undefinedFor("the loss changes less than float32 can tell");

@@ -126,6 +126,10 @@ export function preconditionedOperator(operator: SymmetricOperator, scale: Float
 export interface CriticalSharpnessOptions {
   /** First rate that is tried, such as the learning rate. Default 0.01. */
   readonly start?: number | undefined;
+  /** L(θ), where it is known. Default it is computed. */
+  readonly loss?: number | undefined;
+  /** How fast the loss falls at first, gᵀu below 0, where it is known: saves losses. Default it is not. */
+  readonly slope?: number | undefined;
   /** Losses at most. Default 40. */
   readonly evaluations?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -147,7 +151,7 @@ const RATE_TOLERANCE = 1e-2;
 /**
  * Estimates 2/η_c, where η_c is the smallest rate along an update that raises the loss: L(θ + η·u) > L(θ).
  *
- * From losses alone, so on the fast engines; commonly 5 or 6 of them. On a quadratic along u = −g it equals
+ * From losses alone, so on the fast engines; commonly 5 or 6 of them, 3 or 4 where loss and slope at θ are known. On a quadratic along u = −g it equals
  * gᵀHg/‖g‖² exactly. Stands against 2/η for every optimizer, along its actual update. A loss that is not finite counts as
  * raised. A dip beyond a first rise is not looked for.
  *
@@ -162,7 +166,7 @@ export async function criticalSharpness(
   update: Float32Array,
   options: CriticalSharpnessOptions = {},
 ): Promise<CriticalSharpness> {
-  const { start = 0.01, evaluations = 40, signal } = options;
+  const { start = 0.01, evaluations = 40, slope, signal } = options;
   if (
     update.length !== theta.length ||
     !update.some((value) => value !== 0) ||
@@ -177,6 +181,9 @@ export async function criticalSharpness(
   if (!(start > 0 && Number.isFinite(start))) {
     throw new InvalidOptionError("start", "a finite number above 0", String(start));
   }
+  if (slope !== undefined && !(slope < 0)) {
+    throw new InvalidOptionError("slope", "a number below 0", String(slope));
+  }
   if (!Number.isInteger(evaluations) || evaluations < 4) {
     throw new InvalidOptionError("evaluations", "a whole number of at least 4", String(evaluations));
   }
@@ -187,20 +194,22 @@ export async function criticalSharpness(
     done++;
     return (await evaluator.evaluate(moved, { signal })).loss;
   };
-  const base = await lossAt(0);
+  const base = options.loss ?? (await lossAt(0));
   // Rise per rate: linear in the rate on a quadratic, so that two of them give its root.
   const riseAt = async (rate: number): Promise<number> => {
     const rise = ((await lossAt(rate)) - base) / rate;
     return Number.isFinite(rise) ? rise : Number.POSITIVE_INFINITY;
   };
   const isOver = () => done >= evaluations;
-  const { low, high } = await bracket(riseAt, start, isOver);
+  const known = slope === undefined ? null : { rate: 0, rise: slope };
+  const { low, high } = await bracket(riseAt, start, known, isOver);
   if (high === null) return result(Number.POSITIVE_INFINITY, done, []);
   if (low === null) return result(high.rate, done, roundingWarning(base, high));
   const rate = await refine(riseAt, low, high, isOver);
   // Close below η_c the loss has fallen by little, whatever rounding does: half-way it has fallen most.
-  const isSmall = roundingWarning(base, low).length > 0;
-  const deepest = isSmall ? { rate: rate / 2, rise: await riseAt(rate / 2) } : low;
+  const expected = low.rate === 0 ? { rate: rate / 2, rise: low.rise / 2 } : low;
+  const isSmall = roundingWarning(base, expected).length > 0;
+  const deepest = isSmall ? { rate: rate / 2, rise: await riseAt(rate / 2) } : expected;
   return result(rate, done, roundingWarning(base, deepest));
 }
 
@@ -210,9 +219,10 @@ type RiseAt = (rate: number) => Promise<number>;
 async function bracket(
   riseAt: RiseAt,
   start: number,
+  known: Rate | null,
   isOver: () => boolean,
 ): Promise<{ readonly low: Rate | null; readonly high: Rate | null }> {
-  let low: Rate | null = null;
+  let low = known;
   let high: Rate | null = null;
   for (let rate = start; !isOver() && (low === null || high === null); ) {
     const found = { rate, rise: await riseAt(rate) };
@@ -226,7 +236,8 @@ async function bracket(
 /** Narrows a bracket by linear interpolation of the rise per rate; returns the rate at which the loss is raised. */
 async function refine(riseAt: RiseAt, first: Rate, last: Rate, isOver: () => boolean): Promise<number> {
   let [low, high] = [first, last];
-  const slack = 1e-3 * Math.abs(low.rise);
+  // From a slope that is known, so much of it is half of the tolerance of the rate.
+  const slack = (low.rate === 0 ? RATE_TOLERANCE / 2 : 1e-3) * Math.abs(low.rise);
   while (!isOver() && high.rate - low.rate > RATE_TOLERANCE * high.rate) {
     const share = Number.isFinite(high.rise) ? low.rise / (low.rise - high.rise) : 0.5;
     const rate: number = low.rate + Math.max(0.02, Math.min(0.98, share)) * (high.rate - low.rate);

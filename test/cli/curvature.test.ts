@@ -423,7 +423,7 @@ describe("curvature", () => {
     writeFileSync(noData, 'export const loadData = () => { throw new Error("read"); };');
     for (const map of [[], ["--map"]]) {
       expect(await refused(run, "--data", noData, "--gauss-newton", ...map)).toContain(
-        "--gauss-newton: expected a loss that begins at the logits, got one on a softmax (add --loss logits)",
+        "--gauss-newton: expected a loss that begins at the logits, got one on a softmax; add --loss logits",
       );
     }
     for (const given of [

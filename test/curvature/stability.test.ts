@@ -147,6 +147,21 @@ describe("criticalSharpness", () => {
     expect(evaluations).toBeLessThanOrEqual(6);
   });
 
+  test("with loss and slope at θ, two losses are enough on a quadratic, and few elsewhere", async () => {
+    const known = {
+      loss: (await quadratic.evaluate(theta)).loss,
+      slope: -gradient.reduce((sum, g) => sum + g * g, 0),
+    };
+    const { evaluations, sharpness } = await criticalSharpness(quadratic, theta, update, {
+      ...known,
+      start: 2.6 / expected,
+    });
+    expect(evaluations).toBeLessThanOrEqual(3);
+    expect(Math.abs(sharpness / expected - 1)).toBeLessThan(1e-3);
+    const wrong = criticalSharpness(quadratic, theta, update, { slope: 1 });
+    await expect(wrong).rejects.toThrow("slope: expected a number below 0, got 1");
+  });
+
   test("no rate that raises the loss; losses that are not finite; changes below rounding", async () => {
     const slope = functionEvaluator(([x]) => x as number, 1);
     expect(await criticalSharpness(slope, Float32Array.of(0), Float32Array.of(-1))).toMatchObject({

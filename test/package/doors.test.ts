@@ -29,7 +29,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     most: 40,
     names: `
       CaptureSchedule LandscapeCallback LandscapeCallbackOptions LearningRateSchedule LearningRateScheduler
-      LearningRateSchedulerOptions LivePageOptions TrajectoryCallback TrajectoryCallbackOptions
+      LearningRateSchedulerOptions LivePageOptions LiveStabilityOptions TrajectoryCallback TrajectoryCallbackOptions
       landscapeCallback learningRateScheduler trajectoryCallback`,
   },
   "./embedding": {

@@ -10,7 +10,7 @@ import type { Trajectory } from "../directions/project.js";
 import { randomDirections } from "../directions/random.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import { mixtureDigest } from "../store/kinds/version-1.js";
+import { mixtureDigest } from "../store/kinds/surface-key.js";
 import { finitePart, partOfRun, type Run, type StepOptions } from "../store/run/run.js";
 import {
   alignLayouts,

@@ -21,7 +21,7 @@ import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-
 import type { ParameterLayout } from "../model/layout.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
 import type { QueueRunner } from "../queue/queue-runner.js";
-import { earlierResults } from "../store/results/earlier-results.js";
+import { earlierResults } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import { jsonValueSchema } from "../../base/json-schema.js";
-import { type JsonValue, type Provenance, provenanceDigest } from "../../base/provenance.js";
+import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../../base/provenance.js";
 import type { EngineRequest, EvaluatorFacts } from "../../loss/loss-evaluator.js";
 import type { EngineFacts } from "../results/tile-journal.js";
 
@@ -81,6 +81,11 @@ export function engineRequestOf({
 }: Pick<EvaluatorFacts, "request" | "engine">): EngineRequest {
   const { name, batchSize, threads, device } = engine;
   return request ?? { engine: name, batchSize, threads, ...(device === undefined ? {} : { device }) };
+}
+
+/** The digest of a slice between models: of its form and the digests of their weights. */
+export function mixtureDigest(form: string, models: readonly string[]): string {
+  return sha256([form, ...models].join("\n"));
 }
 
 /** Returns what the values of an evaluator on a slice are known by. */

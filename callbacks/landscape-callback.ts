@@ -25,11 +25,7 @@ import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseRenamed, refuseUnknown } from "../src/base/option-names.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
-import {
-  type LossEvaluatorOptions,
-  resolveEngineOptions,
-  resolveModelLossOptions,
-} from "../src/loss/loss-options.js";
+import { type LossEvaluatorOptions, resolveEvaluation } from "../src/loss/loss-options.js";
 import { portsOf } from "../src/loss/model-ports.js";
 import { checkSamples } from "../src/loss/model-samples.js";
 import { readWeightsSync } from "../src/model/bound-weights.js";
@@ -154,8 +150,7 @@ export class LandscapeCallback extends TrajectoryCallback {
       throw new InvalidOptionError("onError", "a function", String(onError));
     }
     refuseUnknown(evaluation, EVALUATION_OPTION_NAMES, "evaluation");
-    resolveModelLossOptions(evaluation);
-    resolveEngineOptions(evaluation);
+    resolveEvaluation(evaluation);
     checkReportOptions(report);
     checkPlaneOptions(analysisOptions(options));
     checkPcaPlane(options);

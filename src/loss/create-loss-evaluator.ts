@@ -7,7 +7,8 @@ import { createFastRecalibrator } from "./engine/graph-recalibrator.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { localEvaluator } from "./local-evaluator.js";
 import type { EngineInfo, LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
-import type { LossEvaluatorOptions } from "./loss-options.js";
+import { type LossEvaluatorOptions, resolveModelLossOptions } from "./loss-options.js";
+import { planLoss } from "./loss-plan.js";
 import type { ModelRecalibrator } from "./recalibrator.js";
 import { hasStatistics } from "./slice-loss.js";
 import { undefinedVariances } from "./undefined-points.js";
@@ -111,15 +112,16 @@ async function openCalibration(
   const { calibration, dataId, nonFiniteData, sampleLimit = Number.POSITIVE_INFINITY } = options;
   if (calibration === null || (calibration === undefined && !hasStatistics(layout))) return null;
   const { data: own, sampleLimit: most = 1024, batchSize } = calibration ?? {};
+  const loss = planLoss(model, resolveModelLossOptions(options));
   return own === undefined || own === data
-    ? createFastRecalibrator(model, data, engine, options, {
+    ? createFastRecalibrator(model, data, engine, loss, {
         layout,
         batchSize,
         dataId,
         nonFiniteData,
         sampleLimit: Math.min(most, sampleLimit),
       })
-    : createFastRecalibrator(model, own, engine, options, {
+    : createFastRecalibrator(model, own, engine, loss, {
         layout,
         batchSize,
         nonFiniteData,

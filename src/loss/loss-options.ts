@@ -198,7 +198,7 @@ export interface ResolvedEngineOptions {
  *
  * @throws {@link InvalidOptionError} if a value cannot be used.
  */
-export function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedEngineOptions {
+function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedEngineOptions {
   const { engine = "auto", threads = availableParallelism(), device } = options;
   if (!ENGINE_CHOICES.includes(engine)) {
     throw new InvalidOptionError("engine", `one of ${ENGINE_CHOICES.join(", ")}`, JSON.stringify(engine));
@@ -240,7 +240,7 @@ export function engineRequest({
  *
  * @throws {@link InvalidOptionError} if it is of no engine.
  */
-export function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions): EngineEvaluatorOptions {
+function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions): EngineEvaluatorOptions {
   if (reuse === undefined) return options;
   const engine = ENGINE_CHOICES.find((name) => name === reuse.name);
   if (engine === undefined) {
@@ -261,6 +261,29 @@ export function withEarlierChoice({ reuse, ...options }: EngineEvaluatorOptions)
     device: device ?? (options.device === undefined || isHere ? undefined : "cpu"),
     ...(batchSize > 0 ? { batchSize } : {}),
     ...(threads > 0 ? { threads } : {}),
+  };
+}
+
+/** What is asked of an evaluator, checked and completed: what everything behind the door takes in place of options. */
+export interface EvaluationRequest extends ResolvedModelLossOptions, ResolvedEngineOptions {
+  /** Samples per batch that were asked for; undefined where the engine finds the fastest. */
+  readonly askedBatchSize: number | undefined;
+  /** What stored results remember of it. */
+  readonly request: EngineRequest;
+}
+
+/**
+ * Checks options and settles what they ask for, an earlier choice of engine included: once for each evaluator.
+ *
+ * @throws {@link InvalidOptionError} if a value cannot be used.
+ */
+export function resolveEvaluation(options: EngineEvaluatorOptions): EvaluationRequest {
+  const settled = withEarlierChoice(options);
+  return {
+    ...resolveEngineOptions(settled),
+    ...resolveModelLossOptions(settled),
+    askedBatchSize: settled.batchSize,
+    request: engineRequest(options),
   };
 }
 

@@ -15,10 +15,14 @@ import {
   whileAssigned,
   withModel,
 } from "./evaluate-at.js";
-import type { Batch, EvaluationData, SampleSource } from "./evaluation-data.js";
+import type { Batch, EvaluationData, SampleSource, SampleSourceOptions } from "./evaluation-data.js";
 import { type AuditedPass, createKernelAudit } from "./kernel-audit.js";
 import { createSharedUse, type EngineEvaluator, type LossValue } from "./loss-evaluator.js";
-import { type ModelLossOptions, resolveModelLossOptions } from "./loss-options.js";
+import {
+  type ModelLossOptions,
+  type ResolvedModelLossOptions,
+  resolveModelLossOptions,
+} from "./loss-options.js";
 import { evaluationDigest, type LossPlan, planLoss, scoreSamples } from "./loss-plan.js";
 import { portsOf } from "./model-ports.js";
 import { modelSamples, openRows, openSamples } from "./model-samples.js";
@@ -173,14 +177,23 @@ export async function createModelEvaluator(
   data: EvaluationData,
   options: ModelLossOptions = {},
 ): Promise<ModelEvaluator> {
+  const resolved = resolveModelLossOptions(options);
+  return openModelEvaluator(model, data, planLoss(model, resolved), resolved);
+}
+
+/** {@link createModelEvaluator} for what is settled. */
+export async function openModelEvaluator(
+  model: tf.LayersModel,
+  data: EvaluationData,
+  plan: LossPlan,
+  { layout, ...how }: SampleSourceOptions & Pick<ResolvedModelLossOptions, "layout">,
+): Promise<ModelEvaluator> {
   const backend = currentBackend().name;
   const threads = backend === "native" ? tensorFlowThreads() : 0;
-  const resolved = resolveModelLossOptions(options);
-  const plan = planLoss(model, resolved);
-  const weights = bindModel(model, resolved.layout ?? layoutOfModel(model));
+  const weights = bindModel(model, layout ?? layoutOfModel(model));
   const isUndefined = undefinedPoints(model, weights.layout);
   const ports = portsOf(model);
-  const source = await openSamples(ports, data, resolved);
+  const source = await openSamples(ports, data, how);
   const use = createSharedUse(() => source.dispose());
   const warnings = await withModel(model, () =>
     probeLoss(model, plan, source, isScoredAtOnce(model, source)),

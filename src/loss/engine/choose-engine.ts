@@ -4,7 +4,7 @@ import type { LandscapeWarning } from "../../base/warning.js";
 import { bindModel } from "../../model/bound-weights.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type { DeviceChoice, EngineEvaluatorOptions, ResolvedEngineOptions } from "../loss-options.js";
+import type { DeviceChoice, EvaluationRequest, ResolvedEngineOptions } from "../loss-options.js";
 import type { LossPlan } from "../loss-plan.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { createGraphEvaluator, type GraphEvaluator } from "./graph-evaluator.js";
@@ -160,8 +160,7 @@ export interface EngineTask {
   readonly loss: LossPlan;
   readonly layout: ParameterLayout;
   readonly set: DataSet;
-  readonly options: EngineEvaluatorOptions;
-  readonly own: ResolvedEngineOptions;
+  readonly asked: EvaluationRequest;
 }
 
 type Outcome = Candidate | { readonly reason: string; readonly cause?: unknown };
@@ -169,7 +168,7 @@ type Outcome = Candidate | { readonly reason: string; readonly cause?: unknown }
 /** Compiles the model's plan for an engine, compares it with the model's own ops and measures batch sizes. */
 export async function tryEngine(
   engine: GraphEngine,
-  { plan, loss, set, options }: EngineTask,
+  { plan, loss, set, asked }: EngineTask,
   theta: Float32Array,
   points: readonly CheckPoint[],
   onProcessor: readonly number[] = [],
@@ -179,7 +178,7 @@ export async function tryEngine(
     evaluator = await createGraphEvaluator(engine, plan, loss.scores);
     evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
     for (const [i, point] of points.entries()) {
-      const value = await evaluator.evaluate(point.theta, options.signal);
+      const value = await evaluator.evaluate(point.theta, asked.signal);
       const own = differenceOf(value, point.expected, point.theta === theta ? CLOSE : FAR);
       const device = engine.device === undefined ? null : deviceDifference(value.loss, onProcessor[i]);
       if (own === null && device === null) continue;
@@ -191,11 +190,11 @@ export async function tryEngine(
             : `it does not agree with the processor to ${DEVICE_TOLERANCE} at ${point.name}: ${device}`,
       };
     }
-    const speed = await measureBatchSize(evaluator, set, theta, options.batchSize, options.signal);
+    const speed = await measureBatchSize(evaluator, set, theta, asked.askedBatchSize, asked.signal);
     return { evaluator, ...speed };
   } catch (cause) {
     evaluator?.dispose();
-    options.signal?.throwIfAborted();
+    asked.signal?.throwIfAborted();
     const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
     return cause instanceof UnsupportedError
       ? { reason: message }
@@ -212,18 +211,18 @@ function deviceDifference(loss: number, expected = Number.NaN): string | null {
 
 /** Losses at some points on the processor: what a device has to give as well. */
 async function processorLosses(
-  { plan, loss, set, own, options }: EngineTask,
+  { plan, loss, set, asked }: EngineTask,
   points: readonly CheckPoint[],
 ): Promise<readonly number[]> {
   // Without ONNX Runtime a device is TensorFlow's, and nothing else is there to compare it with.
   const runtime = loadOnnxRuntime();
-  const engine = runtime.state === "loaded" ? createOnnxEngine(runtime.runtime, own.threads) : null;
+  const engine = runtime.state === "loaded" ? createOnnxEngine(runtime.runtime, asked.threads) : null;
   if (engine === null) return points.map(({ expected }) => expected.loss);
   const evaluator = await createGraphEvaluator(engine, plan, loss.scores);
   try {
     evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
     const losses: number[] = [];
-    for (const { theta } of points) losses.push((await evaluator.evaluate(theta, options.signal)).loss);
+    for (const { theta } of points) losses.push((await evaluator.evaluate(theta, asked.signal)).loss);
     return losses;
   } finally {
     evaluator.dispose();
@@ -251,37 +250,37 @@ export async function chooseEngine(
   data: EvaluationData,
   task: EngineTask,
 ): Promise<EngineChoiceResult> {
-  const { own, options } = task;
+  const { asked } = task;
   const warnings: LandscapeWarning[] = [];
-  const engines = await availableEngines(own, warnings);
+  const engines = await availableEngines(asked, warnings);
   if (engines.length === 0) return { evaluator: null, ownOps: null, batchSize: 0, measured: {}, warnings };
   const theta = bindModel(model, task.layout).readSync();
-  const ownOps = await openOwnOps(model, data, task.plan, task.set, options);
+  const ownOps = await openOwnOps(model, data, task);
   const candidates: Candidate[] = [];
   let best: Candidate | undefined;
   try {
-    const points = await checkPoints(ownOps, theta, task.layout, options.signal);
+    const points = await checkPoints(ownOps, theta, task.layout, asked.signal);
     const hasDevice = engines.some(({ device }) => device !== undefined);
     const onProcessor = hasDevice ? await processorLosses(task, points) : [];
     for (const engine of engines) {
       const outcome = await tryEngine(engine, task, theta, points, onProcessor);
       if ("evaluator" in outcome) candidates.push(outcome);
       // One that is left may do what was asked for.
-      else if (own.engine !== "auto" || (engines.length === 1 && !mayUseOwnOps(own)))
+      else if (asked.engine !== "auto" || (engines.length === 1 && !mayUseOwnOps(asked)))
         throw refusal(engine, outcome);
       else warnings.push(passedOver(labelOf(engine), outcome.reason));
     }
     const finalists =
-      candidates.length > 1 ? await measureFinal(candidates, task.set, theta, options.signal) : candidates;
+      candidates.length > 1 ? await measureFinal(candidates, task.set, theta, asked.signal) : candidates;
     const measured: Record<string, number> = Object.fromEntries(
       finalists.map(({ evaluator, secondsPerSample }) => [labelOf(evaluator.engine), secondsPerSample]),
     );
-    if (candidates.length === 0 && !mayUseOwnOps(own)) {
+    if (candidates.length === 0 && !mayUseOwnOps(asked)) {
       const got = warnings.map(({ message }) => message).join("; ");
-      throw new EvaluationError(`device "${own.device}"`, "an engine that can use it", got);
+      throw new EvaluationError(`device "${asked.device}"`, "an engine that can use it", got);
     }
-    if (own.engine === "auto" && mayUseOwnOps(own))
-      measured.tfjs = await ownOps.measure(theta, options.signal);
+    if (asked.engine === "auto" && mayUseOwnOps(asked))
+      measured.tfjs = await ownOps.measure(theta, asked.signal);
     const [fastest] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
     if (fastest === undefined || isOutrun(fastest, measured.tfjs)) {
       ownOps.dispose();

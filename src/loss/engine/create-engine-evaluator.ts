@@ -5,17 +5,9 @@ import { layoutOfModel } from "../../model/layout-of-model.js";
 import { undefinedValue } from "../evaluate-at.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
 import type { EngineEvaluator } from "../loss-evaluator.js";
-import {
-  type EngineEvaluatorOptions,
-  engineRequest,
-  type ResolvedEngineOptions,
-  type ResolvedModelLossOptions,
-  resolveEngineOptions,
-  resolveModelLossOptions,
-  withEarlierChoice,
-} from "../loss-options.js";
-import { planLoss } from "../loss-plan.js";
-import { createModelEvaluator, type ModelEvaluator } from "../model-evaluator.js";
+import { type EngineEvaluatorOptions, type EvaluationRequest, resolveEvaluation } from "../loss-options.js";
+import { type LossPlan, planLoss } from "../loss-plan.js";
+import { type ModelEvaluator, openModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
 import { describeWeights } from "../sample-weights.js";
@@ -38,11 +30,11 @@ import { type ModelPlan, planModel } from "./plan/plan-model.js";
  * Creates what computes a model's exact loss and metrics at any θ with the fastest engine that is installed
  * and knows the model: a TensorFlow graph (native backend), ONNX Runtime, or the model's own ops.
  *
- * Losses and metrics are those of {@link createModelEvaluator}, to 1e-5 relative. A graph engine is used only
+ * Losses and metrics are those of `createModelEvaluator`, to 1e-5 relative. A graph engine is used only
  * if it agrees with the model's own ops on the first samples at the model's present weights; one that is
  * passed over is named in `warnings`. The evaluation set is read back from the TF.js backend once.
  *
- * @throws as {@link createModelEvaluator} does.
+ * @throws as `createModelEvaluator` does.
  * @throws {@link MissingDependencyError} if the engine asked for is not installed.
  * @throws {@link BackendError} if the engine asked for needs another backend.
  * @throws {@link EvaluationError} if the engine asked for does not know the model, or computes something else.
@@ -55,20 +47,19 @@ export async function createEngineEvaluator(
   data: EvaluationData,
   options: EngineEvaluatorOptions = {},
 ): Promise<EngineEvaluator> {
-  const evaluator = await createEvaluator(model, data, withEarlierChoice(options));
-  const weights = describeWeights(model.outputNames, options.classWeight, hasSampleWeight(data));
-  return { ...evaluator, request: engineRequest(options), ...(weights === null ? {} : { weights }) };
+  const asked = resolveEvaluation(options);
+  const evaluator = await createEvaluator(model, data, asked);
+  const weights = describeWeights(model.outputNames, asked.classWeight, hasSampleWeight(data));
+  return { ...evaluator, request: asked.request, ...(weights === null ? {} : { weights }) };
 }
 
 async function createEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: EngineEvaluatorOptions,
+  asked: EvaluationRequest,
 ): Promise<EngineEvaluator> {
-  const own = resolveEngineOptions(options);
-  const resolved = resolveModelLossOptions(options);
-  const loss = planLoss(model, resolved);
-  const layout = resolved.layout ?? layoutOfModel(model);
+  const loss = planLoss(model, asked);
+  const layout = asked.layout ?? layoutOfModel(model);
   const isWeighted = loss.classWeights !== null || hasSampleWeight(data);
   const plan = planModel(model, loss, layout, isWeighted);
   const noValue = undefinedValue(loss);
@@ -78,15 +69,15 @@ async function createEvaluator(
     return guardEvaluator(evaluator, { noValue, ownOps: null, finiteness: evaluator.finiteness });
   };
   if (!plan.supported) {
-    if (own.engine === "tfjs") return audited(modelEvaluator(model, data, options, []));
-    return audited(passOver(model, data, options, own, plan.reason));
+    if (asked.engine === "tfjs") return audited(modelEvaluator(model, data, loss, asked, []));
+    return audited(passOver(model, data, loss, asked, plan.reason));
   }
   // A data set is read once more by the model's own ops: too much for a look at its numbers.
-  if (own.engine === "tfjs" && isBatchDataset(data)) {
-    return audited(modelEvaluator(model, data, options, []));
+  if (asked.engine === "tfjs" && isBatchDataset(data)) {
+    return audited(modelEvaluator(model, data, loss, asked, []));
   }
-  const set = await readData(model, data, resolved, plan);
-  if (set === null) return audited(passOver(model, data, options, own, "data too large to keep"));
+  const set = await readData(model, data, asked, plan);
+  if (set === null) return audited(passOver(model, data, loss, asked, "data too large to keep"));
   const guards = (engine: GraphEngine, batchSize: number, ownOps: OwnOps | null): Guards => ({
     noValue,
     ownOps,
@@ -94,17 +85,17 @@ async function createEvaluator(
       createFiniteness({ plan, engine, batchSize, data: rows === null ? set : takeRows(set, rows) }),
   });
   const isKept = hasNonFinite(set);
-  if (own.engine === "tfjs" || isKept) {
+  if (asked.engine === "tfjs" || isKept) {
     const evaluator =
-      own.engine === "tfjs"
-        ? await modelEvaluator(model, data, options, [])
-        : await passOver(model, data, options, own, "NaN or infinity in the data");
+      asked.engine === "tfjs"
+        ? await modelEvaluator(model, data, loss, asked, [])
+        : await passOver(model, data, loss, asked, "NaN or infinity in the data");
     return guardEvaluator(evaluator, guards(createFusedEngine(), evaluator.engine.batchSize, null));
   }
-  const choice = await chooseEngine(model, data, { plan, loss, layout, set, options, own });
+  const choice = await chooseEngine(model, data, { plan, loss, layout, set, asked });
   const { evaluator, ownOps, measured, warnings } = choice;
   if (evaluator === null) {
-    const slow = await modelEvaluator(model, data, options, warnings, measured);
+    const slow = await modelEvaluator(model, data, loss, asked, warnings, measured);
     return guardEvaluator(slow, guards(createFusedEngine(), slow.engine.batchSize, null));
   }
   const graph = graphLossEvaluator({ model, loss, layout, set, ...choice, evaluator });
@@ -120,10 +111,11 @@ function hasSampleWeight(data: EvaluationData): boolean {
 async function passOver(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: EngineEvaluatorOptions,
-  { engine, device }: ResolvedEngineOptions,
+  loss: LossPlan,
+  asked: EvaluationRequest,
   reason: string,
 ): Promise<OwnOpsEvaluator> {
+  const { engine, device } = asked;
   if (isElsewhere(device)) {
     throw new EvaluationError(`device "${device}"`, "a model, loss and data that it can take", reason);
   }
@@ -132,7 +124,7 @@ async function passOver(
       hint: 'use engine: "auto" or "tfjs"',
     });
   }
-  return modelEvaluator(model, data, options, [passedOver("graph engines", reason)]);
+  return modelEvaluator(model, data, loss, asked, [passedOver("graph engines", reason)]);
 }
 
 /** The model's own ops as an engine, with what audits them. */
@@ -142,11 +134,12 @@ type OwnOpsEvaluator = EngineEvaluator & Pick<ModelEvaluator, "finiteness">;
 async function modelEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: EngineEvaluatorOptions,
+  loss: LossPlan,
+  asked: EvaluationRequest,
   warnings: readonly LandscapeWarning[],
   measured: Readonly<Record<string, number>> = {},
 ): Promise<OwnOpsEvaluator> {
-  const evaluator = await createModelEvaluator(model, data, options);
+  const evaluator = await openModelEvaluator(model, data, loss, asked);
   return {
     ...evaluator,
     warnings: [...warnings, ...(evaluator.warnings ?? [])],
@@ -163,10 +156,10 @@ async function modelEvaluator(
 async function readData(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: ResolvedModelLossOptions,
+  asked: EvaluationRequest,
   plan: ModelPlan,
 ): Promise<DataSet | null> {
-  const source = await openSamples(portsOf(model), data, options);
+  const source = await openSamples(portsOf(model), data, asked);
   try {
     if (source.targets === null) return null;
     const columns = await readColumns(source, plan);

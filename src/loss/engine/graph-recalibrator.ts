@@ -4,9 +4,7 @@ import { layoutOfModel } from "../../model/layout-of-model.js";
 import { betweenBatches } from "../evaluate-at.js";
 import type { EvaluationData } from "../evaluation-data.js";
 import type { EngineInfo } from "../loss-evaluator.js";
-import type { LossEvaluatorOptions } from "../loss-options.js";
-import { resolveModelLossOptions } from "../loss-options.js";
-import { planLoss } from "../loss-plan.js";
+import type { LossPlan } from "../loss-plan.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
 import {
@@ -36,20 +34,19 @@ const TOLERANCE = 1e-3;
  * network has no plan). At the 1st, 2nd, 4th, 8th, … θ the statistics of the first samples must be those of the
  * model's own ops.
  *
- * @param engine - what the evaluator chose.
+ * @param engine - what the evaluator chose; `loss` - what it computes.
  * @throws {@link EvaluationError} from a recalibration, where the engine does not agree.
  */
 export async function createFastRecalibrator(
   model: tf.LayersModel,
   data: EvaluationData,
   engine: Pick<EngineInfo, "name" | "threads" | "device">,
-  evaluation: LossEvaluatorOptions,
+  loss: LossPlan,
   options: RecalibratorOptions,
 ): Promise<ModelRecalibrator> {
   const chosen = engineNamed(engine);
   const layout = options.layout ?? layoutOfModel(model);
   const places = statisticPlaces(model, layout);
-  const loss = planLoss(model, resolveModelLossOptions(evaluation));
   const plan = planModel(model, loss, layout);
   if (chosen === null || !plan.supported || places.length === 0)
     return createRecalibrator(model, data, options);

@@ -4,8 +4,9 @@ import { createNormal } from "../../math/random.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { EvaluationData } from "../evaluation-data.js";
 import type { EngineEvaluator, LossValue, SampleAccess, SampleValues } from "../loss-evaluator.js";
-import type { EngineEvaluatorOptions } from "../loss-options.js";
-import { createModelEvaluator } from "../model-evaluator.js";
+import type { EvaluationRequest } from "../loss-options.js";
+import type { LossPlan } from "../loss-plan.js";
+import { openModelEvaluator } from "../model-evaluator.js";
 import { createFiniteness, type Finiteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { createQueue } from "./graph-evaluator.js";
@@ -28,12 +29,20 @@ export interface OwnOps {
 export async function openOwnOps(
   model: tf.LayersModel,
   data: EvaluationData,
-  plan: ModelPlan,
-  set: DataColumns,
-  options: EngineEvaluatorOptions,
+  {
+    plan,
+    loss,
+    set,
+    asked,
+  }: {
+    readonly plan: ModelPlan;
+    readonly loss: LossPlan;
+    readonly set: DataColumns;
+    readonly asked: EvaluationRequest;
+  },
 ): Promise<OwnOps> {
-  const sampleLimit = Math.min(CHECK_SAMPLES, options.sampleLimit ?? CHECK_SAMPLES);
-  const evaluator = await createModelEvaluator(model, data, { ...options, sampleLimit, dataId: "check" });
+  const sampleLimit = Math.min(CHECK_SAMPLES, asked.sampleLimit);
+  const evaluator = await openModelEvaluator(model, data, loss, { ...asked, sampleLimit, dataId: "check" });
   const finiteness = createFiniteness({
     plan,
     engine: createFusedEngine(),

@@ -18,11 +18,9 @@ import {
   type OtherDataOptions,
 } from "../loss-evaluator.js";
 import {
-  engineRequest,
   type LossEvaluatorOptions,
-  resolveEngineOptions,
-  resolveModelLossOptions,
-  withEarlierChoice,
+  type ResolvedModelLossOptions,
+  resolveEvaluation,
 } from "../loss-options.js";
 import { evaluationDigest, planLoss } from "../loss-plan.js";
 import { portsOf } from "../model-ports.js";
@@ -106,8 +104,7 @@ export async function createWorkerEvaluator(
   options: LossEvaluatorOptions,
 ): Promise<LossEvaluator> {
   const { signal } = options;
-  resolveEngineOptions(withEarlierChoice(options));
-  const resolved = resolveModelLossOptions(options);
+  const resolved = resolveEvaluation(options);
   const plan = planLoss(model, resolved);
   const layout = resolved.layout ?? layoutOfModel(model);
   const backend = workerBackend();
@@ -117,7 +114,7 @@ export async function createWorkerEvaluator(
   let runner: TaskRunner | undefined;
   try {
     const recipe = await describeModel(model, folder.file("weights.bin"), setup?.hasModel ?? false);
-    const set = await describeSet(folder, "data", model, data, options);
+    const set = await describeSet(folder, "data", model, data, resolved, options);
     const { parameterCount } = layoutOfModel(model);
     const dataBytes = Math.min(await bytesOf(set.data), resolved.cacheBytes);
     const threads = options.reuse?.threads || options.threads;
@@ -129,7 +126,7 @@ export async function createWorkerEvaluator(
       setup: setup?.file ?? null,
       model: recipe,
       set,
-      calibration: await spoolCalibration(folder, model, data, options),
+      calibration: await spoolCalibration(folder, model, data, resolved, options),
       options: {
         ...omit(options, ["signal", "lossFunction", "workers", "runner", "setup", "dataExport"]),
         ...(calibration ? { calibration: omit(calibration, "data") } : {}),
@@ -161,12 +158,12 @@ export async function createWorkerEvaluator(
     };
     const facts: EvaluatorFacts = {
       ...session.facts,
-      request: engineRequest(options),
+      request: resolved.request,
       workers: count.workers,
     };
     const withData: SessionParts["withData"] = (other, how = {}) =>
       use.run(async () => {
-        const opened = await openSet(model, other, how, { ...parts, facts, options });
+        const opened = await openSet(model, other, how, { ...parts, facts, options, resolved });
         users++;
         return sessionEvaluator({ ...parts, ...opened, withData });
       });
@@ -212,13 +209,15 @@ async function openSet(
     newId,
     facts,
     options,
+    resolved,
   }: Pick<SessionParts, "session" | "folder" | "newId" | "facts"> & {
     readonly options: LossEvaluatorOptions;
+    readonly resolved: ResolvedModelLossOptions;
   },
 ): Promise<Pick<SessionParts, "facts" | "set">> {
   const id = newId();
-  const asked = { ...options, dataId, reuse: reuse ?? facts.engine, dataExport, signal };
-  const order = await describeSet(folder, `data-${id}`, model, data, asked);
+  const asked = { dataId, reuse: reuse ?? facts.engine, dataExport };
+  const order = await describeSet(folder, `data-${id}`, model, data, { ...resolved, signal }, asked);
   const set: SetFile = { id, file: folder.file(`set-${id}.json`) };
   const open = async (choice: OtherDataOptions["reuse"]): Promise<EvaluatorFacts> => {
     const own: EvaluationSetOrder = { ...order, options: { dataId, reuse: choice } };
@@ -237,15 +236,17 @@ async function openSet(
   return { facts: { ...found, request: facts.request, workers: facts.workers }, set };
 }
 
+/** How an evaluation set is read when it is spooled. */
+type SpoolOptions = Parameters<typeof spoolData>[4];
+
 async function describeSet(
   folder: JobFolder,
   name: string,
   model: tf.LayersModel,
   data: EvaluationData,
-  options: LossEvaluatorOptions,
+  how: SpoolOptions,
+  { dataExport, dataId, reuse }: Pick<LossEvaluatorOptions, "dataExport" | "dataId" | "reuse">,
 ): Promise<EvaluationSetOrder> {
-  const { dataExport, dataId, reuse } = options;
-  const how = resolveModelLossOptions(options);
   const spooled = dataExport === undefined ? await spoolData(folder, name, portsOf(model), data, how) : null;
   return { data: spooled, dataExport: dataExport ?? null, options: { dataId, reuse } };
 }
@@ -254,12 +255,12 @@ async function spoolCalibration(
   folder: JobFolder,
   model: tf.LayersModel,
   data: EvaluationData,
-  options: LossEvaluatorOptions,
+  resolved: SpoolOptions,
+  { calibration }: Pick<LossEvaluatorOptions, "calibration">,
 ): Promise<SpooledData | null> {
-  const { calibration } = options;
   const own = calibration?.data;
   if (own === undefined || own === data) return null;
-  const how = { ...resolveModelLossOptions(options), sampleLimit: calibration?.sampleLimit ?? 1024 };
+  const how = { ...resolved, sampleLimit: calibration?.sampleLimit ?? 1024 };
   return spoolData(folder, "calibration", portsOf(model), own, how);
 }
 

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createFastRecalibrator } from "../../../src/loss/engine/graph-recalibrator.js";
+import { resolveModelLossOptions } from "../../../src/loss/loss-options.js";
+import { planLoss } from "../../../src/loss/loss-plan.js";
 import { createRecalibrator } from "../../../src/loss/recalibrator.js";
 import { createNormal } from "../../../src/math/random.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
@@ -82,7 +84,7 @@ describe("statistics by an engine", () => {
         model,
         data,
         { name, threads: 1 },
-        {},
+        planLoss(model, resolveModelLossOptions({})),
         { layout, batchSize, sampleLimit: 70 },
       );
       expect([fast.samples, fast.dataDigest]).toEqual([own.samples, own.dataDigest]);
@@ -106,7 +108,13 @@ describe("statistics by an engine", () => {
   it("are refused where they are not those of the model's own ops", async () => {
     const model = network();
     const data = { xs: tf.randomNormal([SAMPLES, 10, 9, 2]), ys: tf.ones([SAMPLES, 3]) };
-    const fast = await createFastRecalibrator(model, data, { name: "tfjs-fused", threads: 1 }, {}, {});
+    const fast = await createFastRecalibrator(
+      model,
+      data,
+      { name: "tfjs-fused", threads: 1 },
+      planLoss(model, resolveModelLossOptions({})),
+      {},
+    );
     const layer = model.getLayer("first") as tf.layers.Layer & { epsilon: number };
     // What the engine compiled is no longer what the model computes.
     layer.epsilon = 10;

@@ -6,18 +6,18 @@
 import { renderPng } from "../dist/src/figure/files/render-picture.js";
 import { styledPicture } from "../dist/src/figure/files/styled-picture.js";
 
+/** Pictures without their sentences: a cell is to show the picture, at a size at which its letters can be read. */
+const ALONE = { hide: ["title", "verdict", "caption", "curves"] };
 const STYLES = [
-  { name: "light", style: {} },
-  { name: "dark", style: { theme: "dark" } },
+  { name: "light", style: { ...ALONE, width: "560px" } },
+  { name: "dark", style: { ...ALONE, width: "560px", theme: "dark" } },
   { name: "paper", style: { style: "paper" } },
 ];
-/** Sizes in px of the sheet: a picture's width and greatest height, gaps, and lines of text. */
-const CELL = 340;
-const TALLEST = 420;
-const GAP = 14;
-const LINE = 24;
-/** Figures beside each other. */
-const ACROSS = 2;
+/** Sizes in px of the sheet: a picture's greatest width and height, gaps, and lines of text. */
+const CELL = 520;
+const TALLEST = 520;
+const GAP = 16;
+const LINE = 26;
 
 /** Width and height of a PNG file in pixels, from its header. */
 function sizeOf(png) {
@@ -35,43 +35,33 @@ function fitted(png) {
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 /**
- * Returns a PNG file of the sheet.
+ * Returns a PNG file of the sheet: a row for each figure, a column for each style.
  *
- * @param figures - `{ name, figure }`, each drawn in every style; two stand side by side in a row.
+ * @param figures - `{ name, figure }`, each drawn in every style.
  */
 export function contactSheet(figures) {
-  const cells = figures.map(({ name, figure }) => ({
-    name,
-    pictures: STYLES.map(({ style }) => fitted(styledPicture(figure, style, 1.5).png())),
-  }));
-  const group = STYLES.length * (CELL + GAP) + GAP;
-  const width = ACROSS * group + GAP;
+  const width = STYLES.length * (CELL + GAP) + GAP;
   const parts = [];
   const text = (x, y, words, size, weight) =>
     parts.push(
       `<text x="${x}" y="${y}" font-family="Landscape Sans" font-size="${size}" font-weight="${weight}" fill="#1c2024">${escaped(words)}</text>`,
     );
-  let y = GAP + 8;
-  for (let k = 0; k < ACROSS; k++) {
-    for (const [i, { name }] of STYLES.entries())
-      text(GAP + k * group + i * (CELL + GAP), y + 12, name, 15, 400);
-  }
-  y += LINE;
-  for (let first = 0; first < cells.length; first += ACROSS) {
-    const row = cells.slice(first, first + ACROSS);
-    for (const [k, { name }] of row.entries()) text(GAP + k * group, y + 16, name, 17, 600);
+  let y = GAP;
+  for (const { name, figure } of figures) {
+    const pictures = STYLES.map(({ style }) => fitted(styledPicture(figure, style, 1.5).png()));
+    const height = Math.max(...pictures.map((picture) => picture.height));
+    text(GAP, y + 18, name, 18, 600);
     y += LINE + 4;
-    for (const [k, { pictures }] of row.entries()) {
-      for (const [i, { png, width: w, height: h }] of pictures.entries()) {
-        const x = GAP + k * group + i * (CELL + GAP);
-        const href = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
-        parts.push(
-          `<image x="${x}" y="${y}" width="${w}" height="${h}" href="${href}"/>`,
-          `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="none" stroke="#c9ced4"/>`,
-        );
-      }
+    for (const [i, picture] of pictures.entries()) {
+      // In the middle of its cell: what is narrower or lower than the others stands beside them, not above.
+      const x = GAP + i * (CELL + GAP) + (CELL - picture.width) / 2;
+      const top = y + (height - picture.height) / 2;
+      const place = `x="${x}" y="${top}" width="${picture.width}" height="${picture.height}"`;
+      const href = `data:image/png;base64,${Buffer.from(picture.png).toString("base64")}`;
+      parts.push(`<image ${place} href="${href}"/>`, `<rect ${place} fill="none" stroke="#c9ced4"/>`);
+      text(GAP + i * (CELL + GAP), y + height + 18, STYLES[i].name, 13, 400);
     }
-    y += Math.max(...row.flatMap(({ pictures }) => pictures.map(({ height }) => height))) + 2 * GAP;
+    y += height + LINE + GAP;
   }
   const size = `width="${width}" height="${Math.ceil(y)}" viewBox="0 0 ${width} ${Math.ceil(y)}"`;
   const ground = '<rect width="100%" height="100%" fill="#f2f4f6"/>';

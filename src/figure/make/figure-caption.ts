@@ -248,12 +248,31 @@ export interface FidelityFacts {
  * about distance and loss.
  */
 export function fidelityParagraphs(facts: FidelityFacts): string[] {
-  const paths = facts.paths.map((path) => {
+  const described = facts.paths.length > MOST_DESCRIBED ? leastHeld(facts.paths) : facts.paths;
+  const others = facts.paths.length - described.length;
+  const rest =
+    others === 0 ? "" : `The plane holds more of the other ${others} runs at their median snapshot.`;
+  const paths = described.map((path) => {
     const sentences = [...distanceSentence(path, facts), ...lossSentences(path, facts.progress)].join(" ");
     if (sentences === "" || facts.paths.length === 1) return sentences;
     return `${cleanText(path.name)}, ${sentences.charAt(0).toLowerCase()}${sentences.slice(1)}`;
   });
-  return [...varianceSentence(facts), ...paths].filter((paragraph) => paragraph !== "");
+  return [...varianceSentence(facts), ...paths, rest].filter((paragraph) => paragraph !== "");
+}
+
+/** Runs that are described one by one, and how many of more. */
+const MOST_DESCRIBED = 6;
+const WORST = 2;
+
+/** The paths of which the plane holds least at the median snapshot, worst first. */
+function leastHeld(paths: readonly FigurePathInput[]): FigurePathInput[] {
+  const median = (path: FigurePathInput): number => {
+    const shares = Array.from(path.trajectory.inPlaneShare).filter(
+      (share, i) => Number.isFinite(share) && !isCenter(path, i),
+    );
+    return shares.sort((a, b) => a - b)[Math.floor((shares.length - 1) / 2)] ?? Number.POSITIVE_INFINITY;
+  };
+  return [...paths].sort((a, b) => median(a) - median(b)).slice(0, WORST);
 }
 
 function varianceSentence({ axes, paths }: FidelityFacts): string[] {

@@ -35,7 +35,8 @@ export interface SpaceStage {
 
 /** What the page's main script finds after it has run this one. */
 export interface StageMaker {
-  createStage: () => SpaceStage;
+  /** @param antialias - whether edges are smooth: four times the work. */
+  createStage: (antialias: boolean) => SpaceStage;
 }
 
 /** Half the depth that is in sight, in units of the box. */
@@ -95,8 +96,8 @@ const PARTS = [
   { mesh: "paths", kind: 3, least: LOOK.pathLight, state: { side: FrontSide } },
 ] as const;
 
-function createStage(): SpaceStage {
-  const renderer = new WebGLRenderer({ antialias: true, alpha: true });
+function createStage(antialias: boolean): SpaceStage {
+  const renderer = new WebGLRenderer({ antialias, alpha: true });
   renderer.setClearColor(0x000000, 0);
   // The order is that of PARTS.
   renderer.sortObjects = false;

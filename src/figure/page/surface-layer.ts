@@ -24,9 +24,17 @@ export function hasSpaceCode(): boolean {
   return document.getElementById(CODE) !== null;
 }
 
+/** Whether WebGL is computed without a graphics card: smooth edges would take a third of the frames. */
+function isSoftware(gl: WebGL2RenderingContext): boolean {
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = info === null ? "" : String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL));
+  return /swiftshader|llvmpipe|software/i.test(name);
+}
+
 /** Runs the script for 3-D, once. Null where the browser has no WebGL 2. */
 function openStage(): SpaceStage | null {
-  if (document.createElement("canvas").getContext("webgl2") === null) return null;
+  const tried = document.createElement("canvas").getContext("webgl2");
+  if (tried === null) return null;
   const known = globalThis as unknown as Partial<StageMaker>;
   if (known.createStage === undefined) {
     const script = document.createElement("script");
@@ -34,7 +42,7 @@ function openStage(): SpaceStage | null {
     document.head.append(script);
   }
   try {
-    return known.createStage?.() ?? null;
+    return known.createStage?.(!isSoftware(tried)) ?? null;
   } catch {
     // Contexts can be refused where there are too many: the still picture is shown instead, and the page says so.
     return null;

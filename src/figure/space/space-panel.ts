@@ -216,10 +216,11 @@ function endShapes({ scene, figure, projection, options: { until } }: PlacedSpac
       scene.kind !== "points" || until === undefined || (data[figure.progress].at(-1) ?? 0) <= until;
     return [{ color: runColor(data.color, theme), first, last, isWhole, drops }];
   });
+  // A drop beside the end must not cover it.
   return [
-    ...startAndEndShapes(paths, markSize(paths.length), theme),
     ...paths.flatMap(({ drops, color }) =>
       drops.flatMap(({ x, y }) => dropMark(x, y, figure.runs.length === 1 ? null : color, theme)),
     ),
+    ...startAndEndShapes(paths, markSize(paths.length), theme),
   ];
 }

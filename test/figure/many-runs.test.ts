@@ -45,7 +45,7 @@ function figuresOf(count: number) {
   };
 }
 
-describe("many runs", () => {
+describe("many runs", { timeout: 240_000 }, () => {
   test("twelve have a picture that is not mostly words: those the plane shows worst, and how many others", () => {
     const { joint } = figuresOf(12);
     const described = joint.fidelity.filter((text) => text.startsWith("optimizer number"));

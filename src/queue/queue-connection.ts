@@ -135,7 +135,9 @@ export async function connect(
 
 /** What to do about a server's refusal; null where its words say enough. */
 function hintOf(reason: string, url: string, queue: string): string | null {
-  if (/certificate|altnames/i.test(reason))
+  if (/altnames/i.test(reason)) return "its certificate is for other names: give the address by one of them";
+  if (/expired|not yet valid/i.test(reason)) return "renew the server's certificate, or set this machine's clock";
+  if (/certificate/i.test(reason))
     return "NODE_EXTRA_CA_CERTS=FILE names the certificate of an authority of your own";
   if (/NOPERM/.test(reason))
     return `its user may not write keys that begin with "${queue}:"; --queue NAME names others`;
@@ -303,6 +305,8 @@ const wireErrorSchema = z.object({
 export const answerSchema = z.object({
   /** Seconds that the tile took, times the processes that were at it. */
   seconds: z.number().min(0),
+  /** How often a worker has begun the tile: more than once where one died at it, was frozen, or failed. */
+  starts: z.int().min(1),
   host: z.string(),
   kind: z.string(),
   /** Facts of the program, and what its probe gives: only where tasks are none. */

@@ -76,8 +76,18 @@ const TILES_AHEAD = 2;
 
 /** A runner over a queue, and what it has sent. */
 export interface QueueRunner extends TaskRunner {
-  /** Tiles sent, those sent again because the server had lost them, and bytes of all messages. */
-  readonly counts: { readonly tiles: number; readonly again: number; readonly bytes: number };
+  readonly counts: Readonly<QueueCounts>;
+}
+
+/** What a runner has sent. The sum of `again` and `repeats` is the number of tiles that may have been evaluated twice. */
+interface QueueCounts {
+  tiles: number;
+  /** Tiles sent again because the server had lost them. */
+  again: number;
+  /** Tiles begun again by another worker, because the first one had died, was frozen, or had failed. */
+  repeats: number;
+  /** Bytes of all messages. */
+  bytes: number;
 }
 
 interface SentTile {
@@ -115,7 +125,7 @@ export async function createQueueRunner(options: QueueRunnerOptions): Promise<Qu
     const store = await openStore(options.store);
     const folder = await createJobFolder();
     const processes = Math.max(1, Math.min(256, (await countWorkers(connection, queue)).processes));
-    const counts = { tiles: 0, again: 0, bytes: 0 };
+    const counts: QueueCounts = { tiles: 0, again: 0, repeats: 0, bytes: 0 };
     const sessions = new Set<QueueSession>();
     return {
       processes,
@@ -190,7 +200,7 @@ interface SessionParts {
   readonly store: ContentStore;
   readonly folder: JobFolder;
   readonly options: QueueRunnerOptions;
-  readonly counts: { tiles: number; again: number; bytes: number };
+  readonly counts: QueueCounts;
 }
 
 /** One program in the workers, as the one who asked sees it. */
@@ -511,7 +521,8 @@ class QueueSession {
       for (const task of tile.tasks) task.reject(new EvaluationError("queue", "the answer to a tile", got));
       return;
     }
-    const { opened, answers, seconds, kind, host } = found.data;
+    const { opened, answers, seconds, starts, kind, host } = found.data;
+    this.#parts.counts.repeats += starts - 1;
     this.#parts.counts.bytes += JSON.stringify(found.data).length;
     if (opened !== null) {
       tile.tasks[0]?.resolve({ opened, kind });

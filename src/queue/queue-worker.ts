@@ -174,13 +174,13 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
     return open.get(content.digest) as Promise<OpenJobSet>;
   };
 
-  const work = async (job: { readonly data: unknown }): Promise<string> => {
+  const work = async (job: { readonly data: unknown; readonly attemptsStarted: number }): Promise<string> => {
     const found = tileSchema.safeParse(job.data);
     if (!found.success)
       throw new packages.bullmq.UnrecoverableError(`a message that is no tile: ${issueText(found.error)}`);
     const tile: Tile = found.data;
     const answer = (rest: Pick<TileAnswer, "seconds" | "opened" | "answers">): string =>
-      JSON.stringify({ host: hostname(), kind, ...rest } satisfies TileAnswer);
+      JSON.stringify({ host: hostname(), kind, starts: job.attemptsStarted, ...rest } satisfies TileAnswer);
     const isAwaited = (await connection.exists(keys.jobSet(tile.submission))) === 1;
     if (!isAwaited) return answer({ seconds: 0, opened: null, answers: [] });
     const here = await jobSetOf(tile.jobSet);

@@ -14,6 +14,7 @@ const benches = [
   "page",
   "pca",
   "phate",
+  "queue",
   "surface",
   "workers",
 ];

@@ -347,6 +347,7 @@ export interface SliceTools {
   readonly otherLoss: "loadLoss()" | "classWeight" | null;
   /** How the loss is computed. */
   readonly loss: ModelAndData["loss"];
+  readonly isOfModule: boolean;
   dispose(): void;
 }
 
@@ -408,7 +409,8 @@ export async function openSliceTools(
     }
     const otherLoss = module.hasLoss ? "loadLoss()" : module.classWeight === undefined ? null : "classWeight";
     const loss = await lossOf(module, options);
-    return { sets, model, data, dataName: module.dataName, otherLoss, loss, dispose };
+    const isOfModule = module.hasModel || module.hasLoss;
+    return { sets, model, data, isOfModule, dataName: module.dataName, otherLoss, loss, dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -463,6 +465,8 @@ export function checkSampleCount(option: string, wanted: number | undefined, dat
 /** A model with data, for what needs more than its losses. */
 export interface ModelAndData {
   readonly model: tf.LayersModel;
+  /** Whether the data module gives the model or the loss, so that whoever computes needs it. */
+  readonly isOfModule: boolean;
   readonly data: EvaluationData;
   readonly dataName: string | undefined;
   /** How its loss is computed on them. */
@@ -489,7 +493,8 @@ export async function openModelAndData(
   await checkLoss(model, module, options);
   const data = await module.load("loadData");
   checkSampleCount("--samples", options.samples, data);
-  return { model, data, dataName: module.dataName, loss: await lossOf(module, options) };
+  const isOfModule = module.hasModel || module.hasLoss;
+  return { model, data, isOfModule, dataName: module.dataName, loss: await lossOf(module, options) };
 }
 
 /** How the loss of a model is computed, as module and options say it. */

@@ -136,7 +136,8 @@ export async function connect(
 /** What to do about a server's refusal; null where its words say enough. */
 function hintOf(reason: string, url: string, queue: string): string | null {
   if (/altnames/i.test(reason)) return "its certificate is for other names: give the address by one of them";
-  if (/expired|not yet valid/i.test(reason)) return "renew the server's certificate, or set this machine's clock";
+  if (/expired|not yet valid/i.test(reason))
+    return "renew the server's certificate, or set this machine's clock";
   if (/certificate/i.test(reason))
     return "NODE_EXTRA_CA_CERTS=FILE names the certificate of an authority of your own";
   if (/NOPERM/.test(reason))

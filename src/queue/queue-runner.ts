@@ -429,8 +429,9 @@ class QueueSession {
       const waiting = this.#waiting.filter(({ isSettled }) => !isSettled);
       this.#waiting = [];
       for (const [key, tasks] of groupByKey(waiting)) {
-        // All processes get something of what is there.
-        const share = Math.ceil(tasks.length / Math.max(1, this.#processes));
+        // All processes get something of what is there; where they have enough to do, tiles are whole.
+        const lacking = Math.max(1, this.#processes * TILES_AHEAD - this.#tiles.size);
+        const share = Math.ceil(tasks.length / lacking);
         const size = Math.max(1, Math.min(this.#tileSize(key), share));
         for (let at = 0; at < tasks.length; at += size) void this.#sendTasks(tasks.slice(at, at + size));
       }

@@ -70,6 +70,9 @@ interface OpenJobSet {
   readonly contents: readonly StoredContent[];
   /** Tiles under way. */
   busy: number;
+  /** Tasks under way, and tasks done, of all its tiles. */
+  running: number;
+  done: number;
 }
 
 const GIB = 2 ** 30;
@@ -137,7 +140,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
       const program = { file, environment: jobSet.environment };
       const session = await runner.open<unknown, unknown, Operations>(program, order);
       try {
-        return { jobSet, session, probe: await probe(jobSet, session), contents, busy: 0 };
+        return { jobSet, session, probe: await probe(jobSet, session), contents, busy: 0, running: 0, done: 0 };
       } catch (error) {
         session.dispose();
         throw error;
@@ -195,6 +198,9 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
         return answer({ seconds: 0, opened: { facts, probe: here.probe }, answers: [] });
       }
       const begin = performance.now();
+      const { done } = here;
+      here.running += tile.tasks.length;
+      const most = Math.min(processes, here.running);
       const answers = await Promise.all(
         tile.tasks.map(async ({ operation, input }) => {
           try {
@@ -211,10 +217,15 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
             return { output: (await encodeWire(output ?? null, sink)) as never };
           } catch (error) {
             return { error: encodeError(error) as never };
+          } finally {
+            here.running--;
+            here.done++;
           }
         }),
       );
-      const seconds = ((performance.now() - begin) / 1000) * Math.min(processes, tile.tasks.length);
+      // Other tiles had a part of the time.
+      const share = tile.tasks.length / (here.done - done);
+      const seconds = ((performance.now() - begin) / 1000) * most * share;
       return answer({ seconds, opened: null, answers });
     } finally {
       here.busy--;

@@ -68,6 +68,19 @@ if (full !== undefined) {
     await writeFile(file, bytes.subarray(0, fits), options);
     if (fits < bytes.byteLength) throw noSpace();
   };
+  // Streams open and write through these two.
+  const { open: openFile, write } = fs;
+  const counted = new Set();
+  fs.open = (file, flags, mode, done) =>
+    openFile(file, flags, mode, (error, descriptor) => {
+      if (error === null && isUnder(file) && /[wa+]/.test(String(flags))) counted.add(descriptor);
+      else counted.delete(descriptor);
+      done(error, descriptor);
+    });
+  fs.write = (descriptor, data, offset, length, position, done) => {
+    if (counted.has(descriptor) && take(length) < length) return process.nextTick(done, noSpace());
+    return write(descriptor, data, offset, length, position, done);
+  };
   const { writeFileSync } = fs;
   fs.writeFileSync = (file, data, options) => {
     if (isUnder(file) && take(bytesOf(data).byteLength) < bytesOf(data).byteLength) throw noSpace();

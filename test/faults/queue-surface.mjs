@@ -34,13 +34,17 @@ try {
     lossFunction: loadLoss(),
   });
   const run = await openRun(`${folder}/run`);
-  await analyzePlane([run], { kind: "random", seed: 1 }, {
-    sets: [{ name: "train", evaluator }],
-    size: Number(size),
-    pathLosses: 2,
-    directory: `${folder}/results`,
-    onProgress: (step, done) => step === "surface" && process.stdout.write(`${done}\n`),
-  });
+  await analyzePlane(
+    [run],
+    { kind: "random", seed: 1 },
+    {
+      sets: [{ name: "train", evaluator }],
+      size: Number(size),
+      pathLosses: 2,
+      directory: `${folder}/results`,
+      onProgress: (step, done) => step === "surface" && process.stdout.write(`${done}\n`),
+    },
+  );
   evaluator.dispose();
   process.stdout.write(`${JSON.stringify(runner?.counts ?? null)}\n`);
 } catch (error) {

@@ -38,16 +38,17 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A certificate of nobody that anybody knows, for 127.0.0.1. */
+/** A certificate of nobody that anybody knows. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
 }
 
-/** Makes a certificate that signs itself. */
-export function selfSigned(): Certificate {
-  const [cert, key] = ["cert", "key"].map((name) => join(root, `${name}.pem`)) as [string, string];
-  const subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
+/** Makes a certificate that signs itself, for 127.0.0.1 or another name. */
+export function selfSigned(name = "IP:127.0.0.1"): Certificate {
+  const folder = mkdtempSync(join(root, "certificate-"));
+  const [cert, key] = ["cert", "key"].map((file) => join(folder, `${file}.pem`)) as [string, string];
+  const subject = ["-subj", "/CN=test", "-addext", `subjectAltName=${name}`, "-days", "2"];
   const files = ["-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert];
   const { status, stderr } = spawnSync("openssl", ["req", "-x509", ...files, ...subject]);
   if (status !== 0) throw new Error(`openssl: ${stderr}`);
@@ -110,16 +111,26 @@ export interface WorkerProcess {
   signal(signal: NodeJS.Signals): void;
 }
 
+/** What a worker process is started with. */
+interface WorkerProcessOptions {
+  readonly queue?: string;
+  /** Certificate of an authority. */
+  readonly ca?: string;
+  /** For `--module`. */
+  readonly module?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts a worker in a process of its own, and waits until it pulls. */
 export async function startWorker(
   url: string,
   store: string,
-  { queue = "tfjs-landscape", ca }: { readonly queue?: string; readonly ca?: string } = {},
+  { queue = "tfjs-landscape", ca, module = "", env: more }: WorkerProcessOptions = {},
 ): Promise<WorkerProcess> {
   const program = fileURLToPath(new URL("worker-process.mjs", import.meta.url));
-  const env = { ...process.env, ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }) };
+  const env = { ...process.env, ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }), ...more };
   const stdio = ["ignore", "pipe", "pipe"] as const;
-  const child = spawn(process.execPath, [program, url, store, queue], { env, stdio: [...stdio] });
+  const child = spawn(process.execPath, [program, url, store, queue, module], { env, stdio: [...stdio] });
   children.add(child);
   let said = "";
   const hear = (part: Buffer): void => {

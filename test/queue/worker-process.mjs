@@ -1,11 +1,12 @@
-// A worker in a process of its own: node worker-process.mjs REDIS STORE QUEUE. Says "ready" when it is.
+// A worker in a process of its own: node worker-process.mjs REDIS STORE QUEUE [MODULE]. Says "ready" when it is.
 import { startQueueWorker } from "../../dist/src/queue/queue-worker.js";
 
-const [redis, store, queue] = process.argv.slice(2);
+const [redis, store, queue, module] = process.argv.slice(2);
 const worker = await startQueueWorker({
   redis,
   store,
   queue,
+  module: module || undefined,
   processes: 1,
   // Tests kill workers, and do not want to wait for long.
   lockSeconds: 2,

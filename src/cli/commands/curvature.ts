@@ -302,7 +302,7 @@ async function mapped(
   subject: Subject,
   options: CurvatureCommandOptions,
   { sets }: SliceTools,
-  { model, data, dataName }: ModelAndData,
+  { model, data, dataName, isOfModule }: ModelAndData,
   work: Pick<ConvexityOptions, "evaluation" | "directory" | "force" | "signal" | "onProgress"> &
     Pick<AnalyzeCurvatureOptions, "onProgress" | "figure">,
   figures: NamedFigure[],
@@ -336,7 +336,8 @@ async function mapped(
       ...{ evaluation, directory, force, signal, onProgress, workers, runner, threads, seed, dataName },
       products: mapProducts,
       matrix: options.gaussNewton === true ? "gauss-newton" : "hessian",
-      setup: options.data,
+      // Workers elsewhere have the module only if they were started with it.
+      setup: runner === undefined || isOfModule ? options.data : undefined,
     },
   ).finally(() => runner?.dispose());
   figures.push({

@@ -62,7 +62,9 @@ export async function runBench({ args, log }: BenchOptions): Promise<QueueReport
   const seconds = Number(values.seconds);
   const parts = values.parts.split(",");
   try {
-    const costs = parts.some((part) => part === "costs" || part === "paced") ? await measureCosts(place, seconds) : null;
+    const costs = parts.some((part) => part === "costs" || part === "paced")
+      ? await measureCosts(place, seconds)
+      : null;
     if (costs !== null) tell({ case: "costs", ...costs });
     if (costs !== null && parts.includes("paced")) {
       for (const workers of [1, 2, 4]) tell(await measurePaced(place, costs, workers, seconds));
@@ -85,7 +87,10 @@ interface Place {
   /** Processor seconds, bytes and commands of the server since it started. */
   used(): Promise<{ readonly cpu: number; readonly bytes: number; readonly commands: number }>;
   /** Starts workers of one process each, and returns what ends them. */
-  workers(count: number, env?: Readonly<Record<string, string>>): Promise<{ kill(index: number): void; stop(): Promise<void> }>;
+  workers(
+    count: number,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<{ kill(index: number): void; stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -94,7 +99,16 @@ async function openPlace(): Promise<Place> {
   const store = join(folder, "store");
   mkdirSync(join(folder, "redis"));
   const port = await freePort();
-  const files = ["--dir", join(folder, "redis"), "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"];
+  const files = [
+    "--dir",
+    join(folder, "redis"),
+    "--save",
+    "",
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "everysec",
+  ];
   const server = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", ...files], {
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -144,7 +158,11 @@ async function openPlace(): Promise<Place> {
   };
 }
 
-async function startWorker(url: string, store: string, env: Readonly<Record<string, string>>): Promise<ChildProcess> {
+async function startWorker(
+  url: string,
+  store: string,
+  env: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
   const options = ["--redis", url, "--store", store, "--processes", "1", "--module", PACED];
   const child = spawn(process.execPath, [BIN, "worker", ...options], {
     env: { ...process.env, ...env },
@@ -267,7 +285,12 @@ async function measureCosts(place: Place, seconds: number): Promise<QueueCosts &
     overQueue(place, subject, tileSeconds, async (points, { counts }, opened) => {
       await points(50);
       const count = 1000;
-      const [start, cpu, own, tiles] = [performance.now(), await place.used(), process.cpuUsage(), counts.tiles];
+      const [start, cpu, own, tiles] = [
+        performance.now(),
+        await place.used(),
+        process.cpuUsage(),
+        counts.tiles,
+      ];
       const wall = await points(count);
       const [server, ours] = [await place.used(), process.cpuUsage(own)];
       const took = (performance.now() - start) / 1000;
@@ -322,7 +345,12 @@ function sizeOf(folder: string): number {
 }
 
 /** Points that take a tenth of a second and no processor, in tiles of one second, beside what the model predicts. */
-async function measurePaced(place: Place, costs: QueueCosts, workers: number, seconds: number): Promise<QueueCase> {
+async function measurePaced(
+  place: Place,
+  costs: QueueCosts,
+  workers: number,
+  seconds: number,
+): Promise<QueueCase> {
   const pace = 50;
   const running = await place.workers(workers, { LANDSCAPE_PACE: String(pace) });
   const subject = await pacedSubject();

@@ -174,60 +174,72 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
     );
   });
 
-  test("a point that takes longer than the lock is evaluated once: the lock is renewed beside it", TIMEOUT, async () => {
-    const { url } = await startRedis();
-    const [folder, store] = [folderWithRun(), newFolder()];
-    const calls = join(folder, "calls");
-    // The lock of these workers lasts two seconds.
-    const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: String(5000 / expected.calls) };
-    for (let i = 0; i < 3; i++) workers.push(await startWorker(url, store, { module: MODULE, env }));
-    const { status, last, stderr } = await submit(folder, 3, [url, store], env);
-    expect(status, stderr).toBe(0);
-    expect(JSON.parse(last)).toMatchObject({ again: 0, repeats: 0 });
-    // Nine points of the surface, and the two of the probe in each worker.
-    const times = [...evaluationsIn(calls).values()].sort((a, b) => a - b);
-    expect(times.slice(0, 9)).toEqual(Array(9).fill(expected.calls));
-    expect(times.length).toBeLessThanOrEqual(9 + 2);
-  });
+  test(
+    "a point that takes longer than the lock is evaluated once: the lock is renewed beside it",
+    TIMEOUT,
+    async () => {
+      const { url } = await startRedis();
+      const [folder, store] = [folderWithRun(), newFolder()];
+      const calls = join(folder, "calls");
+      // The lock of these workers lasts two seconds.
+      const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: String(5000 / expected.calls) };
+      for (let i = 0; i < 3; i++) workers.push(await startWorker(url, store, { module: MODULE, env }));
+      const { status, last, stderr } = await submit(folder, 3, [url, store], env);
+      expect(status, stderr).toBe(0);
+      expect(JSON.parse(last)).toMatchObject({ again: 0, repeats: 0 });
+      // Nine points of the surface, and the two of the probe in each worker.
+      const times = [...evaluationsIn(calls).values()].sort((a, b) => a - b);
+      expect(times.slice(0, 9)).toEqual(Array(9).fill(expected.calls));
+      expect(times.length).toBeLessThanOrEqual(9 + 2);
+    },
+  );
 
-  test("a worker with a full disk, an object that is lost, one that was changed: in words, and then as ever", TIMEOUT, async () => {
-    const { url } = await startRedis();
-    const [folder, store] = [folderWithRun(), newFolder()];
-    const queue = new Queue(tilesName(), { connection: { url }, prefix: "tfjs-landscape" });
-    /** Submits, and starts a worker once there is work for one: content is in the store then, and in no cache. */
-    const disturbed = async (env: Record<string, string>, disturb: () => void): Promise<string> => {
-      const submitted = submit(folder, 3, [url, store], {});
-      await expect.poll(() => queue.getWaitingCount(), { timeout: 120_000 }).toBe(1);
-      disturb();
-      const worker = await startWorker(url, store, { module: MODULE, env });
-      const { status, stderr } = await submitted;
-      expect(status, stderr).toBe(3);
-      await worker.kill();
-      return stderr;
-    };
-    const fault = { full: { bytes: 10, under: [tmpdir()], in: "tfjs-landscape-workers" } };
-    const env = { NODE_OPTIONS: `--import ${here("inject.mjs")}`, LANDSCAPE_FAULT: JSON.stringify(fault) };
-    expect(await disturbed(env, () => undefined)).toMatch(
-      /workers: expected to start, got .*the disk is full.*\(3 tries\)/,
-    );
-    const change = (act: (file: string) => void) => () => {
-      const objects = filesIn(store);
-      expect(objects.length).toBeGreaterThan(1);
-      for (const object of objects) act(object);
-    };
-    const remove = change((file) => rmSync(file));
-    expect(await disturbed({}, remove)).toMatch(/got store .*: [0-9a-f]{12}: expected its content, got none/);
-    const damage = change((file) => {
-      const bytes = readFileSync(file);
-      bytes.writeUInt8((bytes.readUInt8(0) + 1) % 256, 0);
-      writeFileSync(file, bytes);
-    });
-    expect(await disturbed({}, damage)).toMatch(/expected \d+ bytes of this digest, got others .*tampered with/);
-    remove();
-    workers.push(await startWorker(url, store, { module: MODULE }));
-    const { status, stderr } = await submit(folder, 3, [url, store], {});
-    expect(status, stderr).toBe(0);
-    await queue.close();
-    report("worker's disk full, object lost or changed", "surface --redis", 3, "an error that names it");
-  });
+  test(
+    "a worker with a full disk, an object that is lost, one that was changed: in words, and then as ever",
+    TIMEOUT,
+    async () => {
+      const { url } = await startRedis();
+      const [folder, store] = [folderWithRun(), newFolder()];
+      const queue = new Queue(tilesName(), { connection: { url }, prefix: "tfjs-landscape" });
+      /** Submits, and starts a worker once there is work for one: content is in the store then, and in no cache. */
+      const disturbed = async (env: Record<string, string>, disturb: () => void): Promise<string> => {
+        const submitted = submit(folder, 3, [url, store], {});
+        await expect.poll(() => queue.getWaitingCount(), { timeout: 120_000 }).toBe(1);
+        disturb();
+        const worker = await startWorker(url, store, { module: MODULE, env });
+        const { status, stderr } = await submitted;
+        expect(status, stderr).toBe(3);
+        await worker.kill();
+        return stderr;
+      };
+      const fault = { full: { bytes: 10, under: [tmpdir()], in: "tfjs-landscape-workers" } };
+      const env = { NODE_OPTIONS: `--import ${here("inject.mjs")}`, LANDSCAPE_FAULT: JSON.stringify(fault) };
+      expect(await disturbed(env, () => undefined)).toMatch(
+        /workers: expected to start, got .*the disk is full.*\(3 tries\)/,
+      );
+      const change = (act: (file: string) => void) => () => {
+        const objects = filesIn(store);
+        expect(objects.length).toBeGreaterThan(1);
+        for (const object of objects) act(object);
+      };
+      const remove = change((file) => rmSync(file));
+      expect(await disturbed({}, remove)).toMatch(
+        /got store .*: [0-9a-f]{12}: expected its content, got none/,
+      );
+      const damage = change((file) => {
+        const bytes = readFileSync(file);
+        bytes.writeUInt8((bytes.readUInt8(0) + 1) % 256, 0);
+        writeFileSync(file, bytes);
+      });
+      expect(await disturbed({}, damage)).toMatch(
+        /expected \d+ bytes of this digest, got others .*tampered with/,
+      );
+      remove();
+      workers.push(await startWorker(url, store, { module: MODULE }));
+      const { status, stderr } = await submit(folder, 3, [url, store], {});
+      expect(status, stderr).toBe(0);
+      await queue.close();
+      report("worker's disk full, object lost or changed", "surface --redis", 3, "an error that names it");
+    },
+  );
 });

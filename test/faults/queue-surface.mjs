@@ -3,7 +3,7 @@
 // known, one a line, then what was sent, as JSON.
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../dist/src/backend/select-backend.js";
-import { analyzePlane, createLossEvaluator, openModelPoint, openRun } from "../../dist/src/index.js";
+import { analyzePlane, createLossEvaluator, openRun } from "../../dist/src/index.js";
 import { createQueueRunner } from "../../dist/src/queue/queue-runner.js";
 import { loadData, loadLoss } from "./paced-data.mjs";
 

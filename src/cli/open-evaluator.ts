@@ -356,9 +356,12 @@ export interface SliceTools {
  *
  * @throws {@link EvaluationError} if the run has no model.
  */
-export function derivativesOf({ model, data, dataName, loss }: SliceTools, run: Run): ModelAndData {
+export function derivativesOf(
+  { model, data, dataName, loss, isOfModule }: SliceTools,
+  run: Run,
+): ModelAndData {
   if (model === null) throw new EvaluationError(run.directory, "a run of a model", "one of variables");
-  return { model, data, dataName, loss };
+  return { model, data, dataName, loss, isOfModule };
 }
 
 /**

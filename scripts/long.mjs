@@ -1,5 +1,6 @@
 // `npm run long [-- --share 0.1]`: does memory stay flat? 2,000 epochs with a live view, 200 surfaces, and `watch` beside
-// a training of an hour of epochs. Prints a table of memory and its slope over the second half. Not part of CI.
+// a training of an hour of epochs. Prints a table of memory and its slope over the second half. Then the faults of a queue,
+// twenty times (needs redis-server). Not part of CI.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -147,6 +148,9 @@ async function all() {
     await run("surfaces", folder, String(Math.round(200 * share)));
     // An hour of epochs of a second each, at twenty a second.
     await watch(join(folder, "watched"), Math.round(3600 * share));
+    const faults = [join(root, "scripts/faults.mjs"), "faults", "test/faults/queue.test.ts"];
+    const cases = ["--cases", String(Math.max(1, Math.round(20 * share)))];
+    await once(spawn(process.execPath, [...faults, ...cases], { stdio: "inherit" }), "exit");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

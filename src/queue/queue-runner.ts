@@ -66,8 +66,9 @@ export interface QueueRunnerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds between looks at tiles of which nothing was heard. */
+/** Milliseconds between looks at tiles of which nothing was heard; of one tile first, and at most. */
 const LOOK_TIME = 2000;
+const MOST_LOOK_TIME = 10_000;
 /** A tile is tried so often where a worker fails as a whole. */
 const ATTEMPTS = 3;
 const MOST_TASKS = 1000;
@@ -95,6 +96,8 @@ interface SentTile {
   readonly data: Tile;
   readonly tasks: readonly PendingTask[];
   sent: number;
+  /** When the server is asked for it. */
+  lookAt: number;
 }
 
 /**
@@ -170,8 +173,10 @@ async function countWorkers(connection: Redis, queue: string, kind?: string): Pr
   const { workers } = keysOf(queue);
   const pages = connection.scanStream({ match: workers, count: 1000 }) as AsyncIterable<string[]>;
   for await (const keys of pages) {
-    for (const key of keys) {
-      const found = workerSchema.safeParse(parsed(await connection.get(key)));
+    // One question for a page of workers: there may be thousands.
+    const texts = keys.length === 0 ? [] : await connection.mget(keys);
+    for (const text of texts) {
+      const found = workerSchema.safeParse(parsed(text));
       if (!found.success) continue;
       const { version, ...one } = found.data;
       if (version !== ownPackageVersion()) versions.add(version);
@@ -452,7 +457,8 @@ class QueueSession {
 
   async #send(tasks: readonly PendingTask[], jobSet: StoredContent, encoded: Tile["tasks"]): Promise<void> {
     const data: Tile = { submission: this.#submission, jobSet, tasks: encoded };
-    const tile: SentTile = { id: `${this.#submission}-${this.#nextTile++}`, data, tasks, sent: Date.now() };
+    const id = `${this.#submission}-${this.#nextTile++}`;
+    const tile: SentTile = { id, data, tasks, sent: 0, lookAt: 0 };
     this.#tiles.set(tile.id, tile);
     this.#parts.counts.tiles++;
     await this.#add(tile);
@@ -460,6 +466,7 @@ class QueueSession {
 
   async #add(tile: SentTile): Promise<void> {
     tile.sent = Date.now();
+    tile.lookAt = tile.sent + LOOK_TIME;
     this.#parts.counts.bytes += JSON.stringify(tile.data).length;
     await this.#queue?.add("tile", tile.data, {
       jobId: tile.id,
@@ -476,7 +483,9 @@ class QueueSession {
     for (const tile of [...this.#tiles.values()]) {
       const queue = this.#queue;
       if (queue === null || this.#isOver) return;
-      if (now - tile.sent < LOOK_TIME) continue;
+      if (now < tile.lookAt) continue;
+      // Less often for those that take long: thousands may be under way.
+      tile.lookAt = now + Math.min(MOST_LOOK_TIME, now - tile.sent);
       try {
         const job = await queue.getJob(tile.id);
         if (!this.#tiles.has(tile.id) || queue !== this.#queue) continue;

@@ -140,7 +140,15 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
       const program = { file, environment: jobSet.environment };
       const session = await runner.open<unknown, unknown, Operations>(program, order);
       try {
-        return { jobSet, session, probe: await probe(jobSet, session), contents, busy: 0, running: 0, done: 0 };
+        return {
+          jobSet,
+          session,
+          probe: await probe(jobSet, session),
+          contents,
+          busy: 0,
+          running: 0,
+          done: 0,
+        };
       } catch (error) {
         session.dispose();
         throw error;

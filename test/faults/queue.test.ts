@@ -24,6 +24,8 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const MODULE = here("paced-data.mjs");
 const TIMEOUT = { timeout: 300_000 + CASES * 120_000 };
 const SIZE = 21;
+/** Surfaces that are disturbed: one in CI. */
+const ROUNDS = CASES > 3 ? CASES : 1;
 
 const newFolder = temporaryFolders();
 const submitters = new Set<ChildProcess>();
@@ -117,12 +119,12 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
     for (const worker of workers.splice(0)) await worker.kill();
   });
 
-  test(`kill -9 of workers, of the submitter and of Redis, ${CASES} times, ${SEEDED}`, TIMEOUT, async () => {
+  test(`kill -9 of workers, of the submitter and of Redis, ${ROUNDS} times, ${SEEDED}`, TIMEOUT, async () => {
     const random = randomOf("kill over a queue");
     const redis = await startRedis();
     const store = newFolder();
     let most = 0;
-    for (let round = 0; round < CASES; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const folder = folderWithRun();
       const calls = join(folder, "calls");
       const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: "8" };
@@ -169,7 +171,7 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
     report(
       "kill -9 over a queue",
       "surface --redis",
-      CASES,
+      ROUNDS,
       `at most ${most} of 441 evaluations were done twice`,
     );
   });

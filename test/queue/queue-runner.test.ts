@@ -312,6 +312,17 @@ describe.skipIf(!HAS_REDIS)(`TLS and users${NEEDS_REDIS}`, () => {
     await worker.kill();
   });
 
+  test("a certificate for another name", { timeout: TIMEOUT }, async () => {
+    const certificate = selfSigned("DNS:redis.example.org");
+    const { url } = await startRedis([], "", certificate);
+    const program = fileURLToPath(new URL("submit-process.mjs", import.meta.url));
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: certificate.cert };
+    const asked = promisify(execFile)(process.execPath, [program, url, newFolder(), "alice"], { env });
+    await expect(asked).rejects.toThrow(
+      /altnames.*; its certificate is for other names: give the address by one/s,
+    );
+  });
+
   test("a server without TLS, asked with TLS", { timeout: TIMEOUT }, async () => {
     const { url } = await startRedis();
     const asked = createQueueRunner({ redis: url.replace("redis:", "rediss:"), store: newFolder() });

@@ -154,7 +154,8 @@ class ProcessSession<Order, Facts> {
     const given = new Map<Worker, ProcessTask[]>();
     for (let task = this.#queue[0]; task !== undefined; task = this.#queue[0]) {
       if (!task.isSettled) {
-        const most = task.deaths > 0 ? 1 : this.#times.tasksAtATime(task.key);
+        const most =
+          task.deaths > 0 || this.#program.isFresh === true ? 1 : this.#times.tasksAtATime(task.key);
         const worker = freest(this.#workers, most);
         if (worker === undefined) break;
         worker.tasks.push(task);
@@ -208,6 +209,7 @@ class ProcessSession<Order, Facts> {
         if (isDone) task.resolve(answer.output);
         else task.reject(errorOf(answer.error, task.how));
       }
+      if (this.#program.isFresh === true) this.#replace(worker);
     }
     this.#schedule();
   }
@@ -226,6 +228,12 @@ class ProcessSession<Order, Facts> {
     this.#queue.unshift(...tasks);
     this.#add();
     this.#schedule();
+  }
+
+  #replace(worker: Worker): void {
+    this.#workers.delete(worker);
+    worker.process.kill();
+    this.#add();
   }
 
   #add(): void {

@@ -38,6 +38,8 @@ export interface ProgramModule {
   readonly file: string;
   /** Environment of its processes beside that of this one. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Whether each task has a process of its own, which ends with it. Default a process does one task after another. */
+  readonly isFresh?: boolean | undefined;
 }
 
 /** What opening a program takes beside its order. */
@@ -67,6 +69,11 @@ export interface TaskOptions {
   /** Tasks of one key take about the same time. Default the operation. */
   readonly key?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Folder that the operation makes, whose path stands in its input. Where it runs on another machine, it makes one there, and
+   * what is in it comes here. Default none.
+   */
+  readonly directory?: string | undefined;
   /** Makes the error where several processes died at it. Default an `EvaluationError`. */
   readonly onDeaths?: ((deaths: number, how: string) => Error) | undefined;
 }

@@ -2,19 +2,9 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
 import { EvaluationError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
 import { MODULE_URL, ownPackageVersion } from "../base/package-files.js";
 import { canonicalJson, sha256 } from "../base/provenance.js";
-
-/** Name of the queue unless told otherwise: every key on the server begins with it. */
-const DEFAULT_QUEUE = "tfjs-landscape";
-
-/** Checks the name of a queue, and returns it: letters, digits, ".", "_" and "-", at most 64. */
-export function checkedQueue(name: string = DEFAULT_QUEUE): string {
-  if (/^[\w.-]{1,64}$/.test(name)) return name;
-  throw new InvalidOptionError("queue", 'a name of letters, digits, ".", "_" and "-"', JSON.stringify(name));
-}
 
 /** What of BullMQ and ioredis is used; both are optional packages. */
 export interface QueuePackages {
@@ -216,14 +206,6 @@ export function machineKind(facts: MachineFacts): string {
   ).slice(0, 12);
 }
 
-/**
- * Name under BullMQ of the tiles of one kind of machine; without one, of those that any machine with this version of the
- * package may take. Other versions never see them.
- */
-export function tilesName(kind?: string): string {
-  return `tiles-${kind ?? ownPackageVersion()}`;
-}
-
 /** Keys of a queue beside those of BullMQ. */
 export function keysOf(queue: string) {
   return {
@@ -234,90 +216,3 @@ export function keysOf(queue: string) {
     workers: `${queue}:worker:*`,
   };
 }
-
-/** Seconds after which a submitter or worker that no longer says so counts as gone. */
-export const ALIVE_SECONDS = 30;
-
-const contentSchema = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().min(0) });
-
-/** A tile: some tasks of a job set, done together. */
-export const tileSchema = z.object({
-  /** Submission that waits for it: random, so that two never share anything but content. */
-  submission: z.string().regex(/^[0-9a-f]{16}$/),
-  /** Content that says what is to be opened: see `jobSetSchema`. */
-  jobSet: contentSchema,
-  tasks: z.array(z.object({ operation: z.string().max(100), input: z.json() })).max(10_000),
-});
-export type Tile = z.infer<typeof tileSchema>;
-
-/** What a worker opens before the first tile. */
-export const jobSetSchema = z.object({
-  program: z.string().max(100),
-  environment: z.record(
-    z.string().regex(/^(TF_NUM_INTRAOP_THREADS|TF_NUM_INTEROP_THREADS|OMP_NUM_THREADS)$/),
-    z.string().max(10),
-  ),
-  order: z.json(),
-  /** sha-256 of the module that the order names; null where it names none. */
-  module: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable(),
-  submission: z.string().regex(/^[0-9a-f]{16}$/),
-  /** An operation whose output tells machines apart, and that output where it is known; null where there is none. */
-  probe: z.object({ operation: z.string().max(100), expected: z.string().max(200).nullable() }).nullable(),
-});
-export type JobSet = z.infer<typeof jobSetSchema>;
-
-/** What a worker says of itself. */
-export const workerSchema = z.object({
-  host: z.string(),
-  pid: z.int(),
-  processes: z.int().min(1).max(4096),
-  kind: z.string(),
-  /** Version of this package there. */
-  version: z.string().max(100),
-});
-
-const wireErrorSchema = z.object({
-  message: z.string(),
-  stack: z.string().optional(),
-  system: z.string().nullable(),
-  own: z
-    .object({
-      code: z.enum([
-        "invalid-option",
-        "invalid-data",
-        "layout",
-        "format",
-        "run-state",
-        "backend",
-        "missing-dependency",
-        "evaluation",
-      ]),
-      where: z.string(),
-      expected: z.string(),
-      got: z.string(),
-    })
-    .nullable(),
-});
-
-/** What a worker answers to a tile. */
-export const answerSchema = z.object({
-  /** Seconds that the tile took, times the processes that were at it. */
-  seconds: z.number().min(0),
-  /** How often a worker has begun the tile: more than once where one died at it, was frozen, or failed. */
-  starts: z.int().min(1),
-  host: z.string(),
-  kind: z.string(),
-  /** Facts of the program, and what its probe gives: only where tasks are none. */
-  opened: z.object({ facts: z.json(), probe: z.string().nullable() }).nullable(),
-  answers: z.array(z.union([z.object({ output: z.json() }), z.object({ error: wireErrorSchema })])),
-});
-export type TileAnswer = z.infer<typeof answerSchema>;
-
-/** Programs that a worker runs, by name: a job never brings code. */
-export const PROGRAMS: Readonly<Record<string, string>> = {
-  loss: "dist/src/loss/workers/loss-program.js",
-  curvature: "dist/src/curvature/curvature-program.js",
-};

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
-import type { Queue, QueueEvents } from "bullmq";
-import type { Redis } from "ioredis";
+import { terminalText } from "../base/clean-text.js";
 import { decodeError, EvaluationError } from "../base/errors.js";
 import { ownPackageVersion } from "../base/package-files.js";
 import type { JsonValue } from "../base/provenance.js";
@@ -18,47 +17,34 @@ import {
   type TaskSession,
 } from "../jobs/task-runner.js";
 import type { ContentStore, StoredContent } from "./content-store.js";
-import { openStore } from "./object-store.js";
+import { unpackFolder } from "./folder-parcel.js";
+import { type QueuePlaceOptions, queuePlace } from "./queue-place.js";
 import {
   ALIVE_SECONDS,
+  ATTEMPTS,
   answerSchema,
-  checkedQueue,
-  checkRedisUrl,
-  connect,
   type JobSet,
-  keysOf,
-  loadQueuePackages,
+  MOST_TASKS,
   PROGRAMS,
-  type QueuePackages,
-  queueConnection,
   type Tile,
   type TileAnswer,
-  tilesName,
-  workerSchema,
-} from "./queue-connection.js";
+  type TileLine,
+  type TileQueue,
+} from "./tile-queue.js";
 import { decodeWire, encodeWire, type WireSink, type WireSource } from "./wire.js";
 
 /** Options of {@link createQueueRunner}. */
-export interface QueueRunnerOptions {
-  /** Address of the server: `redis://[user:password@]host[:port]`, or `rediss://` with TLS. */
-  readonly redis: string;
-  /**
-   * Folder that this machine and all workers see, or objects on an S3-compatible server: `s3://bucket/folder`, with keys from
-   * the environment. Model, weights, directions and data travel through it.
-   */
-  readonly store: string;
-  /**
-   * Name of the queue: those who share a server keep apart by it, and workers have the same. All keys on the server begin
-   * with it. Default "tfjs-landscape".
-   */
-  readonly queue?: string | undefined;
+export interface QueueRunnerOptions extends QueuePlaceOptions {
   /**
    * Whether machines of several kinds (versions, instruction sets) may share a job set. Their values may differ in the
    * last bits; a worker whose values differ at the probe is refused all the same. Default false: the kind of the first
    * worker that answers.
    */
   readonly mixed?: boolean | undefined;
-  /** Seconds of work in one tile. Default 5. */
+  /**
+   * Seconds of work in one tile. Default 5, and up to 30 where sending a tile and bringing its inputs takes more than 2 % of
+   * that, as it was measured.
+   */
   readonly tileSeconds?: number | undefined;
   /** Called with what the user should know: that no worker is there, or left out. Default nothing is said. */
   readonly onNotice?: ((text: string) => void) | undefined;
@@ -66,12 +52,12 @@ export interface QueueRunnerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds between looks at tiles of which nothing was heard; of one tile first, and at most. */
+/** Milliseconds between looks at tiles of which nothing was heard. */
 const LOOK_TIME = 2000;
-const MOST_LOOK_TIME = 10_000;
-/** A tile is tried so often where a worker fails as a whole. */
-const ATTEMPTS = 3;
-const MOST_TASKS = 1000;
+/** Seconds of work in a tile: as few as may be, so that no worker waits at the end for another one's. */
+const [LEAST_SECONDS, MOST_SECONDS] = [5, 30] as const;
+/** Most seconds of what is not work, as a share of a tile. */
+const OVERHEAD_SHARE = 0.02;
 /** Tiles per process: one under way, one waiting. */
 const TILES_AHEAD = 2;
 
@@ -91,18 +77,23 @@ interface QueueCounts {
   bytes: number;
 }
 
+interface QueuedTask extends PendingTask {
+  /** Tasks that were asked for before it. Callers ask from coarse to fine. */
+  readonly sequence: number;
+}
+
 interface SentTile {
   readonly id: string;
   readonly data: Tile;
-  readonly tasks: readonly PendingTask[];
+  readonly tasks: readonly QueuedTask[];
   sent: number;
-  /** When the server is asked for it. */
-  lookAt: number;
+  /** Seconds that sending took. */
+  adding: number;
 }
 
 /**
- * Creates what runs programs in workers on any machine that pulls from a queue (BullMQ on Redis or Valkey). It takes
- * the place of worker processes: `createLossEvaluator(model, data, { runner })`.
+ * Creates what runs programs in workers on any machine that pulls from a queue: BullMQ on a Redis or Valkey server, or a
+ * folder that all machines see. It takes the place of worker processes: `createLossEvaluator(model, data, { runner })`.
  *
  * Tasks are sent in tiles of some seconds. A tile whose worker dies is done by another one; one that the server has
  * lost is sent again; whatever is done twice counts once. Values are those of worker processes, bit for bit, with the
@@ -119,15 +110,13 @@ interface SentTile {
  * runner.dispose();
  */
 export async function createQueueRunner(options: QueueRunnerOptions): Promise<QueueRunner> {
-  checkRedisUrl(options.redis);
-  const queue = checkedQueue(options.queue);
-  const packages = loadQueuePackages();
-  const connection = await connect(packages, options.redis, queue);
+  const place = queuePlace(options);
+  const queue = await place.openQueue();
   try {
     options.signal?.throwIfAborted();
-    const store = await openStore(options.store);
+    const store = await place.openStore();
     const folder = await createJobFolder();
-    const processes = Math.max(1, Math.min(256, (await countWorkers(connection, queue)).processes));
+    const processes = Math.max(1, Math.min(256, (await countWorkers(queue)).processes));
     const counts: QueueCounts = { tiles: 0, again: 0, repeats: 0, bytes: 0 };
     const sessions = new Set<QueueSession>();
     return {
@@ -138,7 +127,7 @@ export async function createQueueRunner(options: QueueRunnerOptions): Promise<Qu
         order: Order,
         how: OpenOptions<Order, Facts> = {},
       ) {
-        const session = new QueueSession({ packages, connection, queue, store, folder, options, counts });
+        const session = new QueueSession({ queue, store, folder, options, counts });
         sessions.add(session);
         await session.start(program, order, how as OpenOptions<unknown, unknown>);
         return session as unknown as TaskSession<Facts, Ops>;
@@ -147,12 +136,12 @@ export async function createQueueRunner(options: QueueRunnerOptions): Promise<Qu
       dispose() {
         const ends = [...sessions].map((session) => session.end());
         sessions.clear();
-        void Promise.allSettled(ends).then(() => connection.disconnect());
+        void Promise.allSettled(ends).then(() => queue.close());
         folder.remove();
       },
     };
   } catch (error) {
-    connection.disconnect();
+    queue.close();
     throw error;
   }
 }
@@ -167,41 +156,28 @@ interface Present {
   readonly versions: readonly string[];
 }
 
-async function countWorkers(connection: Redis, queue: string, kind?: string): Promise<Present> {
+async function countWorkers(queue: TileQueue, kind?: string): Promise<Present> {
   let [processes, others] = [0, 0];
   const versions = new Set<string>();
-  const { workers } = keysOf(queue);
-  const pages = connection.scanStream({ match: workers, count: 1000 }) as AsyncIterable<string[]>;
-  for await (const keys of pages) {
-    // One question for a page of workers: there may be thousands.
-    const texts = keys.length === 0 ? [] : await connection.mget(keys);
-    for (const text of texts) {
-      const found = workerSchema.safeParse(parsed(text));
-      if (!found.success) continue;
-      const { version, ...one } = found.data;
-      if (version !== ownPackageVersion()) versions.add(version);
-      else if (kind === undefined || one.kind === kind) {
-        processes += one.processes;
-        continue;
-      }
-      others += one.processes;
-    }
+  for (const worker of await queue.workers()) {
+    const isCurrent = worker.version === ownPackageVersion();
+    if (!isCurrent) versions.add(worker.version);
+    if (isCurrent && (kind === undefined || worker.kind === kind)) processes += worker.processes;
+    else others += worker.processes;
   }
   return { processes, others, versions: [...versions].sort() };
 }
 
-function parsed(text: string | null): unknown {
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(text ?? "null");
+    return JSON.parse(text);
   } catch {
     return null;
   }
 }
 
 interface SessionParts {
-  readonly packages: QueuePackages;
-  readonly connection: Redis;
-  readonly queue: string;
+  readonly queue: TileQueue;
   readonly store: ContentStore;
   readonly folder: JobFolder;
   readonly options: QueueRunnerOptions;
@@ -218,9 +194,8 @@ class QueueSession {
   readonly #sink: WireSink;
   readonly #source: WireSource;
   readonly #known = new Map<string, Promise<StoredContent>>();
-  #waiting: PendingTask[] = [];
-  #queue: Queue | null = null;
-  #events: QueueEvents | null = null;
+  #waiting: QueuedTask[] = [];
+  #line: TileLine | null = null;
   #jobSet: StoredContent | null = null;
   #facts: unknown;
   #kind: string | undefined;
@@ -228,7 +203,10 @@ class QueueSession {
   /** Whether the user was told that nobody is there. */
   #isLonely = false;
   #lastKey = "";
+  #nextTask = 0;
   #nextTile = 0;
+  /** Seconds of a tile that are no work. */
+  #overhead = 0;
   #temporary = 0;
   #isScheduled = false;
   #isOver = false;
@@ -303,7 +281,7 @@ class QueueSession {
       how.signal?.throwIfAborted();
       if (this.#isOver) throw new EvaluationError("queue", "a session in use", "one that was disposed");
       const onAbort = () => this.#dropSettled();
-      const task = createPendingTask(operation, input, how, { resolve, reject, onAbort });
+      const task = this.#queued(createPendingTask(operation, input, how, { resolve, reject, onAbort }));
       this.#lastKey = task.key;
       this.#waiting.push(task);
       this.#schedule();
@@ -329,53 +307,47 @@ class QueueSession {
     this.#fail(new EvaluationError("queue", "a session in use", "one that was disposed"));
     this.#isOver = true;
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#parts.connection
-      .del(keysOf(this.#parts.queue).jobSet(this.#submission))
-      .catch(() => undefined);
+    await this.#parts.queue.sayOver(this.#submission).catch(() => undefined);
     await this.#close();
   }
 
   async #open(kind: string | undefined): Promise<void> {
-    const { packages, queue, options } = this.#parts;
-    const how = { connection: queueConnection(options.redis), prefix: queue };
-    const name = tilesName(kind);
-    this.#queue = new packages.bullmq.Queue(name, how);
-    this.#events = new packages.bullmq.QueueEvents(name, how);
-    this.#queue.on("error", () => undefined);
-    this.#events.on("error", () => undefined);
-    this.#events.on("completed", ({ jobId, returnvalue }) => void this.#completed(jobId, returnvalue));
-    this.#events.on("failed", ({ jobId, failedReason }) => this.#failed(jobId, failedReason));
-    await this.#events.waitUntilReady();
+    this.#line = await this.#parts.queue.openLine(this.#submission, kind, {
+      done: (id, answer) => void this.#completed(id, answer),
+      failed: (id, reason) => this.#failed(id, reason),
+    });
     await this.#lookForWorkers();
+  }
+
+  #queued(task: PendingTask): QueuedTask {
+    return Object.assign(task, { sequence: this.#nextTask++ });
   }
 
   /** Counts those who may do the work, and says once when nobody is there. */
   async #lookForWorkers(): Promise<Present> {
-    const { connection, queue, options } = this.#parts;
-    const present = await countWorkers(connection, queue, this.#kind);
+    const { queue, options } = this.#parts;
+    const present = await countWorkers(queue, this.#kind);
     const { processes, others, versions } = present;
     this.#processes = processes;
     if (processes === 0 && !this.#isLonely) {
       const which = this.#kind === undefined ? `version ${ownPackageVersion()}` : `kind ${this.#kind}`;
       const left = versions.length > 0 ? ` (version ${versions.join(", ")})` : "";
       const rest = others > 0 ? `; ${others} other processes${left} get nothing of this` : "";
-      options.onNotice?.(
-        `waiting: no worker of ${which} is there; start some with \`tfjs-landscape worker\`${rest}`,
-      );
+      const text = `waiting: no worker of ${which} is there; start some with \`tfjs-landscape worker\`${rest}`;
+      options.onNotice?.(terminalText(text));
     }
     this.#isLonely = processes === 0;
     return present;
   }
 
   async #close(): Promise<void> {
-    const parts = [this.#events, this.#queue];
-    this.#events = null;
-    this.#queue = null;
-    for (const part of parts) await part?.close().catch(() => undefined);
+    const line = this.#line;
+    this.#line = null;
+    await line?.close();
   }
 
   async #describe(program: ProgramModule, order: unknown, probe: JobSet["probe"]): Promise<StoredContent> {
-    const name = Object.keys(PROGRAMS).find((one) => PROGRAMS[one] === program.file);
+    const name = Object.keys(PROGRAMS).find((one) => PROGRAMS[one]?.file === program.file);
     if (name === undefined)
       throw new EvaluationError("queue", Object.keys(PROGRAMS).join(", "), program.file);
     const { setup, ...rest } = order as { readonly setup?: string | null };
@@ -415,12 +387,13 @@ class QueueSession {
         reject,
         onAbort: () => this.#dropSettled(),
       });
-      this.#send([task], jobSet, []).catch(task.reject);
+      this.#send([this.#queued(task)], jobSet, []).catch(task.reject);
     });
   }
 
   #tileSize(key: string): number {
-    const { tileSeconds = 5 } = this.#parts.options;
+    const { tileSeconds = Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, this.#overhead / OVERHEAD_SHARE)) } =
+      this.#parts.options;
     const seconds = this.#seconds.get(key);
     if (seconds === undefined) return 1;
     return Math.max(1, Math.min(MOST_TASKS, Math.floor(tileSeconds / Math.max(seconds, 1e-6))));
@@ -443,11 +416,12 @@ class QueueSession {
     });
   }
 
-  async #sendTasks(tasks: readonly PendingTask[]): Promise<void> {
+  async #sendTasks(tasks: readonly QueuedTask[]): Promise<void> {
     try {
       const encoded: Tile["tasks"] = [];
-      for (const { operation, input } of tasks) {
-        encoded.push({ operation, input: (await encodeWire(input, this.#sink)) as never });
+      for (const { operation, input, how } of tasks) {
+        const sink = { ...this.#sink, directory: how.directory };
+        encoded.push({ operation, input: (await encodeWire(input, sink)) as never });
       }
       await this.#send(tasks, this.#jobSet as StoredContent, encoded);
     } catch (error) {
@@ -455,47 +429,53 @@ class QueueSession {
     }
   }
 
-  async #send(tasks: readonly PendingTask[], jobSet: StoredContent, encoded: Tile["tasks"]): Promise<void> {
+  async #send(tasks: readonly QueuedTask[], jobSet: StoredContent, encoded: Tile["tasks"]): Promise<void> {
     const data: Tile = { submission: this.#submission, jobSet, tasks: encoded };
-    const id = `${this.#submission}-${this.#nextTile++}`;
-    const tile: SentTile = { id, data, tasks, sent: 0, lookAt: 0 };
+    const tile: SentTile = {
+      id: `${this.#submission}-${this.#nextTile++}`,
+      data,
+      tasks,
+      sent: Date.now(),
+      adding: 0,
+    };
     this.#tiles.set(tile.id, tile);
     this.#parts.counts.tiles++;
     await this.#add(tile);
   }
 
+  /** Tiles of coarse points go before those of fine ones, whoever sent them: each doubling of what was asked for is a step. */
   async #add(tile: SentTile): Promise<void> {
     tile.sent = Date.now();
-    tile.lookAt = tile.sent + LOOK_TIME;
     this.#parts.counts.bytes += JSON.stringify(tile.data).length;
-    await this.#queue?.add("tile", tile.data, {
-      jobId: tile.id,
-      attempts: ATTEMPTS,
-      backoff: { type: "exponential", delay: 500 },
-      removeOnComplete: { age: 600 },
-      removeOnFail: { age: 600 },
-    });
+    const priority = Math.floor(Math.log2(1 + (tile.tasks[0]?.sequence ?? 0)));
+    const begin = performance.now();
+    await this.#line?.add(tile.id, tile.data, priority);
+    tile.adding = (performance.now() - begin) / 1000;
+  }
+
+  /** Sends a tile as a new one: under its own id nobody would take it any more. */
+  async #addAnew({ data, tasks }: SentTile): Promise<void> {
+    this.#parts.counts.again++;
+    try {
+      await this.#sayAlive();
+      await this.#send(tasks, data.jobSet, data.tasks);
+    } catch (error) {
+      for (const task of tasks) task.reject(error);
+    }
   }
 
   /** Asks for tiles of which nothing was heard: events may be lost, and so may jobs, if the server was killed. */
   async #look(): Promise<void> {
     const now = Date.now();
     for (const tile of [...this.#tiles.values()]) {
-      const queue = this.#queue;
-      if (queue === null || this.#isOver) return;
-      if (now < tile.lookAt) continue;
-      // Less often for those that take long: thousands may be under way.
-      tile.lookAt = now + Math.min(MOST_LOOK_TIME, now - tile.sent);
+      const line = this.#line;
+      if (line === null || this.#isOver) return;
+      if (now - tile.sent < LOOK_TIME) continue;
       try {
-        const job = await queue.getJob(tile.id);
-        if (!this.#tiles.has(tile.id) || queue !== this.#queue) continue;
-        if (job === undefined) {
-          this.#parts.counts.again++;
-          await this.#add(tile);
-        } else if (job.finishedOn !== undefined && job.finishedOn !== null) {
-          if (job.failedReason) this.#failed(tile.id, job.failedReason);
-          else await this.#completed(tile.id, job.returnvalue);
-        }
+        const isKnown = await line.look(tile.id);
+        if (isKnown || !this.#tiles.has(tile.id) || line !== this.#line) continue;
+        this.#parts.counts.again++;
+        await this.#add(tile);
       } catch {
         // The server is away: later.
         return;
@@ -513,38 +493,56 @@ class QueueSession {
   }
 
   async #sayAlive(): Promise<void> {
-    await this.#parts.connection.set(
-      keysOf(this.#parts.queue).jobSet(this.#submission),
-      "1",
-      "EX",
-      ALIVE_SECONDS,
-    );
+    await this.#parts.queue.sayAlive(this.#submission);
   }
 
   async #completed(id: string, returned: unknown): Promise<void> {
     const tile = this.#tiles.get(id);
     if (tile === undefined) return;
     this.#tiles.delete(id);
-    const found = answerSchema.safeParse(typeof returned === "string" ? parsed(returned) : returned);
-    if (!found.success || (found.data.opened === null && found.data.answers.length !== tile.tasks.length)) {
-      const got = "another message: is it a worker of this version?";
-      for (const task of tile.tasks) task.reject(new EvaluationError("queue", "the answer to a tile", got));
+    try {
+      await this.#takeIn(tile, answerOf(returned));
+    } catch (error) {
+      for (const task of tile.tasks) task.reject(error);
+    }
+  }
+
+  /** @throws {@link EvaluationError} for an answer that is none. */
+  async #takeIn(tile: SentTile, found: TileAnswer | null): Promise<void> {
+    const { tasks } = tile;
+    if (found !== null && found.opened === null && found.answers.length === 0) {
+      // The worker believed that nobody waits: a server that was away for long has forgotten who does.
+      await this.#addAnew(tile);
       return;
     }
-    const { opened, answers, seconds, starts, kind, host } = found.data;
+    if (found === null || (found.opened === null && found.answers.length !== tasks.length)) {
+      throw new EvaluationError(
+        "queue",
+        "the answer to a tile",
+        "another message: is it a worker of this version?",
+      );
+    }
+    const { opened, answers, seconds, overhead, starts, kind, host } = found;
     this.#parts.counts.repeats += starts - 1;
-    this.#parts.counts.bytes += JSON.stringify(found.data).length;
+    this.#parts.counts.bytes += JSON.stringify(found).length;
     if (opened !== null) {
-      tile.tasks[0]?.resolve({ opened, kind });
+      tasks[0]?.resolve({ opened, kind });
       return;
     }
-    const [task] = tile.tasks;
-    if (task !== undefined) this.#learn(task.key, seconds / tile.tasks.length);
+    const [first] = tasks;
+    if (first !== undefined) this.#learn(first.key, seconds / tasks.length);
+    this.#overhead += (overhead + tile.adding - this.#overhead) / 4;
     for (const [i, answer] of answers.entries()) {
-      const one = tile.tasks[i] as PendingTask;
-      if ("error" in answer) one.reject(taskError(one, answer.error, host));
-      else await decodeWire(answer.output as JsonValue, this.#source).then(one.resolve, one.reject);
+      const task = tasks[i] as QueuedTask;
+      if ("error" in answer) task.reject(taskError(task, answer.error, host));
+      else await this.#outputOf(task, answer).then(task.resolve, task.reject);
     }
+  }
+
+  /** Returns what a task gave, after the folder that it has made is here. */
+  async #outputOf({ how }: QueuedTask, { output, files }: TaskOutput): Promise<unknown> {
+    if (how.directory !== undefined) await unpackFolder(files ?? [], how.directory, this.#parts.store);
+    return decodeWire(output as JsonValue, this.#source);
   }
 
   #learn(key: string, seconds: number): void {
@@ -574,8 +572,7 @@ class QueueSession {
   #dropSettled(): void {
     for (const [id, { tasks }] of this.#tiles) {
       if (!tasks.every(({ isSettled }) => isSettled)) continue;
-      this.#tiles.delete(id);
-      void this.#queue?.remove(id).catch(() => undefined);
+      if (this.#tiles.delete(id)) void this.#line?.remove(id).catch(() => undefined);
     }
   }
 
@@ -587,12 +584,24 @@ class QueueSession {
   }
 }
 
-function groupByKey(tasks: readonly PendingTask[]): Map<string, PendingTask[]> {
-  const groups = new Map<string, PendingTask[]>();
+/** null where a message is no answer: it comes from another machine, and may be anything. */
+function answerOf(returned: unknown): TileAnswer | null {
+  try {
+    const found = answerSchema.safeParse(typeof returned === "string" ? parsed(returned) : returned);
+    return found.success ? found.data : null;
+  } catch {
+    // Nested too deeply to be looked through.
+    return null;
+  }
+}
+
+function groupByKey(tasks: readonly QueuedTask[]): Map<string, QueuedTask[]> {
+  const groups = new Map<string, QueuedTask[]>();
   for (const task of tasks) groups.set(task.key, [...(groups.get(task.key) ?? []), task]);
   return groups;
 }
 
+type TaskOutput = Extract<TileAnswer["answers"][number], { output: unknown }>;
 type AnswerError = Extract<TileAnswer["answers"][number], { error: unknown }>["error"];
 
 function taskError({ how }: PendingTask, error: AnswerError, host: string): Error {

@@ -1,54 +1,43 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { resolve } from "node:path";
-import type { Worker } from "bullmq";
+import { terminalText } from "../base/clean-text.js";
 import { EvaluationError, encodeError, InvalidOptionError } from "../base/errors.js";
 import { issueText } from "../base/json-schema.js";
+import { removal } from "../base/platform.js";
 import type { JsonValue } from "../base/provenance.js";
 import { sha256 } from "../base/provenance.js";
 import { createJobFolder, isJobFile } from "../jobs/job-folder.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
 import type { Operations, TaskSession } from "../jobs/task-runner.js";
 import { openContentCache, type StoredContent } from "./content-store.js";
-import { openStore } from "./object-store.js";
+import { packFolder } from "./folder-parcel.js";
+import { machineFacts, machineKind } from "./queue-connection.js";
+import { type QueuePlaceOptions, queuePlace } from "./queue-place.js";
 import {
   ALIVE_SECONDS,
-  checkedQueue,
-  checkRedisUrl,
-  connect,
   type JobSet,
   jobSetSchema,
-  keysOf,
-  loadQueuePackages,
-  machineFacts,
-  machineKind,
   PROGRAMS,
-  queueConnection,
   type Tile,
   type TileAnswer,
   tileSchema,
-  tilesName,
-} from "./queue-connection.js";
+  UnreadableTile,
+} from "./tile-queue.js";
 import { decodeWire, encodeWire } from "./wire.js";
 
-/** Options of {@link startQueueWorker}. */
-export interface QueueWorkerOptions {
-  /** Address of the server, as the submitter has it. */
-  readonly redis: string;
-  /** The folder that the submitter puts its files into, as it is seen here, or the same `s3://bucket/folder`. */
-  readonly store: string;
-  /** Name of the queue, as the submitter has it. Default "tfjs-landscape". */
-  readonly queue?: string | undefined;
+/** Options of {@link startQueueWorker}: where the submitter is told to send, as it is seen here. */
+export interface QueueWorkerOptions extends QueuePlaceOptions {
   /** Processes that evaluate. Default one for each processor. */
   readonly processes?: number | undefined;
   /**
-   * Module of the only code that is run beside this package's: it registers layers or exports `loadModel`, `loadLoss`,
-   * `loadData`. A job names it by its sha-256; another one is refused. Default none.
+   * Module of the only code that is run beside this package's: it registers layers, exports `loadModel`, `loadLoss`,
+   * `loadData`, or the `train` of a sweep. A job names it by its sha-256; another one is refused. Default none.
    */
   readonly module?: string | undefined;
-  /** Bytes of content that are kept here. Default 4 GiB. */
+  /** Bytes of content that are kept here; a job set that needs more is refused. Default 4 GiB. */
   readonly cacheBytes?: number | undefined;
-  /** Seconds after which a worker that no longer says so counts as dead. Default 10. */
+  /** Seconds after which a worker that no longer says so counts as dead. Default 10 on a server, 30 in a folder. */
   readonly lockSeconds?: number | undefined;
   /** Called with what happens, in words. Default nothing is said. */
   readonly onNotice?: ((text: string) => void) | undefined;
@@ -68,11 +57,13 @@ interface OpenJobSet {
   readonly session: TaskSession<unknown, Operations>;
   readonly probe: string | null;
   readonly contents: readonly StoredContent[];
+  /** Stops what is under way, when nobody waits for it any more. */
+  readonly abort: AbortController;
+  readonly clock: BusyClock;
   /** Tiles under way. */
   busy: number;
-  /** Tasks under way, and tasks done, of all its tiles. */
-  running: number;
-  done: number;
+  /** How often in a row nobody was found to wait for it. */
+  unawaited: number;
 }
 
 const GIB = 2 ** 30;
@@ -90,20 +81,19 @@ const MOST_OPEN = 2;
  * await worker.close();
  */
 export async function startQueueWorker(options: QueueWorkerOptions): Promise<QueueWorker> {
-  const { processes = availableParallelism(), lockSeconds = 10, cacheBytes = 4 * GIB, onNotice } = options;
+  const { processes = availableParallelism(), cacheBytes = 4 * GIB, lockSeconds } = options;
   if (!(Number.isInteger(processes) && processes >= 1 && processes <= 256)) {
     throw new InvalidOptionError("processes", "a whole number from 1 to 256", String(processes));
   }
-  checkRedisUrl(options.redis);
-  const queue = checkedQueue(options.queue);
-  const keys = keysOf(queue);
+  if (lockSeconds !== undefined && !(lockSeconds >= 1 && lockSeconds <= 3600))
+    throw new InvalidOptionError("lockSeconds", "from 1 to 3600", String(lockSeconds));
+  const onNotice = (text: string): void => options.onNotice?.(terminalText(text));
+  const place = queuePlace(options);
   const module = options.module === undefined ? null : await readModule(resolve(options.module));
-  const packages = loadQueuePackages();
-  const connection = await connect(packages, options.redis, queue);
   const facts = machineFacts();
   const kind = machineKind(facts);
-  const id = `${hostname()}:${process.pid}`;
-  const store = await openStore(options.store);
+  const source = await place.openSource(`${hostname()}:${process.pid}`, lockSeconds);
+  const store = await place.openStore();
   const folder = await createJobFolder();
   const cache = openContentCache(store, folder.path, cacheBytes);
   const runner = createProcessRunner(processes);
@@ -114,7 +104,10 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
 
   const openJobSet = async (content: StoredContent): Promise<OpenJobSet> => {
     const contents: StoredContent[] = [];
+    let bytes = 0;
     const hold = async (one: StoredContent): Promise<string> => {
+      bytes += one.bytes;
+      if (bytes > cacheBytes) throw tooLarge("job set", cacheBytes);
       const file = await cache.hold(one);
       contents.push(one);
       return file;
@@ -123,8 +116,8 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
       const found = jobSetSchema.safeParse(parsed(await readFile(await hold(content), "utf8")));
       if (!found.success) throw new EvaluationError("job set", "one of this version", issueText(found.error));
       const jobSet = found.data;
-      const file = PROGRAMS[jobSet.program];
-      if (file === undefined || !Object.hasOwn(PROGRAMS, jobSet.program)) {
+      const named = PROGRAMS[jobSet.program];
+      if (named === undefined || !Object.hasOwn(PROGRAMS, jobSet.program)) {
         throw new EvaluationError(
           "job set",
           `a program: ${Object.keys(PROGRAMS).join(", ")}`,
@@ -137,18 +130,12 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
         unknown
       >;
       const order = { ...decoded, setup: jobSet.module === null ? null : (module?.file ?? null) };
-      const program = { file, environment: jobSet.environment };
+      const program = { ...named, environment: jobSet.environment };
       const session = await runner.open<unknown, unknown, Operations>(program, order);
       try {
-        return {
-          jobSet,
-          session,
-          probe: await probe(jobSet, session),
-          contents,
-          busy: 0,
-          running: 0,
-          done: 0,
-        };
+        const found = await probe(jobSet, session);
+        const [abort, clock] = [new AbortController(), createBusyClock(processes)];
+        return { jobSet, session, probe: found, contents, abort, clock, busy: 0, unawaited: 0 };
       } catch (error) {
         session.dispose();
         throw error;
@@ -179,108 +166,104 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
       open.set(content.digest, opening);
       opening.catch((error: unknown) => {
         open.delete(content.digest);
-        onNotice?.(`a job set was refused: ${error instanceof Error ? error.message : String(error)}`);
+        onNotice(`a job set was refused: ${error instanceof Error ? error.message : String(error)}`);
       });
     }
     return open.get(content.digest) as Promise<OpenJobSet>;
   };
 
-  const work = async (job: { readonly data: unknown; readonly attemptsStarted: number }): Promise<string> => {
-    const found = tileSchema.safeParse(job.data);
-    if (!found.success)
-      throw new packages.bullmq.UnrecoverableError(`a message that is no tile: ${issueText(found.error)}`);
-    const tile: Tile = found.data;
-    const answer = (rest: Pick<TileAnswer, "seconds" | "opened" | "answers">): string =>
-      JSON.stringify({ host: hostname(), kind, starts: job.attemptsStarted, ...rest } satisfies TileAnswer);
-    const isAwaited = (await connection.exists(keys.jobSet(tile.submission))) === 1;
-    if (!isAwaited) return answer({ seconds: 0, opened: null, answers: [] });
+  /** Does one task: brings its inputs here, and puts away what it gives. */
+  const doTask = async (
+    { session, abort }: OpenJobSet,
+    { operation, input }: Tile["tasks"][number],
+    onInput: () => void,
+  ): Promise<TileAnswer["answers"][number]> => {
+    const held: StoredContent[] = [];
+    const made: string[] = [];
+    try {
+      const given = await decodeWire(input as JsonValue, {
+        temporary,
+        async hold(one) {
+          if (one.bytes > cacheBytes) throw tooLarge("task", cacheBytes);
+          held.push(one);
+          return cache.hold(one);
+        },
+        directory() {
+          made.push(`${temporary()}-folder`);
+          return made.at(-1) as string;
+        },
+      });
+      onInput();
+      const how = { name: operation, expected: "a value", signal: abort.signal };
+      const output = (await encodeWire((await session.run(operation, given, how)) ?? null, sink)) as never;
+      const [directory] = made;
+      return directory === undefined ? { output } : { output, files: await packFolder(directory, store) };
+    } catch (error) {
+      return { error: encodeError(error) as never };
+    } finally {
+      for (const one of held) cache.release(one);
+      for (const directory of made) await rm(directory, removal()).catch(() => undefined);
+    }
+  };
+
+  const work = async (data: unknown, starts: number): Promise<string> => {
+    const tile = readTile(data);
+    const answer = (rest: Partial<TileAnswer>): string =>
+      JSON.stringify({
+        ...{ host: hostname(), kind, starts, seconds: 0, overhead: 0, opened: null, answers: [] },
+        ...rest,
+      } satisfies TileAnswer);
+    if (!(await source.isAwaited(tile.submission))) return answer({});
     const here = await jobSetOf(tile.jobSet);
     if (here.jobSet.submission !== tile.submission)
       throw new EvaluationError("tile", "a job set of its submission", "another");
     here.busy++;
     try {
       if (tile.tasks.length === 0) {
-        const facts = (await encodeWire(here.session.facts, sink)) as NonNullable<
+        const encoded = (await encodeWire(here.session.facts, sink)) as NonNullable<
           TileAnswer["opened"]
         >["facts"];
-        return answer({ seconds: 0, opened: { facts, probe: here.probe }, answers: [] });
+        return answer({ opened: { facts: encoded, probe: here.probe } });
       }
       const begin = performance.now();
-      const { done } = here;
-      here.running += tile.tasks.length;
-      const most = Math.min(processes, here.running);
-      const answers = await Promise.all(
-        tile.tasks.map(async ({ operation, input }) => {
-          try {
-            const held: StoredContent[] = [];
-            const hold = async (one: StoredContent): Promise<string> => {
-              held.push(one);
-              return cache.hold(one);
-            };
-            const given = await decodeWire(input as JsonValue, { hold, temporary });
-            const how = { name: operation, expected: "a value" };
-            const output = await here.session.run(operation, given, how).finally(() => {
-              for (const one of held) cache.release(one);
-            });
-            return { output: (await encodeWire(output ?? null, sink)) as never };
-          } catch (error) {
-            return { error: encodeError(error) as never };
-          } finally {
-            here.running--;
-            here.done++;
-          }
-        }),
-      );
-      // Other tiles had a part of the time.
-      const share = tile.tasks.length / (here.done - done);
-      const seconds = ((performance.now() - begin) / 1000) * most * share;
-      return answer({ seconds, opened: null, answers });
+      let ready = Number.POSITIVE_INFINITY;
+      const onInput = (): void => {
+        ready = Math.min(ready, performance.now());
+      };
+      const end = here.clock.begin(tile.tasks.length);
+      const answers = await Promise.all(tile.tasks.map((task) => doTask(here, task, onInput))).finally(end);
+      // It was stopped: whoever waits after all sends it again.
+      if (here.abort.signal.aborted) return answer({});
+      const overhead = Number.isFinite(ready) ? (ready - begin) / 1000 : 0;
+      return answer({ seconds: end(), overhead, answers });
     } finally {
       here.busy--;
     }
   };
 
-  const workers = [tilesName(), tilesName(kind)].map(
-    (name): Worker =>
-      new packages.bullmq.Worker(name, work, {
-        connection: queueConnection(options.redis),
-        prefix: queue,
-        concurrency: 2,
-        lockDuration: 1000 * lockSeconds,
-        stalledInterval: 500 * lockSeconds,
-        // Workers may be killed at any time: a tile that was under way then is no suspect.
-        maxStalledCount: 1000,
-        drainDelay: 1,
-      }),
-  );
-  for (const worker of workers) worker.on("error", () => undefined);
   const beat = async (): Promise<void> => {
-    const own = JSON.stringify({
-      host: hostname(),
-      pid: process.pid,
-      processes,
-      kind,
-      version: facts.package,
-    });
-    await connection.set(keys.worker(id), own, "EX", ALIVE_SECONDS);
+    const own = { host: hostname(), pid: process.pid, processes, kind, version: facts.package };
+    await source.sayPresent(own);
     for (const [digest, opening] of open) {
       const one = await opening.catch(() => undefined);
-      if (one === undefined || one.busy > 0) continue;
-      if ((await connection.exists(keys.jobSet(one.jobSet.submission))) === 0) await close(digest);
+      if (one === undefined) continue;
+      one.unawaited = (await source.isAwaited(one.jobSet.submission)) ? 0 : one.unawaited + 1;
+      // A server that comes back may have forgotten who waits, until it is said again.
+      if (one.unawaited === 0 || (one.busy > 0 && one.unawaited === 1)) continue;
+      one.abort.abort(new EvaluationError("job set", "somebody who waits for it", "nobody"));
+      await close(digest);
     }
   };
-  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  await source.pull([undefined, kind], processes, work);
   await beat();
   const timer = setInterval(() => void beat().catch(() => undefined), (1000 * ALIVE_SECONDS) / 3);
-  onNotice?.(`${processes} processes, kind ${kind}`);
+  onNotice(`${processes} processes, kind ${kind}`);
   let closing: Promise<void> | undefined;
   const end = async (): Promise<void> => {
     clearInterval(timer);
-    await Promise.all(workers.map((worker) => worker.close()));
-    await connection.del(keys.worker(id)).catch(() => undefined);
+    await source.close();
     for (const digest of [...open.keys()]) await close(digest);
     runner.dispose();
-    connection.disconnect();
     folder.remove();
   };
   return {
@@ -288,6 +271,53 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
     close: () => {
       closing ??= end();
       return closing;
+    },
+  };
+}
+
+/** @throws {@link UnreadableTile} for what is no tile; it comes from anybody who reaches the queue. */
+function readTile(data: unknown): Tile {
+  let got: string;
+  try {
+    const found = tileSchema.safeParse(data);
+    if (found.success) return found.data;
+    got = issueText(found.error);
+  } catch {
+    got = "nested too deeply";
+  }
+  throw new UnreadableTile(`a message that is no tile: ${got.slice(0, 1000)}`);
+}
+
+function tooLarge(where: string, cacheBytes: number): EvaluationError {
+  const expected = `at most ${(cacheBytes / GIB).toPrecision(3)} GiB of files for this worker`;
+  return new EvaluationError(where, expected, "more", { hint: "cacheBytes (--cache-gb) allows more" });
+}
+
+/** Counts the seconds of processes that each tile takes: those under way share them evenly. */
+interface BusyClock {
+  /** Begins a tile of so many tasks; the answer ends it, and says the seconds. */
+  begin(tasks: number): () => number;
+}
+
+function createBusyClock(processes: number): BusyClock {
+  const tiles = new Set<{ readonly tasks: number; seconds: number }>();
+  let last = performance.now();
+  const advance = (): void => {
+    const now = performance.now();
+    for (const tile of tiles)
+      tile.seconds += ((now - last) / 1000) * Math.min(tile.tasks, processes / tiles.size);
+    last = now;
+  };
+  return {
+    begin(tasks) {
+      advance();
+      const tile = { tasks, seconds: 0 };
+      tiles.add(tile);
+      return () => {
+        advance();
+        tiles.delete(tile);
+        return tile.seconds;
+      };
     },
   };
 }

@@ -18,6 +18,8 @@ export interface WireSink {
   put(file: string): Promise<StoredContent>;
   /** A new file for what is to be put. */
   temporary(): string;
+  /** A folder that is made where the message is read: its text stands for one there. Default none. */
+  readonly directory?: string | undefined;
 }
 
 /** Where content comes from. */
@@ -27,12 +29,14 @@ export interface WireSource {
   /** Told that a file has been read whole, and is not needed any more. Default it is kept. */
   drop?(file: string): Promise<void>;
   temporary(): string;
+  /** A folder here for what is made. Default a message may not ask for one. */
+  directory?(): string;
 }
 
 /**
  * Returns plain data as JSON that loses nothing: typed arrays, NaN, ∞, −0 and files. Each is an object with one
  * `$` key: `$number`, `$values` (base64), `$content` (in the store), `$file` (a file), `$json` (a file of JSON that
- * names other files).
+ * names other files), `$directory` (a folder that is made where it is read).
  *
  * @throws {@link EvaluationError} for what is no plain data: a function, a class.
  */
@@ -44,6 +48,7 @@ export async function encodeWire(value: unknown, sink: WireSink, depth = 0): Pro
       ? value
       : { $number: Object.is(value, -0) ? "-0" : `${value}` };
   }
+  if (typeof value === "string" && value === sink.directory) return { $directory: true };
   if (typeof value === "string") return sink.isFile(value) ? encodeFile(value, sink, depth) : value;
   if (ArrayBuffer.isView(value)) return encodeValues(value as Values, sink);
   if (Array.isArray(value)) {
@@ -137,6 +142,7 @@ async function decodeSpecial(
   ) {
     return Number(inner);
   }
+  if (kind === "$directory" && source.directory !== undefined) return source.directory();
   if (kind === "$file") return source.hold(contentOf(inner));
   if (kind === "$json") {
     const text = JSON.parse(await readFile(await source.hold(contentOf(inner)), "utf8")) as JsonValue;
@@ -151,7 +157,7 @@ async function decodeSpecial(
     await source.drop?.(file);
     return values;
   }
-  const { of, base64 } = fieldsOf(inner);
+  const { of, base64 } = kind === "$values" ? fieldsOf(inner) : {};
   if (kind !== "$values" || typeof base64 !== "string")
     throw new EvaluationError("message", "plain data", kind);
   return valuesOf(of, Buffer.from(base64, "base64"));

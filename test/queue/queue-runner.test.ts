@@ -14,12 +14,12 @@ import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../../src/loss/loss-options.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
-import { tilesName } from "../../src/queue/queue-connection.js";
 import {
   createQueueRunner,
   type QueueRunner,
   type QueueRunnerOptions,
 } from "../../src/queue/queue-runner.js";
+import { tilesName } from "../../src/queue/tile-queue.js";
 import { evaluateSurface } from "../../src/surface/evaluate-surface.js";
 import type { Surface } from "../../src/surface/surface.js";
 import { bitsOf } from "../store/sample-run.js";

@@ -119,18 +119,23 @@ interface WorkerProcessOptions {
   /** For `--module`. */
   readonly module?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Other options of `startQueueWorker`. */
+  readonly options?: Readonly<Record<string, string | number>>;
 }
 
 /** Starts a worker in a process of its own, and waits until it pulls. */
 export async function startWorker(
   url: string,
   store: string,
-  { queue = "tfjs-landscape", ca, module = "", env: more }: WorkerProcessOptions = {},
+  { queue = "tfjs-landscape", ca, module = "", env: more, options = {} }: WorkerProcessOptions = {},
 ): Promise<WorkerProcess> {
   const program = fileURLToPath(new URL("worker-process.mjs", import.meta.url));
   const env = { ...process.env, ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }), ...more };
   const stdio = ["ignore", "pipe", "pipe"] as const;
-  const child = spawn(process.execPath, [program, url, store, queue, module], { env, stdio: [...stdio] });
+  const child = spawn(process.execPath, [program, url, store, queue, module, JSON.stringify(options)], {
+    env,
+    stdio: [...stdio],
+  });
   children.add(child);
   let said = "";
   const hear = (part: Buffer): void => {

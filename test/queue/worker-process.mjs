@@ -3,13 +3,14 @@ import { startQueueWorker } from "../../dist/src/queue/queue-worker.js";
 
 const [redis, store, queue, module] = process.argv.slice(2);
 const worker = await startQueueWorker({
-  redis,
-  store,
+  redis: redis || undefined,
+  store: store || undefined,
   queue,
   module: module || undefined,
   processes: 1,
   // Tests kill workers, and do not want to wait for long.
   lockSeconds: 2,
+  ...JSON.parse(more),
   onNotice: (text) => process.stdout.write(`${text}\n`),
 });
 process.stdout.write("ready\n");

@@ -244,16 +244,22 @@ export function sliceOptions(command: Command): Command {
 
 /** Options of the processes and threads that evaluate. */
 export function workerOptions(command: Command): Command {
-  return command
+  return queueOptions(command)
     .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
     .option(
       "--threads <n>",
       "threads, in each process (default with --workers: 1)",
       parseCount("--threads", 1, 256),
-    )
-    .addOption(redisOption("evaluate in workers on any machine, over this Redis server"))
+    );
+}
+
+/** Options of the workers on any machine that do a command's work. */
+export function queueOptions(command: Command): Command {
+  return command
+    .addOption(redisOption("work in workers on any machine, over this Redis server"))
+    .option("--spool <dir>", "work in workers on any machine, over this folder that all see")
     .option("--store <dir>", "folder that all these machines see, or s3://bucket/folder, with --redis")
-    .option("--queue <name>", "queue of these workers, with --redis (default: tfjs-landscape)");
+    .option("--queue <name>", "queue of these workers (default: tfjs-landscape)");
 }
 
 /** The address of a server; without a value it is that of the variable REDIS_URL, which `ps` does not show. */

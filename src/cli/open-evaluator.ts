@@ -25,20 +25,23 @@ import { earlierResults } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
-import { accuracyFormOf, defined, type StyleCommandOptions, styleOf } from "./command-options.js";
+import {
+  accuracyFormOf,
+  defined,
+  refuseStray,
+  type StyleCommandOptions,
+  styleOf,
+} from "./command-options.js";
 import { type DataModule, loadDataModule } from "./load-module.js";
 import { Interruption, type Output } from "./output.js";
 
 /** Options that say how losses are evaluated. */
-export interface EvaluationCommandOptions extends LossCommandOptions {
+export interface EvaluationCommandOptions extends LossCommandOptions, QueueCommandOptions {
   readonly batchSize?: number;
   readonly engine?: EngineChoice;
   readonly device?: DeviceChoice;
   readonly workers?: number | "auto";
   readonly threads?: number;
-  readonly redis?: string;
-  readonly store?: string;
-  readonly queue?: string;
   readonly batchNorm?: BatchNormPolicyName;
   readonly force?: boolean;
   /** false: whatever an interrupted surface has left does not count. */
@@ -142,11 +145,12 @@ export async function openEvaluator(
       signal,
       calibration,
     };
-    if (workers === undefined && options.redis === undefined) return createLossEvaluator(model, data, common);
+    const isElsewhere = isOverQueue(options);
+    if (workers === undefined && !isElsewhere) return createLossEvaluator(model, data, common);
     const setup = isStream || module.hasModel || lossFunction !== null ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
     const elsewhere = { ...common, setup, dataExport: streamed };
-    if (options.redis === undefined) return createLossEvaluator(model, data, { ...elsewhere, workers });
+    if (!isElsewhere) return createLossEvaluator(model, data, { ...elsewhere, workers });
     return openOverQueue(options, (runner) => createLossEvaluator(model, data, { ...elsewhere, runner }));
   };
   if (earlier === undefined) return open(undefined);
@@ -159,43 +163,60 @@ export async function openEvaluator(
   }
 }
 
+/** Options that say where work is to be done. */
+export interface QueueCommandOptions {
+  readonly redis?: string | undefined;
+  readonly spool?: string | undefined;
+  readonly store?: string | undefined;
+  readonly queue?: string | undefined;
+}
+
+/** Whether work is done by workers on any machine. */
+export function isOverQueue({ redis, spool }: QueueCommandOptions): boolean {
+  return redis !== undefined || spool !== undefined;
+}
+
 /** Checks where work is to be done, before anything is started. */
-export function checkWhere({ redis, store, queue, workers }: EvaluationCommandOptions): void {
-  if (redis === undefined) {
-    const stray = store !== undefined ? "--store" : queue !== undefined ? "--queue" : null;
-    if (stray !== null) throw new InvalidOptionError(stray, "--redis URL beside it", "none");
+export function checkWhere(
+  options: QueueCommandOptions & { readonly workers?: number | "auto" | undefined },
+): void {
+  const { redis, spool, store, workers } = options;
+  if (!isOverQueue(options)) {
+    refuseStray(options, ["store", "queue"], "--redis URL or --spool DIR", "none");
     return;
   }
+  const by = redis === undefined ? "--spool" : "--redis";
+  if (redis !== undefined && spool !== undefined)
+    throw new InvalidOptionError("--spool", "no --redis beside it: work goes through one of them", "both");
   if (workers !== undefined) {
     throw new InvalidOptionError(
-      "--redis",
+      by,
       "no --workers beside it: workers are started on their machines",
       String(workers),
     );
   }
-  if (store === undefined)
-    throw new InvalidOptionError("--redis", "--store DIR, a folder that all machines see", "none");
+  if (redis !== undefined && store === undefined) {
+    const expected = "--store DIR, a folder that all machines see, or s3://bucket/folder";
+    throw new InvalidOptionError("--redis", expected, "none");
+  }
 }
-
-type QueueCommandOptions = Pick<EvaluationCommandOptions, "redis" | "store" | "queue"> & {
-  readonly signal?: AbortSignal | undefined;
-};
 
 /** Connects with the workers of a queue, as the options name them. */
 export async function openQueue({
-  redis = "",
-  store = "",
+  redis,
+  spool,
+  store,
   queue,
   signal,
-}: QueueCommandOptions): Promise<QueueRunner> {
+}: QueueCommandOptions & { readonly signal?: AbortSignal | undefined }): Promise<QueueRunner> {
   const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
   const { createQueueRunner } = await import("../queue/queue-runner.js");
-  return createQueueRunner({ redis, store, queue, signal, onNotice });
+  return createQueueRunner({ redis, spool, store, queue, signal, onNotice });
 }
 
 /** Makes an evaluator over workers of a queue, which ends with it. */
 async function openOverQueue(
-  options: QueueCommandOptions,
+  options: Parameters<typeof openQueue>[0],
   open: (runner: QueueRunner) => Promise<LossEvaluator>,
 ): Promise<LossEvaluator> {
   const runner = await openQueue(options);
@@ -232,7 +253,7 @@ async function openVariables(
 /** Refuses what a run without a model cannot have, before any data is read. */
 export function checkVariables(
   { hasLoss, classWeight }: DataModule,
-  { data, workers, engine = "auto", device, loss, batchNorm }: EvaluationCommandOptions,
+  { data, workers, redis, spool, engine = "auto", device, loss, batchNorm }: EvaluationCommandOptions,
 ): void {
   if (!hasLoss) {
     throw new InvalidOptionError(
@@ -246,6 +267,8 @@ export function checkVariables(
     throw new InvalidOptionError(name, "none for a run of variables, whose loss is a function", got);
   };
   if (workers !== undefined) refused("--workers", String(workers));
+  if (redis !== undefined) refused("--redis", "an address");
+  if (spool !== undefined) refused("--spool", spool);
   if (engine !== "auto") refused("--engine", engine);
   if (device !== undefined) refused("--device", device);
   if (loss === "logits") refused("--loss", loss);
@@ -400,7 +423,7 @@ export async function openSliceTools(
     if (options.test === true) {
       const held = await module.load("loadTestData");
       const reuse = await prepareEvaluation(options, places?.test ?? nowhere);
-      const isStream = options.workers !== undefined && isBatchDataset(held);
+      const isStream = (options.workers !== undefined || isOverQueue(options)) && isBatchDataset(held);
       const dataExport = isStream ? "loadTestData" : undefined;
       const evaluator = await (train.withData as NonNullable<typeof train.withData>)(held, {
         reuse,

@@ -5,6 +5,7 @@ import { currentBackend } from "../backend/current-backend.js";
 import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { type ModelPorts, portsOf } from "../loss/model-ports.js";
+import { inspectSetup } from "../loss/workers/create-worker-evaluator.js";
 import {
   checkedCount,
   type Jump,
@@ -15,7 +16,7 @@ import {
   jumpFolder,
   resolveJumpRecipe,
 } from "./jump-options.js";
-import { checkProcesses, trainInProcesses } from "./jump-processes.js";
+import { checkProcesses, type JumpProcesses, trainInProcesses } from "./jump-processes.js";
 import { findJump, type JumpOrigin, jumpOrigin, jumpProvenance } from "./jump-provenance.js";
 import { disposeSets, type JumpSet, type JumpSource, readSet, readSource } from "./jump-source.js";
 import { createJumpTrainer, type JumpTrainer, type TrainedJump } from "./jump-trainer.js";
@@ -58,15 +59,21 @@ export async function jumpAndRetrain(
   options: JumpOptions,
 ): Promise<JumpStudy> {
   const asked = resolveJumpRecipe(options);
+  const { runner, setup } = options;
   const workers = checkedCount("workers", options.workers ?? 1);
+  if (runner !== undefined && options.workers !== undefined)
+    throw new InvalidOptionError("workers", "none beside a runner, which has its own", String(workers));
+  const isElsewhere = workers > 1 || runner !== undefined;
   if (!(model instanceof tf.LayersModel)) {
     const hint = "model and tfjs-landscape must use the same copy of @tensorflow/tfjs";
     throw new InvalidOptionError("model", "a LayersModel", "another object", { hint });
   }
   const backend = currentBackend();
-  if (workers > 1) checkProcesses(workers, backend);
+  if (isElsewhere) checkProcesses(workers, backend);
   const read = await readSource(model);
-  if (workers > 1) refuseFunctions(read, workers);
+  const hasOwnLosses = JSON.stringify([read.facts.loss, read.facts.metrics]).includes('"custom"');
+  const isSent = setup !== undefined && (await inspectSetup(resolve(setup), {})).hasModel;
+  if (isElsewhere && hasOwnLosses && !isSent) refuseFunctions(workers);
   const ports = portsOf(model);
   const recipe = { ...asked, batchSize: batchSizeFor(ports, asked, options) };
   const sets = await readSets(ports, data, options.signal);
@@ -76,8 +83,11 @@ export async function jumpAndRetrain(
     trainer = await createJumpTrainer(source, sets, { loss: model.loss, metrics: model.metrics });
     const origin = jumpOrigin(source, trainer.evaluators, backend.name);
     const jumps = plan(recipe, options, model);
-    const work: JumpWork = { source, ports, sets, origin, trainer, jumps, options };
-    const { runs, warnings } = await makeMissing(work, workers, backend);
+    const processes = isElsewhere
+      ? { workers, runner, setup: setup === undefined ? undefined : resolve(setup), hasOwnLosses, backend }
+      : null;
+    const work: JumpWork = { source, ports, sets, origin, trainer, jumps, options, processes };
+    const { runs, warnings } = await makeMissing(work);
     return {
       directory: resolve(options.directory),
       runs,
@@ -98,14 +108,21 @@ interface JumpWork {
   readonly trainer: JumpTrainer;
   readonly jumps: readonly Jump[];
   readonly options: JumpOptions;
+  /** null: they are made in this process. */
+  readonly processes: Pick<JumpProcesses, "workers" | "runner" | "setup" | "hasOwnLosses" | "backend"> | null;
 }
 
 /** Finds the jumps that are there, every one before the first is made, and makes the others. */
-async function makeMissing(
-  { source, ports, sets, origin, trainer, jumps, options }: JumpWork,
-  workers: number,
-  backend: ReturnType<typeof currentBackend>,
-): Promise<{ readonly runs: readonly JumpRun[]; readonly warnings: readonly LandscapeWarning[] }> {
+async function makeMissing({
+  source,
+  ports,
+  sets,
+  origin,
+  trainer,
+  jumps,
+  options,
+  processes,
+}: JumpWork): Promise<{ readonly runs: readonly JumpRun[]; readonly warnings: readonly LandscapeWarning[] }> {
   const { overwrite = false, signal, onProgress } = options;
   const { epochs } = source.recipe;
   const done = new Map<Jump, JumpRun>();
@@ -125,8 +142,8 @@ async function makeMissing(
     warnings.push(...own);
     finish(jump, { ...jump, status: "made", states });
   };
-  if (workers > 1 && missing.length > 0) {
-    await trainInProcesses(missing, { source, ports, sets, origin, workers, backend, signal, onDone });
+  if (processes !== null && missing.length > 0) {
+    await trainInProcesses(missing, { ...processes, source, ports, sets, origin, signal, onDone });
   } else {
     for (const jump of missing) {
       signal?.throwIfAborted();
@@ -181,11 +198,11 @@ function batchSizeFor({ fixedBatch }: ModelPorts, recipe: JumpRecipe, options: J
   throw new InvalidOptionError("batchSize", `the model's ${fixedBatch}`, String(options.batchSize));
 }
 
-function refuseFunctions({ facts }: Pick<JumpSource, "facts">, workers: number): void {
-  const named = JSON.stringify([facts.loss, facts.metrics]);
-  if (!named.includes('"custom"')) return;
+function refuseFunctions(workers: number): never {
   const expected = "1 with a loss or metric function of your own, which cannot be sent to a process";
-  throw new InvalidOptionError("workers", expected, String(workers));
+  throw new InvalidOptionError("workers", expected, String(workers), {
+    hint: "or `setup`: a module whose loadModel() gives the compiled model",
+  });
 }
 
 /** Names the jumps whose training loss did not stay finite. */

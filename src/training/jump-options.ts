@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../directions/normalize.js";
+import type { TaskRunner } from "../jobs/task-runner.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import type { LossMode } from "../loss/loss-evaluator.js";
 import { checkSeed } from "../math/random.js";
@@ -77,6 +78,16 @@ export interface JumpOptions extends NormalizeOptions {
   readonly name?: string;
   /** Processes that retrain; 1 works in this one. The results do not depend on it. Default 1. */
   readonly workers?: number;
+  /**
+   * What runs the processes that retrain, such as workers on other machines (`createQueueRunner`), with one thread in each; the
+   * runs come into `directory`. Default processes of this machine.
+   */
+  readonly runner?: TaskRunner | undefined;
+  /**
+   * Module that these processes import first: it registers custom layers, and gives losses and metrics that are functions by
+   * `loadModel()`. Default none.
+   */
+  readonly setup?: string | undefined;
   /** Replaces runs that were made from something else, or are damaged. Default false: such a run is an error. */
   readonly overwrite?: boolean;
   /** Stops between two updates; jumps that are complete are kept. Default none. */

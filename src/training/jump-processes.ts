@@ -3,15 +3,18 @@ import { InvalidOptionError, RunStateError } from "../base/errors.js";
 import { compiledModule } from "../base/package-files.js";
 import { createJobFolder } from "../jobs/job-folder.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
-import type { ProgramModule } from "../jobs/task-runner.js";
+import type { ProgramModule, TaskRunner, TaskSession } from "../jobs/task-runner.js";
 import type { ModelPorts } from "../loss/model-ports.js";
 import { spoolData } from "../loss/workers/spooled-data.js";
+import { type Lane, runLanes } from "../surface/evaluate-points.js";
 import type { Jump } from "./jump-options.js";
 import type { JumpOperations, JumpOrder } from "./jump-program.js";
 import type { JumpOrigin } from "./jump-provenance.js";
 import type { JumpSet, JumpSource } from "./jump-source.js";
 import type { TrainedJump } from "./jump-trainer.js";
 
+/** A worker has a process for each processor. */
+export const ONE_THREAD = { TF_NUM_INTRAOP_THREADS: "1", OMP_NUM_THREADS: "1" } as const;
 const PROGRAM: ProgramModule = { file: "dist/src/training/jump-program.js" };
 
 /** What {@link trainInProcesses} needs beside the jumps. */
@@ -21,6 +24,10 @@ export interface JumpProcesses {
   readonly sets: readonly JumpSet[];
   readonly origin: JumpOrigin;
   readonly workers: number;
+  /** In place of processes of this machine. */
+  readonly runner: TaskRunner | undefined;
+  readonly setup: string | undefined;
+  readonly hasOwnLosses: boolean;
   readonly backend: BackendInfo;
   readonly signal: AbortSignal | undefined;
   readonly onDone: (jump: Jump, trained: TrainedJump) => void;
@@ -32,33 +39,42 @@ export interface JumpProcesses {
  *
  * @throws {@link RunStateError} naming the jump over which three processes died.
  */
-export async function trainInProcesses(jumps: readonly Jump[], setup: JumpProcesses): Promise<void> {
-  const { source, ports, origin, backend, signal, onDone } = setup;
+export async function trainInProcesses(jumps: readonly Jump[], work: JumpProcesses): Promise<void> {
+  const { source, ports, origin, backend, signal, onDone, hasOwnLosses, setup = null } = work;
   const waiting = [...jumps];
   const folder = await createJobFolder();
-  const runner = createProcessRunner(Math.min(setup.workers, jumps.length));
+  const own =
+    work.runner === undefined ? createProcessRunner(Math.min(work.workers, jumps.length)) : undefined;
+  const runner = work.runner ?? (own as TaskRunner);
+  let session: TaskSession<null, JumpOperations> | undefined;
   try {
     const sets: JumpOrder["sets"][number][] = [];
-    for (const { name, batch } of setup.sets) {
+    for (const { name, batch } of work.sets) {
       const data = await spoolData(folder, name, ports, batch, {
         sampleLimit: Number.POSITIVE_INFINITY,
         signal,
       });
       sets.push({ name, data });
     }
-    const order: JumpOrder = { backend: choiceOf(backend), source, origin, sets };
-    const session = await runner.open<JumpOrder, null, JumpOperations>(PROGRAM, order, { signal });
-    // One after another in each process: a jump takes long, and none is to wait behind another.
-    const work = async (): Promise<void> => {
+    const order: JumpOrder = { backend: choiceOf(backend), setup, hasOwnLosses, source, origin, sets };
+    const program = own === undefined ? { ...PROGRAM, environment: ONE_THREAD } : PROGRAM;
+    const opened = await runner.open<JumpOrder, null, JumpOperations>(program, order, { signal });
+    session = opened;
+    const lane: Lane = async (stop, goesOn) => {
       for (let jump = waiting.shift(); jump !== undefined; jump = waiting.shift()) {
-        signal?.throwIfAborted();
-        onDone(jump, await session.run("train", jump, { ...taskOf(jump), signal }));
+        stop?.throwIfAborted();
+        const how = { ...taskOf(jump), directory: jump.directory, signal };
+        onDone(jump, await opened.run("train", jump, how));
+        if (!goesOn()) return;
       }
     };
-    await Promise.all(Array.from({ length: runner.processes }, work));
+    // One after another in each process of this machine: a jump takes long, and none is to wait behind another.
+    const width = (): number => (own === undefined ? opened.concurrency : own.processes);
+    await runLanes({ width, left: () => waiting.length }, signal, lane);
   } finally {
     waiting.length = 0;
-    runner.dispose();
+    session?.dispose();
+    own?.dispose();
     folder.remove();
   }
 }

@@ -6,13 +6,15 @@ import { currentBackend } from "../backend/current-backend.js";
 import { FormatError, InvalidOptionError, RunStateError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
+import type { ProgramModule, TaskRunner, TaskSession } from "../jobs/task-runner.js";
 import { explainingWrites } from "../store/arrow/atomic-file.js";
 import { openRun } from "../store/run/open-run.js";
 import { inspectDirectory } from "../store/run/prepare-run.js";
 import type { Run } from "../store/run/run.js";
 import { lockRun } from "../store/run/run-lock.js";
+import { type Lane, runLanes } from "../surface/evaluate-points.js";
 import { checkedCount } from "./jump-options.js";
-import { choiceOf } from "./jump-processes.js";
+import { choiceOf, ONE_THREAD } from "./jump-processes.js";
 import {
   importSweep,
   type PlannedSetting,
@@ -40,6 +42,11 @@ export interface SweepOptions {
   /** Trainings at a time, each in a process of its own. Default one for every two processors. */
   readonly workers?: number | undefined;
   /**
+   * What runs the trainings, such as workers on other machines (`createQueueRunner`), each in a process of its own with one
+   * thread; they have been started with the same module, and the runs come into `directory`. Default this machine.
+   */
+  readonly runner?: TaskRunner | undefined;
+  /**
    * What is done with runs that are there and were made by another text of `train` or on another backend: "refuse" (the
    * default) trains nothing and names them, "keep" takes them as they are, "retrain" replaces them. What `train` imports
    * is not looked at.
@@ -60,6 +67,7 @@ const OPTION_NAMES: OptionNames<SweepOptions> = {
   directory: true,
   set: true,
   workers: true,
+  runner: true,
   changed: true,
   by: true,
   signal: true,
@@ -114,7 +122,7 @@ export interface SweepStudy {
  */
 export async function runSweep(file: string, options: SweepOptions): Promise<SweepStudy> {
   const { plan, directory, workers } = await checkSweep(file, options);
-  const { changed = "refuse", signal } = options;
+  const { changed = "refuse", signal, runner } = options;
   const backend = currentBackend();
   if (!["native", "wasm", "js"].includes(backend.name)) {
     const expected = "native, wasm or js, which a process can choose by itself";
@@ -124,17 +132,19 @@ export async function runSweep(file: string, options: SweepOptions): Promise<Swe
   const lock = await lockRun(directory);
   try {
     const found = await findRuns(directory, plan.settings, { ...plan, backend: backend.name }, changed);
-    const order: SweepOrder = { file: resolve(file), backend: choiceOf(backend) };
-    const make = (one: PlannedSetting) =>
-      makeRun(directory, one, {
-        order,
-        workers,
-        trainDigest: plan.trainDigest,
-        backend: backend.name,
-        signal,
-      });
-    const runs = await outcomes(plan.settings, found, workers, make, options);
-    return { directory, runs };
+    const order: SweepOrder = { setup: resolve(file), backend: choiceOf(backend) };
+    const isMissing = plan.settings.some((one) => !found.has(one));
+    const trainings =
+      runner === undefined || !isMissing
+        ? processTrainings(order, workers)
+        : await openTrainings(runner, order, signal);
+    try {
+      const making: Making = { trainings, trainDigest: plan.trainDigest, backend: backend.name, signal };
+      const make = (one: PlannedSetting) => makeRun(directory, one, making);
+      return { directory, runs: await outcomes(plan.settings, found, trainings, make, options) };
+    } finally {
+      trainings.dispose();
+    }
   } finally {
     await lock.release();
   }
@@ -167,6 +177,8 @@ export async function checkSweep(file: string, options: SweepOptions): Promise<C
     throw new InvalidOptionError("by", "the name of a figure", JSON.stringify(by));
   }
   const workers = checkedCount("workers", options.workers ?? Math.max(1, availableParallelism() >> 1));
+  if (options.runner !== undefined && options.workers !== undefined)
+    throw new InvalidOptionError("workers", "none beside a runner, which has its own", String(workers));
   const directory = resolve(options.directory);
   if (existsSync(join(directory, RUN_FILE))) {
     const hint = "choose another folder: a sweep puts its runs and results into one of its own";
@@ -272,7 +284,7 @@ function outcomeOf(
 async function outcomes(
   settings: readonly PlannedSetting[],
   found: ReadonlyMap<PlannedSetting, SweepRun>,
-  workers: number,
+  { width }: Pick<Trainings, "width">,
   make: (one: PlannedSetting) => Promise<SweepRun>,
   { signal, onProgress, by }: SweepOptions,
 ): Promise<SweepRun[]> {
@@ -284,27 +296,21 @@ async function outcomes(
   for (const [one, run] of found) finish(one, run);
   checkFigure(done.values(), by);
   const waiting = settings.filter((one) => !found.has(one));
-  const work = async (): Promise<void> => {
-    try {
-      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        signal?.throwIfAborted();
-        finish(one, await make(one));
-        checkFigure(done.values(), by);
-      }
-    } finally {
-      // Whatever ends one, such as a full disk, ends all.
-      waiting.length = 0;
+  const lane: Lane = async (stop, goesOn) => {
+    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+      stop?.throwIfAborted();
+      finish(one, await make(one));
+      checkFigure(done.values(), by);
+      if (!goesOn()) return;
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(workers, waiting.length) }, work));
-  const failed = ends.find((end) => end.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+  // Whatever ends one, such as a full disk, ends all.
+  await runLanes({ width, left: () => waiting.length }, signal, lane);
   return settings.map((one) => done.get(one) as SweepRun);
 }
 
 interface Making extends Maker {
-  readonly order: SweepOrder;
-  readonly workers: number;
+  readonly trainings: Trainings;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -321,8 +327,9 @@ async function makeRun(directory: string, one: PlannedSetting, making: Making): 
   const start = performance.now();
   const seconds = () => Number(((performance.now() - start) / 1000).toFixed(3));
   try {
-    const figures = await trainOne(folder, one, making);
-    const record: SweepRecord = { ...begun, status: "complete", seconds: seconds(), figures };
+    const { figures, seconds: elsewhere } = await making.trainings.train(folder, one, signal);
+    const taken = elsewhere === null ? seconds() : Number(elsewhere.toFixed(3));
+    const record: SweepRecord = { ...begun, status: "complete", seconds: taken, figures };
     const run = await runAt(folder);
     if (run === null) {
       throw new RunStateError(folder, "a run that train() has recorded in task.directory", "none");
@@ -343,21 +350,73 @@ async function makeRun(directory: string, one: PlannedSetting, making: Making): 
   }
 }
 
-async function trainOne(folder: string, one: PlannedSetting, making: Making): Promise<SweepFigures> {
-  const { order, workers, signal } = making;
-  const runner = createProcessRunner(1);
+/** What trains settings, so many at a time. */
+interface Trainings {
+  width(): number;
+  /** Trains one into a folder; `seconds` is null where the caller's clock counts. */
+  train(
+    folder: string,
+    one: PlannedSetting,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly figures: SweepFigures; readonly seconds: number | null }>;
+  dispose(): void;
+}
+
+const FILE = "dist/src/training/sweep-program.js";
+
+/** Trainings in processes of this machine, each started for its own. */
+function processTrainings(order: SweepOrder, workers: number): Trainings {
   const threads = String(Math.max(1, Math.floor(availableParallelism() / workers)));
-  const program = {
-    file: "dist/src/training/sweep-program.js",
-    environment: { TF_NUM_INTRAOP_THREADS: threads, OMP_NUM_THREADS: threads },
+  const environment = { TF_NUM_INTRAOP_THREADS: threads, OMP_NUM_THREADS: threads };
+  return {
+    width: () => workers,
+    async train(folder, one, signal) {
+      const runner = createProcessRunner(1);
+      try {
+        const session = await openSession(runner, { file: FILE, environment }, order, signal);
+        return { ...(await trainOne(session, folder, one, signal)), seconds: null };
+      } finally {
+        runner.dispose();
+      }
+    },
+    dispose: () => undefined,
   };
-  try {
-    const session = await runner.open<SweepOrder, null, SweepOperations>(program, order, { signal });
-    const input = { settings: one.settings, task: { directory: folder, name: one.name } };
-    const onDeaths = (deaths: number, how: string) =>
-      new RunStateError(one.name, "a process that trains it", `${deaths} that died, the last with ${how}`);
-    return await session.run("train", input, { name: one.name, expected: TRAINING, onDeaths, signal });
-  } finally {
-    runner.dispose();
-  }
+}
+
+/** Trainings in what a runner has, which starts a process for each. */
+async function openTrainings(
+  runner: TaskRunner,
+  order: SweepOrder,
+  signal: AbortSignal | undefined,
+): Promise<Trainings> {
+  const program = { file: FILE, environment: ONE_THREAD, isFresh: true };
+  const session = await openSession(runner, program, order, signal);
+  return {
+    width: () => session.concurrency,
+    train: (folder, one, stop) => trainOne(session, folder, one, stop),
+    dispose: () => session.dispose(),
+  };
+}
+
+type SweepSession = TaskSession<null, SweepOperations>;
+
+function openSession(
+  runner: TaskRunner,
+  program: ProgramModule,
+  order: SweepOrder,
+  signal: AbortSignal | undefined,
+): Promise<SweepSession> {
+  return runner.open<SweepOrder, null, SweepOperations>(program, order, { signal });
+}
+
+function trainOne(
+  session: SweepSession,
+  directory: string,
+  one: PlannedSetting,
+  signal: AbortSignal | undefined,
+): ReturnType<SweepSession["run"]> {
+  const input = { settings: one.settings, task: { directory, name: one.name } };
+  const onDeaths = (deaths: number, how: string) =>
+    new RunStateError(one.name, "a process that trains it", `${deaths} that died, the last with ${how}`);
+  return session.run("train", input, { name: one.name, expected: TRAINING, onDeaths, signal, directory });
 }

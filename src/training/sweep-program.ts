@@ -10,27 +10,32 @@ import { importSweep, type SweepFigures, type SweepSettings, type SweepTask } fr
 
 /** What a process of a sweep needs: plain data. */
 export interface SweepOrder {
-  /** Absolute path of the module. */
-  readonly file: string;
+  /** Absolute path of the module: the set-up module of its processes. */
+  readonly setup: string;
   readonly backend: BackendChoice;
 }
 
 /** What it does. */
 export type SweepOperations = {
-  readonly train: (input: { readonly settings: SweepSettings; readonly task: SweepTask }) => SweepFigures;
+  readonly train: (input: { readonly settings: SweepSettings; readonly task: SweepTask }) => {
+    readonly figures: SweepFigures;
+    readonly seconds: number;
+  };
 };
 
 /** Opens the program of sweeps: called by the worker process. */
 export async function openProgram(order: SweepOrder): Promise<OpenProgram<null, SweepOperations>> {
   await selectBackend({ backend: order.backend });
-  const sweep = await importSweep(order.file);
+  const sweep = await importSweep(order.setup);
   return {
     facts: null,
     operations: {
       async train({ settings, task }) {
         // What a process that died at this training has left.
         await rm(task.directory, removal());
-        return checkedFigures(await sweep.train(settings, task));
+        const begin = performance.now();
+        const figures = checkedFigures(await sweep.train(settings, task));
+        return { figures, seconds: (performance.now() - begin) / 1000 };
       },
     },
   };

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { tilesName } from "../../src/queue/queue-connection.js";
+import { tilesName } from "../../src/queue/tile-queue.js";
 import { readArtifact } from "../../src/store/results/artifact.js";
 import {
   HAS_REDIS,

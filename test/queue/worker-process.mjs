@@ -1,7 +1,7 @@
-// A worker in a process of its own: node worker-process.mjs REDIS STORE QUEUE [MODULE]. Says "ready" when it is.
+// A worker in a process of its own: node worker-process.mjs REDIS STORE QUEUE [MODULE] [OPTIONS, as JSON]. Says "ready" when it is.
 import { startQueueWorker } from "../../dist/src/queue/queue-worker.js";
 
-const [redis, store, queue, module] = process.argv.slice(2);
+const [redis, store, queue, module, more = "{}"] = process.argv.slice(2);
 const worker = await startQueueWorker({
   redis: redis || undefined,
   store: store || undefined,

@@ -48,6 +48,7 @@ import {
   checkWhere,
   derivativesOf,
   interruptible,
+  isOverQueue,
   type LossCommandOptions,
   type ModelAndData,
   openModelAndData,
@@ -70,6 +71,7 @@ export interface MapCommandOptions {
   readonly workers?: number | "auto";
   readonly threads?: number;
   readonly redis?: string;
+  readonly spool?: string;
   readonly store?: string;
   readonly queue?: string;
 }
@@ -112,6 +114,7 @@ const MAP_ONLY = [
   "workers",
   "threads",
   "redis",
+  "spool",
   "store",
   "queue",
 ] as const;
@@ -149,7 +152,7 @@ export async function curvature(
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
     // The loss of a plane is computed in this process: it is little beside its curvature.
-    const here = omit(options, ["workers", "threads", "redis", "store", "queue"]);
+    const here = omit(options, ["workers", "threads", "redis", "spool", "store", "queue"]);
     const tools = map ? await openSliceTools(run, here, output, undefined, signal) : null;
     const opened = tools === null ? await openModelAndData(run, options, output) : derivativesOf(tools, run);
     const { model, data, dataName } = opened;
@@ -325,7 +328,7 @@ async function mapped(
     figure: work.figure,
   });
   const [surface] = analysis.surfaces;
-  const runner = options.redis === undefined ? undefined : await openQueue({ ...options, signal });
+  const runner = isOverQueue(options) ? await openQueue({ ...options, signal }) : undefined;
   const found = await convexityOnPlane(
     run,
     analysis.directions as Directions,

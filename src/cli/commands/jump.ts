@@ -17,14 +17,23 @@ import {
   parseCount,
   parseModuleFile,
   parseSeeds,
+  queueOptions,
   renamedOption,
 } from "../command-options.js";
 import { type DataModule, loadDataModule } from "../load-module.js";
-import { startBackend } from "../open-evaluator.js";
+import {
+  checkWhere,
+  isOverQueue,
+  openQueue,
+  type QueueCommandOptions,
+  startBackend,
+} from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Options of `jump`: those of the library, and where things are. */
-interface JumpCommandOptions extends Omit<JumpOptions, "directory" | "name" | "signal" | "onProgress"> {
+interface JumpCommandOptions
+  extends Omit<JumpOptions, "directory" | "name" | "signal" | "onProgress" | "runner" | "setup">,
+    QueueCommandOptions {
   readonly data: string;
   readonly out?: string;
   readonly backend?: BackendChoice;
@@ -68,25 +77,34 @@ export function declareJump(command: Command): void {
     .option("--workers <n>", "processes that retrain (default: 1)", parseCount("--workers"))
     .option("--overwrite", "replace jumps in that folder that were made from something else")
     .addOption(backendOption());
-  normalizationOptions(command).action((run, options) => jump(run, options, createOutput(options)));
+  normalizationOptions(queueOptions(command)).action((run, options) =>
+    jump(run, options, createOutput(options)),
+  );
 }
 
 /** `jump RUN`: the region around a model, sampled by jumping and retraining. */
 async function jump(reference: string, options: JumpCommandOptions, output: Output): Promise<void> {
+  checkWhere(options);
   const point = await openModelPoint(reference);
   const folder = outputFolder(options.out, defaultFolder(point));
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   const model = await modelAt(point, module);
   const bar = output.progress("jumps");
+  const runner = isOverQueue(options) ? await openQueue(options) : undefined;
   const settings: JumpOptions = {
-    ...omit(options, ["data", "out", "backend", "json"]),
+    ...omit(options, ["data", "out", "backend", "json", "redis", "spool", "store", "queue"]),
+    runner,
+    setup: module.hasModel ? options.data : undefined,
     directory: folder,
     name: point.name,
     onProgress: (done, total) => bar.update(done, total),
   };
   const sets = await loadSets(module);
-  const study = await jumpAndRetrain(model, sets, settings).finally(() => bar.stop());
+  const study = await jumpAndRetrain(model, sets, settings).finally(() => {
+    bar.stop();
+    runner?.dispose();
+  });
   output.warn(study.warnings);
   tell(study, point, output);
 }

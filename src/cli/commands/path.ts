@@ -48,6 +48,7 @@ const OF_DATA = [
   "workers",
   "threads",
   "redis",
+  "spool",
   "store",
   "queue",
   "batchSize",

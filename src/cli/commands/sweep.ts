@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import pick from "lodash/pick.js";
 import { compareRuns } from "../../analysis/compare/compare-runs.js";
 import { sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
 import {
@@ -26,17 +27,28 @@ import {
   outputFolder,
   parseCount,
   parseSweepFile,
+  queueOptions,
   refuseStray,
   type StyleCommandOptions,
   styleOf,
   styleOptions,
 } from "../command-options.js";
 import { loadDataModule } from "../load-module.js";
-import { interruptible, startBackend } from "../open-evaluator.js";
+import {
+  checkWhere,
+  interruptible,
+  isOverQueue,
+  openQueue,
+  type QueueCommandOptions,
+  startBackend,
+} from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
 
 /** Options of `sweep`: those of the library, and what becomes of the runs. */
-interface SweepCommandOptions extends Pick<SweepOptions, "workers" | "changed" | "set">, StyleCommandOptions {
+interface SweepCommandOptions
+  extends Pick<SweepOptions, "workers" | "changed" | "set">,
+    QueueCommandOptions,
+    StyleCommandOptions {
   readonly out: string;
   readonly by?: string;
   readonly compare?: boolean;
@@ -52,7 +64,7 @@ const COMPARED = 8;
 
 /** Declares the arguments and options of `sweep`. */
 export function declareSweep(command: Command): void {
-  styleOptions(command)
+  queueOptions(styleOptions(command))
     .argument(
       "<module>",
       "JS or TS module with a grid or a list of settings, and train(settings, task)",
@@ -92,6 +104,7 @@ async function sweepUntil(
 ): Promise<void> {
   const { workers, changed, set, by, format: formats, title = "Sweep" } = options;
   if (options.compare !== true) refuseStray(options, ["best"], "--compare", "none");
+  checkWhere(defined({ ...pick(options, ["redis", "spool", "store", "queue"]), workers }));
   const folder = outputFolder(options.out, ".");
   const asked = { ...defined({ workers, changed, set, by }), directory: folder };
   // The module, its exports and the folder are checked before a backend is started.
@@ -103,7 +116,12 @@ async function sweepUntil(
     bar.update(done, total);
     if (!process.stderr.isTTY) output.note(`${done}/${total} ${run.status}: ${run.name}`);
   };
-  const study = await runSweep(file, { ...asked, signal, onProgress }).finally(() => bar.stop());
+  const runner = isOverQueue(options) ? await openQueue({ ...options, signal }) : undefined;
+  const given = { ...asked, ...defined({ runner }), signal, onProgress };
+  const study = await runSweep(file, given).finally(() => {
+    bar.stop();
+    runner?.dispose();
+  });
   output.warn(sweepFailures(study));
   const report = await sweepReport(study, { by });
   output.warn(report.warnings);

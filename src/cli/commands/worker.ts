@@ -1,26 +1,34 @@
 import type { Command } from "commander";
+import { InvalidOptionError } from "../../base/errors.js";
 import { startQueueWorker } from "../../queue/queue-worker.js";
 import { parseCount, redisOption } from "../command-options.js";
+import { checkWhere } from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Options of `worker`. */
 export interface WorkerCommandOptions {
-  readonly redis: string;
-  readonly store: string;
+  readonly redis?: string;
+  readonly spool?: string;
+  readonly store?: string;
   readonly queue?: string;
   readonly processes?: number;
   readonly module?: string;
   readonly cacheGb?: number;
 }
 
-/** `worker --redis URL --store DIR`: evaluates for others until Ctrl-C or SIGTERM, then finishes what is under way. */
+/** `worker --redis URL --store DIR` or `worker --spool DIR`: evaluates for others until Ctrl-C or SIGTERM, then finishes what is under way. */
 export async function worker(
-  { redis, store, queue, processes, module, cacheGb }: WorkerCommandOptions,
+  { redis, spool, store, queue, processes, module, cacheGb }: WorkerCommandOptions,
   output: Output,
 ): Promise<void> {
+  if (redis === undefined && spool === undefined)
+    throw new InvalidOptionError("worker", "--redis URL or --spool DIR", "none");
+  checkWhere({ redis, spool, store, queue });
   const cacheBytes = cacheGb === undefined ? undefined : cacheGb * 2 ** 30;
   const onNotice = (text: string): void => output.note(text);
-  const started = await startQueueWorker({ redis, store, queue, processes, module, cacheBytes, onNotice });
+  const started = await startQueueWorker({
+    ...{ redis, spool, store, queue, processes, module, cacheBytes, onNotice },
+  });
   output.note("waiting for work; Ctrl-C ends after what is under way");
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, resolve);
@@ -33,11 +41,9 @@ export async function worker(
 /** Declares the options of `worker`. */
 export function declareWorker(command: Command): void {
   command
-    .addOption(redisOption("server that work is pulled from").makeOptionMandatory())
-    .requiredOption(
-      "--store <dir>",
-      "folder that all machines see, as it is seen here, or s3://bucket/folder",
-    )
+    .addOption(redisOption("server that work is pulled from"))
+    .option("--spool <dir>", "folder that work is pulled from, in place of a server")
+    .option("--store <dir>", "folder that all machines see, as it is seen here, or s3://bucket/folder")
     .option("--queue <name>", "queue of these workers and submitters (default: tfjs-landscape)")
     .option(
       "--processes <n>",
@@ -46,7 +52,7 @@ export function declareWorker(command: Command): void {
     )
     .option(
       "--module <file>",
-      "the only code beside this package's that jobs may name: layers, loadModel(), loadLoss()",
+      "the only code beside this package's that jobs may name: layers, loadModel(), loadLoss(), train()",
     )
     .option("--cache-gb <n>", "gigabytes of files that are kept here (default: 4)", parseCount("--cache-gb"))
     .action((options) => worker(options, createOutput(options)));

@@ -1,6 +1,6 @@
 /**
- * Evaluation on other machines: workers pull tiles of work from a Redis (or Valkey) server. Needs the packages `bullmq`
- * and `ioredis`.
+ * Work on other machines: workers pull tiles of it from a Redis (or Valkey) server, which needs the packages `bullmq` and
+ * `ioredis`, or from a folder that all machines see.
  *
  * @module tfjs-landscape/queue
  */

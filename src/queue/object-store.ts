@@ -25,7 +25,7 @@ export function openStore(name: string): Promise<ContentStore> {
 }
 
 /** Where an S3-compatible store is, and who asks. */
-export interface ObjectStorePlace {
+interface ObjectStorePlace {
   /** Address of the folder of objects, without a slash at its end. */
   readonly address: string;
   readonly region: string;

@@ -4,7 +4,8 @@ import type { ContentStore } from "./content-store.js";
 import { openStore } from "./object-store.js";
 import { checkRedisUrl } from "./queue-connection.js";
 import { openRedisQueue, openRedisSource } from "./redis-queue.js";
-import { openSpoolQueue, openSpoolSource } from "./spool-queue.js";
+import { openSpoolQueue } from "./spool-queue.js";
+import { openSpoolSource } from "./spool-source.js";
 import type { TileQueue, TileSource } from "./tile-queue.js";
 
 /** Where submitters and workers meet: on a server, or in a folder. One of `redis` and `spool` is needed. */
@@ -27,7 +28,7 @@ export interface QueuePlaceOptions {
 }
 
 /** Both ends of a queue, not yet opened. */
-export interface QueuePlace {
+interface QueuePlace {
   openStore(): Promise<ContentStore>;
   openQueue(): Promise<TileQueue>;
   /** @param lockSeconds - default 10 on a server, 30 in a folder. */

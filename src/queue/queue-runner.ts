@@ -26,6 +26,7 @@ import {
   type JobSet,
   MOST_TASKS,
   PROGRAMS,
+  parsedMessage,
   type Tile,
   type TileAnswer,
   type TileLine,
@@ -166,14 +167,6 @@ async function countWorkers(queue: TileQueue, kind?: string): Promise<Present> {
     else others += worker.processes;
   }
   return { processes, others, versions: [...versions].sort() };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 interface SessionParts {
@@ -587,7 +580,7 @@ class QueueSession {
 /** null where a message is no answer: it comes from another machine, and may be anything. */
 function answerOf(returned: unknown): TileAnswer | null {
   try {
-    const found = answerSchema.safeParse(typeof returned === "string" ? parsed(returned) : returned);
+    const found = answerSchema.safeParse(typeof returned === "string" ? parsedMessage(returned) : returned);
     return found.success ? found.data : null;
   } catch {
     // Nested too deeply to be looked through.

@@ -19,6 +19,7 @@ import {
   type JobSet,
   jobSetSchema,
   PROGRAMS,
+  parsedMessage,
   type Tile,
   type TileAnswer,
   tileSchema,
@@ -113,7 +114,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
       return file;
     };
     try {
-      const found = jobSetSchema.safeParse(parsed(await readFile(await hold(content), "utf8")));
+      const found = jobSetSchema.safeParse(parsedMessage(await readFile(await hold(content), "utf8")));
       if (!found.success) throw new EvaluationError("job set", "one of this version", issueText(found.error));
       const jobSet = found.data;
       const named = PROGRAMS[jobSet.program];
@@ -356,12 +357,4 @@ function checkModule({ module: wanted }: JobSet, own: OwnModule | null): void {
   throw new EvaluationError("job set", `a worker started with the module ${wanted.slice(0, 12)}`, got, {
     hint: "start it with --module FILE: jobs bring data, never code",
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -10,6 +10,7 @@ import {
 import {
   ALIVE_SECONDS,
   ATTEMPTS,
+  parsedMessage,
   type TileLine,
   type TileQueue,
   type TileSource,
@@ -20,7 +21,7 @@ import {
 } from "./tile-queue.js";
 
 /** A queue on a server: where it is, and its name. */
-export interface RedisPlace {
+interface RedisPlace {
   readonly redis: string;
   readonly queue: string;
 }
@@ -52,19 +53,11 @@ async function presentWorkers(connection: Redis, match: string): Promise<WorkerF
   const pages = connection.scanStream({ match, count: 1000 }) as AsyncIterable<string[]>;
   for await (const keys of pages) {
     for (const text of keys.length === 0 ? [] : await connection.mget(keys)) {
-      const found = workerSchema.safeParse(parsed(text));
+      const found = workerSchema.safeParse(parsedMessage(text));
       if (found.success) present.push(found.data);
     }
   }
   return present;
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return null;
-  }
 }
 
 async function openLine(

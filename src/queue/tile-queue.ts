@@ -71,6 +71,15 @@ export function tilesName(kind?: string): string {
   return `tiles-${kind ?? ownPackageVersion()}`;
 }
 
+/** Reads a message; null where it is no JSON: it may come from anybody. */
+export function parsedMessage(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? "null");
+  } catch {
+    return null;
+  }
+}
+
 /** Seconds after which a submitter or worker that no longer says so counts as gone. */
 export const ALIVE_SECONDS = 30;
 

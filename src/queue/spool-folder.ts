@@ -1,0 +1,114 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InvalidOptionError } from "../base/errors.js";
+import { ALIVE_SECONDS, tilesName, UnreadableTile } from "./tile-queue.js";
+
+/** A queue in a folder that all machines see. */
+export interface SpoolPlace {
+  readonly spool: string;
+  readonly queue: string;
+}
+
+/** Milliseconds between two looks into the folder, after something was found and where nothing is. */
+export const [LEAST_PAUSE, MOST_PAUSE]: readonly [number, number] = [50, 1000];
+/** Bytes of one message. */
+const MOST_BYTES = 2 ** 26;
+/** What nobody has touched for so long when it is first seen is of somebody who is gone; clocks may differ by less. */
+export const OLD_SECONDS = 600;
+export const SUBMISSION = /^[0-9a-f]{16}$/;
+/** Priority, submission and number: names in their order are tiles in theirs. */
+export const TILE = /^\d{2}\.[0-9a-f]{16}-\d{1,9}$/;
+export const LEASE = /^(\d{2}\.[0-9a-f]{16}-\d{1,9})\.(\d{1,6})$/;
+
+/** The folders of a submission. */
+export type SubmissionFolders = Readonly<Record<"tiles" | "leases" | "answers", string>>;
+
+/** The folders of a queue. */
+export function foldersOf({ spool, queue }: SpoolPlace) {
+  const root = join(spool, queue);
+  return {
+    root,
+    workers: join(root, "workers"),
+    alive: join(root, "alive"),
+    line: (kind: string | undefined) => join(root, tilesName(kind)),
+    ofSubmission: (folder: string) => ({
+      tiles: join(folder, "tiles"),
+      leases: join(folder, "leases"),
+      answers: join(folder, "answers"),
+    }),
+  };
+}
+
+/** Names in a folder; none where it is gone. */
+export async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+export async function textOf(file: string): Promise<string | null> {
+  try {
+    if ((await stat(file)).size > MOST_BYTES)
+      throw new UnreadableTile(`a message of more than ${MOST_BYTES} bytes`);
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof UnreadableTile) throw error;
+    return null;
+  }
+}
+
+/** Writes a file that is complete when it can be seen. Its folder must be there. */
+export async function writeWhole(folder: string, name: string, text: string): Promise<void> {
+  const temporary = join(folder, `.${randomBytes(8).toString("hex")}.tmp`);
+  try {
+    await writeFile(temporary, text, { flag: "wx" });
+    await rename(temporary, join(folder, name));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Tells the living from the dead by files that the living write again and again. Only the observer's own clock counts, and
+ * only how long a text stays the same: clocks of machines need not agree.
+ */
+export function createObserver() {
+  const seen = new Map<string, { text: string; since: number }>();
+  return {
+    /** Seconds for which a text has been the same, as far as was observed. */
+    unchanged(name: string, text: string): number {
+      const now = performance.now();
+      const known = seen.get(name);
+      if (known === undefined || known.text !== text) {
+        seen.set(name, { text, since: now });
+        return 0;
+      }
+      return (now - known.since) / 1000;
+    },
+    isNew: (name: string): boolean => !seen.has(name),
+    forget: (name: string): void => void seen.delete(name),
+  };
+}
+type Observer = ReturnType<typeof createObserver>;
+
+/** Whether who writes a file lives: it has changed lately, or is seen for the first time and not old. */
+export async function isBeating(file: string, observer: Observer): Promise<boolean> {
+  const text = await textOf(file);
+  if (text === null) return false;
+  if (observer.isNew(file)) {
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: 0 }));
+    if (Date.now() - mtimeMs > 1000 * OLD_SECONDS) return false;
+  }
+  return observer.unchanged(file, text) < ALIVE_SECONDS;
+}
+
+export async function makeFolders(place: SpoolPlace): Promise<ReturnType<typeof foldersOf>> {
+  const folders = foldersOf(place);
+  try {
+    for (const folder of [folders.workers, folders.alive]) await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const got = (cause as Error).message;
+    throw new InvalidOptionError(`spool ${place.spool}`, "a folder that all machines see", got, { cause });
+  }
+  return folders;
+}

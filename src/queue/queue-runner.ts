@@ -21,6 +21,7 @@ import { unpackFolder } from "./folder-parcel.js";
 import { type QueuePlaceOptions, queuePlace } from "./queue-place.js";
 import {
   ALIVE_SECONDS,
+  ANY_VALUE,
   ATTEMPTS,
   answerSchema,
   type JobSet,
@@ -53,8 +54,9 @@ export interface QueueRunnerOptions extends QueuePlaceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds between looks at tiles of which nothing was heard. */
+/** Milliseconds between looks at tiles of which nothing was heard; of one tile first, and at most. */
 const LOOK_TIME = 2000;
+const MOST_LOOK_TIME = 10_000;
 /** Seconds of work in a tile: as few as may be, so that no worker waits at the end for another one's. */
 const [LEAST_SECONDS, MOST_SECONDS] = [5, 30] as const;
 /** Most seconds of what is not work, as a share of a tile. */
@@ -88,6 +90,8 @@ interface SentTile {
   readonly data: Tile;
   readonly tasks: readonly QueuedTask[];
   sent: number;
+  /** When the queue is asked for it. */
+  lookAt: number;
   /** Seconds that sending took. */
   adding: number;
 }
@@ -428,7 +432,8 @@ class QueueSession {
       id: `${this.#submission}-${this.#nextTile++}`,
       data,
       tasks,
-      sent: Date.now(),
+      sent: 0,
+      lookAt: 0,
       adding: 0,
     };
     this.#tiles.set(tile.id, tile);
@@ -439,6 +444,7 @@ class QueueSession {
   /** Tiles of coarse points go before those of fine ones, whoever sent them: each doubling of what was asked for is a step. */
   async #add(tile: SentTile): Promise<void> {
     tile.sent = Date.now();
+    tile.lookAt = tile.sent + LOOK_TIME;
     this.#parts.counts.bytes += JSON.stringify(tile.data).length;
     const priority = Math.floor(Math.log2(1 + (tile.tasks[0]?.sequence ?? 0)));
     const begin = performance.now();
@@ -463,7 +469,9 @@ class QueueSession {
     for (const tile of [...this.#tiles.values()]) {
       const line = this.#line;
       if (line === null || this.#isOver) return;
-      if (now - tile.sent < LOOK_TIME) continue;
+      if (now < tile.lookAt) continue;
+      // Less often for those that take long: thousands may be under way.
+      tile.lookAt = now + Math.min(MOST_LOOK_TIME, now - tile.sent);
       try {
         const isKnown = await line.look(tile.id);
         if (isKnown || !this.#tiles.has(tile.id) || line !== this.#line) continue;
@@ -597,7 +605,12 @@ function groupByKey(tasks: readonly QueuedTask[]): Map<string, QueuedTask[]> {
 type TaskOutput = Extract<TileAnswer["answers"][number], { output: unknown }>;
 type AnswerError = Extract<TileAnswer["answers"][number], { error: unknown }>["error"];
 
-function taskError({ how }: PendingTask, error: AnswerError, host: string): Error {
-  if (error.own !== null) return decodeError({ ...error, stack: error.stack });
-  return new EvaluationError(how.name, how.expected, `an error in a worker on ${host}: ${error.message}`);
+function taskError({ how, operation }: PendingTask, error: AnswerError, host: string): Error {
+  const { own } = error;
+  if (own === null)
+    return new EvaluationError(how.name, how.expected, `an error in a worker on ${host}: ${error.message}`);
+  // There the task has no name but its operation's.
+  if (own.where === operation && own.expected === ANY_VALUE)
+    return new EvaluationError(how.name, how.expected, own.got);
+  return decodeError({ ...error, stack: error.stack });
 }

@@ -16,6 +16,7 @@ import { machineFacts, machineKind } from "./queue-connection.js";
 import { type QueuePlaceOptions, queuePlace } from "./queue-place.js";
 import {
   ALIVE_SECONDS,
+  ANY_VALUE,
   type JobSet,
   jobSetSchema,
   PROGRAMS,
@@ -195,7 +196,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
         },
       });
       onInput();
-      const how = { name: operation, expected: "a value", signal: abort.signal };
+      const how = { name: operation, expected: ANY_VALUE, signal: abort.signal };
       const output = (await encodeWire((await session.run(operation, given, how)) ?? null, sink)) as never;
       const [directory] = made;
       return directory === undefined ? { output } : { output, files: await packFolder(directory, store) };

@@ -60,6 +60,9 @@ export type TileWork = (data: unknown, starts: number) => Promise<string>;
 /** A tile is tried so often where a worker fails as a whole. */
 export const ATTEMPTS = 3;
 
+/** What a task should give, in a worker's errors: only who asked knows more. */
+export const ANY_VALUE = "a value";
+
 /** A message that is no tile: trying again does not help. */
 export class UnreadableTile extends Error {}
 

@@ -69,7 +69,7 @@ export async function jumpAndRetrain(
     throw new InvalidOptionError("model", "a LayersModel", "another object", { hint });
   }
   const backend = currentBackend();
-  if (isElsewhere) checkProcesses(workers, backend);
+  if (isElsewhere) checkProcesses(workers, backend, runner);
   const read = await readSource(model);
   const hasOwnLosses = JSON.stringify([read.facts.loss, read.facts.metrics]).includes('"custom"');
   const isSent = setup !== undefined && (await inspectSetup(resolve(setup), {})).hasModel;

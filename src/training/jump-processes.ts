@@ -94,8 +94,8 @@ function taskOf({ seed, distance, directory }: Jump) {
  * @throws {@link InvalidOptionError} where the compiled program is missing or the backend is none that a
  * process can choose by itself.
  */
-export function checkProcesses(workers: number, backend: BackendInfo): void {
-  if (compiledModule("src/training/jump-program.js") === undefined) {
+export function checkProcesses(workers: number, backend: BackendInfo, runner: TaskRunner | undefined): void {
+  if (runner === undefined && compiledModule("src/training/jump-program.js") === undefined) {
     const hint = "build the package first";
     const expected = "1 where the TypeScript sources run directly";
     throw new InvalidOptionError("workers", expected, String(workers), { hint });

@@ -64,7 +64,12 @@ export async function trainInProcesses(jumps: readonly Jump[], work: JumpProcess
       for (let jump = waiting.shift(); jump !== undefined; jump = waiting.shift()) {
         stop?.throwIfAborted();
         const how = { ...taskOf(jump), directory: jump.directory, signal };
-        onDone(jump, await opened.run("train", jump, how));
+        const trained = await opened.run("train", jump, how).catch((error: unknown) => {
+          // The others are not waited for: they may have long to go.
+          opened.dispose();
+          throw error;
+        });
+        onDone(jump, trained);
         if (!goesOn()) return;
       }
     };

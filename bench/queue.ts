@@ -269,18 +269,25 @@ async function overQueue<T>(
 }
 
 /** What tiles and points cost the server, the submitter and a worker: from tiles of one point, and of many. */
-async function measureCosts(place: Place, seconds: number): Promise<QueueCosts & Record<string, number>> {
+async function measureCosts(place: Place, seconds: number): Promise<QueueCosts & { readonly pointSeconds: number } & Record<string, number>> {
   const subject = await pacedSubject();
   const here = await createLossEvaluator(subject.model, subject.data, { ...subject.options, workers: 1 });
   const alone = await openPoints(here, subject);
   await alone(50);
   const pointSeconds = (await alone(500)) / 500;
   here.dispose();
+  const stretch = Math.min(10, seconds);
+  const idle = async (): Promise<number> => {
+    const before = await place.used();
+    await sleep(1000 * stretch);
+    return ((await place.used()).cpu - before.cpu) / stretch;
+  };
+  // A server has something to do when nobody is there.
+  const serverSecond = await idle();
   const workers = await place.workers(1);
-  const before = await place.used();
-  await sleep(1000 * Math.min(10, seconds));
-  const idle = (await place.used()).cpu - before.cpu;
-  const perSecond = idle / Math.min(10, seconds);
+  const others = await place.workers(3);
+  const perWorker = Math.max(0, (await idle()) - serverSecond) / 4;
+  await others.stop();
   const measure = (tileSeconds: number) =>
     overQueue(place, subject, tileSeconds, async (points, { counts }, opened) => {
       await points(50);
@@ -299,7 +306,7 @@ async function measureCosts(place: Place, seconds: number): Promise<QueueCosts &
         opened,
         wall,
         tiles: counts.tiles - tiles,
-        server: server.cpu - cpu.cpu - took * perSecond,
+        server: server.cpu - cpu.cpu - took * (serverSecond + perWorker),
         bytes: server.bytes - cpu.bytes,
         commands: server.commands - cpu.commands,
         submitter: (ours.user + ours.system) / 1e6,
@@ -318,7 +325,8 @@ async function measureCosts(place: Place, seconds: number): Promise<QueueCosts &
   const [wallTile, wallPoint] = split(({ wall }) => wall);
   return {
     serverTile: single.server / single.tiles,
-    serverWorkerSecond: perSecond,
+    serverWorkerSecond: perWorker,
+    serverSecond,
     submitterTile,
     submitterPoint,
     workerTile: wallTile,
@@ -347,15 +355,15 @@ function sizeOf(folder: string): number {
 /** Points that take a tenth of a second and no processor, in tiles of one second, beside what the model predicts. */
 async function measurePaced(
   place: Place,
-  costs: QueueCosts,
+  costs: QueueCosts & { readonly pointSeconds: number },
   workers: number,
   seconds: number,
 ): Promise<QueueCase> {
   const pace = 50;
   const running = await place.workers(workers, { LANDSCAPE_PACE: String(pace) });
   const subject = await pacedSubject();
-  // The loss is called twice a point.
-  const pointSeconds = (2 * pace) / 1000;
+  // The loss is called twice a point, and the model computes.
+  const pointSeconds = (2 * pace) / 1000 + costs.pointSeconds;
   const points = Math.round((workers * seconds) / pointSeconds);
   const result = await overQueue(place, subject, 1, async (evaluate, { counts }) => {
     // Each worker opens the job set, and the time of a point becomes known.

@@ -123,7 +123,8 @@ chart.setOption({
     ...POINTS.map((seconds, i) =>
       line(
         `${seconds} s a point`,
-        predictions[i].map(({ workers, speedup }) => [workers, speedup]),
+        // A logarithmic axis has no place for nothing.
+        predictions[i].filter(({ speedup }) => speedup >= 1).map(({ workers, speedup }) => [workers, speedup]),
         COLORS[i],
         0,
       ),

@@ -269,7 +269,10 @@ async function overQueue<T>(
 }
 
 /** What tiles and points cost the server, the submitter and a worker: from tiles of one point, and of many. */
-async function measureCosts(place: Place, seconds: number): Promise<QueueCosts & { readonly pointSeconds: number } & Record<string, number>> {
+async function measureCosts(
+  place: Place,
+  seconds: number,
+): Promise<QueueCosts & { readonly pointSeconds: number } & Record<string, number>> {
   const subject = await pacedSubject();
   const here = await createLossEvaluator(subject.model, subject.data, { ...subject.options, workers: 1 });
   const alone = await openPoints(here, subject);

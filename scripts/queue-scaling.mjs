@@ -124,7 +124,9 @@ chart.setOption({
       line(
         `${seconds} s a point`,
         // A logarithmic axis has no place for nothing.
-        predictions[i].filter(({ speedup }) => speedup >= 1).map(({ workers, speedup }) => [workers, speedup]),
+        predictions[i]
+          .filter(({ speedup }) => speedup >= 1)
+          .map(({ workers, speedup }) => [workers, speedup]),
         COLORS[i],
         0,
       ),

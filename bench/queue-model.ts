@@ -65,7 +65,12 @@ export function simulateQueue(costs: QueueCosts, work: QueueWork): QueuePredicti
   const used = Math.min(workers, tiles);
   // What goes into being there is gone for tiles.
   const free = 1 - workers * costs.serverWorkerSecond;
-  const serverTile = free > 0 ? costs.serverTile / free : Number.POSITIVE_INFINITY;
+  // A server that is busy with workers that wait never comes to the tiles.
+  if (free <= 0) {
+    const load = { server: 1, submitter: 0, store: 0 };
+    return { seconds: Number.POSITIVE_INFINITY, tiles, speedup: 0, load, limit: "server" };
+  }
+  const serverTile = costs.serverTile / free;
   const fetched = (workers * costs.contentBytes) / storeBytesPerSecond;
 
   let [submitterFree, serverFree, last, next] = [0, 0, 0, 0];

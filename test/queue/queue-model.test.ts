@@ -56,7 +56,12 @@ describe("the simulation of a queue", () => {
     const many = { workers: 1000, points: 100_000, tileSeconds: 1 };
     // Half of the server's time is left: 2 ms a tile.
     expect(predict(costs, many).seconds).toBeGreaterThan(199.9);
-    expect(predict(costs, { ...many, workers: 3000 }).seconds).toBe(Number.POSITIVE_INFINITY);
+    expect(predict(costs, { ...many, workers: 3000 })).toMatchObject({
+      seconds: Number.POSITIVE_INFINITY,
+      speedup: 0,
+      load: { server: 1 },
+      limit: "server",
+    });
   });
 
   test("more workers never take longer where the costs are those of tiles", () => {

@@ -16,6 +16,8 @@ import { inSpace } from "../src/figure/space/surface-panel.js";
 /** A surface as large as a report is made for, and a long path on it. */
 const POINTS = 251;
 const SNAPSHOTS = 300;
+/** As many as a training that is recorded by batch makes. */
+const MANY_SNAPSHOTS = 10_000;
 const ROUNDS = 5;
 
 interface BenchInput {
@@ -39,6 +41,7 @@ interface BenchCase {
 export async function runBench({ log }: BenchInput): Promise<{ bench: string; cases: BenchCase[] }> {
   const figure = trajectoryFigure(POINTS);
   const small = trajectoryFigure(21);
+  const long = trajectoryFigure(POINTS, MANY_SNAPSHOTS);
   const curves = createTrainingFigure([pathOf()]);
   const html = renderHtml({ title: "large", figures: [figure] });
   const svg = renderSvg(figureOption(figure), figureSize(figure));
@@ -63,6 +66,11 @@ export async function runBench({ log }: BenchInput): Promise<{ bench: string; ca
       seconds: timeOf(() => renderSvg(figureOption(surface), figureSize(surface))),
     },
     { case: "png of the map", seconds: timeOf(() => renderPng(svg)) },
+    { case: "page of 10,000 snapshots", bytes: renderHtml({ title: "large", figures: [long] }).length },
+    {
+      case: "page of 10,000 snapshots written",
+      seconds: timeOf(() => renderHtml({ title: "large", figures: [long] })),
+    },
     { case: "page written", seconds: timeOf(() => renderHtml({ title: "large", figures: [figure] })) },
   ];
   return {
@@ -93,9 +101,9 @@ const valley = (a: number, b: number): number =>
   0.02 + 0.15 * (b - 0.045 * (a - 1) ** 2) ** 2 + 0.006 * a * a;
 
 /** A path of 300 snapshots down the valley. */
-function pathOf() {
-  const places = Array.from({ length: SNAPSHOTS }, (_, k) => {
-    const t = 1 - k / (SNAPSHOTS - 1);
+function pathOf(snapshots = SNAPSHOTS) {
+  const places = Array.from({ length: snapshots }, (_, k) => {
+    const t = 1 - k / (snapshots - 1);
     return [9 * t ** 1.4, 4 * t ** 2.6 + 0.1 * Math.sin(40 * t) * t] as const;
   });
   const plane = Float64Array.from(places, ([a, b]) => valley(a, b));
@@ -106,7 +114,7 @@ function pathOf() {
       epoch: k,
       iteration: k * 469,
       time: 0,
-      learningRate: k < 150 ? 0.1 : 0.01,
+      learningRate: k < snapshots / 2 ? 0.1 : 0.01,
       logs: {
         loss: 2.3 * 0.98 ** k,
         acc: 1 - 0.9 * 0.98 ** k,
@@ -117,8 +125,8 @@ function pathOf() {
     trajectory: {
       coordinates: Float64Array.from(places.flat()),
       dimensions: 2,
-      inPlaneShare: Float64Array.from(places, (_, k) => 0.6 + (0.4 * k) / SNAPSHOTS),
-      distance: Float64Array.from(places, (_, k) => 1 - k / SNAPSHOTS),
+      inPlaneShare: Float64Array.from(places, (_, k) => 0.6 + (0.4 * k) / snapshots),
+      distance: Float64Array.from(places, (_, k) => 1 - k / snapshots),
       trueLoss: plane.map((value) => value * 0.9),
       planeLoss: plane,
       warnings: [],
@@ -127,7 +135,8 @@ function pathOf() {
 }
 
 /** The valley at so many points a side, with the path. */
-function trajectoryFigure(points: number): Figure {
+/** A figure of a surface with so many points a side, and a path of so many snapshots. */
+export function trajectoryFigure(points: number, snapshots = SNAPSHOTS): Figure {
   const axis = (min: number, max: number): Float64Array =>
     Float64Array.from({ length: points }, (_, i) => min + ((max - min) * i) / (points - 1));
   const [alpha, beta] = [axis(-4, 12), axis(-5, 6)];
@@ -150,7 +159,7 @@ function trajectoryFigure(points: number): Figure {
       warnings: [],
     },
     axes: { labels: ["PC 1", "PC 2"], explainedVarianceRatio: [0.83, 0.12], randomWalkBaseline: [0.6, 0.15] },
-    paths: [pathOf()],
+    paths: [pathOf(snapshots)],
   });
 }
 

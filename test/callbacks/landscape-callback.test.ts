@@ -115,7 +115,7 @@ describe("landscapeCallback", () => {
     [
       "an unknown format",
       { report: { formats: ["bmp"] } },
-      /^report.formats: expected some of svg, png, pdf, mp4, html, csv, got \["bmp"\]$/,
+      /^report.formats: expected some of svg, png, pdf, mp4, webp, html, csv, got \["bmp"\]$/,
     ],
     [
       "a page in another folder",

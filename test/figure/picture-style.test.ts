@@ -325,6 +325,15 @@ describe("verdicts", () => {
     expect(verdictOf([adam], paths.slice(0, 1), "log")).toContain("the plane is faithful.");
   });
 
+  test("count a loss that is not above 0 on a logarithmic scale as one far off, not as one that is not known", () => {
+    const zero = run("SGD", [2, 0.2, 0.02], [2, 0.2, 0], 0.9);
+    expect(verdictOf([zero], paths.slice(0, 1), "log")).toContain("the plane is rough.");
+    const both = run("SGD", [2, 0.2, 0], [2, 0.2, 0], 0.9);
+    expect(verdictOf([both], paths.slice(0, 1), "log")).toContain("the plane is faithful.");
+    const infinite = run("SGD", [2, 1, 0.02], [2, Number.POSITIVE_INFINITY, 0.02], 0.9);
+    expect(verdictOf([infinite], paths.slice(0, 1))).toContain("the plane is rough.");
+  });
+
   test("begin with a plane that is poor", () => {
     const poor = [run("SGD", [2, 1, 0.02], [2, 1, 0.02], 0.1), run("Adam", [2, 1, 0.01], [2, 1, 0.01], 0.2)];
     expect(verdictOf(poor, paths)).toBe(

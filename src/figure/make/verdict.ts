@@ -110,20 +110,24 @@ function fidelityOf(run: RunData, at: Path["at"], scale: ScaleKind): Fidelity {
   if (shares.length === 0) return "unknown";
   const held = quantile(shares, 0.5);
   if (held < POOR) return "poor";
-  const onScale = (value: number): number => (scale === "log" ? Math.log10(value) : value);
+  // What is not above 0 lies infinitely far below everything else on a logarithmic scale.
+  const onScale = (value: number): number => (scale === "log" ? Math.log10(Math.max(value, 0)) : value);
   const [own, plane] = [comparedLoss(run), PLANE_LOSS].map((name) => numbers(name).map(onScale)) as [
     number[],
     number[],
   ];
   const finite = own.filter(Number.isFinite);
   const range = finite.length === 0 ? 0 : Math.max(...finite) - Math.min(...finite);
-  const gaps = own.map((value, i) => Math.abs(value - (plane[i] ?? Number.NaN))).filter(Number.isFinite);
+  // Also infinite ones, where one of the two is no number of the scale.
+  const gaps = own
+    .map((value, i) => Math.abs(value - (plane[i] ?? Number.NaN)))
+    .filter((gap) => !Number.isNaN(gap));
   if (gaps.length === 0) return "unknown";
   return held >= HELD && quantile(gaps, 0.9) <= GAP * range ? "faithful" : "rough";
 }
 
 /** The least value that so large a share of the values does not exceed. */
 function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] as number;
 }

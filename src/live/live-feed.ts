@@ -236,7 +236,9 @@ export class LiveFeed {
       status: isInUse ? "recording" : "idle",
       epochs: typeof epochs === "number" ? epochs : null,
       snapshots: snapshots.length,
-      points: thinned(snapshots).map(toPoint),
+      points: thinned(snapshots, new Set(this.#stability?.points.map(({ step }) => Number(step)))).map(
+        toPoint,
+      ),
       lossChanges: manifest === null ? [] : lossChanges({ manifest }),
       plane: this.#plane,
       planeStride: this.#gram.stride,
@@ -274,9 +276,12 @@ function asState({ points, warnings: _, ...facts }: StabilityPath): LiveStabilit
 
 /**
  * The snapshots with the lowest and the highest of each logged value in each part of the run, the first and the last;
- * also those at which the rate was lowered, unless it falls all the time.
+ * also those at which the rate was lowered, unless it falls all the time, and those of the steps that are measured.
  */
-export function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
+export function thinned(
+  snapshots: readonly SnapshotInfo[],
+  measured: ReadonlySet<number> = new Set(),
+): readonly SnapshotInfo[] {
   if (snapshots.length <= MOST_POINTS) return snapshots;
   const names = [
     ...new Set([
@@ -291,7 +296,7 @@ export function thinned(snapshots: readonly SnapshotInfo[]): readonly SnapshotIn
   const shown = new Set(extremes(snapshots.length, partOf, lists.length > 0 ? lists : [(i) => i]));
   const drops = snapshots.flatMap((one, i) => (isRateLowered(one, snapshots[i - 1]) ? [i, i - 1] : []));
   const kept = new Set(drops.length > 2 * MOST_DROPS ? [] : drops);
-  return snapshots.filter((_, i) => shown.has(i) || kept.has(i));
+  return snapshots.filter(({ step }, i) => shown.has(i) || kept.has(i) || measured.has(step));
 }
 
 function toPoint({ step, epoch, iteration, learningRate, logs }: SnapshotInfo): LivePoint {

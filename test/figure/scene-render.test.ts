@@ -108,7 +108,7 @@ describe("the rasterizer", () => {
       [35, -25, 28],
     ];
     for (const own of places) {
-      const path = { run: 0, points: [{ index: 0, plane: null, own }], draped: [] };
+      const path = { run: 0, count: 1, points: [{ index: 0, plane: null, own }], draped: [] };
       const scene = { ...placed.scene, paths: [path] };
       const meshes = sceneMeshes(scene, { ...colors, paths: [RED], rim: "#ff0000" });
       const { rgba, width } = renderScene(meshes, placed.projection, placed.canvas, 2);
@@ -128,6 +128,7 @@ describe("the rasterizer", () => {
     const at = (height: number): readonly number[] => {
       const path = {
         run: 0,
+        count: 2,
         points: [],
         draped: [
           [

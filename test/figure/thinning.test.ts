@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeNumber } from "../../src/base/json.js";
+import type { PlacedCurves } from "../../src/figure/draw/curves-panel.js";
+import { isInside } from "../../src/figure/draw/figure-frame.js";
 import {
   figureMoment,
   figureOption,
@@ -9,13 +11,15 @@ import {
 } from "../../src/figure/draw/layout-figure.js";
 import { countUpTo } from "../../src/figure/draw/snapshots.js";
 import { extremes, MOST_DOTS, MOST_ROWS, thinnedFigure } from "../../src/figure/draw/thinning.js";
-import type { Figure } from "../../src/figure/figure.js";
+import type { Figure, ScatterPanel } from "../../src/figure/figure.js";
+import { styleFigure } from "../../src/figure/files/picture-style.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { createEmbeddingFigure } from "../../src/figure/make/create-embedding-figure.js";
+import { pointSceneOf, pointsUntil } from "../../src/figure/space/point-scene.js";
 import { sceneMeshes } from "../../src/figure/space/scene-mesh.js";
 import { inSpace } from "../../src/figure/space/surface-panel.js";
 import { createSurfaceScene } from "../../src/figure/space/surface-scene.js";
-import { curvesOf, mapOf } from "./panels.js";
+import { curvesNamed, curvesOf, mapOf } from "./panels.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 import { sampleFigure, samplePath, valley } from "./sample-figures.js";
 
@@ -102,8 +106,16 @@ describe("a run of 10,000 snapshots", () => {
   test("is marked at the same moment in every panel, also where a curve leaves the snapshot out", () => {
     const layout = layoutFigure(long, { isPage: true, width: 1000 });
     const hasCurves = layout.panels.filter(({ panel }) => panel.kind === "curves").length;
+    const placed = layout.panels.find(({ panel }) => panel.title === "Loss while training");
+    const { rect, left } = placed as PlacedCurves;
     for (const snapshot of [0, 1, 1234, 5555, 7776, 9998, 9999]) {
       const { rings, cursors } = figureMoment(layout, snapshot / 100);
+      const [ring, ...others] = rings.filter((one) => isInside(rect, one));
+      expect(others).toEqual([]);
+      // At its own loss, not at the peak of the batch after it.
+      const height = left.position(2 * Math.exp(-snapshot / 3000)) as number;
+      const y = rect.y + rect.height * (1 - (height - left.min) / (left.max - left.min));
+      expect(Math.abs((ring?.y ?? Number.NaN) - y)).toBeLessThan(0.1);
       expect(cursors).toHaveLength(hasCurves);
       expect(rings.filter(({ isLarge }) => isLarge)).toHaveLength(1);
       // The loss on the plane, that of the snapshots, the share, the logged loss, the learning rate.
@@ -119,6 +131,14 @@ describe("a run of 10,000 snapshots", () => {
     expect(found?.moment).toBeGreaterThan(49);
     expect(found?.moment).toBeLessThan(51);
     expect(found?.readout.rows).toHaveLength(1);
+  });
+
+  test("says nothing of its curves where they are not drawn", () => {
+    const sentence = "Curves of more than";
+    expect(inSpace(long)?.caption).not.toContain(sentence);
+    expect(inSpace(long)?.caption).toContain("500 have a dot");
+    expect(styleFigure(long, { style: "page", hide: ["curves"] }).caption).not.toContain(sentence);
+    expect(styleFigure(long, { style: "page" }).caption).toContain(sentence);
   });
 
   test("has at most as many triangles in 3-D as 500 snapshots of the same path, and a half", () => {
@@ -156,6 +176,73 @@ test("captions of embeddings say that dots are left out, and in a box that the l
   };
   expect(figureOf(2).caption).toContain("500 have a dot; the line passes through all of them.");
   expect(figureOf(3).caption).toContain("500 have a dot; the line passes through 2000 of them.");
+});
+
+/** Curves of two runs as long as 3,000 and 3,500 snapshots, the second one with other values. */
+function twoLong(x: (i: number) => number = (i) => i): Figure {
+  const paths = [3000, 3500].map((count, k) =>
+    samplePath(
+      `run ${k}`,
+      Array.from({ length: count }, (_, i): [number, number] => [9 * (1 - i / count), 1]),
+      valley,
+      (i) => ({ step: i, epoch: x(i), iteration: i, logs: { loss: 1 + k + Math.sin((1.7 + k) * i) / 2 } }),
+    ),
+  );
+  return sampleFigure(valley, { paths });
+}
+
+test("a read-out has every run's value, also where the thinned curves of two runs keep other snapshots", () => {
+  const layout = layoutFigure(twoLong(), { isPage: true, width: 1000 });
+  const placed = layout.panels.find(({ panel }) => panel.title === "Loss while training");
+  const { rect } = placed as PlacedCurves;
+  for (let share = 0.1; share < 0.8; share += 0.05) {
+    const found = figureReadout(layout, { x: rect.x + share * rect.width, y: rect.y + 9 });
+    const at = found?.moment ?? Number.NaN;
+    const losses = [0, 1].map((k) => 1 + k + Math.sin((1.7 + k) * at) / 2);
+    const rows = found?.readout.rows ?? [];
+    expect(rows).toHaveLength(2);
+    for (const [k, [, value]] of rows.entries())
+      expect(Math.abs(Number(value) - (losses[k] as number))).toBeLessThan(0.001);
+  }
+});
+
+test("a curve recorded densely, then rarely, leaves the dense part at its last value", () => {
+  const figure = thinnedFigure(twoLong((i) => (i < 2990 ? i / 2990 : i - 2988)));
+  const drawn = curvesNamed(figure, "Loss while training").series[0];
+  const snapshots = drawn?.link?.snapshots ?? [];
+  expect(snapshots).toContain(2989);
+  expect(snapshots).toContain(2990);
+});
+
+test("which snapshots are drawn in 3-D, and how large, stays while a path grows", () => {
+  const each = Int32Array.from({ length: 700 }, (_, i) => i);
+  const figure = createEmbeddingFigure(
+    sampleEmbedding({
+      dimensions: 3,
+      runs: [{ name: "SGD" }],
+      run: new Int32Array(700),
+      coordinates: Float64Array.from({ length: 2100 }, (_, i) => (i > 300 && i < 900 ? NaN : Math.sin(i))),
+      step: each,
+      epoch: each,
+      iteration: each,
+      loss: Float64Array.from(each, (i) => 1 / (1 + i)),
+      stepSize: new Float64Array(700).fill(1),
+    }),
+  );
+  const scene = pointSceneOf(figure.panels[0] as ScatterPanel);
+  const colors = { bands: [], paths: [], rim: "#ffffff", stem: "#808080" };
+  const dots = (until?: number): number[] => {
+    const shown: number[] = [];
+    const snapshot = (_: number, index: number) => {
+      shown.push(index);
+      return { fill: "#000000", rim: "#ffffff" };
+    };
+    sceneMeshes(pointsUntil(scene, figure, until), { ...colors, snapshot });
+    return shown;
+  };
+  const whole = dots();
+  expect(whole.at(-1)).toBe(699);
+  for (const until of [50, 555]) expect(dots(until)).toEqual(whole.filter((i) => i <= until));
 });
 
 test("countUpTo counts what is not above a value", () => {

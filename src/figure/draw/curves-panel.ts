@@ -1,5 +1,5 @@
 import { decodeNumber } from "../../base/json.js";
-import type { CurvesPanel, Series } from "../figure.js";
+import type { CurvesPanel, Figure, Series } from "../figure.js";
 import {
   headingRoom,
   headingTexts,
@@ -18,6 +18,7 @@ import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth, truncateText } 
 import { type AxisScale, horizontalScale, verticalScale } from "./scales.js";
 import { axis, polygon, type Shape, stroke } from "./shapes.js";
 import { countUpTo, type Readout } from "./snapshots.js";
+import { valueAtSnapshot } from "./thinning.js";
 
 /** Curves with their axes at their place. */
 export interface PlacedCurves extends Placed<CurvesPanel> {
@@ -247,7 +248,10 @@ function markShapes({ panel, rect, x: scale }: PlacedCurves, theme: Theme): Shap
 }
 
 /** The values of every curve at the position nearest to a place. */
-function readoutAt({ panel: whole, rect, x, options }: PlacedCurves, at: Place): PlacedReadout | null {
+function readoutAt(
+  { panel: whole, figure, rect, x, options }: PlacedCurves,
+  at: Place,
+): PlacedReadout | null {
   if (!isInside(rect, at)) return null;
   const panel = { ...whole, series: whole.series.filter(({ color }) => options.hidden?.has(color) !== true) };
   const position = x.min + ((at.x - rect.x) / rect.width) * (x.max - x.min);
@@ -262,7 +266,7 @@ function readoutAt({ panel: whole, rect, x, options }: PlacedCurves, at: Place):
   if (nearest === null) return null;
   const isLinked = panel.series.some(({ link, x: xs }) => link !== undefined && xs.includes(nearest));
   return {
-    readout: valuesAt(panel, nearest),
+    readout: valuesAt(panel, figure, nearest),
     x: toX(rect, x, x.position(nearest) ?? x.min),
     y: at.y,
     ...(isLinked ? { moment: nearest } : {}),
@@ -286,15 +290,21 @@ function candidates(
 }
 
 /** Returns the values of a panel's curves at a position, without those that have none there. */
-function valuesAt(panel: CurvesPanel, value: number): Readout {
+function valuesAt(panel: CurvesPanel, { runs, progress }: Figure, value: number): Readout {
   const { title, ticks, labels } = panel.x;
   return {
     heading: `${title} ${labels?.[ticks?.indexOf(value) ?? -1] ?? formatNumber(value, 6)}`,
-    rows: panel.series.flatMap(({ name, x, y, axis: side }) => {
-      const index = x.indexOf(value);
-      if (index < 0) return [];
+    rows: panel.series.flatMap((series) => {
+      const { name, x, y, axis: side } = series;
+      const places = runs[series.link?.run ?? -1]?.[progress] ?? [];
+      const snapshot = countUpTo(places, value) - 1;
+      // A long curve may be drawn without a snapshot at which another has a point.
+      const found =
+        y[x.indexOf(value)] ??
+        (places[snapshot] === value ? valueAtSnapshot(series, { runs, progress }, snapshot) : null);
+      if (found === null) return [];
       const scale = side === "left" ? panel.left.scale : panel.right?.scale;
-      const number = decodeNumber(y[index] as number);
+      const number = decodeNumber(found);
       return [[name, scale === "percent" ? formatPercent(number) : formatNumber(number)] as const];
     }),
   };
@@ -315,25 +325,17 @@ function momentOf(
   const isShown = at !== null && at >= x.min && at <= x.max;
   return {
     cursor: isShown ? toX(rect, x, at) : null,
-    rings: linked.flatMap(({ link, axis: side, color, x: xs, y: ys }) => {
+    rings: linked.flatMap((series) => {
+      const { link, axis: side, color } = series;
       const snapshot = snapshots[link?.run ?? -1] ?? -1;
-      const index = link === undefined || snapshot < 0 ? -1 : nearestIn(link.snapshots, snapshot);
       const y = side === "left" ? left : right;
-      const [px, py] = [x.position(xs[index] ?? "NaN"), y?.position(ys[index] ?? "NaN") ?? null];
+      const index = link?.snapshots.indexOf(snapshot) ?? -1;
+      // Of a long curve some points are left out: they have the values of their run.
+      const own = series.x[index] ?? figure.runs[link?.run ?? -1]?.[figure.progress][snapshot] ?? "NaN";
+      const value = valueAtSnapshot(series, figure, snapshot) ?? "NaN";
+      const [px, py] = [x.position(own), y?.position(value) ?? null];
       if (px === null || py === null || y === null) return [];
-      const ring = { x: toX(rect, x, px), y: toY(rect, y, py), color };
-      if (link?.snapshots[index] === snapshot) return [ring];
-      // Of a long curve some points are left out: the next one is at the same place, or there is none.
-      const own = x.position(figure.runs[link?.run ?? -1]?.[figure.progress][snapshot] ?? "NaN");
-      return own !== null && Math.abs(toX(rect, x, own) - ring.x) <= 2 ? [ring] : [];
+      return [{ x: toX(rect, x, px), y: toY(rect, y, py), color }];
     }),
   };
-}
-
-/** Position of the nearest of increasing numbers. */
-function nearestIn(increasing: readonly number[], value: number): number {
-  const after = countUpTo(increasing, value);
-  const [before, next] = [increasing[after - 1], increasing[after]];
-  if (before === undefined) return after;
-  return next !== undefined && next - value < value - before ? after : after - 1;
 }

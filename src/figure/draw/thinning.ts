@@ -1,6 +1,7 @@
-import { decodeNumber } from "../../base/json.js";
-import type { CurvesPanel, Figure, Panel, Series } from "../figure.js";
+import { decodeNumber, type JsonNumber } from "../../base/json.js";
+import type { CurvesPanel, Figure, Panel, RunData, Series, SnapshotColumn } from "../figure.js";
 import type { Place } from "./panel-kind.js";
+import { countUpTo } from "./snapshots.js";
 
 /** Dots of a path at most: more would lie on each other, and take a browser seconds. The line passes through all. */
 export const MOST_DOTS = 500;
@@ -12,6 +13,7 @@ export const MOST_POINTS = 2000;
 const COLUMNS = 600;
 /** Snapshots of a run that are listed at most. */
 export const MOST_ROWS = 1000;
+const CURVES_SENTENCE = `Curves of more than ${MOST_POINTS} points are drawn through the lowest and the highest value of each of ${COLUMNS} columns.`;
 /** How near in px to the point before a point of a line is left out. */
 const NEAR = 0.3;
 
@@ -136,14 +138,21 @@ function sharesPositions(a: Series, b: Series): boolean {
 function thinnedGroup(group: readonly Series[], isLog: boolean): (readonly [Series, Series])[] {
   const { x } = group[0] as Series;
   const place = (i: number): number => (isLog ? Math.log(x[i] as number) : (x[i] as number));
-  const [first, last] = [place(0), place(x.length - 1)];
-  const columnOf = (i: number): number => Math.floor(((place(i) - first) / (last - first || 1)) * COLUMNS);
+  // What is not above 0 has no place on a logarithmic axis.
+  const start = x.findIndex((_, i) => Number.isFinite(place(i)));
+  const [first, last] = [place(Math.max(0, start)), place(x.length - 1)];
+  const columnOf = (i: number): number =>
+    i < start ? -1 : Math.floor(((place(i) - first) / (last - first || 1)) * COLUMNS);
   const lists = group.flatMap(({ y, band }) => (band === null ? [y] : [y, band.low, band.high]));
-  const kept = extremes(
+  const found = extremes(
     x.length,
     columnOf,
     lists.map((values) => (i) => decodeNumber(values[i] ?? null)),
   );
+  // Across columns without a point a line is long: it goes from the last before them to the first after.
+  const isWide = (i: number): boolean => i > 0 && i < x.length && columnOf(i) - columnOf(i - 1) > 1;
+  const ends = x.flatMap((_, i) => (isWide(i) || isWide(i + 1) ? [i] : []));
+  const kept = [...new Set([...found, ...ends])].sort((a, b) => a - b);
   const of = <T>(values: readonly T[]): T[] => kept.map((i) => values[i] as T);
   return group.map((series) => {
     const { band, link } = series;
@@ -156,6 +165,49 @@ function thinnedGroup(group: readonly Series[], isLog: boolean): (readonly [Seri
     };
     return [series, thin] as const;
   });
+}
+
+const columnsBehind = new WeakMap<Series, SnapshotColumn["values"] | null>();
+
+/**
+ * Returns the value of a curve at a snapshot of its run, also where a long curve is drawn without it; null where the
+ * curve has none there, or it is not known.
+ */
+export function valueAtSnapshot(
+  series: Series,
+  { runs, progress }: Pick<Figure, "runs" | "progress">,
+  snapshot: number,
+): JsonNumber | null {
+  const { link, x, y } = series;
+  if (link === undefined || snapshot < 0) return null;
+  const index = countUpTo(link.snapshots, snapshot) - 1;
+  if (link.snapshots[index] === snapshot) return y[index] ?? null;
+  const run = runs[link.run];
+  // A curve over something else has no place for the snapshot.
+  const isAt = (k: number): boolean => x[k] === run?.[progress][link.snapshots[k] ?? -1];
+  if (run === undefined || y.length < COLUMNS || !isAt(0) || !isAt(x.length - 1)) return null;
+  const known = columnsBehind.get(series);
+  const values = known === undefined ? columnBehind(series, link.snapshots, run) : known;
+  columnsBehind.set(series, values);
+  return values?.[snapshot] ?? null;
+}
+
+/** The facts of a run that a curve shows: those that are equal wherever it is drawn. */
+function columnBehind(
+  { y }: Series,
+  snapshots: readonly number[],
+  { columns }: RunData,
+): SnapshotColumn["values"] | null {
+  const shown = y.flatMap((value, k) =>
+    typeof value === "number" ? [[value, snapshots[k] as number] as const] : [],
+  );
+  // A page has both in single precision, or one of them.
+  const isSame = (a: number, b: JsonNumber | null): boolean =>
+    typeof b === "number" && Math.abs(a - b) <= 2e-6 * Math.abs(a);
+  const found = columns.find(({ values }) =>
+    shown.every(([value, snapshot]) => isSame(value, values[snapshot] ?? null)),
+  );
+  return shown.length === 0 ? null : (found?.values ?? null);
 }
 
 /** Returns in sentences what a picture leaves out of long paths and curves; none where it draws everything. */
@@ -172,8 +224,11 @@ export function thinnedSentences(panels: readonly Panel[]): string[] {
     most > MOST_DOTS
       ? `Of more than ${MOST_DOTS} snapshots, ${MOST_DOTS} have a dot; the line passes through ${line}.`
       : "",
-    hasLongCurves
-      ? `Curves of more than ${MOST_POINTS} points are drawn through the lowest and the highest value of each of ${COLUMNS} columns.`
-      : "",
+    hasLongCurves ? CURVES_SENTENCE : "",
   ];
+}
+
+/** Returns a caption for a picture without the curves that it had. */
+export function captionWithoutCurves(caption: string): string {
+  return caption.replace(CURVES_SENTENCE, "").replace(/ {2,}/g, " ").trim();
 }

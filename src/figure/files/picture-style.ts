@@ -7,6 +7,7 @@ import { type DrawOptions, extentOf } from "../draw/figure-frame.js";
 import { formatNumber } from "../draw/format-number.js";
 import { COLOR_MAPS, type ColorMapName, mapColorsOf } from "../draw/palette.js";
 import { type ContourScale, createContourScale, SCALE_WORDS } from "../draw/scales.js";
+import { captionWithoutCurves } from "../draw/thinning.js";
 import {
   FIGURE_PARTS,
   type Figure,
@@ -280,7 +281,9 @@ export function styleFigure(figure: Figure, options: PictureStyle): Figure {
     if (panel.color === "run" || zlabel === undefined) return known;
     return { ...known, color: { ...panel.color, scale: { ...panel.color.scale, title: zlabel } } };
   });
-  return { ...figure, panels, caption: captionOf(figure, panels, options), hidden };
+  const isAlone = figure.layout === "lead" && hidden.includes("curves");
+  const caption = isAlone ? captionWithoutCurves(figure.caption) : figure.caption;
+  return { ...figure, panels, caption: captionOf({ caption }, panels, options), hidden };
 }
 
 /** Returns a styled figure as a picture file shows it: without the texts and panels that are hidden. */
@@ -360,7 +363,7 @@ function withEnds(scale: ContourScale, vmin: number | undefined, vmax: number | 
 
 /** The caption with the words of the levels that are drawn, and with what the range cuts off. */
 function captionOf(
-  { caption }: Figure,
+  { caption }: Pick<Figure, "caption">,
   panels: readonly Panel[],
   { vmin, vmax, lossScale }: PictureStyle,
 ): string {

@@ -14,6 +14,8 @@ export interface PlacedSnapshot {
 export interface PointPath {
   /** Position of the run in the figure. */
   readonly run: number;
+  /** Snapshots of the run, also those that are not shown: which ones have a dot stays while a path grows. */
+  readonly count: number;
   /** Snapshots in order of time, in pieces between those without finite coordinates. */
   readonly pieces: readonly (readonly PlacedSnapshot[])[];
 }
@@ -61,7 +63,11 @@ function createPointScene(panel: ScatterPanel): PointScene {
     kind: "points",
     box: { width, depth, height },
     ticks: { x: ticks(width), y: ticks(depth), z: ticks(height) },
-    paths: panel.paths.map((path) => ({ run: path.run, pieces: piecesOf(path, toBox) })),
+    paths: panel.paths.map((path) => ({
+      run: path.run,
+      count: path.at.length,
+      pieces: piecesOf(path, toBox),
+    })),
   };
 }
 
@@ -82,10 +88,10 @@ export function pointsUntil(
   until: number | undefined,
 ): PointScene {
   if (until === undefined) return scene;
-  const paths = scene.paths.map(({ run, pieces }): PointPath => {
+  const paths = scene.paths.map(({ run, count, pieces }): PointPath => {
     const counts = runs[run]?.[progress] ?? [];
     const shown = pieces.map((piece) => piece.filter(({ index }) => (counts[index] ?? 0) <= until));
-    return { run, pieces: shown.filter((piece) => piece.length > 0) };
+    return { run, count, pieces: shown.filter((piece) => piece.length > 0) };
   });
   return { ...scene, paths };
 }

@@ -122,12 +122,14 @@ function pointMeshes(scene: PointScene, colors: SceneColors): SceneMeshes {
   const rims = new MeshBuilder();
   const rim = rgbOf(colors.rim);
   for (const [k, path] of scene.paths.entries()) {
-    const count = path.pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const { count } = path;
     const radius = DOT * (pointRadius(count) + 0.4);
     const { color, dashes } = strokeOf(colors, k);
     for (const piece of path.pieces) {
       for (const [from, to] of dashed(
-        piece.filter(({ index }) => isInBoxLine(index, count)).map(({ at }) => at),
+        piece
+          .filter(({ index }, k) => k === 0 || k === piece.length - 1 || isInBoxLine(index, count))
+          .map(({ at }) => at),
         dashes,
       )) {
         paths.rod(from, to, LINE, color);
@@ -348,9 +350,9 @@ class Shadow {
 /** Share of the light that paths take from each place of the surface: soft, straight below them. */
 function pathShadow({ x, y, paths }: SurfaceScene): Float32Array {
   const shadow = new Shadow(x, y);
-  for (const { draped, points } of paths) {
-    for (const point of draped.flat()) shadow.cast(point, SHADOW_REACH, SHADOW);
-    for (const { own, plane } of dotted(points)) {
+  for (const path of paths) {
+    for (const point of path.draped.flat()) shadow.cast(point, SHADOW_REACH, SHADOW);
+    for (const { own, plane } of dotted(path)) {
       // The higher a snapshot floats, the softer its shadow.
       const gap = own === null || plane === null ? 0 : own[2] - plane[2];
       if (own !== null && gap > BALL) shadow.cast(own, 1.6 + 0.25 * gap, SHADOW / (1 + 0.12 * gap));
@@ -360,27 +362,27 @@ function pathShadow({ x, y, paths }: SurfaceScene): Float32Array {
 }
 
 /** The snapshots that are drawn by themselves: of a long path some of them. */
-function dotted(points: readonly ScenePathPoint[]): readonly ScenePathPoint[] {
-  return points.filter((_, k) => hasDot(k, points.length));
+function dotted({ points, count }: ScenePath): readonly ScenePathPoint[] {
+  return points.filter(({ index }) => hasDot(index, count));
 }
 
 function addPath(
   paths: MeshBuilder,
   rims: MeshBuilder,
-  { draped, points }: ScenePath,
+  path: ScenePath,
   { color, dashes }: Stroke,
   rim: Rgb,
   stem: Rgb,
 ): void {
   // The rim of one part of a path would hide the next where they crowd each other.
-  const hasRim = points.length <= MOST_RIMMED;
-  for (const line of draped) {
+  const hasRim = path.count <= MOST_RIMMED;
+  for (const line of path.draped) {
     const lifted = line.map(([x, y, z]): ScenePoint => [x, y, z + 0.4 * TUBE]);
     const pieces = dashes === null ? [lifted] : dashed(lifted, dashes);
     for (const piece of pieces) paths.tube(piece, TUBE, color);
     if (hasRim) rims.tube(lifted, RIM, rim);
   }
-  const drawn = dotted(points);
+  const drawn = dotted(path);
   for (const [k, { own, plane }] of drawn.entries()) {
     if (own === null) continue;
     if (plane !== null) paths.tube([plane, own], THIN, stem);

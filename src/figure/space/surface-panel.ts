@@ -4,6 +4,7 @@ import { runStroke, type Theme } from "../draw/palette.js";
 import type { Place, PlacedReadout, Room, Slot } from "../draw/panel-kind.js";
 import { truncateText } from "../draw/placed-text.js";
 import { gridReadout } from "../draw/snapshots.js";
+import { captionWithoutCurves } from "../draw/thinning.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
 import type { SceneColors } from "./scene-mesh.js";
 import { DEFAULT_VIEW } from "./scene-view.js";
@@ -44,7 +45,7 @@ function figureInSpace(figure: Figure): Figure | null {
     ...figure,
     layout: { columns: 1 },
     panels: [{ ...map, view: "space" }],
-    caption: figure.caption
+    caption: captionWithoutCurves(figure.caption)
       .replace("Contours: ", "Surface: ")
       .replace(/(linear|logarithmic) levels;/, height)
       .replace(": cells that touch them are hatched.", ": cells that touch them are left out as holes."),

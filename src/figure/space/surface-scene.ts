@@ -20,6 +20,8 @@ export interface ScenePathPoint {
 export interface ScenePath {
   /** Position of the run in the figure. */
   readonly run: number;
+  /** Snapshots of the run, also those that are not shown: what is left out stays the same while a path grows. */
+  readonly count: number;
   readonly points: readonly ScenePathPoint[];
   /** The path along the surface in pieces, draped between the snapshots. */
   readonly draped: readonly (readonly ScenePoint[])[];
@@ -142,9 +144,9 @@ export function sceneUntil(
   until: number | undefined,
 ): SurfaceScene {
   if (until === undefined) return scene;
-  const paths = scene.paths.map(({ run, points: all }): ScenePath => {
+  const paths = scene.paths.map(({ run, count, points: all }): ScenePath => {
     const points = all.filter(({ index }) => (runs[run]?.[progress][index] ?? 0) <= until);
-    return { run, points, draped: drape(points, scene) };
+    return { run, count, points, draped: drape(points, count, scene) };
   });
   return { ...scene, paths };
 }
@@ -237,7 +239,7 @@ function scenePath(
     const own = heightOf(decodeNumber(losses.own[index] ?? null));
     return { index, plane: plane === null ? null : [x, y, plane], own: own === null ? null : [x, y, own] };
   });
-  return { run, points: placed, draped: drape(placed, grid) };
+  return { run, count: placed.length, points: placed, draped: drape(placed, placed.length, grid) };
 }
 
 function isInside({ x, y }: FineGrid, px: number, py: number): boolean {
@@ -264,11 +266,11 @@ function locate(axis: Float64Array, value: number): readonly [index: number, sha
 }
 
 /** The way from snapshot to snapshot along the surface, with a point at least each grid step. */
-function drape(points: readonly ScenePathPoint[], grid: FineGrid): ScenePoint[][] {
+function drape(points: readonly ScenePathPoint[], count: number, grid: FineGrid): ScenePoint[][] {
   const step = Math.abs((grid.x[1] as number) - (grid.x[0] as number));
   const pieces: ScenePoint[][] = [[]];
   // Of a long path, a point on the one before adds nothing.
-  const near = points.length > MOST_DOTS ? step / 4 : 0;
+  const near = count > MOST_DOTS ? step / 4 : 0;
   let previous: ScenePoint | null = null;
   for (const { plane } of points) {
     if (plane !== null && previous !== null && distance(plane, previous) < near) continue;

@@ -120,6 +120,7 @@ export class LiveFeed {
   #problem: string | null = null;
   readonly #stabilityFile: string;
   #stabilityStamp = "";
+  #stabilityProblem: string | null = null;
   #stability: LiveStabilityState | null = null;
 
   /** @param directory - absolute path of the run. */
@@ -189,7 +190,15 @@ export class LiveFeed {
     const facts = await stat(this.#stabilityFile).catch(() => null);
     const stamp = facts === null ? "" : `${facts.ino}-${facts.mtimeMs}-${facts.size}`;
     if (stamp === this.#stabilityStamp) return false;
-    const found = stamp === "" ? null : await readStability(this.#stabilityFile);
+    this.#stabilityProblem = null;
+    // A file that is damaged must not hold up path and curves.
+    const found =
+      stamp === ""
+        ? null
+        : await readStability(this.#stabilityFile).catch((error: unknown) => {
+            this.#stabilityProblem = error instanceof Error ? error.message : String(error);
+            return null;
+          });
     this.#stabilityStamp = stamp;
     this.#stability = found === null ? null : asState(found);
     return true;
@@ -252,7 +261,7 @@ export class LiveFeed {
     const left = count === 1 ? "1 snapshot is" : `${count} snapshots are`;
     return [
       ...(count > 0 ? [`${left} not on the plane: weights that are not finite.`] : []),
-      ...(this.#problem === null ? [] : [cleanText(this.#problem)]),
+      ...[this.#stabilityProblem, this.#problem].flatMap((one) => (one === null ? [] : [cleanText(one)])),
     ];
   }
 

@@ -1,6 +1,10 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { thinned } from "../../src/live/live-feed.js";
+import { LiveFeed, type LiveState, thinned } from "../../src/live/live-feed.js";
+import { LIVE_STABILITY_FILE } from "../../src/store/kinds/stability-file.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
+import { temporaryFolder, writeSampleRun } from "../store/sample-run.js";
 
 /** Snapshots of a long training whose learning rate is lowered at the given steps. */
 function snapshotsWithDrops(count: number, drops: readonly number[]): SnapshotInfo[] {
@@ -31,4 +35,21 @@ test("snapshots whose stability is measured are kept: its curves look them up", 
 test("few snapshots are all kept", () => {
   const all = snapshotsWithDrops(20, [5]);
   expect(thinned(all)).toEqual(all);
+});
+
+test("a damaged file of the stability is a note, and the path is shown", async () => {
+  const directory = await temporaryFolder();
+  await writeSampleRun(directory, 5, 4);
+  const file = join(directory, LIVE_STABILITY_FILE);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, "no Arrow file");
+  const feed = new LiveFeed(directory, { interval: 5 });
+  await feed.begin();
+  const states: LiveState[] = [];
+  await feed.follow((state) => {
+    states.push(state);
+    if (state.plane?.alpha.length === 5) feed.close();
+  });
+  expect(states.at(-1)?.stability).toBeNull();
+  expect(states.at(-1)?.notes.join()).toContain("stability-live.arrow");
 });

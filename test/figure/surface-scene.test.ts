@@ -254,3 +254,16 @@ describe("options of the surface", () => {
     expect(sceneOf(bare).paths[0]?.points[1]?.plane).not.toBeNull();
   });
 });
+
+test("a figure without some runs is the same one at every draw: its scene is kept by it", async () => {
+  // Code of pages has the types of a browser.
+  const page = new URL("../../src/figure/page/run-legend.ts", import.meta.url).href;
+  const { withoutRuns } = (await import(page)) as {
+    withoutRuns: (figure: Figure, hidden: ReadonlySet<number>) => Figure;
+  };
+  const figure = sampleFigure(valley);
+  const none = withoutRuns(figure, new Set([0]));
+  expect(mapOf(none).paths).toEqual([]);
+  expect(withoutRuns(figure, new Set([0]))).toBe(none);
+  expect(mapOf(withoutRuns(figure, new Set([1]))).paths).toHaveLength(1);
+});

@@ -87,13 +87,20 @@ export function createRunLegend(
   };
 }
 
-/** Returns a figure without the paths of hidden runs. */
+const lessRuns = new WeakMap<Figure, { readonly key: string; readonly figure: Figure }>();
+
+/** Returns a figure without the paths of hidden runs: the same one until others are hidden, since scenes are kept by it. */
 export function withoutRuns(figure: Figure, hidden: ReadonlySet<number> = new Set()): Figure {
   if (hidden.size === 0) return figure;
+  const key = [...hidden].sort((a, b) => a - b).join();
+  const known = lessRuns.get(figure);
+  if (known?.key === key) return known.figure;
   const panels = figure.panels.map((panel) =>
     "paths" in panel
       ? { ...panel, paths: panel.paths.filter(({ run }) => !hidden.has(figure.runs[run]?.color ?? -1)) }
       : panel,
   );
-  return { ...figure, panels };
+  const made = { ...figure, panels };
+  lessRuns.set(figure, { key, figure: made });
+  return made;
 }

@@ -142,7 +142,7 @@ export async function openRedisSource(
           stalledInterval: 500 * lockSeconds,
           // Workers may be killed at any time: a tile that was under way then is no suspect.
           maxStalledCount: 1000,
-          // Work wakes it at once; each look for some costs the server half a millisecond.
+          // Work wakes it at once; each look for some costs the server a little.
           drainDelay: 10,
         });
         worker.on("error", () => undefined);

@@ -14,7 +14,7 @@ export interface SpoolPlace {
 export const [LEAST_PAUSE, MOST_PAUSE]: readonly [number, number] = [50, 1000];
 /** Bytes of one message. */
 const MOST_BYTES = 2 ** 26;
-/** What nobody has touched for so long when it is first seen is of somebody who is gone; clocks may differ by less. */
+/** What nobody has touched for so long is of somebody who is gone. */
 export const OLD_SECONDS = 600;
 export const SUBMISSION = /^[0-9a-f]{16}$/;
 /** Priority, submission and number: names in their order are tiles in theirs. */
@@ -45,14 +45,19 @@ export async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
+/**
+ * Reads a message; null where it is gone.
+ *
+ * @throws {@link UnreadableTile} if it is too long; the system's error if it is there and cannot be read now.
+ */
 export async function textOf(file: string): Promise<string | null> {
   try {
     if ((await stat(file)).size > MOST_BYTES)
       throw new UnreadableTile(`a message of more than ${MOST_BYTES} bytes`);
     return await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof UnreadableTile) throw error;
-    return null;
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
+    throw error;
   }
 }
 
@@ -73,33 +78,48 @@ export async function writeWhole(folder: string, name: string, text: string): Pr
  * only how long a text stays the same: clocks of machines need not agree.
  */
 export function createObserver() {
-  const seen = new Map<string, { text: string; since: number }>();
+  const seen = new Map<string, { text: string; since: number; asked: number }>();
   return {
-    /** Seconds for which a text has been the same, as far as was observed. */
-    unchanged(name: string, text: string): number {
+    /**
+     * Seconds for which a text has been the same, as far as was observed.
+     *
+     * @param before - seconds for which it has been so when it is seen for the first time. Default 0.
+     */
+    unchanged(name: string, text: string, before = 0): number {
       const now = performance.now();
       const known = seen.get(name);
-      if (known === undefined || known.text !== text) {
-        seen.set(name, { text, since: now });
-        return 0;
+      if (known?.text === text) {
+        known.asked = now;
+        return (now - known.since) / 1000;
       }
-      return (now - known.since) / 1000;
+      const age = known === undefined ? before : 0;
+      seen.set(name, { text, since: now - 1000 * age, asked: now });
+      return age;
     },
     isNew: (name: string): boolean => !seen.has(name),
     forget: (name: string): void => void seen.delete(name),
+    /** Forgets what nobody has asked for lately: a worker that runs for weeks sees millions of leases. */
+    prune(): void {
+      const old = performance.now() - 2000 * OLD_SECONDS;
+      for (const [name, { asked }] of seen) if (asked < old) seen.delete(name);
+    },
   };
 }
 type Observer = ReturnType<typeof createObserver>;
 
-/** Whether who writes a file lives: it has changed lately, or is seen for the first time and not old. */
+/**
+ * Whether who writes a file lives: it has changed lately, or is seen for the first time and not old. What looks old may
+ * come from another clock: once it changes, it lives.
+ */
 export async function isBeating(file: string, observer: Observer): Promise<boolean> {
-  const text = await textOf(file);
+  const text = await textOf(file).catch(() => null);
   if (text === null) return false;
+  let before = 0;
   if (observer.isNew(file)) {
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: 0 }));
-    if (Date.now() - mtimeMs > 1000 * OLD_SECONDS) return false;
+    if (Date.now() - mtimeMs > 1000 * OLD_SECONDS) before = OLD_SECONDS;
   }
-  return observer.unchanged(file, text) < ALIVE_SECONDS;
+  return observer.unchanged(file, text, before) < ALIVE_SECONDS;
 }
 
 export async function makeFolders(place: SpoolPlace): Promise<ReturnType<typeof foldersOf>> {

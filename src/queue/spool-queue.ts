@@ -19,10 +19,12 @@ import {
   writeWhole,
 } from "./spool-folder.js";
 import {
+  ALIVE_SECONDS,
   parsedMessage,
   type TileEvents,
   type TileLine,
   type TileQueue,
+  UnreadableTile,
   type WorkerFacts,
   workerSchema,
 } from "./tile-queue.js";
@@ -67,6 +69,7 @@ const answerSchema = z.union([
 
 async function openLine(folder: string, own: SubmissionFolders, events: TileEvents): Promise<TileLine> {
   const names = new Map<string, string>();
+  const observer = createObserver();
   const make = async (): Promise<void> => {
     for (const one of Object.values(own)) await mkdir(one, { recursive: true });
   };
@@ -81,15 +84,24 @@ async function openLine(folder: string, own: SubmissionFolders, events: TileEven
     const found = (await namesIn(own.answers)).filter((name) => TILE.test(name));
     for (const name of found) {
       const id = name.slice(3);
-      const text = await textOf(join(own.answers, name)).catch((error: Error) =>
-        JSON.stringify({ failed: error.message }),
-      );
+      let text: string | null;
+      try {
+        text = await textOf(join(own.answers, name));
+      } catch (error) {
+        // A file system of other machines may be away for a moment: the work is not lost for that.
+        const isPassing = !(error instanceof UnreadableTile) && observer.unchanged(name, "") < ALIVE_SECONDS;
+        if (isPassing) continue;
+        text = JSON.stringify({ failed: (error as Error).message });
+      }
+      observer.forget(name);
+      if (text === null) continue;
       const answer = answerSchema.safeParse(parsedMessage(text));
       if (!answer.success) events.done(id, null);
       else if ("answer" in answer.data) events.done(id, answer.data.answer);
       else events.failed(id, answer.data.failed);
       names.delete(id);
-      await remove(name);
+      // The answers behind one that cannot be removed are taken all the same.
+      await remove(name).catch(() => undefined);
     }
     return found.length > 0;
   };

@@ -64,7 +64,7 @@ export async function openSpoolSource(
   let pulling: Promise<void> = Promise.resolve();
   let beat = 0;
   const isAwaited = (submission: string): Promise<boolean> =>
-    isBeating(join(folders.alive, submission), observer).catch(() => false);
+    isBeating(join(folders.alive, submission), observer);
 
   /** Whether the newest lease of a tile is void, and the failures so far; null: it is held, or was just looked at. */
   const voidLease = async (file: string): Promise<{ readonly failures: number } | null> => {
@@ -180,8 +180,11 @@ export async function openSpoolSource(
     }
   };
 
-  /** Removes what those who are long gone have left. */
+  /** Removes what those who are long gone have left, and forgets them. */
   const clean = async (kinds: readonly (string | undefined)[]): Promise<void> => {
+    observer.prune();
+    for (const [file, at] of looked)
+      if (performance.now() - at > 1000 * OLD_SECONDS) looked.delete(file);
     for (const folder of [folders.alive, folders.workers]) {
       for (const name of await namesIn(folder)) {
         const file = join(folder, name);

@@ -1,11 +1,20 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { createQueueRunner, type QueueRunner } from "../../src/queue/queue-runner.js";
+import { createObserver, isBeating, OLD_SECONDS } from "../../src/queue/spool-folder.js";
 import { openSpoolQueue } from "../../src/queue/spool-queue.js";
 import { openSpoolSource } from "../../src/queue/spool-source.js";
 import { type Tile, UnreadableTile } from "../../src/queue/tile-queue.js";
@@ -180,6 +189,51 @@ describe("leases in a folder", () => {
     expect((await queue.workers()).map(({ host }) => host)).toEqual(["q"]);
     await queue.sayAlive(SUBMISSION);
     await expect.poll(() => heard, { timeout: 60_000 }).toEqual([`${SUBMISSION}-0 1`]);
+  });
+
+  test("who beats lives, whatever its clock says; what looks old when it is first seen has to change", async () => {
+    const file = join(newFolder(), "alive");
+    mkdirSync(join(file, ".."), { recursive: true });
+    const beat = (text: string, secondsAgo: number): void => {
+      writeFileSync(file, text);
+      const then = Date.now() / 1000 - secondsAgo;
+      utimesSync(file, then, then);
+    };
+    const observer = createObserver();
+    beat("1", 3600);
+    expect(await isBeating(file, observer)).toBe(false);
+    expect(await isBeating(file, observer)).toBe(false);
+    beat("2", 3600);
+    expect(await isBeating(file, observer)).toBe(true);
+    beat("3", -3600);
+    expect(await isBeating(file, createObserver())).toBe(true);
+  });
+
+  test("what nobody asks for any more is forgotten", () => {
+    const clock = vi.spyOn(performance, "now").mockReturnValue(0);
+    const observer = createObserver();
+    observer.unchanged("gone", "text");
+    observer.unchanged("asked", "text");
+    clock.mockReturnValue(1500 * OLD_SECONDS);
+    expect(observer.unchanged("asked", "text")).toBe(1.5 * OLD_SECONDS);
+    clock.mockReturnValue(3000 * OLD_SECONDS);
+    observer.prune();
+    expect([observer.isNew("gone"), observer.isNew("asked")]).toEqual([true, false]);
+    clock.mockRestore();
+  });
+
+  test("an answer that cannot be read for a moment is taken when it can", { timeout: TIMEOUT }, async () => {
+    const { line, heard, folder } = await submitter();
+    await line.add(`${SUBMISSION}-0`, tile, 0);
+    const [name = ""] = readdirSync(folder).filter((one) => one.startsWith("tiles-"));
+    const answer = join(folder, name, SUBMISSION, "answers", `00.${SUBMISSION}-0`);
+    // A link to itself: reading it is an error of the file system.
+    symlinkSync(answer, answer);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(heard).toEqual([]);
+    rmSync(answer);
+    writeFileSync(answer, '{"answer":"fine"}');
+    await expect.poll(() => heard, { timeout: 60_000 }).toEqual([`${SUBMISSION}-0 fine`]);
   });
 
   test("a folder that cannot be is named", async () => {

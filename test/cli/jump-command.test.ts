@@ -106,4 +106,12 @@ describe("jump", () => {
     expect(stdout).toBe("");
     expect(stderr).toContain(message);
   });
+
+  test("data that cannot be loaded end it before a server is asked, which would keep the process alive", async () => {
+    const where = ["--redis", "redis://127.0.0.1:1", "--store", newFolder()];
+    const { status, stderr } = await cli(run, "--data", join(fixtures, "throwing-data.js"), ...few, ...where);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("loadData");
+    expect(stderr).not.toContain("a server that answers");
+  });
 });

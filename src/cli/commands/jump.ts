@@ -90,6 +90,8 @@ async function jump(reference: string, options: JumpCommandOptions, output: Outp
   await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   const model = await modelAt(point, module);
+  // Before a server is asked: a connection keeps the process alive.
+  const sets = await loadSets(module);
   const bar = output.progress("jumps");
   const runner = isOverQueue(options) ? await openQueue(options) : undefined;
   const settings: JumpOptions = {
@@ -100,7 +102,6 @@ async function jump(reference: string, options: JumpCommandOptions, output: Outp
     name: point.name,
     onProgress: (done, total) => bar.update(done, total),
   };
-  const sets = await loadSets(module);
   const study = await jumpAndRetrain(model, sets, settings).finally(() => {
     bar.stop();
     runner?.dispose();

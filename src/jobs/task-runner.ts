@@ -74,6 +74,8 @@ export interface TaskOptions {
    * what is in it comes here. Default none.
    */
   readonly directory?: string | undefined;
+  /** Whether what lies in that folder stays, but for the run there. Default false. */
+  readonly keepsOthers?: boolean | undefined;
   /** Makes the error where several processes died at it. Default an `EvaluationError`. */
   readonly onDeaths?: ((deaths: number, how: string) => Error) | undefined;
 }

@@ -542,7 +542,8 @@ class QueueSession {
 
   /** Returns what a task gave, after the folder that it has made is here. */
   async #outputOf({ how }: QueuedTask, { output, files }: TaskOutput): Promise<unknown> {
-    if (how.directory !== undefined) await unpackFolder(files ?? [], how.directory, this.#parts.store);
+    const { directory, keepsOthers } = how;
+    if (directory !== undefined) await unpackFolder(files ?? [], directory, this.#parts.store, keepsOthers);
     return decodeWire(output as JsonValue, this.#source);
   }
 

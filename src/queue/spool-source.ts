@@ -183,8 +183,7 @@ export async function openSpoolSource(
   /** Removes what those who are long gone have left, and forgets them. */
   const clean = async (kinds: readonly (string | undefined)[]): Promise<void> => {
     observer.prune();
-    for (const [file, at] of looked)
-      if (performance.now() - at > 1000 * OLD_SECONDS) looked.delete(file);
+    for (const [file, at] of looked) if (performance.now() - at > 1000 * OLD_SECONDS) looked.delete(file);
     for (const folder of [folders.alive, folders.workers]) {
       for (const name of await namesIn(folder)) {
         const file = join(folder, name);

@@ -131,13 +131,14 @@ export const workerSchema = z.object({
 });
 export type WorkerFacts = z.infer<typeof workerSchema>;
 
-/** A file of a folder that an operation has made: its path in the folder, with "/" between parts. */
-const folderFileSchema = contentSchema.extend({
-  path: z
-    .string()
-    .max(1000)
-    .regex(/^(?!\.{1,2}(?:\/|$))[^/\\:\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\\:\p{Cc}]+)*$/u),
-});
+/** Path of a file in a folder, with "/" between parts. */
+export const parcelPathSchema = z
+  .string()
+  .max(1000)
+  .regex(/^(?!\.{1,2}(?:\/|$))[^/\\:\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\\:\p{Cc}]+)*$/u);
+
+/** A file of a folder that an operation has made. */
+const folderFileSchema = contentSchema.extend({ path: parcelPathSchema });
 export type FolderFile = z.infer<typeof folderFileSchema>;
 
 /** Texts of other machines are shown: they are cut at a length. */

@@ -6,6 +6,7 @@ import { createProcessRunner } from "../jobs/process-runner.js";
 import type { ProgramModule, TaskRunner, TaskSession } from "../jobs/task-runner.js";
 import type { ModelPorts } from "../loss/model-ports.js";
 import { spoolData } from "../loss/workers/spooled-data.js";
+import { isRunInUse } from "../store/run/run-lock.js";
 import { type Lane, runLanes } from "../surface/evaluate-points.js";
 import type { Jump } from "./jump-options.js";
 import type { JumpOperations, JumpOrder } from "./jump-program.js";
@@ -63,7 +64,9 @@ export async function trainInProcesses(jumps: readonly Jump[], work: JumpProcess
     const lane: Lane = async (stop, goesOn) => {
       for (let jump = waiting.shift(); jump !== undefined; jump = waiting.shift()) {
         stop?.throwIfAborted();
-        const how = { ...taskOf(jump), directory: jump.directory, signal };
+        // Here the one who trains has the lock on the run.
+        if (own === undefined) await refuseInUse(jump);
+        const how = { ...taskOf(jump), directory: jump.directory, keepsOthers: true, signal };
         const trained = await opened.run("train", jump, how).catch((error: unknown) => {
           // The others are not waited for: they may have long to go.
           opened.dispose();
@@ -91,6 +94,12 @@ function taskOf({ seed, distance, directory }: Jump) {
   const onDeaths = (deaths: number, how: string) =>
     new RunStateError(name, expected, `${deaths} that died, the last with ${how}`, { hint });
   return { name, expected, onDeaths };
+}
+
+/** @throws {@link RunStateError} if somebody on this machine writes the run. */
+async function refuseInUse({ directory }: Jump): Promise<void> {
+  if (await isRunInUse(directory))
+    throw new RunStateError(directory, "a run that nobody writes", "one in use by another process");
 }
 
 /**

@@ -9,10 +9,11 @@ import { packFolder, unpackFolder } from "../../src/queue/folder-parcel.js";
 import { createQueueRunner, type QueueRunner } from "../../src/queue/queue-runner.js";
 import { answerSchema } from "../../src/queue/tile-queue.js";
 import { openRun } from "../../src/store/run/open-run.js";
+import { lockRun } from "../../src/store/run/run-lock.js";
 import { jumpAndRetrain } from "../../src/training/jump-and-retrain.js";
 import { runSweep } from "../../src/training/run-sweep.js";
 import { useTestBackend } from "../support/backend.js";
-import { temporaryFolders } from "../support/tiny-training.js";
+import { temporaryFolders, tinyData, tinyModel } from "../support/tiny-training.js";
 import { startWorker, type WorkerProcess } from "./redis-server.js";
 
 const newFolder = temporaryFolders();
@@ -124,6 +125,57 @@ test("a folder travels whole: what was there stays until all of it is here", asy
   expect(readdirSync(to).sort()).toEqual(["deep", "run.json"]);
   expect(existsSync(`${to}.part`)).toBe(false);
   expect(await packFolder(join(from, "none"), store)).toEqual([]);
+});
+
+test("a jump that comes back replaces the run of its folder, and nothing else there", async () => {
+  const [store, from, to] = [await openFolderStore(newFolder()), newFolder(), newFolder()];
+  const write = (...parts: string[]): void => {
+    mkdirSync(join(...parts, ".."), { recursive: true });
+    writeFileSync(join(...parts), parts.at(-1) as string);
+  };
+  for (const name of ["run.json", "snapshots/000000.arrow"]) write(from, name);
+  for (const name of ["run.json", "snapshots/000009.arrow", "optimizer/000009.arrow"]) write(to, name);
+  for (const name of ["results/surface.arrow", "jumps/seed-0_step-1/run.json"]) write(to, name);
+  const files = await packFolder(from, store);
+  await unpackFolder(files, to, store, true);
+  expect(readdirSync(to).sort()).toEqual(["jumps", "results", "run.json", "snapshots"]);
+  expect(readdirSync(join(to, "snapshots"))).toEqual(["000000.arrow"]);
+  expect(existsSync(join(to, "jumps", "seed-0_step-1", "run.json"))).toBe(true);
+  expect(existsSync(`${to}.part`)).toBe(false);
+  // A folder that is not there yet.
+  await unpackFolder(files, join(to, "new"), store, true);
+  expect(readdirSync(join(to, "new")).sort()).toEqual(["run.json", "snapshots"]);
+});
+
+test("a file whose name not every machine can have is named where it was made", async () => {
+  const [store, from] = [await openFolderStore(newFolder()), newFolder()];
+  mkdirSync(from, { recursive: true });
+  writeFileSync(join(from, "at 12\nh.json"), "{}");
+  await expect(packFolder(from, store)).rejects.toThrow(
+    /^a file of the folder: expected a name without : .*, got at 12/,
+  );
+});
+
+test("a jump whose run somebody writes is not sent away to be replaced", async () => {
+  await useTestBackend();
+  const directory = newFolder();
+  const folder = join(directory, "seed-0_step-0.5");
+  mkdirSync(folder, { recursive: true });
+  const lock = await lockRun(folder);
+  let sent = 0;
+  const session = { facts: null, concurrency: 1, run: async () => void sent++, forget() {}, dispose() {} };
+  const runner = { processes: 1, open: async () => session, processIds: () => [], dispose() {} };
+  const [model, data] = [tinyModel(), tinyData()];
+  const work = jumpAndRetrain(
+    model,
+    { train: data },
+    { directory, seeds: [0], distances: [0.5], epochs: 1, runner: runner as never },
+  );
+  await expect(work).rejects.toThrow(/seed-0_step-0.5: expected a run that nobody writes, got one in use/);
+  expect(sent).toBe(0);
+  await lock.release();
+  model.dispose();
+  tf.dispose(data);
 });
 
 test("an answer can write into its folder only", () => {

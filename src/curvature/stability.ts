@@ -236,17 +236,27 @@ async function bracket(
 /** Narrows a bracket by linear interpolation of the rise per rate; returns the rate at which the loss is raised. */
 async function refine(riseAt: RiseAt, first: Rate, last: Rate, isOver: () => boolean): Promise<number> {
   let [low, high] = [first, last];
-  // From a slope that is known, so much of it is half of the tolerance of the rate.
-  const slack = (low.rate === 0 ? RATE_TOLERANCE / 2 : 1e-3) * Math.abs(low.rise);
+  let inRow = 0;
   while (!isOver() && high.rate - low.rate > RATE_TOLERANCE * high.rate) {
-    const share = Number.isFinite(high.rise) ? low.rise / (low.rise - high.rise) : 0.5;
+    // Where one end stays, the line through both leads nowhere: half-way is taken in between.
+    const isStuck = Math.abs(inRow) >= 2 || !Number.isFinite(high.rise);
+    const share = isStuck ? 0.5 : low.rise / (low.rise - high.rise);
     const rate: number = low.rate + Math.max(0.02, Math.min(0.98, share)) * (high.rate - low.rate);
     const found: Rate = { rate, rise: await riseAt(rate) };
-    if (Math.abs(found.rise) <= slack) return rate;
+    // The flatter side counts: a slope that is known at θ may be far steeper than the loss is here.
+    const steepness = Math.min(steepnessOf(low, found), steepnessOf(found, high));
+    if (Math.abs(found.rise) < (RATE_TOLERANCE / 2) * rate * steepness) return rate;
+    const side = found.rise > 0 ? 1 : -1;
+    inRow = isStuck || side * inRow < 0 ? side : inRow + side;
     if (found.rise > 0) high = found;
     else low = found;
   }
   return high.rate;
+}
+
+/** How fast the rise per rate grows between two rates; infinite where a loss is not finite. */
+function steepnessOf(from: Rate, to: Rate): number {
+  return Number.isFinite(to.rise) ? (to.rise - from.rise) / (to.rate - from.rate) : Number.POSITIVE_INFINITY;
 }
 
 interface Rate {

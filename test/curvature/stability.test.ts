@@ -162,6 +162,32 @@ describe("criticalSharpness", () => {
     await expect(wrong).rejects.toThrow("slope: expected a number below 0, got 1");
   });
 
+  test.each([0.6, 1.05, 1.25, 10])(
+    "a loss that falls steeply and then lies flat has its η_c, from %s times it",
+    async (times) => {
+      // exp(−r/r₀) + (r/10)²: η_c is 10 where r₀ is far below.
+      for (const fall of [0.01, 0.2, 0.5]) {
+        const valley = functionEvaluator(
+          ([r]) => Math.exp(-(r as number) / fall) + (r as number) ** 2 / 100,
+          1,
+        );
+        for (const slope of [-1 / fall, undefined]) {
+          const { rate, evaluations } = await criticalSharpness(
+            valley,
+            Float32Array.of(0),
+            Float32Array.of(1),
+            {
+              start: 10 * times,
+              slope,
+            },
+          );
+          expect(Math.abs(rate / 10 - 1)).toBeLessThan(0.01);
+          expect(evaluations).toBeLessThan(20);
+        }
+      }
+    },
+  );
+
   test("no rate that raises the loss; losses that are not finite; changes below rounding", async () => {
     const slope = functionEvaluator(([x]) => x as number, 1);
     expect(await criticalSharpness(slope, Float32Array.of(0), Float32Array.of(-1))).toMatchObject({

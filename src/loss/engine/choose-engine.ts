@@ -205,7 +205,7 @@ export async function tryEngine(
 /** Says by how much the loss on a device differs from that on the processor, if it is too much. */
 function deviceDifference(loss: number, expected = Number.NaN): string | null {
   const difference = Math.abs(loss - expected) / Math.abs(expected);
-  if (difference <= DEVICE_TOLERANCE || loss === expected) return null;
+  if (difference <= DEVICE_TOLERANCE || Object.is(loss, expected)) return null;
   return `loss ${loss}, not ${expected} (${difference.toExponential(1)} relative)`;
 }
 
@@ -303,11 +303,12 @@ function labelOf({ name, device }: Pick<GraphEngine, "name" | "device">): string
 }
 
 /** Whether a device was asked for that is no processor: nothing else will do then. */
-export function isElsewhere(device: DeviceChoice | undefined): device is OnnxDevice {
+function isElsewhere(device: DeviceChoice | undefined): device is OnnxDevice {
   return device === "webgpu" || device === "cuda";
 }
 
-function mayUseOwnOps({ device }: ResolvedEngineOptions): boolean {
+/** Whether the model's own ops compute where it was asked for: on the active backend. */
+export function mayUseOwnOps({ device }: Pick<ResolvedEngineOptions, "device">): boolean {
   return !isElsewhere(device) && !(device === "cpu" && isTensorFlowOnGpu());
 }
 
@@ -375,10 +376,12 @@ async function onEveryDevice(
 }
 
 function usualEngines(own: ResolvedEngineOptions, warnings: LandscapeWarning[]): readonly GraphEngine[] {
-  if (own.engine === "tensorflow") return [createTfEngine()];
+  // Named by its card among devices, or to choose it again would be to ask for it on the processor.
+  const card = own.device === "auto" && isTensorFlowOnGpu() ? "cuda" : undefined;
+  if (own.engine === "tensorflow") return [createTfEngine(card)];
   if (own.engine === "onnx") return [createOnnxEngine(requireOnnxRuntime(), own.threads)];
   if (own.engine === "tfjs-fused") return [createFusedEngine()];
-  const engines = isTensorFlowActive() ? [createTfEngine()] : [];
+  const engines = isTensorFlowActive() ? [createTfEngine(card)] : [];
   const onnx = loadOnnxRuntime();
   if (onnx.state === "loaded") engines.push(createOnnxEngine(onnx.runtime, own.threads));
   if (onnx.state === "broken") warnings.push(passedOver("onnx", `it does not load: ${onnx.reason}`));

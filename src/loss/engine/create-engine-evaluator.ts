@@ -11,7 +11,7 @@ import { type ModelEvaluator, openModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
 import { openSamples } from "../model-samples.js";
 import { describeWeights } from "../sample-weights.js";
-import { chooseEngine, isElsewhere, passedOver } from "./choose-engine.js";
+import { chooseEngine, mayUseOwnOps, passedOver } from "./choose-engine.js";
 import { createFiniteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { graphLossEvaluator } from "./graph-evaluator.js";
@@ -116,7 +116,7 @@ async function passOver(
   reason: string,
 ): Promise<OwnOpsEvaluator> {
   const { engine, device } = asked;
-  if (isElsewhere(device)) {
+  if (!mayUseOwnOps(asked)) {
     throw new EvaluationError(`device "${device}"`, "a model, loss and data that it can take", reason);
   }
   if (engine !== "auto") {

@@ -6,12 +6,15 @@ import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { createLossEvaluator } from "../../../../src/index.js";
+import { createFusedEngine } from "../../../../src/loss/engine/fused/fused-engine.js";
 import { deviceProblem } from "../../../../src/loss/engine/onnx/onnx-device.js";
 import type { OnnxRuntime, OrtSession } from "../../../../src/loss/engine/onnx/onnx-engine.js";
 import * as onnx from "../../../../src/loss/engine/onnx/onnx-engine.js";
+import * as tensorflow from "../../../../src/loss/engine/tensorflow/tf-engine.js";
 import { useTestBackend } from "../../../support/backend.js";
 
 vi.mock("../../../../src/loss/engine/onnx/onnx-engine.js", { spy: true });
+vi.mock("../../../../src/loss/engine/tensorflow/tf-engine.js", { spy: true });
 
 beforeAll(async () => {
   await useTestBackend();
@@ -154,6 +157,41 @@ describe('device "auto"', () => {
     expect(again.facts.engine.device).toBe(device);
     evaluator.dispose();
     again.dispose();
+  });
+});
+
+describe("where TensorFlow's backend computes on a card", () => {
+  /** TensorFlow on a card, played by the active backend. */
+  function playTensorFlow(): void {
+    vi.mocked(tensorflow.isTensorFlowActive).mockReturnValue(true);
+    vi.mocked(tensorflow.isTensorFlowOnGpu).mockReturnValue(true);
+    vi.mocked(tensorflow.createTfEngine).mockImplementation((device) => ({
+      ...createFusedEngine(),
+      name: "tensorflow",
+      ...(device === undefined ? {} : { device }),
+    }));
+  }
+
+  test('what "auto" has measured is named by the card, and chosen again', async () => {
+    install(runtimeWith({}));
+    playTensorFlow();
+    const { model, data } = made();
+    const options = { device: "auto", engine: "tensorflow" } as const;
+    const evaluator = await createLossEvaluator(model, data, options);
+    const { engine } = evaluator.facts;
+    expect(engine).toMatchObject({ name: "tensorflow", device: "cuda", deviceTolerance: 1e-4 });
+    const again = await createLossEvaluator(model, data, { device: "auto", reuse: engine });
+    expect(again.facts.engine).toEqual(engine);
+    for (const one of [evaluator, again]) one.dispose();
+  });
+
+  test('device "cpu" does not fall back on operations that compute on the card', async () => {
+    playTensorFlow();
+    const { model, data } = made();
+    const penalized = { device: "cpu", includeRegularization: true } as const;
+    await expect(createLossEvaluator(model, data, penalized)).rejects.toThrow(
+      'device "cpu": expected a model, loss and data that it can take',
+    );
   });
 });
 

@@ -76,8 +76,8 @@ interface Session {
   logs: Readonly<Record<string, number>>;
   /** Whether the model has other weights than those that were recorded last. */
   hasOtherWeights: () => boolean;
-  /** Measures the stability; null where nobody asked for it, or it has failed. */
-  stability: LiveStability | null;
+  /** Measures the stability; null where nobody asked for it. */
+  readonly stability: LiveStability | null;
 }
 
 /**
@@ -359,7 +359,9 @@ export class TrajectoryCallback extends FitCallback {
     try {
       await stability.measure({ ...measured, step, learningRate, optimizer: describeOptimizer(optimizer) });
     } catch (error) {
-      await this.#stopStability(session, error);
+      // What was measured so far is the run's when that is finished.
+      stability.stop();
+      this.#warnOfStability(error);
     }
   }
 
@@ -367,18 +369,15 @@ export class TrajectoryCallback extends FitCallback {
     try {
       await session.stability?.close();
     } catch (error) {
-      await this.#stopStability(session, error);
+      this.#warnOfStability(error);
     }
   }
 
-  async #stopStability(session: Session, error: unknown): Promise<void> {
-    const { stability } = session;
-    session.stability = null;
+  #warnOfStability(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     const message = `${this.directory}: training goes on without its stability: ${reason}`;
     this.#stabilityWarnings = [{ code: "stability-failed", message }];
     process.emitWarning(message, { type: "LandscapeWarning", code: "stability-failed" });
-    await stability?.close().catch(() => undefined);
   }
 }
 

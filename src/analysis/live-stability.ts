@@ -84,7 +84,9 @@ export interface LiveStability {
   isDue(step: number): boolean;
   /** Measures a snapshot and writes what is known so far. */
   measure(point: RecordedPoint): Promise<void>;
-  /** Ends it; what was measured then belongs to the run as it is. Idempotent. */
+  /** Measures no more and frees what it holds. Idempotent; {@link close} is still to come. */
+  stop(): void;
+  /** Ends it after the run; what was measured then belongs to the run as it is. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -146,7 +148,7 @@ export async function openLiveStability(
     const file = join(directory, LIVE_STABILITY_FILE);
     const points = await earlierPoints(file, run.firstStep);
     let nearby = COLD;
-    let isClosed = false;
+    let [isStopped, isClosed] = [false, false];
     const facts = {
       name: run.name,
       dataName: null,
@@ -178,8 +180,13 @@ export async function openLiveStability(
       const path: StabilityPath = { ...facts, points };
       return writeStability(file, path, provenance);
     };
+    const stop = (): void => {
+      isStopped = true;
+      dispose();
+    };
     return {
-      isDue: (step) => !isClosed && step % every === 0,
+      stop,
+      isDue: (step) => !isStopped && step % every === 0,
       async measure({ step, theta: own, ...trained }) {
         const found = await stabilityAt(parts, own, trained, nearby);
         nearby = found.vectors;
@@ -189,7 +196,7 @@ export async function openLiveStability(
       async close() {
         if (isClosed) return;
         isClosed = true;
-        dispose();
+        stop();
         if (points.length === 0) return;
         const finished = await openRun(directory);
         try {

@@ -9,10 +9,12 @@ import { readFigures } from "../../src/analysis/read-figures.js";
 import { createUniform } from "../../src/math/random.js";
 import { readWeightsSync } from "../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
-import { readStability } from "../../src/store/kinds/stability-file.js";
+import { readStability, writeStability } from "../../src/store/kinds/stability-file.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { useTestBackend } from "../support/backend.js";
 import { temporaryFolders } from "../support/tiny-training.js";
+
+vi.mock("../../src/store/kinds/stability-file.js", { spy: true });
 
 const newFolder = temporaryFolders();
 let xs: tf.Tensor;
@@ -132,6 +134,32 @@ describe("stability while training", () => {
       expect(threshold).toBeCloseTo(3800, 5);
     }
     expect(existsSync(join(directory, "optimizer"))).toBe(false);
+  });
+
+  test("a failure ends it, not the training; plot draws what was measured before", async () => {
+    const directory = newFolder();
+    const model = network(tf.train.sgd(0.05));
+    const callback = trajectoryCallback({ directory, stability: { data: { xs, ys }, batches: 0 } });
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    const breaking = new tf.CustomCallback({
+      onEpochEnd: async (epoch) => {
+        if (epoch === 1) vi.mocked(writeStability).mockRejectedValueOnce(new Error("the disk is full"));
+      },
+    });
+    const { epoch } = await model.fit(xs, ys, { epochs: 4, verbose: 0, callbacks: [callback, breaking] });
+    warned.mockRestore();
+    expect(epoch.length).toBe(4);
+    expect(callback.warnings).toContainEqual({
+      code: "stability-failed",
+      message: expect.stringContaining("without its stability: the disk is full"),
+    });
+    const live = await readStability(join(directory, "curvature/stability-live.arrow"));
+    expect(live?.points.map(({ step }) => step)).toEqual([0, 1, 2, 3]);
+    const run = await openRun(directory);
+    expect(run.snapshots.length).toBe(5);
+    const { figures } = await readFigures(run);
+    expect(figures.map(({ name }) => name)).toContain("plot-stability");
+    await run.close();
   });
 
   test("what cannot be measured is refused before the first batch; options by name", async () => {

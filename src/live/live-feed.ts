@@ -120,8 +120,8 @@ export class LiveFeed {
   #problem: string | null = null;
   readonly #stabilityFile: string;
   #stabilityStamp = "";
-  #stabilityProblem: string | null = null;
   #stability: LiveStabilityState | null = null;
+  #stabilityProblem: string | null = null;
 
   /** @param directory - absolute path of the run. */
   constructor(directory: string, options: LiveFeedOptions = {}) {
@@ -185,22 +185,25 @@ export class LiveFeed {
     }
   }
 
-  /** Reads the stability where training has measured it; returns whether there is something new. */
+  /**
+   * Reads the stability where training has measured it; returns whether there is something new. One that is older than
+   * the run is of a run that was replaced. One that cannot be read is a note: the rest of the page goes on.
+   */
   async #lookAtStability(): Promise<boolean> {
     const facts = await stat(this.#stabilityFile).catch(() => null);
-    const stamp = facts === null ? "" : `${facts.ino}-${facts.mtimeMs}-${facts.size}`;
+    const begun = Date.parse(this.#follower.manifest?.createdAt ?? "");
+    const isOwn = facts !== null && !(facts.mtimeMs < begun);
+    const stamp = isOwn ? `${facts.ino}-${facts.mtimeMs}-${facts.size}` : "";
     if (stamp === this.#stabilityStamp) return false;
-    this.#stabilityProblem = null;
-    // A file that is damaged must not hold up path and curves.
-    const found =
-      stamp === ""
-        ? null
-        : await readStability(this.#stabilityFile).catch((error: unknown) => {
-            this.#stabilityProblem = error instanceof Error ? error.message : String(error);
-            return null;
-          });
     this.#stabilityStamp = stamp;
-    this.#stability = found === null ? null : asState(found);
+    this.#stability = null;
+    this.#stabilityProblem = null;
+    try {
+      const found = isOwn ? await readStability(this.#stabilityFile) : null;
+      this.#stability = found === null ? null : asState(found);
+    } catch (error) {
+      this.#stabilityProblem = error instanceof Error ? error.message : String(error);
+    }
     return true;
   }
 

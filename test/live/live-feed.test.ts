@@ -1,10 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { LiveFeed, type LiveState, thinned } from "../../src/live/live-feed.js";
-import { LIVE_STABILITY_FILE } from "../../src/store/kinds/stability-file.js";
+import { LIVE_STABILITY_FILE, writeStability } from "../../src/store/kinds/stability-file.js";
 import type { SnapshotInfo } from "../../src/store/run/run.js";
-import { temporaryFolder, writeSampleRun } from "../store/sample-run.js";
+import { sampleProvenance, temporaryFolder, writeSampleRun } from "../store/sample-run.js";
 
 /** Snapshots of a long training whose learning rate is lowered at the given steps. */
 function snapshotsWithDrops(count: number, drops: readonly number[]): SnapshotInfo[] {
@@ -37,19 +37,33 @@ test("few snapshots are all kept", () => {
   expect(thinned(all)).toEqual(all);
 });
 
-test("a damaged file of the stability is a note, and the path is shown", async () => {
-  const directory = await temporaryFolder();
-  await writeSampleRun(directory, 5, 4);
-  const file = join(directory, LIVE_STABILITY_FILE);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, "no Arrow file");
-  const feed = new LiveFeed(directory, { interval: 5 });
+/** The state in which a run is found. */
+async function firstState(directory: string): Promise<LiveState> {
+  const feed = new LiveFeed(directory);
   await feed.begin();
-  const states: LiveState[] = [];
-  await feed.follow((state) => {
-    states.push(state);
-    if (state.plane?.alpha.length === 5) feed.close();
+  return new Promise((resolve, reject) => {
+    const publish = (state: LiveState): void => {
+      feed.close();
+      resolve(state);
+    };
+    feed.follow(publish).catch(reject);
   });
-  expect(states.at(-1)?.stability).toBeNull();
-  expect(states.at(-1)?.notes.join()).toContain("stability-live.arrow");
+}
+
+test("a stability older than the run is of one that was replaced; one that cannot be read is a note", async () => {
+  const directory = await temporaryFolder();
+  await writeSampleRun(directory, 3, 4);
+  const file = join(directory, LIVE_STABILITY_FILE);
+  await mkdir(dirname(file), { recursive: true });
+  const facts = { name: "net", dataName: null, optimizer: "SGD", samples: 4, lossMode: "model" };
+  const path = { ...facts, minibatch: null, trainingOnly: [], points: [], warnings: [] };
+  await writeStability(file, path, sampleProvenance());
+  expect((await firstState(directory)).stability).toMatchObject(facts);
+  await utimes(file, new Date(0), new Date(0));
+  expect((await firstState(directory)).stability).toBe(null);
+  await writeFile(file, "no Arrow file");
+  const { stability, notes, points } = await firstState(directory);
+  expect(stability).toBe(null);
+  expect(notes).toEqual([expect.stringContaining("stability-live.arrow")]);
+  expect(points.length).toBe(3);
 });

@@ -262,7 +262,7 @@ export function checkMinibatch(minibatch: number | null, samples: number): void 
 }
 
 /** Says where λ₁ is not known as well as was asked for, with the size. */
-function convergenceWarnings(
+export function convergenceWarnings(
   points: readonly SnapshotStability[],
   tolerance: number,
 ): readonly LandscapeWarning[] {

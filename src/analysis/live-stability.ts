@@ -27,6 +27,7 @@ import {
 import { openRun } from "../store/run/open-run.js";
 import {
   checkMinibatch,
+  convergenceWarnings,
   openBatches,
   resolveStabilitySettings,
   type StabilitySettings,
@@ -157,7 +158,6 @@ export async function openLiveStability(
       lossMode,
       minibatch: "reason" in batches || minibatch === null ? null : Math.min(minibatch, samples),
       trainingOnly: trainingOnlyLayers(model),
-      warnings: [],
     };
     const write = (runDigest: string): Promise<void> => {
       const { snapshots: _, ...own } = settings;
@@ -177,7 +177,11 @@ export async function openLiveStability(
         inputs: { run: runDigest, data: dataDigest, model: modelDigest },
         chosen: { backend: currentBackend().name },
       };
-      const path: StabilityPath = { ...facts, points };
+      const path: StabilityPath = {
+        ...facts,
+        points,
+        warnings: convergenceWarnings(points, settings.tolerance),
+      };
       return writeStability(file, path, provenance);
     };
     const stop = (): void => {

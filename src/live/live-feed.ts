@@ -28,7 +28,7 @@ export interface LivePoint {
 }
 
 /** The stability along the run as JSON: each number of a point under its name. */
-export interface LiveStabilityState extends Omit<StabilityPath, "points" | "warnings"> {
+export interface LiveStabilityState extends Omit<StabilityPath, "points"> {
   readonly points: readonly (Readonly<Record<Exclude<keyof SnapshotStability, "reasons">, JsonNumber>> &
     Pick<SnapshotStability, "reasons">)[];
 }
@@ -278,7 +278,7 @@ export class LiveFeed {
   }
 }
 
-function asState({ points, warnings: _, ...facts }: StabilityPath): LiveStabilityState {
+function asState({ points, ...facts }: StabilityPath): LiveStabilityState {
   return {
     ...facts,
     name: cleanText(facts.name),

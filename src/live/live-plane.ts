@@ -124,6 +124,6 @@ export function liveStability(state: LiveState): Figure | null {
     reasons,
   }));
   const run = { manifest: { name: state.name }, snapshots: state.points.map(toInfo) };
-  const figure = createStabilityFigure({ ...stability, points, warnings: [] }, run);
+  const figure = createStabilityFigure({ ...stability, points }, run);
   return { ...figure, caption: joinSentences([...figure.fidelity, figure.caption]), fidelity: [] };
 }

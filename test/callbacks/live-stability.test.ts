@@ -162,6 +162,17 @@ describe("stability while training", () => {
     await run.close();
   });
 
+  test("eigenvalues that have not converged are named, as analyzeStability names them", async () => {
+    const directory = newFolder();
+    // Products of float32 do not give so many digits.
+    const stability = { data: { xs, ys }, batches: 0, tolerance: 1e-12, every: 100 };
+    const callback = trajectoryCallback({ directory, stability });
+    await network(tf.train.sgd(0.05)).fit(xs, ys, { epochs: 1, verbose: 0, callbacks: [callback] });
+    const live = await readStability(join(directory, "curvature/stability-live.arrow"));
+    expect(live?.points.length).toBe(1);
+    expect(live?.warnings.map(({ code }) => code)).toEqual(["stability-not-converged"]);
+  });
+
   test("what cannot be measured is refused before the first batch; options by name", async () => {
     const model = network(tf.train.sgd(0.05));
     const before = readWeightsSync(model, layoutOfModel(model));

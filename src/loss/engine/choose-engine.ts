@@ -205,7 +205,8 @@ export async function tryEngine(
 /** Says by how much the loss on a device differs from that on the processor, if it is too much. */
 function deviceDifference(loss: number, expected = Number.NaN): string | null {
   const difference = Math.abs(loss - expected) / Math.abs(expected);
-  if (difference <= DEVICE_TOLERANCE || Object.is(loss, expected)) return null;
+  const isSame = loss === expected || Object.is(loss, expected);
+  if (isSame || difference <= DEVICE_TOLERANCE) return null;
   return `loss ${loss}, not ${expected} (${difference.toExponential(1)} relative)`;
 }
 

@@ -26,6 +26,7 @@ const aboveBackends = [
 
 /** Files that take a minute or more on two cores begin first, so that no worker waits for the last of them. */
 const longest = [
+  "docs/readme",
   "faults/disk",
   "faults/kill",
   "fuzz/",
@@ -37,7 +38,6 @@ const longest = [
   "package/",
   "examples/studies",
   "figure/page-buttons",
-  "docs/readme",
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -504,6 +504,8 @@ async function commandLines({ folder, sample }) {
     for (let count = random.below(5); count > 0; count--) {
       const option = random.pick(options.get(command) ?? ["--json"]);
       if (option === "--overwrite" || option === "--out") continue;
+      // A worker on any folder waits there for ever, as it should.
+      if (command === "worker" && option === "--spool") continue;
       const value = option === "--data" && random.next() < 0.5 ? data : random.pick(WORDS);
       const form = random.next();
       if (form < 0.4) args.push(option, value);

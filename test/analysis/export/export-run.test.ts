@@ -29,7 +29,7 @@ describe("exportRun", () => {
     const before = readFileSync(join(directory, "surfaces", `${pca}.arrow`));
     const { files, warnings } = await exportRun(run, {
       // Movies have a test of their own: they take long.
-      formats: EXPORT_FORMATS.filter((format) => format !== "mp4"),
+      formats: EXPORT_FORMATS.filter((format) => format !== "mp4" && format !== "webp"),
       width: 500,
       duration: 960,
     });
@@ -227,8 +227,8 @@ describe("exportRun", () => {
   });
 
   test.each([
-    [{ formats: [] }, "formats: expected some of svg, png, pdf, gif, mp4, csv, npz, vtk, got none"],
-    [{ formats: ["bmp"] }, 'formats: expected some of svg, png, pdf, gif, mp4, csv, npz, vtk, got "bmp"'],
+    [{ formats: [] }, "formats: expected some of svg, png, pdf, gif, mp4, webp, csv, npz, vtk, got none"],
+    [{ formats: ["bmp"] }, 'formats: expected some of svg, png, pdf, gif, mp4, webp, csv, npz, vtk, got "bmp"'],
     [{ formats: ["csv"], what: ["x"] }, "what: expected some of surface"],
     [
       { formats: ["png"], width: -1 },

@@ -78,8 +78,8 @@ chart.setOption({
     { text: "Load, tiles of 5 s", left: 530, top: 6, textStyle: { ...TEXT, fontWeight: "bold" } },
   ],
   legend: [
-    { data: ["tiles of 5 s", "tiles of 30 s", "perfect"], left: 70, top: 28, textStyle: TEXT },
-    { data: ["Redis", "submitter", "store"], left: 530, top: 28, textStyle: TEXT },
+    { data: ["tiles of 5 s", "tiles of 30 s", "perfect"], left: 70, top: 28, itemGap: 24, textStyle: TEXT },
+    { data: ["Redis", "submitter", "store"], left: 530, top: 28, itemGap: 24, textStyle: TEXT },
   ],
   grid: [
     { left: 76, top: 66, width: 350, height: 270 },

@@ -111,7 +111,10 @@ chart.setOption({
     shares("store", "store", COLORS[2]),
   ],
 });
-writeFileSync(values.out, chart.renderToSVGString());
+// Without ECharts's styles for a pointer, and with a name for those who do not see it.
+const svg = chart.renderToSVGString().replace(/<style[\s\S]*?<\/style>/g, "");
+const title = "Predicted time and load of a queue for 1 to 10,000 workers";
+writeFileSync(values.out, svg.replace(/^<svg[^>]*>/, `$&<title>${title}</title>`));
 chart.dispose();
 
 const minutes = (seconds) => (Number.isFinite(seconds) ? (seconds / 60).toFixed(1) : "overloaded");

@@ -56,8 +56,9 @@ async function shown(page: Page, count: number) {
   const lowered = page.locator("#curves text", { hasText: "rate lowered" });
   const places = await lowered.evaluateAll((all) => all.map((text) => text.getBoundingClientRect().x));
   // The first pictures of a page have other soft edges than all that follow.
+  let last = await page.screenshot({ fullPage: true });
   let picture = await page.screenshot({ fullPage: true });
-  for (let last = Buffer.alloc(0); !picture.equals(last); ) {
+  while (!picture.equals(last)) {
     last = picture;
     picture = await page.screenshot({ fullPage: true });
   }

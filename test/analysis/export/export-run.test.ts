@@ -228,7 +228,10 @@ describe("exportRun", () => {
 
   test.each([
     [{ formats: [] }, "formats: expected some of svg, png, pdf, gif, mp4, webp, csv, npz, vtk, got none"],
-    [{ formats: ["bmp"] }, 'formats: expected some of svg, png, pdf, gif, mp4, webp, csv, npz, vtk, got "bmp"'],
+    [
+      { formats: ["bmp"] },
+      'formats: expected some of svg, png, pdf, gif, mp4, webp, csv, npz, vtk, got "bmp"',
+    ],
     [{ formats: ["csv"], what: ["x"] }, "what: expected some of surface"],
     [
       { formats: ["png"], width: -1 },

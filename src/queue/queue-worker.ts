@@ -94,8 +94,9 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
   const module = options.module === undefined ? null : await readModule(resolve(options.module));
   const facts = machineFacts();
   const kind = machineKind(facts);
-  const source = await place.openSource(`${hostname()}:${process.pid}`, lockSeconds);
+  // The store first: an open connection keeps the process alive where it cannot be used.
   const store = await place.openStore();
+  const source = await place.openSource(`${hostname()}:${process.pid}`, lockSeconds);
   const folder = await createJobFolder();
   const cache = openContentCache(store, folder.path, cacheBytes);
   const runner = createProcessRunner(processes);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { openContentCache, type StoredContent } from "../../src/queue/content-store.js";
 import { objectStorePlace, openStore } from "../../src/queue/object-store.js";
+import { startQueueWorker } from "../../src/queue/queue-worker.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 import { type ObjectServer, startObjectServer } from "./object-server.js";
 
@@ -151,4 +152,9 @@ test("names, variables and endpoints that are none are refused without their val
     expect(message).toMatch(/^store s3:\/\/bucket: expected/);
     expect(message).not.toContain("s3cret");
   }
+});
+
+test("a worker looks at its store before it connects: a connection would keep it alive", async () => {
+  const options = { redis: "redis://127.0.0.1:1", store: "s3://No_Bucket" };
+  expect(await messageOf(startQueueWorker(options))).toMatch(/^store: expected s3:/);
 });

@@ -73,7 +73,7 @@ export async function jumpAndRetrain(
   const read = await readSource(model);
   const hasOwnLosses = JSON.stringify([read.facts.loss, read.facts.metrics]).includes('"custom"');
   const isSent = setup !== undefined && (await inspectSetup(resolve(setup), {})).hasModel;
-  if (isElsewhere && hasOwnLosses && !isSent) refuseFunctions(workers);
+  if (isElsewhere && hasOwnLosses && !isSent) refuseFunctions(runner === undefined ? workers : null);
   const ports = portsOf(model);
   const recipe = { ...asked, batchSize: batchSizeFor(ports, asked, options) };
   const sets = await readSets(ports, data, options.signal);
@@ -198,9 +198,11 @@ function batchSizeFor({ fixedBatch }: ModelPorts, recipe: JumpRecipe, options: J
   throw new InvalidOptionError("batchSize", `the model's ${fixedBatch}`, String(options.batchSize));
 }
 
-function refuseFunctions(workers: number): never {
-  const expected = "1 with a loss or metric function of your own, which cannot be sent to a process";
-  throw new InvalidOptionError("workers", expected, String(workers), {
+/** @param workers - processes of this machine; null for those of a runner. */
+function refuseFunctions(workers: number | null): never {
+  const [option, allowed] = workers === null ? ["runner", "none"] : ["workers", "1"];
+  const expected = `${allowed} with a loss or metric function of your own, which cannot be sent to a process`;
+  throw new InvalidOptionError(option, expected, String(workers ?? "one"), {
     hint: "or `setup`: a module whose loadModel() gives the compiled model",
   });
 }

@@ -141,5 +141,9 @@ describe("jumps in processes", () => {
   test("functions cannot be sent", { timeout: 60_000 }, async () => {
     const { error } = await start(newFolder(), { workers: 2, customLoss: true }).answer;
     expect(error?.message).toContain("workers: expected 1 with a loss or metric function of your own");
+    const elsewhere = await start(newFolder(), { runner: true, customLoss: true }).answer;
+    expect(elsewhere.error?.message).toContain(
+      "runner: expected none with a loss or metric function of your own, which cannot be sent to a process, got one",
+    );
   });
 });

@@ -41,12 +41,14 @@ interface Step extends Part {
 /** A frame stands for 24 bits of milliseconds at most. */
 const MOST_MS = 0xff_ffff;
 const QUALITY = 82;
+/** The format has 14 bits for a side. */
+const MOST_SIDE = 16_383;
 
 /**
  * Encodes frames as an animated WebP that repeats for ever (25 frames per second), in memory. Of each frame only the
  * rectangle that has changed is written. The same frames give the same bytes.
  *
- * @throws {@link InvalidDataError} if there is no frame, or one has another size.
+ * @throws {@link InvalidDataError} if there is no frame, one has another size, or a side has more than 16,383 pixels.
  * @see RFC 9649, WebP image format: chunks VP8X, ANIM and ANMF.
  */
 export async function encodeWebp(
@@ -54,6 +56,13 @@ export async function encodeWebp(
   { isLossless = false }: EncodeWebpOptions = {},
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
+  if (Math.max(width, height) > MOST_SIDE) {
+    throw new InvalidDataError(
+      "movie",
+      `at most ${MOST_SIDE} pixels a side for WebP`,
+      `${width} × ${height}`,
+    );
+  }
   loaded ??= loadEncoder();
   const encoder = await loaded;
   const { defaultOptions } = await import("@jsquash/webp/meta.js");

@@ -183,6 +183,9 @@ describe("animated WebP", () => {
         await encodeWebp({ width: 63, height: 41, frames: [a, a, b, a] }, { isLossless: true }),
       ),
     ).toBe(0);
+    await expect(encodeWebp({ width: 16_384, height: 1, frames: [] })).rejects.toThrow(
+      "movie: expected at most 16383 pixels a side for WebP, got 16384 × 1",
+    );
     await expect(encodeWebp({ width: 63, height: 40, frames: [a] })).rejects.toThrow(
       "frame: expected 63 × 40 pixels, got 2583 pixels",
     );

@@ -22,8 +22,13 @@ import {
 import type { Figure } from "../figure/figure.js";
 import { createStabilityFigure } from "../figure/make/create-stability-figure.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
-import { type EvaluationData, isBatchDataset, type NamedTensors } from "../loss/evaluation-data.js";
-import type { LossEvaluator } from "../loss/loss-evaluator.js";
+import {
+  type EvaluationData,
+  isBatchDataset,
+  type NamedTensors,
+  refuseTooMany,
+} from "../loss/evaluation-data.js";
+import type { EvaluatorFacts, LossEvaluator } from "../loss/loss-evaluator.js";
 import type { EngineChoice } from "../loss/loss-options.js";
 import { createUniform } from "../math/random.js";
 import type { RunManifest } from "../model/manifest.js";
@@ -170,30 +175,22 @@ async function storedStability(
   options: AnalyzeStabilityOptions,
 ): Promise<StabilityPath> {
   const { directory = run.directory, force, resume, signal, onProgress, figure } = options;
-  const { dataDigest, modelDigest, samples, lossMode, engine } = evaluator.facts;
+  const { samples, lossMode, engine } = evaluator.facts;
   const chosen = chosenSnapshots(run, settings.snapshots);
   const plain = run.manifest.optimizer?.className === "SGD";
   checkMinibatch(settings.minibatch, samples);
   const minibatch = settings.minibatch ?? batchSizeOf(run.manifest);
   const withBatches = plain && settings.batches > 0 && minibatch !== null;
-  const { snapshots: _, ...own } = settings;
   const states = await stateDigests(run, chosen);
-  const provenance: Provenance = {
-    kind: "stability",
-    version: 1,
-    options: {
-      ...own,
-      minibatch,
+  const provenance = stabilityProvenance(
+    settings,
+    { ...evaluator.facts, evaluation, minibatch, runDigest: await run.digest() },
+    {
       steps: chosen.map((index) => (run.snapshots[index] as Run["snapshots"][number]).step),
-      loss: lossMode,
-      samples,
-      includeRegularization: evaluation.includeRegularization ?? false,
       states,
     },
-    seed: settings.seed,
-    inputs: { run: await run.digest(), data: dataDigest, model: modelDigest },
-    chosen: { backend: currentBackend().name, engine: { ...engine } },
-  };
+    { engine: { ...engine } },
+  );
   const facts = {
     name: run.manifest.name,
     dataName: figure?.names?.data ?? null,
@@ -254,11 +251,42 @@ async function storedStability(
   );
 }
 
+/** What a stability is computed from. */
+interface StabilitySources
+  extends Pick<EvaluatorFacts, "dataDigest" | "modelDigest" | "samples" | "lossMode"> {
+  readonly evaluation: CurvatureOptions;
+  readonly minibatch: number | null;
+  /** Empty while the run is recorded. */
+  readonly runDigest: string;
+}
+
+/** What a stability is known by; `of` says at which snapshots it is, `chosen` what it was computed with. */
+export function stabilityProvenance(
+  { snapshots: _, ...own }: Settings,
+  { dataDigest, modelDigest, samples, lossMode, evaluation, minibatch, runDigest }: StabilitySources,
+  of: Provenance["options"],
+  chosen: Provenance["chosen"] = {},
+): Provenance {
+  return {
+    kind: "stability",
+    version: 1,
+    options: {
+      ...own,
+      minibatch,
+      loss: lossMode,
+      samples,
+      includeRegularization: evaluation.includeRegularization ?? false,
+      ...of,
+    },
+    seed: own.seed,
+    inputs: { run: runDigest, data: dataDigest, model: modelDigest },
+    chosen: { backend: currentBackend().name, ...chosen },
+  };
+}
+
 /** @throws {@link InvalidOptionError} if a mini-batch that was asked for has more samples than there are. */
 export function checkMinibatch(minibatch: number | null, samples: number): void {
-  if (minibatch === null || minibatch <= samples) return;
-  const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
-  throw new InvalidOptionError("minibatch", expected, minibatch.toLocaleString("en"));
+  refuseTooMany("minibatch", minibatch, samples);
 }
 
 /** Says where λ₁ is not known as well as was asked for, with the size. */

@@ -1,11 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
-import { currentBackend } from "../backend/current-backend.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { removal } from "../base/platform.js";
-import type { Provenance } from "../base/provenance.js";
 import { type CurvatureOptions, createCurvature, refuseDifferences } from "../curvature/create-curvature.js";
 import {
   COLD,
@@ -31,6 +29,7 @@ import {
   openBatches,
   resolveStabilitySettings,
   type StabilitySettings,
+  stabilityProvenance,
 } from "./analyze-stability.js";
 
 /** What is measured of the stability while a training runs. */
@@ -136,7 +135,7 @@ export async function openLiveStability(
     opened.push(evaluator);
     const curvature = await createCurvature(model, data, evaluation);
     opened.push(curvature);
-    const { samples, dataDigest, modelDigest, lossMode } = evaluator.facts;
+    const { samples, lossMode } = evaluator.facts;
     checkMinibatch(settings.minibatch, samples);
     const minibatch = settings.minibatch ?? run.batchSize;
     const isWanted = run.optimizer === "SGD";
@@ -160,23 +159,9 @@ export async function openLiveStability(
       trainingOnly: trainingOnlyLayers(model),
     };
     const write = (runDigest: string): Promise<void> => {
-      const { snapshots: _, ...own } = settings;
-      const provenance: Provenance = {
-        kind: "stability",
-        version: 1,
-        options: {
-          ...own,
-          minibatch,
-          steps: points.map(({ step }) => step),
-          loss: lossMode,
-          samples,
-          includeRegularization: evaluation.includeRegularization ?? false,
-          isLive: true,
-        },
-        seed: settings.seed,
-        inputs: { run: runDigest, data: dataDigest, model: modelDigest },
-        chosen: { backend: currentBackend().name },
-      };
+      const sources = { ...evaluator.facts, evaluation, minibatch, runDigest };
+      const of = { steps: points.map(({ step }) => step), isLive: true };
+      const provenance = stabilityProvenance(settings, sources, of);
       const path: StabilityPath = {
         ...facts,
         points,

@@ -43,8 +43,11 @@ export type ReportFormat = "svg" | "png" | "pdf" | MovieFormat | "html" | "csv";
 /** Kinds of files with a movie. */
 export type MovieFormat = "mp4" | "webp";
 
+/** Formats of movies. */
+export const MOVIE_FORMATS: readonly MovieFormat[] = ["mp4", "webp"];
+
 /** Every kind of file. */
-export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", "mp4", "webp", "html", "csv"];
+export const REPORT_FORMATS: readonly ReportFormat[] = ["svg", "png", "pdf", ...MOVIE_FORMATS, "html", "csv"];
 /** What is written where nobody says otherwise; of a paper or a talk pdf too. */
 const DEFAULT_FORMATS: readonly ReportFormat[] = ["svg", "png", "html", "csv"];
 
@@ -162,9 +165,6 @@ export async function writeReport(
   }
   return written;
 }
-
-/** Formats of movies. */
-export const MOVIE_FORMATS: readonly MovieFormat[] = ["mp4", "webp"];
 
 /** Whether something grows in a movie of a figure: a path on its plane, or in three dimensions. */
 function isMovable(figure: Figure): boolean {

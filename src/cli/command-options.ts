@@ -93,7 +93,13 @@ export function alignMethodOf({
   readonly tries?: number | undefined;
 }): AlignMethod | undefined {
   const method = align === true ? "weights" : align;
-  if (tries === undefined || method === "weights") return method;
+  checkTries(tries, method);
+  return method;
+}
+
+/** Refuses `--tries` where nothing is matched by weights. */
+export function checkTries(tries: number | undefined, method: AlignMethod | "none" | undefined): void {
+  if (tries === undefined || method === "weights") return;
   const got = method === undefined ? "none" : `--align ${method}`;
   throw new InvalidOptionError("--tries", "--align weights beside it", got);
 }

@@ -7,7 +7,7 @@ import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/err
 import type { JsonValue } from "../base/provenance.js";
 import { checkGaussNewton } from "../curvature/create-curvature.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
-import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
+import { type EvaluationData, isBatchDataset, refuseTooMany } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
 import {
   type BatchLossFunction,
@@ -482,10 +482,7 @@ export function checkSampleCount(option: string, wanted: number | undefined, dat
   if (wanted === undefined || isBatchDataset(data)) return;
   const [given] = [data.xs].flat() as readonly (tf.Tensor | Readonly<Record<string, tf.Tensor>>)[];
   const first = given !== undefined && "shape" in given ? given : Object.values(given ?? {})[0];
-  const samples = (first as tf.Tensor | undefined)?.shape[0] ?? wanted;
-  if (wanted <= samples) return;
-  const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
-  throw new InvalidOptionError(option, expected, wanted.toLocaleString("en"));
+  refuseTooMany(option, wanted, (first as tf.Tensor | undefined)?.shape[0] ?? wanted);
 }
 
 /** A model with data, for what needs more than its losses. */

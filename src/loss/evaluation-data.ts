@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { InvalidOptionError } from "../base/errors.js";
 
 /** Tensors for the inputs or outputs of a model: one, a list in the model's order, or a record by name. */
 export type NamedTensors = tf.Tensor | readonly tf.Tensor[] | Readonly<Record<string, tf.Tensor>>;
@@ -130,4 +131,11 @@ export interface SampleSourceOptions {
   /** Default every class counts the same. */
   readonly classWeight?: ClassWeights | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** @throws {@link InvalidOptionError} if more samples are wanted than there are. */
+export function refuseTooMany(option: string, wanted: number | null, samples: number): void {
+  if (wanted === null || wanted <= samples) return;
+  const expected = `at most the ${samples.toLocaleString("en")} samples of the data`;
+  throw new InvalidOptionError(option, expected, wanted.toLocaleString("en"));
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import { renameOver } from "../base/platform.js";
@@ -46,6 +46,12 @@ export function tamperedError(
   });
 }
 
+/** @throws {@link EvaluationError} if what was read is not the content that was asked for. */
+export function checkSame(where: string, content: StoredContent, found: StoredContent): void {
+  if (found.digest !== content.digest || found.bytes !== content.bytes)
+    throw tamperedError(where, content, found);
+}
+
 /**
  * Opens a store in a folder that all machines see. Files are named after their digest, appear when they are whole, and
  * are never changed: several writers need no lock.
@@ -85,10 +91,7 @@ export async function openFolderStore(folder: string): Promise<ContentStore> {
       const where = `store ${folder}: ${content.digest.slice(0, 12)}`;
       if ((await sizeOf(place)) === null) throw new EvaluationError(where, "its content", "none");
       try {
-        const found = await explainingWrites(file, () => copy(place, file));
-        if (found.digest !== content.digest || found.bytes !== content.bytes) {
-          throw tamperedError(where, content, found);
-        }
+        checkSame(where, content, await explainingWrites(file, () => copy(place, file)));
       } catch (error) {
         await rm(file, { force: true });
         throw error;
@@ -104,18 +107,37 @@ async function sizeOf(file: string): Promise<number | null> {
   );
 }
 
-/** Copies a file and returns its digest: one pass, no more than a chunk in memory. */
-async function copy(from: string, to: string): Promise<StoredContent> {
+/** Copies a file and returns its digest. */
+function copy(from: string, to: string): Promise<StoredContent> {
+  return writeHashed(createReadStream(from), to);
+}
+
+/**
+ * Writes a stream into a new file and returns its digest: one pass, no more than a chunk in memory.
+ *
+ * @param check - told how many bytes came so far, before they are written; ends it by throwing.
+ */
+export async function writeHashed(
+  source: Readable,
+  file: string,
+  check: (bytes: number) => void = () => undefined,
+): Promise<StoredContent> {
   const hash = createHash("sha256");
   let bytes = 0;
   const count = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
       hash.update(chunk);
       bytes += chunk.length;
+      try {
+        check(bytes);
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
       done(null, chunk);
     },
   });
-  await pipeline(createReadStream(from), count, createWriteStream(to, { flags: "wx" }));
+  await pipeline(source, count, createWriteStream(file, { flags: "wx" }));
   return { digest: hash.digest("hex"), bytes };
 }
 

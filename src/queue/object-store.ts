@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AwsV4Signer } from "aws4fetch";
 import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
@@ -10,9 +9,11 @@ import { explainingWrites } from "../store/arrow/atomic-file.js";
 import {
   type ContentStore,
   checkContent,
+  checkSame,
   openFolderStore,
   type StoredContent,
   tamperedError,
+  writeHashed,
 } from "./content-store.js";
 
 /**
@@ -245,20 +246,10 @@ async function receive(
   file: string,
   where: string,
 ): Promise<void> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const check = new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      if (bytes > content.bytes) done(tamperedError(where, content, { digest: null, bytes }));
-      else done(null, chunk);
-    },
-  });
   await rm(file, { force: true });
   const body = response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as never);
-  await pipeline(body, check, createWriteStream(file, { flags: "wx" }));
-  const digest = hash.digest("hex");
-  if (digest !== content.digest || bytes !== content.bytes)
-    throw tamperedError(where, content, { digest, bytes });
+  const found = await writeHashed(body, file, (bytes) => {
+    if (bytes > content.bytes) throw tamperedError(where, content, { digest: null, bytes });
+  });
+  checkSame(where, content, found);
 }

@@ -16,6 +16,7 @@ import { pairCount } from "../../between/solution-tree.js";
 import { MOST_BENDS } from "../../between/train-curve.js";
 import { partOfRun } from "../../store/run/run.js";
 import {
+  checkTries,
   outputFolder,
   parseCount,
   parsePositive,
@@ -69,8 +70,7 @@ export async function connect(
   const { from, until, align, tries, seed, points, curvePoints, mapSize, force } = options;
   const curve = curveRequest(options);
   checkTreeOptions(references.length, options);
-  if (align !== undefined && tries !== undefined && align !== "weights")
-    throw new InvalidOptionError("--tries", "--align weights beside it", `--align ${align}`);
+  checkTries(tries, align ?? "weights");
   const method = align === "none" ? null : align;
   checkConnection({ align: method, tries, seed, points, curve, curvePoints, mapSize });
   const models: ModelPoint[] = [];

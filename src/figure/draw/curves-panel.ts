@@ -17,7 +17,7 @@ import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Slot } f
 import { line, NAME_SIZE, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
 import { type AxisScale, horizontalScale, verticalScale } from "./scales.js";
 import { axis, polygon, type Shape, stroke } from "./shapes.js";
-import { countUpTo, type Readout } from "./snapshots.js";
+import { countLeading, countUpTo, type Readout } from "./snapshots.js";
 import { valueAtSnapshot } from "./thinning.js";
 
 /** Curves with their axes at their place. */
@@ -280,13 +280,8 @@ function candidates(
   isBefore: (value: number) => boolean,
 ): readonly number[] {
   if (shape === "points") return xs;
-  let [low, high] = [0, xs.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBefore(xs[middle] as number)) low = middle + 1;
-    else high = middle;
-  }
-  return xs.slice(Math.max(0, low - 1), low + 1);
+  const count = countLeading(xs, isBefore);
+  return xs.slice(Math.max(0, count - 1), count + 1);
 }
 
 /** Returns the values of a panel's curves at a position, without those that have none there. */

@@ -24,12 +24,17 @@ export function timeline({ runs, progress }: Pick<Figure, "runs" | "progress">):
   return [...new Set(runs.flatMap((run) => run[progress]))].sort((a, b) => a - b);
 }
 
-/** Returns how many of increasing numbers are at most a value, by halving. */
+/** Returns how many of increasing numbers are at most a value. */
 export function countUpTo(increasing: readonly number[], value: number): number {
-  let [low, high] = [0, increasing.length];
+  return countLeading(increasing, (one) => one <= value);
+}
+
+/** Returns how many numbers come before the first for which something is false, by halving: it stays false behind it. */
+export function countLeading(values: readonly number[], isBefore: (value: number) => boolean): number {
+  let [low, high] = [0, values.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((increasing[middle] as number) <= value) low = middle + 1;
+    if (isBefore(values[middle] as number)) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -28,7 +28,8 @@ export function createCurvatureFigure(
   summary: CurvatureSummary,
   { title }: CurvatureFigureOptions = {},
 ): Figure {
-  const { facts, eigenvalues, density, layers } = summary;
+  const { facts, eigenvalues, layers } = summary;
+  const density = summary.density === null ? null : broadened(summary.density);
   const charts: CurvesPanel[] = [
     ...(eigenvalues === null ? [] : [eigenvaluesPanel(summary)]),
     ...(density === null ? [] : [densityPanel(density, facts.size)]),
@@ -80,9 +81,8 @@ function eigenvaluesPanel({ eigenvalues }: CurvatureSummary): CurvesPanel {
 const LEAST_WIDTH = 1 / 150;
 
 /** The bulk as a curve; each outlier as the top of a bump as wide as those of the bulk. */
-function densityPanel(found: StoredDensity, size: number): CurvesPanel {
-  const spikes = Float64Array.from(found.outliers?.values ?? []).sort();
-  const { values, density, width } = broadened(found, spikes);
+function densityPanel({ values, density, width, outliers }: StoredDensity, size: number): CurvesPanel {
+  const spikes = spikesOf(outliers);
   const peak = 1 / (size * width * Math.sqrt(2 * Math.PI));
   // What is less than a hundredth of one eigenvalue is the flank of a bump.
   const least = Math.max(LEAST_DENSITY * density.reduce((a, b) => Math.max(a, b), 0), peak / 100);
@@ -104,15 +104,19 @@ function densityPanel(found: StoredDensity, size: number): CurvesPanel {
   );
 }
 
+/** The eigenvalues that are taken out of a density, increasing. */
+function spikesOf(outliers: StoredDensity["outliers"]): Float64Array {
+  return Float64Array.from(outliers?.values ?? []).sort();
+}
+
 /** A density with bumps that can be seen beside its outliers: smoothed once more where they are narrower. */
-function broadened(
-  { values, density, width }: StoredDensity,
-  spikes: Float64Array,
-): Pick<StoredDensity, "values" | "density" | "width"> {
+function broadened(found: StoredDensity): StoredDensity {
+  const { values, density, width, outliers } = found;
+  const spikes = spikesOf(outliers);
   const [low, high] = [values[0] as number, values[values.length - 1] as number];
   const [from, to] = [Math.min(low, spikes[0] ?? low), Math.max(high, spikes[spikes.length - 1] ?? high)];
   const wide = (to - from) * LEAST_WIDTH;
-  if (!(wide > width)) return { values, density, width };
+  if (!(wide > width)) return found;
   const more = Math.sqrt(wide ** 2 - width ** 2);
   const step = (high - low) / (values.length - 1);
   const begin = low - 4 * more;
@@ -126,7 +130,7 @@ function broadened(
         0,
       ),
   );
-  return { values: places, density: smooth, width: wide };
+  return { ...found, values: places, density: smooth, width: wide };
 }
 
 const RESIDUAL = "Residual |H·v − λ·v| of the computed pair: an eigenvalue lies within it of the number.";
@@ -198,9 +202,7 @@ function eigenvalueSentence({ eigenvalues, facts }: CurvatureSummary): string {
   return `The ${values.length} eigenvalues of largest magnitude by the Lanczos method (${products} products), residuals at most ${formatNumber(worst, 2)}.${kind}`;
 }
 
-function densitySentence(found: StoredDensity, size: number): string {
-  const { outliers } = found;
-  const { width } = broadened(found, Float64Array.from(outliers?.values ?? []).sort());
+function densitySentence({ outliers, width }: StoredDensity, size: number): string {
   const apart =
     outliers === null
       ? ""

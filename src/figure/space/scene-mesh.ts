@@ -2,7 +2,7 @@ import type { RunStroke } from "../draw/palette.js";
 import { pointRadius } from "../draw/paths.js";
 import { hasDot, isInBoxLine } from "../draw/thinning.js";
 import type { PointPath, PointScene } from "./point-scene.js";
-import type { Projection, ScenePoint } from "./scene-view.js";
+import { distance, type Projection, type ScenePoint } from "./scene-view.js";
 import { brightness, hornNormals, skyView } from "./sky-light.js";
 import type { ScenePath, ScenePathPoint, SurfaceScene } from "./surface-scene.js";
 
@@ -539,8 +539,4 @@ function cross(a: ScenePoint, b: ScenePoint): ScenePoint {
 
 function unit(a: ScenePoint): ScenePoint {
   return times(a, 1 / (Math.hypot(...a) || 1));
-}
-
-function distance(a: ScenePoint, b: ScenePoint): number {
-  return Math.hypot(...minus(a, b));
 }

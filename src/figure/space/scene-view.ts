@@ -6,6 +6,11 @@ import type { SurfaceScene } from "./surface-scene.js";
 /** A place in the box: alpha to the right, beta to the back, height up; the box's centre is 0. */
 export type ScenePoint = readonly [x: number, y: number, z: number];
 
+/** How far two places are apart. */
+export function distance(a: ScenePoint, b: ScenePoint): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+}
+
 /** Sides of the box. */
 export interface SceneBox {
   readonly width: number;

@@ -6,7 +6,7 @@ import { formatLevels, formatNumber } from "../draw/format-number.js";
 import { type ContourScale, createContourScale, niceTicks } from "../draw/scales.js";
 import { MOST_DOTS } from "../draw/thinning.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
-import { createProjection, type Projection, type SceneBox, type ScenePoint } from "./scene-view.js";
+import { createProjection, distance, type Projection, type SceneBox, type ScenePoint } from "./scene-view.js";
 
 /** A snapshot in the box: on the surface of the plane, and at its own loss. */
 export interface ScenePathPoint {
@@ -284,10 +284,6 @@ function drape(points: readonly ScenePathPoint[], count: number, grid: FineGrid)
     previous = plane;
   }
   return pieces.filter((piece) => piece.length > 0);
-}
-
-function distance(a: ScenePoint, b: ScenePoint): number {
-  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }
 
 function between(from: ScenePoint, to: ScenePoint, step: number, grid: FineGrid): ScenePoint[] {

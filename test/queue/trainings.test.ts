@@ -91,7 +91,7 @@ describe("jumps and sweeps in workers of a queue", () => {
     expect(there).toEqual(await jumps({}));
     const unsent = { directory: newFolder(), runner: await runnerOf() };
     await expect(jumpAndRetrain(model, { train: data }, unsent)).rejects.toThrow(
-      /^workers: expected 1 with a loss .* function of your own, .*; or `setup`: a module/,
+      /^runner: expected none with a loss .* function of your own, .*; or `setup`: a module/,
     );
     model.dispose();
     tf.dispose(data);

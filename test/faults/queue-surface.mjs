@@ -1,13 +1,14 @@
-// A surface of a tiny model in small tiles: node queue-surface.mjs FOLDER SIZE [REDIS STORE]. It is stored in the folder, and
-// goes on with what is there. Without a server a process of this machine evaluates. Prints the number of points that are
-// known, one a line, then what was sent, as JSON.
+// A surface of a tiny model in small tiles: node queue-surface.mjs FOLDER SIZE PLACE, with options of createQueueRunner as JSON,
+// or null: a process of this machine evaluates. The surface is stored in the folder, and goes on with what is there. Prints
+// the number of points that are known, one per line, then what was sent, as JSON.
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../dist/src/backend/select-backend.js";
 import { analyzePlane, createLossEvaluator, openRun } from "../../dist/src/index.js";
 import { createQueueRunner } from "../../dist/src/queue/queue-runner.js";
 import { loadData, loadLoss } from "./paced-data.mjs";
 
-const [folder, size, redis, store] = process.argv.slice(2);
+const [folder, size, place = "null"] = process.argv.slice(2);
+const where = JSON.parse(place);
 await selectBackend({ backend: "js" });
 const model = tf.sequential({
   layers: [
@@ -17,11 +18,10 @@ const model = tf.sequential({
 });
 model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy" });
 const runner =
-  redis === undefined
+  where === null
     ? undefined
     : await createQueueRunner({
-        redis,
-        store,
+        ...where,
         tileSeconds: 0.2,
         onNotice: (text) => process.stderr.write(`${text}\n`),
       });

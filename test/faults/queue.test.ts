@@ -40,16 +40,19 @@ interface Ending {
   readonly stderr: string;
 }
 
+/** Where tiles and answers travel: a server and a folder for content, or a folder for both. */
+type Place = { readonly redis: string; readonly store: string } | { readonly spool: string };
+
 /** Starts test/faults/queue-surface.mjs; `onPoints` is told how many points are known. */
 async function submit(
   folder: string,
   size: number,
-  where: readonly string[],
+  where: Place | null,
   env: Record<string, string>,
   onPoints: (points: number, child: ChildProcess) => void = () => undefined,
 ): Promise<Ending> {
   const program = here("queue-surface.mjs");
-  const child = spawn(process.execPath, [program, folder, String(size), ...where], {
+  const child = spawn(process.execPath, [program, folder, String(size), JSON.stringify(where)], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -88,7 +91,7 @@ function evaluationsIn(file: string): Map<string, number> {
   return times;
 }
 
-describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => {
+describe("a surface over three workers", () => {
   let run: string;
   /** What a process of this machine gives, and how often the loss is called for a point. */
   let expected: { surface: Record<string, string>; points: readonly string[]; calls: number };
@@ -106,7 +109,7 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
     expect(await once(training, "exit")).toEqual([0, null]);
     const folder = folderWithRun();
     const calls = join(folder, "calls");
-    const { status, stderr } = await submit(folder, SIZE, [], { LANDSCAPE_CALLS: calls });
+    const { status, stderr } = await submit(folder, SIZE, null, { LANDSCAPE_CALLS: calls });
     expect(status, stderr).toBe(0);
     const times = evaluationsIn(calls);
     expect(times.size).toBe(SIZE * SIZE);
@@ -119,25 +122,33 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
     for (const worker of workers.splice(0)) await worker.kill();
   });
 
-  test(`kill -9 of workers, of the submitter and of Redis, ${ROUNDS} times, ${SEEDED}`, TIMEOUT, async () => {
-    const random = randomOf("kill over a queue");
-    const redis = await startRedis();
+  const KILLS = `${ROUNDS} times, ${SEEDED}`;
+  const kill = async (carrier: "redis" | "spool"): Promise<void> => {
+    const random = randomOf(carrier === "redis" ? "kill over a queue" : "kill over a folder");
+    const redis = carrier === "redis" ? await startRedis() : null;
     const store = newFolder();
+    const place: Place = redis === null ? { spool: store } : { redis: redis.url, store };
+    const options: Record<string, string> = redis === null ? { spool: store } : {};
     let most = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const folder = folderWithRun();
       const calls = join(folder, "calls");
       const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: "8" };
-      const start = async () => workers.push(await startWorker(redis.url, store, { module: MODULE, env }));
+      const start = async () =>
+        workers.push(
+          await startWorker(redis?.url ?? "", redis === null ? "" : store, { module: MODULE, env, options }),
+        );
       while (workers.length < 3) await start();
-      const kills = ["worker", "submitter", "redis", "worker"].sort(() => random() - 0.5);
+      const kills = ["worker", "submitter", redis === null ? "worker" : "redis", "worker"].sort(
+        () => random() - 0.5,
+      );
       const moments = kills
         .map(() => Math.floor(SIZE * SIZE * (0.05 + 0.75 * random())))
         .sort((a, b) => a - b);
       const acts: Promise<unknown>[] = [];
       const act = (what: string, submitter: ChildProcess): void => {
         if (what === "submitter") submitter.kill("SIGKILL");
-        else if (what === "redis") acts.push(redis.kill().then(() => redis.start()));
+        else if (what === "redis") acts.push(redis?.kill().then(() => redis.start()) ?? Promise.resolve());
         else {
           const at = Math.floor(workers.length * random());
           acts.push(...workers.splice(at, 1).map((worker) => worker.kill().then(start)));
@@ -146,7 +157,7 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
       let killed: Ending | null = null;
       let end: Ending;
       do {
-        end = await submit(folder, SIZE, [redis.url, store], env, (points, child) => {
+        end = await submit(folder, SIZE, place, env, (points, child) => {
           while (points >= (moments[0] ?? Number.POSITIVE_INFINITY)) {
             moments.shift();
             act(kills.shift() as string, child);
@@ -169,15 +180,23 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
       expect(filesIn(folder).filter((file) => file.endsWith(".tmp"))).toEqual([]);
     }
     report(
-      "kill -9 over a queue",
-      "surface --redis",
+      redis === null ? "kill -9 over a folder" : "kill -9 over a queue",
+      `surface --${carrier}`,
       ROUNDS,
       `at most ${most} of 441 evaluations were done twice`,
     );
-  });
+  };
 
-  test(
-    "a point that takes longer than the lock is evaluated once: the lock is renewed beside it",
+  test.skipIf(!HAS_REDIS)(
+    `kill -9 of workers, of the submitter and of Redis, ${KILLS}${NEEDS_REDIS}`,
+    TIMEOUT,
+    () => kill("redis"),
+  );
+
+  test(`kill -9 of workers and of the submitter over a folder, ${KILLS}`, TIMEOUT, () => kill("spool"));
+
+  test.skipIf(!HAS_REDIS)(
+    `a point that takes longer than the lock is evaluated once: the lock is renewed beside it${NEEDS_REDIS}`,
     TIMEOUT,
     async () => {
       const { url } = await startRedis();
@@ -186,7 +205,7 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
       // The lock of these workers lasts two seconds.
       const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: String(5000 / expected.calls) };
       for (let i = 0; i < 3; i++) workers.push(await startWorker(url, store, { module: MODULE, env }));
-      const { status, last, stderr } = await submit(folder, 3, [url, store], env);
+      const { status, last, stderr } = await submit(folder, 3, { redis: url, store }, env);
       expect(status, stderr).toBe(0);
       expect(JSON.parse(last)).toMatchObject({ again: 0, repeats: 0 });
       // Nine points of the surface, and the two of the probe in each worker.
@@ -196,8 +215,8 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
     },
   );
 
-  test(
-    "a worker with a full disk, an object that is lost, one that was changed: in words, and then as ever",
+  test.skipIf(!HAS_REDIS)(
+    `a worker with a full disk, an object that is lost, one that was changed: in words, then as ever${NEEDS_REDIS}`,
     TIMEOUT,
     async () => {
       const { url } = await startRedis();
@@ -205,7 +224,7 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
       const queue = new Queue(tilesName(), { connection: { url }, prefix: "tfjs-landscape" });
       /** Submits, and starts a worker once there is work for one: content is in the store then, and in no cache. */
       const disturbed = async (env: Record<string, string>, disturb: () => void): Promise<string> => {
-        const submitted = submit(folder, 3, [url, store], {});
+        const submitted = submit(folder, 3, { redis: url, store }, {});
         await expect.poll(() => queue.getWaitingCount(), { timeout: 120_000 }).toBe(1);
         disturb();
         const worker = await startWorker(url, store, { module: MODULE, env });
@@ -238,7 +257,7 @@ describe.skipIf(!HAS_REDIS)(`a surface over three workers${NEEDS_REDIS}`, () => 
       );
       remove();
       workers.push(await startWorker(url, store, { module: MODULE }));
-      const { status, stderr } = await submit(folder, 3, [url, store], {});
+      const { status, stderr } = await submit(folder, 3, { redis: url, store }, {});
       expect(status, stderr).toBe(0);
       await queue.close();
       report("worker's disk full, object lost or changed", "surface --redis", 3, "an error that names it");

@@ -20,21 +20,18 @@ afterAll(() => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-describe.skipIf(!HAS_REDIS)(`commands over a queue, as processes${NEEDS_REDIS}`, () => {
-  let env: Record<string, string | undefined>;
+describe("commands over a queue, as processes", () => {
+  let env: Record<string, string | undefined> = process.env;
   let run: string;
-  const store = newFolder();
 
   beforeAll(async () => {
     run = join(newFolder(), "run");
     const training = spawn(process.execPath, [here("../faults/train.mjs"), run, "4"], { stdio: "ignore" });
-    const { url } = await startRedis(["--requirepass", SECRET], `default:${SECRET}@`);
-    env = { ...process.env, REDIS_URL: url };
     expect(await once(training, "exit")).toEqual([0, null]);
   }, 300_000);
 
-  const startWorker = async () => {
-    const worker = spawn(process.execPath, [BIN, "worker", "--redis", "--store", store, "--processes", "1"], {
+  const startWorker = async (...where: string[]) => {
+    const worker = spawn(process.execPath, [BIN, "worker", ...where, "--processes", "1"], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -61,11 +58,32 @@ describe.skipIf(!HAS_REDIS)(`commands over a queue, as processes${NEEDS_REDIS}`,
     return { folder, printed: JSON.parse(stdout) as Record<string, unknown>, said: stdout + stderr };
   };
 
-  test(
-    "curvature --map --redis prints what --workers prints; the password stands nowhere; SIGTERM ends a worker",
+  test("surface --spool prints what --workers prints, and a folder that was not there is named", {
+    ...TIMEOUT,
+  }, async () => {
+    const spool = join(newFolder(), "spool");
+    const { worker, said } = await startWorker("--spool", spool);
+    expect(said()).toContain(`waiting for work in ${spool}, a folder that was not there before`);
+    const surface = (...where: string[]) => command("surface", "--plane", "random", "--size", "5", ...where);
+    const [there, pool] = [await surface("--spool", spool), await surface("--workers", "1")];
+    const numbers = ({ printed: { engine, ...printed }, folder }: typeof there) =>
+      JSON.stringify(printed).replaceAll(folder, "FOLDER");
+    expect(numbers(there)).toBe(numbers(pool));
+    worker.kill("SIGTERM");
+    expect(await once(worker, "exit")).toEqual([0, null]);
+    const again = await startWorker("--spool", spool);
+    expect(again.said()).not.toContain("a folder that was not there");
+    again.worker.kill("SIGKILL");
+  });
+
+  test.skipIf(!HAS_REDIS)(
+    `curvature --map --redis prints what --workers prints; the password stands nowhere; SIGTERM ends a worker${NEEDS_REDIS}`,
     TIMEOUT,
     async () => {
-      const { worker, said } = await startWorker();
+      const { url } = await startRedis(["--requirepass", SECRET], `default:${SECRET}@`);
+      env = { ...process.env, REDIS_URL: url };
+      const store = newFolder();
+      const { worker, said } = await startWorker("--redis", "--store", store);
       const map = (...where: string[]) =>
         command(
           "curvature",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { InvalidOptionError } from "../../base/errors.js";
 import { startQueueWorker } from "../../queue/queue-worker.js";
@@ -24,12 +25,15 @@ export async function worker(
   if (redis === undefined && spool === undefined)
     throw new InvalidOptionError("worker", "--redis URL or --spool DIR", "none");
   checkWhere({ redis, spool, store, queue });
+  // A mistyped folder is made like any other: say so, since work never comes there.
+  const isNew = spool !== undefined && !existsSync(spool);
   const cacheBytes = cacheGb === undefined ? undefined : cacheGb * 2 ** 30;
   const onNotice = (text: string): void => output.note(text);
   const started = await startQueueWorker({
     ...{ redis, spool, store, queue, processes, module, cacheBytes, onNotice },
   });
-  output.note("waiting for work; Ctrl-C ends after what is under way");
+  const where = isNew ? ` in ${spool}, a folder that was not there before` : "";
+  output.note(`waiting for work${where}; Ctrl-C ends after what is under way`);
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, resolve);
   });

@@ -2,25 +2,12 @@ import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import kebabCase from "lodash/kebabCase.js";
-import pick from "lodash/pick.js";
 import { BACKEND_CHOICES } from "../backend/current-backend.js";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import type { AlignMethod } from "../between/align-models.js";
 import { NORMALIZATIONS, type Normalization } from "../directions/normalize.js";
-import { COLOR_MAPS } from "../figure/draw/palette.js";
-import { FIGURE_PARTS } from "../figure/figure.js";
-import {
-  checkStyle,
-  type PictureStyle,
-  readStyleFile,
-  STYLE_NAMES,
-  STYLE_OPTION_NAMES,
-} from "../figure/files/picture-style.js";
-import type { AccuracyForm } from "../figure/make/chart-parts.js";
-import { DEVICE_CHOICES, ENGINE_CHOICES } from "../loss/loss-options.js";
-import { BATCH_NORM_POLICIES } from "../loss/slice-loss.js";
 import type { ParameterRole } from "../model/layout.js";
-import { checkRedisUrl } from "../queue/queue-connection.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import { parseGrid } from "../surface/grid.js";
 
@@ -71,11 +58,6 @@ export function parsePositive(name: string): (text: string) => number {
     if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
     throw new InvalidArgumentError(`${name}: expected a number above 0, got "${text}".`);
   };
-}
-
-/** Parses a number of worker processes, or "auto". */
-export function parseWorkers(text: string): number | "auto" {
-  return text.trim() === "auto" ? "auto" : parseCount("--workers")(text);
 }
 
 /** `--tries`, where units may be matched. */
@@ -166,17 +148,6 @@ export function parseLineGrid(text: string): string {
   throw new InvalidArgumentError(`--grid: expected one axis, such as -0.5:1.5:41, got "${text}".`);
 }
 
-/** Options of the commands that draw a line. */
-export function lineOptions(command: Command): Command {
-  const grid = new Option("--grid <grid>", 'literal coordinates "x0:x1:n", such as -0.5:1.5:41');
-  renamedOption(command, grid.argParser(parseLineGrid), "range");
-  const line = stepOptions(command)
-    .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
-    .option("--error", "show error instead of accuracy")
-    .option("--force", "compute again, also where stored results are up to date");
-  return pictureOptions(interruptionOptions(sliceOptions(line)));
-}
-
 /**
  * Adds an option that had another name: the old one works and is not shown.
  *
@@ -241,70 +212,6 @@ export interface NormalizationCommandOptions {
   readonly oneDimensional?: "vector" | "reference";
 }
 
-/** Options of the commands that slice a loss. */
-export function sliceOptions(command: Command): Command {
-  return workerOptions(evaluationOptions(command)).addOption(
-    new Option("--batch-norm <policy>", "moving statistics at each point").choices(BATCH_NORM_POLICIES),
-  );
-}
-
-/** Options of the processes and threads that evaluate. */
-export function workerOptions(command: Command): Command {
-  return queueOptions(command)
-    .option("--workers <n>", "evaluate in so many processes, or auto (default: in this one)", parseWorkers)
-    .option(
-      "--threads <n>",
-      "threads, in each process (default with --workers: 1)",
-      parseCount("--threads", 1, 256),
-    );
-}
-
-/** Options of the workers on any machine that do a command's work. */
-export function queueOptions(command: Command): Command {
-  return command
-    .addOption(redisOption("work in workers on any machine, over this Redis server"))
-    .option("--spool <dir>", "work in workers on any machine, over this folder that all see")
-    .option("--store <dir>", "folder that all these machines see, or s3://bucket/folder, with --redis")
-    .option("--queue <name>", "queue of these workers (default: tfjs-landscape)");
-}
-
-/** The address of a server; without a value it is that of the variable REDIS_URL, which `ps` does not show. */
-export function redisOption(description: string): Option {
-  const option = new Option("--redis [url]", `${description} (default: the variable REDIS_URL)`);
-  return option.preset(process.env.REDIS_URL ?? "").argParser(parseRedis);
-}
-
-function parseRedis(text: string): string {
-  if (text === "")
-    throw new InvalidArgumentError("--redis: expected an address, or the variable REDIS_URL, got none.");
-  checkRedisUrl(text);
-  return text;
-}
-
-/** Options of the commands that evaluate a model on a data module. */
-export function evaluationOptions(command: Command): Command {
-  return dataOptions(command)
-    .option("--test", "evaluate on the module's loadTestData() as well")
-    .addOption(
-      new Option("--engine <name>", "what evaluates (default: auto, the fastest)").choices(ENGINE_CHOICES),
-    )
-    .addOption(
-      new Option("--device <name>", "where: cpu, or a graphics card (auto: measured)").choices(
-        DEVICE_CHOICES,
-      ),
-    );
-}
-
-/** Options of the data, and of the loss on them. */
-export function dataOptions(command: Command): Command {
-  return command
-    .requiredOption("--data <module>", "JS or TS module that exports loadData()", parseModuleFile)
-    .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
-    .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
-    .option("--keep-non-finite-data", "evaluate data with NaN or infinity too (default: refuse them)")
-    .addOption(backendOption());
-}
-
 /** Options of an approximate surface. */
 export function approximateOptions(command: Command): Command {
   const share = new Option(
@@ -344,20 +251,6 @@ export function approximateOf({
   return undefined;
 }
 
-/** Options of a surface, or of lines, that may end before they are complete. */
-export function interruptionOptions(command: Command): Command {
-  return command
-    .option("--resume", "go on with an interrupted computation, or say why that cannot be")
-    .option("--no-resume", "start anew, whatever an interrupted computation has left")
-    .option("--max-seconds <n>", "stop after so long, with a coarser picture", parsePositive("--max-seconds"))
-    .option("--max-points <n>", "stop after so many points", parseCount("--max-points"))
-    .option(
-      "--max-samples <n>",
-      "stop after so many samples, all points together",
-      parseCount("--max-samples"),
-    );
-}
-
 /** Options of random directions. */
 export function normalizationOptions(command: Command): Command {
   return command
@@ -369,79 +262,6 @@ export function normalizationOptions(command: Command): Command {
         "reference",
       ]),
     );
-}
-
-/** Options of the commands that draw. */
-export function pictureOptions(command: Command): Command {
-  return styleOptions(command)
-    .option("--out <dir>", "folder for results and pictures (default: the first run's directory)")
-    .addOption(
-      new Option("--format <formats...>", "pictures to write").choices(["svg", "png", "pdf", "html"]),
-    )
-    .option("--title <text>", "title of the figure");
-}
-
-/** Options of how pictures look, which every command that draws has. */
-export function styleOptions(command: Command): Command {
-  const choice = (flags: string, text: string, choices: readonly string[]): Option =>
-    new Option(flags, text).choices(choices);
-  return command
-    .hook("preAction", () => {
-      styleOf(command.opts());
-    })
-    .addOption(choice("--style <name>", "what pictures are made for (default: page)", STYLE_NAMES))
-    .option("--style-file <file>", "JSON file of these options; those given beside it go first")
-    .addOption(choice("--theme <name>", "colours of pictures (default: light)", ["light", "dark"]))
-    .option(
-      "--width <length>",
-      "width of pictures: 800px, 82mm, 3.25in, one-column, two-column; a number is px, for paper and talk inches",
-      parseStyleValue("width"),
-    )
-    .option("--height <length>", "height of pictures", parseStyleValue("height"))
-    .option("--aspect <ratio>", "equal, fill, or width / height of maps", parseStyleValue("aspect"))
-    .option("--dpi <n>", "pixels per inch of PNG (default: 192, paper 300)", parseStyleValue("dpi"))
-    .option("--font-size <pt>", "size of type (default: 9, paper 8, talk 18)", parseStyleValue("fontSize"))
-    .addOption(choice("--colormap <name>", "colours of values", COLOR_MAPS))
-    .option("--levels <levels>", "number of contour levels, or levels: 0.1,1,10", parseStyleValue("levels"))
-    .option("--vmin <value>", "values below have the colour of the low end", parseStyleValue("vmin"))
-    .option("--vmax <value>", "values above have the colour of the high end", parseStyleValue("vmax"))
-    .addOption(choice("--loss-scale <kind>", "colour and height of values", ["linear", "log", "symlog"]))
-    .option("--xlabel <text>", "name of the horizontal axis of maps and embeddings")
-    .option("--ylabel <text>", "name of the vertical axis of maps and embeddings")
-    .option("--zlabel <text>", "name of the values")
-    .option("--faceted", "surfaces in 3-D as the flat cells of the evaluated grid")
-    .addOption(choice("--show <parts...>", "parts to draw that the style leaves out", FIGURE_PARTS))
-    .addOption(choice("--hide <parts...>", "parts to leave out", FIGURE_PARTS));
-}
-
-/** How pictures look, as the command line says it. */
-export interface StyleCommandOptions extends PictureStyle {
-  readonly styleFile?: string;
-  readonly faceted?: boolean;
-}
-
-/** Returns how pictures look: options, and under them those of the style file. */
-export function styleOf(options: StyleCommandOptions): PictureStyle {
-  const named = pick(options, Object.keys(STYLE_OPTION_NAMES) as (keyof PictureStyle)[]);
-  const given = defined({ ...named, isFaceted: options.faceted ?? named.isFaceted });
-  const style = { ...(options.styleFile === undefined ? {} : readStyleFile(options.styleFile)), ...given };
-  checkStyle(style, "--");
-  return style;
-}
-
-/** Returns a parser of an option of a style, checked by the schema of styles. */
-function parseStyleValue(name: keyof PictureStyle): (text: string) => PictureStyle[typeof name] {
-  return (text) => {
-    const list = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-    const value = list.some(Number.isNaN) ? text : list.length === 1 ? list[0] : list;
-    try {
-      checkStyle({ [name]: value }, "--");
-    } catch (error) {
-      if (!(error instanceof LandscapeError)) throw error;
-      throw new InvalidArgumentError(`${error.message}.`);
-    }
-    return value as PictureStyle[typeof name];
-  };
 }
 
 /** Options of the plane of principal components. */
@@ -461,23 +281,6 @@ export function planeOptions(command: Command): Command {
 /** `--backend`. */
 export function backendOption(): Option {
   return new Option("--backend <name>", "TensorFlow.js backend").choices(BACKEND_CHOICES);
-}
-
-/** How accuracies are to be shown, where `--error` or `--accuracy` says so. */
-export function accuracyFormOf(options: {
-  readonly error?: boolean;
-  readonly accuracy?: boolean;
-}): AccuracyForm | undefined {
-  if (options.error === true) return "error";
-  return options.accuracy === true ? "accuracy" : undefined;
-}
-
-/** An object without its undefined entries, as exact optional properties ask for. */
-export type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Returns the entries of `options` that are not undefined. */
-export function defined<T extends object>(options: T): Defined<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 /**

@@ -1,11 +1,21 @@
 import { resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
+import { defined } from "../base/json.js";
 import { beforeExit } from "../capture/write-queue.js";
-import type { ClassWeights, EvaluationData } from "../loss/evaluation-data.js";
-import type { BatchLossFunction } from "../loss/loss-options.js";
+import { checkGaussNewton } from "../curvature/create-curvature.js";
+import {
+  type ClassWeights,
+  type EvaluationData,
+  isBatchDataset,
+  refuseTooMany,
+} from "../loss/evaluation-data.js";
+import type { BatchLossFunction, ModelLossOptions } from "../loss/loss-options.js";
 import type { VariablesLoss } from "../loss/variables-evaluator.js";
+import { modelFromManifest } from "../model/model-from-manifest.js";
+import type { Run } from "../store/run/run.js";
+import type { EvaluationCommandOptions, LossCommandOptions } from "./evaluation-options.js";
 
 /** The functions of a data module that give an evaluation set. */
 export type DataExport = "loadData" | "loadTestData" | "loadValidationData";
@@ -141,4 +151,111 @@ function withArticle(type: string): string {
 
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/**
+ * Returns the compiled model that a run's losses are those of: the module's, or one rebuilt from the manifest; null
+ * where the run was recorded from variables and the module gives none. Where the module gives the loss, the model's own
+ * is not needed, and may be a function that the manifest cannot hold.
+ */
+export async function modelOfRun(
+  { manifest }: Pick<Run, "manifest">,
+  module: DataModule,
+  options: EvaluationCommandOptions,
+): Promise<tf.LayersModel | null> {
+  const own = await module.loadModel();
+  if (own !== null) return own;
+  if (manifest.model === null) {
+    checkVariables(module, options);
+    return null;
+  }
+  if (!module.hasLoss) return modelFromManifest(manifest);
+  const model = await modelFromManifest({ ...manifest, loss: "meanSquaredError", metrics: null });
+  // What targets such a loss takes, only the function knows.
+  model.compile({ optimizer: model.optimizer, loss: (_yTrue: tf.Tensor, yPred: tf.Tensor) => yPred });
+  return model;
+}
+
+/** Refuses what a run without a model cannot have, before any data is read. */
+export function checkVariables(
+  { hasLoss, classWeight }: DataModule,
+  { data, workers, redis, spool, engine = "auto", device, loss, batchNorm }: EvaluationCommandOptions,
+): void {
+  if (!hasLoss) {
+    throw new InvalidOptionError(
+      `--data ${data}`,
+      "an exported function loadLoss(), since the run was recorded from variables and has no model",
+      "none",
+      { hint: "it returns (weights, xs, ys) => loss; or export loadModel()" },
+    );
+  }
+  const refused = (name: string, got: string): never => {
+    throw new InvalidOptionError(name, "none for a run of variables, whose loss is a function", got);
+  };
+  if (workers !== undefined) refused("--workers", String(workers));
+  if (redis !== undefined) refused("--redis", "an address");
+  if (spool !== undefined) refused("--spool", spool);
+  if (engine !== "auto") refused("--engine", engine);
+  if (device !== undefined) refused("--device", device);
+  if (loss === "logits") refused("--loss", loss);
+  if (batchNorm !== undefined) refused("--batch-norm", batchNorm);
+  if (classWeight !== undefined) refused("classWeight", "weights (weigh in the loss function)");
+}
+
+/** How the loss of a model is computed, as module and options say it. */
+export async function lossOf(
+  module: DataModule,
+  { loss, keepNonFiniteData, samples, regularization }: Omit<LossCommandOptions, "data">,
+): Promise<ModelAndData["loss"]> {
+  const lossFunction = await module.loadLoss();
+  const nonFiniteData = keepNonFiniteData === true ? ("keep" as const) : undefined;
+  return {
+    loss,
+    ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
+    classWeight: module.classWeight,
+    nonFiniteData,
+    ...defined({ sampleLimit: samples, includeRegularization: regularization }),
+  };
+}
+
+/** Refuses Gauss-Newton products of a loss that has none, before any data is read. */
+export async function checkLoss(
+  model: tf.LayersModel | null,
+  module: DataModule,
+  options: LossCommandOptions,
+): Promise<void> {
+  if (options.gaussNewton !== true || model === null) return;
+  try {
+    checkGaussNewton(model, await lossOf(module, options));
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    const hint = module.hasLoss ? {} : { hint: "add --loss logits" };
+    throw new InvalidOptionError("--gauss-newton", error.expected, error.got, { ...hint, cause: error });
+  }
+}
+
+/**
+ * Refuses more samples than there are in tensors; how many a data set of batches has shows when it is read.
+ *
+ * @param option - as the command line names it.
+ */
+export function checkSampleCount(option: string, wanted: number | undefined, data: EvaluationData): void {
+  if (wanted === undefined || isBatchDataset(data)) return;
+  const [given] = [data.xs].flat() as readonly (tf.Tensor | Readonly<Record<string, tf.Tensor>>)[];
+  const first = given !== undefined && "shape" in given ? given : Object.values(given ?? {})[0];
+  refuseTooMany(option, wanted, (first as tf.Tensor | undefined)?.shape[0] ?? wanted);
+}
+
+/** A model with data, for what needs more than its losses. */
+export interface ModelAndData {
+  readonly model: tf.LayersModel;
+  /** Whether the data module gives the model or the loss, so that whoever computes needs it. */
+  readonly isOfModule: boolean;
+  readonly data: EvaluationData;
+  readonly dataName: string | undefined;
+  /** How its loss is computed on them. */
+  readonly loss: Pick<
+    ModelLossOptions,
+    "loss" | "lossFunction" | "classWeight" | "nonFiniteData" | "sampleLimit" | "includeRegularization"
+  >;
 }

@@ -1,60 +1,40 @@
 import type * as tf from "@tensorflow/tfjs";
 import isEqual from "lodash/isEqual.js";
-import { type NamedFigure, type ReportFormat, writeReport } from "../analysis/write-report.js";
 import { type BackendChoice, type BackendInfo, describeBackend } from "../backend/current-backend.js";
 import { selectBackend } from "../backend/select-backend.js";
 import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import type { JsonValue } from "../base/provenance.js";
-import { checkGaussNewton } from "../curvature/create-curvature.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
-import { type EvaluationData, isBatchDataset, refuseTooMany } from "../loss/evaluation-data.js";
-import type { EngineInfo, LossEvaluator, LossMode } from "../loss/loss-evaluator.js";
-import {
-  type BatchLossFunction,
-  type DeviceChoice,
-  type EngineChoice,
-  engineRequest,
-  type ModelLossOptions,
-} from "../loss/loss-options.js";
-import type { BatchNormPolicyName } from "../loss/slice-loss.js";
+import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
+import type { EngineInfo, LossEvaluator } from "../loss/loss-evaluator.js";
+import { type BatchLossFunction, engineRequest } from "../loss/loss-options.js";
 import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
-import { modelFromManifest } from "../model/model-from-manifest.js";
 import type { QueueRunner } from "../queue/queue-runner.js";
 import { earlierResults } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
-import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import {
-  accuracyFormOf,
-  defined,
-  refuseStray,
-  type StyleCommandOptions,
-  styleOf,
-} from "./command-options.js";
-import { type DataModule, loadDataModule } from "./load-module.js";
-import { Interruption, type Output } from "./output.js";
-
-/** Options that say how losses are evaluated. */
-export interface EvaluationCommandOptions extends LossCommandOptions, QueueCommandOptions {
-  readonly batchSize?: number;
-  readonly engine?: EngineChoice;
-  readonly device?: DeviceChoice;
-  readonly workers?: number | "auto";
-  readonly threads?: number;
-  readonly batchNorm?: BatchNormPolicyName;
-  readonly force?: boolean;
-  /** false: whatever an interrupted surface has left does not count. */
-  readonly resume?: boolean;
-}
-
-/** Options of a surface that may be interrupted. */
-export interface InterruptionCommandOptions {
-  readonly resume?: boolean;
-  readonly maxSeconds?: number;
-  readonly maxPoints?: number;
-  readonly maxSamples?: number;
-}
+  checkWhere,
+  type EvaluationCommandOptions,
+  isOverQueue,
+  type LossCommandOptions,
+  type QueueCommandOptions,
+  type SliceCommandOptions,
+} from "./evaluation-options.js";
+import type { InterruptionCommandOptions } from "./interruption.js";
+import {
+  checkLoss,
+  checkSampleCount,
+  checkVariables,
+  type DataModule,
+  loadDataModule,
+  lossOf,
+  type ModelAndData,
+  modelOfRun,
+} from "./load-module.js";
+import type { Output } from "./output.js";
 
 /** Where results may be stored whose engine is to be used again. */
 export interface StoredPlaces {
@@ -68,13 +48,6 @@ export interface StoredPlaces {
 
 /** What an interrupted surface was evaluated with, if that was left to be chosen. */
 export type EarlierChoice = EngineInfo | undefined;
-
-/** The budget that options ask for. */
-export function budgetOf(options: InterruptionCommandOptions): SurfaceBudget | undefined {
-  const { maxSeconds: seconds, maxPoints: points, maxSamples: samples } = options;
-  const budget = defined({ seconds, points, samples });
-  return Object.keys(budget).length === 0 ? undefined : budget;
-}
 
 /**
  * Looks for an interrupted result whose engine is to be used again, and puts the number of threads where
@@ -163,57 +136,6 @@ export async function openEvaluator(
   }
 }
 
-/** Options that say where work is to be done. */
-export interface QueueCommandOptions {
-  readonly redis?: string | undefined;
-  readonly spool?: string | undefined;
-  readonly store?: string | undefined;
-  readonly queue?: string | undefined;
-}
-
-/** Whether work is done by workers on any machine. */
-export function isOverQueue({ redis, spool }: QueueCommandOptions): boolean {
-  return redis !== undefined || spool !== undefined;
-}
-
-/** Checks where work is to be done, before anything is started. */
-export function checkWhere(
-  options: QueueCommandOptions & { readonly workers?: number | "auto" | undefined },
-): void {
-  const { redis, spool, store, workers } = options;
-  if (!isOverQueue(options)) {
-    refuseStray(options, ["store", "queue"], "--redis URL or --spool DIR", "none");
-    return;
-  }
-  const by = redis === undefined ? "--spool" : "--redis";
-  if (redis !== undefined && spool !== undefined)
-    throw new InvalidOptionError("--spool", "no --redis beside it: work goes through one of them", "both");
-  if (workers !== undefined) {
-    throw new InvalidOptionError(
-      by,
-      "no --workers beside it: workers are started on their machines",
-      String(workers),
-    );
-  }
-  if (redis !== undefined && store === undefined) {
-    const expected = "--store DIR, a folder that all machines see, or s3://bucket/folder";
-    throw new InvalidOptionError("--redis", expected, "none");
-  }
-}
-
-/** Connects with the workers of a queue, as the options name them. */
-export async function openQueue({
-  redis,
-  spool,
-  store,
-  queue,
-  signal,
-}: QueueCommandOptions & { readonly signal?: AbortSignal | undefined }): Promise<QueueRunner> {
-  const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
-  const { createQueueRunner } = await import("../queue/queue-runner.js");
-  return createQueueRunner({ redis, spool, store, queue, signal, onNotice });
-}
-
 /** Makes an evaluator over workers of a queue, which ends with it. */
 async function openOverQueue(
   options: Parameters<typeof openQueue>[0],
@@ -250,106 +172,12 @@ async function openVariables(
   });
 }
 
-/** Refuses what a run without a model cannot have, before any data is read. */
-export function checkVariables(
-  { hasLoss, classWeight }: DataModule,
-  { data, workers, redis, spool, engine = "auto", device, loss, batchNorm }: EvaluationCommandOptions,
-): void {
-  if (!hasLoss) {
-    throw new InvalidOptionError(
-      `--data ${data}`,
-      "an exported function loadLoss(), since the run was recorded from variables and has no model",
-      "none",
-      { hint: "it returns (weights, xs, ys) => loss; or export loadModel()" },
-    );
-  }
-  const refused = (name: string, got: string): never => {
-    throw new InvalidOptionError(name, "none for a run of variables, whose loss is a function", got);
-  };
-  if (workers !== undefined) refused("--workers", String(workers));
-  if (redis !== undefined) refused("--redis", "an address");
-  if (spool !== undefined) refused("--spool", spool);
-  if (engine !== "auto") refused("--engine", engine);
-  if (device !== undefined) refused("--device", device);
-  if (loss === "logits") refused("--loss", loss);
-  if (batchNorm !== undefined) refused("--batch-norm", batchNorm);
-  if (classWeight !== undefined) refused("classWeight", "weights (weigh in the loss function)");
-}
-
-/**
- * Returns the compiled model that a run's losses are those of: the module's, or one rebuilt from the manifest; null
- * where the run was recorded from variables and the module gives none. Where the module gives the loss, the model's own
- * is not needed, and may be a function that the manifest cannot hold.
- */
-export async function modelOfRun(
-  { manifest }: Pick<Run, "manifest">,
-  module: DataModule,
-  options: EvaluationCommandOptions,
-): Promise<tf.LayersModel | null> {
-  const own = await module.loadModel();
-  if (own !== null) return own;
-  if (manifest.model === null) {
-    checkVariables(module, options);
-    return null;
-  }
-  if (!module.hasLoss) return modelFromManifest(manifest);
-  const model = await modelFromManifest({ ...manifest, loss: "meanSquaredError", metrics: null });
-  // What targets such a loss takes, only the function knows.
-  model.compile({ optimizer: model.optimizer, loss: (_yTrue: tf.Tensor, yPred: tf.Tensor) => yPred });
-  return model;
-}
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-
-/**
- * Runs work that Ctrl-C (or SIGTERM) stops within a batch, so that what is finished can be stored; a second one
- * ends the process at once.
- *
- * @throws {@link Interruption} where that is what ended the work.
- */
-export async function interruptible<T>(
-  output: Output,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const controller = new AbortController();
-  const release = (): void => {
-    for (const signal of SIGNALS) process.removeListener(signal, interrupt);
-  };
-  const interrupt = (signal: NodeJS.Signals): void => {
-    // From here on a signal does what it does by itself.
-    release();
-    output.note("stopping, and storing what is finished; once more ends at once");
-    controller.abort(new Interruption(signal));
-  };
-  for (const signal of SIGNALS) process.on(signal, interrupt);
-  try {
-    return await work(controller.signal);
-  } finally {
-    release();
-  }
-}
-
 /** Chooses the TensorFlow.js backend and says on stderr which and why. */
 export async function startBackend(choice: BackendChoice | undefined, output: Output): Promise<BackendInfo> {
   const info = await selectBackend(choice === undefined ? {} : { backend: choice });
   output.note(`backend ${describeBackend(info)}`);
   output.warn(info.warnings);
   return info;
-}
-
-/** Options of the commands that slice a loss. */
-export interface SliceCommandOptions extends EvaluationCommandOptions {
-  readonly test?: boolean;
-  readonly batchNorm?: BatchNormPolicyName;
-  readonly resume?: boolean;
-  readonly backend?: BackendChoice;
-}
-
-/** Options of the commands that write pictures. */
-export interface PictureCommandOptions extends StyleCommandOptions {
-  readonly out?: string;
-  readonly format?: readonly ReportFormat[];
-  readonly title?: string;
 }
 
 /** Where the results of each set are to be stored, which may have been interrupted. */
@@ -387,17 +215,44 @@ export function derivativesOf(
   return { model, data, dataName, loss, isOfModule };
 }
 
+/** What a command knows of its losses beside the options of evaluation. */
+export interface OpenTools {
+  /** Where results are to be stored, whose engine is to be used again. Default nowhere. */
+  readonly places?: SlicePlaces | undefined;
+  /** Batch norm's policy where the command has no option for it. */
+  readonly batchNorm?: SliceCommandOptions["batchNorm"] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Loads data and model of a run, and opens evaluators on each set.
- *
- * @param places - where results are to be stored. Default nowhere.
+ * What `--data`, `--engine`, `--workers` and their like ask for. A command receives it beside its own options: it gets
+ * evaluators, and does not know how they come about.
  */
-export async function openSliceTools(
+export interface Evaluation {
+  /** Starts the backend, loads data and model of a run, and opens an evaluator on each set. */
+  open(run: Run, output: Output, how?: OpenTools): Promise<SliceTools>;
+  /**
+   * Starts the backend, and loads model and data of a run.
+   *
+   * @throws {@link EvaluationError} if the run has no model.
+   */
+  load(run: Run, output: Output): Promise<ModelAndData>;
+}
+
+/** How losses are evaluated, as options ask for it. Nothing is loaded yet. */
+export function evaluationOf(options: SliceCommandOptions): Evaluation {
+  return {
+    open: (run, output, { batchNorm, ...how } = {}) =>
+      openTools(run, { ...options, ...defined({ batchNorm }) }, output, how),
+    load: (run, output) => loadModelAndData(run, options, output),
+  };
+}
+
+async function openTools(
   run: Run,
   options: SliceCommandOptions,
   output: Output,
-  places?: SlicePlaces,
-  signal?: AbortSignal,
+  { places, signal }: Omit<OpenTools, "batchNorm">,
 ): Promise<SliceTools> {
   const nowhere = { folder: ".", names: [] };
   const earlier = await prepareEvaluation(options, places?.train ?? nowhere);
@@ -443,68 +298,7 @@ export async function openSliceTools(
   }
 }
 
-/** Options that say which loss, on which samples. */
-export interface LossCommandOptions {
-  readonly data: string;
-  readonly loss?: LossMode;
-  /** Whether data with NaN or infinity are evaluated, and not refused. */
-  readonly keepNonFiniteData?: boolean;
-  /** Only the first samples. */
-  readonly samples?: number;
-  /** Whether the model's penalties count. */
-  readonly regularization?: boolean;
-  /** Whether Gauss-Newton products are to be computed. */
-  readonly gaussNewton?: boolean;
-}
-
-/** Refuses Gauss-Newton products of a loss that has none, before any data is read. */
-async function checkLoss(
-  model: tf.LayersModel | null,
-  module: DataModule,
-  options: LossCommandOptions,
-): Promise<void> {
-  if (options.gaussNewton !== true || model === null) return;
-  try {
-    checkGaussNewton(model, await lossOf(module, options));
-  } catch (error) {
-    if (!(error instanceof EvaluationError)) throw error;
-    const hint = module.hasLoss ? {} : { hint: "add --loss logits" };
-    throw new InvalidOptionError("--gauss-newton", error.expected, error.got, { ...hint, cause: error });
-  }
-}
-
-/**
- * Refuses more samples than there are in tensors; how many a data set of batches has shows when it is read.
- *
- * @param option - as the command line names it.
- */
-export function checkSampleCount(option: string, wanted: number | undefined, data: EvaluationData): void {
-  if (wanted === undefined || isBatchDataset(data)) return;
-  const [given] = [data.xs].flat() as readonly (tf.Tensor | Readonly<Record<string, tf.Tensor>>)[];
-  const first = given !== undefined && "shape" in given ? given : Object.values(given ?? {})[0];
-  refuseTooMany(option, wanted, (first as tf.Tensor | undefined)?.shape[0] ?? wanted);
-}
-
-/** A model with data, for what needs more than its losses. */
-export interface ModelAndData {
-  readonly model: tf.LayersModel;
-  /** Whether the data module gives the model or the loss, so that whoever computes needs it. */
-  readonly isOfModule: boolean;
-  readonly data: EvaluationData;
-  readonly dataName: string | undefined;
-  /** How its loss is computed on them. */
-  readonly loss: Pick<
-    ModelLossOptions,
-    "loss" | "lossFunction" | "classWeight" | "nonFiniteData" | "sampleLimit" | "includeRegularization"
-  >;
-}
-
-/**
- * Starts the backend, and loads model and data of a run.
- *
- * @throws {@link EvaluationError} if the run has no model.
- */
-export async function openModelAndData(
+async function loadModelAndData(
   run: Run,
   options: LossCommandOptions & { readonly backend?: BackendChoice },
   output: Output,
@@ -520,22 +314,6 @@ export async function openModelAndData(
   return { model, data, isOfModule, dataName: module.dataName, loss: await lossOf(module, options) };
 }
 
-/** How the loss of a model is computed, as module and options say it. */
-export async function lossOf(
-  module: DataModule,
-  { loss, keepNonFiniteData, samples, regularization }: Omit<LossCommandOptions, "data">,
-): Promise<ModelAndData["loss"]> {
-  const lossFunction = await module.loadLoss();
-  const nonFiniteData = keepNonFiniteData === true ? ("keep" as const) : undefined;
-  return {
-    loss,
-    ...(lossFunction === null ? {} : { lossFunction: lossFunction as BatchLossFunction }),
-    classWeight: module.classWeight,
-    nonFiniteData,
-    ...defined({ sampleLimit: samples, includeRegularization: regularization }),
-  };
-}
-
 /** Checks a metric that is to be drawn before anything is evaluated; "none" is none of them. */
 export function checkMetric(metric: string | undefined, { sets }: Pick<SliceTools, "sets">): void {
   const names = [...(sets[0]?.evaluator.facts.metricNames ?? []), "none"];
@@ -543,39 +321,15 @@ export function checkMetric(metric: string | undefined, { sets }: Pick<SliceTool
   throw new InvalidOptionError("--metric", `one of ${names.join(", ")}`, JSON.stringify(metric));
 }
 
-/** What a figure of lines shows, as the command's options say it; `--metric none` shows no metric. */
-export function lineFigureOptions(
-  options: {
-    readonly title?: string;
-    readonly metric?: string;
-    readonly error?: boolean;
-    readonly accuracy?: boolean;
-  },
-  { dataName }: Pick<SliceTools, "dataName">,
-) {
-  const { title, metric } = options;
-  return {
-    title,
-    metric: metric === "none" ? null : metric,
-    accuracyAs: accuracyFormOf(options),
-    names: { data: dataName },
-  };
-}
-
-/** Writes pictures of a command's figures, and one page with all, named after the command. */
-export async function writePictures(
-  name: string,
-  directory: string,
-  figures: readonly NamedFigure[],
-  options: PictureCommandOptions,
-  output: Output,
-): Promise<string[]> {
-  const { format: formats, title } = options;
-  const files = await writeReport(directory, figures, {
-    ...styleOf(options),
-    ...defined({ formats, title }),
-    page: `${name}.html`,
-  });
-  for (const file of files) output.print(file);
-  return files;
+/** Connects with the workers of a queue, as the options name them. */
+export async function openQueue({
+  redis,
+  spool,
+  store,
+  queue,
+  signal,
+}: QueueCommandOptions & { readonly signal?: AbortSignal | undefined }): Promise<QueueRunner> {
+  const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
+  const { createQueueRunner } = await import("../queue/queue-runner.js");
+  return createQueueRunner({ redis, spool, store, queue, signal, onNotice });
 }

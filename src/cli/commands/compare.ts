@@ -5,15 +5,13 @@ import { compareRuns, type RunsComparison } from "../../analysis/compare/compare
 import { isModelPoint, openSubject } from "../../analysis/model-point.js";
 import { REPORT_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
-import { toRows } from "../../base/json.js";
+import { defined, toRows } from "../../base/json.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { VariablesLoss } from "../../loss/variables-evaluator.js";
 import type { Run } from "../../store/run/run.js";
 import {
-  accuracyFormOf,
   alignMethodOf,
-  defined,
   gridOptions,
   type NormalizationCommandOptions,
   normalizationOptions,
@@ -25,23 +23,15 @@ import {
   pathOptions,
   planeOptions,
   renamedOption,
-  type StyleCommandOptions,
-  sliceOptions,
   stepOptions,
-  styleOf,
-  styleOptions,
   triesOption,
 } from "../command-options.js";
-import { loadDataModule } from "../load-module.js";
-import {
-  checkVariables,
-  interruptible,
-  openEvaluator,
-  prepareEvaluation,
-  type SliceCommandOptions,
-  startBackend,
-} from "../open-evaluator.js";
+import { type SliceCommandOptions, sliceOptions } from "../evaluation-options.js";
+import { interruptible } from "../interruption.js";
+import { checkVariables, loadDataModule } from "../load-module.js";
+import { openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output } from "../output.js";
+import { accuracyFormOf, type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of `compare`. */

@@ -20,26 +20,19 @@ import {
   outputFolder,
   parseCount,
   parsePositive,
-  pictureOptions,
   type StepCommandOptions,
-  sliceOptions,
   stepOptions,
   triesOption,
 } from "../command-options.js";
-import {
-  checkMetric,
-  interruptible,
-  lineFigureOptions,
-  openSliceTools,
-  type PictureCommandOptions,
-  type SliceCommandOptions,
-  writePictures,
-} from "../open-evaluator.js";
+import { type SliceCommandOptions, sliceOptions } from "../evaluation-options.js";
+import { interruptible } from "../interruption.js";
+import { checkMetric, type Evaluation, evaluationOf } from "../open-evaluator.js";
 import { alignedTable, createOutput, type Output } from "../output.js";
+import { lineFigureOptions, type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of `connect`. */
 export interface ConnectCommandOptions
-  extends SliceCommandOptions,
+  extends Pick<SliceCommandOptions, "force" | "loss" | "batchNorm">,
     PictureCommandOptions,
     StepCommandOptions {
   readonly align?: AlignMethod | "none";
@@ -65,6 +58,7 @@ export interface ConnectCommandOptions
 export async function connect(
   references: readonly string[],
   options: ConnectCommandOptions,
+  evaluation: Evaluation,
   output: Output,
 ): Promise<void> {
   const { from, until, align, tries, seed, points, curvePoints, mapSize, force } = options;
@@ -81,7 +75,7 @@ export async function connect(
   const { run } = models[0] as ModelPoint;
   const directory = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
-    const tools = await openSliceTools(run, options, output, undefined, signal);
+    const tools = await evaluation.open(run, output, { signal });
     const bars = createBars(output);
     try {
       checkMetric(options.metric, tools);
@@ -366,6 +360,6 @@ export function declareConnect(command: Command): void {
     .option("--accuracy", "show accuracy instead of error")
     .option("--force", "compute again, also where stored results are up to date");
   pictureOptions(sliceOptions(stepOptions(command))).action((a, b, more, options) =>
-    connect([a, b, ...more], options, createOutput(options)),
+    connect([a, b, ...more], options, evaluationOf(options), createOutput(options)),
   );
 }

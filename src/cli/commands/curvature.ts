@@ -20,7 +20,7 @@ import { readFigures } from "../../analysis/read-figures.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
-import { toRows } from "../../base/json.js";
+import { defined, toRows } from "../../base/json.js";
 import { type ConvexityMap, convexityRatio } from "../../curvature/convexity-map.js";
 import type { CurvatureSummary, Eigenvalues } from "../../curvature/curvature-file.js";
 import type { Directions } from "../../directions/directions.js";
@@ -30,35 +30,33 @@ import type { ParameterRole } from "../../model/layout.js";
 import type { StabilityPath } from "../../store/kinds/stability-file.js";
 import { partOfRun, type Run } from "../../store/run/run.js";
 import {
-  dataOptions,
-  defined,
   outputFolder,
   parseCount,
   parsePositive,
   parseRoles,
   parseSize,
-  pictureOptions,
   refuseStray,
   type StepCommandOptions,
   stepOptions,
-  workerOptions,
 } from "../command-options.js";
 import {
-  checkSampleCount,
   checkWhere,
-  derivativesOf,
-  interruptible,
+  dataOptions,
   isOverQueue,
   type LossCommandOptions,
-  type ModelAndData,
-  openModelAndData,
+  workerOptions,
+} from "../evaluation-options.js";
+import { interruptible } from "../interruption.js";
+import { checkSampleCount, type ModelAndData } from "../load-module.js";
+import {
+  derivativesOf,
+  type Evaluation,
+  evaluationOf,
   openQueue,
-  openSliceTools,
-  type PictureCommandOptions,
   type SliceTools,
-  writePictures,
 } from "../open-evaluator.js";
 import { alignedTable, CURVATURE_TITLES, createOutput, type Output, stepProgress } from "../output.js";
+import { type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of a convexity map. */
 export interface MapCommandOptions {
@@ -105,28 +103,20 @@ export interface CurvatureCommandOptions
   readonly differences?: boolean;
 }
 
+/** Options of the map alone: the loss of a plane is computed in this process, it is little beside its curvature. */
+const ELSEWHERE = ["workers", "threads", "redis", "spool", "store", "queue"] as const;
 /** Options that have no effect without a map. */
-const MAP_ONLY = [
-  "plane",
-  "size",
-  "grid",
-  "mapProducts",
-  "workers",
-  "threads",
-  "redis",
-  "spool",
-  "store",
-  "queue",
-] as const;
+const MAP_ONLY = ["plane", "size", "grid", "mapProducts", ...ELSEWHERE] as const;
 
 /** `curvature RUN --data MODULE`: exact curvature of the loss at a model. */
 export async function curvature(
   reference: string,
   options: CurvatureCommandOptions,
+  evaluation: Evaluation,
   output: Output,
 ): Promise<void> {
   if (options.trajectory === true) {
-    await trajectory(reference, options, output);
+    await trajectory(reference, options, evaluation, output);
     return;
   }
   for (const name of ["snapshots", "minibatch"] as const) {
@@ -151,10 +141,8 @@ export async function curvature(
   const { run } = point;
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
-    // The loss of a plane is computed in this process: it is little beside its curvature.
-    const here = omit(options, ["workers", "threads", "redis", "spool", "store", "queue"]);
-    const tools = map ? await openSliceTools(run, here, output, undefined, signal) : null;
-    const opened = tools === null ? await openModelAndData(run, options, output) : derivativesOf(tools, run);
+    const tools = map ? await evaluation.open(run, output, { signal }) : null;
+    const opened = tools === null ? await evaluation.load(run, output) : derivativesOf(tools, run);
     const { model, data, dataName } = opened;
     const steps = stepProgress(output, CURVATURE_TITLES);
     const work = {
@@ -207,6 +195,7 @@ const OF_ONE_MODEL = [
   "map",
   ...MAP_ONLY,
 ] as const;
+
 /** Products for the trace of each snapshot, unless told otherwise. */
 const TRACE_PRODUCTS = 20;
 
@@ -214,6 +203,7 @@ const TRACE_PRODUCTS = 20;
 async function trajectory(
   reference: string,
   options: CurvatureCommandOptions,
+  evaluation: Evaluation,
   output: Output,
 ): Promise<void> {
   for (const name of OF_ONE_MODEL) {
@@ -235,7 +225,7 @@ async function trajectory(
   const run = partOfRun(subject, { from, until });
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
-    const { model, data, loss, dataName } = await openModelAndData(run, options, output);
+    const { model, data, loss, dataName } = await evaluation.load(run, output);
     checkSampleCount("--minibatch", minibatch, data);
     const steps = stepProgress(output, { stability: "snapshots" });
     try {
@@ -492,6 +482,11 @@ export function declareCurvature(command: Command): void {
     )
     .option("--force", "compute again, also where stored results are up to date");
   pictureOptions(workerOptions(dataOptions(stepOptions(command)))).action((run, options) =>
-    curvature(run, options, createOutput(options)),
+    curvature(
+      run,
+      options,
+      evaluationOf({ ...omit(options, ELSEWHERE), data: options.data }),
+      createOutput(options),
+    ),
   );
 }

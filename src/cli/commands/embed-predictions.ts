@@ -3,15 +3,17 @@ import { PHATE_PARAMETERS } from "../../analysis/embed-options.js";
 import { embedPredictions, PREDICTION_METHODS } from "../../analysis/embed-predictions.js";
 import { openRunPart } from "../../analysis/model-point.js";
 import { InvalidOptionError } from "../../base/errors.js";
-import { toRows } from "../../base/json.js";
+import { defined, toRows } from "../../base/json.js";
 import type { RunsEmbedding } from "../../embedding/runs-embedding.js";
 import { createEmbeddingFigure } from "../../figure/make/create-embedding-figure.js";
 import { hasStatistics } from "../../loss/slice-loss.js";
 import type { Run } from "../../store/run/run.js";
-import { defined, outputFolder, refuseStray } from "../command-options.js";
-import { loadDataModule } from "../load-module.js";
-import { interruptible, modelOfRun, startBackend, writePictures } from "../open-evaluator.js";
+import { outputFolder, refuseStray } from "../command-options.js";
+import { interruptible } from "../interruption.js";
+import { loadDataModule, modelOfRun } from "../load-module.js";
+import { startBackend } from "../open-evaluator.js";
 import { alignedTable, type Output } from "../output.js";
+import { writePictures } from "../pictures.js";
 import type { EmbedCommandOptions } from "./embed.js";
 
 /** Options that are about weights, or about distances of weights. */

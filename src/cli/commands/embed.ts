@@ -9,7 +9,7 @@ import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError } from "../../base/errors.js";
-import { toRows } from "../../base/json.js";
+import { defined, toRows } from "../../base/json.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import {
   EMBEDDING_METHODS,
@@ -27,24 +27,17 @@ import type { Run } from "../../store/run/run.js";
 import {
   alignMethodOf,
   backendOption,
-  defined,
   outputFolder,
   parseCount,
   parseModuleFile,
-  pictureOptions,
   refuseStray,
   stepOptions,
   triesOption,
 } from "../command-options.js";
-import {
-  interruptible,
-  openSliceTools,
-  type PictureCommandOptions,
-  type SliceTools,
-  startBackend,
-  writePictures,
-} from "../open-evaluator.js";
+import { interruptible } from "../interruption.js";
+import { type Evaluation, evaluationOf, type SliceTools, startBackend } from "../open-evaluator.js";
 import { createOutput, type Output, type Progress } from "../output.js";
+import { type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 import { embedPredictionsCommand } from "./embed-predictions.js";
 
 /** Options of `embed`. */
@@ -76,6 +69,7 @@ const COMMON = ["weights", "knnDist", "nPca", "centered", "seed", "stability", "
 export async function embedCommand(
   directories: readonly string[],
   options: EmbedCommandOptions,
+  evaluation: Evaluation | null,
   output: Output,
 ): Promise<void> {
   if (options.space === "predictions") return embedPredictionsCommand(directories, options, output);
@@ -101,9 +95,7 @@ export async function embedCommand(
   const { data, tries } = options;
   if (method !== undefined) checkAlign(runs, method, data);
   await interruptible(output, async (signal) => {
-    const given = defined(pick(options, ["backend"]));
-    const tools =
-      data === undefined ? null : await openSliceTools(first, { data, ...given }, output, undefined, signal);
+    const tools = evaluation === null ? null : await evaluation.open(first, output, { signal });
     if (tools === null) await startBackend(options.backend, output);
     try {
       const align =
@@ -338,8 +330,13 @@ export function declareEmbed(command: Command): void {
   // Without a default: both forms undefined leaves the choice to PHATE's own rule.
   command.setOptionValue("centered", undefined).setOptionValue("center", undefined);
   pictureOptions(methodOptions(command)).action((runs, options) =>
-    embedCommand(runs, libraryOptions(options), createOutput(options)),
+    embedCommand(runs, libraryOptions(options), evaluationIn(options), createOutput(options)),
   );
+}
+
+/** How the losses of snapshots are evaluated, where data are given. */
+function evaluationIn({ data, backend }: EmbedCommandOptions): Evaluation | null {
+  return data === undefined ? null : evaluationOf({ data, ...defined({ backend }) });
 }
 
 function methodOptions(command: Command): Command {

@@ -1,18 +1,12 @@
 import { type Command, Option } from "commander";
 import { EXPORT_FORMATS, type ExportFormat, exportRun } from "../../analysis/export/export-run.js";
 import { InvalidOptionError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { TABLE_KINDS, type TableKind } from "../../figure/files/export-table.js";
 import { openRun } from "../../store/run/open-run.js";
-import {
-  defined,
-  outputFolder,
-  parsePositive,
-  renamedOption,
-  type StyleCommandOptions,
-  styleOf,
-  styleOptions,
-} from "../command-options.js";
+import { outputFolder, parsePositive, renamedOption } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
+import { type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
 
 interface ExportCommandOptions extends StyleCommandOptions {
   readonly format?: readonly ExportFormat[];

@@ -5,40 +5,44 @@ import { type AlignedPoint, alignPoint } from "../../analysis/connect.js";
 import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import { EvaluationError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { condenseWarnings } from "../../base/warning.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import { partOfRun } from "../../store/run/run.js";
 import { type LineSlice, seedBand } from "../../surface/lines/level-set-width.js";
 import {
   alignMethodOf,
-  defined,
-  lineOptions,
   type NormalizationCommandOptions,
   normalizationOptions,
   outputFolder,
+  parseLineGrid,
   parseSeeds,
   refuseStray,
+  renamedOption,
   type StepCommandOptions,
+  stepOptions,
   triesOption,
 } from "../command-options.js";
+import { type SliceCommandOptions, sliceOptions } from "../evaluation-options.js";
 import {
   budgetOf,
-  checkMetric,
-  derivativesOf,
   type InterruptionCommandOptions,
   interruptible,
-  lineFigureOptions,
-  openSliceTools,
-  type PictureCommandOptions,
-  type SliceCommandOptions,
+  interruptionOptions,
+} from "../interruption.js";
+import {
+  checkMetric,
+  derivativesOf,
+  type Evaluation,
+  evaluationOf,
   type SliceTools,
-  writePictures,
 } from "../open-evaluator.js";
 import { CURVATURE_TITLES, createOutput, lossRange, type Output, stepProgress } from "../output.js";
+import { lineFigureOptions, type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of `interpolate` and `line`. */
 export interface InterpolateCommandOptions
-  extends SliceCommandOptions,
+  extends Pick<SliceCommandOptions, "batchNorm" | "force">,
     PictureCommandOptions,
     StepCommandOptions,
     InterruptionCommandOptions {
@@ -63,21 +67,27 @@ export async function interpolate(
   a: string,
   b: string,
   options: InterpolateCommandOptions,
+  evaluation: Evaluation,
   output: Output,
 ): Promise<void> {
-  await drawLines("interpolate", [a, b], { kind: "models" }, options, output);
+  await drawLines("interpolate", [a, b], { kind: "models" }, options, evaluation, output);
 }
 
 /** `line RUN --data MODULE`: loss and metric along random directions, with a band over seeds. */
-export async function line(reference: string, options: LineCommandOptions, output: Output): Promise<void> {
+export async function line(
+  reference: string,
+  options: LineCommandOptions,
+  evaluation: Evaluation,
+  output: Output,
+): Promise<void> {
   const { seeds, normalize, ignore, oneDimensional, along } = options;
   if (along !== undefined) {
     const has = `--along ${along}`;
     refuseStray(options, ["seeds", "normalize", "ignore", "oneDimensional"], "random directions", has);
-    return drawLines("line", [reference], along, options, output);
+    return drawLines("line", [reference], along, options, evaluation, output);
   }
   const spec = { kind: "random", ...defined({ seeds, normalize, ignore, oneDimensional }) } as const;
-  await drawLines("line", [reference], spec, options, output);
+  await drawLines("line", [reference], spec, options, evaluation, output);
 }
 
 const TITLES = { interpolate: "line between models", line: "random lines" };
@@ -88,6 +98,7 @@ async function drawLines(
   references: readonly string[],
   asked: LineSpec | CurvatureAxis,
   options: InterpolateCommandOptions,
+  evaluation: Evaluation,
   output: Output,
 ): Promise<void> {
   const { from, until, grid, batchNorm, force, resume } = options;
@@ -103,7 +114,7 @@ async function drawLines(
   const names = [isAxis ? `along-${asked}` : lineName(asked, models)];
   const places = { train: { folder, names, set: 0 }, test: { folder, names, set: 1 } };
   await interruptible(output, async (signal) => {
-    const tools = await openSliceTools(run, options, output, places, signal);
+    const tools = await evaluation.open(run, output, { places, signal });
     const bar = output.progress(`${TITLES[command]}, points`);
     try {
       checkMetric(options.metric, tools);
@@ -214,6 +225,17 @@ async function report(
   }
 }
 
+/** Options of the commands that draw a line. */
+function lineOptions(command: Command): Command {
+  const grid = new Option("--grid <grid>", 'literal coordinates "x0:x1:n", such as -0.5:1.5:41');
+  renamedOption(command, grid.argParser(parseLineGrid), "range");
+  const line = stepOptions(command)
+    .option("--metric <name>", 'metric on the second axis, or "none" (default: the first)')
+    .option("--error", "show error instead of accuracy")
+    .option("--force", "compute again, also where stored results are up to date");
+  return pictureOptions(interruptionOptions(sliceOptions(line)));
+}
+
 /** Declares the arguments and options of `interpolate`. */
 export function declareInterpolate(command: Command): void {
   command
@@ -225,7 +247,7 @@ export function declareInterpolate(command: Command): void {
       ),
     );
   lineOptions(triesOption(command)).action((a, b, options) =>
-    interpolate(a, b, options, createOutput(options)),
+    interpolate(a, b, options, evaluationOf(options), createOutput(options)),
   );
 }
 
@@ -240,6 +262,6 @@ export function declareLine(command: Command): void {
     )
     .option("--seeds <seeds>", "one direction for each: 0,1,2 or 0..9 (default: 0)", parseSeeds);
   normalizationOptions(lineOptions(command)).action((run, options) =>
-    line(run, options, createOutput(options)),
+    line(run, options, evaluationOf(options), createOutput(options)),
   );
 }

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import omit from "lodash/omit.js";
 import { type ModelPoint, openModelPoint } from "../../analysis/model-point.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
+import { defined } from "../../base/json.js";
 import { assignWeights } from "../../model/bound-weights.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
 import { type JumpStudy, jumpAndRetrain } from "../../training/jump-and-retrain.js";
@@ -11,23 +12,16 @@ import type { JumpData, JumpOptions } from "../../training/jump-options.js";
 import { RETRAIN_OPTIMIZERS } from "../../training/retrain-optimizer.js";
 import {
   backendOption,
-  defined,
   normalizationOptions,
   outputFolder,
   parseCount,
   parseModuleFile,
   parseSeeds,
-  queueOptions,
   renamedOption,
 } from "../command-options.js";
+import { checkWhere, isOverQueue, type QueueCommandOptions, queueOptions } from "../evaluation-options.js";
 import { type DataModule, loadDataModule } from "../load-module.js";
-import {
-  checkWhere,
-  isOverQueue,
-  openQueue,
-  type QueueCommandOptions,
-  startBackend,
-} from "../open-evaluator.js";
+import { openQueue, startBackend } from "../open-evaluator.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Options of `jump`: those of the library, and where things are. */

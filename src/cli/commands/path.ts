@@ -8,25 +8,18 @@ import { hasStatistics } from "../../loss/slice-loss.js";
 import type { Run } from "../../store/run/run.js";
 import {
   backendOption,
-  defined,
   outputFolder,
   parseCount,
   parseModuleFile,
-  pictureOptions,
   refuseStray,
   type StepCommandOptions,
   stepOptions,
-  workerOptions,
 } from "../command-options.js";
-import {
-  interruptible,
-  openSliceTools,
-  type PictureCommandOptions,
-  type SliceCommandOptions,
-  startBackend,
-  writePictures,
-} from "../open-evaluator.js";
+import { type SliceCommandOptions, workerOptions } from "../evaluation-options.js";
+import { interruptible } from "../interruption.js";
+import { type Evaluation, evaluationOf, startBackend } from "../open-evaluator.js";
 import { createOutput, type Output, type Progress } from "../output.js";
+import { type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of `path`. */
 export interface PathCommandOptions
@@ -55,13 +48,19 @@ const OF_DATA = [
 ] as const;
 
 /** `path RUN`: the shape of a run's path, and with `--data` its barriers and averages. */
-export async function path(reference: string, options: PathCommandOptions, output: Output): Promise<void> {
-  const { data } = options;
-  if (data === undefined) refuseStray(options, OF_DATA, "--data beside it", "none");
+export async function path(
+  reference: string,
+  options: PathCommandOptions,
+  evaluation: Evaluation | null,
+  output: Output,
+): Promise<void> {
+  if (evaluation === null) refuseStray(options, OF_DATA, "--data beside it", "none");
   const run = await openRunPart(reference, options);
   const folder = outputFolder(options.out, run.directory);
   await interruptible(output, async (signal) => {
-    const tools = data === undefined ? null : await openTools(run, { ...options, data }, output, signal);
+    // Averages have no statistics of their own.
+    const batchNorm = hasStatistics(run.layout) ? ("recalibrate" as const) : undefined;
+    const tools = evaluation === null ? null : await evaluation.open(run, output, { batchNorm, signal });
     if (tools === null) await startBackend(options.backend, output);
     const bars: Partial<Record<"path" | "losses", Progress>> = {};
     const onProgress = (step: "path" | "losses", done: number, total: number): void => {
@@ -90,17 +89,6 @@ export async function path(reference: string, options: PathCommandOptions, outpu
 }
 
 const TITLES = { path: "inner products of updates", losses: "losses on the path, points" } as const;
-
-/** Batch norm is recalibrated where there is any: averages have no statistics of their own. */
-function openTools(
-  run: Run,
-  options: PathCommandOptions & { readonly data: string },
-  output: Output,
-  signal: AbortSignal,
-) {
-  const batchNorm = hasStatistics(run.layout) ? ("recalibrate" as const) : undefined;
-  return openSliceTools(run, { ...options, ...defined({ batchNorm }) }, output, undefined, signal);
-}
 
 function jsonOf(run: Run, { statistics, profiles }: PathAnalysis) {
   const { gram: _, map, updateCosines, ...rest } = statistics;
@@ -187,7 +175,9 @@ export function declarePath(command: Command): void {
     .addOption(backendOption());
   // Without a default: both forms undefined lets an interrupted evaluation go on if it is of the same things.
   command.setOptionValue("resume", undefined);
-  pictureOptions(workerOptions(command)).action((run, options) => path(run, options, createOutput(options)));
+  pictureOptions(workerOptions(command)).action((run, options) =>
+    path(run, options, options.data === undefined ? null : evaluationOf(options), createOutput(options)),
+  );
 }
 
 function parseAverages(text: string): readonly number[] {

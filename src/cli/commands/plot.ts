@@ -1,16 +1,11 @@
 import { type Command, Option } from "commander";
 import { readFigures } from "../../analysis/read-figures.js";
 import { MOVIE_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { defined } from "../../base/json.js";
 import { openRun } from "../../store/run/open-run.js";
-import {
-  accuracyFormOf,
-  defined,
-  outputFolder,
-  type StyleCommandOptions,
-  styleOf,
-  styleOptions,
-} from "../command-options.js";
+import { outputFolder } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
+import { accuracyFormOf, type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
 
 /** Options of `plot`. */
 export interface PlotCommandOptions extends StyleCommandOptions {

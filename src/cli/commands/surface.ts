@@ -18,7 +18,7 @@ import {
   type PlaneSpec,
 } from "../../analysis/plane-spec.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
-import { toRows } from "../../base/json.js";
+import { defined, toRows } from "../../base/json.js";
 import { STYLE_OPTION_NAMES } from "../../figure/files/picture-style.js";
 import { namesInFolder } from "../../store/arrow/regular-file.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
@@ -27,36 +27,27 @@ import type { SurfaceShard } from "../../surface/evaluate-points.js";
 import type { Surface } from "../../surface/surface.js";
 import {
   type ApproximateCommandOptions,
-  accuracyFormOf,
   approximateOf,
   approximateOptions,
-  defined,
   gridOptions,
-  interruptionOptions,
   type NormalizationCommandOptions,
   normalizationOptions,
   outputFolder,
   parseCount,
   pathOptions,
-  pictureOptions,
   planeOptions,
   refuseStray,
   renamedOption,
-  type StyleCommandOptions,
-  sliceOptions,
   stepOptions,
 } from "../command-options.js";
+import { type SliceCommandOptions, sliceOptions } from "../evaluation-options.js";
 import {
   budgetOf,
-  derivativesOf,
   type InterruptionCommandOptions,
   interruptible,
-  openSliceTools,
-  type PictureCommandOptions,
-  type SliceCommandOptions,
-  type SliceTools,
-  writePictures,
-} from "../open-evaluator.js";
+  interruptionOptions,
+} from "../interruption.js";
+import { derivativesOf, type Evaluation, evaluationOf, type SliceTools } from "../open-evaluator.js";
 import {
   analysisProgress,
   approximationFacts,
@@ -69,12 +60,19 @@ import {
   stepProgress,
   surfaceSummary,
 } from "../output.js";
+import {
+  accuracyFormOf,
+  type PictureCommandOptions,
+  pictureOptions,
+  type StyleCommandOptions,
+  writePictures,
+} from "../pictures.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of `surface`. */
 export interface SurfaceCommandOptions
   extends PlaneCommandOptions,
-    SliceCommandOptions,
+    Pick<SliceCommandOptions, "test" | "batchNorm" | "engine" | "batchSize">,
     PictureCommandOptions,
     NormalizationCommandOptions,
     InterruptionCommandOptions,
@@ -99,14 +97,16 @@ export interface SurfaceCommandOptions
 export async function surface(
   references: readonly string[],
   options: SurfaceCommandOptions,
+  evaluation: Evaluation,
   output: Output,
 ): Promise<void> {
-  return interruptible(output, (signal) => surfaceUntil(references, options, output, signal));
+  return interruptible(output, (signal) => surfaceUntil(references, options, evaluation, output, signal));
 }
 
 async function surfaceUntil(
   references: readonly string[],
   options: SurfaceCommandOptions,
+  evaluation: Evaluation,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
@@ -126,13 +126,10 @@ async function surfaceUntil(
     folder,
     names: [`${plane}-${set}`, ...(set === "train" ? [plane] : [])],
   });
-  const tools = await openSliceTools(
-    run,
-    options,
-    output,
-    { train: places("train"), test: places("test") },
+  const tools = await evaluation.open(run, output, {
+    places: { train: places("train"), test: places("test") },
     signal,
-  );
+  });
   const { onProgress, stop } = analysisProgress(output);
   const steps = stepProgress(output, CURVATURE_TITLES);
   try {
@@ -363,6 +360,6 @@ export function declareSurface(command: Command): void {
     .option("--error", "show error instead of accuracy, with --metric");
   const slice = normalizationOptions(sliceOptions(command));
   pictureOptions(approximateOptions(interruptionOptions(slice))).action((runs, options) =>
-    surface(runs, options, createOutput(options)),
+    surface(runs, options, evaluationOf(options), createOutput(options)),
   );
 }

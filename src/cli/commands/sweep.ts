@@ -11,6 +11,7 @@ import {
 } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { openRun } from "../../store/run/open-run.js";
 import type { Run } from "../../store/run/run.js";
 import {
@@ -21,28 +22,13 @@ import {
   type SweepRun,
 } from "../../training/run-sweep.js";
 import type { SettingValue, SweepValues } from "../../training/sweep-module.js";
-import {
-  backendOption,
-  defined,
-  outputFolder,
-  parseCount,
-  parseSweepFile,
-  queueOptions,
-  refuseStray,
-  type StyleCommandOptions,
-  styleOf,
-  styleOptions,
-} from "../command-options.js";
+import { backendOption, outputFolder, parseCount, parseSweepFile, refuseStray } from "../command-options.js";
+import { checkWhere, isOverQueue, type QueueCommandOptions, queueOptions } from "../evaluation-options.js";
+import { interruptible } from "../interruption.js";
 import { loadDataModule } from "../load-module.js";
-import {
-  checkWhere,
-  interruptible,
-  isOverQueue,
-  openQueue,
-  type QueueCommandOptions,
-  startBackend,
-} from "../open-evaluator.js";
+import { openQueue, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
+import { type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
 
 /** Options of `sweep`: those of the library, and what becomes of the runs. */
 interface SweepCommandOptions

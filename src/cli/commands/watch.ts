@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { defined } from "../../base/json.js";
 import { startLiveView } from "../../live/start-live-view.js";
-import { defined, parseCount } from "../command-options.js";
+import { parseCount } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Declares the arguments and options of `watch`. */

@@ -2,18 +2,12 @@ import type { Command } from "commander";
 import { openRunPart } from "../../analysis/model-point.js";
 import { analyzeWeights } from "../../analysis/weights-stage.js";
 import { InvalidOptionError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { Run } from "../../store/run/run.js";
-import {
-  accuracyFormOf,
-  defined,
-  outputFolder,
-  pictureOptions,
-  type StepCommandOptions,
-  stepOptions,
-} from "../command-options.js";
-import { type PictureCommandOptions, writePictures } from "../open-evaluator.js";
+import { outputFolder, type StepCommandOptions, stepOptions } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
+import { accuracyFormOf, type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of `weights`. */
 export interface WeightsCommandOptions extends PictureCommandOptions, StepCommandOptions {

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { InvalidOptionError } from "../../base/errors.js";
 import { startQueueWorker } from "../../queue/queue-worker.js";
-import { parseCount, redisOption } from "../command-options.js";
-import { checkWhere } from "../open-evaluator.js";
+import { parseCount } from "../command-options.js";
+import { checkWhere, redisOption } from "../evaluation-options.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Options of `worker`. */

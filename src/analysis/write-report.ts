@@ -5,7 +5,7 @@ import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { isDeviceName } from "../base/platform.js";
 import type { Figure } from "../figure/figure.js";
-import { tableCsv } from "../figure/files/export-table.js";
+import { tableCsv, tableOfFigure } from "../figure/files/export-table.js";
 import type { RenderMp4Options } from "../figure/files/render-movie.js";
 // Figures display themselves in notebooks.
 import "../figure/files/notebook.js";
@@ -129,8 +129,8 @@ export async function writeReport(
     await writeFileAtomic(join(directory, name), bytes);
   };
   for (const { name, figure } of figures) {
-    const table = figure.panels.find((panel) => panel.kind === "table");
-    if (formats.includes("csv") && table !== undefined) await write(`${name}.csv`, tableCsv(table));
+    const table = tableOfFigure(figure);
+    if (formats.includes("csv") && table !== null) await write(`${name}.csv`, tableCsv(table));
     for (const format of movies)
       for (const movie of moviesOf({ name, figure }, format, options))
         await write(movie.file, await movie.bytes());

@@ -128,7 +128,7 @@ export function comparedLoss(run: RunData): typeof TRUE_LOSS | typeof RECALIBRAT
 }
 
 /** What a grid of panels consists of. */
-export type Panel = MapPanel | CurvesPanel | ScatterPanel | TablePanel;
+export type Panel = MapPanel | CurvesPanel | ScatterPanel | MatrixPanel | TablePanel;
 
 /** What every panel has. */
 interface PanelBase {
@@ -300,6 +300,30 @@ export interface ScatterPanel extends PanelBase {
   readonly hasBar?: boolean | undefined;
 }
 
+/** One quantity between the things of a heat map. */
+export interface PairValues {
+  /** "distance". */
+  readonly quantity: string;
+  /** What a row of values is called in front of the name of its thing: "distance to". */
+  readonly phrase: string;
+  /** What the values are, exactly. */
+  readonly definition: string;
+  /** (n, n), row-major and symmetric; null where there is none. The diagonal is not read. */
+  readonly values: readonly (JsonNumber | null)[];
+  /** Whether a great value means that two things are near. */
+  readonly isNearHigh: boolean;
+}
+
+/** Two quantities between n things as one heat map, with a cell for each pair. */
+export interface MatrixPanel extends PanelBase {
+  readonly kind: "matrix";
+  /** What rows and columns are. */
+  readonly items: readonly TableColumn[];
+  /** Values shown below the diagonal, and above it. */
+  readonly below: PairValues;
+  readonly above: PairValues;
+}
+
 /** A column of a table: what its cells belong to. */
 export interface TableColumn {
   readonly title: string;
@@ -315,6 +339,8 @@ export interface TableCell {
   readonly value: JsonNumber | null;
   /** Quartiles or other bounds that the text shows beside the value; null for none. */
   readonly range: readonly [low: JsonNumber, high: JsonNumber] | null;
+  /** Whether it is the best of its row, and stands out. Default not. */
+  readonly isBest?: boolean | undefined;
 }
 
 /** One quantity, for every column. */

@@ -14,6 +14,7 @@ import {
 } from "./figure-frame.js";
 import { LEGEND_BELOW, layoutLegend, legendShapes, mergeEntries, type PlacedLegendEntry } from "./legend.js";
 import { mapKind } from "./map-panel.js";
+import { matrixKind } from "./matrix-panel.js";
 import { themeOf } from "./palette.js";
 import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Room, Target } from "./panel-kind.js";
 import { FONT_STACK, type PlacedText } from "./placed-text.js";
@@ -28,6 +29,7 @@ const PANEL_KINDS: Readonly<Record<Panel["kind"], PanelKind>> = {
   map: mapKind,
   curves: curvesKind,
   scatter: scatterKind,
+  matrix: matrixKind,
   table: tableKind,
 };
 

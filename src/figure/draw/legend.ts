@@ -2,7 +2,7 @@ import { decodeNumber } from "../../base/json.js";
 import type { Figure, MapPanel, Series } from "../figure.js";
 import type { Rect } from "./figure-frame.js";
 import { formatLevels, formatNumber } from "./format-number.js";
-import { differenceColors, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
+import { differenceColors, roundOf, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
 import { line, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
 import { finiteRange, type ScaleKind } from "./scales.js";
 import {
@@ -180,10 +180,31 @@ function markShapes(mark: LegendMark, x: number, y: number, { runs }: Figure, th
   }
 }
 
+/** Dashes of solid and of dashed curves, by the round through the palette: runs of one colour stay apart. */
+const CURVE_DASHES: readonly (readonly [solid: readonly number[] | null, dashed: readonly number[]])[] = [
+  [null, [5, 3]],
+  [
+    [12, 3],
+    [9, 3, 2, 3],
+  ],
+  [
+    [2, 3],
+    [2, 6],
+  ],
+];
+
 /** Dashes of the stroke of a curve, in px; null for a solid one. */
-export function dashesOf({ isDashed, isDotted }: Pick<Series, "isDashed" | "isDotted">): number[] | null {
+export function dashesOf({
+  isDashed,
+  isDotted,
+  color,
+}: Pick<Series, "isDashed" | "isDotted"> & { readonly color: number | null }): number[] | null {
   if (isDotted) return [1.5, 2.5];
-  return isDashed ? [5, 3] : null;
+  const [solid, dashed] = CURVE_DASHES[
+    roundOf(color ?? 0) % CURVE_DASHES.length
+  ] as (typeof CURVE_DASHES)[number];
+  const dashes = isDashed ? dashed : solid;
+  return dashes === null ? null : [...dashes];
 }
 
 function level(
@@ -298,7 +319,10 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
     ),
   );
   const texts = formatLevels(key.marks.map(({ value }) => value));
-  const [low, high] = rect.height >= 3 * LEAST_STEP ? (key.ends ?? []) : [];
+  // An end that reads as its level says nothing more.
+  const [low, high] = (rect.height >= 3 * LEAST_STEP ? (key.ends ?? []) : []).map((value, i) =>
+    value !== null && formatNumber(value, 3) === texts.at(-i) ? null : value,
+  );
   let kept = typeof low === "number" ? 0 : Number.NEGATIVE_INFINITY;
   const most = typeof high === "number" ? 1 - (LEAST_STEP - 1e-6) / rect.height : 1;
   const labels = key.marks.flatMap(({ share }, index): Shape[] => {

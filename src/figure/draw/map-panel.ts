@@ -106,7 +106,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace<MapPanel>> = {
   place(panel, figure, slot, options) {
     if (isInSpace(panel)) return spaceKind.place(panel, figure, slot, options);
     const top = slot.y + slot.heading;
-    const { betaTicks, left, right } = roomBeside(panel, slot.plot, slot.isPhone);
+    const { betaTicks, left, right } = roomBeside(panel, slot.plot, slot);
     const whole = { width: Math.max(40, slot.width - left - right), height: slot.plot };
     const rect = { x: slot.x + left, y: top, ...plotSize(panel, whole, slot) };
     const alphaTicks = ticksOf(
@@ -218,8 +218,21 @@ function commonUnit(room: Room, height: number): number {
   );
 }
 
-/** Room for tick labels and the name of the axis left of a map, and for its colour bar. */
-function roomBeside(panel: MapPanel, height: number, isPhone: boolean) {
+/**
+ * Room for tick labels and the name of the axis left of a map, and for its colour bar. Maps that fill their places
+ * leave as much as the one that needs most: side by side they are of one size.
+ */
+function roomBeside(panel: MapPanel, height: number, room: Room) {
+  const needs = panel.aspect === "equal" ? [panel] : mapsOf(room).filter(({ aspect }) => aspect !== "equal");
+  const all = needs.map((one) => ownRoom(one, height, room.isPhone));
+  return {
+    betaTicks: ownRoom(panel, height, room.isPhone).betaTicks,
+    left: Math.max(...all.map(({ left }) => left)),
+    right: Math.max(...all.map(({ right }) => right)),
+  };
+}
+
+function ownRoom(panel: MapPanel, height: number, isPhone: boolean) {
   const betaTicks = ticksOf(shownPlane(panel).beta, Math.max(2, Math.min(7, Math.floor(height / 45))));
   const key = barOf(panel);
   return {
@@ -229,9 +242,9 @@ function roomBeside(panel: MapPanel, height: number, isPhone: boolean) {
   };
 }
 
-function plotWidth(panel: MapPanel, { width, isPhone }: Room, height: number): number {
-  const { left, right } = roomBeside(panel, height, isPhone);
-  return Math.max(40, width - left - right);
+function plotWidth(panel: MapPanel, room: Room, height: number): number {
+  const { left, right } = roomBeside(panel, height, room);
+  return Math.max(40, room.width - left - right);
 }
 
 function namesOf({ title, axes }: MapPanel, rect: Rect, slot: Slot): PlacedText[] {

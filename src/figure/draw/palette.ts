@@ -169,6 +169,11 @@ function colorAt(anchors: readonly Anchor[], position: number, tint: number): st
 /** Dashes of the first, second and third round through the palette. */
 const DASHES: readonly (readonly number[] | null)[] = [null, [7, 3], [2, 3]];
 
+/** Returns how often a place in the palette of runs has gone through all colours: as many in every theme. */
+export function roundOf(index: number): number {
+  return Math.floor(index / THEMES.light.runs.length);
+}
+
 /** How the line of a run is drawn where there are more runs than colours: each round has its own dashes. */
 export interface RunStroke {
   readonly color: string;
@@ -179,7 +184,7 @@ export interface RunStroke {
 export function runStroke(index: number, { runs }: Theme): RunStroke {
   return {
     color: runs[index % runs.length] as string,
-    lineDash: DASHES[Math.floor(index / runs.length) % DASHES.length] ?? null,
+    lineDash: DASHES[roundOf(index) % DASHES.length] ?? null,
   };
 }
 

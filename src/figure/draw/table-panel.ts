@@ -1,4 +1,4 @@
-import type { TablePanel, TableRow } from "../figure.js";
+import type { TableCell, TablePanel, TableRow } from "../figure.js";
 import { LEAST_WIDTH, type Rect } from "./figure-frame.js";
 import { formatSuperscript } from "./format-number.js";
 import { runColor, type Theme } from "./palette.js";
@@ -77,6 +77,10 @@ function bodyOf(panel: TablePanel, x: number, y: number, width: number) {
   return { columns, ...layoutBody(panel, columns, y) };
 }
 
+function weightOf(cell: TableCell | undefined): FontWeight {
+  return cell?.isBest === true ? "semibold" : "regular";
+}
+
 /** Name, unit and number of the definition of a row. */
 function nameOf({ name, unit, definition }: TableRow): string {
   const note = definition === null ? "" : ` ${formatSuperscript(definition + 1)}`;
@@ -94,7 +98,7 @@ function naturalWidths({ rowTitle, columns, groups }: TablePanel): number[] {
   const values = columns.map(({ title, color }, c) =>
     Math.max(
       textWidth(title, SIZE, "semibold") + (color === null ? 0 : KEY + 6),
-      ...rows.map(({ cells }) => textWidth(cells[c]?.text ?? "", SIZE)),
+      ...rows.map(({ cells }) => textWidth(cells[c]?.text ?? "", SIZE, weightOf(cells[c]))),
     ),
   );
   return [Math.max(...names), ...values].map((part) => part + 1);
@@ -136,13 +140,18 @@ function layoutBody(figure: TablePanel, columns: readonly Column[], top: number)
   const rules: { y: number; isStrong: boolean }[] = [];
   let y = top;
   /** Sets a row of texts, each wrapped in its column, and moves on below it. */
-  const row = (cells: readonly string[], weight: FontWeight, reserve: readonly number[] = []): void => {
+  const row = (
+    cells: readonly string[],
+    weights: readonly FontWeight[],
+    reserve: readonly number[] = [],
+  ): void => {
     const wrapped = cells.map((text, c) => {
       const { left, right } = columns[c] as Column;
-      return wrapText(text, SIZE, right - left - (reserve[c] ?? 0), { weight });
+      return wrapText(text, SIZE, right - left - (reserve[c] ?? 0), { weight: weights[c] });
     });
     wrapped.forEach((lines, c) => {
       const { left, right } = columns[c] as Column;
+      const weight = weights[c] as FontWeight;
       lines.forEach((text, i) => {
         const at = y + ROOM + LINE * (i + 0.5);
         texts.push(
@@ -157,7 +166,12 @@ function layoutBody(figure: TablePanel, columns: readonly Column[], top: number)
     y += LINE * Math.max(1, ...wrapped.map(({ length }) => length)) + 2 * ROOM;
   };
   const reserve = [0, ...figure.columns.map(({ color }) => (color === null ? 0 : KEY + 6))];
-  row([figure.rowTitle, ...figure.columns.map(({ title }) => title)], "semibold", reserve);
+  const heads = [figure.rowTitle, ...figure.columns.map(({ title }) => title)];
+  row(
+    heads,
+    heads.map(() => "semibold"),
+    reserve,
+  );
   rules.push({ y, isStrong: true });
   for (const { title, rows } of figure.groups) {
     y += 6;
@@ -172,7 +186,7 @@ function layoutBody(figure: TablePanel, columns: readonly Column[], top: number)
     y += 2 * ROOM;
     rows.forEach((entry, index) => {
       if (index > 0) rules.push({ y, isStrong: false });
-      row([nameOf(entry), ...entry.cells.map(({ text }) => text)], "regular");
+      row([nameOf(entry), ...entry.cells.map(({ text }) => text)], ["regular", ...entry.cells.map(weightOf)]);
     });
     rules.push({ y, isStrong: true });
   }

@@ -3,7 +3,8 @@ import { decodeNumber } from "../../base/json.js";
 import { isDeviceName } from "../../base/platform.js";
 import type { JsonValue, Provenance } from "../../base/provenance.js";
 import type { ArtifactValues } from "../../store/results/artifact.js";
-import type { TableCell, TablePanel } from "../figure.js";
+import { matrixTable } from "../draw/matrix-panel.js";
+import type { Figure, TableCell, TablePanel } from "../figure.js";
 
 /** What a stored result is. "other" is what later versions or other tools keep beside the known ones. */
 export type TableKind = "surface" | "line" | "trajectory" | "curvature" | "weights" | "snapshots" | "other";
@@ -172,6 +173,15 @@ export function tableCsv({ columns, groups }: TablePanel): string {
     ...cells.flatMap((cell, c) => [cellValue(cell), ...(hasRange[c] ? cellBounds(cell) : [])]),
   ]);
   return csvText([["group", "quantity", "unit", ...head], ...lines]);
+}
+
+/** Returns the tables of a figure as one, values of heat maps at its end; null where it has none. */
+export function tableOfFigure({ panels }: Figure): TablePanel | null {
+  const tables = panels.flatMap((panel) =>
+    panel.kind === "table" ? [panel] : panel.kind === "matrix" ? [matrixTable(panel)] : [],
+  );
+  const [first] = tables;
+  return first === undefined ? null : { ...first, groups: tables.flatMap(({ groups }) => groups) };
 }
 
 function cellValue({ value, text }: TableCell): number | string {

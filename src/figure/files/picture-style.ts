@@ -343,7 +343,9 @@ function scaleOf({ values, scale }: MapPanel, options: PictureStyle): ContourSca
   // No level of a logarithmic scale lies at 0 or below: such an end cuts nothing off.
   const low = kind === "log" && vmin !== undefined && vmin <= 0 ? undefined : vmin;
   const within = known
-    .map((value) => Math.min(Math.max(value, low ?? value), vmax ?? value))
+    .map((value) =>
+      Math.min(Math.max(value, low ?? Number.NEGATIVE_INFINITY), vmax ?? Number.POSITIVE_INFINITY),
+    )
     .concat(low ?? [], vmax ?? []);
   const count = typeof levels === "number" ? { count: levels } : {};
   const made = createContourScale([within], { kind, ...count });

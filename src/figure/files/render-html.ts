@@ -6,6 +6,7 @@ import { decodeNumber } from "../../base/json.js";
 import { packageFile } from "../../base/package-files.js";
 import { formatCount, formatNumber } from "../draw/format-number.js";
 import { kindOf } from "../draw/layout-figure.js";
+import { matrixTable } from "../draw/matrix-panel.js";
 import { type ThemeName, themeOf } from "../draw/palette.js";
 import { FONT_STACK } from "../draw/placed-text.js";
 import { factText, pathOf } from "../draw/snapshots.js";
@@ -223,6 +224,9 @@ export function figureHtml(figure: Figure, index: number, pageTitle: string): st
     return [tableHtml(panel, figure, `table-${index}${number === 0 ? "" : `-${number}`}`)];
   });
   const isDrawn = inWords.length < figure.panels.length;
+  const drawing = isDrawn ? placeHtml(figure, index) : "";
+  // What is drawn comes first, unless the figure begins with a table.
+  const parts = figure.panels[0]?.kind === "table" ? [...inWords, drawing] : [drawing, ...inWords];
   const paragraphs = figure.fidelity.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("");
   const fidelity = paragraphs === "" ? "" : `<div id="fidelity-${index}">${paragraphs}</div>\n`;
   const hint = isDrawn && figure.runs.length > 0 ? `<p class="hint">${hintOf(figure)}</p>\n` : "";
@@ -231,10 +235,10 @@ export function figureHtml(figure: Figure, index: number, pageTitle: string): st
     verdict === "" ? "" : "<details><summary>How faithful the picture is, and what it shows</summary>";
   return `<section>
 ${heading}${verdict === "" ? "" : `<p class="verdict" id="verdict-${index}">${escapeHtml(verdict)}</p>\n`}<figure>
-${isDrawn ? placeHtml(figure, index) : ""}${inWords.join("")}<figcaption>
+${parts.join("")}<figcaption>
 ${hint}${details}${fidelity}${captionHtml(figure)}${details === "" ? "" : "</details>"}</figcaption>
 </figure>
-${settingsHtml(figure)}${snapshotsHtml(figure)}</section>`;
+${settingsHtml(figure)}${snapshotsHtml(figure)}${pairsHtml(figure, index)}</section>`;
 }
 
 /** Where the picture is drawn: something to work with if it shows snapshots, otherwise an image. */
@@ -272,6 +276,9 @@ function captionHtml({ caption, provenance, notes }: Figure): string {
   return `<p class="caption">${escapeHtml(caption)}</p>\n${source}${list}`;
 }
 
+/** Settings of more runs than this are folded. */
+const MOST_OPEN = 6;
+
 /** How the runs were trained: one column a run. */
 function settingsHtml({ runs, provenance }: Figure): string {
   const names = [...new Set(runs.flatMap(({ settings = [] }) => settings.map(([name]) => name)))];
@@ -284,7 +291,9 @@ function settingsHtml({ runs, provenance }: Figure): string {
       `<tr><th scope="row">${escapeHtml(name)}</th>${runs.map((run) => `<td>${escapeHtml(settingOf(run, name))}</td>`).join("")}</tr>`,
   );
   const surface = `<tr><th scope="row">loss surface</th><td colspan="${runs.length}">${escapeHtml(provenance)}</td></tr>`;
-  return `<details class="settings" open><summary>Settings</summary><div class="scroll"><table><thead><tr><th scope="col">setting</th>${head}</tr></thead><tbody>${rows.join("")}${surface}</tbody></table></div></details>
+  // Of many runs it is as long as all pictures together.
+  const isOpen = runs.length <= MOST_OPEN ? " open" : "";
+  return `<details class="settings"${isOpen}><summary>Settings</summary><div class="scroll"><table><thead><tr><th scope="col">setting</th>${head}</tr></thead><tbody>${rows.join("")}${surface}</tbody></table></div></details>
 `;
 }
 
@@ -321,13 +330,32 @@ function snapshotsHtml(figure: Figure): string {
 `;
 }
 
+/** The values of heat maps, which show them one at a time where cells are small. */
+function pairsHtml(figure: Figure, index: number): string {
+  return figure.panels
+    .flatMap((panel, number) => (panel.kind === "matrix" ? [{ panel, number }] : []))
+    .map(({ panel, number }) => {
+      const table = tableHtml(
+        matrixTable(panel),
+        { ...figure, title: panel.title },
+        `pairs-${index}-${number}`,
+      );
+      return `<details><summary>${escapeHtml(panel.title)}, as a table</summary>${table}</details>\n`;
+    })
+    .join("");
+}
+
 /**
  * Returns a table as HTML: caption, heads with scope, one body a group, definitions as a list that the rows
  * refer to. Every text is escaped.
  *
  * @param id - prefix of the ids of its definitions, unique on the page.
  */
-function tableHtml(panel: TablePanel, { title, description }: Figure, id: string): string {
+function tableHtml(
+  panel: TablePanel,
+  { title, description }: Pick<Figure, "title" | "description">,
+  id: string,
+): string {
   const span = panel.columns.length + 1;
   const head = panel.columns.map(
     ({ title, color }) =>
@@ -347,7 +375,10 @@ function rowHtml({ name, unit, definition, cells }: TableRow, id: string): strin
       ? ""
       : ` <sup><a href="#${id}-${definition + 1}" aria-label="definition ${definition + 1}">${definition + 1}</a></sup>`;
   const unitText = unit === "" ? "" : ` <span class="unit">(${escapeHtml(unit)})</span>`;
-  const values = cells.map(({ text }) => `<td>${escapeHtml(text)}</td>`);
+  const values = cells.map(
+    ({ text, isBest }) =>
+      `<td>${isBest === true ? `<strong>${escapeHtml(text)}</strong>` : escapeHtml(text)}</td>`,
+  );
   return `<tr><th scope="row">${escapeHtml(name)}${unitText}${note}</th>${values.join("")}</tr>`;
 }
 
@@ -372,6 +403,7 @@ export const TABLE_STYLE = `
 .values{width:100%;font-variant-numeric:tabular-nums}
 .values th[scope=row]{font-weight:400;white-space:normal;min-width:9em}
 .values th[scope=rowgroup]{text-align:left;padding-top:14px}
+@media (min-width:521px){.values th[scope=row],.values thead th:first-child{position:sticky;left:0;background:var(--background)}}
 .values thead th{white-space:normal;vertical-align:bottom;border-bottom:1px solid var(--muted)}
 .values .unit{color:var(--muted)}
 .values sup{font-size:11px;line-height:1}

@@ -41,6 +41,23 @@ export function autoAxis(title: string, series: readonly Series[]): CurvesAxis {
   return { title, scale: kind === "log" ? "log" : "linear" };
 }
 
+/** From so many runs on a legend names each once, and what is dashed once for all. */
+const MOST_NAMED = 3;
+
+/**
+ * Returns what a curve is called where each run has several kinds: in read-outs, and in the legend.
+ *
+ * @param kind - what it shows beside other curves of the run; empty for the only or solid one.
+ */
+export function curveNames(
+  run: string,
+  kind: string,
+  { runs, isDashed }: { readonly runs: number; readonly isDashed: boolean },
+): { readonly name: string; readonly key?: string } {
+  const name = kind === "" ? run : `${run}, ${kind}`;
+  return runs > MOST_NAMED ? { name, key: cleanText(isDashed ? kind : run) } : { name };
+}
+
 /** A curve on the left axis. */
 export function seriesOf(
   name: string,

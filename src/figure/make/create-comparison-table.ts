@@ -1,10 +1,11 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
+import { encodeNumber } from "../../base/json.js";
 import type { SolutionDistances } from "../../directions/between-models.js";
 import type { EpsilonSharpness } from "../../surface/lines/epsilon-sharpness.js";
 import type { LevelSetWidths, MeanLossRise } from "../../surface/lines/level-set-width.js";
 import { formatNumber } from "../draw/format-number.js";
-import type { Figure, TableCell } from "../figure.js";
+import type { Figure, MatrixPanel, TableCell } from "../figure.js";
 import { isAccuracy, quantityOf } from "./chart-parts.js";
 import { figureOf } from "./run-data.js";
 import {
@@ -87,7 +88,7 @@ export function createComparisonTable(input: ComparisonTableInput): Figure {
     groupOf("Final loss and metrics", scoreRows(runs)),
     groupOf("Sharpness of the final weights", sharpnessRows(runs)),
     groupOf("Weights and path", pathRows(runs)),
-    groupOf("Between the final weights", pairRows(runs, pairs)),
+    groupOf(BETWEEN, runs.length > MOST_ROWS_OF_PAIRS ? [] : pairRows(runs, pairs)),
     groupOf("Explained variance of the run's own plane", varianceRows(runs)),
   ].flat();
   const names = runs.map(({ name }) => cleanText(name));
@@ -96,15 +97,76 @@ export function createComparisonTable(input: ComparisonTableInput): Figure {
     names.map((name, color) => ({ title: name, color })),
     drafts,
   );
+  const matrix = pairsOf(runs, pairs);
+  const described = `A table of ${drafts.map((group) => group.title.toLowerCase()).join(", ")} of ${names.join(", ")}.`;
   return figureOf({
     title,
-    panels: [table],
+    panels: matrix === null ? [table] : [table, matrix],
     layout: { columns: 1 },
-    caption: [input.caption ?? ""],
+    caption: [input.caption ?? "", ...(matrix === null ? [] : pairsCaption(matrix))],
     provenance: input.provenance,
     notes: input.notes ?? [],
-    description: `A table of ${drafts.map((group) => group.title.toLowerCase()).join(", ")} of ${names.join(", ")}.`,
+    description: matrix === null ? described : `${described} ${describePairs(names, pairs)}`,
   });
+}
+
+const BETWEEN = "Between the final weights";
+/** Two runs are in the table; of more a heat map shows at a glance which are near. */
+const MOST_ROWS_OF_PAIRS = 2;
+const DISTANCE = "Euclidean distance between the final trainable weights; only between runs of one layout.";
+const COSINE = "Cosine of the angle between the final trainable weights, seen from the origin.";
+const PAIRS_CAPTION =
+  "Heat map: below the diagonal the Euclidean distance between the final trainable weights, above it the cosine of the angle between them, seen from the origin; dark is near.";
+const NO_PAIR = "Hatched cells are pairs of different layouts, which have no distance.";
+
+/** Distances and cosines of more than two runs as one heat map; null where there are none. */
+function pairsOf(
+  runs: readonly ComparedFacts[],
+  { distance, cosine }: SolutionDistances,
+): MatrixPanel | null {
+  if (runs.length <= MOST_ROWS_OF_PAIRS || !hasPairs(runs.length, distance)) return null;
+  const known = (values: Float64Array) =>
+    Array.from(values, (value) => (Number.isNaN(value) ? null : encodeNumber(value)));
+  return {
+    kind: "matrix",
+    title: BETWEEN,
+    items: runs.map(({ name }, color) => ({ title: cleanText(name), color })),
+    below: {
+      quantity: "distance",
+      phrase: "distance to",
+      definition: DISTANCE,
+      values: known(distance),
+      isNearHigh: false,
+    },
+    above: {
+      quantity: "cosine",
+      phrase: "cosine with",
+      definition: COSINE,
+      values: known(cosine),
+      isNearHigh: true,
+    },
+  };
+}
+
+function pairsCaption({ items, below: { values } }: MatrixPanel): string[] {
+  const hasGap = values.some((value, index) => index % (items.length + 1) !== 0 && value === null);
+  return hasGap ? [PAIRS_CAPTION, NO_PAIR] : [PAIRS_CAPTION];
+}
+
+function hasPairs(count: number, values: Float64Array): boolean {
+  return values.some((value, index) => index % (count + 1) !== 0 && !Number.isNaN(value));
+}
+
+/** The heat map in a sentence: which runs end nearest to each other, and which farthest apart. */
+function describePairs(names: readonly string[], { distance }: SolutionDistances): string {
+  const found = names.flatMap((a, i) =>
+    names.slice(0, i).flatMap((b, j) => {
+      const value = distance[i * names.length + j] as number;
+      return Number.isNaN(value) ? [] : [{ text: `${b} and ${a}, ${formatNumber(value)}`, value }];
+    }),
+  );
+  const sorted = found.sort((a, b) => a.value - b.value);
+  return `A heat map of the distances and cosines between their final weights: the nearest are ${sorted[0]?.text}, the farthest apart ${sorted.at(-1)?.text}.`;
 }
 
 function trainingRows(runs: readonly ComparedFacts[]): Rows {
@@ -138,7 +200,8 @@ function scoreRows(runs: readonly ComparedFacts[]): Rows {
         return isAccuracy(quantity) ? shareCell(value) : numberCell(value);
       });
       const name = quantity === "loss" ? "loss" : quantityOf(quantity, "accuracy").title;
-      return rowOf(`${name}, ${set}`, cells, { definition });
+      const best = quantity === "loss" ? "least" : isAccuracy(quantity) ? "greatest" : undefined;
+      return rowOf(`${name}, ${set}`, cells, { definition, best });
     }),
   );
 }
@@ -232,18 +295,7 @@ function pairRows(runs: readonly ComparedFacts[], { distance, cosine }: Solution
       const cells = runs.map((_, j) => numberCell(i === j ? null : (values[i * runs.length + j] as number)));
       return rowOf(`${what} ${cleanText(name)}`, cells, { definition });
     });
-  return [
-    ...rows(
-      "distance to",
-      distance,
-      "Euclidean distance between the final trainable weights; only between runs of one layout.",
-    ),
-    ...rows(
-      "cosine with",
-      cosine,
-      "Cosine of the angle between the final trainable weights, seen from the origin.",
-    ),
-  ];
+  return [...rows("distance to", distance, DISTANCE), ...rows("cosine with", cosine, COSINE)];
 }
 
 function varianceRows(runs: readonly ComparedFacts[]): Rows {

@@ -15,6 +15,7 @@ import {
   autoAxis,
   bandOf,
   chartOf,
+  curveNames,
   quantityOf,
   quantityPanel,
   seriesOf,
@@ -133,8 +134,10 @@ export function createComparedLinesFigure(
         sets
           .filter((set) => hasQuantity(slice, set, quantity))
           .map((set) => {
-            const label = sets.length > 1 ? `${name}, ${set}` : name;
-            return curveOf(slice, { set, quantity, of }, label, color, { isDashed: set !== sets[0] });
+            const isDashed = set !== sets[0];
+            const kind = sets.length > 1 ? set : "";
+            const { name: label, ...parts } = curveNames(name, kind, { runs: runs.length, isDashed });
+            return curveOf(slice, { set, quantity, of }, label, color, { isDashed, ...parts });
           }),
       ),
     ),

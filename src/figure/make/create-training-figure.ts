@@ -5,6 +5,7 @@ import {
   type AccuracyForm,
   AFTER_CHANGE,
   chartOf,
+  curveNames,
   dropMarks,
   quantityPanel,
   seriesOf,
@@ -54,11 +55,13 @@ export function createTrainingFigure(
       "epoch",
       (of) =>
         runs.flatMap((run, color) => {
-          const [solid, dashed] =
-            runs.length > 1 ? [run.name, `${run.name}, validation`] : ["training", "validation"];
+          const named = (kind: string, isDashed: boolean) =>
+            runs.length > 1
+              ? curveNames(run.name, isDashed ? kind : "", { runs: runs.length, isDashed })
+              : { name: kind };
           return [
-            ...curve(run, quantity, of, solid, color, false),
-            ...curve(run, `val_${quantity}`, of, dashed, color, true),
+            ...curve(run, quantity, of, color, { ...named("training", false), isDashed: false }),
+            ...curve(run, `val_${quantity}`, of, color, { ...named("validation", true), isDashed: true }),
           ];
         }),
       marks,
@@ -78,9 +81,8 @@ function curve(
   { snapshots, lossChanges = [] }: RunCurves,
   key: string,
   of: (value: number) => number,
-  name: string,
   color: number,
-  isDashed: boolean,
+  { name, ...parts }: Pick<Series, "name" | "key" | "isDashed">,
 ): Series[] {
   const isLoss = key === "loss" || key === "val_loss";
   const starts = [0, ...(isLoss ? placesOf(snapshots, lossChanges) : [])];
@@ -89,6 +91,8 @@ function curve(
     if (logged.length === 0) return [];
     const x = logged.map(({ epoch }) => epoch);
     const y = logged.map(({ logs }) => of(logs[key] as number));
-    return [seriesOf(i === 0 ? name : `${name}${AFTER_CHANGE}`, color, x, y, { isDashed })];
+    if (i === 0) return [seriesOf(name, color, x, y, parts)];
+    const after = parts.key === undefined ? {} : { key: `${parts.key}${AFTER_CHANGE}` };
+    return [seriesOf(`${name}${AFTER_CHANGE}`, color, x, y, { ...parts, ...after })];
   });
 }

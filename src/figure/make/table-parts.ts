@@ -1,5 +1,5 @@
 import { cleanText } from "../../base/clean-text.js";
-import { encodeNumber } from "../../base/json.js";
+import { decodeNumber, encodeNumber } from "../../base/json.js";
 import { formatCount, formatNumber, formatPercent } from "../draw/format-number.js";
 import type { TableCell, TableColumn, TablePanel, TableRow } from "../figure.js";
 
@@ -52,15 +52,37 @@ export function textCell(text: string | null): TableCell {
   return text === null || text === "" ? EMPTY_CELL : { text: cleanText(text), value: null, range: null };
 }
 
+/** What a row is beside its name and its cells. */
+export interface RowOptions {
+  readonly unit?: string | undefined;
+  readonly definition?: string | null | undefined;
+  /** Which of the values is the best; default none is. */
+  readonly best?: "least" | "greatest" | undefined;
+}
+
 /** A row; null where no column has a value. */
 export function rowOf(
   name: string,
   given: readonly (TableCell | null)[],
-  { unit = "", definition = null }: { readonly unit?: string; readonly definition?: string | null } = {},
+  { unit = "", definition = null, best }: RowOptions = {},
 ): DraftRow | null {
   const cells = given.map((cell) => cell ?? EMPTY_CELL);
   if (cells.every((cell) => cell === EMPTY_CELL)) return null;
-  return { name: cleanText(name), unit, definition, cells };
+  return {
+    name: cleanText(name),
+    unit,
+    definition,
+    cells: best === undefined ? cells : withBest(cells, best),
+  };
+}
+
+/** Marks the best value of a row, and those that read the same; none where all read the same. */
+function withBest(cells: readonly TableCell[], best: "least" | "greatest"): TableCell[] {
+  const known = cells.filter(({ value }) => Number.isFinite(decodeNumber(value)));
+  const sorted = [...known].sort((a, b) => decodeNumber(a.value) - decodeNumber(b.value));
+  const text = (best === "least" ? sorted[0] : sorted.at(-1))?.text;
+  if (known.every((cell) => cell.text === text)) return [...cells];
+  return cells.map((cell) => (known.includes(cell) && cell.text === text ? { ...cell, isBest: true } : cell));
 }
 
 /** A group of the rows that have values, or none if there is no row. */

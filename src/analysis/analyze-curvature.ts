@@ -3,6 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { currentBackend } from "../backend/current-backend.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import {
@@ -346,7 +347,7 @@ function startWork(
       lossMode: curvature.lossMode,
       loss,
       gradientNorm: norm(gradient),
-      ...(differenceError === undefined ? {} : { differenceError }),
+      ...defined({ differenceError }),
     };
   };
   const provenanceOf = (kind: string, own: { readonly [key: string]: JsonValue }): Provenance => ({

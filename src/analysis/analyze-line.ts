@@ -2,6 +2,7 @@ import { join } from "node:path";
 import pick from "lodash/pick.js";
 import uniq from "lodash/uniq.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import { refuseRenamed } from "../base/option-names.js";
 import { type JsonValue, type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -108,9 +109,7 @@ export async function analyzeLine(
   const slice = await evaluateLine(models, line, options);
   const { title, metric, accuracyAs, names } = options.figure ?? {};
   const figure = createLineFigure(slice, {
-    ...(title === undefined ? {} : { title }),
-    ...(metric === undefined ? {} : { metric }),
-    ...(accuracyAs === undefined ? {} : { accuracyAs }),
+    ...defined({ title, metric, accuracyAs }),
     ...(names?.data === undefined ? {} : { dataName: names.data }),
   });
   const [set] = options.sets ?? [];
@@ -264,11 +263,6 @@ function settle(models: readonly ModelPoint[], line: LineSpec, options: AnalyzeL
         defined({ ...resumed, ...settings, grid, onProgress: report }),
       ),
   };
-}
-
-/** An object without its undefined entries. */
-function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** Parses "x0:x1:n". */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
+import { defined } from "../base/json.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { autoNeb, type NebOptions, resolveNebOptions } from "../between/auto-neb.js";
@@ -96,7 +97,7 @@ export function curveProvenance({
   const network = sets[0]?.evaluator.facts.modelDigest;
   return {
     ...known,
-    inputs: { ...known.inputs, samples: dataDigest, ...(network === undefined ? {} : { network }) },
+    inputs: { ...known.inputs, samples: dataDigest, ...defined({ network }) },
   };
 }
 

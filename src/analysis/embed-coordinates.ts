@@ -61,7 +61,7 @@ export async function embedCoordinates(
   const common = {
     dimensions,
     seed,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
     onProgress: (done: number, total: number) => onProgress?.("embedding", done, total),
   };
   const none = { facts: {}, warnings: [], phate: null };
@@ -106,7 +106,7 @@ async function embedByPhate(
     ...map,
     dimensions,
     seed,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
     onProgress: (stage) => onProgress?.("embedding", STAGES.indexOf(stage), STAGES.length),
   });
   return {
@@ -209,7 +209,7 @@ export function embeddingTopology(
     levels,
     betti0: bettiCurve(found, 0, levels),
     betti1: bettiCurve(found, 1, levels),
-    null: persistenceNull(graph, values, { seed, ...(signal === undefined ? {} : { signal }) }),
+    null: persistenceNull(graph, values, { seed, signal }),
   };
 }
 

@@ -71,7 +71,7 @@ export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn, StepOptions {
   readonly linearAlgebra?: LinearAlgebra;
   /** Gives the products of snapshots, so that several methods read the runs once: see `readRunPoints`. */
   readonly points?: () => Promise<RunPoints>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with what is done of each step. */
   readonly onProgress?: (step: EmbedStep, done: number, total: number) => void;
 }

@@ -67,7 +67,7 @@ export async function readEmbedPoints(
     readRunPoints(these, linearAlgebra, {
       weights,
       nonFinite,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
       onProgress: (done, all) => onProgress?.("rows", done, all),
     });
   if (align === undefined) return read(runs);

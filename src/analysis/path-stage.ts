@@ -106,7 +106,7 @@ export async function analyzePath(opened: Run, options: AnalyzePathOptions = {})
         linearAlgebra,
         origin,
         layers: layerColumns(run.layout, source.ranges),
-        ...(signal === undefined ? {} : { signal }),
+        signal,
         onProgress: (done, total) => onProgress?.("path", done, total),
       }),
   );

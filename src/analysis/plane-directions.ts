@@ -169,7 +169,7 @@ async function computePca(
       centering,
       components: chosen,
       linearAlgebra,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
       onProgress: (done, total) => onProgress?.("directions", done, total),
     });
   const final = await runs[0].readTheta(runs[0].snapshots.length - 1);
@@ -319,7 +319,7 @@ async function storedPath(
     () => {
       const source = rowSourceOfRuns([run], weights);
       const plane = restrictDirections(directions, source.ranges);
-      return projectTrajectory(source, plane, signal === undefined ? {} : { signal });
+      return projectTrajectory(source, plane, { signal });
     },
   );
 }

@@ -1,3 +1,4 @@
+import { defined } from "../base/json.js";
 import type { ProjectedHessian } from "../curvature/plane-curvature.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
@@ -100,7 +101,7 @@ function surfacesFigure(
       paths: plane.runs.map((run, index) => pathOf(run, trajectories[index] as Trajectory)),
       ...(caption === "" ? {} : { caption }),
       ...named,
-      ...(loss === undefined ? {} : { lossName: loss }),
+      ...defined({ lossName: loss }),
     });
   }
   const [trajectory] = trajectories;
@@ -113,8 +114,7 @@ function surfacesFigure(
     batchNorm: batchNorm === "none" ? (isBetween(plane.kind) ? "interpolate" : "keep") : batchNorm,
     ...(notes.length === 0 ? {} : { caption: notes.join(" ") }),
     ...(trajectory === undefined ? {} : { path: pathOf(shown, trajectory) }),
-    ...(metric === undefined ? {} : { quantity: metric }),
-    ...(accuracyAs === undefined ? {} : { accuracyAs }),
+    ...defined({ quantity: metric, accuracyAs }),
     ...named,
     ...(plane.directions === null ? {} : { warnings: plane.directions.warnings }),
   });

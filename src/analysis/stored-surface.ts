@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import isEqual from "lodash/isEqual.js";
+import { defined } from "../base/json.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
@@ -348,7 +349,7 @@ async function compute(
     force,
     resume,
   };
-  const common = { batchNorm: policyOf(policy), ...(signal === undefined ? {} : { signal }) };
+  const common = { batchNorm: policyOf(policy), signal };
   if (approximate !== undefined) {
     return memoResumably({ ...stored, tiles: approximatedPointTiles }, ({ known, onPoint }) =>
       approximateSurface(evaluator, points, grid, {
@@ -363,7 +364,7 @@ async function compute(
   return memoResumably({ ...stored, tiles: curvePointTiles }, ({ known, onPoint }) =>
     evaluateSurface(evaluator, points, grid, {
       ...common,
-      ...(budget === undefined ? {} : { budget }),
+      ...defined({ budget }),
       shard,
       known: [...found, ...known],
       onPoint: (point) => onPoint({ ...point, curve: 0 }),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { InvalidDataError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
@@ -207,7 +208,7 @@ export async function statisticsStage(run: Run, options: StatisticsOptions): Pro
   return memo(result, () =>
     weightStatistics(
       { layout: run.layout, count: run.snapshots.length, readTheta: (index) => run.readTheta(index) },
-      { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) },
+      { signal, ...defined({ onProgress }) },
     ),
   );
 }

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
 import { describeCopies } from "../backend/tfjs-copies.js";
 import { InvalidOptionError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { ownPackageVersion } from "../base/package-files.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
@@ -144,7 +145,7 @@ export function buildManifest({
     fit,
     backend: { name: backend.name, package: backend.package, reason: backend.reason },
     seed,
-    ...(provenance === undefined ? {} : { provenance }),
+    ...defined({ provenance }),
   };
 }
 
@@ -288,8 +289,7 @@ async function readTheta(directory: string, step: number): Promise<Float32Array>
 function bindWeights(options: TrajectoryRecorderOptions, order: ParameterLayout | null): BoundWeights {
   const { model, variables, select, describe } = options;
   const layoutOptions = {
-    ...(select === undefined ? {} : { select }),
-    ...(describe === undefined ? {} : { describe }),
+    ...defined({ select, describe }),
   };
   if (model !== undefined && variables === undefined) {
     if (!(model instanceof tf.LayersModel)) {
@@ -315,7 +315,6 @@ function trainingFacts(options: TrajectoryRecorderOptions, optimizer: tf.Optimiz
   return {
     ...known,
     optimizer: describeOptimizer(optimizer),
-    ...(loss === undefined ? {} : { loss }),
-    ...(metrics === undefined ? {} : { metrics }),
+    ...defined({ loss, metrics }),
   };
 }

@@ -95,7 +95,7 @@ export async function openEvaluator(
   layout: ParameterLayout,
   options: EvaluationCommandOptions & {
     readonly dataExport?: "loadData" | "loadTestData";
-    readonly signal?: AbortSignal;
+    readonly signal?: AbortSignal | undefined;
   },
   earlier?: EarlierChoice,
   isResumed = false,
@@ -161,7 +161,7 @@ async function openVariables(
   module: DataModule,
   layout: ParameterLayout,
   lossFunction: VariablesLoss | BatchLossFunction | null,
-  options: EvaluationCommandOptions & { readonly signal?: AbortSignal },
+  options: EvaluationCommandOptions & { readonly signal?: AbortSignal | undefined },
 ): Promise<LossEvaluator> {
   const { batchSize, keepNonFiniteData, signal } = options;
   checkVariables(module, options);

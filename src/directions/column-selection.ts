@@ -124,7 +124,7 @@ export interface ColumnBlockOptions {
    */
   readonly blockColumns?: number;
   /** Stops the work between two blocks. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after every block with the columns done and all columns to do, over all passes. Default none. */
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -1,4 +1,5 @@
 import { InvalidDataError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { ParameterLayout } from "../model/layout.js";
 
@@ -62,7 +63,7 @@ export function memoryRowSource(vectors: readonly Float32Array[], runLengths?: r
     rows: vectors.length,
     columns,
     views: vectors,
-    ...(runLengths === undefined ? {} : { runLengths }),
+    ...defined({ runLengths }),
     async readBlockInto(start, count, out) {
       vectors.forEach((vector, i) => {
         out.set(vector.subarray(start, start + count), i * count);

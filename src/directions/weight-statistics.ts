@@ -49,7 +49,7 @@ export interface ThetaSource {
 
 /** Options of {@link weightStatistics}. */
 export interface WeightStatisticsOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each snapshot with the snapshots done and all. */
   readonly onProgress?: (done: number, total: number) => void;
 }

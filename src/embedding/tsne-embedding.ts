@@ -17,7 +17,7 @@ export interface TsneOptions {
   /** Seed of the start. Default 0. */
   readonly seed?: number;
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called from time to time with the iterations done and all to do. Default none. */
   readonly onProgress?: (done: number, total: number) => void;
 }

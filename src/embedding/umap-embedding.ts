@@ -25,7 +25,7 @@ export interface UmapOptions {
    */
   readonly start?: Float64Array;
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called from time to time with the sweeps done and all to do. Default none. */
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -1,5 +1,6 @@
 import pick from "lodash/pick.js";
 import { EvaluationError, InvalidDataError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import { sha256 } from "../base/provenance.js";
 import type { ParameterLayout } from "../model/layout.js";
 import {
@@ -55,7 +56,7 @@ export function localEvaluator(parts: LocalParts): LossEvaluator {
     ...(perSample === undefined
       ? {}
       : { openSamples: (rows, signal) => openSamples({ ...engine, perSample }, rows, recalibrate, signal) }),
-    ...(withData === undefined ? {} : { withData }),
+    ...defined({ withData }),
     dispose() {
       if (isDisposed) return;
       isDisposed = true;

@@ -62,7 +62,7 @@ export async function runLanes(work: LaneWork, signal: AbortSignal | undefined, 
 /** What happens at each point beside its evaluation. */
 export interface PointOptions {
   /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
   readonly batchNorm?: BatchNormPolicyName | undefined;
   /** Called with each point as it is evaluated, in no particular order; the work waits for its promise. */

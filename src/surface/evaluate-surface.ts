@@ -1,3 +1,4 @@
+import { defined } from "../base/json.js";
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import { createUndefinedCount, nanValue } from "../loss/slice-loss.js";
@@ -134,11 +135,11 @@ export function beginSurface(
         clippedShare,
         cappedShare,
         lossMode,
-        ...(weights === undefined ? {} : { weights }),
+        ...defined({ weights }),
         samples,
         engine,
         warnings,
-        ...(partial === undefined ? {} : { partial }),
+        ...defined({ partial }),
       };
     },
   };

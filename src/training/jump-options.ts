@@ -91,7 +91,7 @@ export interface JumpOptions extends NormalizeOptions {
   /** Replaces runs that were made from something else, or are damaged. Default false: such a run is an error. */
   readonly overwrite?: boolean;
   /** Stops between two updates; jumps that are complete are kept. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told after each jump: how many are there of how many, and the one that was just made or found. */
   readonly onProgress?: (done: number, total: number, run: JumpRun) => void;
 }

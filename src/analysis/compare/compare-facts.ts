@@ -65,7 +65,7 @@ export async function sharpnessStage(
     return isTrue ? stored : null;
   };
   return memo({ file, provenance, read, write: writeSharpness, force: options.force }, () => {
-    const settings = { epsilon, points: POINTS, ...(signal === undefined ? {} : { signal }) };
+    const settings = { epsilon, points: POINTS, signal };
     return epsilonSharpness(set.evaluator, directions, settings);
   });
 }

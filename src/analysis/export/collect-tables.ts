@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { provenanceDigest } from "../../base/provenance.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import {
@@ -158,7 +159,7 @@ function toTable(
       name: column,
       unit: unitOf(column),
       values,
-      ...(width === undefined ? {} : { width }),
+      ...defined({ width }),
     }),
   );
   const rows = rowCount({ columns: own });

@@ -53,7 +53,7 @@ export interface ExportOptions extends PictureStyle {
   readonly duration?: number;
   /** Loss above which the heights of VTK files are cut off. Default none. */
   readonly clip?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

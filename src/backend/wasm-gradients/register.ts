@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { averagePoolGrad, maxPoolGrad } from "./average-pool-grad.js";
 import { type WasmBackend, withKernelScope } from "./convolution-geometry.js";
 import {
@@ -12,7 +13,7 @@ import {
 /** Returns the error for a kernel that a backend does not have, with the way out. */
 export function missingKernelError(kernelName: string, backend: string, cause?: unknown): BackendError {
   return new BackendError(`the "${backend}" backend of TensorFlow.js`, `a kernel ${kernelName}`, "none", {
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
     hint: "use @tensorflow/tfjs-node or @tensorflow/tfjs-node-gpu for this model, or a model without this operation",
   });
 }

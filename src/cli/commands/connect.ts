@@ -4,6 +4,7 @@ import { analyzeSolutionTree, type SolutionTree } from "../../analysis/connect-t
 import type { CurveRequest } from "../../analysis/curve-stage.js";
 import { isModelPoint, type ModelPoint, modelOf, openSubject } from "../../analysis/model-point.js";
 import { EvaluationError, InvalidOptionError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { condenseWarnings } from "../../base/warning.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
 import { NEB_CYCLES } from "../../between/auto-neb.js";
@@ -245,7 +246,7 @@ function facts(
   return {
     names,
     line,
-    ...(aligned === undefined ? {} : { aligned }),
+    ...defined({ aligned }),
     ...(alignment === null
       ? {}
       : {

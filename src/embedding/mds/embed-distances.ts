@@ -113,7 +113,7 @@ export async function embedDistances(
   refuseRenamed(options, "embedding");
   const { dimensions = 2, mds = "metric", mdsSolver = "smacof", seed = 0 } = options;
   const { signal } = options;
-  const common = { dimensions, ...(signal === undefined ? {} : { signal }) };
+  const common = { dimensions, signal };
   const classic = await classicMds(distances, n, algebra, { dimensions, tolerance: 1e-8 });
   if (mds === "classic") return withStress(classic, distances, n, dimensions, 0);
   let solved =

@@ -13,7 +13,7 @@ export interface SgdMdsOptions {
   /** Seed of the order of pairs. Default 0. */
   readonly seed?: number;
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

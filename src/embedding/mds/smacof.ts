@@ -83,7 +83,7 @@ export interface SmacofOptions {
    */
   readonly acceleration?: "lbfgs" | "none";
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A point of the iteration: coordinates, their stress and their residual x − G(x). */
@@ -184,7 +184,7 @@ export interface NonmetricMdsOptions {
   /** Stops when an iteration lowers the stress by less than this share of it. Default 1e-6. */
   readonly eps?: number;
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

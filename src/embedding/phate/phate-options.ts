@@ -45,7 +45,7 @@ export interface PhateOptions {
    */
   readonly centered?: boolean | null;
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called when a stage begins. Default none. */
   readonly onProgress?: (stage: PhateStage) => void;
 }

@@ -293,7 +293,7 @@ export interface PersistenceNullOptions extends PersistenceOptions {
   /** Number that sums a diagram up. Default: total persistence of dimension 0. */
   readonly statistic?: (pairs: readonly PersistencePair[]) => number;
   /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A statistic of a function on a graph against that of the same values in random places. */

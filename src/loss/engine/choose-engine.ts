@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError, EvaluationError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { bindModel } from "../../model/bound-weights.js";
 import type { ParameterLayout } from "../../model/layout.js";
@@ -401,6 +402,6 @@ function refusal(
   { reason, cause }: { reason: string; cause?: unknown },
 ): EvaluationError {
   const hint = engine.device === undefined ? 'use engine: "auto" or "tfjs"' : 'use device: "cpu"';
-  const options = { hint, ...(cause === undefined ? {} : { cause }) };
+  const options = { hint, ...defined({ cause }) };
   return new EvaluationError(`engine "${labelOf(engine)}"`, "a model that it can run", reason, options);
 }

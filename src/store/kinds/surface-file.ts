@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FormatError, InvalidDataError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { jsonNumber, numberSchema, warningsSchema } from "../../base/json-schema.js";
 import type { JsonValue, Provenance } from "../../base/provenance.js";
 import type { LossValue } from "../../loss/loss-evaluator.js";
@@ -223,7 +224,7 @@ export function surfaceDetails(surface: Surface): { readonly [key: string]: Json
     clippedShare: shareDetails(clippedShare),
     ...(cappedShare === undefined ? {} : { cappedShare: shareDetails(cappedShare) }),
     lossMode,
-    ...(weights === undefined ? {} : { weights }),
+    ...defined({ weights }),
     samples,
     engine: storedEngine(engine),
     ...(partial === undefined ? {} : { partial: partial.budget }),

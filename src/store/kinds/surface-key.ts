@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
+import { defined } from "../../base/json.js";
 import { jsonValueSchema } from "../../base/json-schema.js";
 import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../../base/provenance.js";
 import type { EngineRequest, EvaluatorFacts } from "../../loss/loss-evaluator.js";
@@ -80,7 +81,7 @@ export function engineRequestOf({
   engine,
 }: Pick<EvaluatorFacts, "request" | "engine">): EngineRequest {
   const { name, batchSize, threads, device } = engine;
-  return request ?? { engine: name, batchSize, threads, ...(device === undefined ? {} : { device }) };
+  return request ?? { engine: name, batchSize, threads, ...defined({ device }) };
 }
 
 /** The digest of a slice between models: of its form and the digests of their weights. */
@@ -98,7 +99,7 @@ export function pointsKey(slice: string, facts: EvaluatorFacts, policy: string):
     model: modelDigest,
     loss: lossMode,
     samples,
-    ...(weights === undefined ? {} : { weights }),
+    ...defined({ weights }),
     batchNorm: { policy, calibration: set === null ? null : `${set.dataDigest}/${set.samples}` },
     engine: engineRequestOf(facts),
   };
@@ -112,7 +113,7 @@ export function pointsProvenance(key: PointsKey) {
     options: {
       loss,
       samples,
-      ...(weights === undefined ? {} : { weights }),
+      ...defined({ weights }),
       batchNorm: policy,
       engine: { ...engine },
     },

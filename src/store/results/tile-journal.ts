@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import isEqual from "lodash/isEqual.js";
 import { z } from "zod";
 import { FormatError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { removal } from "../../base/platform.js";
 import { isStale, type Provenance } from "../../base/provenance.js";
 import { isLeftover } from "../arrow/atomic-file.js";
@@ -39,8 +40,7 @@ export type EngineFacts = Readonly<z.infer<typeof engineSchema>>;
 export function storedEngine({ name, backend, batchSize, threads, device, deviceTolerance }: EngineFacts) {
   return {
     ...{ name, backend, batchSize, threads },
-    ...(device === undefined ? {} : { device }),
-    ...(deviceTolerance === undefined ? {} : { deviceTolerance }),
+    ...defined({ device, deviceTolerance }),
   };
 }
 

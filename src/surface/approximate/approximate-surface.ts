@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
@@ -137,7 +138,7 @@ const REFUSED: LandscapeWarning = {
 /** Options of {@link approximateSurface}. */
 export interface ApproximateSurfaceOptions extends ApproximateOptions {
   /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each evaluation with the sample evaluations spent and those that may be. */
   readonly onProgress?: (spent: number, budget: number) => void;
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
@@ -240,7 +241,7 @@ export async function approximateSurface(
       clippedShare,
       cappedShare,
       lossMode,
-      ...(weights === undefined ? {} : { weights }),
+      ...defined({ weights }),
       samples,
       engine,
       approximation,

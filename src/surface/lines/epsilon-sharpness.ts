@@ -14,7 +14,7 @@ export interface EpsilonSharpnessOptions {
   readonly points?: number;
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
   readonly batchNorm?: BatchNormPolicyName | undefined;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** ε-sharpness in the span of one or two directions. */
@@ -66,7 +66,7 @@ export async function epsilonSharpness(
     evaluator,
     { center: directions.center, vectors },
     { alpha, beta },
-    { batchNorm, ...(signal === undefined ? {} : { signal }) },
+    { batchNorm, signal },
   );
   const maximum = loss.reduce((a, b) => Math.max(a, b));
   const index = Math.max(0, loss.indexOf(maximum));

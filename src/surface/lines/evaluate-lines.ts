@@ -36,7 +36,7 @@ export interface LineOptions {
   /** Called with each point as it is evaluated; the work waits for its promise. */
   readonly onPoint?: (point: LinePoint) => void | Promise<void>;
   /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each point with the points done, all to do, and the seconds left by the present speed. */
   readonly onProgress?: OnPointProgress;
 }
@@ -79,7 +79,7 @@ export async function evaluateLines(
   const curves = evaluators.map((evaluator, curve) =>
     beginSurface(evaluator, grid, {
       batchNorm,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
       known: earlier[curve] ?? [],
       onPoint: (point) => onPoint?.({ ...point, curve }),
     }),

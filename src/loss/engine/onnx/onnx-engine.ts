@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { MissingDependencyError } from "../../../base/errors.js";
+import { defined } from "../../../base/json.js";
 import { MODULE_URL } from "../../../base/package-files.js";
 import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
 import { type Graph, sizeOf } from "../plan/graph.js";
@@ -91,7 +92,7 @@ export function createOnnxEngine(runtime: OnnxRuntime, threads: number, device?:
     name: "onnx",
     backend: `onnxruntime-node ${version}${device === undefined ? "" : ` on ${device}`}`,
     threads,
-    ...(device === undefined ? {} : { device }),
+    ...defined({ device }),
     compile: async (graph) => createProgram(runtime, threads, graph, device),
   };
 }

@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { activeFacts, activeNativePackage } from "../../../backend/current-backend.js";
 import { findPackageFolder, tensorFlowThreads } from "../../../backend/native-package.js";
 import { BackendError } from "../../../base/errors.js";
+import { defined } from "../../../base/json.js";
 import { cutTensors, type GraphEngine, type GraphProgram } from "../graph-program.js";
 import type { Graph, GraphNode, GraphWeight, ValueId, WeightId } from "../plan/graph.js";
 import {
@@ -171,7 +172,7 @@ export function createTfEngine(device?: string): GraphEngine {
     name: "tensorflow",
     backend: library ?? `${activeNativePackage()} ${version}`,
     threads: tensorFlowThreads(),
-    ...(device === undefined ? {} : { device }),
+    ...defined({ device }),
     compile: createProgram,
   };
 }

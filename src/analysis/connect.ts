@@ -25,6 +25,7 @@ import { keyedName } from "../store/kinds/surface-key.js";
 import { memo } from "../store/results/memo.js";
 import { asNewest } from "../store/results/result-order.js";
 import type { StepOptions } from "../store/run/run.js";
+import { DEFAULT_SIZE } from "../surface/grid.js";
 import { sliceProvenance } from "./analyze-line.js";
 import { curveMap } from "./curve-map.js";
 import { type CurveRequest, curveProvenance, curveStage, resolveCurve } from "./curve-stage.js";
@@ -211,7 +212,7 @@ async function curveOf(
   return { ...found, folder };
 }
 
-function checkMapSize(size = 21): number {
+function checkMapSize(size = DEFAULT_SIZE): number {
   if (size === 0 || (Number.isInteger(size) && size >= 3)) return size;
   throw new InvalidOptionError("mapSize", "0, or a whole number of at least 3", String(size));
 }

@@ -6,7 +6,7 @@ import {
   checkApproximateOptions,
 } from "../surface/approximate/approximate-surface.js";
 import { checkShard, type SurfaceBudget, type SurfaceShard } from "../surface/evaluate-points.js";
-import { DEFAULT_MARGIN, type GridAxes, parseGrid } from "../surface/grid.js";
+import { DEFAULT_MARGIN, DEFAULT_SIZE, type GridAxes, parseGrid } from "../surface/grid.js";
 import { checkSets } from "../surface/lines/evaluate-sets.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 
@@ -97,8 +97,7 @@ export interface FigureOptions {
   readonly names?: { readonly data?: string | undefined; readonly loss?: string | undefined } | undefined;
 }
 
-/** Points along each axis, and where a tenth of the evaluations is enough: a surface in 3-D shows every cell. */
-const SIZE = 21;
+/** Points along each axis where a tenth of the evaluations is enough: a surface in 3-D shows every cell. */
 const APPROXIMATE_SIZE = 41;
 
 /** The numbers of a grid, checked. */
@@ -120,7 +119,7 @@ export function resolveGrid({
   grid,
   approximate,
 }: GridOptions & Pick<EvaluationOptions, "approximate">): ResolvedGrid {
-  const count = approximate === undefined ? SIZE : APPROXIMATE_SIZE;
+  const count = approximate === undefined ? DEFAULT_SIZE : APPROXIMATE_SIZE;
   const counts = typeof size === "object" ? size : ([size ?? count, size ?? count] as const);
   if (!counts.every((count) => Number.isInteger(count) && count >= 3)) {
     throw new InvalidOptionError("size", "integers of at least 3", JSON.stringify(size));

@@ -36,6 +36,8 @@ interface QueuePlace {
 }
 
 const DEFAULT_QUEUE = "tfjs-landscape";
+/** Seconds after which a tile of a silent worker goes to another one. */
+const LOCK_SECONDS = { server: 10, folder: 30 } as const;
 
 /** Checks the name of a queue, and returns it: letters, digits, ".", "_" and "-", at most 64; none that is a folder's "..". */
 function checkedQueue(name: string = DEFAULT_QUEUE): string {
@@ -69,7 +71,7 @@ export function queuePlace({ redis, spool, store, queue: name }: QueuePlaceOptio
         : openSpoolQueue({ spool, queue }),
     openSource: (id, lockSeconds) =>
       spool === undefined
-        ? openRedisSource({ redis: redis as string, queue }, id, lockSeconds ?? 10)
-        : openSpoolSource({ spool, queue }, id, lockSeconds ?? 30),
+        ? openRedisSource({ redis: redis as string, queue }, id, lockSeconds ?? LOCK_SECONDS.server)
+        : openSpoolSource({ spool, queue }, id, lockSeconds ?? LOCK_SECONDS.folder),
   };
 }

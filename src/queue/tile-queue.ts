@@ -195,3 +195,26 @@ export const PROGRAMS: Readonly<Record<string, Pick<ProgramModule, "file" | "isF
   jump: { file: "dist/src/training/jump-program.js" },
   sweep: { file: "dist/src/training/sweep-program.js", isFresh: true },
 };
+
+/** Workers that are there now. */
+export interface Present {
+  /** Processes of those that may do the work. */
+  readonly processes: number;
+  /** Processes of those that may not: of another kind, or another version of this package. */
+  readonly others: number;
+  /** Versions of theirs, where they are other ones. */
+  readonly versions: readonly string[];
+}
+
+/** Counts processes of workers that are there. */
+export async function countWorkers(queue: TileQueue, kind?: string): Promise<Present> {
+  let [processes, others] = [0, 0];
+  const versions = new Set<string>();
+  for (const worker of await queue.workers()) {
+    const isCurrent = worker.version === ownPackageVersion();
+    if (!isCurrent) versions.add(worker.version);
+    if (isCurrent && (kind === undefined || worker.kind === kind)) processes += worker.processes;
+    else others += worker.processes;
+  }
+  return { processes, others, versions: [...versions].sort() };
+}

@@ -102,6 +102,8 @@ function parseAxis(axis: string, name: string, text: string): AxisGrid {
 
 /** Room beyond the path on each side, as a share of its extent. */
 export const DEFAULT_MARGIN = 0.2;
+/** Points along each axis, unless asked for otherwise. */
+export const DEFAULT_SIZE = 21;
 
 /** Options of {@link createGrid}; either `coordinates` or `grid` is needed. */
 export interface GridOptions {
@@ -136,7 +138,7 @@ const NONE = 1e-30;
  */
 export function createGrid(options: GridOptions): Grid {
   refuseRenamed(options, "grid");
-  const { grid, coordinates, dimensions = 2, margin = DEFAULT_MARGIN, size = 21 } = options;
+  const { grid, coordinates, dimensions = 2, margin = DEFAULT_MARGIN, size = DEFAULT_SIZE } = options;
   if (grid !== undefined) return literalGrid(grid);
   if (coordinates === undefined) {
     throw new InvalidOptionError("createGrid", "coordinates of a path, or a grid", "neither");

@@ -29,6 +29,12 @@ export interface PictureCommandOptions extends StyleCommandOptions {
   readonly title?: string;
 }
 
+/** How accuracies are shown; each command has one of the two. */
+export interface AccuracyCommandOptions {
+  readonly error?: boolean;
+  readonly accuracy?: boolean;
+}
+
 /** Options of the commands that draw. */
 export function pictureOptions(command: Command): Command {
   return styleOptions(command)
@@ -97,22 +103,14 @@ function parseStyleValue(name: keyof PictureStyle): (text: string) => PictureSty
 }
 
 /** How accuracies are to be shown, where `--error` or `--accuracy` says so. */
-export function accuracyFormOf(options: {
-  readonly error?: boolean;
-  readonly accuracy?: boolean;
-}): AccuracyForm | undefined {
+export function accuracyFormOf(options: AccuracyCommandOptions): AccuracyForm | undefined {
   if (options.error === true) return "error";
   return options.accuracy === true ? "accuracy" : undefined;
 }
 
 /** What a figure of lines shows, as the command's options say it; `--metric none` shows no metric. */
 export function lineFigureOptions(
-  options: {
-    readonly title?: string;
-    readonly metric?: string;
-    readonly error?: boolean;
-    readonly accuracy?: boolean;
-  },
+  options: AccuracyCommandOptions & { readonly title?: string; readonly metric?: string },
   { dataName }: Pick<SliceTools, "dataName">,
 ) {
   const { title, metric } = options;

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { CompareRunsOptions } from "../../analysis/compare/compare-options.js";
 import { compareRuns, type RunsComparison } from "../../analysis/compare/compare-runs.js";
 import { isModelPoint, openSubject } from "../../analysis/model-point.js";
-import { REPORT_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { REPORT_FORMATS, writeReport } from "../../analysis/write-report.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { defined, toRows } from "../../base/json.js";
 import { ALIGN_METHODS, type AlignMethod } from "../../between/align-models.js";
@@ -31,12 +31,19 @@ import { interruptible } from "../interruption.js";
 import { checkVariables, loadDataModule } from "../load-module.js";
 import { openEvaluator, prepareEvaluation, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output } from "../output.js";
-import { accuracyFormOf, type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
+import {
+  type AccuracyCommandOptions,
+  accuracyFormOf,
+  type PictureCommandOptions,
+  styleOf,
+  styleOptions,
+} from "../pictures.js";
 import type { PlaneCommandOptions } from "./pca.js";
 
 /** Options of `compare`. */
 export interface CompareCommandOptions
-  extends StyleCommandOptions,
+  extends Omit<PictureCommandOptions, "out">,
+    Pick<AccuracyCommandOptions, "accuracy">,
     SliceCommandOptions,
     PlaneCommandOptions,
     NormalizationCommandOptions {
@@ -49,12 +56,9 @@ export interface CompareCommandOptions
   readonly radius?: number;
   readonly epsilon?: number;
   readonly stability?: number;
-  readonly accuracy?: boolean;
   readonly out: string;
-  readonly format?: readonly ReportFormat[];
   readonly align?: AlignMethod | true;
   readonly tries?: number;
-  readonly title?: string;
 }
 
 /** `compare RUN… --data MODULE`: runs against each other, on one page. */

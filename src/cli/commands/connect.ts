@@ -29,12 +29,19 @@ import { type SliceCommandOptions, sliceOptions } from "../evaluation-options.js
 import { interruptible } from "../interruption.js";
 import { checkMetric, type Evaluation, evaluationOf } from "../open-evaluator.js";
 import { alignedTable, createOutput, type Output } from "../output.js";
-import { lineFigureOptions, type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
+import {
+  type AccuracyCommandOptions,
+  lineFigureOptions,
+  type PictureCommandOptions,
+  pictureOptions,
+  writePictures,
+} from "../pictures.js";
 
 /** Options of `connect`. */
 export interface ConnectCommandOptions
   extends Pick<SliceCommandOptions, "force" | "loss" | "batchNorm">,
     PictureCommandOptions,
+    AccuracyCommandOptions,
     StepCommandOptions {
   readonly align?: AlignMethod | "none";
   readonly tries?: number;
@@ -51,8 +58,6 @@ export interface ConnectCommandOptions
   readonly mapSize?: number;
   readonly pairs?: number;
   readonly metric?: string;
-  readonly error?: boolean;
-  readonly accuracy?: boolean;
 }
 
 /** `connect A B [C …] --data MODULE`: barriers between models, aligned lines and curves; a tree over more than two. */

@@ -42,8 +42,10 @@ import {
 import {
   checkWhere,
   dataOptions,
+  type EvaluationCommandOptions,
   isOverQueue,
   type LossCommandOptions,
+  type QueueCommandOptions,
   workerOptions,
 } from "../evaluation-options.js";
 import { interruptible } from "../interruption.js";
@@ -59,19 +61,15 @@ import { alignedTable, CURVATURE_TITLES, createOutput, type Output, stepProgress
 import { type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of a convexity map. */
-export interface MapCommandOptions {
+export interface MapCommandOptions
+  extends QueueCommandOptions,
+    Pick<EvaluationCommandOptions, "workers" | "threads"> {
   /** Whether eigenvalues are computed at every point of a grid as well. */
   readonly map?: boolean;
   readonly plane?: "random" | "hessian" | "pca";
   readonly size?: readonly [number, number];
   readonly grid?: string;
   readonly mapProducts?: number;
-  readonly workers?: number | "auto";
-  readonly threads?: number;
-  readonly redis?: string;
-  readonly spool?: string;
-  readonly store?: string;
-  readonly queue?: string;
 }
 
 /**

@@ -1,19 +1,20 @@
 import { type Command, Option } from "commander";
 import { readFigures } from "../../analysis/read-figures.js";
-import { MOVIE_FORMATS, type ReportFormat, writeReport } from "../../analysis/write-report.js";
+import { MOVIE_FORMATS, writeReport } from "../../analysis/write-report.js";
 import { defined } from "../../base/json.js";
 import { openRun } from "../../store/run/open-run.js";
 import { outputFolder } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
-import { accuracyFormOf, type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
+import {
+  type AccuracyCommandOptions,
+  accuracyFormOf,
+  type PictureCommandOptions,
+  styleOf,
+  styleOptions,
+} from "../pictures.js";
 
 /** Options of `plot`. */
-export interface PlotCommandOptions extends StyleCommandOptions {
-  readonly out?: string;
-  readonly format?: readonly ReportFormat[];
-  readonly title?: string;
-  readonly error?: boolean;
-  readonly accuracy?: boolean;
+export interface PlotCommandOptions extends PictureCommandOptions, AccuracyCommandOptions {
   readonly surface?: string;
 }
 

@@ -3,12 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
 import { compareRuns } from "../../analysis/compare/compare-runs.js";
 import { sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
-import {
-  type NamedFigure,
-  REPORT_FORMATS,
-  type ReportFormat,
-  writeReport,
-} from "../../analysis/write-report.js";
+import { type NamedFigure, REPORT_FORMATS, writeReport } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
@@ -28,20 +23,18 @@ import { interruptible } from "../interruption.js";
 import { loadDataModule } from "../load-module.js";
 import { openQueue, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
-import { type StyleCommandOptions, styleOf, styleOptions } from "../pictures.js";
+import { type PictureCommandOptions, styleOf, styleOptions } from "../pictures.js";
 
 /** Options of `sweep`: those of the library, and what becomes of the runs. */
 interface SweepCommandOptions
   extends Pick<SweepOptions, "workers" | "changed" | "set">,
     QueueCommandOptions,
-    StyleCommandOptions {
+    Omit<PictureCommandOptions, "out"> {
   readonly out: string;
   readonly by?: string;
   readonly compare?: boolean;
   readonly best?: number;
   readonly backend?: BackendChoice;
-  readonly format?: readonly ReportFormat[];
-  readonly title?: string;
   readonly json?: boolean;
 }
 

@@ -7,11 +7,19 @@ import { titleOfRuns } from "../../figure/make/run-data.js";
 import type { Run } from "../../store/run/run.js";
 import { outputFolder, type StepCommandOptions, stepOptions } from "../command-options.js";
 import { createOutput, type Output } from "../output.js";
-import { accuracyFormOf, type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
+import {
+  type AccuracyCommandOptions,
+  accuracyFormOf,
+  type PictureCommandOptions,
+  pictureOptions,
+  writePictures,
+} from "../pictures.js";
 
 /** Options of `weights`. */
-export interface WeightsCommandOptions extends PictureCommandOptions, StepCommandOptions {
-  readonly accuracy?: boolean;
+export interface WeightsCommandOptions
+  extends PictureCommandOptions,
+    StepCommandOptions,
+    Pick<AccuracyCommandOptions, "accuracy"> {
   readonly force?: boolean;
 }
 

@@ -3,15 +3,11 @@ import type { Command } from "commander";
 import { InvalidOptionError } from "../../base/errors.js";
 import { startQueueWorker } from "../../queue/queue-worker.js";
 import { parseCount } from "../command-options.js";
-import { checkWhere, redisOption } from "../evaluation-options.js";
+import { checkWhere, type QueueCommandOptions, redisOption } from "../evaluation-options.js";
 import { createOutput, type Output } from "../output.js";
 
 /** Options of `worker`. */
-export interface WorkerCommandOptions {
-  readonly redis?: string;
-  readonly spool?: string;
-  readonly store?: string;
-  readonly queue?: string;
+export interface WorkerCommandOptions extends QueueCommandOptions {
   readonly processes?: number;
   readonly module?: string;
   readonly cacheGb?: number;

@@ -70,6 +70,14 @@ describe("the house: folders and what they may import", () => {
     expect(found).toEqual([]);
   });
 
+  test("commands receive evaluators: only the demo, whose model is its own, makes one", () => {
+    const makers = ["src/loss/create-loss-evaluator.ts", "src/loss/variables-evaluator.ts"];
+    const found = imports.filter(({ file, target, isType }) => {
+      return file.startsWith("src/cli/commands/") && !isType && makers.includes(target);
+    });
+    expect(found.map(({ file }) => file)).toEqual(["src/cli/commands/demo.ts"]);
+  });
+
   test("code that runs in a browser imports nothing of Node.js, and no schema library", () => {
     const inBrowser = browserFiles();
     expect(inBrowser.size).toBeGreaterThan(20);

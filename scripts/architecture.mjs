@@ -111,7 +111,8 @@ function reduced(counts) {
   });
 }
 
-const PURPOSE = {
+/** What the picture says of each folder. */
+export const PURPOSE = {
   base: "errors, JSON, provenance",
   math: "pure kernels",
   model: "layout of θ, manifest",
@@ -128,7 +129,8 @@ const PURPOSE = {
   surface: "grids, lines, sharpness",
   curvature: "Hessian products, spectra",
   "store/kinds": "one file per result",
-  training: "jumps, retraining",
+  training: "jumps, sweeps",
+  between: "alignment, curves",
   figure: "panels, page, files",
   analysis: "whole analyses",
   live: "live page",

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { folderOf, importsOf, LAYERS, PURE, sourceFiles } from "../../scripts/architecture.mjs";
+import { folderOf, importsOf, LAYERS, PURE, PURPOSE, sourceFiles } from "../../scripts/architecture.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const files = sourceFiles();
@@ -44,9 +44,11 @@ describe("the house: folders and what they may import", () => {
     expect(lost.filter(({ target }) => !target.endsWith("package.json"))).toEqual([]);
   });
 
-  test("every folder has a layer", () => {
+  test("every folder has a layer and a purpose", () => {
     const folders = [...new Set(files.map(folderOf))];
     expect(folders.filter((folder) => !layerOf.has(folder))).toEqual([]);
+    // What the picture of the architecture says of them.
+    expect(Object.keys(PURPOSE).sort()).toEqual([...layerOf.keys()].sort());
   });
 
   test("imports point down only", () => {

@@ -1,9 +1,8 @@
-import { constants } from "node:os";
 import type { Command } from "commander";
 import { defined } from "../base/json.js";
 import type { SurfaceBudget } from "../surface/evaluate-points.js";
 import { parseCount, parsePositive } from "./command-options.js";
-import type { Output } from "./output.js";
+import { Interruption, type Output } from "./output.js";
 
 /** Options of a surface that may be interrupted. */
 export interface InterruptionCommandOptions {
@@ -32,18 +31,6 @@ export function budgetOf(options: InterruptionCommandOptions): SurfaceBudget | u
   const { maxSeconds: seconds, maxPoints: points, maxSamples: samples } = options;
   const budget = defined({ seconds, points, samples });
   return Object.keys(budget).length === 0 ? undefined : budget;
-}
-
-/** A command that was ended from outside, having stored what it had finished. */
-export class Interruption extends Error {
-  override readonly name = "Interruption";
-  /** As a shell reports a process that a signal has ended. */
-  readonly exitCode: number;
-
-  constructor(signal: NodeJS.Signals) {
-    super(`interrupted by ${signal}; the same command goes on with what was finished`);
-    this.exitCode = 128 + constants.signals[signal];
-  }
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;

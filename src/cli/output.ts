@@ -1,4 +1,5 @@
 import { Console } from "node:console";
+import { constants } from "node:os";
 import cliProgress from "cli-progress";
 import { CommanderError } from "commander";
 import type { CurvatureStep } from "../analysis/analyze-curvature.js";
@@ -8,7 +9,6 @@ import { LandscapeError } from "../base/errors.js";
 import { toJson, toRows } from "../base/json.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { PartialSurface, Surface } from "../surface/surface.js";
-import { Interruption } from "./interruption.js";
 
 /** Reports how much of a long step is done. */
 export interface Progress {
@@ -204,6 +204,18 @@ export function approximationLines({ approximation }: Surface): string[] {
   return [
     `approximate: error of the loss at most ${bound}${share} on 95 % of points, from ${spent} of the sample evaluations`,
   ];
+}
+
+/** A command that was ended from outside, having stored what it had finished. */
+export class Interruption extends Error {
+  override readonly name = "Interruption";
+  /** As a shell reports a process that a signal has ended. */
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}; the same command goes on with what was finished`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
 }
 
 /** Exit codes of the command: done, a defect or a broken machine, input that cannot be used. */

@@ -72,6 +72,16 @@ describe("the house: folders and what they may import", () => {
     expect(found).toEqual([]);
   });
 
+  test("the command line without a command loads only what prints: --help is quick", () => {
+    const loaded = [...loadedWith(["src/cli/main.ts"], ({ isLazy }) => !isLazy)];
+    expect(loaded).toContain("src/cli/output.ts");
+    expect(loaded.filter((file) => !/^src\/(base|cli)\//.test(file))).toEqual([]);
+    expect(loaded.filter((file) => file.startsWith("src/cli/")).sort()).toEqual([
+      "src/cli/main.ts",
+      "src/cli/output.ts",
+    ]);
+  });
+
   test("commands receive evaluators: only the demo, whose model is its own, makes one", () => {
     const makers = ["src/loss/create-loss-evaluator.ts", "src/loss/variables-evaluator.ts"];
     const found = imports.filter(({ file, target, isType }) => {

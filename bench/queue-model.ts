@@ -42,7 +42,7 @@ export interface QueuePrediction {
   readonly limit: "workers" | "server" | "submitter" | "store";
 }
 
-/** Tiles that the submitter keeps in the queue for each process: see `src/queue/queue-runner.ts`. */
+/** Tiles that the submitter keeps in the queue for each process: see `src/queue/queue-session.ts`. */
 const TILES_AHEAD = 2;
 const MOST_TASKS = 1000;
 

@@ -6,6 +6,7 @@ import { selectBackend } from "../src/backend/select-backend.js";
 import { createCurvature } from "../src/curvature/create-curvature.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { medianWithInterval } from "./capture-statistics.js";
+import { type MapCase, measureMap, measurePath, type PathCase } from "./curvature-runs.js";
 import { compareWithTorch, type TorchCase } from "./curvature-torch.js";
 import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
@@ -29,6 +30,8 @@ export interface CurvatureCase {
 export interface CurvatureReport {
   readonly bench: "curvature";
   readonly cases: readonly CurvatureCase[];
+  /** Cases "path" and "map". */
+  readonly runs?: readonly ((PathCase | MapCase) & { readonly backend: string })[];
   /** Top eigenvalues beside PyTorch's, with `--torch`. */
   readonly eigenvalues?: readonly TorchCase[];
 }
@@ -38,6 +41,10 @@ export interface CurvatureReport {
  * native), each given once per value; `--samples 1000`, `--repeats 15`, `--keep-bytes 1073741824`. `--torch`: the top 5
  * eigenvalues beside those of a Lanczos method on PyTorch's double backward instead, on the same weights and images,
  * `--threads 2`.
+ *
+ * Two further cases train a LeNet on MNIST first: `--case path` measures critical sharpness along it against its
+ * snapshots' losses (`--snapshots 20`; docs/curvature.md has 100 of them on `--samples 2000`); `--case map` measures a convexity
+ * map (`--size 5`, `--workers 2`).
  */
 export async function runBench({ args, log }: BenchOptions): Promise<CurvatureReport> {
   const { values } = parseArgs({
@@ -50,6 +57,9 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
       torch: { type: "boolean", default: false },
       threads: { type: "string", default: "2" },
       "keep-bytes": { type: "string", default: String(2 ** 30) },
+      snapshots: { type: "string", default: "20" },
+      size: { type: "string", default: "5" },
+      workers: { type: "string", default: "2" },
     },
   });
   if (values.torch) {
@@ -61,20 +71,37 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
     return { bench: "curvature", cases: [], eigenvalues };
   }
   const cases: CurvatureCase[] = [];
+  const runs: ((PathCase | MapCase) & { readonly backend: string })[] = [];
+  const samples = Number(values.samples);
   for (const backend of values.backend) {
     const { name } = await selectBackend({ backend: backend as BackendChoice });
     for (const id of values.case) {
-      const measured = await measure(
-        id,
-        Number(values.samples),
-        Number(values.repeats),
-        Number(values["keep-bytes"]),
-      );
+      if (id === "path") {
+        const path = await measurePath({ samples, snapshots: Number(values.snapshots) });
+        log(`path on ${name}: ${path.ratio.toFixed(2)} times the losses of ${path.snapshots} snapshots`);
+        runs.push({ ...path, backend: name });
+        continue;
+      }
+      if (id === "map") {
+        const map = await measureMap({
+          samples,
+          size: Number(values.size),
+          workers: Number(values.workers),
+          log,
+        });
+        const { products, open, seconds } = map;
+        log(
+          `map on ${name}: ${seconds.toFixed(0)} s, ${products.mean.toFixed(1)} products a point (${products.max} at most), ${open} not converged`,
+        );
+        runs.push({ ...map, backend: name });
+        continue;
+      }
+      const measured = await measure(id, samples, Number(values.repeats), Number(values["keep-bytes"]));
       log(`${id} on ${name}: ${measured.ratio.toFixed(2)} gradients per product`);
       cases.push({ case: id, backend: name, ...measured });
     }
   }
-  return { bench: "curvature", cases };
+  return { bench: "curvature", cases, ...(runs.length > 0 && { runs }) };
 }
 
 async function measure(

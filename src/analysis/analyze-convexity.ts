@@ -91,7 +91,7 @@ export async function convexityOnPlane(
   const slice = sha256(directions.center, ...directions.vectors);
   const provenance: Provenance = {
     kind: "curvature-map",
-    version: 1,
+    version: 2,
     options: {
       ...ends,
       loss: curvature.lossMode,

@@ -1,9 +1,9 @@
 import { EvaluationError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Curvature } from "./create-curvature.js";
-import { topEigenpairs } from "./lanczos.js";
-import { hessianOperator } from "./symmetric-operator.js";
-import { norm } from "./vectors.js";
+import { type LanczosBasis, lanczos, ritzPairs } from "./lanczos.js";
+import { hessianOperator, type SymmetricOperator } from "./symmetric-operator.js";
+import { addScaledInto, norm, normalVector, scaled } from "./vectors.js";
 
 /** The ends of the spectrum at a point. */
 export interface PointEnds {
@@ -12,7 +12,7 @@ export interface PointEnds {
   /** Smallest and largest eigenvalue; NaN where loss or gradient are not finite. */
   readonly smallest: number;
   readonly largest: number;
-  /** The larger one of their residuals: by so much either may be off. */
+  /** The larger one of their residuals |H·v − λ·v|, by the Lanczos recurrence: an eigenvalue lies within it. */
   readonly residual: number;
   /** Hessian-vector products that it took. */
   readonly products: number;
@@ -41,8 +41,16 @@ export interface EndsOptions {
 }
 
 /**
+ * Products at least. A small residual says that an eigenvalue is near, not that none lies beyond: from a random vector the
+ * first steps may show 0, where most eigenvalues are, for the smallest one.
+ */
+const LEAST = { random: 20, near: 6 };
+/** Length of the random part of a start, beside a neighbour's two eigenvectors: it leads to what they do not hold. */
+const RANDOM_PART = 0.3;
+
+/**
  * Finds the smallest and the largest eigenvalue at θ from one Krylov space, which begins in the sum of a neighbour's two
- * eigenvectors: both ends are near from the start.
+ * eigenvectors and a random vector: both ends are near from the start.
  *
  * @param start - from a neighbour (the length of θ's trained weights); null: a random vector.
  */
@@ -53,33 +61,61 @@ export async function spectrumEnds(
   { matrix, ...how }: EndsOptions,
   signal?: AbortSignal,
 ): Promise<EndsWithStart> {
-  const { layout } = curvature;
   const point = await openFinite(curvature, theta, signal);
   if (point === null) return NOWHERE;
   try {
-    const { loss, gradient } = point;
-    const found = await topEigenpairs(hessianOperator(point, layout, { matrix }), {
-      ...how,
-      count: 2,
-      which: "ends",
-      start: start === null ? undefined : Float64Array.from(start),
-      signal,
-    });
-    const [largest, smallest = found.values[0]] = found.values as unknown as [number, number?];
-    const [first, second = first] = found.vectors as readonly [Float64Array, Float64Array?];
-    return {
-      loss,
-      gradientNorm: norm(gradient),
-      smallest: smallest as number,
-      largest,
-      residual: found.residuals.reduce((a, b) => Math.max(a, b), 0),
-      products: found.products,
-      isConverged: found.isConverged,
-      start: Float32Array.from(first, (value, i) => value + (second[i] as number)),
-    };
+    const operator = hessianOperator(point, curvature.layout, { matrix });
+    const ends = await operatorEnds(operator, start, how, signal);
+    return { loss: point.loss, gradientNorm: norm(point.gradient), ...ends };
   } finally {
     point.dispose();
   }
+}
+
+/** Finds both ends of an operator's spectrum. Residuals are those of the recurrence, which needs no further product. */
+export async function operatorEnds(
+  operator: SymmetricOperator,
+  near: Float32Array | null,
+  { tolerance, products, seed }: Omit<EndsOptions, "matrix">,
+  signal?: AbortSignal,
+): Promise<Omit<EndsWithStart, "loss" | "gradientNorm">> {
+  const random = normalVector(operator.size, seed, "lanczos");
+  const start = scaled(random, (near === null ? 1 : RANDOM_PART) / norm(random));
+  if (near !== null) addScaledInto(start, 1, Float64Array.from(near));
+  const least = Math.min(near === null ? LEAST.random : LEAST.near, operator.size);
+  const found = await lanczos(operator, {
+    steps: Math.min(operator.size, products),
+    start,
+    isEnough: (basis) => basis.diagonal.length >= least && endsOf(basis).residual <= tolerance,
+    restart: (steps) => normalVector(operator.size, seed, "lanczos", steps),
+    signal,
+  });
+  const { largest, smallest, size, residual, vectors } = endsOf(found);
+  const m = found.diagonal.length;
+  const sum = new Float64Array(operator.size);
+  for (const [k, q] of found.basis.entries()) {
+    const share = (vectors[k] as number) + (m === 1 ? 0 : (vectors[(m - 1) * m + k] as number));
+    addScaledInto(sum, share, q);
+  }
+  return {
+    smallest,
+    largest,
+    residual: residual * size,
+    products: m,
+    isConverged: m >= least && residual <= tolerance,
+    start: Float32Array.from(sum),
+  };
+}
+
+/** The ends of the spectrum within a Krylov space; `residual` is relative to `size`, the largest |λ|. */
+function endsOf(basis: LanczosBasis) {
+  const { values, vectors } = ritzPairs(basis);
+  const m = values.length;
+  const [largest, smallest] = [values[0] as number, values[m - 1] as number];
+  const size = Math.max(Math.abs(largest), Math.abs(smallest));
+  const beside = Math.max(Math.abs(vectors[m - 1] as number), Math.abs(vectors[m * m - 1] as number));
+  const left = (basis.offDiagonal[m - 1] as number) * beside;
+  return { largest, smallest, size, residual: left === 0 ? 0 : left / size, vectors };
 }
 
 const NOWHERE: EndsWithStart = {

@@ -291,14 +291,20 @@ async function criticalSharpnessInto(
   if (slope >= 0) {
     return undefinedFor("momentum leads the next update uphill: it raises the loss at every rate");
   }
-  const { sharpness, warnings } = await criticalSharpness(evaluator, theta, moved, {
+  const { sharpness, warnings, evaluations } = await criticalSharpness(evaluator, theta, moved, {
     // A little beyond that of the snapshot before: most often it raises the loss, and what it is lies between.
     start: rate === undefined ? learningRate : 1.25 * rate,
     loss: found.loss,
     slope,
     signal,
   });
-  if (warnings.length > 0) return undefinedFor("the loss changes less than float32 can tell");
+  const [warning] = warnings;
+  if (warning?.code === "critical-sharpness-rounding") {
+    return undefinedFor("the loss changes less than float32 can tell");
+  }
+  if (warning !== undefined) {
+    return undefinedFor(`the rate that raises the loss was not found within ${evaluations} losses`);
+  }
   found.criticalSharpness = sharpness;
 }
 

@@ -137,11 +137,14 @@ export interface CriticalSharpnessOptions {
 
 /** The curvature that an update meets. */
 export interface CriticalSharpness {
-  /** 2/η_c; 0 where no rate was found that raises the loss. */
+  /** 2/η_c; NaN where η_c was not found, with a warning that bounds it. */
   readonly sharpness: number;
-  /** η_c, the smallest rate found that raises the loss; infinite where there is none. */
+  /** η_c, the smallest rate found that raises the loss, to 1 %; NaN where it was not found. */
   readonly rate: number;
+  /** Where η_c lies: a rate that does not raise the loss and one that does; 0 and infinity where there is none. */
+  readonly between: readonly [low: number, high: number];
   readonly evaluations: number;
+  /** "critical-sharpness-open": the losses were used up; "critical-sharpness-rounding": float32 cannot tell. */
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -153,7 +156,8 @@ const RATE_TOLERANCE = 1e-2;
  *
  * From losses alone, so on the fast engines; commonly 5 or 6 of them, 3 or 4 where loss and slope at θ are known. On a quadratic along u = −g it equals
  * gᵀHg/‖g‖² exactly. Stands against 2/η for every optimizer, along its actual update. A loss that is not finite counts as
- * raised. A dip beyond a first rise is not looked for.
+ * raised. A dip beyond a first rise is not looked for. Where `evaluations` are used up before η_c is known to 1 %, it is
+ * NaN, and a warning says between which rates it lies.
  *
  * @param update - u (parameterCount): the step for a rate of 1; −gradient for plain SGD.
  * @throws {@link InvalidOptionError} if the update does not move, or an option cannot be used.
@@ -203,14 +207,23 @@ export async function criticalSharpness(
   const isOver = () => done >= evaluations;
   const known = slope === undefined ? null : { rate: 0, rise: slope };
   const { low, high } = await bracket(riseAt, start, known, isOver);
-  if (high === null) return result(Number.POSITIVE_INFINITY, done, []);
-  if (low === null) return result(high.rate, done, roundingWarning(base, high));
-  const rate = await refine(riseAt, low, high, isOver);
+  if (low === null || high === null) {
+    const warnings = high === null ? [] : roundingWarning(base, high);
+    return unknown([low?.rate ?? 0, high?.rate ?? Number.POSITIVE_INFINITY], done, warnings);
+  }
+  const { rate, between } = await refine(riseAt, low, high, isOver);
+  if (rate === null) return unknown(between, done, []);
   // Close below η_c the loss has fallen by little, whatever rounding does: half-way it has fallen most.
   const expected = low.rate === 0 ? { rate: rate / 2, rise: low.rise / 2 } : low;
   const isSmall = roundingWarning(base, expected).length > 0;
   const deepest = isSmall ? { rate: rate / 2, rise: await riseAt(rate / 2) } : expected;
-  return result(rate, done, roundingWarning(base, deepest));
+  return {
+    sharpness: 2 / rate,
+    rate,
+    between,
+    evaluations: done,
+    warnings: roundingWarning(base, deepest),
+  };
 }
 
 type RiseAt = (rate: number) => Promise<number>;
@@ -233,11 +246,17 @@ async function bracket(
   return { low, high };
 }
 
-/** Narrows a bracket by linear interpolation of the rise per rate; returns the rate at which the loss is raised. */
-async function refine(riseAt: RiseAt, first: Rate, last: Rate, isOver: () => boolean): Promise<number> {
+/** Narrows a bracket by linear interpolation of the rise per rate; the rate is null where losses were used up before. */
+async function refine(
+  riseAt: RiseAt,
+  first: Rate,
+  last: Rate,
+  isOver: () => boolean,
+): Promise<{ readonly rate: number | null; readonly between: readonly [number, number] }> {
   let [low, high] = [first, last];
   let inRow = 0;
-  while (!isOver() && high.rate - low.rate > RATE_TOLERANCE * high.rate) {
+  while (high.rate - low.rate > RATE_TOLERANCE * high.rate) {
+    if (isOver()) return { rate: null, between: [low.rate, high.rate] };
     // Where one end stays, the line through both leads nowhere: half-way is taken in between.
     const isStuck = Math.abs(inRow) >= 2 || !Number.isFinite(high.rise);
     const share = isStuck ? 0.5 : low.rise / (low.rise - high.rise);
@@ -245,13 +264,15 @@ async function refine(riseAt: RiseAt, first: Rate, last: Rate, isOver: () => boo
     const found: Rate = { rate, rise: await riseAt(rate) };
     // The flatter side counts: a slope that is known at θ may be far steeper than the loss is here.
     const steepness = Math.min(steepnessOf(low, found), steepnessOf(found, high));
-    if (Math.abs(found.rise) < (RATE_TOLERANCE / 2) * rate * steepness) return rate;
+    if (Math.abs(found.rise) < (RATE_TOLERANCE / 2) * rate * steepness) {
+      return { rate, between: found.rise > 0 ? [low.rate, rate] : [rate, high.rate] };
+    }
     const side = found.rise > 0 ? 1 : -1;
     inRow = isStuck || side * inRow < 0 ? side : inRow + side;
     if (found.rise > 0) high = found;
     else low = found;
   }
-  return high.rate;
+  return { rate: high.rate, between: [low.rate, high.rate] };
 }
 
 /** How fast the rise per rate grows between two rates; infinite where a loss is not finite. */
@@ -264,8 +285,28 @@ interface Rate {
   readonly rise: number;
 }
 
-function result(rate: number, evaluations: number, warnings: readonly LandscapeWarning[]): CriticalSharpness {
-  return { sharpness: 2 / rate, rate, evaluations, warnings };
+/** η_c is not known: only between which rates it lies, or why rounding hides it. */
+function unknown(
+  between: readonly [low: number, high: number],
+  evaluations: number,
+  warnings: readonly LandscapeWarning[],
+): CriticalSharpness {
+  const [low, high] = between;
+  const where =
+    high === Number.POSITIVE_INFINITY
+      ? `no rate up to ${low.toPrecision(3)} raises the loss: critical sharpness is below ${(2 / low).toPrecision(3)}`
+      : low === 0
+        ? `every rate down to ${high.toPrecision(3)} raises the loss: critical sharpness is above ${(2 / high).toPrecision(3)}`
+        : `the smallest rate that raises the loss lies between ${low.toPrecision(3)} and ${high.toPrecision(3)}: critical sharpness is from ${(2 / high).toPrecision(3)} to ${(2 / low).toPrecision(3)}`;
+  const message = `critical sharpness: after ${evaluations} losses, ${where}`;
+  const open = { code: "critical-sharpness-open", message };
+  return {
+    sharpness: Number.NaN,
+    rate: Number.NaN,
+    between,
+    evaluations,
+    warnings: warnings.length > 0 ? warnings : [open],
+  };
 }
 
 /** Where the fall of the loss before η_c is no larger than its rounding, η_c is chance. */

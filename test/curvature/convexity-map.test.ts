@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type ConvexityPoint, convexityRatio, mapConvexity } from "../../src/curvature/convexity-map.js";
+import {
+  type ConvexityPoint,
+  convexityRatio,
+  mapConvexity,
+  operatorEnds,
+} from "../../src/curvature/convexity-map.js";
 
 const axis = (points: number): Float64Array =>
   Float64Array.from({ length: points }, (_, i) => -1 + (2 * i) / (points - 1));
@@ -40,6 +45,48 @@ function closedForm(
   });
   return { map, starts, seen, most: () => most };
 }
+
+describe("both ends of a spectrum", () => {
+  /** As of a network: one large eigenvalue, one below zero, and nearly all at 0. */
+  const spectrum = Float64Array.from({ length: 3000 }, (_, i) =>
+    i === 0 ? 100 : i === 1 ? -4 : 0.5 * Math.sin(i),
+  );
+  const operator = {
+    size: spectrum.length,
+    apply: async (x: Float64Array) => x.map((value, i) => value * (spectrum[i] as number)),
+  };
+  const how = { tolerance: 0.01, products: 60, seed: 0 };
+
+  test("the smallest is found from a random vector, although 0 has a small residual long before", async () => {
+    const found = await operatorEnds(operator, null, how);
+    expect(found).toMatchObject({ isConverged: true });
+    expect(found.largest).toBeCloseTo(100, 3);
+    expect(Math.abs(found.smallest + 4)).toBeLessThan(0.1);
+    expect(found.residual).toBeLessThan(1);
+    const start = Float64Array.from(found.start as Float32Array);
+    expect(Math.abs(start[0] as number)).toBeCloseTo(1, 2);
+    expect(Math.abs(start[1] as number)).toBeGreaterThan(0.9);
+    // From there, few products are enough; an eigenvector that the start does not hold is found by its random part.
+    const again = await operatorEnds(operator, found.start, how);
+    expect(again.products).toBeLessThan(10);
+    expect(again.smallest).toBeCloseTo(-4, 1);
+    const lost = Float32Array.from(spectrum, (_, i) => Number(i === 0));
+    expect((await operatorEnds(operator, lost, how)).smallest).toBeLessThan(-3);
+  });
+
+  test("too few products have not converged; a single number, and zeros", async () => {
+    const few = await operatorEnds(operator, null, { ...how, products: 8 });
+    expect(few).toMatchObject({ isConverged: false, products: 8 });
+    const alone = await operatorEnds(
+      { size: 1, apply: async (x) => x.map((value) => -3 * value) },
+      null,
+      how,
+    );
+    expect(alone).toMatchObject({ smallest: -3, largest: -3, residual: 0, isConverged: true, products: 1 });
+    const zero = await operatorEnds({ size: 5, apply: async (x) => x.map(() => 0) }, null, how);
+    expect(zero).toMatchObject({ smallest: 0, largest: 0, residual: 0, isConverged: true });
+  });
+});
 
 describe("convexity map", () => {
   test("every point has its values; all but the centre begin where a neighbour ended, whatever the number at once", async () => {

@@ -190,10 +190,12 @@ describe("criticalSharpness", () => {
 
   test("no rate that raises the loss; losses that are not finite; changes below rounding", async () => {
     const slope = functionEvaluator(([x]) => x as number, 1);
-    expect(await criticalSharpness(slope, Float32Array.of(0), Float32Array.of(-1))).toMatchObject({
-      sharpness: 0,
-      rate: Number.POSITIVE_INFINITY,
-    });
+    const none = await criticalSharpness(slope, Float32Array.of(0), Float32Array.of(-1));
+    expect(none).toMatchObject({ sharpness: Number.NaN, rate: Number.NaN, evaluations: 40 });
+    expect(none.between[1]).toBe(Number.POSITIVE_INFINITY);
+    expect(none.warnings[0]?.message).toMatch(
+      /after 40 losses, no rate up to 2\.75e\+9 raises the loss: critical sharpness is below 7\.28e-10$/,
+    );
     const wall = functionEvaluator(([x]) => ((x as number) < -1 ? Number.NaN : (x as number)), 1);
     const { rate } = await criticalSharpness(wall, Float32Array.of(0), Float32Array.of(-1));
     expect(Math.abs(rate - 1)).toBeLessThan(0.02);
@@ -201,6 +203,27 @@ describe("criticalSharpness", () => {
     const { warnings } = await criticalSharpness(flat, Float32Array.of(0), Float32Array.of(1));
     expect(warnings.map(({ code }) => code)).toEqual(["critical-sharpness-rounding"]);
   });
+
+  // The rate is doubled, or halved, or η_c is bracketed but not yet known to 1 %.
+  test.each([
+    [1e-4, "no rate up to 0.000800 raises the loss: critical sharpness is below 2.50e+3"],
+    [1e4, "every rate down to 1.25e+3 raises the loss: critical sharpness is above 0.00160"],
+    [
+      3,
+      "the smallest rate that raises the loss lies between 0.375 and 0.750: critical sharpness is from 2.67 to 5.33",
+    ],
+  ])(
+    "losses that are used up before η_c is known, from %s: no number, and where it lies",
+    async (start, where) => {
+      const { loss } = await quadratic.evaluate(theta);
+      const found = await criticalSharpness(quadratic, theta, update, { start, loss, evaluations: 4 });
+      expect(found).toMatchObject({ sharpness: Number.NaN, rate: Number.NaN, evaluations: 4 });
+      const message = `critical sharpness: after 4 losses, ${where}`;
+      expect(found.warnings).toEqual([{ code: "critical-sharpness-open", message }]);
+      expect(2 / expected).toBeGreaterThan(found.between[0]);
+      expect(2 / expected).toBeLessThan(found.between[1]);
+    },
+  );
 
   test("options that cannot be used", async () => {
     await expect(criticalSharpness(quadratic, theta, new Float32Array(3))).rejects.toThrow(

@@ -5,6 +5,7 @@ import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { checkAccess } from "./axe.js";
 import { needChromium, useChromium } from "./chromium.js";
+import { CURVATURE_FIGURES } from "./sample-curvature.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 import { arc, sampleFigure, samplePath, sampleSurface, stepped, uniform, valley } from "./sample-figures.js";
 
@@ -22,6 +23,7 @@ const FIGURES: readonly Figure[] = [
   createTrainingFigure(runs),
   createEmbeddingFigure(sampleEmbedding()),
   createEmbeddingFigure(sampleEmbedding({ dimensions: 3 }), { title: "In space" }),
+  ...Object.values(CURVATURE_FIGURES),
 ];
 
 test("axe-core finds nothing on a report, at three widths, in light, dark and forced colours", async (context) => {

@@ -6,6 +6,7 @@ import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { createTrainingFigure } from "../../src/figure/make/create-training-figure.js";
 import { needChromium, useChromium } from "./chromium.js";
 import { difference } from "./png.js";
+import { CURVATURE_FIGURES } from "./sample-curvature.js";
 import { sampleEmbedding } from "./sample-embedding.js";
 import { arc, sampleFigure, samplePath, sampleSurface, stepped, uniform, valley } from "./sample-figures.js";
 
@@ -30,6 +31,7 @@ const FIGURES: Readonly<Record<string, Figure>> = {
   curves: createTrainingFigure(runs),
   scatter: createEmbeddingFigure(sampleEmbedding()),
   box: createEmbeddingFigure(sampleEmbedding({ dimensions: 3 })),
+  ...CURVATURE_FIGURES,
 };
 
 /** The whole page once it is still, as a picture. */

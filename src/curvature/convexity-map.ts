@@ -44,7 +44,7 @@ export interface EndsOptions {
  * Products at least. A small residual says that an eigenvalue is near, not that none lies beyond: from a random vector the
  * first steps may show 0, where most eigenvalues are, for the smallest one.
  */
-const LEAST = { random: 20, near: 6 };
+const LEAST = { random: 20, near: 5 };
 /** Length of the random part of a start, beside a neighbour's two eigenvectors: it leads to what they do not hold. */
 const RANDOM_PART = 0.3;
 

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { expect, test } from "vitest";
 
-process.env.TFJS_LANDSCAPE_BACKEND = "cpu";
+process.env.TFJS_LANDSCAPE_BACKEND = "js";
 await import("./second-order.test.js");
 
 test("the tests of the rules ran on plain JavaScript", () => {

@@ -57,18 +57,17 @@ function places(node: KernelNode): tf.Tensor1D {
     for (let n = 0; n < samples; n++) {
       for (const top of tops) {
         for (const left of lefts) {
-          for (let c = 0; c < channels; c++) {
-            let [best, largest] = [-1, Number.NEGATIVE_INFINITY];
-            for (let i = Math.max(0, top); i < Math.min(height, top + rows); i++) {
-              for (let j = Math.max(0, left); j < Math.min(width, left + columns); j++) {
-                const place = ((n * height + i) * width + j) * channels + c;
-                if (best !== -1 && !(values[place] > largest)) continue;
-                best = place;
-                largest = values[place];
+          let isFirst = true;
+          for (let i = Math.max(0, top); i < Math.min(height, top + rows); i++) {
+            for (let j = Math.max(0, left); j < Math.min(width, left + columns); j++) {
+              const place = ((n * height + i) * width + j) * channels;
+              for (let c = 0; c < channels; c++) {
+                if (isFirst || values[place + c] > values[found[at + c]]) found[at + c] = place + c;
               }
+              isFirst = false;
             }
-            found[at++] = best;
           }
+          at += channels;
         }
       }
     }

@@ -1,31 +1,84 @@
 // Small against large batches, with and without weight decay, by SGD and by Adam (Li et al. 2018, figures 2 to 5, table 1):
 // `npx tfjs-landscape sweep examples/studies/batch-size.ts --compare --out runs/batch-size`; see docs/studies.md.
-import { defineSweep } from "tfjs-landscape/sweep";
+// The paper's: `--set network=vgg9 --set batchSize=128,8192 --set weightDecay=0,0.0005 --set data=FOLDER --set half=false
+// --set images=50000 --set epochs=300`.
+import { analyzeLine, analyzeWeights, type NamedFigure, openRun } from "tfjs-landscape";
+import { type CreateSweepFigures, defineSweep, type SweepRun } from "tfjs-landscape/sweep";
 import { createLeNet } from "../models/lenet.js";
 import { createVgg9 } from "../models/vgg9.js";
-import { imageShape, loadStudyData, loadStudyTestData, trainStudy } from "./study.js";
+import { imageShape, loadStudyData, loadStudyTestData, type StudySettings, trainStudy } from "./study.js";
+import { figuresAround, openNetwork, type StudyNetworks } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
+
+interface Settings extends Omit<StudySettings, "learningRate"> {
+  readonly network: "lenet" | "vgg9";
+  readonly weightDecay: number;
+}
+
+const networks: StudyNetworks<Settings> = {
+  create(settings) {
+    const { network, weightDecay, seed } = settings;
+    const options = { shape: imageShape(settings), seed, weightDecay };
+    return network === "vgg9" ? createVgg9(options) : createLeNet({ ...options, batchNorm: true });
+  },
+  nameOf: ({ optimizer, batchSize, weightDecay }) =>
+    `${optimizer === "sgd" ? "SGD" : "Adam"}, batch ${batchSize}, decay ${weightDecay}`,
+};
 
 export default defineSweep({
   grid: {
     optimizer: ["sgd", "adam"],
     // The paper has 128 and 8192 of 50,000 images.
-    batchSize: [32, 512],
-    weightDecay: [0, 5e-4],
+    batchSize: [32, 256],
+    // The paper's 5e-4 acts over 117,000 updates, this one over 1,920.
+    weightDecay: [0, 5e-3],
     network: ["lenet" as "lenet" | "vgg9"],
     data: ["fashion-mnist"],
-    images: [3000],
+    images: [1000],
     half: [true],
-    epochs: [12],
+    epochs: [60],
     seed: [1],
   },
   train(settings, task) {
-    const { optimizer, network, weightDecay, seed } = settings;
-    const options = { shape: imageShape(settings), seed, weightDecay };
-    const model = network === "vgg9" ? createVgg9(options) : createLeNet({ ...options, batchNorm: true });
     // The paper's rates.
-    const learningRate = optimizer === "sgd" ? 0.1 : 0.001;
-    return trainStudy(model, { ...settings, learningRate }, task);
+    const learningRate = settings.optimizer === "sgd" ? 0.1 : 0.001;
+    return trainStudy(networks.create(settings), { ...settings, learningRate }, task);
   },
 });
+
+/** Each optimizer's networks: planes and lines around them, what lies between small and large batches, and their weights. */
+export const createFigures: CreateSweepFigures = async (runs, { directory, signal }) => {
+  const figures: NamedFigure[] = [];
+  for (const optimizer of ["sgd", "adam"]) {
+    const some = runs.filter(({ settings }) => settings.optimizer === optimizer);
+    if (some.length === 0) continue;
+    const named = ({ name, figure }: NamedFigure) => ({ name: `${optimizer}-${name}`, figure });
+    figures.push(...(await figuresAround(some, networks, { signal })).map(named));
+    for (const decay of new Set(some.map(({ settings }) => settings.weightDecay))) {
+      const pair = some.filter(({ settings }) => settings.weightDecay === decay);
+      const figure = await betweenBatches(pair, signal);
+      if (figure !== null) figures.push(named({ name: `interpolation-${decay}`, figure }));
+    }
+    const opened = await Promise.all(some.map((run) => openRun(run.directory)));
+    const weights = (await analyzeWeights(opened, { directory })).figures;
+    figures.push(...weights.filter(({ name }) => name !== "training").map(named));
+  }
+  return figures;
+};
+
+/** The line from the smallest batch to the largest; null where there are not two networks. */
+async function betweenBatches(pair: readonly SweepRun[], signal: AbortSignal) {
+  const [first, ...others] = [...pair].sort(
+    (a, b) => Number(a.settings.batchSize) - Number(b.settings.batchSize),
+  );
+  const last = others.at(-1);
+  if (first === undefined || last === undefined) return null;
+  const [small, large] = [await openNetwork(first, networks), await openNetwork(last, networks)];
+  const title = `From ${small.name} (0) to ${large.name} (1)`;
+  const line = { sets: small.sets, signal, figure: { title, accuracyAs: "error" } } as const;
+  const { figure } = await analyzeLine([small.point, large.point], { kind: "models" }, line);
+  small.dispose();
+  large.dispose();
+  return figure;
+}

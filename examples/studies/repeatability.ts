@@ -1,10 +1,22 @@
-// One network from ten seeds of weights and order (Li et al. 2018, figure 14 has ten random directions): what differs by
-// chance alone. `npx tfjs-landscape sweep examples/studies/repeatability.ts --compare --out runs/repeatability`.
-import { defineSweep } from "tfjs-landscape/sweep";
+// One network from ten seeds of weights and order, and ten random directions around the first (Li et al. 2018, figure 14):
+// what differs by chance alone.
+// `npx tfjs-landscape sweep examples/studies/repeatability.ts --compare --best 10 --out runs/repeatability`.
+import { analyzeLine } from "tfjs-landscape";
+import { type CreateSweepFigures, defineSweep } from "tfjs-landscape/sweep";
 import { createLeNet } from "../models/lenet.js";
-import { imageShape, loadStudyData, loadStudyTestData, trainStudy } from "./study.js";
+import { imageShape, loadStudyData, loadStudyTestData, type StudySettings, trainStudy } from "./study.js";
+import { openNetwork, type StudyNetworks } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
+
+interface Settings extends StudySettings {
+  readonly weightDecay: number;
+}
+
+const networks: StudyNetworks<Settings> = {
+  create: (settings) => createLeNet({ ...settings, shape: imageShape(settings), batchNorm: true }),
+  nameOf: ({ seed }) => `seed ${seed}`,
+};
 
 export default defineSweep({
   grid: {
@@ -14,13 +26,23 @@ export default defineSweep({
     batchSize: [32],
     weightDecay: [5e-4],
     data: ["fashion-mnist"],
-    images: [3000],
+    images: [1000],
     half: [true],
-    epochs: [12],
+    epochs: [20],
   },
   train(settings, task) {
-    const { seed, weightDecay } = settings;
-    const model = createLeNet({ shape: imageShape(settings), seed, weightDecay, batchNorm: true });
-    return trainStudy(model, settings, task);
+    return trainStudy(networks.create(settings), settings, task);
   },
 });
+
+/** Ten filter-normalized random directions around the first network. */
+export const createFigures: CreateSweepFigures = async ([first], { signal }) => {
+  if (first === undefined) return [];
+  const { name, point, sets, dispose } = await openNetwork(first, networks);
+  const seeds = Array.from({ length: 10 }, (_, seed) => seed);
+  const title = `Ten random directions around ${name}`;
+  const line = { sets, grid: "-1:1:41", signal, figure: { title, accuracyAs: "error" } } as const;
+  const { figure } = await analyzeLine([point], { kind: "random", seeds }, line);
+  dispose();
+  return [{ name: "ten-directions", figure }];
+};

@@ -32,7 +32,7 @@ const { values } = parseArgs({
 });
 const out = resolve(values.out);
 const { quick } = values;
-const data = { data: quick ? "mnist" : "fashion-mnist", images: quick ? 64 : 2000, half: true };
+const data = { data: quick ? "mnist" : "fashion-mnist", images: quick ? 64 : 1000, half: true };
 const shape = imageShape(data);
 
 await selectBackend({ backend: STUDY_BACKEND });

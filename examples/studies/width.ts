@@ -1,10 +1,24 @@
 // ResNets of several widths, with and without skip connections (Li et al. 2018, figure 6):
-// `npx tfjs-landscape sweep examples/studies/width.ts --compare --out runs/width`; see docs/studies.md.
-import { defineSweep } from "tfjs-landscape/sweep";
+// `npx tfjs-landscape sweep examples/studies/width.ts --out runs/width`; see docs/studies.md.
+import { type CreateSweepFigures, defineSweep } from "tfjs-landscape/sweep";
 import { createResNet } from "../models/resnet.js";
-import { imageShape, loadStudyData, loadStudyTestData, trainStudy } from "./study.js";
+import { imageShape, loadStudyData, loadStudyTestData, type StudyData, trainStudy } from "./study.js";
+import { figuresAround, type StudyNetworks } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
+
+interface Settings extends StudyData {
+  readonly depth: number;
+  readonly width: number;
+  readonly skip: boolean;
+  readonly weightDecay: number;
+  readonly seed: number;
+}
+
+const networks: StudyNetworks<Settings> = {
+  create: (settings) => createResNet({ ...settings, shape: imageShape(settings) }),
+  nameOf: ({ width, skip }) => `width ${width}${skip ? "" : " without skips"}`,
+};
 
 export default defineSweep({
   grid: {
@@ -12,15 +26,20 @@ export default defineSweep({
     skip: [true, false],
     depth: [14],
     weightDecay: [5e-4],
-    batchSize: [64],
+    batchSize: [32],
     data: ["fashion-mnist"],
-    images: [2000],
+    images: [800],
     half: [true],
-    epochs: [8],
+    epochs: [10],
     seed: [1],
   },
   train(settings, task) {
-    const model = createResNet({ ...settings, shape: imageShape(settings) });
-    return trainStudy(model, { ...settings, optimizer: "sgd", learningRate: 0.1 }, task);
+    return trainStudy(networks.create(settings), { ...settings, optimizer: "sgd", learningRate: 0.1 }, task);
   },
 });
+
+/** Networks with skips in the first row, those without in the second. */
+export const createFigures: CreateSweepFigures = (runs, { signal }) => {
+  const rows = [true, false].flatMap((skip) => runs.filter(({ settings }) => settings.skip === skip));
+  return figuresAround(rows, networks, { size: 11, signal });
+};

@@ -4,6 +4,7 @@ import {
   createSweepTable,
   rankedRuns,
   type SweepFigureOptions,
+  scoreText,
   sweepScore,
 } from "../figure/make/create-sweep-figures.js";
 import { createTrainingFigure } from "../figure/make/create-training-figure.js";
@@ -62,6 +63,87 @@ export async function sweepReport(
     score: score.title,
     warnings: condenseWarnings([...sweepFailures({ runs }), ...opened.flatMap((run: Run) => run.warnings)]),
   };
+}
+
+/**
+ * Opens runs of a sweep for a comparison. Each is named by the settings that vary now, and by what runs are compared by:
+ * "optimizer=adam, rate=0.001 (18.3 %)". A run's own name is that of the call that trained it.
+ */
+export async function openSweepRuns(
+  runs: readonly SweepRun[],
+  { by }: Pick<SweepFigureOptions, "by"> = {},
+): Promise<Run[]> {
+  const score = sweepScore(runs, by);
+  return Promise.all(
+    runs.map(async (one) => {
+      const run = await openRun(one.directory);
+      const text = scoreText(one, score);
+      const name = text === null ? one.name : `${one.name} (${text})`;
+      return { ...run, manifest: { ...run.manifest, name } };
+    }),
+  );
+}
+
+/** What a module's `createFigures` is told. */
+export interface SweepFiguresTask {
+  /** Absolute path of the sweep's folder. */
+  readonly directory: string;
+  /** Ends where the command is ended. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What a sweep's module may export as `createFigures`: figures of its own for the page, from the runs that did not fail,
+ * in the order of the grid.
+ *
+ * @example
+ * export const createFigures: CreateSweepFigures = async (runs) => {
+ *   const opened = await Promise.all(runs.map(({ directory }) => openRun(directory)));
+ *   return (await analyzeWeights(opened)).figures.filter(({ name }) => name === "norms");
+ * };
+ */
+export type CreateSweepFigures = (
+  runs: readonly SweepRun[],
+  task: SweepFiguresTask,
+) => Promise<readonly NamedFigure[]>;
+
+/**
+ * Returns the figures that a sweep's module makes itself. An error of the module, or an answer that is no list of
+ * figures, becomes a warning: the rest of the page does not depend on it.
+ *
+ * @param taken - names of the figures that the page has already.
+ */
+export async function ownFigures(
+  create: CreateSweepFigures,
+  { runs }: Pick<SweepStudy, "runs">,
+  task: SweepFiguresTask,
+  taken: readonly string[],
+): Promise<{ readonly figures: readonly NamedFigure[]; readonly warnings: readonly LandscapeWarning[] }> {
+  const failed = (message: string) => ({
+    figures: [],
+    warnings: [{ code: "sweep-figures", message: `createFigures() failed: ${message}` }],
+  });
+  try {
+    const figures: unknown = await create(
+      runs.filter(({ status }) => status !== "failed"),
+      task,
+    );
+    if (!Array.isArray(figures) || !figures.every(isNamedFigure))
+      return failed("expected a list of { name, figure }, got something else");
+    const twice = figures.find(
+      ({ name }, i) => taken.includes(name) || figures.findIndex((one) => one.name === name) < i,
+    );
+    if (twice !== undefined) return failed(`expected names of their own, got "${twice.name}" twice`);
+    return { figures, warnings: [] };
+  } catch (error) {
+    if (task.signal.aborted) throw error;
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function isNamedFigure(value: unknown): value is NamedFigure {
+  const { name, figure } = (value ?? {}) as Partial<NamedFigure>;
+  return typeof name === "string" && name !== "" && Array.isArray(figure?.panels);
 }
 
 /** A warning for each training that failed, with its error. */

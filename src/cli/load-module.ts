@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import type { CreateSweepFigures } from "../analysis/sweep-report.js";
 import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import { defined } from "../base/json.js";
@@ -96,6 +97,18 @@ export async function loadDataModule(path: string, argument?: object): Promise<D
       return lossFrom(loaded.loadLoss as () => unknown, `${where}: loadLoss()`);
     },
   };
+}
+
+/**
+ * Loads the function by which a sweep's module makes figures of its own; null if it exports none.
+ *
+ * @throws {InvalidOptionError} if `createFigures` is something else than a function.
+ */
+export async function loadSweepFigures(path: string): Promise<CreateSweepFigures | null> {
+  const { createFigures } = await importFile(resolve(path), path);
+  if (createFigures === undefined) return null;
+  if (typeof createFigures === "function") return createFigures as CreateSweepFigures;
+  throw new InvalidOptionError(path, "createFigures to be a function", withArticle(typeof createFigures));
 }
 
 async function modelFrom(load: () => unknown, where: string): Promise<tf.LayersModel> {

@@ -19,7 +19,12 @@ export {
 
 // Their comparison
 
-export { type SweepReport, sweepReport } from "../analysis/sweep-report.js";
+export {
+  type CreateSweepFigures,
+  type SweepFiguresTask,
+  type SweepReport,
+  sweepReport,
+} from "../analysis/sweep-report.js";
 export {
   createSweepFigure,
   createSweepTable,

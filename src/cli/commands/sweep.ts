@@ -2,13 +2,11 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
 import { compareRuns } from "../../analysis/compare/compare-runs.js";
-import { sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
+import { openSweepRuns, ownFigures, sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
 import { type NamedFigure, REPORT_FORMATS, writeReport } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
-import { openRun } from "../../store/run/open-run.js";
-import type { Run } from "../../store/run/run.js";
 import {
   CHANGED_CHOICES,
   checkSweep,
@@ -20,7 +18,7 @@ import type { SettingValue, SweepValues } from "../../training/sweep-module.js";
 import { backendOption, outputFolder, parseCount, parseSweepFile, refuseStray } from "../command-options.js";
 import { checkWhere, isOverQueue, type QueueCommandOptions, queueOptions } from "../evaluation-options.js";
 import { interruptible } from "../interruption.js";
-import { loadDataModule } from "../load-module.js";
+import { loadDataModule, loadSweepFigures } from "../load-module.js";
 import { openQueue, startBackend } from "../open-evaluator.js";
 import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
 import { type PictureCommandOptions, styleOf, styleOptions } from "../pictures.js";
@@ -89,6 +87,7 @@ async function sweepUntil(
   // The module, its exports and the folder are checked before a backend is started.
   await checkSweep(file, asked);
   if (options.compare === true) await loadDataModule(file);
+  const createFigures = await loadSweepFigures(file);
   await startBackend(options.backend, output);
   const bar = output.progress("settings");
   const onProgress = (done: number, total: number, run: SweepRun): void => {
@@ -106,7 +105,15 @@ async function sweepUntil(
   output.warn(report.warnings);
   const compared =
     options.compare === true ? await landscapes(report.ranked, file, folder, options, output, signal) : [];
-  const files = await writeReport(folder, [...report.figures, ...compared], {
+  const figures = [...report.figures, ...compared];
+  if (createFigures !== null) {
+    output.note(`figures of ${file}`);
+    const taken = figures.map(({ name }) => name);
+    const own = await ownFigures(createFigures, study, { directory: study.directory, signal }, taken);
+    output.warn(own.warnings);
+    figures.push(...own.figures);
+  }
+  const files = await writeReport(folder, figures, {
     ...styleOf(options),
     ...defined({ formats }),
     title,
@@ -120,7 +127,7 @@ async function landscapes(
   ranked: readonly SweepRun[],
   file: string,
   folder: string,
-  { best = COMPARED }: SweepCommandOptions,
+  { best = COMPARED, by }: SweepCommandOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<readonly NamedFigure[]> {
@@ -129,8 +136,7 @@ async function landscapes(
     throw new InvalidOptionError("--compare", "at least 2 runs that did not fail", String(chosen.length));
   }
   const module = await loadDataModule(file, chosen[0]?.settings);
-  const runs: Run[] = [];
-  for (const { directory } of chosen) runs.push(await openRun(directory));
+  const runs = await openSweepRuns(chosen, { by });
   const { onProgress, stop } = analysisProgress(output);
   const comparison = await compareRuns(runs, {
     data: await module.load("loadData"),

@@ -2,7 +2,7 @@ import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import type { SweepRun } from "../../training/run-sweep.js";
 import type { SettingValue } from "../../training/sweep-module.js";
-import { capitalized, counted } from "../draw/format-number.js";
+import { capitalized, counted, formatNumber } from "../draw/format-number.js";
 import type { CurvesAxis, CurvesPanel, Figure, Series, TableCell } from "../figure.js";
 import { autoAxis, chartOf, isAccuracy, panelOf, seriesOf } from "./chart-parts.js";
 import { figureOf } from "./run-data.js";
@@ -64,6 +64,13 @@ function scoreOf(figure: string): SweepScore {
 function scoreValue({ figures }: SweepRun, { figure }: SweepScore): number {
   const value = figures[figure] ?? Number.NaN;
   return isAccuracy(figure) ? 1 - value : value;
+}
+
+/** What a run is compared by, as text: "18.3 %", "0.431"; null where it has no such figure. */
+export function scoreText(run: SweepRun, score: SweepScore): string | null {
+  const value = scoreValue(run, score);
+  if (Number.isNaN(value)) return null;
+  return score.isShare ? `${(100 * value).toFixed(1)} %` : formatNumber(value);
 }
 
 /** Runs that did not fail, the best first; those without a finite score last. */

@@ -48,20 +48,20 @@ export default defineSweep({
 });
 
 /** Each optimizer's networks: planes and lines around them, what lies between small and large batches, and their weights. */
-export const createFigures: CreateSweepFigures = async (runs, { directory, signal }) => {
+export const createFigures: CreateSweepFigures = async (runs, task) => {
   const figures: NamedFigure[] = [];
   for (const optimizer of ["sgd", "adam"]) {
     const some = runs.filter(({ settings }) => settings.optimizer === optimizer);
     if (some.length === 0) continue;
     const named = ({ name, figure }: NamedFigure) => ({ name: `${optimizer}-${name}`, figure });
-    figures.push(...(await figuresAround(some, networks, { signal })).map(named));
+    figures.push(...(await figuresAround(some, networks, { ...task, prefix: `${optimizer}-` })));
     for (const decay of new Set(some.map(({ settings }) => settings.weightDecay))) {
       const pair = some.filter(({ settings }) => settings.weightDecay === decay);
-      const figure = await betweenBatches(pair, signal);
+      const figure = await betweenBatches(pair, task.signal);
       if (figure !== null) figures.push(named({ name: `interpolation-${decay}`, figure }));
     }
     const opened = await Promise.all(some.map((run) => openRun(run.directory)));
-    const weights = (await analyzeWeights(opened, { directory })).figures;
+    const weights = (await analyzeWeights(opened, { directory: task.directory })).figures;
     figures.push(...weights.filter(({ name }) => name !== "training").map(named));
   }
   return figures;

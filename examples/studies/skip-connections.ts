@@ -40,7 +40,7 @@ export default defineSweep({
 });
 
 /** Networks with skips in the first row, those without in the second. */
-export const createFigures: CreateSweepFigures = (runs, { signal }) => {
+export const createFigures: CreateSweepFigures = (runs, task) => {
   const rows = [true, false].flatMap((skip) => runs.filter(({ settings }) => settings.skip === skip));
-  return figuresAround(rows, networks, { size: 11, signal });
+  return figuresAround(rows, networks, { ...task, size: 11 });
 };

@@ -1,5 +1,7 @@
 // Figures that the sweeps of this folder add to their page: planes and lines around each network, as Li et al. draw them,
 // titled with the test error.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import {
   analyzeLine,
@@ -11,7 +13,8 @@ import {
   openModelPoint,
 } from "tfjs-landscape";
 import { createComparedLinesFigure, createMapsFigure } from "tfjs-landscape/figures";
-import type { SweepRun } from "tfjs-landscape/sweep";
+import { type LineSlice, levelSetWidth, meanLossRise } from "tfjs-landscape/surface";
+import type { SweepFiguresTask, SweepRun } from "tfjs-landscape/sweep";
 import { loadImages, type StudyData } from "./study.js";
 
 /** How a study makes its networks and names them. */
@@ -67,44 +70,59 @@ export async function openNetwork<Settings extends StudyData>(
   };
 }
 
-/** What is drawn around each network. */
-export interface AroundOptions {
+/** What is drawn around each network, and where. */
+export interface AroundOptions extends SweepFiguresTask {
+  /** Put before the names of figures and of the table. Default "". */
+  readonly prefix?: string;
   /** Points a side of each plane. Default 15. */
   readonly size?: number;
-  /** How far planes and lines reach, in filter-normalized units. Default 1. */
-  readonly reach?: number;
-  readonly signal: AbortSignal;
 }
 
 /**
  * Draws the training loss around each network on a plane of two filter-normalized random directions, with common levels,
- * and along three such directions, with that of the test images.
+ * and along three such directions, with that of the test images. How sharp the lines are stands in `sharpness.csv`.
  */
 export async function figuresAround<Settings extends StudyData>(
   runs: readonly SweepRun[],
   networks: StudyNetworks<Settings>,
-  { size = 15, reach = 1, signal }: AroundOptions,
+  { directory, signal, prefix = "", size = 15 }: AroundOptions,
 ): Promise<readonly NamedFigure[]> {
   const surfaces = [];
   const lines = [];
-  const side = `${-reach}:${reach}:${size}`;
+  const table = ["network,training loss,mean rise at 0.5,lower quartile,upper quartile,width at a rise of 1"];
   for (const run of runs) {
     const { name, point, sets, dispose } = await openNetwork(run, networks);
     const [train] = sets;
+    const [side, reach] = [`-1:1:${size}`, "-1:1:21"];
     const plane = { kind: "random", seed: 1 } as const;
     const analysis = await analyzePlane([point], plane, { sets: [train], grid: `${side},${side}`, signal });
     const [found] = analysis.surfaces;
     if (found !== undefined) surfaces.push({ set: name, surface: found.surface });
-    const line = { kind: "random", seeds: [0, 1, 2] } as const;
-    const { slice } = await analyzeLine([point], line, { sets, grid: `${-reach}:${reach}:21`, signal });
+    const { slice } = await analyzeLine(
+      [point],
+      { kind: "random", seeds: [0, 1, 2] },
+      { sets, grid: reach, signal },
+    );
     lines.push({ name, slice });
+    table.push([`"${name}"`, ...sharpness(slice)].join(","));
     dispose();
   }
+  writeFileSync(join(directory, `${prefix}sharpness.csv`), `${table.join("\n")}\n`);
   const title = "Training loss around each network, with its test error";
   const labels = ["random direction 1", "random direction 2"];
-  const common = { labels, difference: false, batchNorm: "keep" };
+  const planes = createMapsFigure({ title, surfaces, labels, difference: false, batchNorm: "keep" });
   return [
-    { name: "random-planes", figure: createMapsFigure({ title, surfaces, ...common }) },
-    { name: "random-lines", figure: createComparedLinesFigure(lines) },
+    { name: `${prefix}random-planes`, figure: planes },
+    { name: `${prefix}random-lines`, figure: createComparedLinesFigure(lines) },
   ];
+}
+
+/** Training loss in the middle, its mean rise at ±0.5 with quartiles, and the mean width at a rise of 1. */
+function sharpness(slice: LineSlice): readonly string[] {
+  const curves = slice.curves.filter(({ set }) => set === "train").map(({ surface }) => surface);
+  const { mean, low, high } = meanLossRise(slice, "train", 0.5);
+  const widths = curves.map(({ alpha, loss }) => levelSetWidth(alpha, loss, 1).width);
+  const width = widths.reduce((sum, value) => sum + value, 0) / widths.length;
+  const loss = curves[0]?.loss[slice.alpha.length >> 1] ?? Number.NaN;
+  return [loss, mean, low, high, width].map((value) => value.toPrecision(3));
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { ownFigures } from "../../src/analysis/sweep-report.js";
 import { planSweep, type Sweep } from "../../src/training/sweep-module.js";
 import { type CommandResult, runCommandProcess } from "../support/command-line.js";
 import { temporaryFolders } from "../support/tiny-training.js";
@@ -161,6 +162,55 @@ describe("sweep", { timeout: 300_000 }, () => {
     expect([other.status, other.stderr]).toEqual([
       2,
       expect.stringContaining("expected a sweep with a function train(settings, task), got exports dataName"),
+    ]);
+  });
+});
+
+describe("figures of the module's own", { timeout: 300_000 }, () => {
+  test("stand on the page after the others; runs are named by what varies now, with their test error", () => {
+    const out = copied();
+    writeFileSync(join(out, "norms"), "");
+    const compare = ["--compare", "--best", "2", "--set", "optimizer=sgd"];
+    const { status, stderr } = sweep(out, ...compare, "--format", "html", "csv");
+    expect(status, stderr).toBe(0);
+    expect(trained(out)).toEqual([""]);
+    const page = readFileSync(join(out, "sweep.html"), "utf8");
+    expect(page).toContain("Weight norms");
+    // The runs themselves are called "optimizer=sgd, units=2".
+    expect(page).toMatch(/"units=2 \([\d.]+ %\)"/);
+  });
+
+  test("an error of theirs is a warning, and the page is written; what is no function is refused at once", () => {
+    const out = copied();
+    writeFileSync(join(out, "norms-fail"), "");
+    const { status, stderr } = sweep(out, "--set", "optimizer=sgd", "--format", "html");
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("warning (sweep-figures): createFigures() failed: no figures today");
+    expect(existsSync(join(out, "sweep.html"))).toBe(true);
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    const bare = join(folder, "bare.mjs");
+    writeFileSync(
+      bare,
+      "export const grid = { a: [1] };\nexport async function train() {}\nexport const createFigures = 3;\n",
+    );
+    const refused = runCommandProcess("sweep", bare, "--out", newFolder(), ...backend);
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining("expected createFigures to be a function, got a number"),
+    ]);
+  });
+
+  test("answers that are no figures, or carry a name that is taken, are named", async () => {
+    const study = { runs: [] };
+    const task = { directory: "", signal: new AbortController().signal };
+    const messages = [null, [{ name: "norms" }], [{ name: "settings", figure: { panels: [] } }]].map(
+      async (answer) =>
+        (await ownFigures(async () => answer as never, study, task, ["settings"])).warnings[0],
+    );
+    expect((await Promise.all(messages)).map((one) => one?.message)).toEqual([
+      ...Array(2).fill("createFigures() failed: expected a list of { name, figure }, got something else"),
+      'createFigures() failed: expected names of their own, got "settings" twice',
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -144,21 +144,49 @@ describe("studies that are sweeps", () => {
   });
 
   test.each([
-    ["batch-size", ["optimizer=sgd", "batchSize=32", "weightDecay=0.0005", "images=64"]],
-    ["skip-connections", ["skip=false", "depth=8", "width=0.25", "images=64"]],
-    ["corrupted-labels", ["corrupted=0.5", "images=64"]],
+    [
+      "batch-size",
+      ["optimizer=sgd", "batchSize=32,64", "weightDecay=0.005", "images=64"],
+      ["sgd-random-planes", "sgd-random-lines", "sgd-interpolation-0.005", "sgd-norms", "sgd-histogram"],
+    ],
+    [
+      "skip-connections",
+      ["skip=false", "depth=8", "width=0.25", "images=64"],
+      ["random-planes", "random-lines"],
+    ],
+    ["repeatability", ["seed=3", "images=64"], ["ten-directions"]],
+    ["corrupted-labels", ["corrupted=0.5", "images=64"], []],
   ])(
-    "%s trains on a few digits",
-    (name, values) => {
+    "%s trains on a few digits, and its page has the figures of the study",
+    (name, values, figures) => {
       const set = [...values, "data=mnist", "epochs=1"].flatMap((value) => ["--set", value]);
-      const args = ["--backend", "wasm", "--format", "csv", "--json", "--out", join(folder, `sweep-${name}`)];
+      const out = join(folder, `sweep-${name}`);
+      const args = ["--backend", "wasm", "--format", "svg", "--json", "--out", out];
       const { status, stdout, stderr } = runCommandProcess("sweep", file(name), ...args, ...set);
       expect(status, stderr).toBe(0);
-      const [run] = (JSON.parse(stdout) as { runs: { status: string; figures: Record<string, number> }[] })
-        .runs;
-      expect(run?.status, stderr).toBe("made");
-      expect(run?.figures.test_acc).toBeGreaterThanOrEqual(0);
-      expect(run?.figures.test_loss).toBeGreaterThan(0);
+      expect(stderr).not.toContain("sweep-figures");
+      const answer = JSON.parse(stdout) as {
+        files: string[];
+        runs: { status: string; figures: Record<string, number> }[];
+      };
+      for (const run of answer.runs) {
+        expect(run.status, stderr).toBe("made");
+        expect(run.figures.test_acc).toBeGreaterThanOrEqual(0);
+        expect(run.figures.test_loss).toBeGreaterThan(0);
+      }
+      const drawn = answer.files.map((one) => basename(one, ".svg"));
+      expect(drawn).toEqual(expect.arrayContaining(figures));
+      const tables = readdirSync(out).filter((one) => one.endsWith("sharpness.csv"));
+      expect(tables).toHaveLength(figures.some((one) => one.endsWith("planes")) ? 1 : 0);
+      for (const table of tables) {
+        const [, first = ""] = readFileSync(join(out, table), "utf8").split("\n");
+        const numbers = first
+          .slice(first.lastIndexOf('"') + 2)
+          .split(",")
+          .map(Number);
+        expect(numbers).toHaveLength(5);
+        expect(numbers.every(Number.isFinite)).toBe(true);
+      }
     },
     180_000,
   );

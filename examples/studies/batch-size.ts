@@ -60,12 +60,19 @@ export const createFigures: CreateSweepFigures = async (runs, task) => {
       const figure = await betweenBatches(pair, task.signal);
       if (figure !== null) figures.push(named({ name: `interpolation-${decay}`, figure }));
     }
-    const opened = await Promise.all(some.map((run) => openRun(run.directory)));
+    const opened = await Promise.all(some.map(openNamed));
     const weights = (await analyzeWeights(opened, { directory: task.directory })).figures;
     figures.push(...weights.filter(({ name }) => name !== "training").map(named));
   }
   return figures;
 };
+
+/** A run under a short name. */
+async function openNamed({ directory, settings }: SweepRun) {
+  const run = await openRun(directory);
+  const name = networks.nameOf(settings as unknown as Settings);
+  return { ...run, manifest: { ...run.manifest, name } };
+}
 
 /** The line from the smallest batch to the largest; null where there are not two networks. */
 async function betweenBatches(pair: readonly SweepRun[], signal: AbortSignal) {

@@ -175,7 +175,7 @@ describe("figures of the module's own", { timeout: 300_000 }, () => {
     expect(status, stderr).toBe(0);
     expect(trained(out)).toEqual([""]);
     const page = readFileSync(join(out, "sweep.html"), "utf8");
-    expect(page).toContain("Weight norms");
+    expect(page).toContain("Weights along the path");
     // The runs themselves are called "optimizer=sgd, units=2".
     expect(page).toMatch(/"units=2 \([\d.]+ %\)"/);
   });

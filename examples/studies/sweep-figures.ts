@@ -45,8 +45,8 @@ export async function openNetwork<Settings extends StudyData>(
   const model = create(settings);
   model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   const point = await openModelPoint(run.directory);
-  const train = loadImages(settings, "train", Math.min(PICTURED, settings.images));
-  const test = loadImages(settings, "test", PICTURED);
+  const count = Math.min(PICTURED, settings.images);
+  const [train, test] = [loadImages(settings, "train", count), loadImages(settings, "test", count)];
   const { layout } = point.run;
   const onTrain = await createLossEvaluator(model, train, { layout, loss: "logits" });
   const onTest = await createLossEvaluator(model, test, { layout, loss: "logits" });

@@ -70,6 +70,8 @@ describe("sweep", { timeout: 300_000 }, () => {
     expect(made.stderr).toContain(
       "warning (sweep-failed): optimizer=adam, units=3 failed: an error in a worker",
     );
+    // Once.
+    expect(made.stderr.split("no such luck")).toHaveLength(2);
     expect(readdirSync(join(first, "runs")).sort()).toEqual([
       ...["optimizer=adam_units=2", "optimizer=sgd_units=2", "optimizer=sgd_units=3"],
     ]);

@@ -102,7 +102,8 @@ async function sweepUntil(
   });
   output.warn(sweepFailures(study));
   const report = await sweepReport(study, { by });
-  output.warn(report.warnings);
+  // What failed is named already, also where no report could be made.
+  output.warn(report.warnings.filter(({ code }) => code !== "sweep-failed"));
   const compared =
     options.compare === true ? await landscapes(report.ranked, file, folder, options, output, signal) : [];
   const figures = [...report.figures, ...compared];

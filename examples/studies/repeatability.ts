@@ -1,11 +1,11 @@
-// One network from ten seeds of weights and order, and ten random directions around the first (Li et al. 2018, figure 14):
-// what differs by chance alone.
-// `npx tfjs-landscape sweep examples/studies/repeatability.ts --compare --best 10 --out runs/repeatability`.
+// One network from ten seeds of weights and order, and ten random directions around the first (Li et al. 2018, figures 14
+// and 15): what differs by chance alone.
+// `npx tfjs-landscape sweep examples/studies/repeatability.ts --out runs/repeatability`; see docs/studies.md.
 import { analyzeLine } from "tfjs-landscape";
 import { type CreateSweepFigures, defineSweep } from "tfjs-landscape/sweep";
 import { createLeNet } from "../models/lenet.js";
 import { imageShape, loadStudyData, loadStudyTestData, type StudySettings, trainStudy } from "./study.js";
-import { openNetwork, type StudyNetworks } from "./sweep-figures.js";
+import { figuresAround, openNetwork, type StudyNetworks } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
 
@@ -35,14 +35,17 @@ export default defineSweep({
   },
 });
 
-/** Ten filter-normalized random directions around the first network. */
-export const createFigures: CreateSweepFigures = async ([first], { signal }) => {
-  if (first === undefined) return [];
+/** Planes and lines around each network, and ten filter-normalized random directions around the first. */
+export const createFigures: CreateSweepFigures = async (runs, task) => {
+  const around = await figuresAround(runs, networks, { ...task, size: 11 });
+  const [first] = runs;
+  if (first === undefined) return around;
   const { name, point, sets, dispose } = await openNetwork(first, networks);
   const seeds = Array.from({ length: 10 }, (_, seed) => seed);
   const title = `Ten random directions around ${name}`;
+  const { signal } = task;
   const line = { sets, grid: "-1:1:41", signal, figure: { title, accuracyAs: "error" } } as const;
   const { figure } = await analyzeLine([point], { kind: "random", seeds }, line);
   dispose();
-  return [{ name: "ten-directions", figure }];
+  return [...around, { name: "ten-directions", figure }];
 };

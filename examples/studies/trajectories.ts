@@ -6,7 +6,7 @@
  * `npx jiti examples/studies/trajectories.ts [--quick] [--out DIR]` trains a LeNet by SGD and by Adam, with three drops of
  * the learning rate, which the paths mark. `--runs RUN …` takes runs of batch-size.ts or repeatability.ts instead.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
@@ -40,11 +40,17 @@ await selectBackend({ backend: STUDY_BACKEND });
 /** Trains with the paper's rates and drops, or finds what an earlier call has trained. */
 async function train(optimizer: "sgd" | "adam"): Promise<string> {
   const directory = join(out, optimizer);
-  if (existsSync(join(directory, "run.json"))) return directory;
+  const epochs = quick ? 4 : 24;
+  if (existsSync(join(directory, "run.json"))) {
+    const { snapshots } = await openRun(directory);
+    if (snapshots.at(-1)?.epoch === epochs) return directory;
+    // A training that was ended half way is made anew.
+    rmSync(directory, { recursive: true });
+  }
   const weightDecay = 5e-4;
   const model = createLeNet({ shape, seed: 1, weightDecay, batchNorm: true });
   const learningRate = optimizer === "sgd" ? 0.1 : 0.001;
-  const settings = { ...data, optimizer, learningRate, batchSize: 32, epochs: quick ? 4 : 24, seed: 1 };
+  const settings = { ...data, optimizer, learningRate, batchSize: 32, epochs, seed: 1 };
   const name = optimizer === "sgd" ? "SGD" : "Adam";
   const { test_acc: accuracy = Number.NaN } = await trainStudy(model, settings, { directory, name });
   console.log(`${name} is trained: test accuracy ${accuracy.toFixed(3)}`);

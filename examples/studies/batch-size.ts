@@ -74,17 +74,27 @@ async function openNamed({ directory, settings }: SweepRun) {
   return { ...run, manifest: { ...run.manifest, name } };
 }
 
-/** The line from the smallest batch to the largest; null where there are not two networks. */
+/**
+ * The line from the smallest batch to the largest; null where there are not two networks. Beyond them interpolated
+ * variances would be negative: batch norm is recalibrated.
+ */
 async function betweenBatches(pair: readonly SweepRun[], signal: AbortSignal) {
-  const [first, ...others] = [...pair].sort(
-    (a, b) => Number(a.settings.batchSize) - Number(b.settings.batchSize),
-  );
+  const batchOf = ({ settings }: SweepRun) => Number(settings.batchSize);
+  const [first, ...others] = [...pair].sort((a, b) => batchOf(a) - batchOf(b));
   const last = others.at(-1);
   if (first === undefined || last === undefined) return null;
   const [small, large] = [await openNetwork(first, networks), await openNetwork(last, networks)];
-  const title = `From ${small.name} (0) to ${large.name} (1)`;
-  const line = { sets: small.sets, signal, figure: { title, accuracyAs: "error" } } as const;
-  const { figure } = await analyzeLine([small.point, large.point], { kind: "models" }, line);
+  const { optimizer, weightDecay } = first.settings;
+  const title = `${optimizer === "sgd" ? "SGD" : "Adam"}, decay ${weightDecay}: from small to large batches`;
+  const points = [
+    { ...small.point, name: `batch ${batchOf(first)}` },
+    { ...large.point, name: `batch ${batchOf(last)}` },
+  ];
+  const { figure } = await analyzeLine(
+    points,
+    { kind: "models" },
+    { sets: small.sets, batchNorm: "recalibrate", signal, figure: { title, accuracyAs: "error" } },
+  );
   small.dispose();
   large.dispose();
   return figure;

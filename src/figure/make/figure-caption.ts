@@ -133,12 +133,14 @@ export interface EvaluatedSet {
 /** Returns data, samples of each set, loss mode and engine in one line. */
 export function evaluationLine(sets: readonly [EvaluatedSet, ...EvaluatedSet[]], dataName?: string): string {
   const [{ surface }] = sets;
+  // Of many networks on equally many samples the names stand above the panels.
+  const isAlike = sets.length > 3 && sets.every((one) => one.surface.samples === surface.samples);
+  const samples = sets.map(
+    (one) => `${one.set === undefined ? "" : `${one.set}: `}${counted(one.surface.samples, "sample")}`,
+  );
   return [
     ...(dataName === undefined ? [] : [dataName]),
-    ...sets.map(
-      ({ set, surface: { samples } }) =>
-        `${set === undefined ? "" : `${set}: `}${counted(samples, "sample")}`,
-    ),
+    ...(isAlike ? [`${counted(surface.samples, "sample")} each`] : samples),
     lossText(surface),
     engineText(surface),
   ].join(" · ");

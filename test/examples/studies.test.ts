@@ -154,7 +154,7 @@ describe("studies that are sweeps", () => {
       ["skip=false", "depth=8", "width=0.25", "images=64"],
       ["random-planes", "random-lines"],
     ],
-    ["repeatability", ["seed=3", "images=64"], ["ten-directions"]],
+    ["repeatability", ["seed=3", "images=64"], ["random-planes", "ten-directions"]],
     ["corrupted-labels", ["corrupted=0.5", "images=64"], []],
   ])(
     "%s trains on a few digits, and its page has the figures of the study",

@@ -16,6 +16,7 @@ const PICTURES = {
   "batch-size-lines": ["batch-size", "sgd-random-lines"],
   "batch-size-line-0": ["batch-size", "sgd-interpolation-0"],
   "batch-size-line-0.005": ["batch-size", "sgd-interpolation-0.005"],
+  "batch-size-adam-line-0.005": ["batch-size", "adam-interpolation-0.005"],
   "batch-size-histogram": ["batch-size", "sgd-histogram"],
   "batch-size-norms": ["batch-size", "sgd-norms"],
   "skip-connections": ["skip-connections", "random-planes"],

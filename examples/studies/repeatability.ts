@@ -26,7 +26,7 @@ export default defineSweep({
     batchSize: [32],
     weightDecay: [5e-4],
     data: ["fashion-mnist"],
-    images: [1000],
+    images: [500],
     half: [true],
     epochs: [20],
   },

@@ -44,16 +44,22 @@ interface Growth {
   readonly case: string;
   readonly of: string;
   readonly sizes: readonly number[];
+  /** Whether `--scale` leaves the sizes as they are: worker processes. */
+  readonly fixed?: boolean;
   prepare(size: number): Promise<() => Promise<unknown>>;
 }
 
 const ROUNDS = 3;
+/** Work that takes longer is done twice only. */
+const LONG_SECONDS = 5;
+/** The smallest size that is measured. */
+const SMALLEST = 8;
 
 /**
  * Measures how costs grow: with the number of snapshots, weights, grid points, samples and worker processes.
  *
  * Arguments: `--case pca-snapshots|pca-weights|phate|page|points|samples|workers` (default all), `--scale s` multiplies
- * every size but that of workers (default 1), `--picture FILE` draws the curves on logarithmic axes as PNG.
+ * every size but that of workers (default 1), `--picture FILE` draws the curves on logarithmic axes, as SVG or PNG.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<GrowthReport> {
   const { values } = parseArgs({
@@ -68,36 +74,34 @@ export async function runBench({ args, log }: BenchOptions): Promise<GrowthRepor
   log(`growth: ${backend.name}, ${backend.reason}`);
   const cases: GrowthCase[] = [];
   for (const growth of GROWTHS.filter((one) => values.case.includes(one.case))) {
-    const scale = growth.case === "workers" ? 1 : Number(values.scale);
-    const sizes = growth.sizes.map((size) => Math.max(4, Math.round(size * scale)));
+    const sizes = growth.fixed ? growth.sizes : scaledSizes(growth.sizes, Number(values.scale));
     const seconds: number[] = [];
-    for (const size of growth.case === "workers" ? growth.sizes : sizes) {
+    for (const size of sizes) {
       const work = await growth.prepare(size);
       seconds.push(await leastOf(work));
       log(`growth ${growth.case}: ${size} ${growth.of} in ${seconds.at(-1)?.toFixed(3)} s`);
     }
-    const measured = growth.case === "workers" ? growth.sizes : sizes;
-    cases.push({
-      case: growth.case,
-      of: growth.of,
-      sizes: measured,
-      seconds,
-      slope: slopeOf(measured, seconds),
-    });
+    cases.push({ case: growth.case, of: growth.of, sizes, seconds, slope: slopeOf(sizes, seconds) });
   }
   release();
   if (values.picture !== undefined) {
     const figure = growthFigure(cases, backend.name);
     const size = figureSize(figure);
-    writeFileSync(values.picture, renderPng(renderSvg(figureOption(figure, size), size)));
+    const svg = renderSvg(figureOption(figure, size), size);
+    writeFileSync(values.picture, values.picture.endsWith(".svg") ? svg : renderPng(svg));
   }
   return { bench: "growth", cases };
 }
 
-/** Least seconds of a few rounds, the first of which compiles; long ones are done once. */
+/** The sizes times `scale`, and never two that are equal: the slope is one over different sizes. */
+export function scaledSizes(sizes: readonly number[], scale: number): number[] {
+  return sizes.map((size, i) => Math.max(SMALLEST * 2 ** i, Math.round(size * scale)));
+}
+
+/** Least seconds of a few rounds, the first of which compiles; long ones are done twice. */
 async function leastOf(work: () => Promise<unknown>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS && !(least > 5 && round > 0 && least < 1e9); round++) {
+  for (let round = 0; round < ROUNDS && !(round > 1 && least > LONG_SECONDS); round++) {
     const begin = performance.now();
     await work();
     least = Math.min(least, (performance.now() - begin) / 1000);
@@ -118,7 +122,7 @@ export function slopeOf(sizes: readonly number[], seconds: readonly number[]): n
 export function growthFigure(cases: readonly GrowthCase[], backend: string): Figure {
   const panels = cases.map(({ case: name, of, sizes, seconds, slope }) =>
     panelOf(
-      `${name}: slope ${slope.toFixed(2)}`,
+      `${name}: slope ${slope.toFixed(2).replace("-", "−")}`,
       { title: of, scale: "log" },
       { title: "seconds", scale: "log" },
       [seriesOf(name, 0, sizes, seconds, { key: null })],
@@ -127,7 +131,7 @@ export function growthFigure(cases: readonly GrowthCase[], backend: string): Fig
   return chartOf("How cost grows", panels, {
     columns: 3,
     caption: [
-      `Least seconds of up to ${ROUNDS} rounds, ${backend} backend, everything but one size fixed. A slope of 1 is in proportion.`,
+      `Least seconds of up to ${ROUNDS} rounds, ${backend} backend, everything but one size fixed. A slope of 1 is in proportion, of −1 for worker processes.`,
     ],
   });
 }
@@ -184,10 +188,17 @@ async function surfaceOf(side: number, samples: number, workers?: number): Promi
     tf.dispose([xs, ys]);
     model.dispose();
   });
-  const axis = { from: -0.5, to: 0.5, size: side };
-  const grid = createGrid({ grid: { alpha: axis, beta: axis } });
-  return () => evaluateSurface(evaluator, { center, vectors }, grid);
+  const gridOf = (size: number) => {
+    const axis = { from: -0.5, to: 0.5, size };
+    return createGrid({ grid: { alpha: axis, beta: axis } });
+  };
+  // Not part of what is timed: worker processes start, each loads its library and the data, engines compile.
+  await evaluateSurface(evaluator, { center, vectors }, gridOf(WARM_SIDE));
+  return () => evaluateSurface(evaluator, { center, vectors }, gridOf(side));
 }
+
+/** Points a side of what is evaluated before the clock starts: enough for each worker to get some. */
+const WARM_SIDE = 5;
 
 const GROWTHS: readonly Growth[] = [
   {
@@ -222,9 +233,9 @@ const GROWTHS: readonly Growth[] = [
   },
   {
     case: "points",
-    of: "points a side",
-    sizes: [8, 16, 32],
-    prepare: (side) => surfaceOf(side, 2000),
+    of: "grid points",
+    sizes: [8, 16, 32, 64].map((side) => side ** 2),
+    prepare: (points) => surfaceOf(Math.round(Math.sqrt(points)), 2000),
   },
   {
     case: "samples",
@@ -236,6 +247,7 @@ const GROWTHS: readonly Growth[] = [
     case: "workers",
     of: "worker processes",
     sizes: [1, 2],
-    prepare: (workers) => surfaceOf(25, 10_000, workers),
+    fixed: true,
+    prepare: (workers) => surfaceOf(41, 10_000, workers),
   },
 ];

@@ -45,7 +45,8 @@ const THREADS = 2;
  * Measures principal components: in memory against scikit-learn on the same float32 matrix, repetitions in
  * turn, and from a run directory on disk with the peak of resident memory.
  *
- * Arguments: `--case memory|disk|large` (default memory and disk; large is 300 × 10,000,000, 12 GB on disk),
+ * Arguments: `--case memory|disk|many|long|large` (default memory and disk; many is 4,000 × 2,000 in memory, long
+ * 10,000 × 100,000, 4 GB on disk, and large 300 × 10,000,000, 12 GB on disk),
  * `--repetitions n` (default 5), `--rows n`, `--columns n` (default 100 and 1,000,000), `--directory` for the
  * files (default the system's temporary folder).
  */
@@ -70,7 +71,14 @@ export async function runBench({ args, log }: BenchOptions): Promise<PcaReport> 
       const settings = { rows, columns, repetitions: Number(values.repetitions), directory };
       cases.push(await runInMemory(backend.name, settings, log));
     }
+    if (values.case.includes("many")) {
+      const settings = { rows: 4000, columns: 2000, repetitions: Number(values.repetitions), directory };
+      cases.push(await runInMemory(backend.name, settings, log));
+    }
     if (values.case.includes("disk")) cases.push(await runFromDisk({ rows, columns, directory }, log));
+    if (values.case.includes("long")) {
+      cases.push(await runFromDisk({ rows: 10_000, columns: 100_000, directory }, log));
+    }
     if (values.case.includes("large")) {
       cases.push(await runFromDisk({ rows: 300, columns: 10_000_000, directory }, log));
     }

@@ -1,26 +1,31 @@
 // `npm run bench -- NAME [--json] [options]`: runs one bench of dist/bench and prints its cases. `npm run bench -- all`
-// runs each of them in a process of its own, with the machine's product rate beside it; `--only a,b` runs some.
+// runs each of them in a process of its own, with the machine's product rate beside it: `--only a,b` runs some,
+// `--minutes n` ends a bench that takes longer (default 10), `--with "nice -n 5"` runs each by another command. What
+// has been measured so far is on stdout even if a later bench fails, or if the whole is ended.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.mjs";
 
-const benches = [
-  "approximate",
-  "batch-norm",
-  "capture",
-  "curvature",
-  "growth",
-  "gpu",
-  "live",
-  "page",
-  "pca",
-  "phate",
-  "queue",
-  "surface",
-  "workers",
-];
+/** The benches, with what `all` asks of each: enough repetitions for a figure, in some 30 minutes together. */
+const BENCHES = {
+  approximate: ["--seeds", "2"],
+  "batch-norm": ["--points", "3"],
+  capture: ["--pairs", "9"],
+  curvature: ["--backend", "native", "--backend", "wasm", "--repeats", "9"],
+  growth: [],
+  gpu: ["--points", "2"],
+  live: ["--pairs", "9"],
+  page: [],
+  pca: ["--case", "memory", "--case", "disk", "--case", "many"],
+  phate: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50", "--case", "2000x50"],
+  queue: ["--seconds", "5", "--repetitions", "1"],
+  surface: ["--case", "mlp", "--case", "lenet", "--repetitions", "5"],
+  workers: ["--seconds", "4"],
+};
+const benches = Object.keys(BENCHES);
 const [name, ...rest] = process.argv.slice(2);
 if (name !== "all" && !benches.includes(name)) {
   process.stderr.write(`bench: expected one of all, ${benches.join(", ")}, got ${name ?? "nothing"}\n`);
@@ -40,10 +45,18 @@ async function runOne(bench) {
   return runBench({ args: rest, log: (line) => process.stderr.write(`${line}\n`) });
 }
 
-/** Every bench with its defaults, one after the other; one that fails is named, and the others are kept. */
+/** Every bench, one after the other; one that fails is named, and the others are kept. */
 async function runAll() {
-  const only = rest[rest.indexOf("--only") + 1]?.split(",") ?? [];
-  const chosen = rest.includes("--only") ? only : benches;
+  const { values } = parseArgs({
+    args: rest,
+    options: {
+      json: { type: "boolean" },
+      only: { type: "string", default: benches.join(",") },
+      minutes: { type: "string", default: "10" },
+      with: { type: "string", default: "" },
+    },
+  });
+  const chosen = values.only.split(",");
   const unknown = chosen.filter((bench) => !benches.includes(bench));
   if (unknown.length > 0) {
     process.stderr.write(
@@ -56,23 +69,44 @@ async function runAll() {
     cwd: root,
     encoding: "utf8",
   });
-  const machine = await describeMachine();
-  const reports = [];
-  const failed = [];
+  const report = {
+    commit: status === 0 ? stdout.trim() : null,
+    machine: await describeMachine(),
+    benches: [],
+    failed: [],
+  };
   for (const bench of chosen) {
     process.stderr.write(`bench ${bench}\n`);
     const begin = performance.now();
-    const child = spawnSync(process.execPath, [join(root, "bench/run.mjs"), bench, "--json"], {
+    const own = [process.execPath, join(root, "bench/run.mjs"), bench, "--json", ...BENCHES[bench]];
+    const [command, ...args] = [...values.with.split(" ").filter(Boolean), ...own];
+    const child = spawnSync(command, args, {
       cwd: root,
       stdio: ["ignore", "pipe", "inherit"],
       encoding: "utf8",
       maxBuffer: 2 ** 28,
+      timeout: 60_000 * Number(values.minutes),
     });
-    const last = child.stdout.trim().split("\n").at(-1);
-    if (child.status === 0 && last) {
-      const seconds = (performance.now() - begin) / 1000;
-      reports.push({ ...JSON.parse(last), minutes: Number((seconds / 60).toFixed(1)) });
-    } else failed.push(bench);
+    const minutes = Number(((performance.now() - begin) / 60_000).toFixed(1));
+    const found = child.status === 0 ? parseReport(child.stdout) : null;
+    if (found !== null) report.benches.push({ ...found, minutes });
+    else {
+      const why = child.error?.message ?? `exit code ${child.status ?? child.signal}`;
+      report.failed.push({ bench, minutes, why });
+      process.stderr.write(`bench ${bench} failed: ${why}\n`);
+    }
+    // One line for each bench that is done: the last one counts, and an interrupted run leaves what it has.
+    if (values.json && bench !== chosen.at(-1)) process.stdout.write(`${JSON.stringify(report)}\n`);
   }
-  return { commit: status === 0 ? stdout.trim() : null, machine, benches: reports, failed };
+  return report;
+}
+
+/** The report on the last line of a bench, or null where there is none. */
+function parseReport(stdout) {
+  try {
+    const report = JSON.parse(stdout.trim().split("\n").at(-1));
+    return Array.isArray(report.cases) ? report : null;
+  } catch {
+    return null;
+  }
 }

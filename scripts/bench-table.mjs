@@ -55,7 +55,7 @@ const { processor, cores, memoryGiB, node, backend, productGflops, freeCores } =
 const head =
   `Commit ${commit ?? "unknown"}, ${processor}, ${cores} cores (${freeCores} free at the start), ${memoryGiB} GiB, Node.js ${node}, ` +
   `${backend} backend. A product of two 1500 × 1500 matrices: ${productGflops} Gflop/s.` +
-  (failed.length === 0 ? "" : ` Failed: ${failed.join(", ")}.`);
+  (failed.length === 0 ? "" : ` Failed: ${failed.map(({ bench, why }) => `${bench} (${why})`).join(", ")}.`);
 const text = [head, ...tables].join("\n\n");
 if (page === undefined) process.stdout.write(`${text}\n`);
 else {

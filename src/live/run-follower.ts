@@ -9,6 +9,9 @@ import type { SnapshotInfo } from "../store/run/run.js";
 import { isRunInUse } from "../store/run/run-lock.js";
 import { snapshotPath } from "../store/run/snapshot-schema.js";
 
+/** Snapshots whose headers are read at the same time. */
+const HEADERS_AT_ONCE = 16;
+
 /**
  * Reads a run directory while another thread or process writes it: each call looks for what is new.
  *
@@ -58,10 +61,9 @@ export class RunFollower {
     await this.#lookAtManifest();
     // Before the snapshots: what a writer that is done has written is seen in the same look.
     this.#isInUse = await isRunInUse(this.#directory);
-    for (;;) {
-      const info = await this.#nextSnapshot();
-      if (info === null) break;
-      this.#snapshots.push(info);
+    while (await this.#takeNext(1)) {
+      // Where there is one there may be thousands: a run that is opened late.
+      if (!(await this.#takeNext(HEADERS_AT_ONCE))) break;
     }
     return before !== [this.#snapshots.length, this.#isInUse, this.#generation].join();
   }
@@ -88,14 +90,22 @@ export class RunFollower {
     this.#manifestStamp = stamp ?? "";
   }
 
-  async #nextSnapshot(): Promise<SnapshotInfo | null> {
-    const file = snapshotPath(this.#directory, this.#snapshots.length);
-    try {
-      return (await withFileReader(file, file, readSnapshotHeader)).info;
-    } catch (error) {
-      if (isMissing(error)) return null;
-      throw error;
+  /**
+   * Takes up to `count` further snapshots, read at the same time; returns whether there were as many. Those before one
+   * that cannot be read are taken.
+   */
+  async #takeNext(count: number): Promise<boolean> {
+    const first = this.#snapshots.length;
+    const files = Array.from({ length: count }, (_, i) => snapshotPath(this.#directory, first + i));
+    const found = await Promise.allSettled(
+      files.map((file) => withFileReader(file, file, readSnapshotHeader)),
+    );
+    for (const one of found) {
+      if (one.status === "fulfilled") this.#snapshots.push(one.value.info);
+      else if (isMissing(one.reason)) return false;
+      else throw one.reason;
     }
+    return true;
   }
 }
 

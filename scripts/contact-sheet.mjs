@@ -15,7 +15,7 @@ const STYLES = [
 ];
 /** Sizes in px of the sheet: a picture's greatest width and height, gaps, and lines of text. */
 const CELL = 520;
-const TALLEST = 520;
+const TALLEST = 760;
 const GAP = 16;
 const LINE = 26;
 

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
 import { type AnalyzePlaneOptions, analyzePlane } from "../../src/analysis/analyze-plane.js";
+import { resolveGrid } from "../../src/analysis/options.js";
 import type { PcaPlaneOptions } from "../../src/analysis/plane-directions.js";
 import { readFigures } from "../../src/analysis/read-figures.js";
 import { FormatError, InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
@@ -368,4 +369,12 @@ describe("options of a plane", () => {
       await expect(analyzePlane([], spec, rest)).rejects.toThrow(message);
     },
   );
+});
+
+describe("resolveGrid", () => {
+  it("has 41 points a side where a tenth of them is evaluated, else 21, and what is asked for in both", () => {
+    expect(resolveGrid({}).size).toEqual([21, 21]);
+    expect(resolveGrid({ approximate: {} }).size).toEqual([41, 41]);
+    expect(resolveGrid({ approximate: {}, size: 15 }).size).toEqual([15, 15]);
+  });
 });

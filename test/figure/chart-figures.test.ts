@@ -255,6 +255,16 @@ describe("charts", () => {
     expect(panel?.series[0]?.y).toEqual([0, 0, 1, 1, 2, 2, 1, 1, 0, 0]);
   });
 
+  it("have ticks at whole epochs, of a single epoch too", () => {
+    for (const count of [1, 2, 3]) {
+      const figure = createTrainingFigure([{ name: "a", snapshots: snapshots.slice(1, 1 + count) }]);
+      const [placed] = layoutFigure(figure).panels as unknown as [{ x: { ticks: { value: number }[] } }];
+      const values = placed.x.ticks.map(({ value }) => value);
+      expect(values.length).toBeGreaterThan(0);
+      expect(values.every(Number.isInteger)).toBe(true);
+    }
+  });
+
   it("hold hostile names as text", () => {
     const svg = draw(
       createTrainingFigure([
@@ -331,6 +341,29 @@ describe("createMapsFigure", () => {
     expect(svg).toBe(draw(figure));
     expect(textsOf(svg).filter((text) => text === "Adam").length).toBe(3);
     for (const width of [300, 800]) expect(layoutFigure(figure, { width }).panels.length).toBe(3);
+  });
+
+  it("has maps of one size side by side, whatever room their colour bars need", () => {
+    // Bars of three widths: with a value of six digits, without ends, and with signs.
+    const steep = { ...train, loss: train.loss.map((value) => 123.456 * value) };
+    const figure = createMapsFigure({
+      ...input,
+      surfaces: [{ set: "train", surface: steep }, surfaces[1] as never],
+    });
+    for (const width of [300, 1280]) {
+      const sizes = layoutFigure(figure, { width }).panels.map(({ rect }) => `${rect.width} ${rect.height}`);
+      expect(sizes.length).toBe(3);
+      expect(new Set(sizes).size).toBe(1);
+    }
+  });
+
+  it("marks the least value around models and says so, and none where there is nothing to look for", () => {
+    const texts = (figure: Figure) => layoutFigure(figure).legend.map(({ text }) => text);
+    const marked = createMapsFigure({ ...input, marks: [{ alpha: 0, beta: 0, label: "SGD" }] });
+    expect(texts(marked)).toEqual(["least value of the grid"]);
+    const bare = { ...marked, panels: mapsOf(marked).map((map) => ({ ...map, marks: [] })) };
+    expect(texts(bare)).toEqual([]);
+    expect(draw(bare).length).toBeLessThan(draw(marked).length);
   });
 
   it("refuses a line, other grids, unknown metrics", () => {

@@ -14,6 +14,7 @@ import {
   resolveStyle,
   styleFigure,
 } from "../../src/figure/files/picture-style.js";
+import { renderHtml } from "../../src/figure/files/render-html.js";
 import { MISSING, withKnownLetters } from "../../src/figure/files/render-picture.js";
 import { styledPicture, texOf } from "../../src/figure/files/styled-picture.js";
 import { endSentence, verdictOf } from "../../src/figure/make/verdict.js";
@@ -262,6 +263,14 @@ describe("letters that the font lacks", () => {
   const names = ["训练一", "تدريب", "🚀 run"];
   const foreign: Figure = sampleFigure(valley, {
     paths: names.map((name, i) => samplePath(name, arc(3, [3 + i, 2]), valley)),
+  });
+
+  test("stay on the page, as text that a reader's own fonts show", () => {
+    const html = renderHtml({ title: names.join(" "), figures: [foreign] });
+    const [, title] = /<h1>([^<]*)</.exec(html) ?? [];
+    expect(title).toBe(names.join(" "));
+    // In the table of snapshots, and in the data that the legend is made of.
+    for (const name of names) expect(html.split(name).length).toBeGreaterThan(3);
   });
 
   test("stay in SVG, and are boxes in PNG and PDF, as the caption says", () => {

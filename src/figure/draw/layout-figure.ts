@@ -60,7 +60,7 @@ const FLAT = 1.6;
 /** Gap between rows. */
 const ROW_GAP = 10;
 /** Height of a plot that would stand beside a large panel if there were room. */
-const BELOW_PLOT = 140;
+const BELOW_PLOT = 170;
 /** From so much width on two panels stand beside each other below a large one. */
 const TWO_COLUMNS = 520;
 /** Gap above the texts at the foot. */

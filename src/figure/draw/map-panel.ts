@@ -137,7 +137,7 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace<MapPanel>> = {
     const hasUnknown = panel.paths.length > 0 && panel.values?.some((value) => typeof value !== "number");
     return [
       ...pathEntries(figure, panel.paths, { hasValues: hasEndValues(panel, figure) }),
-      ...(isShown(figure, "minimum") && panel.paths.length > 0 && panel.values !== null
+      ...(isShown(figure, "minimum") && hasMinimum(panel)
         ? [{ mark: { kind: "minimum" }, text: "least value of the grid" } as const]
         : []),
       ...(hasUnknown === true ? [{ mark: { kind: "unknown" }, text: "loss not finite" } as const] : []),
@@ -390,13 +390,16 @@ function isolineShape(lines: readonly (readonly Place[])[]): Shape {
   });
 }
 
-/** A cross at the least value of the grid; none where values are no loss, or differences. */
-function minimumShapes(
-  { values, alpha, beta, palette, quantity }: MapPanel,
-  toPixel: ToPixel,
-  theme: Theme,
-): Shape[] {
-  if (values === null || palette === "difference" || /accuracy/.test(quantity)) return [];
+/** Whether the least value is one to look for: of a loss around models or a path, not of a difference or a cosine. */
+function hasMinimum({ values, palette, quantity, paths, marks }: MapPanel): boolean {
+  if (paths.length === 0 && marks.length === 0) return false;
+  return values !== null && palette !== "difference" && !/accuracy/.test(quantity);
+}
+
+/** A cross at the least value of the grid. */
+function minimumShapes(panel: MapPanel, toPixel: ToPixel, theme: Theme): Shape[] {
+  const { values, alpha, beta } = panel;
+  if (values === null || !hasMinimum(panel)) return [];
   const known = values.map(decodeNumber);
   const least = known.reduce(
     (best, value, i) => (Number.isFinite(value) && !(value >= (known[best] as number)) ? i : best),

@@ -102,7 +102,7 @@ table{border-collapse:collapse;font-size:13px}
 th,td{padding:3px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
 .settings .scroll{max-height:none}
-.settings th,.settings td{white-space:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.settings th,.settings td{white-space:normal;min-width:6em;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 .settings th[scope=row]{min-width:9em;font-weight:400;color:var(--muted)}
 .runs{display:flex;flex-wrap:wrap;gap:6px;margin:0 0 8px;max-height:184px;overflow-y:auto;padding:3px;margin-left:-3px}
 .runs button{display:flex;align-items:center;gap:8px;max-width:280px;min-height:30px;padding:2px 10px;text-align:left;overflow-wrap:anywhere;line-height:1.2}

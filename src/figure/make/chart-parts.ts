@@ -107,7 +107,9 @@ export function quantityPanel(
   const { title, scale, of } = quantityOf(quantity, form);
   const series = seriesFor(of);
   const left = isAccuracy(quantity) ? { title, scale } : autoAxis(title, series);
-  return panelOf(capitalized(title), x, left, series, marks);
+  // Of one epoch or two no tick lies between them.
+  const across = x === "epoch" ? ({ title: x, scale: "count" } as const) : x;
+  return panelOf(capitalized(title), across, left, series, marks);
 }
 
 /** Upright lines where the learning rate was lowered, in any of the runs. */

@@ -29,7 +29,8 @@ import { SKY } from "../space/sky-light.js";
 export interface SpaceStage {
   readonly canvas: HTMLCanvasElement;
   setScene(meshes: SceneMeshes): void;
-  draw(projection: Projection, place: Rect): void;
+  /** @param fineness - pixels of the picture per pixel of the screen: less than 1 while it moves. */
+  draw(projection: Projection, place: Rect, fineness?: number): void;
   dispose(): void;
 }
 
@@ -109,6 +110,7 @@ function createStage(antialias: boolean): SpaceStage {
     line: { value: 1 },
   };
   let geometries: BufferGeometry[] = [];
+  let size = "";
   const clear = (): void => {
     for (const geometry of geometries) geometry.dispose();
     for (const mesh of [...scene.children]) {
@@ -149,10 +151,15 @@ function createStage(antialias: boolean): SpaceStage {
         scene.add(drawn);
       }
     },
-    draw(projection, place) {
-      const ratio = Math.min(2, window.devicePixelRatio);
-      renderer.setPixelRatio(ratio);
-      renderer.setSize(place.width, place.height);
+    draw(projection, place, fineness = 1) {
+      const ratio = Math.min(2, window.devicePixelRatio) * fineness;
+      // A canvas gets new memory whenever it is given a size, even the one that it has.
+      const wanted = `${place.width} ${place.height} ${ratio}`;
+      if (wanted !== size) {
+        renderer.setPixelRatio(ratio);
+        renderer.setSize(place.width, place.height);
+        size = wanted;
+      }
       shared.line.value = LOOK.line * ratio;
       shared.key.value.set(...keyLight(projection));
       shared.clip.value.set(...clipMatrix(projection, place));

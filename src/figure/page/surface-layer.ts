@@ -16,6 +16,10 @@ const IDLE_TURN = 7;
 const WHEEL_ZOOM = 0.0016;
 const KEY_ZOOM: Readonly<Record<string, number>> = { "+": 1.2, "=": 1.2, "-": 1 / 1.2 };
 
+/** Without a graphics card, pixels per pixel of the screen while it moves, and how long it must rest to be drawn sharp, in ms. */
+const COARSE = 0.5;
+const REST = 180;
+
 /** Id of the element that holds the script for 3-D, as text. */
 const CODE = "space-code";
 
@@ -32,7 +36,7 @@ function isSoftware(gl: WebGL2RenderingContext): boolean {
 }
 
 /** Runs the script for 3-D, once. Null where the browser has no WebGL 2. */
-function openStage(): SpaceStage | null {
+function openStage(): { readonly stage: SpaceStage; readonly isSlow: boolean } | null {
   const tried = document.createElement("canvas").getContext("webgl2");
   if (tried === null) return null;
   const known = globalThis as unknown as Partial<StageMaker>;
@@ -41,8 +45,10 @@ function openStage(): SpaceStage | null {
     script.textContent = document.getElementById(CODE)?.textContent ?? "";
     document.head.append(script);
   }
+  const isSlow = isSoftware(tried);
   try {
-    return known.createStage?.(!isSoftware(tried)) ?? null;
+    const stage = known.createStage?.(!isSlow);
+    return stage === undefined ? null : { stage, isSlow };
   } catch {
     // Contexts can be refused where there are too many: the still picture is shown instead, and the page says so.
     return null;
@@ -58,8 +64,9 @@ function openStage(): SpaceStage | null {
  * @returns null where the browser has no WebGL 2.
  */
 export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView) => void): Layer | null {
-  const stage = openStage();
-  if (stage === null) return null;
+  const opened = openStage();
+  if (opened === null) return null;
+  const { stage, isSlow } = opened;
   const element = addElement(place, "div", "canvas space turnable");
   element.setAttribute("aria-hidden", "true");
   const layers = ["back", "gl", "front"].map((name) => addElement(element, "div", `layer ${name}`));
@@ -74,6 +81,7 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
   let first: SceneView | null = null;
   let frame = 0;
   let shown: unknown = null;
+  let rested = 0;
 
   function change(next: SceneView): void {
     view = next;
@@ -170,7 +178,10 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
       first ??= view;
       if (!isTurned || shown !== scene) stage.setScene(sceneMeshes(scene, placed.colors(themeOf(theme))));
       shown = scene;
-      stage.draw(projection, canvas);
+      const isMoving = isSlow && isTurned;
+      stage.draw(projection, canvas, isMoving ? COARSE : 1);
+      window.clearTimeout(rested);
+      if (isMoving) rested = window.setTimeout(() => stage.draw(projection, canvas), REST);
       redraw(below, layout, layoutOption(layout, { theme, isShown: (name) => name === "back" }));
       redraw(
         above,
@@ -185,6 +196,7 @@ export function createSurfaceLayer(place: HTMLElement, onTurn: (view: SceneView)
     dispose() {
       stop.abort();
       window.cancelAnimationFrame(frame);
+      window.clearTimeout(rested);
       for (const drawn of [below, above, stage]) drawn.dispose();
       element.remove();
     },

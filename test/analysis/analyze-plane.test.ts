@@ -372,7 +372,7 @@ describe("options of a plane", () => {
 });
 
 describe("resolveGrid", () => {
-  it("has 41 points a side where a tenth of them is evaluated, else 21, and what is asked for in both", () => {
+  test("has 41 points a side where a tenth of them is evaluated, else 21, and what is asked for in both", () => {
     expect(resolveGrid({}).size).toEqual([21, 21]);
     expect(resolveGrid({ approximate: {} }).size).toEqual([41, 41]);
     expect(resolveGrid({ approximate: {}, size: 15 }).size).toEqual([15, 15]);

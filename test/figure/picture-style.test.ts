@@ -21,7 +21,7 @@ import { endSentence, verdictOf } from "../../src/figure/make/verdict.js";
 import { inSpace } from "../../src/figure/space/surface-panel.js";
 import { contrast, luminance } from "./contrast.js";
 import { decodePng } from "./png.js";
-import { arc, sampleFigure, samplePath, valley } from "./sample-figures.js";
+import { arc, sampleFigure, samplePath, stepped, valley } from "./sample-figures.js";
 
 const figure = sampleFigure(valley);
 const folder = mkdtempSync(join(tmpdir(), "style-"));
@@ -170,6 +170,26 @@ describe("each option changes the picture", () => {
     expect(plain).toContain("font-size:11px");
     expect(bare).not.toContain("font-size:11px");
     expect(bare).not.toContain('fill="#0072b2"');
+  });
+
+  test("a legend explains a drop of the learning rate where it is in sight, or an upright line is", () => {
+    const points = arc(13, [9, 3]);
+    const end = points.at(-1) as [number, number];
+    const path = (from: number) =>
+      samplePath(
+        "SGD",
+        points.map((at, i) => (i < from ? at : end)),
+        valley,
+        stepped(13),
+      );
+    const lowered = (from: number, style: PictureStyle, of = (one: Figure) => one) =>
+      textsOf(styledPicture(of(sampleFigure(valley, { paths: [path(from)] })), style).svg).includes(
+        "learning rate lowered",
+      );
+    const asSurface = (one: Figure) => inSpace(one) as Figure;
+    // All drops lie under the star of the end from the first of them on.
+    expect([lowered(13, paper), lowered(5, paper), lowered(5, {})]).toEqual([true, false, true]);
+    expect([lowered(13, paper, asSurface), lowered(5, paper, asSurface)]).toEqual([true, false]);
   });
 
   test("an end of the colour bar names the value there, and none that lies between the levels", () => {

@@ -1,5 +1,5 @@
 import { decodeNumber } from "../../base/json.js";
-import type { Figure, MapPanel, Series } from "../figure.js";
+import type { Figure, MapPanel, Path, Series } from "../figure.js";
 import type { Rect } from "./figure-frame.js";
 import { formatLevels, formatNumber } from "./format-number.js";
 import { differenceColors, roundOf, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
@@ -91,25 +91,51 @@ function keyOf(mark: LegendMark): unknown {
   return mark.kind === "curve" ? [mark.color, mark.isDashed, mark.isDotted] : "";
 }
 
+/** What entries of paths depend on. */
+export interface PathEntryOptions {
+  readonly hasDot?: boolean;
+  readonly hasValues?: boolean;
+  /** Lengths of the axes: of a drop that the star of its path's end covers there is nothing to explain. */
+  readonly extents?: readonly number[];
+}
+
 /** Entries for the runs of a panel that shows several, and for the marks of their snapshots. */
 export function pathEntries(
-  { runs }: Figure,
-  paths: readonly { readonly run: number }[],
-  { hasDot = true, hasValues = false }: { readonly hasDot?: boolean; readonly hasValues?: boolean } = {},
+  { runs, panels }: Pick<Figure, "runs" | "panels">,
+  paths: readonly Path[],
+  { hasDot = true, hasValues = false, extents }: PathEntryOptions = {},
 ): LegendEntry[] {
   if (paths.length === 0) return [];
   const isSingle = runs.length === 1;
   const names = isSingle
     ? []
     : paths.map(({ run }) => ({ mark: { kind: "run", run, hasDot } as const, text: runs[run]?.name ?? "" }));
-  const hasDrops = paths.some(({ run }) => (runs[run]?.drops.length ?? 0) > 0);
+  const hasDrops = paths.some((path) =>
+    (runs[path.run]?.drops ?? []).some((drop) => !isUnderStar(path, drop, extents)),
+  );
+  // Beside curves the entry names the upright lines, too.
+  const hasLines = panels.some(
+    (panel) => panel.kind === "curves" && panel.marks.some(({ tone }) => tone === "drop"),
+  );
   return [
     ...names,
     { mark: { kind: "start" }, text: "start" },
     ...(isSingle && hasDot ? [{ mark: { kind: "point" }, text: "snapshot" } as const] : []),
-    ...(hasDrops ? [{ mark: { kind: "drop" }, text: "learning rate lowered" } as const] : []),
+    ...(hasDrops || hasLines ? [{ mark: { kind: "drop" }, text: "learning rate lowered" } as const] : []),
     { mark: { kind: "end" }, text: hasValues ? "end, with true loss" : "end" },
   ];
+}
+
+/** Share of an axis that a star covers on either side of its middle, at least. */
+const STAR = 0.012;
+
+/** Whether the star of a path's end lies over a snapshot. */
+function isUnderStar({ at }: Path, snapshot: number, extents: readonly number[] | undefined): boolean {
+  const [place, end] = [at[snapshot], at.at(-1)];
+  if (extents === undefined || place === undefined || end === undefined) return false;
+  return extents.every(
+    (extent, k) => Math.abs(decodeNumber(place[k] ?? null) - decodeNumber(end[k] ?? null)) < STAR * extent,
+  );
 }
 
 /** Sets entries in rows no wider than `width`, from (0, 0); a name wider than a row is cut with "…". */

@@ -136,7 +136,10 @@ export const mapKind: PanelKind<MapPanel, PlacedMap | PlacedSpace<MapPanel>> = {
     if (isInSpace(panel)) return spaceKind.legend(panel, figure);
     const hasUnknown = panel.paths.length > 0 && panel.values?.some((value) => typeof value !== "number");
     return [
-      ...pathEntries(figure, panel.paths, { hasValues: hasEndValues(panel, figure) }),
+      ...pathEntries(figure, panel.paths, {
+        hasValues: hasEndValues(panel, figure),
+        extents: [extentOf(panel.alpha), extentOf(panel.beta)],
+      }),
       ...(isShown(figure, "minimum") && hasMinimum(panel)
         ? [{ mark: { kind: "minimum" }, text: "least value of the grid" } as const]
         : []),

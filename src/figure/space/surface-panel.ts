@@ -1,4 +1,4 @@
-import { axisTitle, type DrawOptions, NARROW, type SceneView } from "../draw/figure-frame.js";
+import { axisTitle, type DrawOptions, extentOf, NARROW, type SceneView } from "../draw/figure-frame.js";
 import { colorBarRoom, type LegendEntry, mapColors, pathEntries, placeColorBar } from "../draw/legend.js";
 import { runStroke, type Theme } from "../draw/palette.js";
 import type { Place, PlacedReadout, Room, Slot } from "../draw/panel-kind.js";
@@ -112,7 +112,8 @@ export const spaceKind = {
   },
   /** Runs if there are several, then how paths and gaps are drawn. */
   legend(panel: MapPanel, figure: Figure): LegendEntry[] {
-    const entries = pathEntries(figure, panel.paths);
+    const extents = [extentOf(panel.alpha), extentOf(panel.beta)];
+    const entries = pathEntries(figure, panel.paths, { extents });
     const runs = panel.paths.flatMap(({ run }) => figure.runs[run] ?? []);
     const compared = new Set(
       runs.map(comparedLoss).filter((name) => runs.some((run) => columnOf(run, name))),

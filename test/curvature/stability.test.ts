@@ -1,6 +1,9 @@
+import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import { stabilityAt } from "../../src/curvature/stability-point.js";
 import {
   adamScale,
+  type Curvature,
   criticalSharpness,
   hessianDirections,
   preconditionedOperator,
@@ -10,6 +13,7 @@ import {
   topEigenpairs,
 } from "../../src/doors/curvature.js";
 import { functionEvaluator } from "../../src/index.js";
+import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import { expectAllClose } from "../support/allclose.js";
 
 const diagonal = (values: readonly number[]): SymmetricOperator => ({
@@ -236,6 +240,38 @@ describe("criticalSharpness", () => {
       "evaluations: expected",
     );
   });
+});
+
+test("at a snapshot whose loss falls along the whole update, critical sharpness is not defined, with the reason", async () => {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2], useBias: false })] });
+  const gradient = Float64Array.of(1, 0);
+  const curvature = {
+    layout: layoutOfModel(model),
+    at: async () => ({
+      loss: 0,
+      gradient,
+      hessianVector: async () => new Float64Array(2),
+      gaussNewtonVector: async () => new Float64Array(2),
+      dispose() {},
+    }),
+  } as unknown as Curvature;
+  const { point } = await stabilityAt(
+    {
+      curvature,
+      evaluator: functionEvaluator(([x]) => x as number, 2),
+      batches: { reason: "none" },
+      tolerance: 0.01,
+      traceProducts: 0,
+      seed: 0,
+    },
+    Float32Array.of(0, 0),
+    { optimizer: { className: "SGD", config: {} }, learningRate: 0.1, state: null },
+  );
+  expect(point.criticalSharpness).toBeNaN();
+  expect(point.reasons.criticalSharpness).toBe(
+    "the rate that raises the loss was not found within 40 losses",
+  );
+  model.dispose();
 });
 
 describe("planes", () => {

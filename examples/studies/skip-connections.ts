@@ -24,7 +24,7 @@ const networks: StudyNetworks<Settings> = {
 export default defineSweep({
   grid: {
     skip: [true, false],
-    depth: [8, 20, 56],
+    depth: [8, 14, 20],
     width: [0.25],
     weightDecay: [5e-4],
     batchSize: [32],

@@ -47,9 +47,10 @@ export async function openNetwork<Settings extends StudyData>(
   const point = await openModelPoint(run.directory);
   const count = Math.min(PICTURED, settings.images);
   const [train, test] = [loadImages(settings, "train", count), loadImages(settings, "test", count)];
-  const { layout } = point.run;
-  const onTrain = await createLossEvaluator(model, train, { layout, loss: "logits" });
-  const onTest = await createLossEvaluator(model, test, { layout, loss: "logits" });
+  // The size of batches is fixed, since a plane that was interrupted goes on with the same batches only.
+  const options = { layout: point.run.layout, loss: "logits", batchSize: PICTURED } as const;
+  const onTrain = await createLossEvaluator(model, train, options);
+  const onTest = await createLossEvaluator(model, test, options);
   const error = 100 * (1 - (run.figures.test_acc ?? Number.NaN));
   return {
     name: `${nameOf(settings)}: ${error.toFixed(1)} %`,

@@ -101,6 +101,8 @@ for (const directory of directories) {
   const evaluator = await createLossEvaluator(model, loadStudyData(data), {
     layout: run.layout,
     loss: "logits",
+    // Fixed, since a plane that was interrupted goes on with the same batches only.
+    batchSize: 250,
   });
   for (const [kind, what] of Object.entries(planes) as [keyof typeof planes, string][]) {
     const analysis = await analyzePlane([run], kind === "pca" ? { kind, centering: "final" } : { kind }, {

@@ -53,8 +53,14 @@ export const createFigures: CreateSweepFigures = async (runs, task) => {
   for (const optimizer of ["sgd", "adam"]) {
     const some = runs.filter(({ settings }) => settings.optimizer === optimizer);
     if (some.length === 0) continue;
+    const whose = optimizer === "sgd" ? "SGD" : "Adam";
     const named = ({ name, figure }: NamedFigure) => ({ name: `${optimizer}-${name}`, figure });
-    figures.push(...(await figuresAround(some, networks, { ...task, prefix: `${optimizer}-` })));
+    const titled = ({ name, figure }: NamedFigure) => ({
+      name,
+      figure: { ...figure, title: `${whose}: ${figure.title}` },
+    });
+    const around = await figuresAround(some, networks, { ...task, prefix: `${optimizer}-` });
+    figures.push(...around.map(titled));
     for (const decay of new Set(some.map(({ settings }) => settings.weightDecay))) {
       const pair = some.filter(({ settings }) => settings.weightDecay === decay);
       const figure = await betweenBatches(pair, task.signal);
@@ -62,7 +68,12 @@ export const createFigures: CreateSweepFigures = async (runs, task) => {
     }
     const opened = await Promise.all(some.map(openNamed));
     const weights = (await analyzeWeights(opened, { directory: task.directory })).figures;
-    figures.push(...weights.filter(({ name }) => name !== "training").map(named));
+    figures.push(
+      ...weights
+        .filter(({ name }) => name !== "training")
+        .map(named)
+        .map(titled),
+    );
   }
   return figures;
 };

@@ -94,13 +94,7 @@ export interface SweepFiguresTask {
 
 /**
  * What a sweep's module may export as `createFigures`: figures of its own for the page, from the runs that did not fail,
- * in the order of the grid.
- *
- * @example
- * export const createFigures: CreateSweepFigures = async (runs) => {
- *   const opened = await Promise.all(runs.map(({ directory }) => openRun(directory)));
- *   return (await analyzeWeights(opened)).figures.filter(({ name }) => name === "norms");
- * };
+ * in the order of the grid. docs/sweep.md has an example.
  */
 export type CreateSweepFigures = (
   runs: readonly SweepRun[],

@@ -87,7 +87,10 @@ export async function runBench({ args, log }: BenchOptions): Promise<GrowthRepor
   if (values.picture !== undefined) {
     const figure = growthFigure(cases, backend.name);
     const size = figureSize(figure);
-    const svg = renderSvg(figureOption(figure, size), size);
+    const svg = renderSvg(figureOption(figure, size), size).replace(
+      /^<svg[^>]*>/,
+      "$&<title>Seconds against snapshots, weights, points, samples and workers</title>",
+    );
     writeFileSync(values.picture, values.picture.endsWith(".svg") ? svg : renderPng(svg));
   }
   return { bench: "growth", cases };

@@ -81,7 +81,14 @@ export function mergeEntries(entries: readonly LegendEntry[]): LegendEntry[] {
   }
   const isRun = ({ mark }: LegendEntry): boolean => mark.kind === "run";
   const all = [...known.values()];
-  const kept = [...all.filter(isRun), ...all.filter((entry) => !isRun(entry))];
+  // What curves of several runs share follows the names of the runs.
+  const isShared = ({ mark }: LegendEntry): boolean => mark.kind === "curve" && mark.color === null;
+  const others = all.filter((entry) => !isRun(entry));
+  const kept = [
+    ...all.filter(isRun),
+    ...others.filter((entry) => !isShared(entry)),
+    ...others.filter(isShared),
+  ];
   const isNeeded = kept.length > 1 || kept.some(({ mark }) => mark.kind !== "curve");
   return isNeeded ? kept : [];
 }

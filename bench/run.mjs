@@ -91,7 +91,9 @@ async function runAll() {
     const found = child.status === 0 ? parseReport(child.stdout) : null;
     if (found !== null) report.benches.push({ ...found, minutes });
     else {
-      const why = child.error?.message ?? `exit code ${child.status ?? child.signal}`;
+      const isLate = child.error?.code === "ETIMEDOUT";
+      const ended = child.error?.message ?? `exit code ${child.status ?? child.signal}`;
+      const why = isLate ? `ended after ${values.minutes} minutes` : ended;
       report.failed.push({ bench, minutes, why });
       process.stderr.write(`bench ${bench} failed: ${why}\n`);
     }

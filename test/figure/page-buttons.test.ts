@@ -31,7 +31,8 @@ const FIGURES: Readonly<Record<string, Figure>> = {
   curves: createTrainingFigure(runs),
   scatter: createEmbeddingFigure(sampleEmbedding()),
   box: createEmbeddingFigure(sampleEmbedding({ dimensions: 3 })),
-  ...CURVATURE_FIGURES,
+  curvature: CURVATURE_FIGURES.curvature,
+  stability: CURVATURE_FIGURES.stability,
 };
 
 /** The whole page once it is still, as a picture. */

@@ -361,11 +361,15 @@ function tableHtml(
     ({ title, color }) =>
       `<th scope="col">${color === null ? "" : `<span class="key key-${color % KEY_COLORS}" aria-hidden="true"></span>`}${escapeHtml(title)}</th>`,
   );
+  const groupHead = (text: string) =>
+    text === "" ? "" : `<tr><th scope="rowgroup" colspan="${span}">${escapeHtml(text)}</th></tr>`;
   const bodies = panel.groups.map(
-    ({ title, rows }) =>
-      `<tbody><tr><th scope="rowgroup" colspan="${span}">${escapeHtml(title)}</th></tr>${rows.map((row) => rowHtml(row, id)).join("")}</tbody>`,
+    ({ title, rows }) => `<tbody>${groupHead(title)}${rows.map((row) => rowHtml(row, id)).join("")}</tbody>`,
   );
-  return `<div class="scroll table" role="region" tabindex="0" aria-label="${escapeHtml(title)}"><table class="values"><caption class="out">${escapeHtml(description)}</caption><thead><tr><th scope="col">${escapeHtml(panel.rowTitle)}</th>${head.join("")}</tr></thead>${bodies.join("")}</table></div>
+  // Heads without a text are none; tables of one figure are told apart by their own titles.
+  const corner = panel.rowTitle === "" ? "<td></td>" : `<th scope="col">${escapeHtml(panel.rowTitle)}</th>`;
+  const name = [...new Set([title, panel.title])].filter((text) => text !== "").join(": ");
+  return `<div class="scroll table" role="region" tabindex="0" aria-label="${escapeHtml(name)}"><table class="values"><caption class="out">${escapeHtml(description)}</caption><thead><tr>${corner}${head.join("")}</tr></thead>${bodies.join("")}</table></div>
 ${definitionsHtml(panel.definitions, id)}`;
 }
 
@@ -403,8 +407,8 @@ export const TABLE_STYLE = `
 .values{width:100%;font-variant-numeric:tabular-nums}
 .values th[scope=row]{font-weight:400;white-space:normal;min-width:9em}
 .values th[scope=rowgroup]{text-align:left;padding-top:14px}
-@media (min-width:521px){.values th[scope=row],.values thead th:first-child{position:sticky;left:0;background:var(--background)}}
-.values thead th{white-space:normal;vertical-align:bottom;border-bottom:1px solid var(--muted)}
+@media (min-width:521px){.values th[scope=row],.values thead tr>:first-child{position:sticky;left:0;background:var(--background)}}
+.values thead tr>*{white-space:normal;vertical-align:bottom;border-bottom:1px solid var(--muted)}
 .values .unit{color:var(--muted)}
 .values sup{font-size:11px;line-height:1}
 .values sup a,.definitions a{color:inherit}

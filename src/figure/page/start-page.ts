@@ -8,7 +8,7 @@ import { type ShowOptions, showFigure } from "./show-figure.js";
 /** Names every cell by its column, so that a phone can show the rows of a table as cards. */
 function startTables(): void {
   for (const table of document.querySelectorAll("table")) {
-    const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent ?? "");
+    const heads = [...table.querySelectorAll("thead th, thead td")].map((head) => head.textContent ?? "");
     for (const cell of table.querySelectorAll<HTMLTableCellElement>("tbody td"))
       cell.dataset.label = heads.length < 3 || cell.colSpan > 1 ? "" : (heads[cell.cellIndex] ?? "");
     table.classList.add("cards");

@@ -356,7 +356,7 @@ function mapLine(map: ConvexityMap): string {
   const number = (value: number | undefined) => (value ?? Number.NaN).toPrecision(3);
   const sorted = ratio.slice().sort();
   const products = map.points.reduce((sum, point) => sum + point.products, 0) / map.points.length;
-  return `map of ${map.alpha.length} × ${map.beta.length} points: |λ min / λ max| from ${number(sorted[0])} to ${number(sorted.at(-1))}, ${number(products)} products a point`;
+  return `map of ${map.alpha.length} × ${map.beta.length} points: |λ min / λ max| from ${number(sorted[0])} to ${number(sorted.at(-1))}, ${number(products)} products per point`;
 }
 
 function settingsOf(options: CurvatureCommandOptions) {

@@ -20,7 +20,9 @@ export function withConvexity(figure: Figure, map: ConvexityMap, facts: Curvatur
   const smallest = numbers(({ smallest: value }) => value);
   const products = map.points.map((point) => point.products).filter((count) => count > 0);
   const mean = products.reduce((a, b) => a + b, 0) / Math.max(1, products.length);
-  const most = map.points.reduce((sum, { residual }) => Math.max(sum, residual || 0), 0);
+  const share = ({ residual, largest, smallest: least }: ConvexityMap["points"][0]) =>
+    residual / Math.max(Math.abs(largest), Math.abs(least)) || 0;
+  const most = map.points.reduce((sum, point) => Math.max(sum, share(point)), 0);
   return {
     ...figure,
     layout: { columns: 2 },
@@ -40,7 +42,7 @@ export function withConvexity(figure: Figure, map: ConvexityMap, facts: Curvatur
       figure.caption,
       `Smallest and largest eigenvalue of the ${facts.matrix === "hessian" ? "Hessian" : "Gauss-Newton matrix"} over all ${formatCount(facts.size)} trained weights at every point, not within the plane alone.`,
       "Where |λ min / λ max| is near 0 the loss is almost convex there, and a dip of the picture is one of the loss; where it is not, directions outside the plane lead down.",
-      `${formatNumber(mean, 3)} Hessian-vector products a point on average; residuals are at most ${formatNumber(most, 2)}: an eigenvalue lies so near to each number.`,
+      `${formatNumber(mean, 3)} Hessian-vector products per point on average; residuals are at most ${formatNumber(100 * most, 2)} % of the larger |λ| of the point: an eigenvalue lies so near to each number.`,
     ]
       .filter((text) => text !== "")
       .join(" "),

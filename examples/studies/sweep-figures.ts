@@ -44,7 +44,7 @@ export async function openNetwork<Settings extends StudyData>(
   const settings = run.settings as unknown as Settings;
   const model = create(settings);
   model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-  const point = await openModelPoint(run.directory);
+  const point = { ...(await openModelPoint(run.directory)), name: nameOf(settings) };
   const count = Math.min(PICTURED, settings.images);
   const [train, test] = [loadImages(settings, "train", count), loadImages(settings, "test", count)];
   // The size of batches is fixed, since a plane that was interrupted goes on with the same batches only.

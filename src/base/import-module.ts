@@ -16,10 +16,12 @@ export async function importModule(file: string): Promise<Record<string, unknown
   return unwrap(await createJiti(MODULE_URL, { nativeModules: TENSORFLOW }).import(file));
 }
 
-/** A CommonJS module's exports arrive as `default`. */
+/** A CommonJS module's exports arrive as `default`; so does a sweep, beside which a module may export more. */
 function unwrap(loaded: unknown): Record<string, unknown> {
   const module = loaded as Record<string, unknown>;
   const inner = module.default;
-  const isCommonJs = module.loadData === undefined && typeof inner === "object" && inner !== null;
-  return isCommonJs ? (inner as Record<string, unknown>) : module;
+  if (module.loadData !== undefined || typeof inner !== "object" || inner === null) return module;
+  const isMore = (name: string): boolean =>
+    name !== "default" && name !== "module.exports" && !(name in inner);
+  return Object.keys(module).some(isMore) ? { ...module, ...inner } : (inner as Record<string, unknown>);
 }

@@ -11,7 +11,7 @@ import { createTrainingFigure } from "../figure/make/create-training-figure.js";
 import { openRun } from "../store/run/open-run.js";
 import type { Run } from "../store/run/run.js";
 import type { SweepRun, SweepStudy } from "../training/run-sweep.js";
-import type { NamedFigure } from "./write-report.js";
+import { fileName, type NamedFigure } from "./write-report.js";
 
 /** More runs than there are colours cannot be told apart: dashes mean validation. */
 const MOST_CURVES = 7;
@@ -124,6 +124,8 @@ export async function ownFigures(
     );
     if (!Array.isArray(figures) || !figures.every(isNamedFigure))
       return failed("expected a list of { name, figure }, got something else");
+    // Later it would be an error of the whole page.
+    for (const { name } of figures) fileName("name", name);
     const twice = figures.find(
       ({ name }, i) => taken.includes(name) || figures.findIndex((one) => one.name === name) < i,
     );

@@ -231,7 +231,7 @@ export async function removeReport(
  *
  * @throws {@link InvalidOptionError} if it is a path, or a name that Windows keeps for a device.
  */
-function fileName(where: string, name: string): string {
+export function fileName(where: string, name: string): string {
   if (/[\\/\0]/.test(name) || /^\.*$/.test(name) || /^[A-Za-z]:/.test(name) || isDeviceName(name)) {
     throw new InvalidOptionError(where, "a file name, without a folder", JSON.stringify(name));
   }

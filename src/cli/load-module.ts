@@ -107,8 +107,9 @@ export async function loadDataModule(path: string, argument?: object): Promise<D
 export async function loadSweepFigures(path: string): Promise<CreateSweepFigures | null> {
   const { createFigures } = await importFile(resolve(path), path);
   if (createFigures === undefined) return null;
-  if (typeof createFigures === "function") return createFigures as CreateSweepFigures;
-  throw new InvalidOptionError(path, "createFigures to be a function", withArticle(typeof createFigures));
+  if (typeof createFigures !== "function")
+    throw new InvalidOptionError(path, "createFigures to be a function", withArticle(typeof createFigures));
+  return (runs, task) => settled(() => (createFigures as CreateSweepFigures)(runs, task));
 }
 
 async function modelFrom(load: () => unknown, where: string): Promise<tf.LayersModel> {

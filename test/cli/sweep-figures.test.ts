@@ -1,0 +1,38 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ownFigures } from "../../src/analysis/sweep-report.js";
+import { loadSweepFigures } from "../../src/cli/load-module.js";
+import { temporaryFolders } from "../support/tiny-training.js";
+
+const newFolder = temporaryFolders();
+const task = { directory: "", signal: new AbortController().signal };
+
+/** What a sweep's module exports as `createFigures`, beside a default export and without `loadData`. */
+async function figuresOf(text: string) {
+  const folder = newFolder();
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "sweep.mjs");
+  const sweep = "export default { grid: { a: [1] }, async train() {} };";
+  writeFileSync(file, `${sweep}\nexport const createFigures = ${text};\n`);
+  const create = await loadSweepFigures(file);
+  if (create === null) throw new Error("createFigures was not found");
+  return create;
+}
+
+test("a name that is no file name is refused before the page is lost to it", async () => {
+  const create = await figuresOf('async () => [{ name: "width/1", figure: { panels: [] } }]');
+  const { figures, warnings } = await ownFigures(create, { runs: [] }, task, []);
+  expect(figures).toEqual([]);
+  expect(warnings[0]?.message).toBe(
+    'createFigures() failed: name: expected a file name, without a folder, got "width/1"',
+  );
+});
+
+test("a promise that never settles is an error", async () => {
+  const create = await figuresOf("() => new Promise(() => undefined)");
+  const making = ownFigures(create, { runs: [] }, task, []);
+  // As when nothing is left to do.
+  process.emit("beforeExit", 0);
+  expect((await making).warnings[0]?.message).toBe("createFigures() failed: its promise never settles");
+});

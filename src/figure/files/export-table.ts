@@ -175,13 +175,19 @@ export function tableCsv({ columns, groups }: TablePanel): string {
   return csvText([["group", "quantity", "unit", ...head], ...lines]);
 }
 
-/** Returns the tables of a figure as one, values of heat maps at its end; null where it has none. */
+/**
+ * Returns the first table of a figure, with the rows of those that have the same columns, such as the values of heat maps,
+ * at its end; null where there is none. Definitions are those of the first.
+ */
 export function tableOfFigure({ panels }: Figure): TablePanel | null {
   const tables = panels.flatMap((panel) =>
     panel.kind === "table" ? [panel] : panel.kind === "matrix" ? [matrixTable(panel)] : [],
   );
   const [first] = tables;
-  return first === undefined ? null : { ...first, groups: tables.flatMap(({ groups }) => groups) };
+  if (first === undefined) return null;
+  const headsOf = ({ columns }: TablePanel) => JSON.stringify(columns.map(({ title }) => title));
+  const alike = tables.filter((table) => headsOf(table) === headsOf(first));
+  return { ...first, groups: alike.flatMap(({ groups }) => groups) };
 }
 
 function cellValue({ value, text }: TableCell): number | string {

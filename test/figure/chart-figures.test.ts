@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import type { Figure } from "../../src/figure/figure.js";
+import type { Figure, MapPanel } from "../../src/figure/figure.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { createLineFigure } from "../../src/figure/make/create-line-figures.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
@@ -364,6 +364,28 @@ describe("createMapsFigure", () => {
     const bare = { ...marked, panels: mapsOf(marked).map((map) => ({ ...map, marks: [] })) };
     expect(texts(bare)).toEqual([]);
     expect(draw(bare).length).toBeLessThan(draw(marked).length);
+    const lost = mapsOf(marked).map((map) => ({
+      ...map,
+      values: (map.values ?? []).map(() => "NaN" as const),
+    }));
+    expect(texts({ ...marked, panels: lost })).toEqual([]);
+  });
+
+  it("marks the least value inside a map alone, where a part of it is enlarged", () => {
+    const figure = createMapsFigure({ ...input, marks: [{ alpha: 0, beta: 0, label: "SGD" }] });
+    const [map] = mapsOf(figure) as [MapPanel];
+    const shapesIn = (window: MapPanel["window"]) => {
+      const one = { ...figure, panels: [{ ...map, window }] };
+      const all = figureOption(one, figureSize(one)).series as unknown as {
+        name: string;
+        renderItem: () => Group;
+      }[];
+      return all.find(({ name }) => name === "minimum")?.renderItem().children.length;
+    };
+    type Group = { readonly children: readonly unknown[] };
+    expect(shapesIn(undefined)).toBe(2);
+    expect(shapesIn({ x: [-0.2, 0.5], y: [-0.2, 0.5] })).toBe(2);
+    expect(shapesIn({ x: [1, 1.4], y: [1, 1.4] })).toBe(0);
   });
 
   it("refuses a line, other grids, unknown metrics", () => {

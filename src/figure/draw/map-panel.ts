@@ -296,7 +296,7 @@ function drawMap({ panel, figure, options, rect, ticks, bar }: PlacedMap, theme:
         name: "minimum",
         z: 2,
         shapes: [
-          ...(isShown(figure, "minimum") ? minimumShapes(panel, toPixel, theme) : []),
+          ...(isShown(figure, "minimum") ? minimumShapes(panel, toPixel, rect, theme) : []),
           ...(inset === null ? [] : insetLines(inset, theme)),
         ],
       },
@@ -396,11 +396,12 @@ function isolineShape(lines: readonly (readonly Place[])[]): Shape {
 /** Whether the least value is one to look for: of a loss around models or a path, not of a difference or a cosine. */
 function hasMinimum({ values, palette, quantity, paths, marks }: MapPanel): boolean {
   if (paths.length === 0 && marks.length === 0) return false;
-  return values !== null && palette !== "difference" && !/accuracy/.test(quantity);
+  if (palette === "difference" || /accuracy/.test(quantity)) return false;
+  return values?.some((value) => Number.isFinite(decodeNumber(value))) === true;
 }
 
-/** A cross at the least value of the grid. */
-function minimumShapes(panel: MapPanel, toPixel: ToPixel, theme: Theme): Shape[] {
+/** A cross at the least value of the grid; none where a part is enlarged that it lies outside of. */
+function minimumShapes(panel: MapPanel, toPixel: ToPixel, rect: Rect, theme: Theme): Shape[] {
   const { values, alpha, beta } = panel;
   if (values === null || !hasMinimum(panel)) return [];
   const known = values.map(decodeNumber);
@@ -411,7 +412,7 @@ function minimumShapes(panel: MapPanel, toPixel: ToPixel, theme: Theme): Shape[]
   if (least < 0) return [];
   const column = least % alpha.length;
   const { x, y } = toPixel([alpha[column] as number, beta[(least - column) / alpha.length] as number]);
-  return crossMark(x, y, theme);
+  return panel.window === undefined || isInside(rect, { x, y }) ? crossMark(x, y, theme) : [];
 }
 
 /** How many runs a legend can tell apart: the ends of more are named where they are. */

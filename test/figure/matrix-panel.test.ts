@@ -14,6 +14,7 @@ import { renderSvg } from "../../src/figure/files/render-picture.js";
 import { type ComparedFacts, createComparisonTable } from "../../src/figure/make/create-comparison-table.js";
 import { contrast } from "./contrast.js";
 import { tableOf } from "./panels.js";
+import { CURVATURE_FIGURES } from "./sample-curvature.js";
 
 const factsOf = (name: string, loss: number, accuracy: number): ComparedFacts => ({
   name,
@@ -145,13 +146,23 @@ describe("distances and cosines of more than two runs", () => {
     expect(html).toContain("<summary>Between the final weights, as a table</summary>");
     expect(html.indexOf('class="scroll table"')).toBeLessThan(html.indexOf('class="chart"'));
   });
+
+  it("are added to a table of the same columns alone: of others each row would lose its heads", () => {
+    const { curvature } = CURVATURE_FIGURES;
+    expect(curvature.panels.filter(({ kind }) => kind === "table").length).toBe(2);
+    const table = tableOfFigure(curvature);
+    const rows = table?.groups.flatMap((group) => group.rows) ?? [];
+    expect(rows.length).toBeGreaterThan(3);
+    for (const { cells } of rows) expect(cells.length).toBe(table?.columns.length);
+  });
 });
 
 describe("the best value of a row", () => {
-  const rows = (...figures: readonly (readonly [number, number])[]) => {
+  const rows = (...figures: readonly (readonly [number, number])[]) => compare(figures);
+  const compare = (figures: readonly (readonly [number, number])[], hasOneLoss?: boolean) => {
     const runs = figures.map(([loss, accuracy], i) => factsOf(`run ${i}`, loss, accuracy));
     const empty = new Float64Array(runs.length ** 2).fill(Number.NaN);
-    return createComparisonTable({ runs, pairs: { distance: empty, cosine: empty } });
+    return createComparisonTable({ runs, pairs: { distance: empty, cosine: empty }, hasOneLoss });
   };
   const bestOf = (figure: ReturnType<typeof rows>, name: string) =>
     tableOf(figure)
@@ -170,5 +181,17 @@ describe("the best value of a row", () => {
     const svg = renderSvg(figureOption(figure, size), size);
     expect(/font-weight:600[^>]*>0\.1</.test(svg)).toBe(true);
     expect(/font-weight:600[^>]*>0\.2</.test(svg)).toBe(false);
+  });
+
+  it("is no loss where runs have losses of different functions", () => {
+    const figure = compare(
+      [
+        [0.2, 0.9],
+        [0.1, 0.8],
+      ],
+      false,
+    );
+    expect(bestOf(figure, "loss, train")).toEqual([false, false]);
+    expect(bestOf(figure, "accuracy, train")).toEqual([true, false]);
   });
 });

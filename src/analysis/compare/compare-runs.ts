@@ -136,13 +136,15 @@ export function compareFigures(
     const heading = `${title}: each optimizer against its edge of stability`;
     figures.push({ name: "stability", figure: createComparedStabilityFigure(compared, heading) });
   }
+  const different = warnings.filter(({ code }) => code === "different-losses");
   const table = createComparisonTable({
     runs,
     pairs,
+    hasOneLoss: different.length === 0,
     title: `${title}: in numbers`,
     caption: `Random lines and planes have ${options.normalize ?? "filter"} normalization.`,
     provenance: linesFigure.provenance,
-    notes: warnings.filter(({ code }) => code === "different-losses").map(({ message }) => message),
+    notes: different.map(({ message }) => message),
   });
   figures.push({ name: "table", figure: table });
   if (named.some(({ snapshots }) => snapshots.some(({ logs }) => Object.keys(logs).length > 0))) {

@@ -61,6 +61,8 @@ export interface ComparisonTableInput {
   readonly runs: readonly ComparedFacts[];
   /** Distances and cosines of the final weights, in the order of the runs; NaN where layouts differ. */
   readonly pairs: SolutionDistances;
+  /** Whether the losses of the runs are of one function, so that the least is the best. Default true. */
+  readonly hasOneLoss?: boolean | undefined;
   /** Heading. Default "In numbers". */
   readonly title?: string;
   readonly caption?: string;
@@ -78,14 +80,14 @@ export interface ComparisonTableInput {
  * const figure = createComparisonTable({ runs, pairs, title: "SGD and Adam in numbers" });
  */
 export function createComparisonTable(input: ComparisonTableInput): Figure {
-  const { runs, pairs, title = "In numbers" } = input;
+  const { runs, pairs, hasOneLoss = true, title = "In numbers" } = input;
   if (runs.length === 0) throw new InvalidDataError("runs", "at least one run", "none");
   if (pairs.distance.length !== runs.length ** 2 || pairs.cosine.length !== runs.length ** 2) {
     throw new InvalidDataError("pairs", `${runs.length} × ${runs.length} pairs`, `${pairs.distance.length}`);
   }
   const drafts = [
     groupOf("Training", trainingRows(runs)),
-    groupOf("Final loss and metrics", scoreRows(runs)),
+    groupOf("Final loss and metrics", scoreRows(runs, hasOneLoss)),
     groupOf("Sharpness of the final weights", sharpnessRows(runs)),
     groupOf("Weights and path", pathRows(runs)),
     groupOf(BETWEEN, runs.length > MOST_ROWS_OF_PAIRS ? [] : pairRows(runs, pairs)),
@@ -185,7 +187,7 @@ function trainingRows(runs: readonly ComparedFacts[]): Rows {
   ];
 }
 
-function scoreRows(runs: readonly ComparedFacts[]): Rows {
+function scoreRows(runs: readonly ComparedFacts[], hasOneLoss: boolean): Rows {
   const scores = runs.flatMap((run) => run.scores);
   const sets = [...new Set(scores.map(({ set }) => set))];
   const metrics = [...new Set(scores.flatMap((score) => Object.keys(score.metrics)))];
@@ -200,7 +202,8 @@ function scoreRows(runs: readonly ComparedFacts[]): Rows {
         return isAccuracy(quantity) ? shareCell(value) : numberCell(value);
       });
       const name = quantity === "loss" ? "loss" : quantityOf(quantity, "accuracy").title;
-      const best = quantity === "loss" ? "least" : isAccuracy(quantity) ? "greatest" : undefined;
+      const ofLoss = hasOneLoss ? "least" : undefined;
+      const best = quantity === "loss" ? ofLoss : isAccuracy(quantity) ? "greatest" : undefined;
       return rowOf(`${name}, ${set}`, cells, { definition, best });
     }),
   );

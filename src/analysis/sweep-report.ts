@@ -11,7 +11,7 @@ import { createTrainingFigure } from "../figure/make/create-training-figure.js";
 import { openRun } from "../store/run/open-run.js";
 import type { Run } from "../store/run/run.js";
 import type { SweepRun, SweepStudy } from "../training/run-sweep.js";
-import { fileName, type NamedFigure } from "./write-report.js";
+import type { NamedFigure } from "./write-report.js";
 
 /** More runs than there are colours cannot be told apart: dashes mean validation. */
 const MOST_CURVES = 7;
@@ -124,12 +124,12 @@ export async function ownFigures(
     );
     if (!Array.isArray(figures) || !figures.every(isNamedFigure))
       return failed("expected a list of { name, figure }, got something else");
-    // Later it would be an error of the whole page.
-    for (const { name } of figures) fileName("name", name);
-    const twice = figures.find(
-      ({ name }, i) => taken.includes(name) || figures.findIndex((one) => one.name === name) < i,
-    );
+    // Some file systems do not tell capitals from small letters.
+    const names = [...taken, ...figures.map(({ name }) => name)].map((name) => name.toLowerCase());
+    const twice = figures.find((_, i) => names.indexOf(names[taken.length + i] as string) < taken.length + i);
     if (twice !== undefined) return failed(`expected names of their own, got "${twice.name}" twice`);
+    const { fileName } = await import("./write-report.js");
+    for (const { name } of figures) fileName("name", name);
     return { figures, warnings: [] };
   } catch (error) {
     if (task.signal.aborted) throw error;

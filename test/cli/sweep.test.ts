@@ -206,13 +206,17 @@ describe("figures of the module's own", { timeout: 300_000 }, () => {
   test("answers that are no figures, or carry a name that is taken, are named", async () => {
     const study = { runs: [] };
     const task = { directory: "", signal: new AbortController().signal };
-    const messages = [null, [{ name: "norms" }], [{ name: "settings", figure: { panels: [] } }]].map(
+    const named = (name: string) => [{ name, figure: { panels: [] } }];
+    const answers = [null, [{ name: "norms" }], named("settings"), named("Settings"), named("a/b")];
+    const messages = answers.map(
       async (answer) =>
         (await ownFigures(async () => answer as never, study, task, ["settings"])).warnings[0],
     );
     expect((await Promise.all(messages)).map((one) => one?.message)).toEqual([
       ...Array(2).fill("createFigures() failed: expected a list of { name, figure }, got something else"),
       'createFigures() failed: expected names of their own, got "settings" twice',
+      'createFigures() failed: expected names of their own, got "Settings" twice',
+      'createFigures() failed: name: expected a file name, without a folder, got "a/b"',
     ]);
   });
 });

@@ -269,7 +269,8 @@ export function stabilityProvenance(
 ): Provenance {
   return {
     kind: "stability",
-    version: 1,
+    // 1: a critical sharpness whose losses were used up could be a number.
+    version: 2,
     options: {
       ...own,
       minibatch,

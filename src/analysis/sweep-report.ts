@@ -1,4 +1,5 @@
 import { condenseWarnings, type LandscapeWarning } from "../base/warning.js";
+import { figureOption } from "../figure/draw/layout-figure.js";
 import {
   createSweepFigure,
   createSweepTable,
@@ -129,7 +130,11 @@ export async function ownFigures(
     const twice = figures.find((_, i) => names.indexOf(names[taken.length + i] as string) < taken.length + i);
     if (twice !== undefined) return failed(`expected names of their own, got "${twice.name}" twice`);
     const { fileName } = await import("./write-report.js");
-    for (const { name } of figures) fileName("name", name);
+    for (const { name, figure } of figures) {
+      fileName("name", name);
+      // What cannot be laid out would be an error of the whole page.
+      figureOption(figure);
+    }
     return { figures, warnings: [] };
   } catch (error) {
     if (task.signal.aborted) throw error;

@@ -29,6 +29,13 @@ test("a name that is no file name is refused before the page is lost to it", asy
   );
 });
 
+test("a figure that cannot be laid out is an error of its own, not of the page", async () => {
+  const create = await figuresOf('async () => [{ name: "own", figure: { title: "own", panels: [{}] } }]');
+  const { figures, warnings } = await ownFigures(create, { runs: [] }, task, []);
+  expect(figures).toEqual([]);
+  expect(warnings[0]?.message).toMatch(/^createFigures\(\) failed: ./);
+});
+
 test("a promise that never settles is an error", async () => {
   const create = await figuresOf("() => new Promise(() => undefined)");
   const making = ownFigures(create, { runs: [] }, task, []);

@@ -1,6 +1,7 @@
 // ResNets with and without skip connections at three depths (Li et al. 2018, figures 1 and 5, table 2):
 // `npx tfjs-landscape sweep examples/studies/skip-connections.ts --out runs/skip-connections`; see docs/studies.md.
-// The paper's: `--set depth=20,56,110 --set width=1 --set data=FOLDER --set half=false --set images=50000 --set epochs=300`.
+// The paper's: `--set depth=20,56,110 --set width=1 --set batchSize=128 --set data=FOLDER --set half=false --set images=50000
+// --set epochs=300`.
 import { type CreateSweepFigures, defineSweep } from "tfjs-landscape/sweep";
 import { createResNet } from "../models/resnet.js";
 import { imageShape, loadStudyData, loadStudyTestData, type StudyData, trainStudy } from "./study.js";

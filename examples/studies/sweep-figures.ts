@@ -90,7 +90,7 @@ export async function figuresAround<Settings extends StudyData>(
 ): Promise<readonly NamedFigure[]> {
   const surfaces = [];
   const lines = [];
-  const table = ["network,training loss,mean rise at 0.5,lower quartile,upper quartile,width at a rise of 1"];
+  const table = ["network,training loss,mean rise at 0.5,lower quartile,upper quartile,width at a rise of 1,lines that rise less"];
   for (const run of runs) {
     const { name, point, sets, dispose } = await openNetwork(run, networks);
     const [train] = sets;
@@ -118,12 +118,16 @@ export async function figuresAround<Settings extends StudyData>(
   ];
 }
 
-/** Training loss in the middle, its mean rise at ±0.5 with quartiles, and the mean width at a rise of 1. */
+/**
+ * Training loss in the middle, its mean rise at ±0.5 with quartiles, the mean width at a rise of 1, and how many lines do not
+ * rise so far on both sides: their width is at least what was counted.
+ */
 function sharpness(slice: LineSlice): readonly string[] {
   const curves = slice.curves.filter(({ set }) => set === "train").map(({ surface }) => surface);
   const { mean, low, high } = meanLossRise(slice, "train", 0.5);
-  const widths = curves.map(({ alpha, loss }) => levelSetWidth(alpha, loss, 1).width);
-  const width = widths.reduce((sum, value) => sum + value, 0) / widths.length;
+  const widths = curves.map(({ alpha, loss }) => levelSetWidth(alpha, loss, 1));
+  const width = widths.reduce((sum, one) => sum + one.width, 0) / widths.length;
+  const open = widths.filter(({ isOpen }) => isOpen).length;
   const loss = curves[0]?.loss[slice.alpha.length >> 1] ?? Number.NaN;
-  return [loss, mean, low, high, width].map((value) => value.toPrecision(3));
+  return [...[loss, mean, low, high, width].map((value) => value.toPrecision(3)), String(open)];
 }

@@ -43,7 +43,9 @@ async function train(optimizer: "sgd" | "adam"): Promise<string> {
   const epochs = quick ? 4 : 24;
   if (existsSync(join(directory, "run.json"))) {
     const { snapshots } = await openRun(directory);
-    if (snapshots.at(-1)?.epoch === epochs) return directory;
+    const trained = snapshots.at(-1)?.epoch ?? 0;
+    if (trained === epochs) return directory;
+    if (trained > epochs) throw new Error(`${directory}: expected a run of ${epochs} epochs, got one of ${trained}`);
     // A training that was ended half way is made anew.
     rmSync(directory, { recursive: true });
   }

@@ -184,7 +184,7 @@ describe("studies that are sweeps", () => {
           .slice(first.lastIndexOf('"') + 2)
           .split(",")
           .map(Number);
-        expect(numbers).toHaveLength(5);
+        expect(numbers).toHaveLength(6);
         expect(numbers.every(Number.isFinite)).toBe(true);
       }
     },

@@ -121,6 +121,16 @@ async function openPlace(): Promise<Place> {
   const url = `redis://127.0.0.1:${port}`;
   const connection = new (loadQueuePackages().ioredis.Redis)(url);
   const children = new Set<ChildProcess>();
+  const end = (): void => {
+    for (const child of [...children, server]) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  };
+  // `bench all` ends what takes too long: no server and no worker stays behind.
+  const endAll = (): void => {
+    end();
+    process.exit(143);
+  };
+  process.once("SIGTERM", endAll);
   return {
     url,
     store,
@@ -134,8 +144,9 @@ async function openPlace(): Promise<Place> {
       };
     },
     async workers(count, env = {}) {
-      const own = await Promise.all(Array.from({ length: count }, () => startWorker(url, store, env)));
-      for (const child of own) children.add(child);
+      const own = await Promise.all(
+        Array.from({ length: count }, () => startWorker(url, store, env, children)),
+      );
       return {
         kill: (index) => void own[index]?.kill("SIGKILL"),
         async stop() {
@@ -152,8 +163,8 @@ async function openPlace(): Promise<Place> {
     },
     async close() {
       connection.disconnect();
-      for (const child of [...children, server]) child.kill("SIGKILL");
-      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      process.removeListener("SIGTERM", endAll);
+      end();
     },
   };
 }
@@ -162,12 +173,14 @@ async function startWorker(
   url: string,
   store: string,
   env: Readonly<Record<string, string>>,
+  children: Set<ChildProcess>,
 ): Promise<ChildProcess> {
   const options = ["--redis", url, "--store", store, "--processes", "1", "--module", PACED];
   const child = spawn(process.execPath, [BIN, "worker", ...options], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  children.add(child);
   let said = "";
   for await (const part of child.stderr as AsyncIterable<Buffer>) {
     said += part;

@@ -90,7 +90,9 @@ export async function figuresAround<Settings extends StudyData>(
 ): Promise<readonly NamedFigure[]> {
   const surfaces = [];
   const lines = [];
-  const table = ["network,training loss,mean rise at 0.5,lower quartile,upper quartile,width at a rise of 1,lines that rise less"];
+  const table = [
+    "network,training loss,mean rise at 0.5,lower quartile,upper quartile,width at a rise of 1,lines that rise less",
+  ];
   for (const run of runs) {
     const { name, point, sets, dispose } = await openNetwork(run, networks);
     const [train] = sets;

@@ -45,7 +45,8 @@ async function train(optimizer: "sgd" | "adam"): Promise<string> {
     const { snapshots } = await openRun(directory);
     const trained = snapshots.at(-1)?.epoch ?? 0;
     if (trained === epochs) return directory;
-    if (trained > epochs) throw new Error(`${directory}: expected a run of ${epochs} epochs, got one of ${trained}`);
+    if (trained > epochs)
+      throw new Error(`${directory}: expected a run of ${epochs} epochs, got one of ${trained}`);
     // A training that was ended half way is made anew.
     rmSync(directory, { recursive: true });
   }

@@ -137,7 +137,8 @@ export async function ownFigures(
     }
     return { figures, warnings: [] };
   } catch (error) {
-    if (task.signal.aborted) throw error;
+    // The module's own error does not hide that the command was ended.
+    task.signal.throwIfAborted();
     return failed(error instanceof Error ? error.message : String(error));
   }
 }

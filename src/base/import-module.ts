@@ -16,12 +16,14 @@ export async function importModule(file: string): Promise<Record<string, unknown
   return unwrap(await createJiti(MODULE_URL, { nativeModules: TENSORFLOW }).import(file));
 }
 
+/** Names that stand beside the exports of a CommonJS module. */
+const NO_EXPORTS = ["default", "module.exports", "__esModule"];
+
 /** A CommonJS module's exports arrive as `default`; so does a sweep, beside which a module may export more. */
 function unwrap(loaded: unknown): Record<string, unknown> {
   const module = loaded as Record<string, unknown>;
   const inner = module.default;
   if (module.loadData !== undefined || typeof inner !== "object" || inner === null) return module;
-  const isMore = (name: string): boolean =>
-    name !== "default" && name !== "module.exports" && !(name in inner);
+  const isMore = (name: string): boolean => !NO_EXPORTS.includes(name) && !(name in inner);
   return Object.keys(module).some(isMore) ? { ...module, ...inner } : (inner as Record<string, unknown>);
 }

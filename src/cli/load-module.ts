@@ -105,7 +105,9 @@ export async function loadDataModule(path: string, argument?: object): Promise<D
  * @throws {InvalidOptionError} if `createFigures` is something else than a function.
  */
 export async function loadSweepFigures(path: string): Promise<CreateSweepFigures | null> {
-  const { createFigures } = await importFile(resolve(path), path);
+  const loaded = await importFile(resolve(path), path);
+  const inner = loaded.default as { readonly createFigures?: unknown } | null | undefined;
+  const createFigures = loaded.createFigures ?? inner?.createFigures;
   if (createFigures === undefined) return null;
   if (typeof createFigures !== "function")
     throw new InvalidOptionError(path, "createFigures to be a function", withArticle(typeof createFigures));

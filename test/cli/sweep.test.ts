@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ownFigures } from "../../src/analysis/sweep-report.js";
-import { planSweep, type Sweep } from "../../src/training/sweep-module.js";
+import { loadSweepFigures } from "../../src/cli/load-module.js";
+import { importSweep, planSweep, type Sweep } from "../../src/training/sweep-module.js";
 import { type CommandResult, runCommandProcess } from "../support/command-line.js";
 import { temporaryFolders } from "../support/tiny-training.js";
 
@@ -201,6 +202,40 @@ describe("figures of the module's own", { timeout: 300_000 }, () => {
       2,
       expect.stringContaining("expected createFigures to be a function, got a number"),
     ]);
+  });
+
+  test("are found beside a default export, as docs/sweep.md has them, and in it", async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    const bare = "{ grid: { a: [1] }, async train() {} }";
+    const own = "export const createFigures = async () => [];";
+    const texts = {
+      "beside.ts": `export default ${bare};\n${own}\n`,
+      "beside.mjs": `export default ${bare};\n${own}\n`,
+      "beside-data.mjs": `export default ${bare};\n${own}\nexport const loadData = () => null;\n`,
+      "inside.mjs": "export default { grid: { a: [1] }, async train() {}, createFigures: async () => [] };\n",
+      "inside-data.mjs":
+        "export default { grid: { a: [1] }, async train() {}, createFigures: async () => [] };\nexport const loadData = () => null;\n",
+      "common.cjs":
+        "module.exports = { grid: { a: [1] }, async train() {}, createFigures: async () => [] };\n",
+    };
+    for (const [name, text] of Object.entries(texts)) {
+      const file = join(folder, name);
+      writeFileSync(file, text);
+      expect(await loadSweepFigures(file), name).toBeTypeOf("function");
+      expect(planSweep(await importSweep(file), name).settings, name).toHaveLength(1);
+    }
+  });
+
+  test("where the command was ended, that is what is reported, whatever the module makes of it", async () => {
+    const controller = new AbortController();
+    const end = new Error("the end");
+    const create = async (): Promise<never> => {
+      controller.abort(end);
+      throw new Error("something of the module's");
+    };
+    const task = { directory: "", signal: controller.signal };
+    await expect(ownFigures(create, { runs: [] }, task, [])).rejects.toBe(end);
   });
 
   test("answers that are no figures, or carry a name that is taken, are named", async () => {

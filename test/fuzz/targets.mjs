@@ -117,7 +117,9 @@ function damagedResults(folderOf) {
       writeFileSync(file, damageBytes(bytes, random));
       const found = await readArtifactFacts(file);
       // Version 1 and files whose name of this digest was damaged too have none of what is read without the columns.
-      const isCovered = readFileSync(file).includes("factsSha256");
+      // The name stands in the head and in the foot of a file, of which one is read.
+      const namesIn = (content) => content.toString("latin1").split("factsSha256").length - 1;
+      const isCovered = namesIn(bytes) > 0 && namesIn(readFileSync(file)) >= namesIn(bytes);
       if (isCovered) expectEqual(context, found, pickFacts(facts), `other facts of ${original}`);
       expectEqual(context, await kind.read(file), value, `another value of ${original}`);
     };

@@ -56,8 +56,10 @@ async function trainedLeNet({ samples, snapshots }: TrainedOn) {
   const layout = layoutOfModel(model);
   const thetas = [await readWeights(model, layout)];
   const perEpoch = Math.ceil(samples / BATCH);
-  const every = Math.max(1, Math.floor((20 * perEpoch) / snapshots));
-  const epochs = Math.ceil((every * snapshots) / perEpoch);
+  // The first snapshot is that of the start.
+  const later = Math.max(1, snapshots - 1);
+  const every = Math.max(1, Math.floor((20 * perEpoch) / later));
+  const epochs = Math.ceil((every * later) / perEpoch);
   let batches = 0;
   const onBatchEnd = async () => {
     if (++batches % every === 0 && thetas.length < snapshots) thetas.push(await readWeights(model, layout));

@@ -1,45 +1,12 @@
 // ResNets of several widths, with and without skip connections (Li et al. 2018, figure 6):
 // `npx tfjs-landscape sweep examples/studies/width.ts --out runs/width`; see docs/studies.md.
-import { type CreateSweepFigures, defineSweep } from "tfjs-landscape/sweep";
-import { createResNet } from "../models/resnet.js";
-import { imageShape, loadStudyData, loadStudyTestData, type StudyData, trainStudy } from "./study.js";
-import { figuresAround, type StudyNetworks } from "./sweep-figures.js";
+import { resNetSweep } from "./resnet-sweep.js";
 
-export { loadStudyData as loadData, loadStudyTestData as loadTestData };
+export { loadStudyData as loadData, loadStudyTestData as loadTestData } from "./study.js";
 
-interface Settings extends StudyData {
-  readonly depth: number;
-  readonly width: number;
-  readonly skip: boolean;
-  readonly weightDecay: number;
-  readonly seed: number;
-}
+const { sweep, createFigures } = resNetSweep(
+  { width: [0.25, 0.5, 1], skip: [true, false], depth: [14] },
+  ({ width, skip }) => `width ${width}${skip ? "" : " without skips"}`,
+);
 
-const networks: StudyNetworks<Settings> = {
-  create: (settings) => createResNet({ ...settings, shape: imageShape(settings) }),
-  nameOf: ({ width, skip }) => `width ${width}${skip ? "" : " without skips"}`,
-};
-
-export default defineSweep({
-  grid: {
-    width: [0.25, 0.5, 1],
-    skip: [true, false],
-    depth: [14],
-    weightDecay: [5e-4],
-    batchSize: [32],
-    data: ["fashion-mnist"],
-    images: [800],
-    half: [true],
-    epochs: [10],
-    seed: [1],
-  },
-  train(settings, task) {
-    return trainStudy(networks.create(settings), { ...settings, optimizer: "sgd", learningRate: 0.1 }, task);
-  },
-});
-
-/** Networks with skips in the first row, those without in the second. */
-export const createFigures: CreateSweepFigures = (runs, task) => {
-  const rows = [true, false].flatMap((skip) => runs.filter(({ settings }) => settings.skip === skip));
-  return figuresAround(rows, networks, { ...task, size: 11 });
-};
+export { createFigures, sweep as default };

@@ -12,7 +12,7 @@ import { createTrainingFigure } from "../figure/make/create-training-figure.js";
 import { openRun } from "../store/run/open-run.js";
 import type { Run } from "../store/run/run.js";
 import type { SweepRun, SweepStudy } from "../training/run-sweep.js";
-import type { NamedFigure } from "./write-report.js";
+import { fileName, type NamedFigure } from "./write-report.js";
 
 /** More runs than there are colours cannot be told apart: dashes mean validation. */
 const MOST_CURVES = 7;
@@ -129,7 +129,6 @@ export async function ownFigures(
     const names = [...taken, ...figures.map(({ name }) => name)].map((name) => name.toLowerCase());
     const twice = figures.find((_, i) => names.indexOf(names[taken.length + i] as string) < taken.length + i);
     if (twice !== undefined) return failed(`expected names of their own, got "${twice.name}" twice`);
-    const { fileName } = await import("./write-report.js");
     for (const { name, figure } of figures) {
       fileName("name", name);
       // What cannot be laid out would be an error of the whole page.

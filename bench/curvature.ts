@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { InvalidOptionError } from "../src/base/errors.js";
+import { parseCount } from "../src/cli/command-options.js";
 import { createCurvature } from "../src/curvature/create-curvature.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { medianWithInterval } from "./capture-statistics.js";
@@ -62,33 +64,34 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
       workers: { type: "string", default: "2" },
     },
   });
+  const known = [...Object.keys(surfaceModels), ...(values.torch ? [] : ["path", "map"])];
+  const unknown = values.case.find((id) => !known.includes(id));
+  if (unknown !== undefined) throw new InvalidOptionError("--case", `one of ${known.join(", ")}`, unknown);
+  const countOf = (name: "samples" | "repeats" | "threads" | "snapshots" | "size" | "workers", least = 1) =>
+    parseCount(`--${name}`, least)(values[name]);
+  const [samples, repeats, threads] = [countOf("samples"), countOf("repeats"), countOf("threads")];
+  const [snapshots, size, workers] = [countOf("snapshots", 2), countOf("size", 2), countOf("workers", 0)];
   if (values.torch) {
     const [backend] = values.backend as [BackendChoice];
     await selectBackend({ backend });
-    const options = { samples: Number(values.samples), threads: Number(values.threads), log };
+    const options = { samples, threads, log };
     const eigenvalues: TorchCase[] = [];
     for (const id of values.case) eigenvalues.push(await compareWithTorch(id, options));
     return { bench: "curvature", cases: [], eigenvalues };
   }
   const cases: CurvatureCase[] = [];
   const runs: ((PathCase | MapCase) & { readonly backend: string })[] = [];
-  const samples = Number(values.samples);
   for (const backend of values.backend) {
     const { name } = await selectBackend({ backend: backend as BackendChoice });
     for (const id of values.case) {
       if (id === "path") {
-        const path = await measurePath({ samples, snapshots: Number(values.snapshots) });
+        const path = await measurePath({ samples, snapshots });
         log(`path on ${name}: ${path.ratio.toFixed(2)} times the losses of ${path.snapshots} snapshots`);
         runs.push({ ...path, backend: name });
         continue;
       }
       if (id === "map") {
-        const map = await measureMap({
-          samples,
-          size: Number(values.size),
-          workers: Number(values.workers),
-          log,
-        });
+        const map = await measureMap({ samples, size, workers, log });
         const { products, open, seconds } = map;
         log(
           `map on ${name}: ${seconds.toFixed(0)} s, ${products.mean.toFixed(1)} products a point (${products.max} at most), ${open} not converged`,
@@ -96,7 +99,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
         runs.push({ ...map, backend: name });
         continue;
       }
-      const measured = await measure(id, samples, Number(values.repeats), Number(values["keep-bytes"]));
+      const measured = await measure(id, samples, repeats, Number(values["keep-bytes"]));
       log(`${id} on ${name}: ${measured.ratio.toFixed(2)} gradients per product`);
       cases.push({ case: id, backend: name, ...measured });
     }

@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { InvalidOptionError } from "../src/base/errors.js";
+import { parsePositive } from "../src/cli/command-options.js";
 import { memoryRowSource } from "../src/directions/directions.js";
 import { pcaDirections } from "../src/directions/pca.js";
 import { phate } from "../src/embedding/phate/phate.js";
@@ -70,11 +72,15 @@ export async function runBench({ args, log }: BenchOptions): Promise<GrowthRepor
       picture: { type: "string" },
     },
   });
+  const scale = parsePositive("--scale")(values.scale);
+  const known = GROWTHS.map((growth) => growth.case);
+  const unknown = values.case.find((one) => !known.includes(one));
+  if (unknown !== undefined) throw new InvalidOptionError("--case", `one of ${known.join(", ")}`, unknown);
   const backend = await selectBackend();
   log(`growth: ${backend.name}, ${backend.reason}`);
   const cases: GrowthCase[] = [];
   for (const growth of GROWTHS.filter((one) => values.case.includes(one.case))) {
-    const sizes = growth.fixed ? growth.sizes : scaledSizes(growth.sizes, Number(values.scale));
+    const sizes = growth.fixed ? growth.sizes : scaledSizes(growth.sizes, scale);
     const seconds: number[] = [];
     for (const size of sizes) {
       const work = await growth.prepare(size);

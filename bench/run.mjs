@@ -33,10 +33,19 @@ if (name !== "all" && !benches.includes(name)) {
 }
 ensureInstalled();
 ensureBuilt();
-const report = name === "all" ? await runAll() : await runOne(name);
+const report = await (name === "all" ? runAll() : runOne(name)).catch(refuse);
 if (rest.includes("--json")) process.stdout.write(`${JSON.stringify(report)}\n`);
 else for (const result of report.cases ?? report.benches) process.stdout.write(`${JSON.stringify(result)}\n`);
 if (report.failed?.length > 0) process.exitCode = 1;
+
+/** Names an option that cannot be in one line; everything else is an error of the bench. */
+function refuse(error) {
+  const isOption =
+    /^(ERR_PARSE_ARGS|commander\.)/.test(error.code ?? "") || error.name === "InvalidOptionError";
+  if (!isOption) throw error;
+  process.stderr.write(`bench ${name}: ${error.message.split("\n")[0]}\n`);
+  process.exit(2);
+}
 
 async function runOne(bench) {
   const file = join(root, `dist/bench/${bench}.js`);
@@ -57,6 +66,8 @@ async function runAll() {
     },
   });
   const chosen = values.only.split(",");
+  const { parsePositive } = await import(pathToFileURL(join(root, "dist/src/cli/command-options.js")).href);
+  const most = 60_000 * parsePositive("--minutes")(values.minutes);
   const unknown = chosen.filter((bench) => !benches.includes(bench));
   if (unknown.length > 0) {
     process.stderr.write(
@@ -85,7 +96,7 @@ async function runAll() {
       stdio: ["ignore", "pipe", "inherit"],
       encoding: "utf8",
       maxBuffer: 2 ** 28,
-      timeout: 60_000 * Number(values.minutes),
+      timeout: most,
     });
     const minutes = Number(((performance.now() - begin) / 60_000).toFixed(1));
     const found = child.status === 0 ? parseReport(child.stdout) : null;

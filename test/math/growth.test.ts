@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { growthFigure, scaledSizes, slopeOf } from "../../bench/growth.js";
+import { growthFigure, runBench, scaledSizes, slopeOf } from "../../bench/growth.js";
 import { temporaryFolder } from "../store/sample-run.js";
 
 test("the slope of a power is its exponent", () => {
@@ -66,4 +66,12 @@ test("the table of a report: last line counts, what failed is named with its rea
   expect(text).toContain("Failed: queue (exit code 1)");
   expect(text).toContain("| phate | snapshots | 10, 1,000 | 0.123, 2 | 0.6 |");
   expect(text).toContain("9.5 Gflop/s");
+});
+
+test("a case or a scale that cannot be is named before anything is measured", async () => {
+  const run = (...args: string[]) => runBench({ args, log: () => undefined });
+  await expect(run("--case", "nope")).rejects.toThrow(
+    /^--case: expected one of pca-snapshots, .*, got nope$/,
+  );
+  await expect(run("--scale", "0")).rejects.toThrow('--scale: expected a number above 0, got "0"');
 });

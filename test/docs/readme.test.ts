@@ -123,8 +123,8 @@ test.skipIf(process.env.CI !== "true")(
     writeFileSync(
       MODULE,
       `import { loadMnist } from ${JSON.stringify(pathToFileURL(join(root, "examples/data/mnist.js")).href)};
-export const loadData = () => loadMnist({ count: 200 });
-export const loadTestData = () => loadMnist({ split: "test", count: 200 });\n`,
+export const loadData = () => loadMnist({ count: 64 });
+export const loadTestData = () => loadMnist({ split: "test", count: 64 });\n`,
     );
     const names = { DIR: newFolder(), RUN: sgd, A: sgd, B: adam, C: `${sgd}@0`, MODULE };
     for (const { line, words } of commandLines(names)) {

@@ -144,7 +144,10 @@ export interface CriticalSharpness {
   /** Where η_c lies: a rate that does not raise the loss and one that does; 0 and infinity where there is none. */
   readonly between: readonly [low: number, high: number];
   readonly evaluations: number;
-  /** "critical-sharpness-open": the losses were used up; "critical-sharpness-rounding": float32 cannot tell. */
+  /**
+   * "critical-sharpness-open": the losses were used up; "critical-sharpness-rounding": float32 cannot tell;
+   * "critical-sharpness-loss": the loss at θ is not finite.
+   */
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -199,6 +202,7 @@ export async function criticalSharpness(
     return (await evaluator.evaluate(moved, { signal })).loss;
   };
   const base = options.loss ?? (await lossAt(0));
+  if (!Number.isFinite(base)) return undefinedAt(base, done);
   // Rise per rate: linear in the rate on a quadratic, so that two of them give its root.
   const riseAt = async (rate: number): Promise<number> => {
     const rise = ((await lossAt(rate)) - base) / rate;
@@ -306,6 +310,19 @@ function unknown(
     between,
     evaluations,
     warnings: warnings.length > 0 ? warnings : [open],
+  };
+}
+
+/** No rate raises a loss that is no number. */
+function undefinedAt(loss: number, evaluations: number): CriticalSharpness {
+  const message = `critical sharpness: the loss at the weights is ${loss}, and no rate raises it`;
+  const warnings = [{ code: "critical-sharpness-loss", message }];
+  return {
+    sharpness: Number.NaN,
+    rate: Number.NaN,
+    between: [0, Number.POSITIVE_INFINITY],
+    evaluations,
+    warnings,
   };
 }
 

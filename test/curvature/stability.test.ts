@@ -206,6 +206,11 @@ describe("criticalSharpness", () => {
     const flat = functionEvaluator(([x]) => 1 + 1e-9 * ((x as number) - 1) ** 2, 1);
     const { warnings } = await criticalSharpness(flat, Float32Array.of(0), Float32Array.of(1));
     expect(warnings.map(({ code }) => code)).toEqual(["critical-sharpness-rounding"]);
+    const gone = functionEvaluator(() => Number.NaN, 1);
+    const undefinedThere = await criticalSharpness(gone, Float32Array.of(0), Float32Array.of(1));
+    expect(undefinedThere).toMatchObject({ sharpness: Number.NaN, evaluations: 1 });
+    const message = "critical sharpness: the loss at the weights is NaN, and no rate raises it";
+    expect(undefinedThere.warnings).toEqual([{ code: "critical-sharpness-loss", message }]);
   });
 
   // The rate is doubled, or halved, or η_c is bracketed but not yet known to 1 %.

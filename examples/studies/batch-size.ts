@@ -2,12 +2,18 @@
 // `npx tfjs-landscape sweep examples/studies/batch-size.ts --compare --out runs/batch-size`; see docs/studies.md.
 // The paper's: `--set network=vgg9 --set batchSize=128,8192 --set weightDecay=0,0.0005 --set data=FOLDER --set half=false
 // --set images=50000 --set epochs=300`.
-import { analyzeLine, analyzeWeights, type NamedFigure, openRun } from "tfjs-landscape";
+import {
+  analyzeLine,
+  analyzeWeights,
+  type LandscapeWarning,
+  type NamedFigure,
+  openRun,
+} from "tfjs-landscape";
 import { type CreateSweepFigures, defineSweep, type SweepRun } from "tfjs-landscape/sweep";
 import { createLeNet } from "../models/lenet.js";
 import { createVgg9 } from "../models/vgg9.js";
 import { imageShape, loadStudyData, loadStudyTestData, type StudySettings, trainStudy } from "./study.js";
-import { figuresAround, openNetwork, type StudyNetworks } from "./sweep-figures.js";
+import { figuresAround, openNetwork, type StudyNetworks, warningsOf } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
 
@@ -50,6 +56,7 @@ export default defineSweep({
 /** Each optimizer's networks: planes and lines around them, what lies between small and large batches, and their weights. */
 export const createFigures: CreateSweepFigures = async (runs, task) => {
   const figures: NamedFigure[] = [];
+  const warnings: LandscapeWarning[] = [];
   for (const optimizer of ["sgd", "adam"]) {
     const some = runs.filter(({ settings }) => settings.optimizer === optimizer);
     if (some.length === 0) continue;
@@ -60,22 +67,27 @@ export const createFigures: CreateSweepFigures = async (runs, task) => {
       figure: { ...figure, title: `${whose}: ${figure.title}` },
     });
     const around = await figuresAround(some, networks, { ...task, prefix: `${optimizer}-` });
-    figures.push(...around.map(titled));
+    figures.push(...around.figures.map(titled));
+    warnings.push(...around.warnings);
     for (const decay of new Set(some.map(({ settings }) => settings.weightDecay))) {
       const pair = some.filter(({ settings }) => settings.weightDecay === decay);
-      const figure = await betweenBatches(pair, task.signal);
-      if (figure !== null) figures.push(named({ name: `interpolation-${decay}`, figure }));
+      const between = await betweenBatches(pair, task.signal);
+      if (between === null) continue;
+      const name = `interpolation-${decay}`;
+      figures.push(named({ name, figure: between.figure }));
+      warnings.push(...warningsOf(`${optimizer}-${name}`, between.warnings));
     }
     const opened = await Promise.all(some.map(openNamed));
-    const weights = (await analyzeWeights(opened, { directory: task.directory })).figures;
+    const weights = await analyzeWeights(opened, { directory: task.directory });
+    warnings.push(...weights.warnings);
     figures.push(
-      ...weights
+      ...weights.figures
         .filter(({ name }) => name !== "training")
         .map(named)
         .map(titled),
     );
   }
-  return figures;
+  return { figures, warnings };
 };
 
 /** A run under a short name. */
@@ -101,12 +113,12 @@ async function betweenBatches(pair: readonly SweepRun[], signal: AbortSignal) {
     { ...small.point, name: `batch ${batchOf(first)}` },
     { ...large.point, name: `batch ${batchOf(last)}` },
   ];
-  const { figure } = await analyzeLine(
+  const { figure, warnings } = await analyzeLine(
     points,
     { kind: "models" },
     { sets: small.sets, batchNorm: "recalibrate", signal, figure: { title, accuracyAs: "error" } },
   );
   small.dispose();
   large.dispose();
-  return figure;
+  return { figure, warnings };
 }

@@ -5,7 +5,7 @@ import { analyzeLine } from "tfjs-landscape";
 import { type CreateSweepFigures, defineSweep } from "tfjs-landscape/sweep";
 import { createLeNet } from "../models/lenet.js";
 import { imageShape, loadStudyData, loadStudyTestData, type StudySettings, trainStudy } from "./study.js";
-import { figuresAround, openNetwork, type StudyNetworks } from "./sweep-figures.js";
+import { figuresAround, openNetwork, type StudyNetworks, warningsOf } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
 
@@ -45,7 +45,10 @@ export const createFigures: CreateSweepFigures = async (runs, task) => {
   const title = `Ten random directions around ${name}`;
   const { signal } = task;
   const line = { sets, grid: "-1:1:41", signal, figure: { title, accuracyAs: "error" } } as const;
-  const { figure } = await analyzeLine([point], { kind: "random", seeds }, line);
+  const { figure, warnings } = await analyzeLine([point], { kind: "random", seeds }, line);
   dispose();
-  return [...around, { name: "ten-directions", figure }];
+  return {
+    figures: [...around.figures, { name: "ten-directions", figure }],
+    warnings: [...around.warnings, ...warningsOf(name, warnings)],
+  };
 };

@@ -8,13 +8,13 @@ import {
   analyzePlane,
   createLossEvaluator,
   type EvaluationSet,
+  type LandscapeWarning,
   type ModelPoint,
-  type NamedFigure,
   openModelPoint,
 } from "tfjs-landscape";
 import { createComparedLinesFigure, createMapsFigure } from "tfjs-landscape/figures";
 import { type LineSlice, levelSetWidth, meanLossRise } from "tfjs-landscape/surface";
-import type { SweepFiguresTask, SweepRun } from "tfjs-landscape/sweep";
+import type { OwnFigures, SweepFiguresTask, SweepRun } from "tfjs-landscape/sweep";
 import { loadImages, type StudyData } from "./study.js";
 
 /** How a study makes its networks and names them. */
@@ -82,14 +82,16 @@ export interface AroundOptions extends SweepFiguresTask {
 /**
  * Draws the training loss around each network on a plane of two filter-normalized random directions, with common levels,
  * and along three such directions, with that of the test images. How sharp the lines are stands in `sharpness.csv`.
+ * Warnings name the network.
  */
 export async function figuresAround<Settings extends StudyData>(
   runs: readonly SweepRun[],
   networks: StudyNetworks<Settings>,
   { directory, signal, prefix = "", size = 15 }: AroundOptions,
-): Promise<readonly NamedFigure[]> {
+): Promise<OwnFigures> {
   const surfaces = [];
   const lines = [];
+  const warnings: LandscapeWarning[] = [];
   const table = [
     "network,training loss,mean rise at 0.5,lower quartile,upper quartile,width at a rise of 1,lines that rise less",
   ];
@@ -101,12 +103,11 @@ export async function figuresAround<Settings extends StudyData>(
     const analysis = await analyzePlane([point], plane, { sets: [train], grid: `${side},${side}`, signal });
     const [found] = analysis.surfaces;
     if (found !== undefined) surfaces.push({ set: name, surface: found.surface });
-    const { slice } = await analyzeLine(
-      [point],
-      { kind: "random", seeds: [0, 1, 2] },
-      { sets, grid: reach, signal },
-    );
+    const random = { kind: "random", seeds: [0, 1, 2] } as const;
+    const along = await analyzeLine([point], random, { sets, grid: reach, signal });
+    const { slice } = along;
     lines.push({ name, slice });
+    warnings.push(...warningsOf(name, [...analysis.warnings, ...along.warnings]));
     table.push([`"${name}"`, ...sharpness(slice)].join(","));
     dispose();
   }
@@ -114,10 +115,16 @@ export async function figuresAround<Settings extends StudyData>(
   const title = "Training loss around each network, with its test error";
   const labels = ["random direction 1", "random direction 2"];
   const planes = createMapsFigure({ title, surfaces, labels, difference: false, batchNorm: "keep" });
-  return [
+  const figures = [
     { name: `${prefix}random-planes`, figure: planes },
     { name: `${prefix}random-lines`, figure: createComparedLinesFigure(lines) },
   ];
+  return { figures, warnings };
+}
+
+/** Warnings that say which network they are about. */
+export function warningsOf(name: string, warnings: readonly LandscapeWarning[]): LandscapeWarning[] {
+  return warnings.map(({ code, message }) => ({ code, message: `${name}: ${message}` }));
 }
 
 /**

@@ -93,18 +93,25 @@ export interface SweepFiguresTask {
   readonly signal: AbortSignal;
 }
 
+/** Figures of a sweep's module, and what to know about them. */
+export interface OwnFigures {
+  readonly figures: readonly NamedFigure[];
+  /** Such as those of `analyzePlane`; the command prints them and puts them on the page. */
+  readonly warnings: readonly LandscapeWarning[];
+}
+
 /**
  * What a sweep's module may export as `createFigures`: figures of its own for the page, from the runs that did not fail,
- * in the order of the grid. docs/sweep.md has an example.
+ * in the order of the grid; perhaps with warnings. docs/sweep.md has an example.
  */
 export type CreateSweepFigures = (
   runs: readonly SweepRun[],
   task: SweepFiguresTask,
-) => Promise<readonly NamedFigure[]>;
+) => Promise<readonly NamedFigure[] | OwnFigures>;
 
 /**
- * Returns the figures that a sweep's module makes itself. An error of the module, or an answer that is no list of
- * figures, becomes a warning: the rest of the page does not depend on it.
+ * Returns the figures that a sweep's module makes itself, with its warnings. An error of the module, or an answer that is
+ * no list of figures, becomes a warning: the rest of the page does not depend on it.
  *
  * @param taken - names of the figures that the page has already.
  */
@@ -113,18 +120,25 @@ export async function ownFigures(
   { runs }: Pick<SweepStudy, "runs">,
   task: SweepFiguresTask,
   taken: readonly string[],
-): Promise<{ readonly figures: readonly NamedFigure[]; readonly warnings: readonly LandscapeWarning[] }> {
+): Promise<OwnFigures> {
   const failed = (message: string) => ({
     figures: [],
     warnings: [{ code: "sweep-figures", message: `createFigures() failed: ${message}` }],
   });
   try {
-    const figures: unknown = await create(
+    const answer: unknown = await create(
       runs.filter(({ status }) => status !== "failed"),
       task,
     );
+    const { figures, warnings }: { readonly figures?: unknown; readonly warnings?: unknown } = Array.isArray(
+      answer,
+    )
+      ? { figures: answer, warnings: [] }
+      : (answer ?? {});
     if (!Array.isArray(figures) || !figures.every(isNamedFigure))
       return failed("expected a list of { name, figure }, got something else");
+    if (!Array.isArray(warnings) || !warnings.every(isWarning))
+      return failed("expected a list of { code, message } as warnings, got something else");
     // Some file systems do not tell capitals from small letters.
     const names = [...taken, ...figures.map(({ name }) => name)].map((name) => name.toLowerCase());
     const twice = figures.find((_, i) => names.indexOf(names[taken.length + i] as string) < taken.length + i);
@@ -134,7 +148,7 @@ export async function ownFigures(
       // What cannot be laid out would be an error of the whole page.
       figureOption(figure);
     }
-    return { figures, warnings: [] };
+    return { figures, warnings };
   } catch (error) {
     // The module's own error does not hide that the command was ended.
     task.signal.throwIfAborted();
@@ -145,6 +159,11 @@ export async function ownFigures(
 function isNamedFigure(value: unknown): value is NamedFigure {
   const { name, figure } = (value ?? {}) as Partial<NamedFigure>;
   return typeof name === "string" && name !== "" && Array.isArray(figure?.panels);
+}
+
+function isWarning(value: unknown): value is LandscapeWarning {
+  const { code, message } = (value ?? {}) as Partial<LandscapeWarning>;
+  return typeof code === "string" && typeof message === "string";
 }
 
 /** A warning for each training that failed, with its error. */

@@ -80,10 +80,15 @@ export function evaluationOptions(command: Command): Command {
 export function dataOptions(command: Command): Command {
   return command
     .requiredOption("--data <module>", "JS or TS module that exports loadData()", parseModuleFile)
-    .addOption(new Option("--loss <mode>", "compiled loss or exact logits form").choices(["model", "logits"]))
+    .addOption(lossOption())
     .option("--batch-size <n>", "samples per batch", parseCount("--batch-size"))
     .option("--keep-non-finite-data", "evaluate data with NaN or infinity too (default: refuse them)")
     .addOption(backendOption());
+}
+
+/** The form in which a loss is computed. */
+export function lossOption(description = "compiled loss or exact logits form"): Option {
+  return new Option("--loss <mode>", description).choices(["model", "logits"]);
 }
 
 /** Options of the processes and threads that evaluate. */

@@ -21,6 +21,7 @@ export {
 
 export {
   type CreateSweepFigures,
+  type OwnFigures,
   type SweepFiguresTask,
   type SweepReport,
   sweepReport,

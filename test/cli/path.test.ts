@@ -84,6 +84,8 @@ describe("path", () => {
       expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
     };
     await refused("--points: expected --data beside it, got none", "--points", "3");
+    for (const resume of ["--resume", "--no-resume"])
+      await refused("--resume: expected --data beside it, got none", resume);
     await refused("--averages: expected whole numbers from 2 on", "--averages", "1,x");
     await refused("origin: expected a step of the run (0 to 6), got 9", "--origin", "9");
     await refused(

@@ -36,6 +36,25 @@ test("a figure that cannot be laid out is an error of its own, not of the page",
   expect(warnings[0]?.message).toMatch(/^createFigures\(\) failed: ./);
 });
 
+test("warnings may come with the figures", async () => {
+  const warning = { code: "capped-loss", message: "seed 1: the loss is capped" };
+  const create = await figuresOf(`async () => ({ figures: [], warnings: [${JSON.stringify(warning)}] })`);
+  expect((await ownFigures(create, { runs: [] }, task, [])).warnings).toEqual([warning]);
+});
+
+test("warnings that are none are named", async () => {
+  for (const given of ["undefined", '["capped"]']) {
+    const create = await figuresOf(`async () => ({ figures: [], warnings: ${given} })`);
+    expect((await ownFigures(create, { runs: [] }, task, [])).warnings).toEqual([
+      {
+        code: "sweep-figures",
+        message:
+          "createFigures() failed: expected a list of { code, message } as warnings, got something else",
+      },
+    ]);
+  }
+});
+
 test("a promise that never settles is an error", async () => {
   const create = await figuresOf("() => new Promise(() => undefined)");
   const making = ownFigures(create, { runs: [] }, task, []);

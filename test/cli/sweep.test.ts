@@ -90,6 +90,8 @@ describe("sweep", { timeout: 300_000 }, () => {
       "--compare",
       "--best",
       "2",
+      "--loss",
+      "logits",
       "--format",
       "html",
       "--set",
@@ -100,7 +102,11 @@ describe("sweep", { timeout: 300_000 }, () => {
     expect(stdout).not.toContain("failed");
     expect(stderr).toContain("1/4 found: ");
     expect(readFileSync(join(out, "sweep.html"), "utf8")).toContain("around each solution");
-    expect(existsSync(join(out, "comparison"))).toBe(true);
+    const compared = readdirSync(join(out, "comparison"), { recursive: true, encoding: "utf8" });
+    const surfaces = compared.filter((name) => /surfaces.*\.arrow$/.test(name));
+    expect(surfaces).not.toEqual([]);
+    for (const name of surfaces)
+      expect(readFileSync(join(out, "comparison", name), "latin1")).toContain('"lossMode":"logits"');
   });
 
   test("ended by kill -9 or by Ctrl-C, it begins anew what was under way, and nothing else", async () => {
@@ -189,7 +195,9 @@ describe("figures of the module's own", { timeout: 300_000 }, () => {
     const { status, stderr } = sweep(out, "--set", "optimizer=sgd", "--format", "html");
     expect(status, stderr).toBe(0);
     expect(stderr).toContain("warning (sweep-figures): createFigures() failed: no figures today");
-    expect(existsSync(join(out, "sweep.html"))).toBe(true);
+    // Whoever is sent the page reads it, too.
+    const page = readFileSync(join(out, "sweep.html"), "utf8");
+    expect(page).toContain("<p>createFigures() failed: no figures today</p>");
     const folder = newFolder();
     mkdirSync(folder, { recursive: true });
     const bare = join(folder, "bare.mjs");
@@ -270,6 +278,11 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
     const compared = runCommandProcess("sweep", bare, "--out", newFolder(), "--compare", ...backend);
     expect([compared.status, compared.stderr]).toEqual([2, expect.stringContaining("loadData()")]);
     expect(compared.stderr).not.toContain("backend wasm");
+    const stray = runCommandProcess("sweep", bare, "--out", newFolder(), "--loss", "logits", ...backend);
+    expect([stray.status, stray.stderr]).toEqual([
+      2,
+      expect.stringContaining("--loss: expected --compare, got none"),
+    ]);
   });
 
   test("a figure that no run has: at once where runs are found, otherwise after the first training", () => {

@@ -93,7 +93,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/sweep.ts",
     most: 40,
     names: `
-      CreateSweepFigures SettingValue Sweep SweepFigureOptions SweepFigures SweepFiguresTask SweepOptions SweepReport SweepRun SweepSettings SweepStudy SweepTask SweepValues
+      CreateSweepFigures OwnFigures SettingValue Sweep SweepFigureOptions SweepFigures SweepFiguresTask SweepOptions SweepReport SweepRun SweepSettings SweepStudy SweepTask SweepValues
       createSweepFigure createSweepTable defineSweep runSweep sweepReport`,
   },
   "./queue": {

@@ -45,6 +45,7 @@ const OF_DATA = [
   "store",
   "queue",
   "batchSize",
+  "resume",
 ] as const;
 
 /** `path RUN`: the shape of a run's path, and with `--data` its barriers and averages. */

@@ -7,6 +7,7 @@ import { type NamedFigure, REPORT_FORMATS, writeReport } from "../../analysis/wr
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
+import { condenseWarnings } from "../../base/warning.js";
 import {
   CHANGED_CHOICES,
   checkSweep,
@@ -16,7 +17,14 @@ import {
 } from "../../training/run-sweep.js";
 import type { SettingValue, SweepValues } from "../../training/sweep-module.js";
 import { backendOption, outputFolder, parseCount, parseSweepFile, refuseStray } from "../command-options.js";
-import { checkWhere, isOverQueue, type QueueCommandOptions, queueOptions } from "../evaluation-options.js";
+import {
+  checkWhere,
+  isOverQueue,
+  type LossCommandOptions,
+  lossOption,
+  type QueueCommandOptions,
+  queueOptions,
+} from "../evaluation-options.js";
 import { interruptible } from "../interruption.js";
 import { loadDataModule, loadSweepFigures } from "../load-module.js";
 import { openQueue, startBackend } from "../open-evaluator.js";
@@ -27,6 +35,7 @@ import { type PictureCommandOptions, styleOf, styleOptions } from "../pictures.j
 interface SweepCommandOptions
   extends Pick<SweepOptions, "workers" | "changed" | "set">,
     QueueCommandOptions,
+    Pick<LossCommandOptions, "loss">,
     Omit<PictureCommandOptions, "out"> {
   readonly out: string;
   readonly by?: string;
@@ -62,6 +71,7 @@ export function declareSweep(command: Command): void {
     .option("--by <figure>", "what settings are compared by (default: test error, if there is one)")
     .option("--compare", "compare the landscapes of the best runs, on the module's own loadData()")
     .option("--best <n>", `so many of them, with --compare (default: ${COMPARED})`, parseCount("--best", 2))
+    .addOption(lossOption("with --compare: compiled loss or exact logits form"))
     .addOption(new Option("--format <formats...>", "files to write").choices([...REPORT_FORMATS]))
     .option("--title <text>", "title of the page")
     .addOption(backendOption())
@@ -80,7 +90,7 @@ async function sweepUntil(
   signal: AbortSignal,
 ): Promise<void> {
   const { workers, changed, set, by, format: formats, title = "Sweep" } = options;
-  if (options.compare !== true) refuseStray(options, ["best"], "--compare", "none");
+  if (options.compare !== true) refuseStray(options, ["best", "loss"], "--compare", "none");
   checkWhere(defined({ ...pick(options, ["redis", "spool", "store", "queue"]), workers }));
   const folder = outputFolder(options.out, ".");
   const asked = { ...defined({ workers, changed, set, by }), directory: folder };
@@ -107,16 +117,19 @@ async function sweepUntil(
   const compared =
     options.compare === true ? await landscapes(report.ranked, file, folder, options, output, signal) : [];
   const figures = [...report.figures, ...compared];
+  let introduction: string | undefined;
   if (createFigures !== null) {
     output.note(`figures of ${file}`);
     const taken = figures.map(({ name }) => name);
     const own = await ownFigures(createFigures, study, { directory: study.directory, signal }, taken);
-    output.warn(own.warnings);
+    const warnings = condenseWarnings(own.warnings);
+    output.warn(warnings);
+    if (warnings.length > 0) introduction = warnings.map(({ message }) => message).join(". ");
     figures.push(...own.figures);
   }
   const files = await writeReport(folder, figures, {
     ...styleOf(options),
-    ...defined({ formats }),
+    ...defined({ formats, introduction }),
     title,
     page: "sweep.html",
   });
@@ -128,7 +141,7 @@ async function landscapes(
   ranked: readonly SweepRun[],
   file: string,
   folder: string,
-  { best = COMPARED, by }: SweepCommandOptions,
+  { best = COMPARED, by, loss }: SweepCommandOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<readonly NamedFigure[]> {
@@ -142,7 +155,7 @@ async function landscapes(
   const comparison = await compareRuns(runs, {
     data: await module.load("loadData"),
     ...(module.has("loadTestData") ? { testData: await module.load("loadTestData") } : {}),
-    ...defined({ classWeight: module.classWeight }),
+    ...defined({ classWeight: module.classWeight, loss }),
     names: { data: module.dataName },
     directory: join(folder, "comparison"),
     signal,

@@ -3,6 +3,7 @@ import isEqual from "lodash/isEqual.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { type JsonValue, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Stoppable } from "../base/work.js";
 import { type AlignMethod, alignModels } from "../between/align-models.js";
 import { barriersOf } from "../between/barrier.js";
 import { evaluatePath, linePath } from "../between/path-losses.js";
@@ -16,7 +17,7 @@ import type { EvaluationSet } from "../surface/lines/level-set-width.js";
 import { alignLayouts, modelOf, namesOfModels } from "./model-point.js";
 
 /** Options of {@link alignedRuns}. */
-export interface AlignedRunsOptions {
+export interface AlignedRunsOptions extends Stoppable {
   /** How units are matched. Default "weights". */
   readonly method?: AlignMethod | undefined;
   /** Starts of matching by weights. Default 5. */
@@ -25,7 +26,6 @@ export interface AlignedRunsOptions {
   readonly seed?: number | undefined;
   /** The set on which barriers are evaluated, before and after. Default none. */
   readonly set?: EvaluationSet | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Runs in the frame of the first one. */

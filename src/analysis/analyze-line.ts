@@ -109,8 +109,7 @@ export async function analyzeLine(
   const slice = await evaluateLine(models, line, options);
   const { title, metric, accuracyAs, names } = options.figure ?? {};
   const figure = createLineFigure(slice, {
-    ...defined({ title, metric, accuracyAs }),
-    ...(names?.data === undefined ? {} : { dataName: names.data }),
+    ...defined({ title, metric, accuracyAs, dataName: names?.data }),
   });
   const [set] = options.sets ?? [];
   const runs = models.map(({ run }) => run);
@@ -324,7 +323,7 @@ export function sliceProvenance(
         loss: facts.lossMode,
         metrics: facts.metricNames,
         samples: facts.samples,
-        ...(facts.weights === undefined ? {} : { weights: facts.weights }),
+        ...defined({ weights: facts.weights }),
         engine: { ...engineRequestOf(facts) },
       })),
       calibrationSamples: calibration?.samples ?? null,

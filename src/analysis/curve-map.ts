@@ -1,4 +1,5 @@
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
+import type { Followed } from "../base/work.js";
 import { type Curve, curveKnots, curveWeights } from "../between/curve.js";
 import { type Directions, memoryRowSource } from "../directions/directions.js";
 import { pcaDirections } from "../directions/pca.js";
@@ -93,14 +94,12 @@ export interface CurveMap {
 }
 
 /** Options of {@link curveMap}. */
-export interface CurveMapOptions {
+export interface CurveMapOptions extends Followed {
   readonly sets: readonly EvaluationSet[];
   readonly size: number;
   /** Folder for the surface. */
   readonly folder: string;
   readonly force?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Evaluates the plane of a curve, or reads it; null where the curve is the line. */

@@ -3,6 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { defined } from "../base/json.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import { autoNeb, type NebOptions, resolveNebOptions } from "../between/auto-neb.js";
 import type { Curve, CurveKind } from "../between/curve.js";
 import { type CurveFacts, readCurve, type StoredCurve, writeCurve } from "../between/curve-file.js";
@@ -65,7 +66,7 @@ export function resolveCurve(request: CurveRequest, seed: number): ResolvedCurve
 }
 
 /** What a curve is trained with. */
-export interface CurveWork {
+export interface CurveWork extends Followed {
   readonly ends: readonly [ModelPoint, ModelPoint];
   readonly request: CurveRequest;
   readonly seed: number;
@@ -78,8 +79,6 @@ export interface CurveWork {
   /** Folder of the curve: `curve.arrow` and its runs. */
   readonly folder: string;
   readonly force?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Everything that a curve depends on. */

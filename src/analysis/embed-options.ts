@@ -2,6 +2,7 @@ import omit from "lodash/omit.js";
 import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
+import type { Stoppable } from "../base/work.js";
 import { type PhateOptions, resolvePhateOptions } from "../embedding/phate/phate-options.js";
 import { EMBEDDING_METHODS, type EmbeddingMethod, type EmbeddingValue } from "../embedding/runs-embedding.js";
 import { resolveTsneOptions, type TsneOptions } from "../embedding/tsne-embedding.js";
@@ -30,7 +31,7 @@ type UmapOwn = Omit<UmapOptions, "dimensions" | "signal" | "onProgress" | "seed"
 type TsneOwn = Omit<TsneOptions, "dimensions" | "signal" | "onProgress" | "seed">;
 
 /** Options of {@link embedRuns}: what every method takes, and each method's own under their own names. */
-export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn, StepOptions {
+export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn, StepOptions, Stoppable {
   /** How to embed. Default "phate". */
   readonly method?: EmbeddingMethod;
   /** Dimensions. Default 2. */
@@ -71,7 +72,6 @@ export interface EmbedOptions extends PhateOwn, UmapOwn, TsneOwn, StepOptions {
   readonly linearAlgebra?: LinearAlgebra;
   /** Gives the products of snapshots, so that several methods read the runs once: see `readRunPoints`. */
   readonly points?: () => Promise<RunPoints>;
-  readonly signal?: AbortSignal | undefined;
   /** Called with what is done of each step. */
   readonly onProgress?: (step: EmbedStep, done: number, total: number) => void;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { type DistanceSource, distancesFromGram, distancesFromRows } from "../embedding/distance-source.js";
@@ -226,7 +227,7 @@ async function computeEmbedding(
     facts: {
       weights: points.columns,
       ...found.facts,
-      ...(points.alignment === undefined ? {} : { alignment: points.alignment.join(" ") }),
+      ...defined({ alignment: points.alignment?.join(" ") }),
     },
     quality: embeddingQuality(found.coordinates, points, options),
     stability,

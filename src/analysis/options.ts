@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
 import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/slice-loss.js";
 import {
@@ -78,9 +79,7 @@ export interface ResultOptions {
 }
 
 /** How work is followed and stopped. */
-export interface ProgressOptions<Step extends string> {
-  /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal | undefined;
+export interface ProgressOptions<Step extends string> extends Stoppable {
   /** Called with what is done of each step, and the seconds left where they are known. Default none. */
   readonly onProgress?: ((step: Step, done: number, total: number, etaSeconds?: number) => void) | undefined;
 }

@@ -80,7 +80,6 @@ function surfacesFigure(
   const notes = plane.kind === "random" ? [...options.notes, RANDOM_PLANE] : options.notes;
   const [first, ...others] = surfaces as readonly [SetSurface, ...SetSurface[]];
   const { data, loss } = names;
-  const named = data === undefined ? {} : { dataName: data };
   const isTrajectory =
     trajectories.length > 0 &&
     plane.directions !== null &&
@@ -100,8 +99,7 @@ function surfacesFigure(
       axes: plane.directions,
       paths: plane.runs.map((run, index) => pathOf(run, trajectories[index] as Trajectory)),
       ...(caption === "" ? {} : { caption }),
-      ...named,
-      ...defined({ lossName: loss }),
+      ...defined({ dataName: data, lossName: loss }),
     });
   }
   const [trajectory] = trajectories;
@@ -114,8 +112,7 @@ function surfacesFigure(
     batchNorm: batchNorm === "none" ? (isBetween(plane.kind) ? "interpolate" : "keep") : batchNorm,
     ...(notes.length === 0 ? {} : { caption: notes.join(" ") }),
     ...(trajectory === undefined ? {} : { path: pathOf(shown, trajectory) }),
-    ...defined({ quantity: metric, accuracyAs }),
-    ...named,
+    ...defined({ quantity: metric, accuracyAs, dataName: data }),
     ...(plane.directions === null ? {} : { warnings: plane.directions.warnings }),
   });
 }

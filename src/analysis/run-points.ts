@@ -75,7 +75,7 @@ export async function readRunPoints(
   const { gram, squaredSteps, precision } = await differenceGram(seen.source, {
     row: final,
     linearAlgebra,
-    blockColumns: resolveBlockColumns(source, options),
+    blockColumns: resolveBlockColumns(source, options.blockColumns),
     precision: "auto",
     signal,
     afterBlock: (columns) => {

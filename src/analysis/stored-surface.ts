@@ -3,6 +3,7 @@ import isEqual from "lodash/isEqual.js";
 import { defined } from "../base/json.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Stoppable } from "../base/work.js";
 import { isSliceMap, type SlicePoints } from "../directions/slice-map.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
@@ -39,7 +40,7 @@ import { CENTER_INDEX, type EvaluatedPoint, type Grid, type Surface } from "../s
 import { changedLoss, isStillTrue, type StoredValue } from "./stored-values.js";
 
 /** A surface that is asked for. */
-export interface SurfaceRequest {
+export interface SurfaceRequest extends Stoppable {
   readonly evaluator: LossEvaluator;
   readonly points: SlicePoints;
   /** sha-256 (hex) of where the points lie. */
@@ -57,7 +58,6 @@ export interface SurfaceRequest {
   readonly shard?: SurfaceShard | undefined;
   readonly force?: boolean | undefined;
   readonly resume?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number, etaSeconds?: number) => void) | undefined;
 }
 
@@ -190,7 +190,7 @@ async function refresh(
 /** The points of a surface whose values are exact. */
 function valuesOf(surface: Surface): StoredValue[] {
   const { alpha, beta, loss, metrics, center, partial, approximation, clippedShare } = surface;
-  const cappedShare = center.cappedShare === undefined ? {} : { cappedShare: center.cappedShare };
+  const cappedShare = defined({ cappedShare: center.cappedShare });
   const values: (StoredValue & { readonly value: LossValue })[] = [{ alpha: 0, beta: 0, value: center }];
   for (let index = 0; index < loss.length; index++) {
     if (partial?.evaluated[index] === 0 || (approximation !== undefined && approximation.method[index] !== 2))

@@ -3,6 +3,7 @@ import { InvalidDataError } from "../base/errors.js";
 import { defined } from "../base/json.js";
 import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import {
@@ -185,13 +186,10 @@ function histogramProvenance(
   };
 }
 
-/** Options of `statisticsStage`. */
-export interface StatisticsOptions {
+/** Options of `statisticsStage`; progress counts the snapshots of a run. */
+export interface StatisticsOptions extends Followed {
   /** Computes everything again. Default false. */
   readonly force?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each snapshot with the snapshots done and all of its run. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Computes weight statistics of a run, or reads them from `weights/statistics.arrow` where they are up to date. */

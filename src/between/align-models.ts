@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Stoppable } from "../base/work.js";
 import { solutionDistances } from "../directions/between-models.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
@@ -19,7 +20,7 @@ export type AlignMethod = "weights" | "activations";
 export const ALIGN_METHODS: readonly AlignMethod[] = ["weights", "activations"];
 
 /** Options of {@link alignModels}. */
-export interface AlignOptions {
+export interface AlignOptions extends Stoppable {
   /** Default "weights". */
   readonly method?: AlignMethod | undefined;
   /** Order of θ. Default that of the model. */
@@ -32,7 +33,6 @@ export interface AlignOptions {
   readonly sampleLimit?: number | undefined;
   /** Multiplies matrices. Default that of the active backend. */
   readonly algebra?: LinearAlgebra | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

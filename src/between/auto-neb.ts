@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import { type Curve, distanceBetween, pointBetween } from "./curve.js";
 import type { CurveObjective } from "./curve-objective.js";
 import { type CurveOptimizer, checkDescent, createDescent } from "./descent.js";
@@ -25,7 +26,7 @@ function repeated(count: number, cycle: NebCycle): NebCycle[] {
 }
 
 /** Options of {@link autoNeb}. */
-export interface NebOptions {
+export interface NebOptions extends Stoppable {
   /** Default the published ones. */
   readonly cycles?: readonly NebCycle[] | undefined;
   /** Factor of the steps of every cycle. Default 1. */
@@ -45,7 +46,6 @@ export interface NebOptions {
   readonly threshold?: number | undefined;
   /** Points between two pivots at which the loss is evaluated for that. Default 9. */
   readonly between?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** What an interrupted band left; it goes on from there. */
   readonly from?: CurveState | undefined;
   /** Called at the start and after each cycle. */

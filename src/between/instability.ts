@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import { hasStatistics } from "../loss/slice-loss.js";
 import type { Run } from "../store/run/run.js";
@@ -9,8 +10,8 @@ import { type ContinuationOptions, openContinuation } from "../training/continue
 import { barriersOf, type PathBarrier } from "./barrier.js";
 import { evaluatePath, linePath, type PathLosses, type PathPolicy } from "./path-losses.js";
 
-/** Options of {@link instabilityAnalysis}. */
-export interface InstabilityOptions extends ContinuationOptions {
+/** Options of {@link instabilityAnalysis}; progress counts forks. */
+export interface InstabilityOptions extends ContinuationOptions, Followed {
   /** Steps of the snapshots that runs are forked from. Default all. */
   readonly steps?: readonly number[] | undefined;
   /** Epochs at which both forks end, counted from the start of the run. Default those of the run. */
@@ -19,9 +20,6 @@ export interface InstabilityOptions extends ContinuationOptions {
   readonly seeds?: readonly [number, number] | undefined;
   /** Points of each line. Default 25. */
   readonly points?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called with the forks that are done and all of them. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Two trainings from one snapshot, and the line between their ends. */

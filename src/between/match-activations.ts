@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Stoppable } from "../base/work.js";
 import { bestAssignment } from "./assignment.js";
 import { checkFinite } from "./match-weights.js";
 import { type ModelProbe, watchCalls } from "./model-probe.js";
@@ -28,7 +29,7 @@ export async function matchByActivations(
   probe: ModelProbe,
   thetaA: Float32Array,
   thetaB: Float32Array,
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: Stoppable = {},
 ): Promise<ActivationMatch> {
   checkFinite("first model", thetaA, groups);
   checkFinite("second model", thetaB, groups);

@@ -1,4 +1,5 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import { checkSeed, createUniform } from "../math/random.js";
 import type { Parameter } from "../model/layout.js";
@@ -7,15 +8,13 @@ import { identityPermutation, type Permutation, permuteWeights, shuffled } from 
 import type { GroupAxis, PermutationGroups } from "./permutation-groups.js";
 
 /** Options of {@link matchByWeights}. */
-export interface MatchWeightsOptions {
+export interface MatchWeightsOptions extends Stoppable {
   /** Orders of the groups, and starts, that are tried; the best is taken. Default 5. */
   readonly tries?: number | undefined;
   /** Seed of the orders and starts. Default 0. */
   readonly seed?: number | undefined;
   /** Passes over all groups at most, in each try. Default 100. */
   readonly sweeps?: number | undefined;
-  /** Stops between two groups. Default none. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Fills in the defaults, and checks everything. */

@@ -1,4 +1,5 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { Followed } from "../base/work.js";
 import type { SliceMap } from "../directions/slice-map.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
@@ -33,13 +34,10 @@ export interface PathLosses {
   readonly values: readonly PathValues[];
 }
 
-/** How paths are evaluated. */
-export interface PathOptions {
+/** How paths are evaluated; progress counts points. */
+export interface PathOptions extends Followed {
   /** Points, both ends included. Default 25. */
   readonly points?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each point with those done and all to do. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Points of a path where nothing else is asked for, as in the code of Git Re-Basin. */

@@ -1,5 +1,6 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import type { LossEvaluator, LossValue } from "../loss/loss-evaluator.js";
 import type { BatchNormPolicyName } from "../loss/slice-loss.js";
 import { type Lane, runLanes } from "../surface/evaluate-points.js";
@@ -92,8 +93,8 @@ export interface ProfileSource {
   readTheta(position: number): Promise<Float32Array>;
 }
 
-/** Options of {@link evaluatePathProfile}. */
-export interface PathProfileOptions {
+/** Options of {@link evaluatePathProfile}; progress counts points. */
+export interface PathProfileOptions extends Followed {
   /** Points of each segment, both ends included. Default 5; 2 evaluates no point between. */
   readonly points?: number | undefined;
   /** Averages to evaluate. Default those of `pathAverages`. */
@@ -104,9 +105,6 @@ export interface PathProfileOptions {
   readonly known?: readonly { readonly index: number; readonly value: LossValue }[] | undefined;
   /** Called with each further point; awaited. */
   readonly onPoint?: ((index: number, value: LossValue) => Promise<void>) | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each point with those done and all to do. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Coordinates of the points of a segment. */

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import { checkSeed, createUniform } from "../math/random.js";
 import { type Curve, curveKnots, curveWeights, pointBetween } from "./curve.js";
 import type { CurveObjective } from "./curve-objective.js";
@@ -7,7 +8,7 @@ import { type CurveOptimizer, checkDescent, createDescent, type Descent } from "
 import { checkEnds } from "./path-losses.js";
 
 /** Options of {@link trainCurve}. */
-export interface TrainCurveOptions {
+export interface TrainCurveOptions extends Stoppable {
   /** "bezier" or "polychain". Default "bezier". */
   readonly kind?: "bezier" | "polychain" | undefined;
   /** Bends of a polychain, 1 to 100. Default 1, as published. */
@@ -23,7 +24,6 @@ export interface TrainCurveOptions {
   readonly learningRate?: number | undefined;
   /** Seed of the coordinates that are drawn. Default 0. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** What an interrupted training left; it goes on from there, with the same bits. */
   readonly from?: CurveState | undefined;
   /** Called at the start and after each epoch. */

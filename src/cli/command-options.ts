@@ -345,5 +345,5 @@ export function refuseStray<Options extends object>(
 ): void {
   const stray = names.find((name) => options[name] !== undefined);
   if (stray === undefined) return;
-  throw new InvalidOptionError(`--${kebabCase(stray)}`, wants, has, hint === undefined ? {} : { hint });
+  throw new InvalidOptionError(`--${kebabCase(stray)}`, wants, has, defined({ hint }));
 }

@@ -5,6 +5,7 @@ import { selectBackend } from "../backend/select-backend.js";
 import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { defined } from "../base/json.js";
 import type { JsonValue } from "../base/provenance.js";
+import type { Stoppable } from "../base/work.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator } from "../loss/loss-evaluator.js";
@@ -161,7 +162,7 @@ async function openVariables(
   module: DataModule,
   layout: ParameterLayout,
   lossFunction: VariablesLoss | BatchLossFunction | null,
-  options: EvaluationCommandOptions & { readonly signal?: AbortSignal | undefined },
+  options: EvaluationCommandOptions & Stoppable,
 ): Promise<LossEvaluator> {
   const { batchSize, keepNonFiniteData, signal } = options;
   checkVariables(module, options);
@@ -174,7 +175,7 @@ async function openVariables(
 
 /** Chooses the TensorFlow.js backend and says on stderr which and why. */
 export async function startBackend(choice: BackendChoice | undefined, output: Output): Promise<BackendInfo> {
-  const info = await selectBackend(choice === undefined ? {} : { backend: choice });
+  const info = await selectBackend(defined({ backend: choice }));
   output.note(`backend ${describeBackend(info)}`);
   output.warn(info.warnings);
   return info;
@@ -328,7 +329,7 @@ export async function openQueue({
   store,
   queue,
   signal,
-}: QueueCommandOptions & { readonly signal?: AbortSignal | undefined }): Promise<QueueRunner> {
+}: QueueCommandOptions & Stoppable): Promise<QueueRunner> {
   const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
   const { createQueueRunner } = await import("../queue/queue-runner.js");
   return createQueueRunner({ redis, spool, store, queue, signal, onNotice });

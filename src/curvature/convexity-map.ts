@@ -1,5 +1,6 @@
 import { EvaluationError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import type { Curvature } from "./create-curvature.js";
 import { type LanczosBasis, lanczos, ritzPairs } from "./lanczos.js";
 import { hessianOperator, type SymmetricOperator } from "./symmetric-operator.js";
@@ -151,7 +152,7 @@ export interface ConvexityMap {
 }
 
 /** What {@link mapConvexity} works with. */
-export interface ConvexityWork {
+export interface ConvexityWork extends Followed {
   /** Writes θ at a point into a buffer of its own. */
   readonly thetaAt: (alpha: number, beta: number) => Float32Array;
   readonly endsAt: (theta: Float32Array, start: Float32Array | null) => Promise<EndsWithStart>;
@@ -160,8 +161,6 @@ export interface ConvexityWork {
   /** Points from before. */
   readonly known: readonly ConvexityPoint[];
   readonly onPoint: (point: ConvexityPoint) => void | Promise<void>;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import {
   type ColumnRange,
   countColumns,
@@ -10,8 +11,8 @@ import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { norm, normalVector, scaled } from "./vectors.js";
 
-/** Options of {@link curvatureAtScale}. */
-export interface CurvatureAtScaleOptions {
+/** Options of {@link curvatureAtScale}; progress counts evaluations. */
+export interface CurvatureAtScaleOptions extends Followed {
   /** Radii ρ > 0. */
   readonly radii: readonly number[];
   /** Random unit directions u. Default 20. */
@@ -20,9 +21,6 @@ export interface CurvatureAtScaleOptions {
   readonly layout?: ParameterLayout | undefined;
   /** Default 0. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each evaluation. Default none. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Curvature over a distance, for each radius. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { FormatError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
 import { namesInFolder } from "../store/arrow/regular-file.js";
 import {
@@ -99,7 +100,7 @@ const factsSchema = z.object({
 });
 
 function jsonOf({ ignore, differenceError, ...facts }: CurvatureFacts): JsonValue {
-  return { ...facts, ignore: [...ignore], ...(differenceError === undefined ? {} : { differenceError }) };
+  return { ...facts, ignore: [...ignore], ...defined({ differenceError }) };
 }
 
 const convergedSchema = z.object({ isConverged: z.boolean(), products: z.number() });

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import { createJobFolder } from "../jobs/job-folder.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
 import type { TaskRunner } from "../jobs/task-runner.js";
@@ -51,7 +52,7 @@ export async function openCurvatureWorkers(
   data: EvaluationData,
   evaluation: Omit<CurvatureOptions, "signal">,
   ends: EndsOptions,
-  options: CurvatureWorkerOptions & { readonly signal?: AbortSignal | undefined },
+  options: CurvatureWorkerOptions & Stoppable,
 ): Promise<CurvatureWorkers> {
   const { signal, setup: file } = options;
   if (isBatchDataset(data)) {

@@ -1,5 +1,6 @@
 import { symmetricEigenByQl } from "../backend/linear-algebra/decompositions.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import type { SymmetricOperator } from "./symmetric-operator.js";
 import { addScaledInto, dot, norm, normalVector, orthogonalizeInto, scaled } from "./vectors.js";
 
@@ -14,7 +15,7 @@ export interface LanczosBasis {
 }
 
 /** How a Krylov basis grows. */
-export interface LanczosOptions {
+export interface LanczosOptions extends Stoppable {
   readonly steps: number;
   readonly start: Float64Array;
   /** Vectors that the basis stays orthogonal to. Default none. */
@@ -23,7 +24,6 @@ export interface LanczosOptions {
   readonly isEnough?: (found: LanczosBasis) => boolean;
   /** Gives a new direction where the space is complete and n is not reached; null: stop there. Default null. */
   readonly restart?: ((steps: number) => Float64Array) | null;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** What is lost of a product's length to float32 rounding, with room: below it the space is complete. */
@@ -91,7 +91,7 @@ export function ritzPairs({ diagonal, offDiagonal }: LanczosBasis): {
 }
 
 /** Options of {@link topEigenpairs}. */
-export interface EigenpairOptions {
+export interface EigenpairOptions extends Stoppable {
   /** How many. Default 5. */
   readonly count?: number | undefined;
   /**
@@ -107,7 +107,6 @@ export interface EigenpairOptions {
   readonly start?: Float64Array | undefined;
   /** Seed of the random start. Default 0. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Called after each product. Default none. */
   readonly onProgress?: ((products: number) => void) | undefined;
 }

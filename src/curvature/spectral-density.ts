@@ -1,10 +1,11 @@
 import { InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import { type Eigenpairs, lanczos, ritzPairs, topEigenpairs } from "./lanczos.js";
 import type { SymmetricOperator } from "./symmetric-operator.js";
 import { normalVector } from "./vectors.js";
 
 /** Options of {@link spectralDensity}. */
-export interface DensityOptions {
+export interface DensityOptions extends Stoppable {
   /** Lanczos steps for each random vector. Default 96. */
   readonly steps?: number | undefined;
   /** Random vectors. Default 4. */
@@ -19,7 +20,6 @@ export interface DensityOptions {
   readonly points?: number | undefined;
   /** Default 0. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Called after each product. Default none. */
   readonly onProgress?: ((products: number) => void) | undefined;
 }

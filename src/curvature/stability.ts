@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Stoppable } from "../base/work.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import type { SymmetricOperator } from "./symmetric-operator.js";
 
@@ -123,7 +124,7 @@ export function preconditionedOperator(operator: SymmetricOperator, scale: Float
 }
 
 /** Options of {@link criticalSharpness}. */
-export interface CriticalSharpnessOptions {
+export interface CriticalSharpnessOptions extends Stoppable {
   /** First rate that is tried, such as the learning rate. Default 0.01. */
   readonly start?: number | undefined;
   /** L(θ), where it is known. Default it is computed. */
@@ -132,7 +133,6 @@ export interface CriticalSharpnessOptions {
   readonly slope?: number | undefined;
   /** Losses at most. Default 40. */
   readonly evaluations?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** The curvature that an update meets. */

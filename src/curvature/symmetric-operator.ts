@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
+import { defined } from "../base/json.js";
 import type { ColumnRange, ColumnSelectionOptions } from "../directions/column-selection.js";
 import { countColumns, embedVector, restrictVector, selectColumns } from "../directions/column-selection.js";
 import type { Parameter, ParameterLayout } from "../model/layout.js";
@@ -41,7 +42,7 @@ export function hessianOperator(
     throw new InvalidOptionError("matrix", '"hessian" or "gauss-newton"', JSON.stringify(matrix));
   }
   const chosen = select === undefined ? layout.parameters : layout.parameters.filter(select);
-  const ranges = selectColumns({ ...layout, parameters: chosen }, ignore === undefined ? {} : { ignore });
+  const ranges = selectColumns({ ...layout, parameters: chosen }, defined({ ignore }));
   const apply = matrix === "hessian" ? point.hessianVector : point.gaussNewtonVector;
   return {
     size: countColumns(ranges),

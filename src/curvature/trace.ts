@@ -1,11 +1,12 @@
 import { inverse, Matrix } from "ml-matrix";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import { createUniform } from "../math/random.js";
 import type { SymmetricOperator } from "./symmetric-operator.js";
 import { dot, norm, normalVector, orthonormalized, scaled } from "./vectors.js";
 
 /** Options of {@link estimateTrace}. */
-export interface TraceOptions {
+export interface TraceOptions extends Stoppable {
   /**
    * "xtrace": most precise where few eigenvalues dominate, as they do in networks; "hutchinson": the plain mean of
    * zᵀ·A·z over random signs z; "exact": n products. Default "exact" if n ≤ products, else "xtrace".
@@ -15,7 +16,6 @@ export interface TraceOptions {
   readonly products?: number | undefined;
   /** Default 0. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Called after each product. Default none. */
   readonly onProgress?: ((products: number) => void) | undefined;
 }

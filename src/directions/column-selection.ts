@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
+import type { Followed } from "../base/work.js";
 import type { ParameterLayout, ParameterRole } from "../model/layout.js";
 import type { Directions, RowSource } from "./directions.js";
 
@@ -116,17 +117,13 @@ function assertLengths({ vectors }: Directions, count: number): void {
   throw new InvalidOptionError("directions", `vectors over ${count} columns`, `${wrong.length} entries`);
 }
 
-/** How a source of rows is read, block of columns by block of columns. */
-export interface ColumnBlockOptions {
+/** How a source of rows is read, block of columns by block of columns; progress counts columns, over all passes. */
+export interface ColumnBlockOptions extends Followed {
   /**
    * Columns read at a time. Default: as many as fit a buffer of 64 MiB, of which there are two, and at most
    * 262,144. Results depend on it only by the order of float64 sums.
    */
   readonly blockColumns?: number;
-  /** Stops the work between two blocks. Default none. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called after every block with the columns done and all columns to do, over all passes. Default none. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Columns [start, start + count) of every row of a source. */
@@ -143,9 +140,8 @@ const BUFFER_BYTES = 64 * 2 ** 20;
 /** Returns the number of columns per block: the option, checked, or what the memory budget allows. */
 export function resolveBlockColumns(
   source: Pick<RowSource, "rows" | "columns">,
-  options: ColumnBlockOptions = {},
+  blockColumns?: number,
 ): number {
-  const { blockColumns } = options;
   if (blockColumns !== undefined) {
     if (!Number.isInteger(blockColumns) || blockColumns < 1) {
       throw new InvalidOptionError("blockColumns", "a positive integer", String(blockColumns));

@@ -100,7 +100,7 @@ export async function pathStatistics(
   const { gram, precision: used } = await differenceGram(updates.source, {
     row: 0,
     linearAlgebra,
-    blockColumns: resolveBlockColumns(source, options),
+    blockColumns: resolveBlockColumns(source, options.blockColumns),
     precision,
     signal,
     afterBlock: (block) => {

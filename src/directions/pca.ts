@@ -86,7 +86,7 @@ export function resolvePcaOptions(source: RowSource, options: PcaOptions): Resol
     centering,
     components: resolveComponents(options, rows, columns),
     finalRow,
-    blockColumns: resolveBlockColumns(source, options),
+    blockColumns: resolveBlockColumns(source, options.blockColumns),
     runLengths,
     precision: resolvePrecision(options),
   };

@@ -142,7 +142,7 @@ export async function projectTrajectory(
 ): Promise<Trajectory> {
   const { center, vectors } = directions;
   assertColumns(source, directions);
-  const blockColumns = resolveBlockColumns(source, options);
+  const blockColumns = resolveBlockColumns(source, options.blockColumns);
   const span = createSpan(vectors);
   const k = vectors.length;
   const n = source.rows;

@@ -1,5 +1,6 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 import {
   addCombinationInto,
@@ -25,14 +26,13 @@ export interface DifferenceGram {
 export type GramPrecision = "auto" | "float64" | "backend";
 
 /** What `differenceGram` needs beside the rows. */
-export interface DifferenceGramOptions {
+export interface DifferenceGramOptions extends Stoppable {
   /** Index of the row θ_f to subtract. */
   readonly row: number;
   readonly linearAlgebra: LinearAlgebra;
   readonly blockColumns: number;
   /** "auto": float64 for small problems. */
   readonly precision: GramPrecision;
-  readonly signal?: AbortSignal | undefined;
   /** Called after each block with its number of columns. */
   readonly afterBlock?: (columns: number) => void;
 }
@@ -168,13 +168,12 @@ export interface RowCombinations {
 }
 
 /** What `combineRows` needs beside the rows. */
-export interface CombineRowsOptions {
+export interface CombineRowsOptions extends Stoppable {
   /** k arrays of N coefficients. */
   readonly weights: readonly Float64Array[];
   /** Index f of the row subtracted and returned. */
   readonly row: number;
   readonly blockColumns: number;
-  readonly signal?: AbortSignal | undefined;
   /** Called after each block with its number of columns. */
   readonly afterBlock?: (columns: number) => void;
 }

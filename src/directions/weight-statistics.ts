@@ -1,4 +1,5 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { Followed } from "../base/work.js";
 import { quantile } from "../math/statistics.js";
 import type { Parameter, ParameterLayout, ParameterRole } from "../model/layout.js";
 import { checkModels } from "./between-models.js";
@@ -47,13 +48,6 @@ export interface ThetaSource {
   readTheta(index: number): Promise<Float32Array>;
 }
 
-/** Options of {@link weightStatistics}. */
-export interface WeightStatisticsOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each snapshot with the snapshots done and all. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
-
 /**
  * Returns norms of the trainable weights, in total, by layer and by filter, with distances and the length of
  * the path, for every snapshot.
@@ -67,7 +61,7 @@ export interface WeightStatisticsOptions {
  */
 export async function weightStatistics(
   source: ThetaSource,
-  options: WeightStatisticsOptions = {},
+  options: Followed = {},
 ): Promise<WeightStatistics> {
   const { layout, count } = source;
   if (count === 0) throw new InvalidDataError("snapshots", "at least one", "none");

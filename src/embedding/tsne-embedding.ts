@@ -1,11 +1,12 @@
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
+import type { Followed } from "../base/work.js";
 import { checkSeed } from "../math/random.js";
 import { type DistanceSource, distanceMatrix } from "./distance-source.js";
 import { flatten } from "./mds/embed-distances.js";
 
-/** Options of {@link tsneEmbedding}: those of druidjs's TSNE. */
-export interface TsneOptions {
+/** Options of {@link tsneEmbedding}: those of druidjs's TSNE; progress counts iterations. */
+export interface TsneOptions extends Followed {
   /** Dimensions of the embedding (druidjs: `d`). Default 2. */
   readonly dimensions?: number;
   /** Effective number of neighbours. Default 30, or a third of the points where that is less. */
@@ -16,10 +17,6 @@ export interface TsneOptions {
   readonly iterations?: number;
   /** Seed of the start. Default 0. */
   readonly seed?: number;
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called from time to time with the iterations done and all to do. Default none. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Options of {@link tsneEmbedding} with defaults filled in. */

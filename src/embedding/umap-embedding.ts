@@ -1,12 +1,13 @@
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
+import type { Followed } from "../base/work.js";
 import { createUniform } from "../math/random.js";
 import type { DistanceSource } from "./distance-source.js";
 import { flatten } from "./mds/embed-distances.js";
 import { nearestNeighbours } from "./quality/trustworthiness.js";
 
-/** Options of {@link umapEmbedding}, under umap-js's own names. */
-export interface UmapOptions {
+/** Options of {@link umapEmbedding}, under umap-js's own names; progress counts sweeps. */
+export interface UmapOptions extends Followed {
   /** Dimensions of the embedding. Default 2. */
   readonly dimensions?: number;
   /** Size of a neighbourhood, the point itself included. Default 15, or all points where there are fewer. */
@@ -24,10 +25,6 @@ export interface UmapOptions {
    * little noise so that equal points come apart. Default random places.
    */
   readonly start?: Float64Array;
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called from time to time with the sweeps done and all to do. Default none. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Options of {@link umapEmbedding} with defaults filled in. */

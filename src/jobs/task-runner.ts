@@ -1,4 +1,5 @@
 import type { LandscapeError, WireError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 
 /** The operations of a program by name: from one input to one output, both plain data. */
 export type Operations = {
@@ -61,14 +62,13 @@ export interface OpenOptions<Order, Facts> {
 }
 
 /** How one task is run. */
-export interface TaskOptions {
+export interface TaskOptions extends Stoppable {
   /** What it is called in errors: "grid point 12". */
   readonly name: string;
   /** What it should give, for errors: "a loss". */
   readonly expected: string;
   /** Tasks of one key take about the same time. Default the operation. */
   readonly key?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
   /**
    * Folder that the operation makes, whose path stands in its input. Where it runs on another machine, it makes one there, and
    * what is in it comes here. Default none.

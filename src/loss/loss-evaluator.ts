@@ -1,4 +1,5 @@
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Stoppable } from "../base/work.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import type { BatchNormPolicyName } from "./slice-loss.js";
@@ -98,11 +99,9 @@ export function isAccuracy(name: string): boolean {
 }
 
 /** How one point is evaluated. */
-export interface PointEvaluation {
+export interface PointEvaluation extends Stoppable {
   /** What the point is called in errors. Default "theta" or its coordinates. */
   readonly name?: string | undefined;
-  /** Stops the work within a batch. Default none. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** How the loss at a θ is evaluated. */
@@ -112,7 +111,7 @@ export interface ThetaEvaluation extends PointEvaluation {
 }
 
 /** How the points of a slice are evaluated. */
-export interface SliceEvaluation {
+export interface SliceEvaluation extends Stoppable {
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
   readonly batchNorm?: BatchNormPolicyName | undefined;
   /**
@@ -121,7 +120,6 @@ export interface SliceEvaluation {
    * plane. Default 0.
    */
   readonly points?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Computes losses at the points of one slice. */

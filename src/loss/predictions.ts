@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import { bindModel } from "../model/bound-weights.js";
 import type { ParameterLayout } from "../model/layout.js";
 import { betweenBatches, changedWeightsError, forwardPass, holdWeights, withModel } from "./evaluate-at.js";
@@ -37,12 +38,11 @@ export interface PredictionProbe {
 }
 
 /** Options of {@link openPredictionProbe}. */
-export interface PredictionProbeOptions {
+export interface PredictionProbeOptions extends Stoppable {
   /** Order of the entries of θ. */
   readonly layout: ParameterLayout;
   /** First samples of the data that count. Default 1000. */
   readonly probe?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bytes of log-probabilities that one run may take. */

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { InvalidOptionError } from "../base/errors.js";
+import type { Stoppable } from "../base/work.js";
 import type { SlicePoints } from "../directions/slice-map.js";
 import type { LossEvaluator } from "../loss/loss-evaluator.js";
 import { type BatchNormPolicyName, openSlice } from "../loss/slice-loss.js";
@@ -60,9 +61,7 @@ export async function runLanes(work: LaneWork, signal: AbortSignal | undefined, 
 }
 
 /** What happens at each point beside its evaluation. */
-export interface PointOptions {
-  /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal | undefined;
+export interface PointOptions extends Stoppable {
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
   readonly batchNorm?: BatchNormPolicyName | undefined;
   /** Called with each point as it is evaluated, in no particular order; the work waits for its promise. */

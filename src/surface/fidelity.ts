@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
+import type { Followed } from "../base/work.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import { createPlanePoint } from "../directions/slice-map.js";
@@ -32,17 +33,13 @@ export function chooseSnapshots(count: number, most: number): SnapshotSubset {
   return { positions, warning: { code: "some-snapshots", message } };
 }
 
-/** Options of {@link evaluateFidelity}. */
-export interface FidelityOptions {
+/** Options of {@link evaluateFidelity}; progress counts evaluations. */
+export interface FidelityOptions extends Followed {
   /**
    * What becomes of batch norm's statistics on the plane. With "recalibrate" each snapshot is also evaluated with
    * recalibrated statistics, so that the same networks are compared. Default: they move with the other weights.
    */
   readonly batchNorm?: BatchNormPolicyName | undefined;
-  /** Stops the work within a batch. Default none. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each evaluation with the evaluations done and all to do. Default none. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /**
    * Points evaluated earlier, which are not evaluated again: of N snapshots, 2·i is the snapshot at position i as it
    * was trained, 2·i + 1 the plane at its coordinates, 2·N + i the snapshot with recalibrated statistics. Default

@@ -82,7 +82,7 @@ describe("resolveBlockColumns", () => {
       if (blockColumns > 1) expect(4 * rows * blockColumns).toBeLessThanOrEqual(64 * 2 ** 20);
     }
     expect(resolveBlockColumns({ rows: 10, columns: 7 })).toBe(7);
-    expect(resolveBlockColumns({ rows: 10, columns: 70 }, { blockColumns: 100 })).toBe(70);
+    expect(resolveBlockColumns({ rows: 10, columns: 70 }, 100)).toBe(70);
   });
 });
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import type { Provenance } from "../../base/provenance.js";
+import type { Stoppable } from "../../base/work.js";
 import { type SolutionDistances, solutionDistances } from "../../directions/between-models.js";
 import { type NormalizeOptions, resolveNormalizeOptions } from "../../directions/normalize.js";
 import { randomDirections } from "../../directions/random.js";
@@ -27,14 +28,13 @@ import type { OpenedRun, ResolvedCompareOptions } from "./compare-options.js";
 import type { RunPlane } from "./compare-planes.js";
 
 /** Options of {@link sharpnessStage}. */
-export interface SharpnessOptions extends NormalizeOptions {
+export interface SharpnessOptions extends NormalizeOptions, Stoppable {
   readonly directory: string;
   /** ε, the size of the box. */
   readonly epsilon: number;
   /** Seed of the plane. */
   readonly seed: number;
   readonly force?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Points along each side of the box. */

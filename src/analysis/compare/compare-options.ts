@@ -3,6 +3,7 @@ import pick from "lodash/pick.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import { canonicalJson, type JsonValue } from "../../base/provenance.js";
+import type { Stoppable } from "../../base/work.js";
 import { type AlignMethod, checkAlignOptions } from "../../between/align-models.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
@@ -50,9 +51,8 @@ export interface CompareRunsOptions
     Pick<EvaluationOptions, "batchNorm">,
     Pick<FigureOptions, "title" | "accuracyAs" | "names">,
     StepOptions,
-    NormalizeOptions {
-  /** Stops the work within a batch. Default none. */
-  readonly signal?: AbortSignal | undefined;
+    NormalizeOptions,
+    Stoppable {
   /** The evaluation set, the same for every run. Needed. */
   readonly data: EvaluationData;
   /** A held-out set. Default none. */

@@ -3,6 +3,7 @@ import pick from "lodash/pick.js";
 import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-algebra.js";
 import { cleanText } from "../../base/clean-text.js";
 import { LandscapeError } from "../../base/errors.js";
+import { defined } from "../../base/json.js";
 import { condenseWarnings, type LandscapeWarning } from "../../base/warning.js";
 import type { SolutionDistances } from "../../directions/between-models.js";
 import type { Directions } from "../../directions/directions.js";
@@ -78,9 +79,9 @@ export function compareFigures(
   const { runs, pairs, joint, aligned, whyNoJoint, planes, lines, stability, warnings } = results;
   const title = options.title ?? titleOfRuns(opened.map(({ name }) => name));
   const dataName = options.names?.data;
-  const data = dataName === undefined ? {} : { dataName };
+  const data = defined({ dataName });
   const { accuracyAs } = options;
-  const shown = accuracyAs === undefined ? {} : { accuracyAs };
+  const shown = defined({ accuracyAs });
   const texts = { lossName: options.names?.loss ?? "training loss", ...data };
   const named = opened.map(({ name, run }) => ({
     name,

@@ -3,6 +3,7 @@ import once from "lodash/once.js";
 import pick from "lodash/pick.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
+import type { Stoppable } from "../../base/work.js";
 import type { Figure } from "../../figure/figure.js";
 import { encodeNpz } from "../../figure/files/encode-npz.js";
 import { encodeCsv, TABLE_KINDS, type TableKind, unitsOf } from "../../figure/files/export-table.js";
@@ -38,7 +39,7 @@ const MOVING_FORMATS: ReadonlySet<ExportFormat> = new Set(["gif", ...MOVIE_FORMA
 const PICTURE_FORMATS: ReadonlySet<ExportFormat> = new Set(["svg", "png", "pdf", ...MOVING_FORMATS]);
 
 /** Options of {@link exportRun}. */
-export interface ExportOptions extends PictureStyle {
+export interface ExportOptions extends PictureStyle, Stoppable {
   /** Formats to write. Required: at least one. */
   readonly formats: readonly ExportFormat[];
   /** Folder for the files. Default `export` in the run directory. */
@@ -53,7 +54,6 @@ export interface ExportOptions extends PictureStyle {
   readonly duration?: number;
   /** Loss above which the heights of VTK files are cut off. Default none. */
   readonly clip?: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

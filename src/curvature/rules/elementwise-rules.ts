@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { KernelNode } from "../../backend/record-kernels.js";
+import { defined } from "../../base/json.js";
 import { Dual, inverse, linear, minus, plus, times } from "../dual.js";
 import { inputOf, type KernelRule, oneOutput, stretch, sumToShape } from "./kernel-rule.js";
 
@@ -118,7 +119,7 @@ function pairRule(
   refuses?: KernelRule["refuses"],
 ): KernelRule {
   return oneOutput({
-    ...(refuses === undefined ? {} : { refuses }),
+    ...defined({ refuses }),
     forward(node, { a, b }, y) {
       const tangent = forward(a as Dual, b as Dual, y, node);
       return tangent === null ? null : stretch(tangent, y.shape);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { KernelNode } from "../../backend/record-kernels.js";
+import { defined } from "../../base/json.js";
 import { type Dual, linear } from "../dual.js";
 
 /** Inputs of a kernel by name. */
@@ -30,7 +31,7 @@ export function oneOutput(rule: {
   backward: (node: KernelNode, x: DualInputs, y: Dual, dy: Dual) => Readonly<Record<string, () => Dual>>;
 }): KernelRule {
   return {
-    ...(rule.refuses === undefined ? {} : { refuses: rule.refuses }),
+    ...defined({ refuses: rule.refuses }),
     forward: (node, x, [y]) => [rule.forward(node, x, y as tf.Tensor)],
     backward: (node, x, [y], [dy]) => rule.backward(node, x, y as Dual, dy as Dual),
   };
@@ -44,7 +45,7 @@ export function linearRule(
   refuses?: KernelRule["refuses"],
 ): KernelRule {
   return oneOutput({
-    ...(refuses === undefined ? {} : { refuses }),
+    ...defined({ refuses }),
     forward: (node, x) => linear(x[input] as Dual, (tensor) => apply(node, tensor)).tangent,
     backward: (node, _, __, dy) => ({ [input]: () => linear(dy, (tensor) => transpose(node, tensor)) }),
   });

@@ -2,18 +2,17 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import { refuseRenamed } from "../../base/option-names.js";
+import type { Stoppable } from "../../base/work.js";
 import { type MdsResult, stressOf } from "./stress.js";
 
 /** Options of {@link sgdMds}. */
-export interface SgdMdsOptions {
+export interface SgdMdsOptions extends Stoppable {
   /** Dimensions k of the embedding. Default 2. */
   readonly dimensions?: number;
   /** Sweeps over all pairs. Default 30. */
   readonly sweeps?: number;
   /** Seed of the order of pairs. Default 0. */
   readonly seed?: number;
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

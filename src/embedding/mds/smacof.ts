@@ -1,4 +1,5 @@
 import { refuseRenamed } from "../../base/option-names.js";
+import type { Stoppable } from "../../base/work.js";
 import { centeredCoordinates, guttmanInto, type MdsResult } from "./stress.js";
 
 /**
@@ -70,7 +71,7 @@ function addScaledInto(out: Float64Array, factor: number, x: Float64Array): void
 }
 
 /** Options of {@link smacof}. */
-export interface SmacofOptions {
+export interface SmacofOptions extends Stoppable {
   /** Dimensions k of the embedding. Default 2. */
   readonly dimensions?: number;
   /** Iterations at most. Default 3000. */
@@ -82,8 +83,6 @@ export interface SmacofOptions {
    * stress; `none` takes the transform alone. Same minimum, some 15 times fewer passes. Default "lbfgs".
    */
   readonly acceleration?: "lbfgs" | "none";
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A point of the iteration: coordinates, their stress and their residual x − G(x). */
@@ -176,15 +175,13 @@ function sumOfLengths(x: Float64Array, n: number, k: number): number {
 }
 
 /** Options of {@link nonmetricMds}. */
-export interface NonmetricMdsOptions {
+export interface NonmetricMdsOptions extends Stoppable {
   /** Dimensions k of the embedding. Default 2. */
   readonly dimensions?: number;
   /** Iterations at most. Default 3000. */
   readonly maxIter?: number;
   /** Stops when an iteration lowers the stress by less than this share of it. Default 1e-6. */
   readonly eps?: number;
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

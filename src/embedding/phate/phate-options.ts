@@ -1,12 +1,13 @@
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
+import type { Stoppable } from "../../base/work.js";
 import type { DistanceMetric, PointRows } from "../distance-source.js";
 
 /** Stages of {@link phate}, in order. */
 export type PhateStage = "distances" | "kernel" | "landmarks" | "entropy" | "potential" | "mds";
 
 /** Options of {@link phate}: those of the Python package, most under their own names, and a few more. */
-export interface PhateOptions {
+export interface PhateOptions extends Stoppable {
   /** Dimensions of the embedding. Default 2. */
   readonly dimensions?: number;
   /** Neighbours that set the bandwidth of the kernel. Default 5; with fewer than 7 points as many as there can be. */
@@ -44,8 +45,6 @@ export interface PhateOptions {
    * package does: only where there is a principal component stage. Default null.
    */
   readonly centered?: boolean | null;
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
   /** Called when a stage begins. Default none. */
   readonly onProgress?: (stage: PhateStage) => void;
 }

@@ -1,6 +1,7 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
+import type { Stoppable } from "../../base/work.js";
 import type { Graph } from "./trustworthiness.js";
 
 /**
@@ -285,15 +286,13 @@ export function totalPersistence(pairs: readonly PersistencePair[], dimension: 0
 }
 
 /** Options of {@link persistenceNull}. */
-export interface PersistenceNullOptions extends PersistenceOptions {
+export interface PersistenceNullOptions extends PersistenceOptions, Stoppable {
   /** How often the values are permuted. Default 200. */
   readonly permutations?: number;
   /** Seed of the permutations. Default 0. */
   readonly seed?: number;
   /** Number that sums a diagram up. Default: total persistence of dimension 0. */
   readonly statistic?: (pairs: readonly PersistencePair[]) => number;
-  /** When it is aborted, its reason is thrown. Default none. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A statistic of a function on a graph against that of the same values in random places. */

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
-import { decodeNumber } from "../../base/json.js";
+import { decodeNumber, defined } from "../../base/json.js";
 import type { FigureAxis, MapPanel } from "../figure.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import type { ThemeName } from "./palette.js";
@@ -191,7 +191,7 @@ export function headingTexts(title: string, { x, y, width }: Omit<Rect, "height"
 /** The name of the horizontal axis of a plot, shifted into the bounds. */
 export function nameBelow(name: string, plot: Rect, x?: readonly [number, number]): PlacedText {
   const y = plot.y + plot.height + NAMES_BELOW - 13;
-  return line(name, plot.x + plot.width / 2, y, x === undefined ? {} : { x });
+  return line(name, plot.x + plot.width / 2, y, defined({ x }));
 }
 
 /** The name of an upright axis of a plot. */

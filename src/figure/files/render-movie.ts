@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import type { Stoppable } from "../../base/work.js";
 import type { DrawOptions } from "../draw/figure-frame.js";
 import { type FigureLayout, figureSize, layoutFigure, layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
@@ -12,14 +13,13 @@ import { encodeMp4, type MovieFrames, RATE } from "./encode-mp4.js";
 import { type Raster, rasterize, renderSvg } from "./render-picture.js";
 
 /** Options of {@link renderMp4} and {@link renderWebp}. */
-export interface RenderMp4Options extends PathAnimationOptions {
+export interface RenderMp4Options extends PathAnimationOptions, Stoppable {
   /** Pixels for each px; default 1, at most 4. */
   readonly scale?: number | undefined;
   /** Draws a surface in 3-D as the cells of the grid that was evaluated. Default false. */
   readonly isFaceted?: boolean | undefined;
   /** Milliseconds that the path takes to grow, and a picture in 3-D to turn round once; default 6000. */
   readonly duration?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Width of a movie in px, and height of one in 3-D: those of screens. */

@@ -227,7 +227,7 @@ export function surfaceDetails(surface: Surface): { readonly [key: string]: Json
     ...defined({ weights }),
     samples,
     engine: storedEngine(engine),
-    ...(partial === undefined ? {} : { partial: partial.budget }),
+    ...defined({ partial: partial?.budget }),
     warnings: warnings.map(({ code, message }) => ({ code, message })),
   };
 }

@@ -2,6 +2,7 @@ import { InvalidOptionError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
+import type { Stoppable } from "../../base/work.js";
 import { isSliceMap, type SlicePoints } from "../../directions/slice-map.js";
 import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../../loss/loss-evaluator.js";
 import { type BatchNormPolicyName, openSlice } from "../../loss/slice-loss.js";
@@ -136,9 +137,7 @@ const REFUSED: LandscapeWarning = {
 };
 
 /** Options of {@link approximateSurface}. */
-export interface ApproximateSurfaceOptions extends ApproximateOptions {
-  /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal | undefined;
+export interface ApproximateSurfaceOptions extends ApproximateOptions, Stoppable {
   /** Called after each evaluation with the sample evaluations spent and those that may be. */
   readonly onProgress?: (spent: number, budget: number) => void;
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../../base/errors.js";
+import type { Stoppable } from "../../base/work.js";
 import type { Directions } from "../../directions/directions.js";
 import { createSpan } from "../../directions/project.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
@@ -7,14 +8,13 @@ import { evaluateSurface } from "../evaluate-surface.js";
 import { axisOfGrid } from "../grid.js";
 
 /** Options of {@link epsilonSharpness}. */
-export interface EpsilonSharpnessOptions {
+export interface EpsilonSharpnessOptions extends Stoppable {
   /** ε, the size of the box. Default 1e-3, as in the paper. */
   readonly epsilon?: number;
   /** Grid points along each side of the box, odd so that θ* is one. Default 21. */
   readonly points?: number;
   /** What becomes of batch norm's statistics at each point. Default: they move with the other weights. */
   readonly batchNorm?: BatchNormPolicyName | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** ε-sharpness in the span of one or two directions. */

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
 import type { LandscapeWarning } from "../../base/warning.js";
+import type { Stoppable } from "../../base/work.js";
 import type { Directions } from "../../directions/directions.js";
 import { mixtureMap } from "../../directions/mixture.js";
 import type { NormalizeOptions } from "../../directions/normalize.js";
@@ -24,7 +25,7 @@ export interface LinePoint extends EvaluatedPoint {
 }
 
 /** Options of every slice of lines. */
-export interface LineOptions {
+export interface LineOptions extends Stoppable {
   /** α from, to (both included) and the number of points; the default depends on the slice. */
   readonly grid?: AxisGrid;
   /** What becomes of batch norm's moving statistics; the default depends on the slice. */
@@ -35,8 +36,6 @@ export interface LineOptions {
   readonly known?: Iterable<LinePoint>;
   /** Called with each point as it is evaluated; the work waits for its promise. */
   readonly onPoint?: (point: LinePoint) => void | Promise<void>;
-  /** Stops the work within a batch; the promise rejects with the signal's reason. Default none. */
-  readonly signal?: AbortSignal | undefined;
   /** Called after each point with the points done, all to do, and the seconds left by the present speed. */
   readonly onProgress?: OnPointProgress;
 }

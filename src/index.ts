@@ -45,11 +45,8 @@ export {
 
 // Curvature
 
-export {
-  type AnalyzeCurvatureOptions,
-  analyzeCurvature,
-  type CurvatureAnalysis,
-} from "./analysis/analyze-curvature.js";
+export { analyzeCurvature, type CurvatureAnalysis } from "./analysis/analyze-curvature.js";
+export type { AnalyzeCurvatureOptions } from "./analysis/curvature-parts.js";
 
 // Weights
 

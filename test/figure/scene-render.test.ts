@@ -5,10 +5,19 @@ import { themeOf } from "../../src/figure/draw/palette.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderPng, renderSvg } from "../../src/figure/files/render-picture.js";
 import { encodePng } from "../../src/figure/space/encode-png.js";
+import type { SceneMesh } from "../../src/figure/space/mesh-builder.js";
 import { type Pixels, renderScene } from "../../src/figure/space/render-scene.js";
-import { keyLight, litCorners, type SceneMesh, sceneMeshes } from "../../src/figure/space/scene-mesh.js";
+import { sceneMeshes } from "../../src/figure/space/scene-mesh.js";
 import { createProjection } from "../../src/figure/space/scene-view.js";
-import { brightness, type HeightField, hornNormals, SKY, skyView } from "../../src/figure/space/sky-light.js";
+import {
+  brightness,
+  type HeightField,
+  hornNormals,
+  keyLight,
+  litCorners,
+  SKY,
+  skyView,
+} from "../../src/figure/space/sky-light.js";
 import type { PlacedSpace as PlacedPanel } from "../../src/figure/space/space-panel.js";
 import { inSpace } from "../../src/figure/space/surface-panel.js";
 import type { SurfaceScene } from "../../src/figure/space/surface-scene.js";

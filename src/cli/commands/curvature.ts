@@ -5,29 +5,21 @@ import {
   convexityOnPlane,
   type StoredConvexity,
 } from "../../analysis/analyze-convexity.js";
-import {
-  type AnalyzeCurvatureOptions,
-  analyzeCurvature,
-  curvatureDirections,
-  planeHessian,
-  resolveCurvatureSettings,
-} from "../../analysis/analyze-curvature.js";
+import { analyzeCurvature, curvatureDirections, planeHessian } from "../../analysis/analyze-curvature.js";
 import { analyzePlane, checkPlaneOptions } from "../../analysis/analyze-plane.js";
 import { analyzeStability, resolveStabilitySettings } from "../../analysis/analyze-stability.js";
+import { type AnalyzeCurvatureOptions, resolveCurvatureSettings } from "../../analysis/curvature-parts.js";
 import { isModelPoint, modelOf, openSubject, type Subject } from "../../analysis/model-point.js";
 import type { PlaneSpec } from "../../analysis/plane-spec.js";
 import { readFigures } from "../../analysis/read-figures.js";
 import type { NamedFigure } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError, RunStateError } from "../../base/errors.js";
-import { defined, toRows } from "../../base/json.js";
-import { type ConvexityMap, convexityRatio } from "../../curvature/convexity-map.js";
-import type { CurvatureSummary, Eigenvalues } from "../../curvature/curvature-file.js";
+import { defined } from "../../base/json.js";
 import type { Directions } from "../../directions/directions.js";
 import type { Figure } from "../../figure/figure.js";
 import { withConvexity } from "../../figure/make/create-convexity-figure.js";
 import type { ParameterRole } from "../../model/layout.js";
-import type { StabilityPath } from "../../store/kinds/stability-file.js";
 import { partOfRun, type Run } from "../../store/run/run.js";
 import {
   outputFolder,
@@ -39,6 +31,7 @@ import {
   type StepCommandOptions,
   stepOptions,
 } from "../command-options.js";
+import { mapFacts, mapLine, stabilityLines, summaryFacts, summaryLines } from "../curvature-output.js";
 import {
   checkWhere,
   dataOptions,
@@ -57,7 +50,7 @@ import {
   openQueue,
   type SliceTools,
 } from "../open-evaluator.js";
-import { alignedTable, CURVATURE_TITLES, createOutput, type Output, stepProgress } from "../output.js";
+import { CURVATURE_TITLES, createOutput, type Output, stepProgress } from "../output.js";
 import { type PictureCommandOptions, pictureOptions, writePictures } from "../pictures.js";
 
 /** Options of a convexity map. */
@@ -265,29 +258,6 @@ async function trajectoryFigure(run: Run): Promise<Figure | undefined> {
   }
 }
 
-function stabilityLines({ points }: StabilityPath): string[] {
-  const number = (value: number) => (Number.isFinite(value) ? value.toPrecision(4) : "-");
-  const columns = [
-    ["step", ({ step }) => String(step)],
-    ["loss", ({ loss }) => number(loss)],
-    ["|gradient|", ({ gradientNorm }) => number(gradientNorm)],
-    ["λ₁", ({ sharpness }) => number(sharpness)],
-    ["λ₁, own scale", ({ preconditioned }) => number(preconditioned)],
-    ["threshold", ({ threshold }) => number(threshold)],
-    ["critical", ({ criticalSharpness }) => number(criticalSharpness)],
-    ["batch", ({ batchSharpness }) => number(batchSharpness)],
-    ["2/rate", ({ learningRate }) => number(2 / learningRate)],
-    ["trace", ({ trace }) => number(trace)],
-  ] as const satisfies readonly (readonly [string, (point: StabilityPath["points"][number]) => string])[];
-  const rows = [
-    columns.map(([name]): string => name),
-    ...points.map((point) => columns.map(([, of]) => of(point))),
-  ];
-  // A column without any value says nothing.
-  const kept = columns.map((_, i) => i).filter((i) => rows.slice(1).some((row) => row[i] !== "-"));
-  return alignedTable(rows.map((row) => kept.map((i) => row[i] as string)));
-}
-
 /** The loss on a plane, and the eigenvalues at every point of the same grid; adds their figure. */
 async function mapped(
   subject: Subject,
@@ -338,86 +308,12 @@ async function mapped(
   return { ...found, warnings: [...analysis.warnings, ...found.warnings] };
 }
 
-function mapFacts({ alpha, beta, points }: ConvexityMap) {
-  const rows = (of: (point: ConvexityMap["points"][0]) => number) =>
-    toRows(Float64Array.from(points, of), beta.length);
-  return {
-    alpha,
-    beta,
-    smallest: rows(({ smallest }) => smallest),
-    largest: rows(({ largest }) => largest),
-    residual: rows(({ residual }) => residual),
-    products: rows(({ products }) => products),
-  };
-}
-
-function mapLine(map: ConvexityMap): string {
-  const ratio = convexityRatio(map).filter(Number.isFinite);
-  const number = (value: number | undefined) => (value ?? Number.NaN).toPrecision(3);
-  const sorted = ratio.slice().sort();
-  const products = map.points.reduce((sum, point) => sum + point.products, 0) / map.points.length;
-  return `map of ${map.alpha.length} × ${map.beta.length} points: |λ min / λ max| from ${number(sorted[0])} to ${number(sorted.at(-1))}, ${number(products)} products per point`;
-}
-
 function settingsOf(options: CurvatureCommandOptions) {
   const { top, trace, density, perLayer, ignore, products, steps, probes, tolerance, seed } = options;
   return {
     ...defined({ top, trace, density, perLayer, ignore, products, steps, probes, tolerance, seed }),
     matrix: options.gaussNewton === true ? ("gauss-newton" as const) : ("hessian" as const),
   };
-}
-
-function summaryFacts({ facts, eigenvalues, trace, density, layers }: CurvatureSummary) {
-  const values = (found: Eigenvalues | null) =>
-    found === null
-      ? null
-      : { values: found.values, residuals: found.residuals, isConverged: found.isConverged };
-  return {
-    ...facts,
-    eigenvalues: values(eigenvalues),
-    trace,
-    density: density === null ? null : { ...density, outliers: values(density.outliers) },
-    layers,
-  };
-}
-
-function summaryLines({ facts, eigenvalues, trace, density, layers }: CurvatureSummary): string[] {
-  const number = (value: number) => value.toPrecision(4);
-  const error = (value: number) => (value === 0 ? "exact" : `± ${value.toPrecision(2)}`);
-  const matrix = facts.matrix === "hessian" ? "Hessian" : "Gauss-Newton matrix";
-  return [
-    `${facts.name}: ${matrix} over ${facts.size.toLocaleString("en")} weights, ${facts.samples.toLocaleString("en")} samples; loss ${number(facts.loss)}, gradient norm ${number(facts.gradientNorm)}`,
-    ...(eigenvalues === null
-      ? []
-      : alignedTable(
-          Array.from(eigenvalues.values, (value, i) => [
-            `eigenvalue ${i + 1}`,
-            number(value),
-            `residual ${(eigenvalues.residuals[i] as number).toPrecision(2)}`,
-          ]),
-        )),
-    ...(trace === null
-      ? []
-      : [`trace ${number(trace.value)} (${error(trace.standardError)}, ${trace.method})`]),
-    ...(density === null
-      ? []
-      : [
-          `density between ${number(density.values[0] as number)} and ${number(density.values[density.values.length - 1] as number)}, details finer than ${density.width.toPrecision(2)} not resolved`,
-        ]),
-    ...(layers === null
-      ? []
-      : alignedTable([
-          ["layer", "weights", "largest |λ|", "residual", "trace", "error"],
-          ...layers.map((one) => [
-            one.layer,
-            one.size.toLocaleString("en"),
-            number(one.eigenvalue),
-            one.residual.toPrecision(2),
-            number(one.trace),
-            error(one.standardError),
-          ]),
-        ])),
-  ];
 }
 
 /** Declares the arguments and options of `curvature`. */

@@ -3,12 +3,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   CURVATURE_AXES,
   type CurvatureAxis,
-  type CurvatureStep,
   curvatureDirections,
   type PlaneHessian,
   planeHessian,
 } from "../../analysis/analyze-curvature.js";
 import { analyzePlane, checkPlaneOptions, type PlaneAnalysis } from "../../analysis/analyze-plane.js";
+import type { CurvatureStep } from "../../analysis/curvature-parts.js";
 import { isModelPoint, openSubject, type Subject } from "../../analysis/model-point.js";
 import {
   checkPlane,

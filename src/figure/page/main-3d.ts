@@ -20,10 +20,11 @@ import {
   WebGLRenderer,
 } from "three";
 import type { Rect } from "../draw/figure-frame.js";
+import type { SceneMesh } from "../space/mesh-builder.js";
 import { LOOK } from "../space/render-scene.js";
-import { keyLight, type SceneMesh, type SceneMeshes } from "../space/scene-mesh.js";
+import type { SceneMeshes } from "../space/scene-mesh.js";
 import type { Projection } from "../space/scene-view.js";
-import { SKY } from "../space/sky-light.js";
+import { keyLight, SKY } from "../space/sky-light.js";
 
 /** Draws scenes with WebGL 2. This script is parsed only when a reader opens something in 3-D. */
 export interface SpaceStage {

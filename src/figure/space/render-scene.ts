@@ -1,6 +1,8 @@
 import type { Rect } from "../draw/figure-frame.js";
-import { keyLight, litCorners, type SceneMesh, type SceneMeshes } from "./scene-mesh.js";
+import type { SceneMesh } from "./mesh-builder.js";
+import type { SceneMeshes } from "./scene-mesh.js";
 import type { Projection, ScenePoint } from "./scene-view.js";
+import { keyLight, litCorners } from "./sky-light.js";
 
 /** A picture of pixels in memory. */
 export interface Pixels {

@@ -1,29 +1,11 @@
 import type { RunStroke } from "../draw/palette.js";
 import { pointRadius } from "../draw/paths.js";
 import { hasDot, isInBoxLine } from "../draw/thinning.js";
+import { MeshBuilder, type Rgb, type SceneMesh } from "./mesh-builder.js";
 import type { PointPath, PointScene } from "./point-scene.js";
-import { distance, type Projection, type ScenePoint } from "./scene-view.js";
-import { brightness, hornNormals, skyView } from "./sky-light.js";
+import { cross, distance, minus, plus, type ScenePoint, times, unit } from "./scene-view.js";
+import { hornNormals, skyView } from "./sky-light.js";
 import type { ScenePath, ScenePathPoint, SurfaceScene } from "./surface-scene.js";
-
-/**
- * Triangles with what lights and colours them. Every renderer draws the same: the page's WebGL and the rasterizer
- * of pictures and movies.
- */
-export interface SceneMesh {
-  /** (n, 3): places in the box. */
-  readonly position: Float32Array;
-  /** (n, 3): unit normals. */
-  readonly normal: Float32Array;
-  /** (n, 3): red, green, blue in [0, 1], as on the colour bar, in shadow darker. */
-  readonly color: Float32Array;
-  /** (n): share of the sky that is seen. */
-  readonly sky: Float32Array;
-  /** (n, 3): number of the band of the contours, column and row of the evaluated grid; lines lie where they are whole. */
-  readonly lines: Float32Array;
-  /** (m, 3): corners of triangles, counter-clockwise from outside. */
-  readonly index: Uint32Array;
-}
 
 /** Everything that is drawn as triangles, from the ground up. */
 export interface SceneMeshes {
@@ -52,8 +34,6 @@ export interface SceneColors {
     | undefined;
 }
 
-type Rgb = readonly [red: number, green: number, blue: number];
-
 /** Radii in the box, whose longer side is 100: of a path on the surface, its rim, a stem, a snapshot. */
 const TUBE = 0.52;
 const RIM = 0.86;
@@ -61,8 +41,6 @@ const THIN = 0.2;
 const BALL = 0.66;
 /** Snapshots of a path up to which it has a rim. */
 const MOST_RIMMED = 150;
-/** Sides of a tube. */
-const SIDES = 10;
 /** Reach of the soft shadow under a path, and how much of the light it takes. */
 const SHADOW_REACH = 2.6;
 const SHADOW = 0.42;
@@ -393,119 +371,6 @@ function addPath(
   }
 }
 
-/** Grows a mesh of tubes and balls. */
-class MeshBuilder {
-  readonly #position: number[] = [];
-  readonly #normal: number[] = [];
-  readonly #color: number[] = [];
-  readonly #index: number[] = [];
-
-  /** A round tube along a line, closed by caps. */
-  tube(line: readonly ScenePoint[], radius: number, color: Rgb): void {
-    const [first, last] = [line[0], line.at(-1)];
-    if (first === undefined || last === undefined || !this.#hull(line, radius, color)) return;
-    this.ball(first, radius, color);
-    this.ball(last, radius, color);
-  }
-
-  /** A straight tube without caps. */
-  rod(from: ScenePoint, to: ScenePoint, radius: number, color: Rgb): void {
-    this.#hull([from, to], radius, color);
-  }
-
-  /** The side of a tube; false for a line without length. */
-  #hull(line: readonly ScenePoint[], radius: number, color: Rgb): boolean {
-    const points = line.filter((point, k) => k === 0 || distance(point, line[k - 1] as ScenePoint) > 1e-6);
-    const [first, last] = [points[0], points.at(-1)];
-    if (first === undefined || last === undefined || points.length < 2) return false;
-    const start = this.#position.length / 3;
-    let side: ScenePoint | null = null;
-    for (const [k, point] of points.entries()) {
-      const along = unit(minus(points[k + 1] ?? last, points[k - 1] ?? first));
-      // The frame goes on from point to point, so that the tube does not twist.
-      const helper: ScenePoint = side ?? (Math.abs(along[2]) > 0.9 ? [1, 0, 0] : [0, 0, 1]);
-      const across = unit(cross(cross(along, helper), along));
-      const other = cross(along, across);
-      side = across;
-      for (let s = 0; s < SIDES; s++) {
-        const [c, d] = [Math.cos((2 * Math.PI * s) / SIDES), Math.sin((2 * Math.PI * s) / SIDES)];
-        const out = plus(times(across, c), times(other, d));
-        this.#vertex(plus(point, times(out, radius)), out, color);
-      }
-    }
-    for (let k = 0; k + 1 < points.length; k++) {
-      for (let s = 0; s < SIDES; s++) {
-        const a = start + k * SIDES + s;
-        const b = start + k * SIDES + ((s + 1) % SIDES);
-        this.#index.push(a, b, b + SIDES, a, b + SIDES, a + SIDES);
-      }
-    }
-    return true;
-  }
-
-  /** A ball of latitudes and longitudes. */
-  ball(center: ScenePoint, radius: number, color: Rgb): void {
-    const start = this.#position.length / 3;
-    const rings = SIDES / 2;
-    for (let ring = 0; ring <= rings; ring++) {
-      const latitude = Math.PI * (ring / rings - 0.5);
-      for (let s = 0; s < SIDES; s++) {
-        const longitude = (2 * Math.PI * s) / SIDES;
-        const out: ScenePoint = [
-          Math.cos(latitude) * Math.cos(longitude),
-          Math.cos(latitude) * Math.sin(longitude),
-          Math.sin(latitude),
-        ];
-        this.#vertex(plus(center, times(out, radius)), out, color);
-      }
-    }
-    for (let ring = 0; ring < rings; ring++) {
-      for (let s = 0; s < SIDES; s++) {
-        const a = start + ring * SIDES + s;
-        const b = start + ring * SIDES + ((s + 1) % SIDES);
-        this.#index.push(a, b, b + SIDES, a, b + SIDES, a + SIDES);
-      }
-    }
-  }
-
-  #vertex(at: ScenePoint, normal: ScenePoint, color: Rgb): void {
-    this.#position.push(...at);
-    this.#normal.push(...normal);
-    this.#color.push(...color);
-  }
-
-  mesh(): SceneMesh {
-    const count = this.#position.length / 3;
-    return {
-      position: Float32Array.from(this.#position),
-      normal: Float32Array.from(this.#normal),
-      color: Float32Array.from(this.#color),
-      sky: new Float32Array(count).fill(1),
-      lines: new Float32Array(3 * count).fill(0.5),
-      index: Uint32Array.from(this.#index),
-    };
-  }
-}
-
-/** Where the key light comes from, as shares of right, up and towards the eye of the picture. */
-const KEY = unit([-0.62, 0.66, 0.42]);
-
-/** Returns the unit vector to the key light in the box: it stays at the upper left of the picture however that is turned. */
-export function keyLight({ right, up, toward }: Projection): ScenePoint {
-  return plus(plus(times(right, KEY[0]), times(up, KEY[1])), times(toward, KEY[2]));
-}
-
-/** Returns how bright each corner of a mesh is. Paths are lit less harshly than the surface: their colours are names. */
-export function litCorners({ normal, sky }: SceneMesh, [lx, ly, lz]: ScenePoint): Float32Array {
-  return sky.map((share, k) => {
-    const facing =
-      (normal[3 * k] as number) * lx +
-      (normal[3 * k + 1] as number) * ly +
-      (normal[3 * k + 2] as number) * lz;
-    return brightness(share, facing);
-  });
-}
-
 /** Returns the colour at a place of the palette, between the colours of bands. */
 export function colorAt(bands: readonly Rgb[], place: number): Rgb {
   if (Number.isNaN(place)) return [0, 0, 0];
@@ -519,24 +384,4 @@ export function colorAt(bands: readonly Rgb[], place: number): Rgb {
 /** Red, green and blue in [0, 1] of "#rrggbb". */
 export function rgbOf(color: string): Rgb {
   return [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255) as unknown as Rgb;
-}
-
-function plus(a: ScenePoint, b: ScenePoint): ScenePoint {
-  return [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
-}
-
-function minus(a: ScenePoint, b: ScenePoint): ScenePoint {
-  return plus(a, times(b, -1));
-}
-
-function times(a: ScenePoint, factor: number): ScenePoint {
-  return [a[0] * factor, a[1] * factor, a[2] * factor];
-}
-
-function cross(a: ScenePoint, b: ScenePoint): ScenePoint {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-}
-
-function unit(a: ScenePoint): ScenePoint {
-  return times(a, 1 / (Math.hypot(...a) || 1));
 }

@@ -11,6 +11,31 @@ export function distance(a: ScenePoint, b: ScenePoint): number {
   return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }
 
+/** a + b. */
+export function plus(a: ScenePoint, b: ScenePoint): ScenePoint {
+  return [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+}
+
+/** a − b. */
+export function minus(a: ScenePoint, b: ScenePoint): ScenePoint {
+  return plus(a, times(b, -1));
+}
+
+/** factor·a. */
+export function times(a: ScenePoint, factor: number): ScenePoint {
+  return [a[0] * factor, a[1] * factor, a[2] * factor];
+}
+
+/** a × b. */
+export function cross(a: ScenePoint, b: ScenePoint): ScenePoint {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+/** a at length 1; 0 stays 0. */
+export function unit(a: ScenePoint): ScenePoint {
+  return times(a, 1 / (Math.hypot(...a) || 1));
+}
+
 /** Sides of the box. */
 export interface SceneBox {
   readonly width: number;

@@ -1,3 +1,6 @@
+import type { SceneMesh } from "./mesh-builder.js";
+import { type Projection, plus, type ScenePoint, times, unit } from "./scene-view.js";
+
 /** A height field over a rectangular grid. */
 export interface HeightField {
   /** (w) and (h): places along both axes, equally spaced, increasing. */
@@ -152,4 +155,23 @@ export const SKY = 0.5;
  */
 export function brightness(sky: number, facing: number): number {
   return SKY * sky + (1 - SKY) * Math.max(0, facing);
+}
+
+/** Where the key light comes from, as shares of right, up and towards the eye of the picture. */
+const KEY = unit([-0.62, 0.66, 0.42]);
+
+/** Returns the unit vector to the key light in the box: it stays at the upper left of the picture however that is turned. */
+export function keyLight({ right, up, toward }: Projection): ScenePoint {
+  return plus(plus(times(right, KEY[0]), times(up, KEY[1])), times(toward, KEY[2]));
+}
+
+/** Returns how bright each corner of a mesh is. Paths are lit less harshly than the surface: their colours are names. */
+export function litCorners({ normal, sky }: SceneMesh, [lx, ly, lz]: ScenePoint): Float32Array {
+  return sky.map((share, k) => {
+    const facing =
+      (normal[3 * k] as number) * lx +
+      (normal[3 * k + 1] as number) * ly +
+      (normal[3 * k + 2] as number) * lz;
+    return brightness(share, facing);
+  });
 }

@@ -59,7 +59,7 @@ export function summaryLines({ facts, eigenvalues, trace, density, layers }: Cur
   ];
 }
 
-/** A convexity map, as `--json` has it: rows from the least beta. */
+/** A convexity map, as `--json` has it: a row for each beta. */
 export function mapFacts({ alpha, beta, points }: ConvexityMap) {
   const rows = (of: (point: ConvexityMap["points"][0]) => number) =>
     toRows(Float64Array.from(points, of), beta.length);

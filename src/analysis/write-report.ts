@@ -159,7 +159,7 @@ export async function writeReport(
       figures: figures.map(({ figure }) =>
         styleFigure(figure, { ...options, style: "page", width: undefined, height: undefined }),
       ),
-      ...pick(options, ["introduction", "theme"]),
+      ...pick(options, ["introduction", "theme", "font", "fontBold"]),
     });
     await write(pageFile, page);
   }
@@ -194,7 +194,7 @@ export function moviesOf(
   const { draw } = resolveStyle({ ...options, style: "page" });
   const look = {
     ...pick(draw, ["width", "height", "theme", "isFaceted"]),
-    ...pick(options, ["scale", "duration", "signal"]),
+    ...pick(options, ["scale", "duration", "signal", "font", "fontBold"]),
   };
   const styled = styleFigure(figure, { ...options, style: "page" });
   const surface = inSpace(styled);

@@ -65,6 +65,8 @@ export function styleOptions(command: Command): Command {
     .option("--aspect <ratio>", "equal, fill, or width / height of maps", parseStyleValue("aspect"))
     .option("--dpi <n>", "pixels per inch of PNG (default: 192, paper 300)", parseStyleValue("dpi"))
     .option("--font-size <pt>", "size of type (default: 9, paper 8, talk 18)", parseStyleValue("fontSize"))
+    .option("--font <file>", "TrueType or OpenType file (.ttf, .otf) whose letters pictures have")
+    .option("--font-bold <file>", "the file of titles and ends beside it (default: that of --font)")
     .addOption(choice("--colormap <name>", "colours of values", COLOR_MAPS))
     .option("--levels <levels>", "number of contour levels, or levels: 0.1,1,10", parseStyleValue("levels"))
     .option("--vmin <value>", "values below have the colour of the low end", parseStyleValue("vmin"))

@@ -64,6 +64,16 @@ const CASES: Readonly<Record<keyof Required<PictureStyle>, () => void>> = {
     // 12 px of the drawing are the size of type: half of them on an inch make type twice as large.
     expect(pxPerInch(6) / pxPerInch(9)).toBeCloseTo(1.5, 6);
   },
+  font() {
+    const font = "test/figure/fonts/proof-serif.ttf";
+    expect(svgOf({ font })).toContain("font-family:'Proof Serif 2', Landscape Sans");
+    expect(svgOf({})).not.toContain("Proof Serif 2");
+  },
+  fontBold() {
+    const [font, fontBold] = ["", "-bold"].map((weight) => `test/figure/fonts/proof-serif${weight}.ttf`);
+    const faces = (style: PictureStyle) => countOf(svgOf(style), /@font-face\{font-family:"Proof/g);
+    expect([faces({ font }), faces({ font, fontBold })]).toEqual([1, 2]);
+  },
   colormap() {
     const colors = mapColorsOf("magma", (mapOf(figure).scale?.levels.length ?? 0) + 1);
     const svg = svgOf({ colormap: "magma" });

@@ -3,13 +3,14 @@ import { Resvg } from "@resvg/resvg-js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cleanText } from "../../src/base/clean-text.js";
+import { advanceWidths } from "../../src/figure/draw/font.js";
 import {
   formatCount,
   formatLevels,
   formatNumber,
   formatPercent,
 } from "../../src/figure/draw/format-number.js";
-import { advanceWidths, textWidth, truncateText, wrapText } from "../../src/figure/draw/placed-text.js";
+import { textWidth, truncateText, wrapText } from "../../src/figure/draw/placed-text.js";
 import { fontFaceCss, fontFiles } from "../../src/figure/files/font-files.js";
 import { readAdvances } from "./open-type.js";
 

@@ -213,7 +213,10 @@ async function pictures(name: string, figure: Figure, options: ExportOptions): P
   // What grows in a moving picture is the path on its plane.
   if (figure.layout === "lead") {
     const { draw } = resolveStyle({ ...options, style: "page" });
-    const look = { ...pick(draw, ["width", "height", "theme"]), ...pick(options, ["scale", "duration"]) };
+    const look = {
+      ...pick(draw, ["width", "height", "theme"]),
+      ...pick(options, ["scale", "duration", "font", "fontBold"]),
+    };
     const styled = styleFigure(figure, { ...options, style: "page" });
     const content = () => renderGif(styled, look);
     known.push({ name: `${name}.gif`, format: "gif", content });

@@ -12,12 +12,13 @@ import {
   NARROW,
   type Rect,
 } from "./figure-frame.js";
+import { fontStack } from "./font.js";
 import { LEGEND_BELOW, layoutLegend, legendShapes, mergeEntries, type PlacedLegendEntry } from "./legend.js";
 import { mapKind } from "./map-panel.js";
 import { matrixKind } from "./matrix-panel.js";
 import { themeOf } from "./palette.js";
 import type { Drawing, Moment, PanelKind, Place, Placed, PlacedReadout, Room, Target } from "./panel-kind.js";
-import { FONT_STACK, type PlacedText } from "./placed-text.js";
+import type { PlacedText } from "./placed-text.js";
 import { scatterKind } from "./scatter-panel.js";
 import { grid, shapesSeries, textShape } from "./shapes.js";
 import { snapshotAt } from "./snapshots.js";
@@ -394,7 +395,7 @@ export function layoutOption(
   return {
     animation: false,
     backgroundColor: background ?? theme.background,
-    textStyle: { fontFamily: FONT_STACK },
+    textStyle: { fontFamily: fontStack() },
     grid: grids.map(({ rect }) => grid(rect)),
     xAxis: grids.map(({ x }, gridIndex) => ({ ...x, gridIndex })),
     yAxis: grids.map(({ y }, gridIndex) => ({ ...y, gridIndex })),

@@ -1,6 +1,7 @@
 import type { Rect, Tick } from "./figure-frame.js";
+import { fontStack } from "./font.js";
 import type { Theme } from "./palette.js";
-import { FONT_STACK, type PlacedText } from "./placed-text.js";
+import type { PlacedText } from "./placed-text.js";
 
 /** A drawing primitive that ECharts' custom series and graphic components both take. */
 export interface Shape {
@@ -176,7 +177,7 @@ export function axis(
       formatter: (value: number) => labels.get(value) ?? "",
       color: theme.muted,
       fontSize: 12,
-      fontFamily: FONT_STACK,
+      fontFamily: fontStack(),
       hideOverlap: true,
       margin: 8,
     },
@@ -229,7 +230,7 @@ export function textShape(
   theme: Theme,
   { rotation = isVertical ? Math.PI / 2 : 0, rim = false } = {},
 ): Shape {
-  const font = { fontFamily: FONT_STACK, fontSize: size, fontWeight: weight === "semibold" ? 600 : 400 };
+  const font = { fontFamily: fontStack(), fontSize: size, fontWeight: weight === "semibold" ? 600 : 400 };
   const fill = tone === "text" ? theme.text : theme.muted;
   const halo = rim ? { stroke: theme.halo, lineWidth: 3 } : {};
   const style = { text, ...font, fill, ...halo, align, verticalAlign: "middle" };

@@ -1,9 +1,10 @@
 import type { TableCell, TablePanel, TableRow } from "../figure.js";
 import { LEAST_WIDTH, type Rect } from "./figure-frame.js";
+import type { FontWeight } from "./font.js";
 import { formatSuperscript } from "./format-number.js";
 import { runColor, type Theme } from "./palette.js";
 import type { Drawing, PanelKind, Placed } from "./panel-kind.js";
-import { type FontWeight, line, type PlacedText, textWidth, wrapText } from "./placed-text.js";
+import { line, type PlacedText, textWidth, wrapText } from "./placed-text.js";
 import { hiddenGrid, rectangle, stroke } from "./shapes.js";
 
 /** The colour of a column, beside its title. */

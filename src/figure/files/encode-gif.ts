@@ -2,12 +2,14 @@ import type { EChartsOption } from "echarts";
 import * as loaded from "gifenc";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import type { DrawOptions } from "../draw/figure-frame.js";
+import { withFont } from "../draw/font.js";
 import { layoutFigure, layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
 import { line, textWidth, truncateText } from "../draw/placed-text.js";
 import { shapesSeries, textShape } from "../draw/shapes.js";
 import { timeline } from "../draw/snapshots.js";
 import type { Figure } from "../figure.js";
+import { type FontSource, fontOf } from "./own-font.js";
 import { type Raster, rasterize, renderSvg } from "./render-picture.js";
 
 /** Size and colours of an animation. */
@@ -190,7 +192,7 @@ function markUnchangedInto(
 }
 
 /** Options of {@link renderGif}. */
-export interface RenderGifOptions extends PathAnimationOptions {
+export interface RenderGifOptions extends PathAnimationOptions, FontSource {
   /** Pixels for each px; default 1, at most 4. */
   readonly scale?: number;
   /** Milliseconds that the path takes to grow; default 6000. A frame stands for 40 ms at least. */
@@ -212,12 +214,15 @@ const MOST_DELAY = 500;
  * @example writeFileSync("path.gif", renderGif(figure, { scale: 1 }));
  */
 export function renderGif(figure: Figure, options: RenderGifOptions = {}): Uint8Array {
-  const { scale = 1, duration = 6000, ...rest } = options;
+  const { scale = 1, duration = 6000, font, fontBold, ...rest } = options;
   if (!(scale > 0 && scale <= 4)) throw new InvalidOptionError("scale", "a number in (0, 4]", String(scale));
   if (!(duration > 0 && Number.isFinite(duration))) {
     throw new InvalidOptionError("duration", "a positive number of ms", String(duration));
   }
-  const animation = pathAnimation(figure, rest);
+  return withFont(fontOf({ font, fontBold }), () => gifOf(pathAnimation(figure, rest), scale, duration));
+}
+
+function gifOf(animation: PathAnimation, scale: number, duration: number): Uint8Array {
   const { times } = animation;
   const draw = (option: typeof animation.background): Raster =>
     rasterize(renderSvg(option, animation), scale);

@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { packageFile } from "../../base/package-files.js";
-import { advanceWidths, FONT_FAMILY } from "../draw/placed-text.js";
+import {
+  currentFont,
+  FONT_FAMILY,
+  type FontWeight,
+  lackingIn,
+  type OwnFont,
+  packagedWidths,
+} from "../draw/font.js";
+import { type FontFile, filesOfFont } from "./own-font.js";
 
 /** Characters of the Latin cut, as ranges of code points (those of assets/fonts/*-latin.woff2). */
 const LATIN: readonly (readonly [number, number])[] = [
@@ -33,7 +41,7 @@ const LATIN: readonly (readonly [number, number])[] = [
 const HINT = "install the package again";
 const faces = new Map<string, string>();
 
-/** Paths of the font files for rendering PNG: regular and semibold. */
+/** Paths of the package's font files for rendering PNG and PDF: regular and semibold. */
 export function fontFiles(): string[] {
   return ["regular", "semibold"].map((weight) =>
     packageFile(`assets/fonts/landscape-sans-${weight}.otf`, HINT),
@@ -42,15 +50,61 @@ export function fontFiles(): string[] {
 
 /**
  * Returns the CSS that carries the font inside a document: the Latin cut (40 kB), or the whole font
- * (115 kB) where the text has other characters that it knows.
+ * (115 kB) where the text has other characters that it knows. A font of the user's stands there whole, and the
+ * package's beside it where the text has characters that the user's lacks.
  */
 export function fontFaceCss(text: string): string {
+  const own = currentFont();
+  if (own !== null && lackingIn(own, text).length === 0) return ownFaces(own);
   const cut = needsWholeFont(text) ? "" : "-latin";
-  return `${face("regular", 400, cut)}${face("semibold", 600, cut)}`;
+  const packaged = `${face("regular", 400, cut)}${face("semibold", 600, cut)}`;
+  return own === null ? packaged : `${ownFaces(own)}${packaged}`;
+}
+
+/** One file for all weights, so that no program thickens it, or one for each. */
+function ownFaces(font: OwnFont): string {
+  const { regular, semibold } = filesOfFont(font);
+  const faceOf = (file: FontFile, weights: string): string => {
+    const data = readFileSync(file.path).toString("base64");
+    const type = file.format === "opentype" ? "otf" : "ttf";
+    return `@font-face{font-family:"${font.family}";font-weight:${weights};src:url(data:font/${type};base64,${data}) format("${file.format}")}`;
+  };
+  if (regular.path === semibold.path) return faceOf(regular, "1 1000");
+  return `${faceOf(regular, "400")}${faceOf(semibold, "600")}`;
+}
+
+/** Says which characters of a text come from the package's font, since the user's lacks them. */
+export function gapSentences(font: OwnFont, text: string): string[] {
+  const known = packagedWidths("regular");
+  const found = lackingIn(font, text).filter((character) => known.has(character.codePointAt(0) as number));
+  if (found.length === 0) return [];
+  return [`Characters that ${font.family} lacks are in ${FONT_FAMILY}: ${found.join(" ")}`];
+}
+
+/** The files that renderers of pixels and PDF load, and how a style of ours names a font in them. */
+export interface LoadedFonts {
+  readonly paths: readonly string[];
+  /** Family of texts whose letters are nowhere else. */
+  readonly fallback: string;
+  /** Family and weight of each weight of text. */
+  readonly named: Readonly<Record<FontWeight, Pick<FontFile, "family" | "weight">>>;
+}
+
+/** Returns what renderers load for the font that is drawn with. */
+export function loadedFonts(): LoadedFonts {
+  const packaged = fontFiles();
+  const own = currentFont();
+  if (own !== null) {
+    const named = filesOfFont(own);
+    const paths = [...new Set([named.regular.path, named.semibold.path]), ...packaged];
+    return { paths, fallback: named.regular.family, named };
+  }
+  const of = (weight: number) => ({ family: FONT_FAMILY, weight });
+  return { paths: packaged, fallback: FONT_FAMILY, named: { regular: of(400), semibold: of(600) } };
 }
 
 function needsWholeFont(text: string): boolean {
-  const known = advanceWidths("regular");
+  const known = packagedWidths("regular");
   for (const character of text) {
     const code = character.codePointAt(0) as number;
     if (known.has(code) && !LATIN.some(([first, last]) => code >= first && code <= last)) return true;

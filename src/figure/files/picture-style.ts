@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { InvalidOptionError } from "../../base/errors.js";
 import { decodeNumber } from "../../base/json.js";
@@ -16,12 +17,13 @@ import {
   type MapPanel,
   type Panel,
 } from "../figure.js";
+import { type FontSource, readOwnFont } from "./own-font.js";
 
 /** For what a picture is made. */
 export const STYLE_NAMES = ["page", "paper", "talk"] as const;
 
 /** How pictures look: one set of options for commands, callback, reports and style files. */
-export interface PictureStyle {
+export interface PictureStyle extends FontSource {
   /**
    * "page" (default): with title, verdict and caption, widths in px. "paper": the figure alone, in inches, its
    * caption in files beside it. "talk": a slide of 13.33 × 7.5 in, with title and large type.
@@ -71,6 +73,7 @@ const length = z.union([
   z.string().regex(/^(one-column|two-column|\d+(\.\d+)?(in|cm|mm|pt|px)?)$/),
 ]);
 const number = z.number().finite();
+const file = z.string().min(1);
 const parts = z.array(z.enum(FIGURE_PARTS));
 
 /** The schema of every option, with what it takes, for messages and `--help`. */
@@ -85,6 +88,8 @@ const OPTIONS = {
   ],
   dpi: [z.number().min(36).max(2400), "a number from 36 to 2400"],
   fontSize: [z.number().min(4).max(72), "a size of 4 to 72 points"],
+  font: [file, "the path of a TrueType or OpenType font file"],
+  fontBold: [file, "the path of a TrueType or OpenType font file"],
   colormap: [z.enum(COLOR_MAPS), `one of ${COLOR_MAPS.join(", ")}`],
   levels: [
     z.union([
@@ -124,7 +129,13 @@ export function checkStyle(options: PictureStyle, prefix = ""): void {
     const got = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
     throw new InvalidOptionError(`${prefix}${nameFor(prefix, name)}`, expected, got);
   }
-  const { vmin, vmax, lossScale, show = [], hide = [] } = options;
+  const { vmin, vmax, lossScale, show = [], hide = [], font, fontBold } = options;
+  if (font !== undefined) {
+    readOwnFont({ font, fontBold }, (name) => `${prefix}${nameFor(prefix, name)}`);
+  } else if (fontBold !== undefined) {
+    const where = `${prefix}${nameFor(prefix, "fontBold")}`;
+    throw new InvalidOptionError(where, "a file beside that of font", JSON.stringify(fontBold));
+  }
   const both = show.find((part) => hide.includes(part));
   if (both !== undefined) {
     throw new InvalidOptionError(`${prefix}show`, "no part that is hidden as well", JSON.stringify(both));
@@ -163,8 +174,20 @@ export function readStyleFile(file: string): PictureStyle {
     throw new InvalidOptionError(`style file ${file}`, "an object of options", JSON.stringify(style));
   }
   refuseUnknown(style, STYLE_OPTION_NAMES, `style file ${file}`);
-  checkStyle(style, `style file ${file}: `);
-  return style;
+  const placed = withPlacedFonts(style, dirname(file));
+  checkStyle(placed, `style file ${file}: `);
+  return placed;
+}
+
+/** Fonts that a style file names lie where it lies: it can be used from every folder. */
+function withPlacedFonts(style: PictureStyle, folder: string): PictureStyle {
+  const placed = (path: unknown): string | undefined =>
+    typeof path === "string" && path !== "" ? resolve(folder, path) : (path as undefined);
+  const named = Object.keys(style).filter((name) => name === "font" || name === "fontBold") as (
+    | "font"
+    | "fontBold"
+  )[];
+  return { ...style, ...Object.fromEntries(named.map((name) => [name, placed(style[name])])) };
 }
 
 /** A style with everything that drawing needs. */

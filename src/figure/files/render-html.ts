@@ -4,16 +4,17 @@ import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError } from "../../base/errors.js";
 import { decodeNumber } from "../../base/json.js";
 import { packageFile } from "../../base/package-files.js";
+import { currentFont, FONT_STACK, fontStack, withFont } from "../draw/font.js";
 import { formatCount, formatNumber } from "../draw/format-number.js";
 import { kindOf } from "../draw/layout-figure.js";
 import { matrixTable } from "../draw/matrix-panel.js";
 import { type ThemeName, themeOf } from "../draw/palette.js";
-import { FONT_STACK } from "../draw/placed-text.js";
 import { factText, pathOf } from "../draw/snapshots.js";
 import { hasRow, MOST_ROWS, thinnedFigure } from "../draw/thinning.js";
 import type { Figure, TablePanel, TableRow } from "../figure.js";
 import { inSpace, isInSpace } from "../space/surface-panel.js";
-import { fontFaceCss } from "./font-files.js";
+import { fontFaceCss, gapSentences } from "./font-files.js";
+import { type FontSource, fontOf } from "./own-font.js";
 import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
 
 /**
@@ -150,7 +151,7 @@ h1,h2,summary{break-after:avoid}
 const DIRECTIVES = ["img-src data: blob:"];
 
 /** What a page shows. */
-export interface ReportData {
+export interface ReportData extends FontSource {
   /** Heading of the page. */
   readonly title: string;
   /** Figures in order, each with its own caption and fidelity. */
@@ -180,15 +181,24 @@ function builtScript(kind: keyof typeof SCRIPTS): string {
  * @example writeFileSync("report.html", renderHtml({ title: "SGD and Adam", figures: [figure] }));
  */
 export function renderHtml(report: ReportData): string {
+  return withFont(fontOf(report), () => pageHtml(report));
+}
+
+function pageHtml(report: ReportData): string {
   if (report.figures.length === 0) throw new InvalidDataError("figures", "at least one figure", "none");
   const title = cleanText(report.title);
   const script = builtScript("flat");
   const space = report.figures.some(hasDepth) ? builtScript("deep") : null;
-  const data = scriptJson({ figures: report.figures.map(thinnedFigure) }, packNumbers);
+  const font = currentFont();
+  const figures = report.figures.map(thinnedFigure);
+  const data = scriptJson(font === null ? { figures } : { figures, font }, packNumbers);
   const body = report.figures.map((figure, index) => figureHtml(figure, index, title)).join("\n");
   const introduction =
     report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
-  const style = `${fontFaceCss(`${title}${report.introduction ?? ""}${data}`)}${PAGE_STYLE}${TABLE_STYLE}`;
+  const texts = `${title}${introduction}${body}${data}`;
+  const letters = font === null ? "" : `body{font-family:${fontStack()}}\n`;
+  const style = `${fontFaceCss(texts)}${PAGE_STYLE}${TABLE_STYLE}${letters}`;
+  const gaps = font === null ? [] : gapSentences(font, texts);
   return `<!doctype html>
 <html lang="en"${report.theme === undefined ? "" : ` data-theme="${report.theme}"`}>
 <head>
@@ -203,7 +213,7 @@ export function renderHtml(report: ReportData): string {
 <main>
 <header><h1>${escapeHtml(title)}</h1><button type="button" id="theme" hidden></button></header>
 ${introduction}${body}
-</main>
+${gaps.map((text) => `<p class="provenance">${escapeHtml(text)}.</p>\n`).join("")}</main>
 <script type="application/json" id="report-data">${data}</script>
 ${space === null ? "" : `<script type="text/plain" id="space-code">${space}</script>\n`}<script>${script}</script>
 </body>

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import type { Stoppable } from "../../base/work.js";
 import type { DrawOptions } from "../draw/figure-frame.js";
+import { type OwnFont, withFont } from "../draw/font.js";
 import { type FigureLayout, figureSize, layoutFigure, layoutOption } from "../draw/layout-figure.js";
 import { themeOf } from "../draw/palette.js";
 import { timeline } from "../draw/snapshots.js";
@@ -10,10 +11,11 @@ import { type PlacedSpace, spacePixels } from "../space/space-panel.js";
 import { isInSpace } from "../space/surface-panel.js";
 import { over, type PathAnimationOptions, pathAnimation } from "./encode-gif.js";
 import { encodeMp4, type MovieFrames, RATE } from "./encode-mp4.js";
+import { type FontSource, fontOf } from "./own-font.js";
 import { type Raster, rasterize, renderSvg } from "./render-picture.js";
 
 /** Options of {@link renderMp4} and {@link renderWebp}. */
-export interface RenderMp4Options extends PathAnimationOptions, Stoppable {
+export interface RenderMp4Options extends PathAnimationOptions, Stoppable, FontSource {
   /** Pixels for each px; default 1, at most 4. */
   readonly scale?: number | undefined;
   /** Draws a surface in 3-D as the cells of the grid that was evaluated. Default false. */
@@ -58,15 +60,29 @@ export async function renderWebp(figure: Figure, options: RenderMp4Options = {})
 
 /** The frames of a movie: those with a path that grows, then the finished picture. */
 function movieFrames(figure: Figure, options: RenderMp4Options): MovieFrames {
-  const { scale = 1, duration = 6000, signal: _, ...look } = options;
+  const { scale = 1, duration = 6000, signal: _, font: file, fontBold, ...look } = options;
   if (!(scale > 0 && scale <= 4)) throw new InvalidOptionError("scale", "a number in (0, 4]", String(scale));
   if (!(duration > 0 && duration <= 600_000)) {
     throw new InvalidOptionError("duration", "a number of ms in (0, 600000]", String(duration));
   }
   const count = Math.max(2, Math.round((duration / 1000) * RATE));
-  return isInSpace(figure)
-    ? spaceFrames(figure, { width: WIDTH, height: HEIGHT, ...look }, scale, count)
-    : pathFrames(figure, { width: WIDTH, ...look }, scale, count);
+  const font = fontOf({ font: file, fontBold });
+  const movie = withFont(font, () =>
+    isInSpace(figure)
+      ? spaceFrames(figure, { width: WIDTH, height: HEIGHT, ...look }, scale, count)
+      : pathFrames(figure, { width: WIDTH, ...look }, scale, count),
+  );
+  return { ...movie, frames: framesWith(font, movie.frames) };
+}
+
+/** The same frames, each drawn with a font: they are drawn when the encoder asks for them. */
+function* framesWith(font: OwnFont | null, frames: Iterable<Uint8Array>): Generator<Uint8Array> {
+  const each = frames[Symbol.iterator]();
+  for (;;) {
+    const next = withFont(font, () => each.next());
+    if (next.done === true) return;
+    yield next.value;
+  }
 }
 
 /** A size in px of which both sides are even in pixels. */

@@ -3,8 +3,9 @@ import { Resvg } from "@resvg/resvg-js";
 import type { EChartsOption } from "echarts";
 import { InvalidOptionError } from "../../base/errors.js";
 import { init, setPlatformAPI } from "../draw/echarts.js";
-import { advanceWidths, FONT_FAMILY, measureText } from "../draw/placed-text.js";
-import { fontFaceCss, fontFiles } from "./font-files.js";
+import { advanceWidths, currentFont, FONT_FAMILY, type OwnFont, ownWidths } from "../draw/font.js";
+import { measureText, textWidth } from "../draw/placed-text.js";
+import { fontFaceCss, type LoadedFonts, loadedFonts } from "./font-files.js";
 
 /** Size of a picture in px. */
 export interface PictureSize {
@@ -104,6 +105,56 @@ function knownLetters(text: string): string {
     .join("");
 }
 
+/**
+ * An SVG whose characters that the user's font lacks ask for the package's font, each run of letters at its place: left to
+ * themselves, a renderer of pixels draws the whole text in another font, and one of PDF leaves them out.
+ */
+export function withFilledGaps(svg: string, own: OwnFont): string {
+  const has = { regular: ownWidths(own, "regular"), semibold: ownWidths(own, "semibold") };
+  return svg.replace(/(<text\b[^>]*>)([^<]*)</g, (whole, open: string, text: string) => {
+    const weight = /font-weight:(600|bold)/.test(open) ? "semibold" : "regular";
+    const isOwn = (part: string): boolean =>
+      part.length > 2 || has[weight].has(part.codePointAt(0) as number);
+    const runs: { readonly isOwn: boolean; text: string }[] = [];
+    for (const part of text.match(/&[^;]+;|./gsu) ?? []) {
+      const last = runs.at(-1);
+      if (last?.isOwn === isOwn(part)) last.text += part;
+      else runs.push({ isOwn: isOwn(part), text: part });
+    }
+    if (runs.every((run) => run.isOwn)) return whole;
+    const size = Number(/font-size:([\d.]+)/.exec(open)?.[1]);
+    const widths = runs.map((run) => textWidth(run.text.replace(/&[^;]+;/g, "'"), size, weight));
+    const width = widths.reduce((sum, one) => sum + one, 0);
+    const anchor = /text-anchor="(\w+)"/.exec(open)?.[1];
+    let x = Number(/ x="([-\d.]+)"/.exec(open)?.[1] ?? 0);
+    x -= anchor === "middle" ? width / 2 : anchor === "end" ? width : 0;
+    const placed = runs.map((run, i) => {
+      const at = Number(x.toFixed(3));
+      x += widths[i] as number;
+      const family = run.isOwn ? "" : ` style="font-family:${FONT_FAMILY}"`;
+      return `<tspan x="${at}"${family}>${run.text}</tspan>`;
+    });
+    return `${open.replace(/ text-anchor="\w+"/, ' text-anchor="start"')}${placed.join("")}<`;
+  });
+}
+
+/**
+ * An SVG whose texts ask for the user's font by the names inside its files: two files may call themselves by two
+ * families, or by another weight.
+ */
+function withNamesOfFiles(svg: string, named: LoadedFonts["named"]): string {
+  return svg.replace(/<text\b[^>]*>/g, (open) => {
+    const isBold = /font-weight:(600|bold)/.test(open);
+    const { family, weight } = isBold ? named.semibold : named.regular;
+    return open
+      .replace(/font-weight:\w+;?/, "")
+      .replace(
+        /font-family:[^;"]*/,
+        `font-family:'${family.replace(/['"<>&;\\]/g, "")}';font-weight:${weight}`,
+      );
+  });
+}
+
 /** A picture of pixels. */
 export interface Raster {
   readonly width: number;
@@ -115,18 +166,21 @@ export interface Raster {
 }
 
 /**
- * Turns an SVG document into pixels. Only the package's own font is used: the fonts of the machine change
- * nothing.
+ * Turns an SVG document into pixels. Only the package's font, and one that the user gives, are used: the fonts of the
+ * machine change nothing.
  *
  * @param scale - pixels for each px of the SVG.
  */
 export function rasterize(svg: string, scale: number): Raster {
-  const picture = new Resvg(withKnownLetters(svg), {
+  const { paths, fallback, named } = loadedFonts();
+  const own = currentFont();
+  const known = withKnownLetters(svg);
+  const picture = new Resvg(own === null ? known : withNamesOfFiles(withFilledGaps(known, own), named), {
     font: {
       loadSystemFonts: false,
-      fontFiles: fontFiles(),
-      defaultFontFamily: FONT_FAMILY,
-      sansSerifFamily: FONT_FAMILY,
+      fontFiles: [...paths],
+      defaultFontFamily: fallback,
+      sansSerifFamily: fallback,
     },
     fitTo: { mode: "zoom", value: scale },
   }).render();

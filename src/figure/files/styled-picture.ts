@@ -1,8 +1,11 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { type DrawOptions, extentOf } from "../draw/figure-frame.js";
+import { type OwnFont, withFont } from "../draw/font.js";
 import { capitalized, formatNumber } from "../draw/format-number.js";
 import { type FigureLayout, figureOption, layoutFigure, leastWidthOf } from "../draw/layout-figure.js";
 import type { Figure } from "../figure.js";
+import { gapSentences } from "./font-files.js";
+import { fontOf } from "./own-font.js";
 import { hasOneUnit, type PictureStyle, resolveStyle, styleFigure, withoutHidden } from "./picture-style.js";
 import { renderPdf } from "./render-pdf.js";
 import { MISSING, renderPng, renderSvg, withInches, withKnownLetters } from "./render-picture.js";
@@ -32,15 +35,20 @@ export function styledPicture(figure: Figure, style: PictureStyle, given?: numbe
   const asked = { ...draw, pixelRatio: scale };
   const styled = styleFigure(figure, style);
   const shown = withoutHidden(styled);
-  const room = hasCaptionFiles ? roomyEnough(shown, asked) : asked;
-  const layout = layoutFigure(shown, room);
-  const svg = renderSvg(figureOption(layout.figure, { ...room, ...sizeOf(layout) }), sizeOf(layout));
+  const font = fontOf(style);
+  const [layout, svg] = withFont(font, () => {
+    const room = hasCaptionFiles ? roomyEnough(shown, asked) : asked;
+    const placed = layoutFigure(shown, room);
+    const size = sizeOf(placed);
+    return [placed, renderSvg(figureOption(placed.figure, { ...room, ...size }), size)] as const;
+  });
   const isOnPaper = hasCaptionFiles || style.dpi !== undefined || style.fontSize !== undefined;
   return {
     svg: isOnPaper ? withInches(svg, pxPerInch) : svg,
-    png: () => renderPng(svg, { scale, ...(isOnPaper ? { dpi: scale * pxPerInch } : {}) }),
-    pdf: () => renderPdf(svg, { pxPerInch, title: figure.title }),
-    captions: hasCaptionFiles ? captionFiles(styled, layout, svg) : null,
+    png: () =>
+      withFont(font, () => renderPng(svg, { scale, ...(isOnPaper ? { dpi: scale * pxPerInch } : {}) })),
+    pdf: () => withFont(font, () => renderPdf(svg, { pxPerInch, title: figure.title })),
+    captions: hasCaptionFiles ? withFont(font, () => captionFiles(styled, layout, svg, font)) : null,
   };
 }
 
@@ -66,12 +74,15 @@ function captionFiles(
   figure: Figure,
   layout: FigureLayout,
   svg: string,
+  font: OwnFont | null,
 ): Readonly<Record<"txt" | "tex", string>> {
   const { title, verdict = "", fidelity, caption, provenance, notes } = figure;
   const sentence = (text: string): string => (text === "" || /[.!?]$/.test(text) ? text : `${text}.`);
   const letters = withKnownLetters(svg).includes(MISSING)
     ? [`PNG and PDF have no letters for some characters and show ${MISSING} instead; the SVG file has them.`]
     : [];
+  const texts = svg.replace(/<style>[^<]*<\/style>/, "").replace(/<[^>]*>|&[^;]*;/g, "");
+  const fill = font === null ? [] : gapSentences(font, texts);
   const paragraphs = [
     title,
     verdict,
@@ -81,6 +92,7 @@ function captionFiles(
     provenance,
     ...notes,
     ...letters,
+    ...fill,
   ]
     .map((text, index) => sentence(index === 0 ? text : capitalized(text)))
     .filter((text) => text !== "");

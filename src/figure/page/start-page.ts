@@ -1,4 +1,5 @@
 import { setPlatformAPI } from "../draw/echarts.js";
+import { type OwnFont, useFont } from "../draw/font.js";
 import { measureText } from "../draw/placed-text.js";
 import type { Figure } from "../figure.js";
 import { unpackNumbers } from "../files/page-data.js";
@@ -21,7 +22,11 @@ export function startPage(options: ShowOptions = {}): void {
   startTheme();
   startTables();
   const text = document.getElementById("report-data")?.textContent ?? "";
-  const { figures } = JSON.parse(text, unpackNumbers) as { readonly figures: readonly Figure[] };
+  const { figures, font = null } = JSON.parse(text, unpackNumbers) as {
+    readonly figures: readonly Figure[];
+    readonly font?: OwnFont;
+  };
+  useFont(font);
   for (const place of document.querySelectorAll<HTMLElement>("[data-figure]")) {
     const figure = figures[Number(place.dataset.figure)];
     if (figure !== undefined) showFigure(place, figure, options);

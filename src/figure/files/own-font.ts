@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { Resvg } from "@resvg/resvg-js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { encodeWidths, type FontWeight, type OwnFont } from "../draw/font.js";
 
@@ -38,6 +37,9 @@ interface OpenedFont {
   getName(name: string): string | null;
   glyphForCodePoint(codePoint: number): { readonly id: number };
 }
+
+/** What reads and draws fonts is loaded when somebody brings one: it takes a quarter of a second. */
+const require = createRequire(import.meta.url);
 
 const files = new WeakMap<OwnFont, Readonly<Record<FontWeight, FontFile>>>();
 const opened = new Map<string, OwnFont>();
@@ -100,8 +102,7 @@ function readFace(
   }
   let font: OpenedFont;
   try {
-    // Loaded when somebody brings a font: it takes a quarter of a second.
-    font = createRequire(import.meta.url)("fontkit").create(bytes) as OpenedFont;
+    font = require("fontkit").create(bytes) as OpenedFont;
   } catch (cause) {
     return refuse(FILE, `${JSON.stringify(path)}, which is no font`, cause);
   }
@@ -143,6 +144,7 @@ function readFace(
 
 /** Whether the renderer of PNG finds the font and its letters leave marks. */
 function isDrawn({ path, family }: FontFile): boolean {
+  const { Resvg } = require("@resvg/resvg-js") as typeof import("@resvg/resvg-js");
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" y="30" font-size="24">Ag0</text></svg>`;
   const font = { loadSystemFonts: false, fontFiles: [path], defaultFontFamily: family };
   return new Resvg(svg, { font }).render().pixels.some((value) => value > 0);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -77,9 +78,7 @@ export async function convexityOnPlane(
 ): Promise<StoredConvexity> {
   const { matrix = "hessian", tolerance = 0.01, products = 60, seed = 0, signal } = options;
   if (!(tolerance > 0)) throw new InvalidOptionError("tolerance", "a number above 0", String(tolerance));
-  if (!Number.isInteger(products) || products < 4) {
-    throw new InvalidOptionError("products", "a whole number of at least 4", String(products));
-  }
+  wholeNumber("products", products, 4);
   refuseDifferences("convexity map", options.evaluation);
   if (matrix === "gauss-newton") checkGaussNewton(model, options.evaluation);
   const ends: EndsOptions = { matrix, tolerance, products, seed };

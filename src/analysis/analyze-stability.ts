@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { currentBackend } from "../backend/current-backend.js";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { Provenance } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -97,21 +98,17 @@ type Settings = {
  * @throws {@link InvalidOptionError} naming the option that cannot be used.
  */
 export function resolveStabilitySettings(options: StabilitySettings): Settings {
-  const whole = (name: string, value: number, least: number): number => {
-    if (Number.isInteger(value) && value >= least) return value;
-    throw new InvalidOptionError(name, `a whole number of at least ${least}`, String(value));
-  };
   const { snapshots = 20, traceProducts = 20, tolerance = 1e-3, minibatch } = options;
   if (!(tolerance > 0 && tolerance < 1)) {
     throw new InvalidOptionError("tolerance", "a number between 0 and 1", String(tolerance));
   }
   return {
-    snapshots: snapshots === "all" ? snapshots : whole("snapshots", snapshots, 1),
-    traceProducts: traceProducts === 0 ? 0 : whole("traceProducts", traceProducts, 4),
-    batches: whole("batches", options.batches ?? 8, 0),
-    minibatch: minibatch === undefined ? null : whole("minibatch", minibatch, 1),
+    snapshots: snapshots === "all" ? snapshots : wholeNumber("snapshots", snapshots, 1),
+    traceProducts: traceProducts === 0 ? 0 : wholeNumber("traceProducts", traceProducts, 4),
+    batches: wholeNumber("batches", options.batches ?? 8, 0),
+    minibatch: minibatch === undefined ? null : wholeNumber("minibatch", minibatch, 1),
     tolerance,
-    seed: whole("seed", options.seed ?? 0, 0),
+    seed: wholeNumber("seed", options.seed ?? 0, 0),
   };
 }
 

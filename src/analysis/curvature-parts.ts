@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import pick from "lodash/pick.js";
 import { currentBackend } from "../backend/current-backend.js";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { defined } from "../base/json.js";
 import type { JsonValue, Provenance } from "../base/provenance.js";
@@ -85,27 +86,23 @@ type Settings = { readonly [Key in keyof CurvatureSettings]-?: Exclude<Curvature
  * @throws {@link InvalidOptionError} naming the option that cannot be used.
  */
 export function resolveCurvatureSettings(options: CurvatureSettings): Settings {
-  const whole = (name: string, value: number, least: number): number => {
-    if (Number.isInteger(value) && value >= least) return value;
-    throw new InvalidOptionError(name, `a whole number of at least ${least}`, String(value));
-  };
   const { matrix = "hessian", tolerance = 1e-4, ignore = [] } = options;
   if (matrix !== "hessian" && matrix !== "gauss-newton") {
     throw new InvalidOptionError("matrix", '"hessian" or "gauss-newton"', JSON.stringify(matrix));
   }
   if (!(tolerance > 0)) throw new InvalidOptionError("tolerance", "a number above 0", String(tolerance));
   return {
-    top: whole("top", options.top ?? 5, 0),
+    top: wholeNumber("top", options.top ?? 5, 0),
     trace: options.trace ?? false,
     density: options.density ?? false,
     perLayer: options.perLayer ?? false,
     matrix,
     ignore,
     tolerance,
-    products: whole("products", options.products ?? 100, 4),
-    steps: whole("steps", options.steps ?? 96, 2),
-    probes: whole("probes", options.probes ?? 4, 1),
-    seed: whole("seed", options.seed ?? 0, 0),
+    products: wholeNumber("products", options.products ?? 100, 4),
+    steps: wholeNumber("steps", options.steps ?? 96, 2),
+    probes: wholeNumber("probes", options.probes ?? 4, 1),
+    seed: wholeNumber("seed", options.seed ?? 0, 0),
   };
 }
 

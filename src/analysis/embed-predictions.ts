@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { type Provenance, sha256 } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
@@ -175,9 +176,7 @@ function checkOptions({
   if (dimensions !== 2 && dimensions !== 3) {
     throw new InvalidOptionError("dimensions", "2 or 3", String(dimensions));
   }
-  if (!(Number.isInteger(probe) && probe >= 1)) {
-    throw new InvalidOptionError("probe", "a whole number of at least 1", String(probe));
-  }
+  wholeNumber("probe", probe);
   const stray = PHATE_PARAMETERS.find((name) => (options as Record<string, unknown>)[name] !== undefined);
   if (method !== "phate" && stray !== undefined) {
     throw new InvalidOptionError(stray, 'method "phate", which takes it', `method "${method}"`);

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { removal } from "../base/platform.js";
@@ -61,9 +62,7 @@ const OPTION_NAMES: OptionNames<LiveStabilityOptions> = {
 export function checkLiveStability(options: LiveStabilityOptions): void {
   refuseUnknown(options, OPTION_NAMES, "stability");
   const { data, every = 1, traceProducts = 0, ...settings } = options;
-  if (!Number.isInteger(every) || every < 1) {
-    throw new InvalidOptionError("stability.every", "a whole number of at least 1", String(every));
-  }
+  wholeNumber("stability.every", every);
   if (typeof data !== "object" || data === null || isBatchDataset(data) || !("xs" in data && "ys" in data)) {
     throw new InvalidOptionError("stability.data", "{ xs, ys }, tensors of the training set", "others");
   }

@@ -1,3 +1,4 @@
+import { checkOneOf } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import type { AccuracyForm } from "../figure/make/chart-parts.js";
@@ -154,9 +155,4 @@ export function checkEvaluation(options: EvaluationOptions & FigureOptions): voi
   const names = sets[0]?.evaluator.facts.metricNames ?? [];
   if (metric === undefined || sets.length === 0 || names.includes(metric)) return;
   throw new InvalidOptionError("metric", `one of ${names.join(", ") || "none"}`, JSON.stringify(metric));
-}
-
-/** Checks a value that is one of a few words. */
-export function checkOneOf(where: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw new InvalidOptionError(where, `one of ${allowed.join(", ")}`, value);
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { checkOneOf } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
 import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../base/provenance.js";
@@ -19,7 +20,7 @@ import { memo } from "../store/results/memo.js";
 import { alignRuns } from "../store/run/align-runs.js";
 import type { Run } from "../store/run/run.js";
 import { atLeastOneRun, type ModelPoint } from "./model-point.js";
-import { checkOneOf, type ProgressOptions, type ResultOptions } from "./options.js";
+import type { ProgressOptions, ResultOptions } from "./options.js";
 import type { OpenedPlane } from "./plane-spec.js";
 import { rowSourceOfRuns } from "./row-source.js";
 

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import { type Curve, distanceBetween, pointBetween } from "./curve.js";
@@ -70,12 +71,9 @@ export function resolveNebOptions(options: NebOptions): NebSettings {
     if (!(Number.isFinite(value) && value > 0))
       throw new InvalidOptionError(name, "a number above 0", String(value));
   }
-  for (const [name, value] of Object.entries({ pivots, between, cycles: cycles.length })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
-  }
-  if (!(Number.isInteger(inserted) && inserted >= 0))
-    throw new InvalidOptionError("inserted", "a whole number of at least 0", String(inserted));
+  for (const [name, value] of Object.entries({ pivots, between, cycles: cycles.length }))
+    wholeNumber(name, value);
+  wholeNumber("inserted", inserted, 0);
   if (!(threshold >= 0))
     throw new InvalidOptionError("threshold", "a number of at least 0", String(threshold));
   for (const { steps, learningRate } of cycles) {

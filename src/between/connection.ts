@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
@@ -86,8 +87,7 @@ export interface ResolvedConnectOptions {
 export function resolveConnectOptions(options: ConnectOptions): ResolvedConnectOptions {
   const { align = "weights", tries = 5, seed = 0, sampleLimit = 1024 } = options;
   checkAlignOptions({ method: align ?? undefined, tries, seed }, "align");
-  if (!(Number.isInteger(sampleLimit) && sampleLimit >= 1))
-    throw new InvalidOptionError("sampleLimit", "a whole number of at least 1", String(sampleLimit));
+  wholeNumber("sampleLimit", sampleLimit);
   return { align, tries, seed, sampleLimit, points: pathPoints(options.points).length };
 }
 

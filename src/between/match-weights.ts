@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
@@ -20,8 +21,8 @@ export interface MatchWeightsOptions extends Stoppable {
 /** Fills in the defaults, and checks everything. */
 export function resolveMatchOptions({ tries = 5, seed = 0, sweeps = 100 }: MatchWeightsOptions) {
   checkSeed(seed);
-  checkCount("tries", tries);
-  checkCount("sweeps", sweeps);
+  wholeNumber("tries", tries);
+  wholeNumber("sweeps", sweeps);
   return { tries, seed, sweeps };
 }
 
@@ -271,9 +272,4 @@ export function checkFinite(
   if (bad < 0) return;
   const owner = layout.parameters.find(({ offset, size }) => bad < offset + size);
   throw new InvalidDataError(`${name}: ${owner?.name}`, "finite weights", String(theta[bad]));
-}
-
-function checkCount(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { wholeNumber } from "../base/check-option.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import {
   betweenBatches,
@@ -56,10 +57,7 @@ export async function openProbe(
   options: ProbeOptions = {},
 ): Promise<ModelProbe> {
   const { sampleLimit = 1024, batchSize = 128 } = options;
-  for (const [name, value] of Object.entries({ sampleLimit, batchSize })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
-  }
+  for (const [name, value] of Object.entries({ sampleLimit, batchSize })) wholeNumber(name, value);
   const weights = bindModel(model, options.layout ?? layoutOfModel(model));
   const source = await openSamples(portsOf(model), data, {
     batchSize: Math.min(batchSize, sampleLimit),

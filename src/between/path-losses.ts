@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { Followed } from "../base/work.js";
 import type { SliceMap } from "../directions/slice-map.js";
@@ -77,9 +78,7 @@ export function checkEnds(a: Float32Array, b: Float32Array): void {
 
 /** Coordinates of a path: so many points from 0 to 1. */
 export function pathPoints(points: number = DEFAULT_PATH_POINTS): Float64Array {
-  if (!(Number.isInteger(points) && points >= 3)) {
-    throw new InvalidOptionError("points", "a whole number of at least 3", String(points));
-  }
+  wholeNumber("points", points, 3);
   return Float64Array.from({ length: points }, (_, i) => i / (points - 1));
 }
 

@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Followed } from "../base/work.js";
@@ -109,9 +110,7 @@ export interface PathProfileOptions extends Followed {
 
 /** Coordinates of the points of a segment. */
 export function segmentPoints(points = 5): Float64Array {
-  if (!(Number.isInteger(points) && points >= 2)) {
-    throw new InvalidOptionError("points", "a whole number of at least 2", String(points));
-  }
+  wholeNumber("points", points, 2);
   return Float64Array.from({ length: points }, (_, i) => i / (points - 1));
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { wholeNumber } from "../base/check-option.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import { checkSeed, createUniform } from "../math/random.js";
@@ -65,10 +66,7 @@ export function resolveCurveOptions(options: TrainCurveOptions): CurveSettings {
   if (kind !== "bezier" && kind !== "polychain") {
     throw new InvalidOptionError("kind", "bezier or polychain", JSON.stringify(kind));
   }
-  for (const [name, value] of Object.entries({ bends, epochs })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
-  }
+  for (const [name, value] of Object.entries({ bends, epochs })) wholeNumber(name, value);
   if (bends > MOST_BENDS) {
     throw new InvalidOptionError("bends", `at most ${MOST_BENDS}`, String(bends));
   }

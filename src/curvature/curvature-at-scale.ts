@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Followed } from "../base/work.js";
@@ -54,9 +55,7 @@ export async function curvatureAtScale(
 ): Promise<CurvatureAtScale> {
   const { radii, directions = 20, layout, seed = 0, signal, onProgress } = options;
   checkRadii(radii, true);
-  if (!Number.isInteger(directions) || directions < 1) {
-    throw new InvalidOptionError("directions", "a whole number of at least 1", String(directions));
-  }
+  wholeNumber("directions", directions);
   const ranges: readonly ColumnRange[] =
     layout === undefined ? [{ start: 0, end: theta.length }] : selectColumns(layout);
   const size = countColumns(ranges);

@@ -1,4 +1,5 @@
 import { symmetricEigenByQl } from "../backend/linear-algebra/decompositions.js";
+import { wholeNumber } from "../base/check-option.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import type { SymmetricOperator } from "./symmetric-operator.js";
@@ -144,8 +145,8 @@ export async function topEigenpairs(
   options: EigenpairOptions = {},
 ): Promise<Eigenpairs> {
   const { which = "magnitude", tolerance = 1e-4, seed = 0, signal, onProgress } = options;
-  const count = Math.min(positive("count", options.count ?? 5), operator.size);
-  const products = Math.max(count, positive("products", options.products ?? 100 + 2 * count));
+  const count = Math.min(wholeNumber("count", options.count ?? 5), operator.size);
+  const products = Math.max(count, wholeNumber("products", options.products ?? 100 + 2 * count));
   if (!(tolerance >= 0))
     throw new InvalidOptionError("tolerance", "a number of at least 0", String(tolerance));
   const order = orderBy(which);
@@ -221,11 +222,6 @@ function orderBy(which: string): (values: Float64Array) => number[] {
 
 function ordered(values: Float64Array, key: (value: number) => number): number[] {
   return Array.from(values, (_, i) => i).sort((a, b) => key(values[a]) - key(values[b]) || a - b);
-}
-
-function positive(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
 }
 
 /** The vector or its negative: the entry of largest magnitude is positive. */

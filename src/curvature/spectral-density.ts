@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import { type Eigenpairs, lanczos, ritzPairs, topEigenpairs } from "./lanczos.js";
@@ -53,10 +54,13 @@ export async function spectralDensity(
   options: DensityOptions = {},
 ): Promise<SpectralDensity> {
   const { sharpness = 3, margin = 0.05, seed = 0, signal, onProgress } = options;
-  const steps = whole("steps", options.steps ?? 96, 2);
-  const probes = whole("probes", options.probes ?? 4, 1);
-  const points = whole("points", options.points ?? 512, 2);
-  const outlierCount = Math.min(whole("outliers", options.outliers ?? 10, 0), Math.max(0, operator.size - 2));
+  const steps = wholeNumber("steps", options.steps ?? 96, 2);
+  const probes = wholeNumber("probes", options.probes ?? 4, 1);
+  const points = wholeNumber("points", options.points ?? 512, 2);
+  const outlierCount = Math.min(
+    wholeNumber("outliers", options.outliers ?? 10, 0),
+    Math.max(0, operator.size - 2),
+  );
   if (!(sharpness > 1)) throw new InvalidOptionError("sharpness", "a number above 1", String(sharpness));
   if (!(margin >= 0)) throw new InvalidOptionError("margin", "a number of at least 0", String(margin));
   let products = 0;
@@ -118,9 +122,4 @@ function smoothed(
   );
   const scale = share / (width * Math.sqrt(2 * Math.PI));
   return { values, density: density.map((value) => value * scale), width };
-}
-
-function whole(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least) return value;
-  throw new InvalidOptionError(name, `a whole number of at least ${least}`, String(value));
 }

@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Stoppable } from "../base/work.js";
@@ -88,9 +89,7 @@ export function adamScale(
   updates: number,
   { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }: { beta1?: number; beta2?: number; epsilon?: number } = {},
 ): Float64Array {
-  if (!Number.isInteger(updates) || updates < 1) {
-    throw new InvalidOptionError("updates", "a whole number of at least 1", String(updates));
-  }
+  wholeNumber("updates", updates);
   if (v.some((value) => !(value >= 0))) {
     throw new InvalidOptionError(
       "v",
@@ -191,9 +190,7 @@ export async function criticalSharpness(
   if (slope !== undefined && !(slope < 0)) {
     throw new InvalidOptionError("slope", "a number below 0", String(slope));
   }
-  if (!Number.isInteger(evaluations) || evaluations < 4) {
-    throw new InvalidOptionError("evaluations", "a whole number of at least 4", String(evaluations));
-  }
+  wholeNumber("evaluations", evaluations, 4);
   const moved = new Float32Array(theta.length);
   let done = 0;
   const lossAt = async (rate: number): Promise<number> => {

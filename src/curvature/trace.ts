@@ -1,4 +1,5 @@
 import { inverse, Matrix } from "ml-matrix";
+import { wholeNumber } from "../base/check-option.js";
 import { EvaluationError, InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import { createUniform } from "../math/random.js";
@@ -47,9 +48,7 @@ export async function estimateTrace(
     throw new InvalidOptionError("method", '"xtrace", "hutchinson" or "exact"', JSON.stringify(method));
   }
   const least = method === "xtrace" ? 4 : 2;
-  if (!Number.isInteger(products) || products < least) {
-    throw new InvalidOptionError("products", `a whole number of at least ${least}`, String(products));
-  }
+  wholeNumber("products", products, least);
   const apply = counting(operator, options);
   if (method === "exact") return exact(operator.size, apply);
   return method === "hutchinson"

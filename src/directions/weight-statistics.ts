@@ -1,3 +1,4 @@
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { Followed } from "../base/work.js";
 import { quantile } from "../math/statistics.js";
@@ -188,9 +189,7 @@ export function weightHistograms(
   options: WeightHistogramOptions = {},
 ): WeightHistograms {
   const { bins = 61, roles = ["kernel"] } = options;
-  if (!(Number.isInteger(bins) && bins >= 1)) {
-    throw new InvalidOptionError("bins", "a whole number of at least 1", String(bins));
-  }
+  wholeNumber("bins", bins);
   const counts = [Math.max(1, models.length)];
   checkModels(
     models.map(({ theta }) => theta),

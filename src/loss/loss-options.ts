@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type * as tf from "@tensorflow/tfjs";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { TaskRunner } from "../jobs/task-runner.js";
 import type { ParameterLayout } from "../model/layout.js";
@@ -203,9 +204,7 @@ function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedEngineOp
   if (!ENGINE_CHOICES.includes(engine)) {
     throw new InvalidOptionError("engine", `one of ${ENGINE_CHOICES.join(", ")}`, JSON.stringify(engine));
   }
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new InvalidOptionError("threads", "a whole number of at least 1", String(threads));
-  }
+  wholeNumber("threads", threads);
   if (device !== undefined) checkDevice(device, engine);
   return { engine, threads, device };
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
+import { wholeNumber } from "../base/check-option.js";
 import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import { bindModel } from "../model/bound-weights.js";
@@ -62,9 +63,7 @@ export async function openPredictionProbe(
   data: EvaluationData,
   { layout, probe = 1000, signal }: PredictionProbeOptions,
 ): Promise<PredictionProbe> {
-  if (!(Number.isInteger(probe) && probe >= 1)) {
-    throw new InvalidOptionError("probe", "a whole number of at least 1", String(probe));
-  }
+  wholeNumber("probe", probe);
   const { activation, classes } = outputOf(model);
   const weights = bindModel(model, layout);
   const fitted = fittedTo(model, data);

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { wholeNumber } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { bindModel } from "../model/bound-weights.js";
 import { matchLayout, type Parameter, type ParameterLayout } from "../model/layout.js";
@@ -68,8 +69,8 @@ export async function createRecalibrator(
   data: EvaluationData,
   options: RecalibratorOptions = {},
 ): Promise<ModelRecalibrator> {
-  const sampleLimit = atLeastOne("sampleLimit", options.sampleLimit ?? 1024);
-  const batchSize = atLeastOne("batchSize", options.batchSize ?? sampleLimit);
+  const sampleLimit = wholeNumber("sampleLimit", options.sampleLimit ?? 1024);
+  const batchSize = wholeNumber("batchSize", options.batchSize ?? sampleLimit);
   const weights = bindModel(model, options.layout ?? layoutOfModel(model));
   const places = statisticPlaces(model, weights.layout);
   const source = await openSamples(portsOf(model), data, {
@@ -227,9 +228,4 @@ function addInto(
   }
   sums.samples += samples;
   totals.set(layer, sums);
-}
-
-function atLeastOne(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidOptionError(name, "a whole number of at least 1", String(value));
 }

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import omit from "lodash/omit.js";
 import { type BackendChoice, currentBackend } from "../../backend/current-backend.js";
+import { wholeNumber } from "../../base/check-option.js";
 import { BackendError, EvaluationError, InvalidOptionError, LandscapeError } from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
 import { createJobFolder, type JobFolder } from "../../jobs/job-folder.js";
@@ -69,9 +70,7 @@ export function settleWorkerCount(
     freeBytes: freemem(),
   },
 ): WorkerCount {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new InvalidOptionError("threads", "a whole number of at least 1", String(threads));
-  }
+  if (threads !== undefined) wholeNumber("threads", threads);
   if (asked !== "auto") {
     if (Number.isInteger(asked) && asked >= 1 && asked <= MOST_WORKERS) {
       return { workers: asked, threads: threads ?? 1 };

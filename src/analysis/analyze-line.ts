@@ -32,10 +32,10 @@ import {
 import type { EvaluationSet, LineSlice } from "../surface/lines/level-set-width.js";
 import { betweenWarnings } from "./batch-norm.js";
 import { alignedModels, type ModelPoint, namesOfModels, type Subject } from "./model-point.js";
+import type { ChartFigureOptions } from "./options.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
-  type FigureOptions,
   type ProgressOptions,
   type ResultOptions,
 } from "./options.js";
@@ -71,9 +71,7 @@ export interface AnalyzeLineOptions
     StepOptions {
   /** Coordinates, "x0:x1:n". Default −0.5:1.5:41 between models, −1:1:51 along random directions. */
   readonly grid?: string | undefined;
-  readonly figure?:
-    | (Omit<FigureOptions, "metric"> & { readonly metric?: string | null | undefined })
-    | undefined;
+  readonly figure?: ChartFigureOptions | undefined;
 }
 
 /** Lines and their figure. */

@@ -10,13 +10,14 @@ import { createTreeFigure } from "../figure/make/create-tree-figure.js";
 import type { EvaluationData } from "../loss/evaluation-data.js";
 import { type AnalyzeConnectionOptions, checkConnection, connectPoints } from "./connect.js";
 import { alignedModels, namesOfModels, type Subject } from "./model-point.js";
+import type { FigureOptions } from "./options.js";
 
 /** Options of {@link analyzeSolutionTree}. */
 export interface AnalyzeTreeOptions
   extends Omit<AnalyzeConnectionOptions, "onProgress" | "mapSize" | "figure"> {
   /** Pairs that are looked at. Default twice as many as the tree has, or all. */
   readonly pairs?: number | undefined;
-  readonly figure?: Pick<NonNullable<AnalyzeConnectionOptions["figure"]>, "title" | "names"> | undefined;
+  readonly figure?: Pick<FigureOptions, "title" | "names"> | undefined;
   /** Called after each pair with those done and all to do. */
   readonly onProgress?: ((step: "pairs", done: number, total: number) => void) | undefined;
 }

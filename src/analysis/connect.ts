@@ -30,10 +30,10 @@ import { sliceProvenance } from "./analyze-line.js";
 import { curveMap } from "./curve-map.js";
 import { type CurveRequest, curveProvenance, curveStage, resolveCurve } from "./curve-stage.js";
 import { alignedModels, alignLayouts, type ModelPoint, namesOfModels, type Subject } from "./model-point.js";
+import type { ChartFigureOptions } from "./options.js";
 import {
   checkEvaluation,
   type EvaluationOptions,
-  type FigureOptions,
   type ProgressOptions,
   type ResultOptions,
 } from "./options.js";
@@ -49,9 +49,7 @@ export interface AnalyzeConnectionOptions
   readonly curve?: CurveKind | CurveRequest | null | undefined;
   /** Points along each axis of the map that holds the curve; 0: no map. Default 21. */
   readonly mapSize?: number | undefined;
-  readonly figure?:
-    | (Omit<FigureOptions, "metric"> & { readonly metric?: string | null | undefined })
-    | undefined;
+  readonly figure?: ChartFigureOptions | undefined;
 }
 
 /** What lies between two models, and its figure. */

@@ -1,5 +1,6 @@
 import omit from "lodash/omit.js";
 import pick from "lodash/pick.js";
+import { checkOneOf } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
 import type { Stoppable } from "../base/work.js";
@@ -129,9 +130,9 @@ export const METHOD_OPTIONS: Readonly<Record<EmbeddingMethod, readonly MethodOpt
 export function embeddingParameters(options: EmbedOptions, count: number): EmbeddingParameters {
   refuseRenamed(options, "embedding");
   const { method = "phate", dimensions = 2, seed = 0, knnDist = "euclidean", centered = null } = options;
-  oneOf("method", method, EMBEDDING_METHODS);
-  oneOf("weights", options.weights ?? "trainable", ["trainable", "all"]);
-  oneOf("nonFinite", options.nonFinite ?? "error", ["error", "drop"]);
+  checkOneOf("method", method, EMBEDDING_METHODS);
+  checkOneOf("weights", options.weights ?? "trainable", ["trainable", "all"]);
+  checkOneOf("nonFinite", options.nonFinite ?? "error", ["error", "drop"]);
   if (dimensions !== 2 && dimensions !== 3) {
     throw new InvalidOptionError("dimensions", "2 or 3", String(dimensions));
   }
@@ -159,7 +160,7 @@ export function embeddingParameters(options: EmbedOptions, count: number): Embed
       return { components: dimensions };
     case "umap": {
       const { init = "pca", ...own } = pick(options, UMAP_PARAMETERS);
-      oneOf("init", init, ["pca", "random"]);
+      checkOneOf("init", init, ["pca", "random"]);
       const umap = resolveUmapOptions({ ...own, dimensions, seed }, count);
       return { ...common, ...omit(umap, "dimensions"), init };
     }
@@ -168,8 +169,4 @@ export function embeddingParameters(options: EmbedOptions, count: number): Embed
       return { ...common, ...pick(tsne, TSNE_PARAMETERS) };
     }
   }
-}
-
-function oneOf(where: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw new InvalidOptionError(where, `one of ${allowed.join(", ")}`, value);
 }

@@ -97,6 +97,11 @@ export interface FigureOptions {
   readonly names?: { readonly data?: string | undefined; readonly loss?: string | undefined } | undefined;
 }
 
+/** {@link FigureOptions} of curves: a metric has a panel or an axis of its own, the first one there is; null: none. */
+export interface ChartFigureOptions extends Omit<FigureOptions, "metric"> {
+  readonly metric?: string | null | undefined;
+}
+
 /** Points along each axis where a tenth of the evaluations is enough: a surface in 3-D shows every cell. */
 const APPROXIMATE_SIZE = 41;
 

@@ -6,7 +6,7 @@ import { BACKEND_CHOICES } from "../backend/current-backend.js";
 import { InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { defined } from "../base/json.js";
 import type { AlignMethod } from "../between/align-models.js";
-import { NORMALIZATIONS, type Normalization } from "../directions/normalize.js";
+import { NORMALIZATIONS, type NormalizeOptions } from "../directions/normalize.js";
 import type { ParameterRole } from "../model/layout.js";
 import type { ApproximateOptions } from "../surface/approximate/approximate-surface.js";
 import { parseGrid } from "../surface/grid.js";
@@ -206,11 +206,7 @@ export interface StepCommandOptions {
 }
 
 /** Options of random directions. */
-export interface NormalizationCommandOptions {
-  readonly normalize?: Normalization;
-  readonly ignore?: readonly ParameterRole[];
-  readonly oneDimensional?: "vector" | "reference";
-}
+export type NormalizationCommandOptions = NormalizeOptions;
 
 /** Options of an approximate surface. */
 export function approximateOptions(command: Command): Command {
@@ -229,10 +225,8 @@ export function approximateOptions(command: Command): Command {
 }
 
 /** The options of an approximate surface as they were given. */
-export interface ApproximateCommandOptions {
+export interface ApproximateCommandOptions extends Pick<ApproximateOptions, "tolerance" | "share"> {
   readonly approximate?: boolean;
-  readonly tolerance?: number;
-  readonly share?: number;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from "../loss/loss-options.js";
 import { BATCH_NORM_POLICIES, type BatchNormPolicyName } from "../loss/slice-loss.js";
 import { checkRedisUrl } from "../queue/queue-connection.js";
+import type { QueuePlaceOptions } from "../queue/queue-place.js";
 import { backendOption, parseCount, parseModuleFile, refuseStray } from "./command-options.js";
 
 /** Options that say which loss, on which samples. */
@@ -27,12 +28,7 @@ export interface LossCommandOptions {
 }
 
 /** Options that say where work is to be done. */
-export interface QueueCommandOptions {
-  readonly redis?: string | undefined;
-  readonly spool?: string | undefined;
-  readonly store?: string | undefined;
-  readonly queue?: string | undefined;
-}
+export type QueueCommandOptions = QueuePlaceOptions;
 
 /** Options that say how losses are evaluated. */
 export interface EvaluationCommandOptions extends LossCommandOptions, QueueCommandOptions {

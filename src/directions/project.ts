@@ -113,9 +113,6 @@ export interface Trajectory {
   readonly warnings: readonly LandscapeWarning[];
 }
 
-/** Options of {@link projectTrajectory}. */
-export interface ProjectOptions extends ColumnBlockOptions {}
-
 /** Rows whose squared residual is a smaller part of ‖θ_i − θ*‖² get it summed on its own. */
 const CANCELLED = 1e-7;
 
@@ -138,7 +135,7 @@ const CANCELLED = 1e-7;
 export async function projectTrajectory(
   source: RowSource,
   directions: Pick<Directions, "center" | "vectors">,
-  options: ProjectOptions = {},
+  options: ColumnBlockOptions = {},
 ): Promise<Trajectory> {
   const { center, vectors } = directions;
   assertColumns(source, directions);

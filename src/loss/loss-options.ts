@@ -6,6 +6,7 @@ import type { TaskRunner } from "../jobs/task-runner.js";
 import type { ParameterLayout } from "../model/layout.js";
 import type { ClassWeights, DataLimit, EvaluationData, NonFiniteData } from "./evaluation-data.js";
 import type { EngineInfo, EngineRequest, LossMode } from "./loss-evaluator.js";
+import type { RecalibratorOptions } from "./recalibrator.js";
 
 /**
  * A loss of the user's own: given the model with θ in its weights and a batch, returns the batch's mean loss
@@ -287,13 +288,9 @@ export function resolveEvaluation(options: EngineEvaluatorOptions): EvaluationRe
 }
 
 /** On what batch norm "recalibrate" computes its statistics. */
-export interface CalibrationOptions {
+export interface CalibrationOptions extends Pick<RecalibratorOptions, "sampleLimit" | "batchSize"> {
   /** The calibration set; its targets are not used. Default the evaluation set. */
   readonly data?: EvaluationData | undefined;
-  /** Uses only the first so many samples. Default 1024. */
-  readonly sampleLimit?: number | undefined;
-  /** Samples per forward pass. Default all of them at once, which gives the statistics of the whole set. */
-  readonly batchSize?: number | undefined;
 }
 
 /** Options of {@link createLossEvaluator}. */

@@ -6,9 +6,9 @@ import {
   type BinaryKind,
   type Graph,
   type GraphNode,
-  type GraphOp,
   type GraphWeight,
   inputsOf,
+  type OpOf,
   type Padding,
   type UnaryKind,
   type ValueId,
@@ -64,9 +64,6 @@ export function fuseActivations({ nodes, outputs }: Graph): readonly FusedStep[]
   }
   return steps.map((step, i) => ({ ...step, lastUses: lastUses[i] as ValueId[] }));
 }
-
-/** An operation of one kind. */
-type OpOf<K extends GraphOp["op"]> = Extract<GraphOp, { readonly op: K }>;
 
 /** The tensors of a run. */
 export interface FusedRun {

@@ -1,8 +1,5 @@
-import type { BinaryKind, GraphOp, Padding, UnaryKind, ValueId, Window } from "../plan/graph.js";
+import type { BinaryKind, OpOf, Padding, UnaryKind, ValueId, Window } from "../plan/graph.js";
 import type { ImageOrder, OnnxAttribute, OnnxWriter, WeightLayout } from "./onnx-writer.js";
-
-/** An operation of one kind. */
-export type OpOf<K extends GraphOp["op"]> = Extract<GraphOp, { readonly op: K }>;
 
 /** Height, width and channels of a flattened image that is left in ONNX's order, by the flattened value. */
 export type FlattenedImages = ReadonlyMap<ValueId, readonly [number, number, number]>;

@@ -159,6 +159,9 @@ export type GraphOp =
   /** The totals of a batch in one vector (no batch axis, shape [n]). */
   | { readonly op: "pack"; readonly xs: readonly ValueId[] };
 
+/** An operation of one kind. */
+export type OpOf<K extends GraphOp["op"]> = Extract<GraphOp, { readonly op: K }>;
+
 /** An operation with the shape of its value, without the batch axis. */
 export type GraphNode = GraphOp & { readonly shape: readonly number[] };
 

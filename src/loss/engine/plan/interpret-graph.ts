@@ -1,7 +1,4 @@
-import { type Graph, type GraphNode, type GraphOp, sizeOf, type UnaryKind, type ValueId } from "./graph.js";
-
-/** An operation of one kind. */
-type OpOf<K extends GraphOp["op"]> = Extract<GraphOp, { readonly op: K }>;
+import { type Graph, type GraphNode, type OpOf, sizeOf, type UnaryKind, type ValueId } from "./graph.js";
 
 /** What a sample is interpreted with. */
 export interface Interpreted {

@@ -1,14 +1,5 @@
-import {
-  type BinaryKind,
-  type GraphOp,
-  type Padding,
-  requireSupported,
-  type UnaryKind,
-} from "../plan/graph.js";
+import { type BinaryKind, type OpOf, type Padding, requireSupported, type UnaryKind } from "../plan/graph.js";
 import { TF_BOOL, TF_FLOAT, TF_INT32, TF_INT64, type TfAttribute, type TfWriter } from "./tf-writer.js";
-
-/** An operation of one kind. */
-type OpOf<K extends GraphOp["op"]> = Extract<GraphOp, { readonly op: K }>;
 
 const FLOAT: TfAttribute = { type: TF_FLOAT };
 

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
+import nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
+
+// Node.js from 22.8 keeps compiled code for the next start.
+nodeModule.enableCompileCache?.();
 
 const main = new URL("../dist/src/cli/main.js", import.meta.url);
 if (existsSync(fileURLToPath(main))) {

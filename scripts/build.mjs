@@ -1,11 +1,26 @@
-// Builds dist/: the Node side with tsc, the browser side of the report with esbuild.
+// Builds dist/: the Node side with tsc, its modules joined into few files, the browser side of the report with esbuild.
 // `--clean` removes dist/ first (`npm pack` and CI do; a rebuild beside running tests does not).
-import { existsSync, rmSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { root, runOrExit, typescriptCompiler } from "./prepare-checkout.mjs";
 
 if (process.argv.includes("--clean")) rmSync(join(root, "dist"), { recursive: true, force: true });
-runOrExit(process.execPath, [typescriptCompiler(), "-p", "tsconfig.build.json"], "compiling");
+const compiled = join(root, "dist/compiled");
+rmSync(compiled, { recursive: true, force: true });
+runOrExit(
+  process.execPath,
+  [typescriptCompiler(), "-p", "tsconfig.build.json", "--outDir", compiled],
+  "compiling",
+);
+const { joinModules, writeIfNew } = await import("./join-modules.mjs");
+await joinModules(compiled, join(root, "dist"));
+for (const name of readdirSync(compiled, { recursive: true })) {
+  const isJoined = /^(src|callbacks)\b.*\.js$/.test(name);
+  if (/\.(js|d\.ts)$/.test(name) && !isJoined) {
+    writeIfNew(join(root, "dist", name), readFileSync(join(compiled, name), "utf8"));
+  }
+}
+rmSync(compiled, { recursive: true });
 if (existsSync(join(root, "scripts/build-page.mjs"))) {
   runOrExit(process.execPath, ["scripts/build-page.mjs"], "bundling the report page");
 }

@@ -129,8 +129,8 @@ export async function writeReport(
     await writeFileAtomic(join(directory, name), bytes);
   };
   for (const { name, figure } of figures) {
-    const table = tableOfFigure(figure);
-    if (formats.includes("csv") && table !== null) await write(`${name}.csv`, tableCsv(table));
+    const table = formats.includes("csv") ? tableOfFigure(figure) : null;
+    if (table !== null) await write(`${name}.csv`, tableCsv(table));
     for (const format of movies)
       for (const movie of moviesOf({ name, figure }, format, options))
         await write(movie.file, await movie.bytes());

@@ -94,10 +94,7 @@ export async function openEvaluator(
   data: EvaluationData,
   module: DataModule,
   layout: ParameterLayout,
-  options: EvaluationCommandOptions & {
-    readonly dataExport?: "loadData" | "loadTestData";
-    readonly signal?: AbortSignal | undefined;
-  },
+  options: EvaluationCommandOptions & Stoppable & { readonly dataExport?: "loadData" | "loadTestData" },
   earlier?: EarlierChoice,
   isResumed = false,
 ): Promise<LossEvaluator> {
@@ -217,12 +214,11 @@ export function derivativesOf(
 }
 
 /** What a command knows of its losses beside the options of evaluation. */
-export interface OpenTools {
+export interface OpenTools extends Stoppable {
   /** Where results are to be stored, whose engine is to be used again. Default nowhere. */
   readonly places?: SlicePlaces | undefined;
   /** Batch norm's policy where the command has no option for it. */
   readonly batchNorm?: SliceCommandOptions["batchNorm"] | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -88,6 +88,22 @@ describe("the house: folders and what they may import", () => {
       return file.startsWith("src/cli/commands/") && !isType && makers.includes(target);
     });
     expect(found.map(({ file }) => file)).toEqual(["src/cli/commands/demo.ts"]);
+  });
+
+  test("what stops work is declared once, as Stoppable; others stop a part of it, and say which", () => {
+    const own = files.filter((file) => {
+      const text = readFileSync(join(root, file), "utf8");
+      return /^ {2}readonly signal\?: AbortSignal \| undefined;/m.test(text);
+    });
+    expect(own.sort()).toEqual([
+      "src/base/work.ts",
+      "src/jobs/task-runner.ts",
+      "src/loss/loss-evaluator.ts",
+      "src/loss/loss-options.ts",
+      "src/queue/queue-runner.ts",
+      "src/training/jump-options.ts",
+      "src/training/run-sweep.ts",
+    ]);
   });
 
   test("code that runs in a browser imports nothing of Node.js, and no schema library", () => {

@@ -3,29 +3,13 @@ import { BackendError, EvaluationError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { bindModel } from "../../model/bound-weights.js";
-import type { ParameterLayout } from "../../model/layout.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type { DeviceChoice, EvaluationRequest, ResolvedEngineOptions } from "../loss-options.js";
-import type { LossPlan } from "../loss-plan.js";
+import type { DeviceChoice, ResolvedEngineOptions } from "../loss-options.js";
+import { type Candidate, type EngineTask, measureFinal, processorLosses, tryEngine } from "./engine-trial.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
-import { createGraphEvaluator, type GraphEvaluator } from "./graph-evaluator.js";
-import {
-  type DataColumns,
-  type DataSet,
-  DEVICE_TOLERANCE,
-  firstRows,
-  type GraphEngine,
-} from "./graph-program.js";
-import {
-  CHECK_SAMPLES,
-  type CheckPoint,
-  CLOSE,
-  checkPoints,
-  differenceOf,
-  FAR,
-  type OwnOps,
-  openOwnOps,
-} from "./guarded-evaluator.js";
+import type { GraphEvaluator } from "./graph-evaluator.js";
+import type { GraphEngine } from "./graph-program.js";
+import { checkPoints, type OwnOps, openOwnOps } from "./guarded-evaluator.js";
 import { deviceProblem, ONNX_DEVICES, type OnnxDevice, requireDevice } from "./onnx/onnx-device.js";
 import {
   createOnnxEngine,
@@ -33,119 +17,7 @@ import {
   type OnnxRuntime,
   requireOnnxRuntime,
 } from "./onnx/onnx-engine.js";
-import { UnsupportedError } from "./plan/graph.js";
-import type { ModelPlan } from "./plan/plan-model.js";
-import type { PlaneEvaluation } from "./plane-evaluation.js";
 import { createTfEngine, isTensorFlowActive, isTensorFlowOnGpu } from "./tensorflow/tf-engine.js";
-
-/** Batch sizes that are tried: activations of more samples leave the cache. */
-const CANDIDATES = [64, 128, 256, 512];
-/** Samples that each trial runs on. */
-const TRIAL_SAMPLES = 512;
-/** The same on a graphics card, which small batches leave idle. */
-const DEVICE_CANDIDATES = [128, 512, 2048];
-const DEVICE_TRIAL_SAMPLES = 2048;
-/** No new trial begins after so many milliseconds. */
-const BUDGET = 2000;
-
-/** The fastest batch size that was found, and its speed. */
-export interface MeasuredSpeed {
-  readonly batchSize: number;
-  /** Seconds per sample. */
-  readonly secondsPerSample: number;
-}
-
-/** Runs an evaluator on some samples with several batch sizes, twice each after a first run, best counts. */
-export async function measureBatchSize(
-  evaluator: GraphEvaluator,
-  data: DataColumns,
-  theta: Float32Array,
-  wanted: number | undefined,
-  signal?: AbortSignal,
-): Promise<MeasuredSpeed> {
-  const isDevice = evaluator.engine.device !== undefined;
-  const some = firstRows(data, isDevice ? DEVICE_TRIAL_SAMPLES : TRIAL_SAMPLES);
-  const sizes = candidateSizes(some.samples, wanted, isDevice ? DEVICE_CANDIDATES : CANDIDATES);
-  const begin = performance.now();
-  let best: MeasuredSpeed | undefined;
-  for (const batchSize of sizes) {
-    if (best !== undefined && performance.now() - begin > BUDGET) break;
-    evaluator.load(some, batchSize);
-    let fastest = Number.POSITIVE_INFINITY;
-    for (let trial = 0; trial < 3; trial++) {
-      const start = performance.now();
-      await evaluator.evaluate(theta, signal);
-      if (trial > 0) fastest = Math.min(fastest, performance.now() - start);
-    }
-    const secondsPerSample = fastest / 1000 / some.samples;
-    // A larger batch has to be clearly faster: it holds more memory, and noise should not choose.
-    if (best === undefined || secondsPerSample < 0.97 * best.secondsPerSample) {
-      best = { batchSize, secondsPerSample };
-    }
-  }
-  return best as MeasuredSpeed;
-}
-
-function candidateSizes(
-  samples: number,
-  wanted: number | undefined,
-  candidates: readonly number[],
-): readonly number[] {
-  if (wanted !== undefined) return [Math.min(wanted, samples)];
-  const fitting = candidates.filter((size) => size <= samples);
-  return fitting.length === 0 ? [samples] : fitting;
-}
-
-/** An engine that agrees with the model, and its speed. */
-export interface Candidate {
-  readonly evaluator: GraphEvaluator;
-  readonly batchSize: number;
-  readonly secondsPerSample: number;
-}
-
-/** Seconds that one pass of the final comparison takes at most, by the speeds found before. */
-const FINAL_SECONDS = 0.5;
-/** Samples that it takes at least. */
-const LEAST_FINAL_SAMPLES = 64;
-
-/**
- * Compares engines on more samples, as they evaluate the points of a plane: what an engine does once a point, such
- * as opening a session, weighs too much on few samples, and what it keeps for a plane may change the order. Two
- * passes each, in turn; the faster counts.
- */
-export async function measureFinal(
-  candidates: readonly Candidate[],
-  set: DataColumns,
-  theta: Float32Array,
-  signal: AbortSignal | undefined,
-): Promise<readonly Candidate[]> {
-  const slowest = Math.max(...candidates.map(({ secondsPerSample }) => secondsPerSample));
-  const some = firstRows(set, Math.max(LEAST_FINAL_SAMPLES, Math.floor(FINAL_SECONDS / slowest)));
-  const finals: { readonly candidate: Candidate; readonly plane: PlaneEvaluation | null; seconds: number }[] =
-    [];
-  try {
-    for (const candidate of candidates) {
-      const { evaluator, batchSize } = candidate;
-      evaluator.load(some, Math.min(batchSize, some.samples));
-      const plane = await evaluator.openPlane({ center: theta, vectors: [theta, theta] }, signal);
-      finals.push({ candidate, plane, seconds: Number.POSITIVE_INFINITY });
-    }
-    for (let pass = 0; pass < 3; pass++) {
-      for (const final of finals) {
-        const { candidate, plane } = final;
-        const begin = performance.now();
-        await (plane === null
-          ? candidate.evaluator.evaluate(theta, signal)
-          : plane.evaluate(theta, 0, 0, signal));
-        // The first pass warms up.
-        if (pass > 0) final.seconds = Math.min(final.seconds, (performance.now() - begin) / 1000);
-      }
-    }
-  } finally {
-    for (const { plane } of finals) plane?.dispose();
-  }
-  return finals.map(({ candidate, seconds }) => ({ ...candidate, secondsPerSample: seconds / some.samples }));
-}
 
 /** Says that an engine is not used, and why. */
 export function passedOver(engine: string, reason: string): LandscapeWarning {
@@ -153,82 +25,6 @@ export function passedOver(engine: string, reason: string): LandscapeWarning {
     code: "engine-passed-over",
     message: `losses are not computed by ${engine} (${reason}), but more slowly`,
   };
-}
-
-/** What an engine is chosen for. */
-export interface EngineTask {
-  readonly plan: ModelPlan;
-  readonly loss: LossPlan;
-  readonly layout: ParameterLayout;
-  readonly set: DataSet;
-  readonly asked: EvaluationRequest;
-}
-
-type Outcome = Candidate | { readonly reason: string; readonly cause?: unknown };
-
-/** Compiles the model's plan for an engine, compares it with the model's own ops and measures batch sizes. */
-export async function tryEngine(
-  engine: GraphEngine,
-  { plan, loss, set, asked }: EngineTask,
-  theta: Float32Array,
-  points: readonly CheckPoint[],
-  onProcessor: readonly number[] = [],
-): Promise<Outcome> {
-  let evaluator: GraphEvaluator | undefined;
-  try {
-    evaluator = await createGraphEvaluator(engine, plan, loss.scores);
-    evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
-    for (const [i, point] of points.entries()) {
-      const value = await evaluator.evaluate(point.theta, asked.signal);
-      const own = differenceOf(value, point.expected, point.theta === theta ? CLOSE : FAR);
-      const device = engine.device === undefined ? null : deviceDifference(value.loss, onProcessor[i]);
-      if (own === null && device === null) continue;
-      evaluator.dispose();
-      return {
-        reason:
-          own !== null
-            ? `it does not agree with the model's own ops at ${point.name}: ${own}`
-            : `it does not agree with the processor to ${DEVICE_TOLERANCE} at ${point.name}: ${device}`,
-      };
-    }
-    const speed = await measureBatchSize(evaluator, set, theta, asked.askedBatchSize, asked.signal);
-    return { evaluator, ...speed };
-  } catch (cause) {
-    evaluator?.dispose();
-    asked.signal?.throwIfAborted();
-    const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    return cause instanceof UnsupportedError
-      ? { reason: message }
-      : { reason: `it fails: ${message}`, cause };
-  }
-}
-
-/** Says by how much the loss on a device differs from that on the processor, if it is too much. */
-function deviceDifference(loss: number, expected = Number.NaN): string | null {
-  const difference = Math.abs(loss - expected) / Math.abs(expected);
-  const isSame = loss === expected || Object.is(loss, expected);
-  if (isSame || difference <= DEVICE_TOLERANCE) return null;
-  return `loss ${loss}, not ${expected} (${difference.toExponential(1)} relative)`;
-}
-
-/** Losses at some points on the processor: what a device has to give as well. */
-async function processorLosses(
-  { plan, loss, set, asked }: EngineTask,
-  points: readonly CheckPoint[],
-): Promise<readonly number[]> {
-  // Without ONNX Runtime a device is TensorFlow's, and nothing else is there to compare it with.
-  const runtime = loadOnnxRuntime();
-  const engine = runtime.state === "loaded" ? createOnnxEngine(runtime.runtime, asked.threads) : null;
-  if (engine === null) return points.map(({ expected }) => expected.loss);
-  const evaluator = await createGraphEvaluator(engine, plan, loss.scores);
-  try {
-    evaluator.load(firstRows(set, CHECK_SAMPLES), CHECK_SAMPLES);
-    const losses: number[] = [];
-    for (const { theta } of points) losses.push((await evaluator.evaluate(theta, asked.signal)).loss);
-    return losses;
-  } finally {
-    evaluator.dispose();
-  }
 }
 
 /** The fastest engine, with the data loaded; `evaluator` is null where the model's own ops are to be used. */

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ticksOf } from "../../src/figure/draw/figure-frame.js";
 import { checkContourScale, createContourScale, niceTicks } from "../../src/figure/draw/scales.js";
 
 describe("createContourScale", () => {
@@ -61,6 +62,13 @@ describe("createContourScale", () => {
     );
     expect(() => checkContourScale({ kind: "log", levels: [0] })).toThrow(/scale\.levels\[0\]/);
   });
+});
+
+test("an axis has two ticks at least: one is no scale", () => {
+  const valuesOf = (axis: readonly number[], count: number) => ticksOf(axis, count).map(({ value }) => value);
+  expect(valuesOf([-4.2, 3.1], 2)).toEqual([-4, -2, 0, 2]);
+  expect(valuesOf([0, 10], 2)).toEqual([0, 5, 10]);
+  expect(valuesOf([3, 3], 2)).toEqual([3]);
 });
 
 describe("niceTicks", () => {

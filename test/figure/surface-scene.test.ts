@@ -5,6 +5,7 @@ import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/la
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import { withScale } from "../../src/figure/draw/scales.js";
 import { columnOf, type Figure, PLANE_LOSS, TRUE_LOSS } from "../../src/figure/figure.js";
+import { resolveStyle } from "../../src/figure/files/picture-style.js";
 import {
   createProjection,
   DEFAULT_VIEW,
@@ -12,7 +13,7 @@ import {
   sceneFurniture,
   turnView,
 } from "../../src/figure/space/scene-view.js";
-import type { PlacedSpace as PlacedPanel } from "../../src/figure/space/space-panel.js";
+import { furnitureOf, type PlacedSpace as PlacedPanel } from "../../src/figure/space/space-panel.js";
 import { inSpace } from "../../src/figure/space/surface-panel.js";
 import {
   createSurfaceScene,
@@ -39,6 +40,18 @@ function placedIn(figure: Figure, options: DrawOptions): PlacedSpace {
 const view = fc.record({
   elevation: fc.double({ min: 5, max: 90, noNaN: true }),
   azimuth: fc.double({ min: -180, max: 180, noNaN: true }),
+});
+
+test("names of axes keep off the colour bar in a column of a paper, whatever the view", () => {
+  const { draw } = resolveStyle({ style: "paper" });
+  let nearest = Number.POSITIVE_INFINITY;
+  for (let azimuth = -180; azimuth < 180; azimuth += 15) {
+    const shown = placedIn(sampleFigure(valley), { ...draw, view: { elevation: 30, azimuth } });
+    const bar = shown.bar?.rect.x ?? Number.NaN;
+    for (const { text, x, size, weight } of furnitureOf(shown).texts)
+      nearest = Math.min(nearest, bar - x - textWidth(text, size, weight) / 2);
+  }
+  expect(nearest).toBeCloseTo(10, 6);
 });
 
 describe("projection", () => {

@@ -146,10 +146,12 @@ export function checkHeight(height: number | undefined, least: number): void {
   throw new InvalidOptionError("height", `at least ${least} px for this figure`, String(height));
 }
 
-/** Returns about `count` round ticks of an axis of increasing coordinates. */
+/** Returns about `count` round ticks of an axis of increasing coordinates, two at least: one tick is no scale. */
 export function ticksOf(axis: readonly number[], count: number): Tick[] {
   const [min, max] = [axis[0] as number, axis[axis.length - 1] as number];
-  return niceTicks(min, max, count).map((value) => ({ value, label: formatNumber(value, 6) }));
+  const tried = [1, 2, 3].map((times) => niceTicks(min, max, times * count));
+  const ticks = tried.find((values) => values.length > 1) ?? (tried[0] as number[]);
+  return ticks.map((value) => ({ value, label: formatNumber(value, 6) }));
 }
 
 /** Returns the width of the widest label. */

@@ -191,8 +191,14 @@ function sceneShape(placed: PlacedSpace, theme: Theme): Shape {
   return { type: "image", style: { image, ...rect }, silent: true };
 }
 
-function furnitureOf({ scene, projection, names, rect }: PlacedSpace): SceneFurniture {
-  return sceneFurniture(scene, projection, names, [rect.x, rect.x + rect.width]);
+/** Least gap between a name and the colour bar. */
+const BAR_GAP = 10;
+
+/** Returns axes and texts of a panel in 3-D: they keep off its colour bar. */
+export function furnitureOf({ scene, projection, names, rect, bar }: PlacedSpace): SceneFurniture {
+  const edge = rect.x + rect.width;
+  const right = bar === null || bar.isBelow ? edge : Math.min(edge, bar.rect.x - BAR_GAP);
+  return sceneFurniture(scene, projection, names, [rect.x, right]);
 }
 
 function lineShape({ from, to, tone }: SceneLine, theme: Theme): Shape {

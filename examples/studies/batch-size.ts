@@ -10,23 +10,22 @@ import {
   openRun,
 } from "tfjs-landscape";
 import { type CreateSweepFigures, defineSweep, type SweepRun } from "tfjs-landscape/sweep";
-import { createLeNet } from "../models/lenet.js";
-import { createVgg9 } from "../models/vgg9.js";
 import { imageShape, loadStudyData, loadStudyTestData, type StudySettings, trainStudy } from "./study.js";
+import { createStudyNetwork, type StudyNetwork } from "./study-network.js";
 import { figuresAround, openNetwork, type StudyNetworks, warningsOf } from "./sweep-figures.js";
 
 export { loadStudyData as loadData, loadStudyTestData as loadTestData };
 
 interface Settings extends Omit<StudySettings, "learningRate"> {
-  readonly network: "lenet" | "vgg9";
+  /** "mlp" takes rows, not images. */
+  readonly network: Exclude<StudyNetwork, "mlp">;
   readonly weightDecay: number;
 }
 
 const networks: StudyNetworks<Settings> = {
   create(settings) {
     const { network, weightDecay, seed } = settings;
-    const options = { shape: imageShape(settings), seed, weightDecay };
-    return network === "vgg9" ? createVgg9(options) : createLeNet({ ...options, batchNorm: true });
+    return createStudyNetwork(network, { shape: imageShape(settings), seed, weightDecay });
   },
   nameOf: ({ optimizer, batchSize, weightDecay }) =>
     `${optimizer === "sgd" ? "SGD" : "Adam"}, batch ${batchSize}, decay ${weightDecay}`,
@@ -39,7 +38,7 @@ export default defineSweep({
     batchSize: [32, 256],
     // The paper's 5e-4 acts over 117,000 updates, this one over 1,920.
     weightDecay: [0, 5e-3],
-    network: ["lenet" as "lenet" | "vgg9"],
+    network: ["lenet" as Settings["network"]],
     data: ["fashion-mnist"],
     images: [1000],
     half: [true],

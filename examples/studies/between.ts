@@ -7,9 +7,9 @@ import { createLossEvaluator, openRun, selectBackend, writeReport } from "tfjs-l
 import { analyzeConnection, barriersOf } from "tfjs-landscape/between";
 import { loadMnist } from "../data/mnist.js";
 import { studyNetworks, trainOnce } from "./between-networks.js";
-import { studyOptions } from "./study-options.js";
+import { commonOptions } from "./study-options.js";
 
-const { out, quick } = studyOptions("between");
+const { out, quick } = commonOptions("between");
 await selectBackend();
 mkdirSync(out, { recursive: true });
 const count = quick ? 100 : 10_000;

@@ -1,5 +1,6 @@
 // Several initialisations, each trained with SGD and with Adam, in one embedding. Run it with
-// `npx jiti examples/studies/initialisations.ts [--quick] [--out DIR]`; see docs/studies.md.
+// `npx jiti examples/studies/initialisations.ts [--quick] [--out DIR]`; see docs/studies.md. Other sizes:
+// `--network wide-resnet --data FOLDER --full --images 50000 --epochs 200 --backend native`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -7,22 +8,27 @@ import { createLossEvaluator, openRun, selectBackend, writeReport } from "tfjs-l
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
 import { shuffledBatches } from "../data/images.js";
 import { embedStudy } from "./embed-study.js";
-import { createNetwork } from "./network.js";
-import { loadSmallImages } from "./small-images.js";
-import { STUDY_BACKEND, studyOptions } from "./study-options.js";
+import { imageShape } from "./study.js";
+import { createStudyNetwork, loadNetworkImages } from "./study-network.js";
+import { studyOptions } from "./study-options.js";
 
-const { out, quick } = studyOptions("initialisations");
-await selectBackend({ backend: STUDY_BACKEND });
-const images = quick ? 100 : 1000;
-const train = loadSmallImages("train", images);
-const test = loadSmallImages("test", images);
+const defaults = { network: "mlp", data: "mnist", images: 1000 } as const;
+const { out, quick, backend, epochs: asked = 40, ...size } = studyOptions("initialisations", defaults);
+await selectBackend({ backend });
+const images = quick ? 100 : size.images;
+const train = loadNetworkImages(size, "train", images);
+const test = loadNetworkImages(size, "test", Math.min(10_000, images));
 const seeds = quick ? [1, 2] : [1, 2, 3, 4];
-const epochs = quick ? 6 : 40;
+const epochs = quick ? 6 : asked;
 const optimizers = { SGD: () => tf.train.momentum(0.01, 0.9), Adam: () => tf.train.adam(0.001) };
+
+function createFrom(seed: number): tf.LayersModel {
+  return createStudyNetwork(size.network, { shape: imageShape(size), seed });
+}
 
 /** Trains from one initialisation and records every epoch. */
 async function trainFrom(name: string, seed: number, optimizer: tf.Optimizer): Promise<tf.LayersModel> {
-  const model = createNetwork(seed);
+  const model = createFrom(seed);
   model.compile({ optimizer, loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   const recorder = trajectoryCallback({ directory: join(out, fileName(name)), name, seed, overwrite: true });
   await model.fitDataset(shuffledBatches(train, { batchSize: 32, seed }), {
@@ -39,7 +45,7 @@ function fileName(name: string): string {
 
 const lines: string[] = [];
 const names: string[] = [];
-let model = createNetwork(0);
+let model = createFrom(0);
 for (const seed of seeds) {
   for (const [kind, createOptimizer] of Object.entries(optimizers)) {
     names.push(`${kind}, initialisation ${seed}`);

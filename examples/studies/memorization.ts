@@ -1,6 +1,7 @@
 // A good optimum against one that has memorized wrong labels, after Horoi et al.: the region around each is
 // sampled by jumping and retraining, and embedded with PHATE. Run it with
-// `npx jiti examples/studies/memorization.ts [--quick] [--workers 2] [--out DIR]`; see docs/studies.md.
+// `npx jiti examples/studies/memorization.ts [--quick] [--workers 2] [--out DIR]`; see docs/studies.md. Other sizes:
+// `--network wide-resnet --data FOLDER --full --images 50000 --epochs 200 --backend native`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -21,21 +22,23 @@ import { createEmbeddingFigure } from "tfjs-landscape/figures";
 import { layoutOfModel, readWeights } from "tfjs-landscape/surface";
 import { corruptLabels, shuffledBatches } from "../data/images.js";
 import { embedStudy } from "./embed-study.js";
-import { createNetwork } from "./network.js";
-import { type LabelledImages, loadSmallImages } from "./small-images.js";
-import { STUDY_BACKEND, studyOptions } from "./study-options.js";
+import { imageShape } from "./study.js";
+import { createStudyNetwork, type LabelledImages, loadNetworkImages } from "./study-network.js";
+import { studyOptions } from "./study-options.js";
 
-const { out, quick, workers } = studyOptions("memorization");
-await selectBackend({ backend: STUDY_BACKEND });
-const images = quick ? 100 : 500;
-const truth = loadSmallImages("train", images);
-const test = loadSmallImages("test", 2 * images);
+const defaults = { network: "mlp", data: "mnist", images: 500 } as const;
+const { out, quick, workers, backend, epochs: asked, ...size } = studyOptions("memorization", defaults);
+await selectBackend({ backend });
+const images = quick ? 100 : size.images;
+const truth = loadNetworkImages(size, "train", images);
+const test = loadNetworkImages(size, "test", Math.min(10_000, 2 * images));
 const wrong = corruptLabels(truth, 0.5, 1);
 const optima = [
-  { name: "good", train: truth, epochs: quick ? 5 : 40 },
-  { name: "memorizing", train: wrong, epochs: quick ? 5 : 150 },
+  { name: "good", train: truth, epochs: quick ? 5 : (asked ?? 40) },
+  { name: "memorizing", train: wrong, epochs: quick ? 5 : (asked ?? 150) },
 ];
-const PENALTY = 3e-4;
+/** Twice the factor of the squared weights. */
+const PENALTY = 6e-4;
 const batchSize = 16;
 const learningRate = 0.05;
 const epochsAfter = quick ? 8 : 40;
@@ -47,7 +50,7 @@ const NEIGHBOURS = quick ? 9 : 60;
  * which the jumps are retrained, then brings it to rest and is recorded.
  */
 async function trainOptimum(name: string, train: LabelledImages, epochs: number): Promise<tf.LayersModel> {
-  const model = createNetwork(1, PENALTY);
+  const model = createStudyNetwork(size.network, { shape: imageShape(size), seed: 1, weightDecay: PENALTY });
   const compiled = { loss: "categoricalCrossentropy", metrics: ["accuracy"] };
   model.compile({ ...compiled, optimizer: tf.train.adam(0.002) });
   await model.fitDataset(shuffledBatches(train, { batchSize: 32, seed: 2 }), { epochs, verbose: 0 });

@@ -8,17 +8,18 @@ import { openRun, selectBackend, writeReport } from "tfjs-landscape";
 import { trajectoryCallback } from "tfjs-landscape/callbacks";
 import { createEmbeddingFigure } from "tfjs-landscape/figures";
 import { embedPredictions } from "tfjs-landscape/path";
-import { loadSmallDigits } from "../data/small-digits.js";
 import { createLeNet } from "../models/lenet.js";
 import { createMlp } from "../models/mlp.js";
 import { createResNet } from "../models/resnet.js";
 import { nesterov, withSeed } from "../training/recipe.js";
-import { STUDY_BACKEND, studyOptions } from "./study-options.js";
+import { imageShape, loadImages } from "./study.js";
+import { studyOptions } from "./study-options.js";
 
-const { out, quick } = studyOptions("prediction-space");
-const [images, epochs] = quick ? [256, 1] : [2000, 6];
+const defaults = { data: "mnist", images: 2000 } as const;
+const { out, quick, backend, epochs: asked = 6, ...size } = studyOptions("prediction-space", defaults);
+const [images, epochs] = quick ? [256, 1] : [size.images, asked];
 
-const shape = [14, 14, 1] as const;
+const shape = imageShape(size);
 const networks = {
   MLP: () => createMlp({ shape, seed: 1 }),
   LeNet: () => createLeNet({ shape, seed: 1 }),
@@ -26,8 +27,8 @@ const networks = {
 };
 const rates = { MLP: 0.02, LeNet: 0.02, ResNet: 0.05 };
 
-await selectBackend({ backend: STUDY_BACKEND });
-const { xs, ys } = loadSmallDigits("train", images);
+await selectBackend({ backend });
+const { xs, ys } = loadImages(size, "train", images);
 for (const name of Object.keys(networks) as (keyof typeof networks)[]) {
   await withSeed(1, async () => {
     const model = networks[name]();
@@ -56,7 +57,7 @@ for (const name of Object.keys(networks) as (keyof typeof networks)[]) {
 
 const runs = [];
 for (const name of Object.keys(networks)) runs.push(await openRun(join(out, name.toLowerCase())));
-const probe = loadSmallDigits("test", quick ? 100 : 1000);
+const probe = loadImages(size, "test", quick ? 100 : 1000);
 const figures = [];
 const lines: string[] = [];
 for (const method of ["inpca", "phate"] as const) {

@@ -10,6 +10,7 @@ interface ResNetSettings extends StudyData {
   readonly width: number;
   readonly skip: boolean;
   readonly weightDecay: number;
+  readonly learningRate: number;
   readonly seed: number;
 }
 
@@ -33,6 +34,8 @@ export function resNetSweep(grid: ResNetGrid, nameOf: StudyNetworks<ResNetSettin
     grid: {
       ...grid,
       weightDecay: [5e-4],
+      // The paper has 0.01 as well, for deep networks without skips.
+      learningRate: [0.1],
       batchSize: [32],
       data: ["fashion-mnist"],
       images: [800],
@@ -41,16 +44,13 @@ export function resNetSweep(grid: ResNetGrid, nameOf: StudyNetworks<ResNetSettin
       seed: [1],
     },
     train(settings, task) {
-      return trainStudy(
-        networks.create(settings),
-        { ...settings, optimizer: "sgd", learningRate: 0.1 },
-        task,
-      );
+      return trainStudy(networks.create(settings), { ...settings, optimizer: "sgd" }, task);
     },
   });
   const createFigures: CreateSweepFigures = (runs, task) => {
-    const rows = [true, false].flatMap((skip) => runs.filter(({ settings }) => settings.skip === skip));
-    return figuresAround(rows, networks, { ...task, size: 11 });
+    const rows = [true, false].map((skip) => runs.filter(({ settings }) => settings.skip === skip));
+    const columns = Math.max(...rows.map(({ length }) => length));
+    return figuresAround(rows.flat(), networks, { ...task, size: 11, columns });
   };
   return { sweep, createFigures };
 }

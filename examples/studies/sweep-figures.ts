@@ -77,6 +77,8 @@ export interface AroundOptions extends SweepFiguresTask {
   readonly prefix?: string;
   /** Points a side of each plane. Default 15. */
   readonly size?: number;
+  /** Planes in a row. Default two or three. */
+  readonly columns?: number;
 }
 
 /**
@@ -87,7 +89,7 @@ export interface AroundOptions extends SweepFiguresTask {
 export async function figuresAround<Settings extends StudyData>(
   runs: readonly SweepRun[],
   networks: StudyNetworks<Settings>,
-  { directory, signal, prefix = "", size = 15 }: AroundOptions,
+  { directory, signal, prefix = "", size = 15, columns }: AroundOptions,
 ): Promise<OwnFigures> {
   const surfaces = [];
   const lines = [];
@@ -114,7 +116,8 @@ export async function figuresAround<Settings extends StudyData>(
   writeFileSync(join(directory, `${prefix}sharpness.csv`), `${table.join("\n")}\n`);
   const title = "Training loss around each network, with its test error";
   const labels = ["random direction 1", "random direction 2"];
-  const planes = createMapsFigure({ title, surfaces, labels, difference: false, batchNorm: "keep" });
+  const maps = createMapsFigure({ title, surfaces, labels, difference: false, batchNorm: "keep" });
+  const planes = columns === undefined ? maps : { ...maps, layout: { columns } };
   const figures = [
     { name: `${prefix}random-planes`, figure: planes },
     { name: `${prefix}random-lines`, figure: createComparedLinesFigure(lines) },

@@ -4,10 +4,11 @@
  * it holds, and beside the last how much the components of a random walk with the same steps would hold.
  *
  * `npx jiti examples/studies/trajectories.ts [--quick] [--out DIR]` trains a LeNet by SGD and by Adam, with three drops of
- * the learning rate, which the paths mark. `--runs RUN …` takes runs of batch-size.ts or repeatability.ts instead.
+ * the learning rate, which the paths mark. `--runs RUN …` takes runs of batch-size.ts or repeatability.ts instead. The
+ * paper's: `--network vgg9 --data FOLDER --full --images 50000 --batch-size 128 --epochs 300 --backend native`.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   analyzePlane,
@@ -19,41 +20,49 @@ import {
   selectBackend,
   writeReport,
 } from "tfjs-landscape";
-import { createLeNet } from "../models/lenet.js";
 import { imageShape, loadStudyData, trainStudy } from "./study.js";
-import { STUDY_BACKEND } from "./study-options.js";
+import { createStudyNetwork } from "./study-network.js";
+import { count, STUDY_FLAGS, studyOptions } from "./study-options.js";
 
 const { values } = parseArgs({
   options: {
-    out: { type: "string", default: "runs/trajectories" },
-    quick: { type: "boolean", default: false },
+    ...STUDY_FLAGS,
+    "batch-size": { type: "string", default: "32" },
     runs: { type: "string", multiple: true, default: [] },
   },
 });
-const out = resolve(values.out);
-const { quick } = values;
-const data = { data: quick ? "mnist" : "fashion-mnist", images: quick ? 64 : 1000, half: true };
+const defaults = { network: "lenet", data: values.quick ? "mnist" : "fashion-mnist", images: 1000 } as const;
+const study = studyOptions("trajectories", defaults, values);
+const { out, quick, backend, network, epochs: asked = 24 } = study;
+const data = { data: study.data, images: quick ? 64 : study.images, half: study.half };
+const batchSize = count("batch-size", values["batch-size"]);
 const shape = imageShape(data);
 
-await selectBackend({ backend: STUDY_BACKEND });
+await selectBackend({ backend });
 
 /** Trains with the paper's rates and drops, or finds what an earlier call has trained. */
 async function train(optimizer: "sgd" | "adam"): Promise<string> {
   const directory = join(out, optimizer);
-  const epochs = quick ? 4 : 24;
+  const epochs = quick ? 4 : asked;
+  const file = join(out, `${optimizer}-settings.json`);
+  const wanted = JSON.stringify({ network, ...data, batchSize, epochs, backend });
   if (existsSync(join(directory, "run.json"))) {
+    const got = existsSync(file) ? readFileSync(file, "utf8") : "others";
+    if (got !== wanted)
+      throw new Error(
+        `${directory}: expected a run with the settings ${wanted}, got ${got}; choose another --out`,
+      );
     const { snapshots } = await openRun(directory);
-    const trained = snapshots.at(-1)?.epoch ?? 0;
-    if (trained === epochs) return directory;
-    if (trained > epochs)
-      throw new Error(`${directory}: expected a run of ${epochs} epochs, got one of ${trained}`);
+    if (snapshots.at(-1)?.epoch === epochs) return directory;
     // A training that was ended half way is made anew.
     rmSync(directory, { recursive: true });
   }
+  mkdirSync(out, { recursive: true });
+  writeFileSync(file, wanted);
   const weightDecay = 5e-4;
-  const model = createLeNet({ shape, seed: 1, weightDecay, batchNorm: true });
+  const model = createStudyNetwork(network, { shape, seed: 1, weightDecay });
   const learningRate = optimizer === "sgd" ? 0.1 : 0.001;
-  const settings = { ...data, optimizer, learningRate, batchSize: 32, epochs, seed: 1 };
+  const settings = { ...data, optimizer, learningRate, batchSize, epochs, seed: 1 };
   const name = optimizer === "sgd" ? "SGD" : "Adam";
   const { test_acc: accuracy = Number.NaN } = await trainStudy(model, settings, { directory, name });
   console.log(`${name} is trained: test accuracy ${accuracy.toFixed(3)}`);
@@ -99,7 +108,7 @@ for (const directory of directories) {
   const run = await openRun(directory);
   const { name } = run.manifest;
   const { toEnd, steps } = await squaredDistances(run);
-  const model = createLeNet({ shape, batchNorm: true });
+  const model = createStudyNetwork(network, { shape });
   model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   const evaluator = await createLossEvaluator(model, loadStudyData(data), {
     layout: run.layout,

@@ -6,7 +6,13 @@ import { fileURLToPath } from "node:url";
 import type * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { corruptLabels, shuffledBatches } from "../../examples/data/images.js";
-import { loadSmallImages } from "../../examples/studies/small-images.js";
+import { imageShape } from "../../examples/studies/study.js";
+import {
+  createStudyNetwork,
+  loadNetworkImages,
+  STUDY_NETWORKS,
+} from "../../examples/studies/study-network.js";
+import { studyOptions } from "../../examples/studies/study-options.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { importSweep, planSweep } from "../../src/training/sweep-module.js";
 import { useTestBackend } from "../support/backend.js";
@@ -29,6 +35,9 @@ function study(name: string): { readonly out: string; readonly lines: readonly s
   expect(status, stderr).toBe(0);
   return { out, lines: readFileSync(join(out, "results.txt"), "utf8").trim().split("\n") };
 }
+
+const loadSmallImages = (split: "train" | "test", count: number) =>
+  loadNetworkImages({ network: "mlp", data: "mnist", images: count, half: true }, split, count);
 
 function digits(labels: tf.Tensor2D): number[] {
   return Array.from(labels.argMax(1).dataSync());
@@ -62,6 +71,43 @@ describe("the studies' data", () => {
     expect(first.map(({ length }) => length)).toEqual([16, 16, 16, 2]);
     expect(first.flat().sort()).toEqual(digits(images.ys).sort());
     expect(second).not.toEqual(first);
+  });
+});
+
+describe("studies at another size", () => {
+  const flags = { quick: false, workers: "2", backend: "wasm", full: false };
+  const defaults = { network: "mlp", data: "mnist", images: 500 } as const;
+
+  test("options say network, data, images and epochs; what cannot be is named", () => {
+    const small = studyOptions("own", defaults, flags);
+    expect(small).toMatchObject({ ...defaults, half: true, epochs: undefined, workers: 2 });
+    const asked = { ...flags, full: true, network: "vgg9", data: "cifar", images: "50000", epochs: "300" };
+    expect(studyOptions("own", defaults, asked)).toMatchObject({
+      ...{ network: "vgg9", data: "cifar", images: 50_000, epochs: 300, half: false },
+    });
+    const message = (more: object, known: Parameters<typeof studyOptions>[1] = defaults) => {
+      try {
+        return studyOptions("own", known, { ...flags, ...more });
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(message({ network: "vgg" })).toBe(
+      "--network: expected one of mlp, lenet, vgg9, wide-resnet, got vgg",
+    );
+    expect(message({ images: "many" })).toBe("--images: expected a whole number above 0, got many");
+    expect(message({ quick: true, epochs: "3" })).toBe("--epochs: expected none beside --quick, got 3");
+    expect(message({ network: "mlp" }, { data: "mnist", images: 1 })).toBe(
+      "--network: expected none, since own has networks of its own, got mlp",
+    );
+  });
+
+  test.each(STUDY_NETWORKS)("%s takes the images that are loaded for it", (network) => {
+    const settings = { network, data: "mnist", images: 2, half: true };
+    const { xs, ys } = loadNetworkImages(settings, "train", 2);
+    const model = createStudyNetwork(network, { shape: imageShape(settings), seed: 1 });
+    expect((model.predict(xs) as tf.Tensor).shape).toEqual(ys.shape);
+    model.dispose();
   });
 });
 
@@ -127,6 +173,16 @@ describe("studies with --quick", () => {
     expect(lines[2]).toMatch(/a random walk [\d.]+ %/);
     for (const name of ["sgd-pca.png", "adam-ineffective-initial.png", "report.html"])
       expect(existsSync(join(out, name))).toBe(true);
+    // A run of other settings is not taken for what is asked.
+    const args = [jiti, join(root, "examples/studies/trajectories.ts"), "--quick", "--out", out];
+    const other = spawnSync(process.execPath, [...args, "--network", "vgg9"], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    expect([other.status, other.stderr]).toEqual([
+      1,
+      expect.stringMatching(/expected .*vgg9.*, got .*lenet/),
+    ]);
   }, 180_000);
 });
 

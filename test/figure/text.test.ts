@@ -93,6 +93,16 @@ describe("numbers", () => {
   test("of one scale are written alike", () => {
     expect(formatLevels([0.01, 1, 100])).toEqual(["0.01", "1", "100"]);
     expect(formatLevels([1e-6, 0.01, 1, 10000])).toEqual(["10⁻⁶", "10⁻²", "10⁰", "10⁴"]);
+    // A plane whose loss is nearly constant: four digits would write two of these twice.
+    expect(formatLevels([0.29135, 0.2914, 0.29145, 0.2915])).toEqual([
+      "0.29135",
+      "0.2914",
+      "0.29145",
+      "0.2915",
+    ]);
+    expect(formatLevels([0.1 + 0.2, 0.4, Number.NaN])).toEqual(["0.3", "0.4", "NaN"]);
+    expect(formatLevels([1 / 3, 1, 3])).toEqual(["0.3333", "1", "3"]);
+    expect(formatLevels([2])).toEqual(["2"]);
   });
 });
 

@@ -44,15 +44,32 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** Formats the levels of a scale alike: if one needs a power of ten, every power of ten is written so. */
+/**
+ * Formats the levels of a scale alike: if one needs a power of ten, every power of ten is written so. Levels that lie close
+ * together get as many digits as tell them apart, without moving one by more than a tenth of the way to the next.
+ */
 export function formatLevels(levels: readonly number[]): string[] {
-  const labels = levels.map((level) => formatNumber(level));
+  const digits = digitsApart(levels);
+  const labels = levels.map((level) => formatNumber(level, digits));
   if (!labels.some((label) => label.includes("10⁻") || /10[⁰¹²³⁴-⁹]/.test(label))) return labels;
   return levels.map((level, index) => {
     const exponent = Math.log10(level);
     const isPower = level > 0 && Number(`1e${Math.round(exponent)}`) === level;
     return isPower ? `10${formatSuperscript(Math.round(exponent))}` : (labels[index] as string);
   });
+}
+
+/** Significant digits, four or more, that tell levels apart. */
+function digitsApart(levels: readonly number[]): number {
+  const sorted = levels.filter(Number.isFinite).sort((a, b) => a - b);
+  const gaps = sorted.slice(1).map((level, i) => level - (sorted[i] as number));
+  const allowed = Math.min(...gaps.filter((gap) => gap > 0)) / 10;
+  const most = 12;
+  for (let digits = 4; digits < most; digits++) {
+    if (sorted.every((level) => Math.abs(Number(level.toPrecision(digits)) - level) <= allowed))
+      return digits;
+  }
+  return most;
 }
 
 /** Returns a count with its noun: "1 snapshot", "3 snapshots". */

@@ -1,6 +1,6 @@
 import { InvalidDataError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
-import { ALL_PAIRS_UP_TO, doubleCenter, gramShares, leadingPairs, minusMean } from "../math/gram-eigen.js";
+import { ALL_VALUES_UP_TO, doubleCenter, gramShares, leadingPairs, minusMean } from "../math/gram-eigen.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
 
 /** Options of {@link randomWalkBaseline}. */
@@ -65,7 +65,7 @@ export async function leadingWalkShares(
   options: RandomWalkOptions = {},
 ): Promise<Float64Array> {
   const n = squaredSteps.length;
-  if (n <= ALL_PAIRS_UP_TO) return randomWalkBaseline(squaredSteps, options).slice(0, k);
+  if (n <= ALL_VALUES_UP_TO) return randomWalkBaseline(squaredSteps, options).slice(0, k);
   refuseRenamed(options, "pca");
   const { centering = "mean", runLengths = [n], squaredStartDistances } = options;
   const { finalRow = runLengths[0] - 1 } = options;

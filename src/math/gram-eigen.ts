@@ -4,8 +4,12 @@ import type { LinearAlgebra } from "./linear-algebra.js";
 import { symmetricTimes, topEigenpairs } from "./top-eigenpairs.js";
 import { tridiagonalEigenvaluesInto, tridiagonalizeInto } from "./tridiagonal.js";
 
-/** Rows up to which all eigenpairs are computed, in a fraction of a second. */
-export const ALL_PAIRS_UP_TO = 256;
+/** Rows up to which all eigenvalues are computed, in some hundredths of a second. */
+export const ALL_VALUES_UP_TO = 256;
+/** Rows up to which all eigenpairs are computed: some milliseconds, but 0.1 s for 250. */
+const ALL_PAIRS_UP_TO = 64;
+/** Leading pairs are found on their own where they are at most this part of all. */
+const LEADING_PART = 1 / 8;
 
 /** Eigenpairs of a Gram matrix (n, n): all of them, or the k leading ones. */
 export interface GramEigen {
@@ -13,7 +17,7 @@ export interface GramEigen {
   readonly values: Float64Array;
   /** Share of each eigenvalue in the sum of all (n or k); all 0 if the matrix is 0. */
   readonly shares: Float64Array;
-  /** Unit eigenvectors as rows of length n, row-major. */
+  /** Unit eigenvectors as rows of length n, row-major: of all eigenvalues, or of the k leading ones. */
   readonly vectors: Float64Array;
 }
 
@@ -89,7 +93,8 @@ export function doubleCenter(gram: Float64Array, n: number): Float64Array {
 const [AIM, MOST] = [1e-12, 1e-9];
 
 /**
- * Returns the k leading eigenpairs of a Gram matrix, without the others, by block Lanczos.
+ * Returns the k leading eigenpairs of a Gram matrix, without the others, by block Lanczos; up to
+ * {@link ALL_VALUES_UP_TO} rows the other eigenvalues as well, without their vectors.
  *
  * All eigenpairs by {@link gramEigen} up to {@link ALL_PAIRS_UP_TO} rows, and by the port's solver in the rare
  * case that the leading ones do not separate from those behind them.
@@ -105,7 +110,9 @@ export async function leadingGramEigen(
   algebra: LinearAlgebra,
   centered: boolean,
 ): Promise<GramEigen> {
-  if (n <= ALL_PAIRS_UP_TO) return gramEigen(centered ? doubleCenter(gram, n) : gram, n);
+  const used = () => (centered ? doubleCenter(gram, n) : gram);
+  const hasAllValues = n <= ALL_VALUES_UP_TO;
+  if (n <= ALL_PAIRS_UP_TO || (hasAllValues && k > LEADING_PART * n)) return gramEigen(used(), n);
   const apply = (vectors: readonly Float64Array[]) => symmetricTimes(gram, vectors, n);
   const operator = centered ? (x: readonly Float64Array[]) => apply(x.map(minusMean)).map(minusMean) : apply;
   let [trace, sum] = [0, 0];
@@ -114,8 +121,12 @@ export async function leadingGramEigen(
     if (centered) for (let j = 0; j < n; j++) sum += gram[i * n + j];
   }
   const found = await leadingPairs(operator, n, k, trace - sum / n, algebra);
+  if (found !== null && hasAllValues) {
+    const shares = gramShares(used(), n);
+    return { ...found, shares, values: shares.map((share) => share * (trace - sum / n)) };
+  }
   if (found !== null) return found;
-  const all = await algebra.symmetricEigen(centered ? doubleCenter(gram, n) : gram, n);
+  const all = await algebra.symmetricEigen(used(), n);
   return withShares(all.values, all.vectors, trace - sum / n);
 }
 

@@ -18,6 +18,9 @@ export interface LinearAlgebra {
   /** What does the work, for provenance: "native", "wasm", "js", … */
   readonly name: string;
 
+  /** Whether `rowProducts` runs at the machine's rate, and not in JavaScript. Default: not. */
+  readonly hasFastRowProducts?: boolean;
+
   /**
    * Adds Σ_b X_b·X_bᵀ into `gram`: the product of one wide matrix whose columns come in blocks, several at a time,
    * since every call has its price.

@@ -26,6 +26,27 @@ const noLargeEigenproblem = {
   },
 };
 
+describe.each(["mean", "final"] as const)("120 snapshots, centering %s", (centering) => {
+  it("all shares and the leading components are there without all eigenpairs", async () => {
+    const few = rows.slice(0, 120).map((row) => row.slice());
+    const gram = new Float64Array(few.length ** 2);
+    few.forEach((a, i) => {
+      few.forEach((b, j) => {
+        for (let c = 0; c < d; c++) gram[i * few.length + j] += (a[c] - few[119][c]) * (b[c] - few[119][c]);
+      });
+    });
+    const all = gramEigen(centering === "mean" ? doubleCenter(gram, few.length) : gram, few.length);
+    const found = await leadingGramEigen(gram, few.length, 4, noLargeEigenproblem, centering === "mean");
+    expect(found.vectors.length).toBe(4 * few.length);
+    expectAllClose(found.shares, all.shares, { absolute: 1e-13 });
+    expectAllClose(found.values, all.values, { absolute: 1e-12 * all.values[0] });
+    for (let k = 0; k < 4; k++) {
+      const [ours, theirs] = [found, all].map(({ vectors }) => vectors.slice(k * 120, (k + 1) * 120));
+      expectAllCloseUpToSign(ours, theirs, { absolute: 1e-8 });
+    }
+  });
+});
+
 describe.each(["mean", "final"] as const)("300 snapshots, centering %s", (centering) => {
   const options = { linearAlgebra: noLargeEigenproblem, centering, components: [0, 1, 2] };
 

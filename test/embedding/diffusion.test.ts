@@ -4,6 +4,7 @@ import { alphaDecayKernel } from "../../src/embedding/phate/alpha-decay-kernel.j
 import {
   diffusionPotential,
   diffusionPower,
+  kernelPower,
   kneePoint,
   vonNeumannEntropy,
 } from "../../src/embedding/phate/diffusion-potential.js";
@@ -19,7 +20,8 @@ import { maxDifference } from "./golden.js";
 import { branchingWalk, normal, uniform } from "./random-points.js";
 
 const n = 40;
-const operator = diffusionOperator(alphaDecayKernel(distancesFromRows(branchingWalk(n, 5, 3), "euclidean")));
+const kernel = alphaDecayKernel(distancesFromRows(branchingWalk(n, 5, 3), "euclidean"));
+const operator = diffusionOperator(kernel);
 
 function densePower(p: Float64Array, t: number): Float64Array {
   let power = p;
@@ -44,6 +46,19 @@ describe("P^t", () => {
         expect(power.subarray(i * n, (i + 1) * n).reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 13);
       }
     }
+  });
+
+  test.each([1, 2, 3, 4, 5, 22, 23, 60])("t = %i in half of the steps, digit by digit", async (t) => {
+    const expected = diffusionPower(operator, t);
+    const fast = { ...plainLinearAlgebra, hasFastRowProducts: true };
+    for (const algebra of [fast, plainLinearAlgebra]) {
+      const power = await kernelPower(kernel, t, algebra);
+      // No entry loses digits, however small it is; those that diffusion does not reach are 0.
+      expected.forEach((value, p) => {
+        expect(Math.abs(power[p] - value)).toBeLessThanOrEqual(1e-12 * value);
+      });
+    }
+    await expect(kernelPower(kernel, 4.5, fast)).rejects.toThrow("t: expected an integer ≥ 1, got 4.5");
   });
 
   test("t must be a whole number ≥ 1", () => {

@@ -4,6 +4,7 @@ import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js
 import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
+import { type GramProduct, ONNX_FROM_ROWS, openOnnxGram } from "./onnx-gram.js";
 
 /** How to cut up a Gram product for a backend; measured at (100, 1,000,000). */
 export interface GramPlan {
@@ -39,6 +40,8 @@ const FEW_ROWS = 8;
 /**
  * Linear algebra through the TF.js backend that is active now: products in float32, sums of chunks in float64.
  *
+ * Gram products of 64 rows and more go through ONNX Runtime where it is installed.
+ *
  * @param name - Name of the result.
  * @param float64 - Default JavaScript: TF.js has no such type.
  * @throws {@link BackendError}, when called, if another backend has become the active one.
@@ -55,9 +58,11 @@ export function createTensorLinearAlgebra(
   };
   return {
     name,
+    hasFastRowProducts: float64 !== IN_JS,
     async addGramInto(gram, blocks, rows, columns, count = 1) {
       checkBackend();
-      addGramInto(gram, blocks, rows, columns, count, plan);
+      const onnx = rows < ONNX_FROM_ROWS ? null : await onnxGram();
+      await addGramInto(gram, blocks, rows, columns, count, plan, onnx ?? productsBy(plan));
     },
     async multiply(a, b, rows, inner, columns) {
       checkBackend();
@@ -79,14 +84,29 @@ export function createTensorLinearAlgebra(
   };
 }
 
-function addGramInto(
+let opened: Promise<GramProduct | null> | undefined;
+
+/** One for the process: its sessions are kept. */
+function onnxGram(): Promise<GramProduct | null> {
+  opened ??= openOnnxGram();
+  return opened;
+}
+
+/** The product of blocks that need no further cutting, on the active backend. */
+function productsBy({ panelRows }: GramPlan): GramProduct {
+  return async (gram, chunks, rows, columns, count) =>
+    addChunksGramInto(gram, chunks, rows, columns, count, panelRows);
+}
+
+async function addGramInto(
   gram: Float64Array,
   blocks: Float32Array,
   rows: number,
   columns: number,
   count: number,
   plan: GramPlan,
-): void {
+  product: GramProduct,
+): Promise<void> {
   if (rows === 0) return;
   const size = rows * columns;
   const affordable = Math.max(MIN_CHUNK_COLUMNS, Math.floor(plan.chunkValues / rows));
@@ -94,46 +114,48 @@ function addGramInto(
   if (width === columns) {
     for (let b = 0; b < count; b += plan.batch) {
       const last = Math.min(count, b + plan.batch);
-      addChunksGramInto(
-        gram,
-        blocks.subarray(b * size, last * size),
-        rows,
-        columns,
-        last - b,
-        plan.panelRows,
-      );
+      await product(gram, blocks.subarray(b * size, last * size), rows, columns, last - b);
     }
     return;
   }
   for (let b = 0; b < count; b++) {
-    addWideGramInto(gram, blocks.subarray(b * size, (b + 1) * size), rows, columns, width, plan);
+    await addWideGramInto(
+      gram,
+      blocks.subarray(b * size, (b + 1) * size),
+      rows,
+      columns,
+      width,
+      plan.batch,
+      product,
+    );
   }
 }
 
 /** Cuts one wide block into chunks of `width` columns, as many at a time as the plan says. */
-function addWideGramInto(
+async function addWideGramInto(
   gram: Float64Array,
   block: Float32Array,
   rows: number,
   columns: number,
   width: number,
-  plan: GramPlan,
-): void {
-  const scratch = new Float32Array(rows * width * plan.batch);
+  batch: number,
+  product: GramProduct,
+): Promise<void> {
+  const scratch = new Float32Array(rows * width * batch);
   let held = 0;
-  const flush = (columnsOfChunk: number) => {
+  const flush = async (columnsOfChunk: number) => {
     const chunks = scratch.subarray(0, held * rows * columnsOfChunk);
-    if (held > 0) addChunksGramInto(gram, chunks, rows, columnsOfChunk, held, plan.panelRows);
+    if (held > 0) await product(gram, chunks, rows, columnsOfChunk, held);
     held = 0;
   };
   for (let from = 0; from < columns; from += width) {
     const count = Math.min(width, columns - from);
-    if (count < width) flush(width);
+    if (count < width) await flush(width);
     copyColumnsInto(scratch.subarray(held * rows * count), block, rows, columns, from, count);
     held++;
-    if (held === plan.batch || count < width) flush(count);
+    if (held === batch || count < width) await flush(count);
   }
-  flush(width);
+  await flush(width);
 }
 
 /** Copies columns [from, from + count) to the start of `scratch`, densely. */

@@ -66,14 +66,21 @@ export async function classicMds(
 
 /** J·D²·J for J = I − 1/n. */
 function doubleCentered(distances: Float64Array, n: number): Float64Array {
-  const squares = distances.map((d) => d * d);
+  const squares = new Float64Array(n * n);
   const means = new Float64Array(n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) means[i] = means[i] + squares[i * n + j] / n;
+    let sum = 0;
+    for (let p = i * n; p < (i + 1) * n; p++) {
+      const square = distances[p] * distances[p];
+      squares[p] = square;
+      sum += square;
+    }
+    means[i] = sum / n;
   }
   const mean = means.reduce((sum, value) => sum + value, 0) / n;
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) squares[i * n + j] = squares[i * n + j] - means[i] - means[j] + mean;
+    const offset = mean - means[i];
+    for (let j = 0, p = i * n; j < n; j++, p++) squares[p] = squares[p] + offset - means[j];
   }
   return squares;
 }

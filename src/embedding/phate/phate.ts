@@ -5,7 +5,13 @@ import { rowDistances } from "../distance-source.js";
 import { embedDistances } from "../mds/embed-distances.js";
 import { type PairwiseDisparities, pairwiseDisparities } from "../mds/procrustes.js";
 import { alphaDecayKernel, kernelToPoints } from "./alpha-decay-kernel.js";
-import { diffusionPotential, diffusionPower, kneePoint, operatorEntropy } from "./diffusion-potential.js";
+import {
+  diffusionPotential,
+  diffusionPower,
+  kernelPower,
+  kneePoint,
+  operatorEntropy,
+} from "./diffusion-potential.js";
 import { affinitiesToClusters, type LandmarkOperator, landmarkOperator, rowNormalized } from "./landmarks.js";
 import {
   checkPhateInput,
@@ -208,7 +214,11 @@ export async function phate(
   const n = operator.rows;
   const { gamma, mdsDist: metric } = resolved;
   const drop = gamma === 1 ? negligible : 0;
-  const potential = diffusionPotential(diffusionPower(operator, t, { drop }), gamma);
+  const power =
+    landmarks === null
+      ? await kernelPower(kernel, t, algebra, { drop })
+      : diffusionPower(operator, t, { drop });
+  const potential = diffusionPotential(power, gamma);
   const background = gamma === 1 ? -Math.log(1e-7) : 0;
   const potentialDistances = await rowDistances(potential, n, n, algebra, { metric, background });
 

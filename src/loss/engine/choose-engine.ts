@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { loadOnnxRuntime, type OnnxRuntime, requireOnnxRuntime } from "../../backend/onnx-runtime.js";
 import { BackendError, EvaluationError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
 import type { LandscapeWarning } from "../../base/warning.js";
@@ -11,12 +12,7 @@ import type { GraphEvaluator } from "./graph-evaluator.js";
 import type { GraphEngine } from "./graph-program.js";
 import { checkPoints, type OwnOps, openOwnOps } from "./guarded-evaluator.js";
 import { deviceProblem, ONNX_DEVICES, type OnnxDevice, requireDevice } from "./onnx/onnx-device.js";
-import {
-  createOnnxEngine,
-  loadOnnxRuntime,
-  type OnnxRuntime,
-  requireOnnxRuntime,
-} from "./onnx/onnx-engine.js";
+import { createOnnxEngine } from "./onnx/onnx-engine.js";
 import { createTfEngine, isTensorFlowActive, isTensorFlowOnGpu } from "./tensorflow/tf-engine.js";
 
 /** Says that an engine is not used, and why. */

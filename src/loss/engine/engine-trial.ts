@@ -1,3 +1,4 @@
+import { loadOnnxRuntime } from "../../backend/onnx-runtime.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { EvaluationRequest } from "../loss-options.js";
 import type { LossPlan } from "../loss-plan.js";
@@ -10,7 +11,7 @@ import {
   type GraphEngine,
 } from "./graph-program.js";
 import { CHECK_SAMPLES, type CheckPoint, CLOSE, differenceOf, FAR } from "./guarded-evaluator.js";
-import { createOnnxEngine, loadOnnxRuntime } from "./onnx/onnx-engine.js";
+import { createOnnxEngine } from "./onnx/onnx-engine.js";
 import { UnsupportedError } from "./plan/graph.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 import type { PlaneEvaluation } from "./plane-evaluation.js";

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { requireOnnxRuntime } from "../../backend/onnx-runtime.js";
 import { EvaluationError, InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { layoutOfModel } from "../../model/layout-of-model.js";
 import { betweenBatches } from "../evaluate-at.js";
@@ -17,7 +18,7 @@ import {
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { createQueue } from "./graph-evaluator.js";
 import { type GraphEngine, readColumns } from "./graph-program.js";
-import { createOnnxEngine, requireOnnxRuntime } from "./onnx/onnx-engine.js";
+import { createOnnxEngine } from "./onnx/onnx-engine.js";
 import { type Graph, type GraphNode, type LoweredNorm, type ValueId, withInputs } from "./plan/graph.js";
 import { planModel, weightsAt } from "./plan/plan-model.js";
 import { foldPadding, prune } from "./plan/simplify-graph.js";

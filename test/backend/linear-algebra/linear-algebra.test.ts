@@ -7,6 +7,7 @@ import {
   symmetricEigenByQl,
 } from "../../../src/backend/linear-algebra/decompositions.js";
 import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-algebra.js";
+import { openOnnxGram } from "../../../src/backend/linear-algebra/onnx-gram.js";
 import { createTensorLinearAlgebra } from "../../../src/backend/linear-algebra/tensor-linear-algebra.js";
 import { selectBackend } from "../../../src/backend/select-backend.js";
 import type { LinearAlgebra } from "../../../src/math/linear-algebra.js";
@@ -80,6 +81,42 @@ const CASES = [
     1e-5,
   ],
 ] as const;
+
+describe("Gram products of many rows", () => {
+  it.each([
+    [64, 50, 1],
+    [131, 20, 3],
+    [310, 7, 2],
+    // More rows than panels of one call have; columns that are cut into chunks.
+    [600, 9, 1],
+    [70, 6000, 1],
+  ])("(%i, %i), %i blocks: both triangles are added to what is there", async (rows, columns, count) => {
+    const size = rows * columns;
+    const blocks = values(count * size, rows);
+    const gram = Float64Array.from(values(rows * rows, 3));
+    const expected = gram.slice();
+    for (let b = 0; b < count; b++) {
+      const product = new Float64Array(rows * rows);
+      await jsLinearAlgebra.addGramInto(product, blocks.subarray(b * size, (b + 1) * size), rows, columns);
+      for (let i = 0; i < expected.length; i++) expected[i] += product[i];
+    }
+    const kept = blocks.slice();
+    await active.addGramInto(gram, blocks, rows, columns, count);
+    expectClose(gram, expected, { absolute: 1e-7 * columns, relative: 1e-6 });
+    expect(blocks).toEqual(kept);
+  });
+
+  it("go through ONNX Runtime where it is installed", async () => {
+    const product = await openOnnxGram();
+    expect(product).not.toBeNull();
+    const [rows, columns] = [200, 33];
+    const block = values(rows * columns, 8);
+    const [ours, direct] = [new Float64Array(rows * rows), new Float64Array(rows * rows)];
+    await active.addGramInto(ours, block, rows, columns);
+    await product?.(direct, block, rows, columns, 1);
+    expect(ours).toEqual(direct);
+  });
+});
 
 describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
   const size = fc.integer({ min: 1, max: 9 });

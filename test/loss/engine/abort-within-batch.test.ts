@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
+import { requireOnnxRuntime } from "../../../src/backend/onnx-runtime.js";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
 import { createFusedEngine } from "../../../src/loss/engine/fused/fused-engine.js";
 import { createGraphEvaluator, type GraphEvaluator } from "../../../src/loss/engine/graph-evaluator.js";
 import { cutColumns, type GraphEngine, readColumns } from "../../../src/loss/engine/graph-program.js";
-import { createOnnxEngine, requireOnnxRuntime } from "../../../src/loss/engine/onnx/onnx-engine.js";
+import { createOnnxEngine } from "../../../src/loss/engine/onnx/onnx-engine.js";
 import { planModel } from "../../../src/loss/engine/plan/plan-model.js";
 import { createTfEngine } from "../../../src/loss/engine/tensorflow/tf-engine.js";
 import { resolveModelLossOptions } from "../../../src/loss/loss-options.js";

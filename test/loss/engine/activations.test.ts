@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { requireOnnxRuntime } from "../../../src/backend/onnx-runtime.js";
 import { createEngineEvaluator } from "../../../src/loss/engine/create-engine-evaluator.js";
 import { createFusedEngine } from "../../../src/loss/engine/fused/fused-engine.js";
 import type { GraphEngine } from "../../../src/loss/engine/graph-program.js";
-import { createOnnxEngine, requireOnnxRuntime } from "../../../src/loss/engine/onnx/onnx-engine.js";
+import { createOnnxEngine } from "../../../src/loss/engine/onnx/onnx-engine.js";
 import {
   createGraphBuilder,
   type GraphBuilder,

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { encodeOnnxModel } from "../../../backend/onnx-model.js";
+import { ONNX_PACKAGE, type OnnxRuntime } from "../../../backend/onnx-runtime.js";
 import { MissingDependencyError } from "../../../base/errors.js";
 import { MODULE_URL } from "../../../base/package-files.js";
-import { ONNX_PACKAGE, type OnnxRuntime } from "./onnx-engine.js";
-import { encodeOnnxModel } from "./onnx-writer.js";
 
 /** Devices of ONNX Runtime that are no processor, and what each needs. */
 export const ONNX_DEVICES = {

@@ -1,80 +1,10 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { MissingDependencyError } from "../../../base/errors.js";
+import { encodeOnnxInitializers } from "../../../backend/onnx-model.js";
+import type { OnnxRuntime, OrtSession, OrtTensor } from "../../../backend/onnx-runtime.js";
 import { defined } from "../../../base/json.js";
-import { MODULE_URL } from "../../../base/package-files.js";
 import type { DataColumn, DataColumns, GraphEngine, GraphProgram, ProgramBatches } from "../graph-program.js";
 import { type Graph, sizeOf } from "../plan/graph.js";
 import { ONNX_OUTPUT, type OnnxProgram, onnxProgram } from "./onnx-program.js";
-import { encodeOnnxInitializers, type ImageOrder, inLayout } from "./onnx-writer.js";
-
-/** The optional package that carries ONNX Runtime. */
-export const ONNX_PACKAGE = "onnxruntime-node";
-
-/** A tensor of ONNX Runtime. */
-export interface OrtTensor {
-  readonly data: Float32Array;
-}
-
-/** A session of ONNX Runtime. */
-export interface OrtSession {
-  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
-  release(): Promise<void>;
-}
-
-/** The part of onnxruntime-node that is used; it is typed here because the package may be absent. */
-export interface OnnxRuntime {
-  readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => OrtTensor;
-  readonly InferenceSession: {
-    create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
-  };
-  readonly env: { readonly versions?: { readonly node?: string; readonly common?: string } };
-  /** Providers that this build knows, and whether their libraries lie in the package. */
-  listSupportedBackends?(): readonly { readonly name: string; readonly bundled: boolean }[];
-}
-
-/** Outcome of loading the package. */
-export type OnnxOutcome =
-  | { readonly state: "loaded"; readonly runtime: OnnxRuntime }
-  | { readonly state: "absent" }
-  | { readonly state: "broken"; readonly reason: string; readonly cause: unknown };
-
-/** Loads ONNX Runtime as seen from this package, else from the working directory. */
-export function loadOnnxRuntime(): OnnxOutcome {
-  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
-    const require = createRequire(from);
-    try {
-      require.resolve(ONNX_PACKAGE);
-    } catch {
-      // Not installed there: an optional package, the caller reports its absence.
-      continue;
-    }
-    try {
-      return { state: "loaded", runtime: require(ONNX_PACKAGE) as OnnxRuntime };
-    } catch (cause) {
-      const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-      return { state: "broken", reason, cause };
-    }
-  }
-  return { state: "absent" };
-}
-
-/**
- * Returns ONNX Runtime, for a caller that has asked for it.
- *
- * @param where - what was asked for, for the error.
- *
- * @throws {@link MissingDependencyError} if it is not installed or does not load.
- */
-export function requireOnnxRuntime(where = 'engine "onnx"'): OnnxRuntime {
-  const outcome = loadOnnxRuntime();
-  if (outcome.state === "loaded") return outcome.runtime;
-  const got = outcome.state === "absent" ? "none" : `one that does not load (${outcome.reason})`;
-  throw new MissingDependencyError(where, `the package ${ONNX_PACKAGE}`, got, {
-    hint: `npm install ${ONNX_PACKAGE}`,
-    ...(outcome.state === "broken" ? { cause: outcome.cause } : {}),
-  });
-}
+import { type ImageOrder, inLayout } from "./onnx-writer.js";
 
 /**
  * Creates the engine that runs graphs in ONNX Runtime, on the processor unless told otherwise.

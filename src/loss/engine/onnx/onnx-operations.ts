@@ -1,5 +1,6 @@
+import type { OnnxAttribute } from "../../../backend/onnx-model.js";
 import type { BinaryKind, OpOf, Padding, UnaryKind, ValueId, Window } from "../plan/graph.js";
-import type { ImageOrder, OnnxAttribute, OnnxWriter, WeightLayout } from "./onnx-writer.js";
+import type { ImageOrder, OnnxWriter, WeightLayout } from "./onnx-writer.js";
 
 /** Height, width and channels of a flattened image that is left in ONNX's order, by the flattened value. */
 export type FlattenedImages = ReadonlyMap<ValueId, readonly [number, number, number]>;

@@ -1,3 +1,4 @@
+import { encodeOnnxModel } from "../../../backend/onnx-model.js";
 import { type Graph, type GraphNode, inputsOf, type ValueId } from "../plan/graph.js";
 import {
   emitAffine,
@@ -17,13 +18,7 @@ import {
   emitStandardize,
   type FlattenedImages,
 } from "./onnx-operations.js";
-import {
-  createOnnxWriter,
-  encodeOnnxModel,
-  type ImageOrder,
-  type OnnxWriter,
-  type WeightSlot,
-} from "./onnx-writer.js";
+import { createOnnxWriter, type ImageOrder, type OnnxWriter, type WeightSlot } from "./onnx-writer.js";
 
 /** A graph as an ONNX model that still lacks its weights. */
 export interface OnnxProgram {

@@ -3,7 +3,7 @@ import { expect, it, vi } from "vitest";
 import { createEngineEvaluator } from "../../../../src/loss/engine/create-engine-evaluator.js";
 import { useTestBackend } from "../../../support/backend.js";
 
-vi.mock("../../../../src/loss/engine/onnx/onnx-engine.js", async (original) => ({
+vi.mock("../../../../src/backend/onnx-runtime.js", async (original) => ({
   ...(await original<object>()),
   loadOnnxRuntime: () => ({ state: "absent" }),
 }));

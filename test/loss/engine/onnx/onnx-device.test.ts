@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import type { OnnxRuntime, OrtSession } from "../../../../src/backend/onnx-runtime.js";
+import * as onnx from "../../../../src/backend/onnx-runtime.js";
 import { createLossEvaluator } from "../../../../src/index.js";
 import { createFusedEngine } from "../../../../src/loss/engine/fused/fused-engine.js";
 import { deviceProblem } from "../../../../src/loss/engine/onnx/onnx-device.js";
-import type { OnnxRuntime, OrtSession } from "../../../../src/loss/engine/onnx/onnx-engine.js";
-import * as onnx from "../../../../src/loss/engine/onnx/onnx-engine.js";
 import * as tensorflow from "../../../../src/loss/engine/tensorflow/tf-engine.js";
 import { useTestBackend } from "../../../support/backend.js";
 
-vi.mock("../../../../src/loss/engine/onnx/onnx-engine.js", { spy: true });
+vi.mock("../../../../src/backend/onnx-runtime.js", { spy: true });
 vi.mock("../../../../src/loss/engine/tensorflow/tf-engine.js", { spy: true });
 
 beforeAll(async () => {

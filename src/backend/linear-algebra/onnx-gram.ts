@@ -1,0 +1,144 @@
+import { availableParallelism } from "node:os";
+import type { OnnxRuntime, OrtSession, OrtTensor } from "../onnx-runtime.js";
+
+/** Adds Σ_b X_b·X_bᵀ into a Gram matrix, as `addGramInto` of the port does; few columns in each block. */
+export type GramProduct = (
+  gram: Float64Array,
+  blocks: Float32Array,
+  rows: number,
+  columns: number,
+  count: number,
+) => Promise<void>;
+
+/** Rows from which ONNX Runtime multiplies: fewer take less than its start. */
+export const ONNX_FROM_ROWS = 64;
+/** Rows of a panel: its product with the rows from its first on leaves out most of the mirrored half. */
+const PANEL_ROWS = 60;
+/** Panels at most: 16 leave 3 % above half of the work. */
+const MAX_PANELS = 16;
+/** A panel has a multiple of these rows: the product works on six at a time. */
+const ROW_STEP = 6;
+/** Panels multiplied in one call: results of many rows would take much memory together. */
+const PANELS_PER_CALL = 8;
+
+/**
+ * Returns the Gram product in ONNX Runtime, or null where the package is not installed or does not load.
+ *
+ * Its products are some 1.3 times faster than those of native TensorFlow (AVX2, 2 cores), read the blocks where they
+ * are, and stay fast for panels of few rows, so that 60 % of the work is done for 300 rows in place of all of it.
+ */
+export async function openOnnxGram(): Promise<GramProduct | null> {
+  // The runtime and the writer of its models are loaded by those who multiply much, and by nobody else.
+  const { loadOnnxRuntime } = await import("../onnx-runtime.js");
+  const outcome = loadOnnxRuntime();
+  return outcome.state === "loaded" ? createOnnxGram(outcome.runtime) : null;
+}
+
+/** Rows [first, end), to be multiplied with the rows from `first` on. */
+interface Panel {
+  readonly first: number;
+  readonly end: number;
+}
+
+function createOnnxGram(runtime: OnnxRuntime): GramProduct {
+  const sessions = new Map<number, Promise<OrtSession>>();
+  const sessionOf = (panels: number): Promise<OrtSession> => {
+    const known = sessions.get(panels) ?? createSession(runtime, panels);
+    sessions.set(panels, known);
+    return known;
+  };
+  return async (gram, blocks, rows, columns, count) => {
+    const size = rows * columns;
+    const panels = cutIntoPanels(rows);
+    for (let from = 0; from < panels.length; from += PANELS_PER_CALL) {
+      const together = panels.slice(from, from + PANELS_PER_CALL);
+      const session = await sessionOf(together.length);
+      const products: Readonly<Record<string, OrtTensor>>[] = [];
+      for (let b = 0; b < count; b++) {
+        const block = blocks.subarray(b * size, (b + 1) * size);
+        products.push(await session.run(feedsOf(runtime, block, together, rows, columns)));
+      }
+      together.forEach((panel, p) => {
+        addPanelInto(
+          gram,
+          products.map((outputs) => (outputs[`product${p}`] as OrtTensor).data),
+          panel,
+          rows,
+        );
+      });
+    }
+  };
+}
+
+function cutIntoPanels(rows: number): Panel[] {
+  const count = Math.min(MAX_PANELS, Math.max(1, Math.round(rows / PANEL_ROWS)));
+  const height = ROW_STEP * Math.ceil(rows / (count * ROW_STEP));
+  const panels: Panel[] = [];
+  for (let first = 0; first < rows; first += height)
+    panels.push({ first, end: Math.min(rows, first + height) });
+  return panels;
+}
+
+/** A model that multiplies each of some panels with the rows from its first on; all lengths are open. */
+async function createSession(runtime: OnnxRuntime, panels: number): Promise<OrtSession> {
+  const { encodeOnnxModel } = await import("../onnx-model.js");
+  const ordinals = Array.from({ length: panels }, (_, p) => p);
+  const model = encodeOnnxModel({
+    nodes: ordinals.map((p) => ({
+      type: "Gemm",
+      inputs: [`panel${p}`, `rows${p}`],
+      output: `product${p}`,
+      attributes: { transB: 1 },
+    })),
+    inputs: ordinals.flatMap((p) => [
+      { name: `panel${p}`, dims: [`height${p}`, "columns"] },
+      { name: `rows${p}`, dims: [`width${p}`, "columns"] },
+    ]),
+    outputs: ordinals.map((p) => ({ name: `product${p}`, dims: [`height${p}`, `width${p}`] })),
+    initializers: [],
+  });
+  return runtime.InferenceSession.create(model, {
+    executionProviders: ["cpu"],
+    executionMode: "sequential",
+    intraOpNumThreads: availableParallelism(),
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
+}
+
+function feedsOf(
+  { Tensor }: OnnxRuntime,
+  block: Float32Array,
+  panels: readonly Panel[],
+  rows: number,
+  columns: number,
+): Readonly<Record<string, OrtTensor>> {
+  const feeds: Record<string, OrtTensor> = {};
+  panels.forEach(({ first, end }, p) => {
+    const part = (last: number) =>
+      new Tensor("float32", block.subarray(first * columns, last * columns), [last - first, columns]);
+    feeds[`panel${p}`] = part(end);
+    feeds[`rows${p}`] = part(rows);
+  });
+  return feeds;
+}
+
+/** Adds the sum over blocks of a panel's products, and its mirror image, to the Gram matrix. */
+function addPanelInto(
+  gram: Float64Array,
+  products: readonly Float32Array[],
+  { first, end }: Panel,
+  rows: number,
+): void {
+  const width = rows - first;
+  const sums = new Float64Array(width);
+  for (let i = first; i < end; i++) {
+    const at = (i - first) * width;
+    sums.fill(0);
+    for (const product of products) for (let j = 0; j < width; j++) sums[j] += product[at + j];
+    for (let j = i; j < rows; j++) {
+      gram[i * rows + j] += sums[j - first];
+      if (j > i) gram[j * rows + i] += sums[j - first];
+    }
+  }
+}

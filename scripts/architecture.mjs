@@ -1,7 +1,8 @@
 /**
  * The folders of the sources, in layers: what a folder may import, and the picture of what it does import.
  *
- * `node scripts/architecture.mjs` writes docs/images/architecture.svg. test/package/house.test.ts checks the rules.
+ * `node scripts/architecture.mjs` writes docs/images/architecture.svg, and prints the counts of docs/architecture.md.
+ * test/package/house.test.ts checks the rules.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -198,6 +199,24 @@ function arrow(boxes, [from, to], count) {
   return { line, label };
 }
 
+/** Counts of the source files, as docs/architecture.md has them. */
+function counts() {
+  const files = sourceFiles();
+  const lines = files.map((file) => readFileSync(join(root, file), "utf8").split("\n").length - 1);
+  const sorted = [...lines].sort((a, b) => a - b);
+  const importers = new Map(files.map((file) => [file, new Set()]));
+  for (const { file, target } of files.flatMap(importsOf)) importers.get(target)?.add(file);
+  return {
+    files: files.length,
+    lines: lines.reduce((sum, count) => sum + count, 0),
+    median: sorted[sorted.length >> 1],
+    "at most 50 lines": lines.filter((count) => count <= 50).length,
+    "over 350 lines": lines.filter((count) => count > 350).length,
+    "a single importer": files.filter((file) => importers.get(file).size === 1).length,
+  };
+}
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   writeFileSync(join(root, "docs/images/architecture.svg"), architectureSvg());
+  console.log(counts());
 }

@@ -16,7 +16,7 @@ export interface Recalibrator extends CalibrationFacts {
   recalibrateInto(theta: Float32Array, signal?: AbortSignal): Promise<void>;
 }
 
-/** Options of {@link createRecalibrator}. */
+/** Options of `createRecalibrator`. */
 export interface RecalibratorOptions {
   /** Order of the entries of θ. Default that of the model. */
   readonly layout?: ParameterLayout | undefined;

@@ -27,6 +27,8 @@ export interface EpochTime {
   readonly wall: number;
   /** Seconds of all threads of the process: hardly moved by what else the machine does. */
   readonly cpu: number;
+  /** Seconds on the clock within the hooks, with the wait for the disk: what training itself takes does not move it. */
+  readonly hooks: number;
 }
 
 /** Time an epoch, by pair. */
@@ -72,7 +74,8 @@ class AlternatingBlocks extends tf.CustomCallback {
   readonly #epochs: number;
   readonly #onPair: (done: number) => void;
   #isOn = false;
-  #blockStart: EpochTime = now();
+  #inHooks = 0;
+  #blockStart: EpochTime = now(0);
 
   constructor(
     inner: TrajectoryCallback,
@@ -110,29 +113,28 @@ class AlternatingBlocks extends tf.CustomCallback {
       const block = epoch / this.#epochs;
       // off on, on off, off on, …
       this.#isOn = block % 4 === 1 || block % 4 === 2;
-      this.#blockStart = now();
+      this.#blockStart = now(this.#inHooks);
     }
-    await this.#present?.onEpochBegin(epoch);
+    await this.#timed(() => this.#present?.onEpochBegin(epoch));
   }
 
   override async onBatchBegin(batch: number, logs?: tf.Logs): Promise<void> {
-    await this.#present?.onBatchBegin(batch, logs);
+    await this.#timed(() => this.#present?.onBatchBegin(batch, logs));
   }
 
   override async onBatchEnd(batch: number, logs?: tf.Logs): Promise<void> {
-    if (this.#present !== null) await this.#present.onBatchEnd(batch, logs);
-    else await super.onBatchEnd(batch, logs);
+    // The base class gives way to the event loop, with the callback or without it.
+    await this.#timed(() => this.#present?.onBatchEnd(batch, logs) ?? super.onBatchEnd(batch, logs));
   }
 
   override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
-    await this.#present?.onEpochEnd(epoch, logs);
+    await this.#timed(() => this.#present?.onEpochEnd(epoch, logs));
     if ((epoch + 1) % this.#epochs !== 0) return;
-    await this.#present?.recorder?.flush();
-    const end = now();
-    (this.#isOn ? this.times.on : this.times.off).push({
-      wall: (end.wall - this.#blockStart.wall) / this.#epochs,
-      cpu: (end.cpu - this.#blockStart.cpu) / this.#epochs,
-    });
+    await this.#timed(() => this.#present?.recorder?.flush());
+    const end = now(this.#inHooks);
+    const perEpoch = (clock: keyof EpochTime) => (end[clock] - this.#blockStart[clock]) / this.#epochs;
+    const time = { wall: perEpoch("wall"), cpu: perEpoch("cpu"), hooks: perEpoch("hooks") };
+    (this.#isOn ? this.times.on : this.times.off).push(time);
     const { on, off } = this.times;
     if (on.length === off.length && on.length > 1) this.#onPair(on.length - 1);
   }
@@ -143,13 +145,19 @@ class AlternatingBlocks extends tf.CustomCallback {
     await this.#inner.closeLive();
   }
 
+  async #timed(hook: () => Promise<void> | undefined): Promise<void> {
+    const start = performance.now();
+    await hook();
+    this.#inHooks += (performance.now() - start) / 1000;
+  }
+
   /** The callback whose block this is. */
   get #present(): TrajectoryCallback | null {
     return this.#isOn ? this.#inner : this.#other;
   }
 }
 
-function now(): EpochTime {
+function now(hooks: number): EpochTime {
   const { user, system } = process.cpuUsage();
-  return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 };
+  return { wall: performance.now() / 1000, cpu: (user + system) / 1e6, hooks };
 }

@@ -28,6 +28,13 @@ export interface CaptureBenchCase {
   readonly cpuRatio: number;
   /** 95 % interval of the median CPU ratio. */
   readonly cpuInterval: readonly [number, number];
+  /**
+   * 1 + what hooks and the wait for the disk take longer, as a share of an epoch without the callback: what training
+   * waits for. The writing thread's share of the processors is in `ratio` only.
+   */
+  readonly hookRatio: number;
+  /** 95 % interval of the median hook ratio. */
+  readonly hookInterval: readonly [number, number];
   readonly pairs: number;
   readonly epochsPerBlock: number;
   readonly parameterCount: number;
@@ -87,6 +94,12 @@ async function runCase(
         withCallback.map((time, pair) => time[clock] / (without[pair]?.[clock] ?? Number.NaN)),
       );
     const [wall, cpu] = [ratioOf("wall"), ratioOf("cpu")];
+    const hooks = medianWithInterval(
+      withCallback.map((time, pair) => {
+        const other = without[pair] ?? { hooks: Number.NaN, wall: Number.NaN };
+        return 1 + (time.hooks - other.hooks) / other.wall;
+      }),
+    );
     const medianWall = (times: readonly EpochTime[]) =>
       medianWithInterval(times.map((time) => time.wall)).median;
     const parameterCount = model.countParams();
@@ -99,6 +112,8 @@ async function runCase(
       interval: [wall.low, wall.high],
       cpuRatio: cpu.median,
       cpuInterval: [cpu.low, cpu.high],
+      hookRatio: hooks.median,
+      hookInterval: [hooks.low, hooks.high],
       pairs: settings.pairs,
       epochsPerBlock: settings.epochs,
       parameterCount,

@@ -208,6 +208,7 @@ export async function approximateSurface(
       slice,
       batchNorm,
       grid,
+      origin,
       data,
       signal,
       before,
@@ -215,7 +216,6 @@ export async function approximateSurface(
       onPoint: options.onPoint ?? (() => {}),
       report: () => options.onProgress?.(points.spent(), Math.max(limit, points.spent())),
     });
-    const center = await points.evaluateCenter(origin);
     const refined = await refine({
       data,
       points,
@@ -223,6 +223,7 @@ export async function approximateSurface(
       settings,
       limit,
       samples,
+      origin,
       signal,
     });
     const counts = { sampleEvaluations: points.spent(), exactSampleEvaluations: exactEvaluations };
@@ -235,7 +236,7 @@ export async function approximateSurface(
       beta: grid.beta,
       loss: refined.values,
       metrics: refined.metrics,
-      center,
+      center: points.center(),
       nonFinite,
       clippedShare,
       cappedShare,

@@ -43,6 +43,31 @@ export function createPointData(width: number, height: number, metricNames: read
   };
 }
 
+/** A copy that further points do not change. */
+export function copyPointData(data: PointData): PointData {
+  const copy = ({ exact, samples }: QuantityData): QuantityData => ({
+    exact: exact.slice(),
+    samples: [...samples],
+  });
+  const metrics = Object.entries(data.metrics).map(([name, quantity]) => [name, copy(quantity)] as const);
+  return {
+    ...data,
+    state: data.state.slice(),
+    loss: copy(data.loss),
+    metrics: Object.fromEntries(metrics),
+  };
+}
+
+/** Copies what the subsample says of a point, and not what all samples say beside it. */
+export function copySampled(from: PointData, into: PointData, point: number): void {
+  const isUndefined = from.loss.samples[point] === null;
+  into.state[point] = isUndefined ? from.state[point] : SAMPLED;
+  into.loss.samples[point] = from.loss.samples[point];
+  for (const [name, { samples }] of Object.entries(from.metrics)) {
+    into.metrics[name].samples[point] = samples[point];
+  }
+}
+
 /** The flat indices of the points of a state. */
 export function pointsOf({ state }: PointData, wanted: number): number[] {
   return Array.from(state.keys()).filter((point) => state[point] === wanted);
@@ -60,10 +85,25 @@ export interface ChosenPoint {
   readonly state: number;
 }
 
-/** A lattice of `count` columns (and rows, of a plane) that reaches the ends of the grid. */
-export function latticePoints({ width, height }: PointData, count: number): number[] {
-  const columns = spread(width, count);
-  return spread(height, count).flatMap((row) => columns.map((column) => row * width + column));
+/** Points on a side of a plane's first lattice. */
+const SIDE = 5;
+/** Points of the first lattice of a line at most. */
+const ON_LINE = 7;
+
+/**
+ * The first points to know, which reach the ends of the grid: on a plane nine and the four between them, or nine
+ * alone where these are too many; on a line up to seven.
+ *
+ * @param most - points that may be evaluated, roughly: nine (three of a line) are there in any case.
+ */
+export function latticePoints({ width, height }: PointData, most: number): number[] {
+  const cross = (columns: readonly number[], rows: readonly number[]): number[] =>
+    rows.flatMap((row) => columns.map((column) => row * width + column));
+  if (height === 1) return spread(width, Math.max(3, Math.min(ON_LINE, Math.floor(most))));
+  const outer = cross(spread(width, 3), spread(height, 3));
+  if (Math.min(width, height) < SIDE || most < outer.length + 4) return outer;
+  const [columns, rows] = [spread(width, SIDE), spread(height, SIDE)];
+  return [...outer, ...cross([columns[1], columns[3]], [rows[1], rows[3]])];
 }
 
 function spread(length: number, count: number): number[] {
@@ -93,17 +133,19 @@ export interface ChoiceOptions {
   readonly stencils: Stencils;
   /** Most points to choose. */
   readonly count: number;
+  /** Most of them to evaluate on all samples. */
+  readonly exactCount: number;
 }
 
 /**
- * Chooses the points whose error is largest, and too large: each is evaluated on the subsample where
- * interpolation makes most of its error, on all samples where sampling does. Two points are no closer to each
- * other than to what is known.
+ * Chooses the points whose error is largest, and too large: each is evaluated on the subsample as long as the
+ * sampling error that would be left is small enough, on all samples where it is not, which takes some twenty
+ * times as long. Two points are no closer to each other than to what is known.
  */
 export function choosePoints(
   data: PointData,
   { errors, sampling }: Estimate,
-  { tolerance, hasSubsample, stencils, count }: ChoiceOptions,
+  { tolerance, hasSubsample, stencils, count, exactCount }: ChoiceOptions,
 ): ChosenPoint[] {
   const { state } = data;
   const exact = pointsOf(data, EXACT);
@@ -112,16 +154,16 @@ export function choosePoints(
     .filter((point) => state[point] !== EXACT && errors[point] > tolerance)
     .sort((a, b) => (errors[b] > errors[a] ? 1 : errors[b] < errors[a] ? -1 : a - b));
   const chosen: ChosenPoint[] = [];
+  let exactLeft = exactCount;
   for (const point of candidates) {
     if (chosen.length >= count) break;
-    const interpolation = errors[point] - sampling[point];
-    const isSampled = state[point] === SAMPLED;
-    const needsExact =
-      !hasSubsample || isSampled || (sampling[point] > tolerance / 2 && sampling[point] > interpolation);
+    const needsExact = !hasSubsample || state[point] === SAMPLED || sampling[point] > tolerance;
+    if (needsExact && exactLeft === 0) continue;
     const among = state[point] === UNKNOWN && !needsExact ? known : exact;
     const [nearest] = stencils.nearest(point, among, 1);
     const room = nearest === undefined ? 1 : stencils.distance(point, nearest);
     if (chosen.some((other) => stencils.distance(point, other.point) < room)) continue;
+    if (needsExact) exactLeft--;
     chosen.push({ point, state: needsExact ? EXACT : SAMPLED });
   }
   return chosen;

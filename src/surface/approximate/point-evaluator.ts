@@ -33,10 +33,13 @@ export interface PointEvaluator {
   spent(): number;
   /** Samples that a point takes to become EXACT (on all samples and on the subsample), or SAMPLED. */
   costOf(point: number, state: number): number;
-  /** Evaluates points, as many at once as the evaluator takes; those that are EXACT already are left out. */
+  /**
+   * Evaluates points, as many at once as the evaluator takes and those on all samples first; those that are
+   * EXACT already are left out.
+   */
   evaluate(points: readonly ChosenPoint[]): Promise<void>;
-  /** Evaluates θ* itself, which is a point of the grid or not (−1). */
-  evaluateCenter(origin: number): Promise<LossValue>;
+  /** The value at θ*, once it is EXACT. */
+  center(): LossValue;
   /** Largest shares of clipped and capped samples at exact points. */
   shares(): { readonly clippedShare: number | null; readonly cappedShare: number | null };
   readonly undefinedCount: UndefinedCount;
@@ -50,6 +53,8 @@ export interface PointEvaluatorParts {
   readonly slice: SliceLoss;
   readonly batchNorm: BatchNormPolicyName | undefined;
   readonly grid: Grid;
+  /** θ* on the grid, or CENTER_INDEX. */
+  readonly origin: number;
   readonly data: PointData;
   readonly signal: AbortSignal | undefined;
   /** Samples evaluated before. */
@@ -78,6 +83,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   let spent = parts.before;
   let clipped: number | null = null;
   let capped: number | null = null;
+  let center: LossValue | null = null;
 
   const hasSamples = (point: number): boolean =>
     subset === null || (point !== CENTER_INDEX && data.loss.samples[point] !== null);
@@ -110,11 +116,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     return { value: before.value ?? value, samples: before.samples ?? samples, undefinedWeights };
   };
 
-  const put = (
-    point: number,
-    state: number,
-    { value, samples, undefinedWeights }: Known,
-  ): LossValue | null => {
+  const put = (point: number, state: number, { value, samples, undefinedWeights }: Known): void => {
     const isOnGrid = point !== CENTER_INDEX;
     if (isOnGrid) undefinedCount.add(undefinedWeights);
     const isUndefined = undefinedWeights.length > 0;
@@ -126,7 +128,8 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
       }
       data.state[point] = SAMPLED;
     }
-    if (value === null || (state !== EXACT && !isUndefined)) return null;
+    if (value === null || (state !== EXACT && !isUndefined)) return;
+    if (point === parts.origin) center = value;
     if (!isUndefined) {
       spent += evaluator.facts.samples;
       clipped = larger(clipped, value.clippedShare);
@@ -138,7 +141,6 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
         quantity.exact[point] = value.metrics[name];
       data.state[point] = EXACT;
     }
-    return value;
   };
 
   return {
@@ -148,7 +150,12 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
       return state === EXACT ? evaluator.facts.samples + own : own;
     },
     async evaluate(points) {
-      const queue = points.filter(({ point }) => data.state[point] !== EXACT);
+      // A point may be asked for on the subsample and on all samples, which is one visit.
+      const states = new Map<number, number>();
+      for (const { point, state } of points) states.set(point, Math.max(state, states.get(point) ?? state));
+      const queue = Array.from(states, ([point, state]) => ({ point, state }))
+        .filter(({ point }) => data.state[point] !== EXACT)
+        .sort((a, b) => b.state - a.state);
       let next = 0;
       const work = { width: () => evaluator.concurrency ?? 1, left: () => queue.length - next };
       await runLanes(work, parts.signal, async (stop, goesOn) => {
@@ -161,11 +168,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
         }
       });
     },
-    async evaluateCenter(origin) {
-      const point = origin === -1 ? CENTER_INDEX : origin;
-      const values = await valuesAt(point, EXACT, new Float32Array(parameterCount), parts.signal);
-      return put(point, EXACT, values) ?? nanValue(evaluator.facts);
-    },
+    center: () => center ?? nanValue(evaluator.facts),
     shares: () => ({ clippedShare: clipped, cappedShare: capped }),
     undefinedCount,
   };

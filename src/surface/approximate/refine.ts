@@ -5,6 +5,8 @@ import { ratio, rounding } from "./held-out.js";
 import {
   type ChosenPoint,
   choosePoints,
+  copyPointData,
+  copySampled,
   drawPoints,
   EXACT,
   latticePoints,
@@ -28,6 +30,8 @@ export interface RefineParts {
   readonly limit: number;
   /** Samples of the evaluation set. */
   readonly samples: number;
+  /** θ* on the grid, or CENTER_INDEX: it is evaluated with the first points. */
+  readonly origin: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -41,7 +45,7 @@ export interface Refined {
   readonly metricErrors: Readonly<Record<string, Float64Array>>;
 }
 
-/** Share of the budget for the first exact points, which lie on a lattice. */
+/** Largest share of the budget for the first exact points, which lie on a lattice. */
 const LATTICE_SHARE = 0.4;
 /** Share of the budget for the exact points that check everything at the end. */
 const CHECK_SHARE = 0.15;
@@ -53,8 +57,11 @@ const DRAWN_LAST = 60;
 const DRAWN_SHARE = 0.15;
 /** Refinement goes on to this share of the tolerance: the checks at the end may widen the bounds a little. */
 const AIM = 0.8;
-/** Each round evaluates this share of what is known more. */
-const GROWTH = 0.15;
+/** Each round evaluates this share of what is known more; exact evaluations are dear, so fewer of these. */
+const GROWTH = 0.25;
+const EXACT_GROWTH = 0.15;
+/** Points of a round at least: so many that several workers have something to do. */
+const LEAST_ROUND = 4;
 
 /**
  * Evaluates points until the error is small enough or the budget spent: a lattice of exact points, points drawn
@@ -62,16 +69,11 @@ const GROWTH = 0.15;
  * bounds where these do not hold.
  */
 export async function refine(parts: RefineParts): Promise<Refined> {
-  const { data, points, sample, settings, limit, samples, signal } = parts;
+  const { data, points, sample, settings, limit, samples, origin, signal } = parts;
   const stencils = createStencils(data.width);
-  const isLine = data.height === 1;
   const total = data.state.length;
   const promise = sample === null ? pointsToPromise(total) : 0;
-  const affordable = limit / samples - promise;
-  const side = isLine ? LATTICE_SHARE * affordable : Math.sqrt(LATTICE_SHARE * affordable);
-  const evaluate = (some: readonly number[], state: number): Promise<void> =>
-    points.evaluate(some.map((point) => ({ point, state })));
-  await evaluate(latticePoints(data, Math.max(3, Math.min(7, Math.floor(side)))), EXACT);
+  const lattice = latticePoints(data, LATTICE_SHARE * (limit / samples - promise));
   const own = sample === null ? EXACT : SAMPLED;
   const unit = sample === null ? samples : sample.rows.length;
   const atMost = (count: number, share: number, cost: number) =>
@@ -79,8 +81,10 @@ export async function refine(parts: RefineParts): Promise<Refined> {
   const plan = { last: atMost(DRAWN_LAST, DRAWN_SHARE, unit), checks: atMost(10, CHECK_SHARE, samples) };
   const reserve = sample === null ? 0 : plan.last * unit + plan.checks * samples;
   const first = sample === null ? promise : atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
-  const drawn = drawPoints(pointsOf(data, UNKNOWN), first, settings.seed, "first");
-  await evaluate(drawn, own);
+  const exact = new Set([...lattice, origin]);
+  const others = pointsOf(data, UNKNOWN).filter((point) => !exact.has(point));
+  const drawn = drawPoints(others, first, settings.seed, "first");
+  await points.evaluate([...asChosen([...exact], EXACT), ...asChosen(drawn, own)]);
 
   const tools: EstimateTools = { sample, stencils, drawn };
   let current = estimate(data, data.loss, tools);
@@ -89,8 +93,10 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     if (boundOfMost(current.errors) <= tolerance) break;
     const known = data.state.reduce((sum, state) => sum + (state === UNKNOWN ? 0 : 1), 0);
     const hasSubsample = sample !== null;
-    const count = Math.max(4, Math.ceil(GROWTH * known));
-    const chosen = choosePoints(data, current, { tolerance, hasSubsample, stencils, count });
+    const atLeast = (count: number) => Math.max(LEAST_ROUND, Math.ceil(count));
+    const count = atLeast((hasSubsample ? GROWTH : EXACT_GROWTH) * known);
+    const exactCount = atLeast(EXACT_GROWTH * pointsOf(data, EXACT).length);
+    const chosen = choosePoints(data, current, { tolerance, hasSubsample, stencils, count, exactCount });
     const round = affordablePoints(parts, chosen, own, limit - reserve - points.spent());
     if (round.length === 0) break;
     await points.evaluate(round);
@@ -98,7 +104,7 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     await betweenBatches(signal);
     current = estimate(data, data.loss, tools);
   }
-  return sample === null ? promised(parts, tools, evaluate) : checked(parts, tools, plan, evaluate);
+  return sample === null ? promised(parts, tools) : checked(parts, tools, plan);
 }
 
 /** Share of the points that lattice and refinement get at least, beside the points drawn for the promise. */
@@ -128,16 +134,12 @@ function pointsToPromise(total: number): number {
  * The estimates where every evaluation is exact. Their bounds were calibrated by leaving out each drawn point in
  * turn; where one of these shows that nothing can be promised, every point is evaluated.
  */
-async function promised(
-  { data }: RefineParts,
-  tools: EstimateTools,
-  evaluate: (some: readonly number[], state: number) => Promise<void>,
-): Promise<Refined> {
+async function promised({ data, points }: RefineParts, tools: EstimateTools): Promise<Refined> {
   const quantities = [data.loss, ...Object.values(data.metrics)];
   let found = quantities.map((quantity) => estimate(data, quantity, tools));
   const refused = found.some(({ isPromised }) => !isPromised);
   if (refused) {
-    await evaluate(pointsOf(data, UNKNOWN), EXACT);
+    await points.evaluate(asChosen(pointsOf(data, UNKNOWN), EXACT));
     found = quantities.map((quantity) => estimate(data, quantity, tools));
   }
   return { ...byName(data, found), refused };
@@ -183,29 +185,37 @@ function smallEnough({ values }: Estimate, tolerance: number): number {
   return Math.max(tolerance * rangeOf(values), 10 * rounding(largest));
 }
 
+function asChosen(points: readonly number[], state: number): ChosenPoint[] {
+  return points.map((point) => ({ point, state }));
+}
+
 /**
  * Compares bounds with values at fresh points drawn at random, on the subsample for interpolation and on all
  * samples for everything, and widens them where they do not hold. Nothing was chosen by these points' errors.
+ * All of them are evaluated at once; what the exact ones show is left out of the estimates that they check.
  */
 async function checked(
-  { data, settings }: RefineParts,
+  { data, points, settings }: RefineParts,
   tools: EstimateTools,
   plan: { readonly last: number; readonly checks: number },
-  evaluate: (some: readonly number[], state: number) => Promise<void>,
 ): Promise<Refined> {
-  const quantities = [data.loss, ...Object.values(data.metrics)];
-  const estimates = () => quantities.map((quantity) => estimate(data, quantity, tools));
-  const interpolated = estimates();
-  const last = drawPoints(pointsOf(data, UNKNOWN), plan.last, settings.seed, "last");
-  await evaluate(last, SAMPLED);
-  const sampled = estimates();
-  const between = interpolated.map((before, i) => widening(last, before, sampled[i].values));
+  const estimates = (known: PointData) =>
+    [known.loss, ...Object.values(known.metrics)].map((quantity) => estimate(known, quantity, tools));
+  const unknown = pointsOf(data, UNKNOWN);
+  const last = drawPoints(unknown, plan.last, settings.seed, "last");
+  const drawn = drawPoints([...unknown, ...pointsOf(data, SAMPLED)], plan.checks, settings.seed, "check");
+  const before = copyPointData(data);
+  await points.evaluate([...asChosen(last, SAMPLED), ...asChosen(drawn, EXACT)]);
 
-  const open = [...pointsOf(data, UNKNOWN), ...pointsOf(data, SAMPLED)];
-  const checks = drawPoints(open, plan.checks, settings.seed, "check");
-  await evaluate(checks, EXACT);
-  const final = estimates().map(({ values, errors }, i) => {
-    const everywhere = widening(checks, sampled[i], quantities[i].exact);
+  const interpolated = estimates(before);
+  const onSubsample = copyPointData(before);
+  for (const point of last) copySampled(data, onSubsample, point);
+  const checks = drawn.filter((point) => onSubsample.state[point] !== EXACT);
+  const sampled = estimates(onSubsample);
+  const between = interpolated.map((own, i) => widening(last, own, sampled[i].values));
+  const exact = [data.loss, ...Object.values(data.metrics)].map((quantity) => quantity.exact);
+  const final = estimates(data).map(({ values, errors }, i) => {
+    const everywhere = widening(checks, sampled[i], exact[i]);
     const factorOf = (state: number) => (state === UNKNOWN ? between[i] * everywhere : everywhere);
     return {
       values,

@@ -56,7 +56,7 @@ const DRAWN_LAST = 60;
 /** Largest share of the budget for each of these. */
 const DRAWN_SHARE = 0.15;
 /** Refinement goes on to this share of the tolerance: the checks at the end may widen the bounds a little. */
-const AIM = 0.8;
+const AIM = 0.9;
 /** Each round evaluates this share of what is known more; exact evaluations are dear, so fewer of these. */
 const GROWTH = 0.25;
 const EXACT_GROWTH = 0.15;

@@ -1,5 +1,3 @@
-import { LuDecomposition, Matrix } from "ml-matrix";
-
 /** Places on a plane. */
 export interface Places {
   readonly x: ArrayLike<number>;
@@ -23,10 +21,9 @@ const FOR_DEGREE_1 = 4;
 export function localWeights(x: number, y: number, places: Places): Float64Array {
   const { x: xs, y: ys } = places;
   const count = xs.length;
-  const radius = Math.max(
-    ...Array.from({ length: count }, (_, i) => Math.hypot(xs[i] - x, ys[i] - y)),
-    1e-300,
-  );
+  let square = 0;
+  for (let i = 0; i < count; i++) square = Math.max(square, (xs[i] - x) ** 2 + (ys[i] - y) ** 2);
+  const radius = Math.max(Math.sqrt(square), 1e-300);
   const u = Array.from({ length: count }, (_, i) => (xs[i] - x) / radius);
   const v = Array.from({ length: count }, (_, i) => (ys[i] - y) / radius);
   const isLine = v.every((value) => value === v[0]);
@@ -55,29 +52,72 @@ function solveWeights(u: readonly number[], v: readonly number[], terms: number[
   const count = u.length;
   const size = count + terms.length;
   if (terms.length > count) return null;
-  const matrix = Matrix.zeros(size, size);
-  const right = Matrix.zeros(size, 1);
+  // Row by row, with the right side as last column.
+  const width = size + 1;
+  const system = new Float64Array(size * width);
   for (let i = 0; i < count; i++) {
     for (let j = 0; j < i; j++) {
-      const value = Math.hypot(u[i] - u[j], v[i] - v[j]) ** 3;
-      matrix.set(i, j, value);
-      matrix.set(j, i, value);
+      const value = cubed(u[i] - u[j], v[i] - v[j]);
+      system[i * width + j] = value;
+      system[j * width + i] = value;
     }
-    right.set(i, 0, Math.hypot(u[i], v[i]) ** 3);
+    system[i * width + size] = cubed(u[i], v[i]);
+    for (let k = 0; k < terms.length; k++) {
+      system[i * width + count + k] = terms[k][i];
+      system[(count + k) * width + i] = terms[k][i];
+    }
   }
-  terms.forEach((values, k) => {
-    values.forEach((value, i) => {
-      matrix.set(i, count + k, value);
-      matrix.set(count + k, i, value);
-    });
-  });
-  right.set(count, 0, 1);
-  const decomposition = new LuDecomposition(matrix);
-  if (decomposition.isSingular()) return null;
-  const weights = Float64Array.from(decomposition.solve(right).getColumn(0).slice(0, count));
+  system[count * width + size] = 1;
+  if (!eliminate(system, size)) return null;
+  const weights = Float64Array.from({ length: count }, (_, i) => system[i * width + size]);
   const total = weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
   // Neighbours that nearly lie on a conic leave huge weights of both signs.
   return total < LARGEST_TOTAL ? weights : null;
+}
+
+function cubed(x: number, y: number): number {
+  const square = x * x + y * y;
+  return square * Math.sqrt(square);
+}
+
+/**
+ * Solves a small dense system in place by Gaussian elimination with row pivoting. Thousands of stencils are made
+ * for one grid while workers wait, and a general matrix class takes three times as long for each.
+ *
+ * @param system - (size, size + 1) row-major, the right side as last column, which the solution replaces.
+ * @returns false where the matrix is singular.
+ */
+function eliminate(system: Float64Array, size: number): boolean {
+  const width = size + 1;
+  for (let k = 0; k < size; k++) {
+    let pivot = k;
+    for (let i = k + 1; i < size; i++) {
+      if (Math.abs(system[i * width + k]) > Math.abs(system[pivot * width + k])) pivot = i;
+    }
+    if (system[pivot * width + k] === 0) return false;
+    if (pivot !== k) swapRows(system, width, k, pivot);
+    const own = k * width;
+    for (let i = k + 1; i < size; i++) {
+      const row = i * width;
+      const factor = system[row + k] / system[own + k];
+      if (factor === 0) continue;
+      for (let j = k + 1; j < width; j++) system[row + j] -= factor * system[own + j];
+    }
+  }
+  for (let k = size - 1; k >= 0; k--) {
+    let value = system[k * width + size];
+    for (let j = k + 1; j < size; j++) value -= system[k * width + j] * system[j * width + size];
+    system[k * width + size] = value / system[k * width + k];
+  }
+  return true;
+}
+
+function swapRows(system: Float64Array, width: number, a: number, b: number): void {
+  for (let j = 0; j < width; j++) {
+    const value = system[a * width + j];
+    system[a * width + j] = system[b * width + j];
+    system[b * width + j] = value;
+  }
 }
 
 /** Largest Σ|w| of a spline that is used: errors of the values are multiplied by it. */

@@ -59,6 +59,20 @@ describe("smooth landscapes", () => {
     },
   );
 
+  test.each([3])("of 10,000 samples a twentieth of the work is enough (seed %i)", async (seed) => {
+    const samples = 10_000;
+    const classes = Int32Array.from({ length: samples }, (_, i) => i % 10);
+    const loss = (x: number, y: number, i: number) =>
+      Math.log1p(Math.exp(2 * x * (1 + Math.sin(i)) + Math.cos(3 * i) * y - 2 + (x * y) / 2));
+    const evaluator = sampleFunction(loss, samples, classes);
+    const exact = await evaluateSurface(evaluator, PLANE, grid);
+    const surface = await approximateSurface(evaluator, PLANE, grid, { seed });
+    const { errorOn95, range, sampleEvaluations, exactSampleEvaluations } = approximationOf(surface);
+    expect(sampleEvaluations).toBeLessThanOrEqual(0.05 * exactSampleEvaluations);
+    expect(errorOn95).toBeLessThanOrEqual(0.01 * range);
+    expect(coverage(surface, exact)).toBeGreaterThanOrEqual(0.95);
+  });
+
   test("a constant is found at once", async () => {
     const surface = await approximateSurface(
       sampleFunction(() => 2, SAMPLES),

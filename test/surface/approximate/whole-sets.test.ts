@@ -41,7 +41,7 @@ describe.each(Object.keys(WHOLE_LANDSCAPES))("%s, evaluated as a whole set", (na
 test("a paraboloid is found to rounding, and the cost is what the promise takes", async () => {
   const { exact, surface } = await both("paraboloid", 25, 1);
   expect(trueErrorOn95(surface, exact)).toBeLessThan(1e-5);
-  expect(surface.approximation?.sampleEvaluations).toBeLessThanOrEqual(leastEvaluations(625));
+  expect(surface.approximation?.sampleEvaluations).toBeLessThanOrEqual(80);
   expect(leastEvaluations(625)).toBeLessThan(0.21 * 625);
   expect(leastEvaluations(1681)).toBeLessThan(240);
   expect(leastEvaluations(9)).toBeLessThanOrEqual(9);

@@ -54,7 +54,11 @@ async function timeWith(workers: number, name: string) {
     },
   };
   const axis = { from: -1, to: 1, size: 25 };
-  const surface = await approximateSurface(evaluator, PLANE, createGrid({ grid: { alpha: axis, beta: axis } }));
+  const surface = await approximateSurface(
+    evaluator,
+    PLANE,
+    createGrid({ grid: { alpha: axis, beta: axis } }),
+  );
   return { surface, time: clock.now(), spent: base.evaluated() };
 }
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { DrawOptions } from "../../src/figure/draw/figure-frame.js";
 import { figureOption, figureSize, layoutFigure } from "../../src/figure/draw/layout-figure.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
-import { withScale } from "../../src/figure/draw/scales.js";
+import { type ContourScale, heightOf, withScale } from "../../src/figure/draw/scales.js";
 import { columnOf, type Figure, PLANE_LOSS, TRUE_LOSS } from "../../src/figure/figure.js";
-import { resolveStyle } from "../../src/figure/files/picture-style.js";
+import { resolveStyle, styleFigure } from "../../src/figure/files/picture-style.js";
 import {
   createProjection,
   DEFAULT_VIEW,
@@ -52,6 +52,37 @@ test("names of axes keep off the colour bar in a column of a paper, whatever the
       nearest = Math.min(nearest, bar - x - textWidth(text, size, weight) / 2);
   }
   expect(nearest).toBeCloseTo(10, 6);
+});
+
+test("heights, colours and ticks are of the map's scale: a symmetric logarithm too, on which each tick says its loss", () => {
+  const saddle = (x: number, y: number): number => x * x - 3 * y * y + 0.5;
+  for (const lossScale of ["linear", "log", "symlog"] as const) {
+    const given = sampleFigure(lossScale === "log" ? valley : saddle);
+    const figure = styleFigure(given, { lossScale });
+    const map = mapOf(figure);
+    const { ticks, z, shade } = sceneOf(figure, { isFaceted: true });
+    const to = heightOf(map.scale as ContourScale);
+    const heights = (map.values ?? []).map((value) => to(Number(value)));
+    // One straight line takes what the scale makes of a loss to a height in the box.
+    const [i, j] = [Math.min, Math.max].map((pick) => heights.indexOf(pick(...heights))) as [number, number];
+    const slope = ((z[j] as number) - (z[i] as number)) / ((heights[j] as number) - (heights[i] as number));
+    const boxHeight = (loss: number): number =>
+      (z[i] as number) + slope * (to(loss) - (heights[i] as number));
+    expect(ticks.z.length).toBeGreaterThan(2);
+    for (const { value, label } of ticks.z)
+      expect(value).toBeCloseTo(boxHeight(Number(label.replace("−", "-"))), 6);
+    heights.forEach((height, k) => {
+      expect(z[k]).toBeCloseTo((z[i] as number) + slope * (height - (heights[i] as number)), 4);
+    });
+    expect(Math.max(...shade)).toBeLessThanOrEqual(1);
+  }
+});
+
+test("the upright axis and the caption name a symmetric logarithm", () => {
+  const surface = inSpace(styleFigure(sampleFigure(valley), { lossScale: "symlog" })) as Figure;
+  expect(surface.caption).toContain("symmetric logarithmic height");
+  const { names } = layoutFigure(surface, {}).panels[0] as PlacedSpace;
+  expect(names.z).toBe("training loss (symlog scale)");
 });
 
 describe("projection", () => {

@@ -3,6 +3,7 @@ import { colorBarRoom, type LegendEntry, mapColors, pathEntries, placeColorBar }
 import { runStroke, type Theme } from "../draw/palette.js";
 import type { Place, PlacedReadout, Room, Slot } from "../draw/panel-kind.js";
 import { truncateText } from "../draw/placed-text.js";
+import { SCALE_WORDS } from "../draw/scales.js";
 import { gridReadout } from "../draw/snapshots.js";
 import { captionWithoutCurves } from "../draw/thinning.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel } from "../figure.js";
@@ -40,14 +41,14 @@ function figureInSpace(figure: Figure): Figure | null {
   const maps = figure.panels.filter((panel) => panel.kind === "map");
   const [map] = maps;
   if (map === undefined || maps.length > 1 || map.values === null || figure.layout !== "lead") return null;
-  const height = map.scale?.kind === "log" ? "logarithmic height;" : "linear height;";
+  const height = `${SCALE_WORDS[map.scale?.kind ?? "linear"]} height;`;
   return {
     ...figure,
     layout: { columns: 1 },
     panels: [{ ...map, view: "space" }],
     caption: captionWithoutCurves(figure.caption)
       .replace("Contours: ", "Surface: ")
-      .replace(/(linear|logarithmic) levels;/, height)
+      .replace(/(linear|(symmetric )?logarithmic) levels;/, height)
       .replace(": cells that touch them are hatched.", ": cells that touch them are left out as holes."),
   };
 }
@@ -91,7 +92,8 @@ export const spaceKind = {
     const beside = { ...rect, y: rect.y + 14, width: rect.width - 12 };
     const bar =
       key === null ? null : placeColorBar({ ...key, title: "" }, beside, Math.max(60, rect.height - 60));
-    const quantity = `${panel.quantity}${panel.scale?.kind === "log" ? " (log scale)" : ""}`;
+    const { kind = "linear" } = panel.scale ?? {};
+    const quantity = `${panel.quantity}${kind === "linear" ? "" : ` (${kind} scale)`}`;
     return placeInSpace({
       panel,
       figure,

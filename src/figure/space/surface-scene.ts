@@ -3,7 +3,13 @@ import { refineGrid } from "../draw/contours.js";
 import type { SceneView } from "../draw/figure-frame.js";
 import { edgesOf, extentOf, type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
-import { type ContourScale, createContourScale, niceTicks } from "../draw/scales.js";
+import {
+  type ContourScale,
+  createContourScale,
+  valueAt as lossAt,
+  niceTicks,
+  heightOf as positionOf,
+} from "../draw/scales.js";
 import { MOST_DOTS } from "../draw/thinning.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
 import { createProjection, distance, type Projection, type SceneBox, type ScenePoint } from "./scene-view.js";
@@ -71,8 +77,8 @@ export interface SceneSubject {
  * Returns the scene of a map with values: heights and colours of its surface, and its paths at the loss of the
  * plane and at their own.
  *
- * Heights are linear in the loss, or in its logarithm where the map's scale is logarithmic; 0 then
- * stands at the least positive loss. Between grid points they are interpolated as in the map of contours.
+ * Heights are linear in the loss, or in what the map's scale makes of it: its logarithm (0 then stands at the least
+ * positive loss), or that on both sides of zero. Between grid points they are interpolated as in the map of contours.
  * Grid points without a finite loss are holes, and every cell that touches one is left out.
  */
 export function createSurfaceScene(
@@ -88,7 +94,8 @@ export function createSurfaceScene(
   );
   const losses = [...(panel.values ?? []), ...own].map(decodeNumber).filter(Number.isFinite);
   const least = losses.reduce((low, loss) => (loss > 0 && loss < low ? loss : low), Number.POSITIVE_INFINITY);
-  const toPosition = (loss: number): number => (kind === "log" ? Math.log10(Math.max(loss, least)) : loss);
+  const toPosition = (loss: number): number =>
+    positionOf(scale)(kind === "log" ? Math.max(loss, least) : loss);
   const low = toPosition(losses.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY));
   const high = toPosition(losses.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY));
   const span = high > low ? high - low : 1;
@@ -131,7 +138,7 @@ export function createSurfaceScene(
     ticks: {
       x: ticksOf(panel.alpha, 5).map(moved(toX)),
       y: ticksOf(panel.beta, 5).map(moved(toY)),
-      z: heightTicks(kind, low, high).map(moved(toHeight)),
+      z: heightTicks(scale, low, high).map(moved(toHeight)),
     },
     paths: panel.paths.map((path) => scenePath(path, lossesOf(path), scene, toX, toY, heightOf)),
   };
@@ -188,8 +195,8 @@ function valueAt(axis: readonly number[], index: number): number {
  * Place in the palette of a position on the height axis: the middle of band i of n + 1 bands has i / n, as
  * the fills of the map have, and between middles it is linear.
  */
-function shadeScale({ kind, levels }: ContourScale, low: number, high: number): (position: number) => number {
-  const edges = [low, ...levels.map((level) => (kind === "log" ? Math.log10(level) : level)), high];
+function shadeScale(scale: ContourScale, low: number, high: number): (position: number) => number {
+  const edges = [low, ...scale.levels.map(positionOf(scale)), high];
   const bands = edges.length - 1;
   return (position) => {
     if (Number.isNaN(position)) return Number.NaN;
@@ -202,16 +209,16 @@ function shadeScale({ kind, levels }: ContourScale, low: number, high: number): 
   };
 }
 
-function heightTicks(kind: ContourScale["kind"], low: number, high: number): Tick[] {
-  if (!(high > low))
-    return Number.isFinite(low)
-      ? [{ value: low, label: formatNumber(kind === "log" ? 10 ** low : low) }]
-      : [];
+/** Ticks of the upright axis: `value` is a position on it, the label says the loss. */
+function heightTicks(scale: ContourScale, low: number, high: number): Tick[] {
+  const { kind } = scale;
+  const [least, most] = [low, high].map(lossAt(scale)) as [number, number];
+  if (!(high > low)) return Number.isFinite(low) ? [{ value: low, label: formatNumber(least) }] : [];
   if (kind === "linear")
     return niceTicks(low, high, 5).map((value) => ({ value, label: formatNumber(value, 6) }));
-  const { levels } = createContourScale([[10 ** low, 10 ** high]], { kind: "log", count: 6 });
+  const { levels } = createContourScale([[least, most]], { kind, count: 6 });
   const labels = formatLevels(levels);
-  return levels.map((level, index) => ({ value: Math.log10(level), label: labels[index] as string }));
+  return levels.map((level, index) => ({ value: positionOf(scale)(level), label: labels[index] as string }));
 }
 
 type FineGrid = Pick<SurfaceScene, "x" | "y" | "z">;

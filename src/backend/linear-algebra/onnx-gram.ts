@@ -18,8 +18,10 @@ const PANEL_ROWS = 60;
 const MAX_PANELS = 16;
 /** A panel has a multiple of these rows: the product works on six at a time. */
 const ROW_STEP = 6;
-/** Panels multiplied in one call: results of many rows would take much memory together. */
+/** Panels multiplied in one call at most. */
 const PANELS_PER_CALL = 8;
+/** float32 values of results that are held at a time (64 MiB): of 10,000 rows one product has 10⁸. */
+const RESULT_VALUES = 2 ** 24;
 
 /**
  * Returns the Gram product in ONNX Runtime, or null where the package is not installed or does not load.
@@ -50,22 +52,23 @@ function createOnnxGram(runtime: OnnxRuntime): GramProduct {
   return async (gram, blocks, rows, columns, count) => {
     const size = rows * columns;
     const panels = cutIntoPanels(rows);
-    for (let from = 0; from < panels.length; from += PANELS_PER_CALL) {
-      const together = panels.slice(from, from + PANELS_PER_CALL);
+    const largest = panels[0].end * rows;
+    const panelsPerCall = Math.max(1, Math.min(PANELS_PER_CALL, Math.floor(RESULT_VALUES / largest)));
+    const blocksPerSum = Math.max(1, Math.floor(RESULT_VALUES / (panelsPerCall * largest)));
+    for (let from = 0; from < panels.length; from += panelsPerCall) {
+      const together = panels.slice(from, from + panelsPerCall);
       const session = await sessionOf(together.length);
-      const products: Readonly<Record<string, OrtTensor>>[] = [];
-      for (let b = 0; b < count; b++) {
-        const block = blocks.subarray(b * size, (b + 1) * size);
-        products.push(await session.run(feedsOf(runtime, block, together, rows, columns)));
+      for (let first = 0; first < count; first += blocksPerSum) {
+        const products: Readonly<Record<string, OrtTensor>>[] = [];
+        for (let b = first; b < Math.min(count, first + blocksPerSum); b++) {
+          const block = blocks.subarray(b * size, (b + 1) * size);
+          products.push(await session.run(feedsOf(runtime, block, together, rows, columns)));
+        }
+        together.forEach((panel, p) => {
+          const parts = products.map((outputs) => (outputs[`product${p}`] as OrtTensor).data);
+          addPanelInto(gram, parts, panel, rows);
+        });
       }
-      together.forEach((panel, p) => {
-        addPanelInto(
-          gram,
-          products.map((outputs) => (outputs[`product${p}`] as OrtTensor).data),
-          panel,
-          rows,
-        );
-      });
     }
   };
 }

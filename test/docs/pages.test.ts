@@ -170,7 +170,7 @@ describe("flags of the command line in pages", () => {
 });
 
 /** Flags of npm and of programs in scripts/ and examples/ that the pages name on their own. */
-const FOREIGN = ["--save-optional", "--quick"];
+const FOREIGN = ["--save-optional", "--quick", "--network", "--full"];
 
 /** The source of a built door. */
 function sourceOf(built: string): string {

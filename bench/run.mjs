@@ -16,7 +16,7 @@ const BENCHES = {
   capture: ["--pairs", "9"],
   curvature: ["--backend", "native", "--backend", "wasm", "--repeats", "9"],
   growth: [],
-  gpu: ["--points", "2"],
+  gpu: ["--case", "lenet", "--points", "2", "--samples", "10000"],
   live: ["--pairs", "9"],
   page: [],
   pca: ["--case", "memory", "--case", "disk", "--case", "many"],

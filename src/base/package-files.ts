@@ -53,6 +53,16 @@ function readManifest(file: string): { readonly name?: string; readonly version?
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
+/**
+ * Returns what finds the packages that this one brings along, wherever it is run from: a bundle that it became part of may
+ * lie where they cannot be found.
+ *
+ * @throws {@link MissingDependencyError} if this package is not there, with what to copy.
+ */
+export function requireOfPackage(): NodeJS.Require {
+  return createRequire(join(packageRoot(), "package.json"));
+}
+
 /** Returns this package's version; "unknown" where a bundle runs without the package. */
 export function ownPackageVersion(): string {
   try {

@@ -76,3 +76,18 @@ test("a program with this package inside works where the package is installed, a
     /tfjs-landscape: expected its files beside the program.*copy its package\.json, dist\/ and assets\//s,
   );
 }, 400_000);
+
+test("a bundle reads a font of one's own wherever it lies, and is loaded without any of what fonts need", async () => {
+  const contents = `import { readOwnFont } from "./own-font.ts"; console.log(readOwnFont({ font: process.argv[2] }).family);`;
+  const stdin = { contents, resolveDir: join(root, "src/figure/files"), loader: "ts" } as const;
+  const font = join(root, "test/figure/fonts/proof-serif.ttf");
+  for (const [format, folder] of [
+    ["cjs", inside],
+    ["cjs", outside],
+    ["esm", outside],
+  ] as const) {
+    const outfile = join(folder, `font.${format === "cjs" ? "cjs" : "mjs"}`);
+    await build({ stdin, outfile, format, bundle: true, platform: "node", logLevel: "error" });
+    expect(run(outfile, font, root)).toMatch(/^Proof Serif/);
+  }
+}, 400_000);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { InvalidDataError } from "../../base/errors.js";
+import { requireOfPackage } from "../../base/package-files.js";
 import { type MovieFrames, RATE } from "./encode-mp4.js";
 
 /** How pictures are encoded. */
@@ -20,7 +20,7 @@ let loaded: Promise<WebpEncoder> | null = null;
 /** Half a megabyte that only animations need. */
 async function loadEncoder(): Promise<WebpEncoder> {
   const { default: create } = await import("@jsquash/webp/codec/enc/webp_enc_simd.js");
-  const file = createRequire(import.meta.url).resolve("@jsquash/webp/codec/enc/webp_enc_simd.wasm");
+  const file = requireOfPackage().resolve("@jsquash/webp/codec/enc/webp_enc_simd.wasm");
   return (await create({ noInitialRun: true, wasmBinary: readFileSync(file) })) as WebpEncoder;
 }
 

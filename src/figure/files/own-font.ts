@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
-import { InvalidOptionError } from "../../base/errors.js";
+import { InvalidOptionError, LandscapeError, MissingDependencyError } from "../../base/errors.js";
+import { requireOfPackage } from "../../base/package-files.js";
 import { encodeWidths, type FontWeight, type OwnFont } from "../draw/font.js";
 
 /** Where the letters of a font come from. */
@@ -37,9 +37,6 @@ interface OpenedFont {
   getName(name: string): string | null;
   glyphForCodePoint(codePoint: number): { readonly id: number };
 }
-
-/** What reads and draws fonts is loaded when somebody brings one: it takes a quarter of a second. */
-const require = createRequire(import.meta.url);
 
 const files = new WeakMap<OwnFont, Readonly<Record<FontWeight, FontFile>>>();
 const opened = new Map<string, OwnFont>();
@@ -100,9 +97,10 @@ function readFace(
   } catch (cause) {
     return refuse(FILE, `${JSON.stringify(path)}, which cannot be read (${codeOf(cause)})`, cause);
   }
+  const { create } = load((require) => require("fontkit")) as { create(bytes: Uint8Array): OpenedFont };
   let font: OpenedFont;
   try {
-    font = require("fontkit").create(bytes) as OpenedFont;
+    font = create(bytes);
   } catch (cause) {
     return refuse(FILE, `${JSON.stringify(path)}, which is no font`, cause);
   }
@@ -137,14 +135,14 @@ function readFace(
       return refuse("a font that can be drawn", `${JSON.stringify(path)}, whose letters are empty`);
     return { file, widths: encodeWidths(widths), unitsPerEm: font.unitsPerEm };
   } catch (cause) {
-    if (cause instanceof InvalidOptionError) throw cause;
+    if (cause instanceof LandscapeError) throw cause;
     return refuse(FILE, `${JSON.stringify(path)}, a damaged font`, cause);
   }
 }
 
 /** Whether the renderer of PNG finds the font and its letters leave marks. */
 function isDrawn({ path, family }: FontFile): boolean {
-  const { Resvg } = require("@resvg/resvg-js") as typeof import("@resvg/resvg-js");
+  const { Resvg } = load((require) => require("@resvg/resvg-js")) as typeof import("@resvg/resvg-js");
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" y="30" font-size="24">Ag0</text></svg>`;
   const font = { loadSystemFonts: false, fontFiles: [path], defaultFontFamily: family };
   return new Resvg(svg, { font }).render().pixels.some((value) => value > 0);
@@ -152,4 +150,16 @@ function isDrawn({ path, family }: FontFile): boolean {
 
 function codeOf(cause: unknown): string {
   return (cause as NodeJS.ErrnoException).code ?? String(cause);
+}
+
+/** What reads and draws fonts is loaded when somebody brings one: it takes a quarter of a second. */
+function load(one: (require: NodeJS.Require) => unknown): unknown {
+  const require = requireOfPackage();
+  try {
+    return one(require);
+  } catch (cause) {
+    const got = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+    const hint = "install tfjs-landscape where the program runs";
+    throw new MissingDependencyError("a font of one's own", "the packages that read it", got, { hint, cause });
+  }
 }

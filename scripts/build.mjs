@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { root, runOrExit, typescriptCompiler } from "./prepare-checkout.mjs";
 
 if (process.argv.includes("--clean")) rmSync(join(root, "dist"), { recursive: true, force: true });
-const compiled = join(root, "dist/compiled");
-rmSync(compiled, { recursive: true, force: true });
+// Of its own: two programs that find the build too old may build at once.
+const compiled = join(root, `dist/compiled-${process.pid}`);
+process.on("exit", () => rmSync(compiled, { recursive: true, force: true }));
 runOrExit(
   process.execPath,
   [typescriptCompiler(), "-p", "tsconfig.build.json", "--outDir", compiled],
@@ -20,7 +21,6 @@ for (const name of readdirSync(compiled, { recursive: true })) {
     writeIfNew(join(root, "dist", name), readFileSync(join(compiled, name), "utf8"));
   }
 }
-rmSync(compiled, { recursive: true });
 if (existsSync(join(root, "scripts/build-page.mjs"))) {
   runOrExit(process.execPath, ["scripts/build-page.mjs"], "bundling the report page");
 }

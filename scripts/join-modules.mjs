@@ -6,7 +6,7 @@
  * imports another in a circle. Each module keeps its path: a file there hands its names on. So there is one copy of
  * everything, whichever path it is imported by. Zod becomes one file, Apache Arrow a part of the file that uses it.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { build } from "esbuild";
 
@@ -14,6 +14,7 @@ import { build } from "esbuild";
 const ROOTS = {
   "src/cli/main.js": "cli",
   "src/capture/snapshot-worker.js": "writer",
+  "src/live/live-worker.js": "live",
   "src/jobs/task-worker.js": "task",
   "src/loss/workers/loss-program.js": "loss",
   "src/cli/commands/inspect.js": "inspect",
@@ -47,6 +48,9 @@ export async function joinModules(from, to, roots = ROOTS) {
   }
   outputs.set(`${JOINED}/LICENSES.txt`, licenses(packages));
   for (const [file, text] of outputs) writeIfNew(join(to, file), text);
+  // What an earlier build called otherwise: nothing leads there.
+  const old = readdirSync(join(to, JOINED)).filter((name) => /\.js$/.test(name) && !outputs.has(`${JOINED}/${name}`));
+  for (const name of old) rmSync(join(to, JOINED, name), { force: true });
   return { modules: graph.size, files: groups.map(({ file }) => file) };
 }
 

@@ -65,7 +65,7 @@ const importOf = (file: string): Promise<Record<string, unknown>> =>
   import(/* @vite-ignore */ pathToFileURL(join(dist, file)).href);
 
 describe("modules that are loaded together are one file", () => {
-  test("a surface begins with few files, and the thread that writes snapshots without TensorFlow.js", () => {
+  test("a surface begins with few files, and the threads that write snapshots and show a run without TensorFlow.js", () => {
     const ofUrl = (file: string): string => JSON.stringify(pathToFileURL(join(dist, file)).href);
     const surface = loadedBy(`await import(${ofUrl("src/cli/commands/surface.js")});`);
     // They were 480. Files of TensorFlow.js and other packages are among them.
@@ -76,6 +76,10 @@ describe("modules that are loaded together are one file", () => {
     const writer = loadedBy(`await import(${ofUrl("src/capture/write-queue.js")});`);
     expect(writer.some((url) => url.endsWith("/capture/write-queue.js"))).toBe(true);
     expect(writer.filter((url) => /@tensorflow|onnxruntime|echarts/.test(url))).toEqual([]);
+
+    const live = loadedBy(`await import(${ofUrl("src/live/start-live-view.js")});`);
+    expect(live.some((url) => url.endsWith("/live/start-live-view.js"))).toBe(true);
+    expect(live.filter((url) => /@tensorflow|onnxruntime|echarts/.test(url))).toEqual([]);
   }, 400_000);
 
   test("there is one copy of every module, and every module keeps its path", async () => {
@@ -136,7 +140,7 @@ describe("modules that are loaded together are one file", () => {
 });
 
 describe("joining small modules", () => {
-  test("names that two modules share, modules that are loaded later, and constants that change keep working", async () => {
+  test("names that two modules share, modules that are loaded later, and constants that change keep working; a further build leaves no old file", async () => {
     const from = join(folder, "small");
     const write = (file: string, text: string): void => {
       mkdirSync(dirname(join(from, file)), { recursive: true });
@@ -170,5 +174,8 @@ describe("joining small modules", () => {
     callbacks.add();
     expect(a.count).toBe(1);
     expect(b.Own.of().constructor.name).toBe("Own");
+
+    await joinModules(from, to, { "src/index.js": "main", "callbacks/index.js": "callbacks" });
+    expect(readdirSync(join(to, "src/joined")).sort()).toEqual(["LICENSES.txt", "main-callbacks.js", "zod.js"]);
   });
 });

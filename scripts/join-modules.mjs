@@ -20,6 +20,7 @@ const ROOTS = {
   "src/cli/commands/inspect.js": "inspect",
   "src/cli/commands/surface.js": "surface",
   "src/index.js": "library",
+  "src/doors/figures.js": "figures",
   "callbacks/index.js": "callbacks",
 };
 
@@ -49,7 +50,9 @@ export async function joinModules(from, to, roots = ROOTS) {
   outputs.set(`${JOINED}/LICENSES.txt`, licenses(packages));
   for (const [file, text] of outputs) writeIfNew(join(to, file), text);
   // What an earlier build called otherwise: nothing leads there.
-  const old = readdirSync(join(to, JOINED)).filter((name) => /\.js$/.test(name) && !outputs.has(`${JOINED}/${name}`));
+  const old = readdirSync(join(to, JOINED)).filter(
+    (name) => /\.js$/.test(name) && !outputs.has(`${JOINED}/${name}`),
+  );
   for (const name of old) rmSync(join(to, JOINED, name), { force: true });
   return { modules: graph.size, files: groups.map(({ file }) => file) };
 }

@@ -65,7 +65,7 @@ const importOf = (file: string): Promise<Record<string, unknown>> =>
   import(/* @vite-ignore */ pathToFileURL(join(dist, file)).href);
 
 describe("modules that are loaded together are one file", () => {
-  test("a surface begins with few files, and the threads that write snapshots and show a run without TensorFlow.js", () => {
+  test("a surface begins with few files, and figures and the threads that write snapshots and show a run without TensorFlow.js", () => {
     const ofUrl = (file: string): string => JSON.stringify(pathToFileURL(join(dist, file)).href);
     const surface = loadedBy(`await import(${ofUrl("src/cli/commands/surface.js")});`);
     // They were 480. Files of TensorFlow.js and other packages are among them.
@@ -80,6 +80,9 @@ describe("modules that are loaded together are one file", () => {
     const live = loadedBy(`await import(${ofUrl("src/live/start-live-view.js")});`);
     expect(live.some((url) => url.endsWith("/live/start-live-view.js"))).toBe(true);
     expect(live.filter((url) => /@tensorflow|onnxruntime|echarts/.test(url))).toEqual([]);
+
+    const figures = loadedBy(`await import(${ofUrl("src/doors/figures.js")});`);
+    expect(figures.filter((url) => /@tensorflow|onnxruntime/.test(url))).toEqual([]);
   }, 400_000);
 
   test("there is one copy of every module, and every module keeps its path", async () => {
@@ -176,6 +179,10 @@ describe("joining small modules", () => {
     expect(b.Own.of().constructor.name).toBe("Own");
 
     await joinModules(from, to, { "src/index.js": "main", "callbacks/index.js": "callbacks" });
-    expect(readdirSync(join(to, "src/joined")).sort()).toEqual(["LICENSES.txt", "main-callbacks.js", "zod.js"]);
+    expect(readdirSync(join(to, "src/joined")).sort()).toEqual([
+      "LICENSES.txt",
+      "main-callbacks.js",
+      "zod.js",
+    ]);
   });
 });

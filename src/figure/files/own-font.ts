@@ -160,6 +160,9 @@ function load(one: (require: NodeJS.Require) => unknown): unknown {
   } catch (cause) {
     const got = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
     const hint = "install tfjs-landscape where the program runs";
-    throw new MissingDependencyError("a font of one's own", "the packages that read it", got, { hint, cause });
+    throw new MissingDependencyError("a font of one's own", "the packages that read it", got, {
+      hint,
+      cause,
+    });
   }
 }

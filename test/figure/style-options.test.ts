@@ -147,6 +147,11 @@ describe("every option of the schema", () => {
   test.each(Object.entries(CASES))("%s changes the picture as it says", (_, check) => check());
 });
 
+test("ends of a colour bar have the digits of levels that lie close together", () => {
+  const nearlyFlat = sampleFigure((a) => 0.291274 + 1.03e-5 * (a + 4));
+  expect(textsOf(svgOf({}, nearlyFlat))).toEqual(expect.arrayContaining(["0.29127", "0.29144"]));
+});
+
 describe("every part", () => {
   /** Where a part can be told from the others: curves have strokes like isolines, and a map alone needs no inset. */
   const beside = (part: FigurePart): FigurePart[] =>

@@ -103,6 +103,9 @@ describe("numbers", () => {
     expect(formatLevels([0.1 + 0.2, 0.4, Number.NaN])).toEqual(["0.3", "0.4", "NaN"]);
     expect(formatLevels([1 / 3, 1, 3])).toEqual(["0.3333", "1", "3"]);
     expect(formatLevels([2])).toEqual(["2"]);
+    // Of many decades: small levels, which lie close together, ask nothing of large ones.
+    const decades = [0.000111119, 0.000351119, 28.4803587];
+    expect(formatLevels(decades)).toEqual(["0.0001111", "0.0003511", "28.48"]);
   });
 });
 

@@ -59,15 +59,17 @@ export function formatLevels(levels: readonly number[]): string[] {
   });
 }
 
-/** Significant digits, four or more, that tell levels apart. */
-function digitsApart(levels: readonly number[]): number {
-  const sorted = levels.filter(Number.isFinite).sort((a, b) => a - b);
-  const gaps = sorted.slice(1).map((level, i) => level - (sorted[i] as number));
-  const allowed = Math.min(...gaps.filter((gap) => gap > 0)) / 10;
+/** Significant digits, `least` or more, that tell levels apart: each by its own distance to its neighbours. */
+export function digitsApart(levels: readonly number[], least = 4): number {
+  const sorted = [...new Set(levels.filter(Number.isFinite))].sort((a, b) => a - b);
   const most = 12;
-  for (let digits = 4; digits < most; digits++) {
-    if (sorted.every((level) => Math.abs(Number(level.toPrecision(digits)) - level) <= allowed))
-      return digits;
+  for (let digits = least; digits < most; digits++) {
+    const isNear = (level: number, i: number): boolean => {
+      const below = level - (sorted[i - 1] ?? Number.NEGATIVE_INFINITY);
+      const above = (sorted[i + 1] ?? Number.POSITIVE_INFINITY) - level;
+      return Math.abs(Number(level.toPrecision(digits)) - level) <= Math.min(below, above) / 10;
+    };
+    if (sorted.every(isNear)) return digits;
   }
   return most;
 }

@@ -1,7 +1,7 @@
 import { decodeNumber } from "../../base/json.js";
 import type { Figure, MapPanel, Path, Series } from "../figure.js";
 import type { Rect } from "./figure-frame.js";
-import { formatLevels, formatNumber } from "./format-number.js";
+import { digitsApart, formatLevels, formatNumber } from "./format-number.js";
 import { differenceColors, roundOf, runColor, runStroke, surfaceColors, type Theme } from "./palette.js";
 import { line, type PlacedText, TICK_SIZE, textWidth, truncateText } from "./placed-text.js";
 import { finiteRange, type ScaleKind } from "./scales.js";
@@ -354,7 +354,7 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
   const texts = formatLevels(key.marks.map(({ value }) => value));
   // An end that reads as its level says nothing more.
   const [low, high] = (rect.height >= 3 * LEAST_STEP ? (key.ends ?? []) : []).map((value, i) =>
-    value !== null && formatNumber(value, 3) === texts.at(-i) ? null : value,
+    value !== null && endText(key, value) === texts.at(-i) ? null : value,
   );
   let kept = typeof low === "number" ? 0 : Number.NEGATIVE_INFINITY;
   const most = typeof high === "number" ? 1 - (LEAST_STEP - 1e-6) / rect.height : 1;
@@ -373,16 +373,22 @@ export function colorBarShapes(bar: PlacedColorBar, theme: Theme): Shape[] {
   });
   const ends = [low, high].flatMap((value, index): Shape[] => {
     if (typeof value !== "number") return [];
-    const text = formatNumber(value, 3);
+    const text = endText(key, value);
     const style = { align: "left", size: TICK_SIZE, weight: "semibold" } as const;
     return [textShape(line(text, rect.x + rect.width + 6, rect.y + (1 - index) * rect.height, style), theme)];
   });
   return [...bands, frameShape(rect, theme), ...labels, ...ends];
 }
 
+/** The least or greatest value: with as many digits as its levels need, so that it is on the right side of them. */
+function endText({ marks }: ColorKey, value: number): string {
+  const levels = marks.map((mark) => mark.value);
+  return formatNumber(value, digitsApart(levels, 3));
+}
+
 function labelWidth(key: ColorKey): number {
   const labels = formatLevels(key.marks.map(({ value }) => value));
-  const ends = (key.ends ?? []).flatMap((value) => (value === null ? [] : [formatNumber(value, 3)]));
+  const ends = (key.ends ?? []).flatMap((value) => (value === null ? [] : [endText(key, value)]));
   return Math.max(
     0,
     ...labels.map((label) => textWidth(label, TICK_SIZE)),

@@ -7,6 +7,7 @@ import { canBeLogarithmic, withScale } from "../../src/figure/draw/scales.js";
 import { snapshotAt, timeline } from "../../src/figure/draw/snapshots.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { packNumbers, unpackNumbers } from "../../src/figure/files/page-data.js";
+import { styleFigure } from "../../src/figure/files/picture-style.js";
 import { createMapsFigure } from "../../src/figure/make/create-maps-figures.js";
 import { runSettings } from "../../src/figure/make/run-data.js";
 import type { Run } from "../../src/store/run/run.js";
@@ -75,6 +76,16 @@ describe("levels of the other kind", () => {
     });
     expect(without(linear)).toEqual(without(figure));
     expect(mapOf(withScale(linear, "log")).scale).toEqual(mapOf(figure).scale);
+  });
+
+  test("are no choice where they are logarithmic on both sides of zero, and captions follow such levels", () => {
+    const figure = sampleFigure(valley);
+    const symmetric = styleFigure(figure, { lossScale: "symlog" });
+    expect(symmetric.caption).toContain(", symmetric logarithmic levels");
+    expect(canBeLogarithmic(figure)).toBe(true);
+    expect(canBeLogarithmic(symmetric)).toBe(false);
+    expect(withScale(symmetric, "linear").caption).toBe(withScale(figure, "linear").caption);
+    expect(styleFigure(symmetric, { lossScale: "log" }).caption).toBe(figure.caption);
   });
 
   test("cannot be logarithmic with a negative loss", () => {

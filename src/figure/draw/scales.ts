@@ -205,8 +205,12 @@ function onlyMap({ panels }: Figure): MapPanel | null {
   return maps.length === 1 && map !== undefined && map.scale !== null ? map : null;
 }
 
-/** Whether a figure of one map can have logarithmic levels: some values are positive and none is negative. */
+/**
+ * Whether a figure of one map can change between linear and logarithmic levels: some values are positive and none is
+ * negative. One whose levels are logarithmic on both sides of zero was asked for so.
+ */
 export function canBeLogarithmic(figure: Figure): boolean {
+  if (scaleKindOf(figure) === null) return false;
   const values = (onlyMap(figure)?.values ?? []).map(decodeNumber).filter(Number.isFinite);
   return values.some((value) => value > 0) && values.every((value) => value >= 0);
 }
@@ -230,8 +234,14 @@ export function withScale(figure: Figure, kind: "linear" | "log"): Figure {
   return {
     ...figure,
     panels: figure.panels.map((panel) => (panel === map ? { ...map, scale } : panel)),
-    caption: figure.caption.replace(/, (linear|logarithmic) (levels|height)\b/, `, ${SCALE_WORDS[kind]} $2`),
+    caption: captionOfScale(figure.caption, kind),
   };
+}
+
+/** A caption with the words of another kind of levels or heights. */
+export function captionOfScale(caption: string, kind: ScaleKind): string {
+  const words = Object.values(SCALE_WORDS).join("|");
+  return caption.replace(new RegExp(`, (?:${words}) (levels|height)\\b`), `, ${SCALE_WORDS[kind]} $1`);
 }
 
 /** An axis with its range and ticks, in positions: values, or their logarithm. */

@@ -7,7 +7,7 @@ import { type OptionNames, refuseUnknown } from "../../base/option-names.js";
 import { type DrawOptions, extentOf } from "../draw/figure-frame.js";
 import { formatNumber } from "../draw/format-number.js";
 import { COLOR_MAPS, type ColorMapName, mapColorsOf } from "../draw/palette.js";
-import { type ContourScale, createContourScale, SCALE_WORDS } from "../draw/scales.js";
+import { type ContourScale, captionOfScale, createContourScale } from "../draw/scales.js";
 import { captionWithoutCurves } from "../draw/thinning.js";
 import {
   FIGURE_PARTS,
@@ -393,10 +393,7 @@ function captionOf(
   { vmin, vmax, lossScale }: PictureStyle,
 ): string {
   const map = panels.find((panel) => panel.kind === "map");
-  const worded =
-    lossScale === undefined
-      ? caption
-      : caption.replace(/, (linear|logarithmic) (levels|height)\b/, `, ${SCALE_WORDS[lossScale]} $2`);
+  const worded = lossScale === undefined ? caption : captionOfScale(caption, lossScale);
   const ends = [
     vmin === undefined ? "" : `below ${formatNumber(vmin)}`,
     vmax === undefined ? "" : `above ${formatNumber(vmax)}`,

@@ -78,6 +78,12 @@ test("heights, colours and ticks are of the map's scale: a symmetric logarithm t
   }
 });
 
+test("the upright axis has two ticks at least where no power of ten lies inside", () => {
+  const figure = sampleFigure((a, b) => 2 + (a * a + b * b) / 62);
+  const { ticks } = sceneOf(styleFigure(figure, { lossScale: "symlog" }));
+  expect(ticks.z.map(({ label }) => label)).toEqual(expect.arrayContaining(["2", "3", "4"]));
+});
+
 test("the upright axis and the caption name a symmetric logarithm", () => {
   const surface = inSpace(styleFigure(sampleFigure(valley), { lossScale: "symlog" })) as Figure;
   expect(surface.caption).toContain("symmetric logarithmic height");

@@ -216,7 +216,11 @@ function heightTicks(scale: ContourScale, low: number, high: number): Tick[] {
   if (!(high > low)) return Number.isFinite(low) ? [{ value: low, label: formatNumber(least) }] : [];
   if (kind === "linear")
     return niceTicks(low, high, 5).map((value) => ({ value, label: formatNumber(value, 6) }));
-  const { levels } = createContourScale([[least, most]], { kind, count: 6 });
+  // Powers of ten, or more between them; within one power, round values: one tick is no scale.
+  const levels =
+    [6, 10, 16]
+      .map((count) => createContourScale([[least, most]], { kind, count }).levels)
+      .find(({ length }) => length > 1) ?? niceTicks(least, most, 5);
   const labels = formatLevels(levels);
   return levels.map((level, index) => ({ value: positionOf(scale)(level), label: labels[index] as string }));
 }

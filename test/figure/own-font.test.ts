@@ -3,15 +3,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { currentFont, withFont } from "../../src/figure/draw/font.js";
+import { currentFont, encodeWidths, lackingIn, type OwnFont, withFont } from "../../src/figure/draw/font.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import type { Figure } from "../../src/figure/figure.js";
 import { renderGif } from "../../src/figure/files/encode-gif.js";
+import { fontFaceCss, pageFontCss } from "../../src/figure/files/font-files.js";
 import { readOwnFont } from "../../src/figure/files/own-font.js";
 import { checkStyle, readStyleFile } from "../../src/figure/files/picture-style.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { renderWebp } from "../../src/figure/files/render-movie.js";
-import { rasterize } from "../../src/figure/files/render-picture.js";
+import { MISSING, rasterize, withKnownLetters } from "../../src/figure/files/render-picture.js";
 import { styledPicture } from "../../src/figure/files/styled-picture.js";
 import { inSpace } from "../../src/figure/space/surface-panel.js";
 import { needChromium, useChromium } from "./chromium.js";
@@ -64,6 +65,33 @@ describe("widths", () => {
       });
     }
   });
+});
+
+describe("a font whose bold letters are fewer", () => {
+  const widthsOf = (text: string): string =>
+    encodeWidths([...text].map((letter) => [letter.codePointAt(0) as number, 500]));
+  const fewer: OwnFont = {
+    family: "Fewer",
+    widths: { regular: widthsOf("Aθ網"), semibold: widthsOf("A") },
+    unitsPerEm: { regular: 1000, semibold: 1000 },
+  };
+
+  test("lacks what one of them lacks: titles need the package's font for it", () => {
+    expect(lackingIn(fewer, "Aθ A")).toEqual(["θ"]);
+  });
+
+  test("shows a box in titles where no font has the letter, and the letter elsewhere", () => {
+    const svg = `<text style="font-weight:600">A網</text><text style="font-size:12px">A網</text>`;
+    expect(withFont(fewer, () => withKnownLetters(svg))).toBe(svg.replace("網", MISSING));
+  });
+});
+
+test("a page has the package's font for numbers that its script writes", () => {
+  withFont(readOwnFont(own), () => {
+    expect(fontFaceCss("Runs")).not.toContain("Landscape Sans");
+    expect(pageFontCss("Runs")).toContain('font-family:"Landscape Sans"');
+  });
+  expect(pageFontCss("Runs")).toBe(fontFaceCss("Runs"));
 });
 
 describe("pictures", () => {
@@ -204,6 +232,7 @@ describe("a font that cannot be used is named before any work", () => {
   });
 
   test("bold letters need others beside them", () => {
+    expect(() => renderGif(figure, { fontBold })).toThrow("fontBold: expected a file beside that of font");
     expect(() => checkStyle({ fontBold }, "--")).toThrow("--font-bold: expected a file beside that of font");
   });
 

@@ -75,11 +75,13 @@ export function ownWidths({ widths, unitsPerEm }: OwnFont, weight: FontWeight): 
   return decodeWidths(widths[weight], unitsPerEm[weight]);
 }
 
-/** Characters of a text that a user's font lacks, each once; spaces are none. */
+/** Characters of a text that a user's font lacks in one of its weights, each once; spaces are none. */
 export function lackingIn(font: OwnFont, text: string): string[] {
-  const known = ownWidths(font, "regular");
+  const known = (["regular", "semibold"] as const).map((weight) => ownWidths(font, weight));
   const characters = [...new Set(text.replace(/[\s\p{Mark}\p{Control}\p{Format}]/gu, ""))];
-  return characters.filter((character) => !known.has(character.codePointAt(0) as number)).sort();
+  return characters
+    .filter((character) => known.some((widths) => !widths.has(character.codePointAt(0) as number)))
+    .sort();
 }
 
 /**

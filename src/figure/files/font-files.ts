@@ -61,6 +61,14 @@ export function fontFaceCss(text: string): string {
   return own === null ? packaged : `${ownFaces(own)}${packaged}`;
 }
 
+/** What a page's script writes into its pictures and that its text need not have: numbers, and names cut short. */
+const DRAWN_ON_PAGES = "−×…⁻⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** Returns the CSS of {@link fontFaceCss} for a page, whose script draws pictures. */
+export function pageFontCss(text: string): string {
+  return fontFaceCss(currentFont() === null ? text : `${text}${DRAWN_ON_PAGES}`);
+}
+
 /** One file for all weights, so that no program thickens it, or one for each. */
 function ownFaces(font: OwnFont): string {
   const { regular, semibold } = filesOfFont(font);

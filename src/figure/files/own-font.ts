@@ -68,9 +68,15 @@ export function readOwnFont(
   return made;
 }
 
-/** The font that options ask for; null is the package's. */
+/**
+ * The font that options ask for; null is the package's.
+ *
+ * @throws {@link InvalidOptionError} for bold letters without others.
+ */
 export function fontOf({ font, fontBold }: FontSource): OwnFont | null {
-  return font === undefined ? null : readOwnFont({ font, fontBold });
+  if (font !== undefined) return readOwnFont({ font, fontBold });
+  if (fontBold === undefined) return null;
+  throw new InvalidOptionError("fontBold", "a file beside that of font", JSON.stringify(fontBold));
 }
 
 /** The files of a font that {@link readOwnFont} has read. */

@@ -13,7 +13,7 @@ import { factText, pathOf } from "../draw/snapshots.js";
 import { hasRow, MOST_ROWS, thinnedFigure } from "../draw/thinning.js";
 import type { Figure, TablePanel, TableRow } from "../figure.js";
 import { inSpace, isInSpace } from "../space/surface-panel.js";
-import { fontFaceCss, gapSentences } from "./font-files.js";
+import { gapSentences, pageFontCss } from "./font-files.js";
 import { type FontSource, fontOf } from "./own-font.js";
 import { escapeHtml, packNumbers, scriptJson } from "./page-data.js";
 
@@ -197,7 +197,7 @@ function pageHtml(report: ReportData): string {
     report.introduction === undefined ? "" : `<p>${escapeHtml(cleanText(report.introduction))}</p>\n`;
   const texts = `${title}${introduction}${body}${data}`;
   const letters = font === null ? "" : `body{font-family:${fontStack()}}\n`;
-  const style = `${fontFaceCss(texts)}${PAGE_STYLE}${TABLE_STYLE}${letters}`;
+  const style = `${pageFontCss(texts)}${PAGE_STYLE}${TABLE_STYLE}${letters}`;
   const gaps = font === null ? [] : gapSentences(font, texts);
   return `<!doctype html>
 <html lang="en"${report.theme === undefined ? "" : ` data-theme="${report.theme}"`}>

@@ -3,7 +3,14 @@ import { Resvg } from "@resvg/resvg-js";
 import type { EChartsOption } from "echarts";
 import { InvalidOptionError } from "../../base/errors.js";
 import { init, setPlatformAPI } from "../draw/echarts.js";
-import { advanceWidths, currentFont, FONT_FAMILY, type OwnFont, ownWidths } from "../draw/font.js";
+import {
+  advanceWidths,
+  currentFont,
+  FONT_FAMILY,
+  type FontWeight,
+  type OwnFont,
+  ownWidths,
+} from "../draw/font.js";
 import { measureText, textWidth } from "../draw/placed-text.js";
 import { fontFaceCss, type LoadedFonts, loadedFonts } from "./font-files.js";
 
@@ -88,12 +95,17 @@ export const MISSING = "\u25a1";
 export function withKnownLetters(svg: string): string {
   return svg.replace(
     /(<text\b[^>]*>)([^<]+)</g,
-    (_, open: string, text: string) => `${open}${knownLetters(text)}<`,
+    (_, open: string, text: string) => `${open}${knownLetters(text, weightOf(open))}<`,
   );
 }
 
-function knownLetters(text: string): string {
-  const known = advanceWidths("regular");
+/** The weight of a text, as its element says it. */
+function weightOf(open: string): FontWeight {
+  return /font-weight:(600|bold)/.test(open) ? "semibold" : "regular";
+}
+
+function knownLetters(text: string, weight: FontWeight): string {
+  const known = advanceWidths(weight);
   if ([...text].every((character) => known.has(character.codePointAt(0) as number))) return text;
   // An emoji of several code points is one character to a reader.
   const graphemes = [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)];
@@ -112,7 +124,7 @@ function knownLetters(text: string): string {
 export function withFilledGaps(svg: string, own: OwnFont): string {
   const has = { regular: ownWidths(own, "regular"), semibold: ownWidths(own, "semibold") };
   return svg.replace(/(<text\b[^>]*>)([^<]*)</g, (whole, open: string, text: string) => {
-    const weight = /font-weight:(600|bold)/.test(open) ? "semibold" : "regular";
+    const weight = weightOf(open);
     const isOwn = (part: string): boolean =>
       part.length > 2 || has[weight].has(part.codePointAt(0) as number);
     const runs: { readonly isOwn: boolean; text: string }[] = [];
@@ -144,8 +156,7 @@ export function withFilledGaps(svg: string, own: OwnFont): string {
  */
 function withNamesOfFiles(svg: string, named: LoadedFonts["named"]): string {
   return svg.replace(/<text\b[^>]*>/g, (open) => {
-    const isBold = /font-weight:(600|bold)/.test(open);
-    const { family, weight } = isBold ? named.semibold : named.regular;
+    const { family, weight } = named[weightOf(open)];
     return open
       .replace(/font-weight:\w+;?/, "")
       .replace(

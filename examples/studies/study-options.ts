@@ -57,11 +57,14 @@ export function commonOptions(name: string): CommonStudyOptions {
  * Reads `--out DIR`, `--quick`, `--workers N`, `--backend B`, and those of size: `--network NAME`, `--data NAME or FOLDER`,
  * `--full` (images are not halved), `--images N`, `--epochs N`.
  *
- * @param defaults - without a network where the study has some of its own.
+ * @param defaults - without a network where the study has some of its own; `networks` where it does not take all.
  */
 export function studyOptions(
   name: string,
-  defaults: Pick<StudyOptions, "data" | "images"> & { readonly network?: StudyNetwork },
+  defaults: Pick<StudyOptions, "data" | "images"> & {
+    readonly network?: StudyNetwork;
+    readonly networks?: readonly StudyNetwork[];
+  },
   values: ReturnType<typeof parseFlags> = parseFlags(),
 ): StudyOptions {
   const { full, data = defaults.data, backend, quick } = values;
@@ -74,7 +77,7 @@ export function studyOptions(
   return {
     ...commonOf(name, values),
     backend: oneOf("backend", ["wasm", "native"], backend),
-    network: oneOf("network", STUDY_NETWORKS, values.network ?? defaults.network ?? "mlp"),
+    network: oneOf("network", defaults.networks ?? STUDY_NETWORKS, values.network ?? defaults.network ?? "mlp"),
     data,
     half: !full,
     images: values.images === undefined ? defaults.images : count("images", values.images),

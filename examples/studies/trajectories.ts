@@ -31,7 +31,13 @@ const { values } = parseArgs({
     runs: { type: "string", multiple: true, default: [] },
   },
 });
-const defaults = { network: "lenet", data: values.quick ? "mnist" : "fashion-mnist", images: 1000 } as const;
+const defaults = {
+  network: "lenet",
+  // "mlp" takes rows, not images.
+  networks: ["lenet", "vgg9", "wide-resnet"],
+  data: values.quick ? "mnist" : "fashion-mnist",
+  images: 1000,
+} as const;
 const study = studyOptions("trajectories", defaults, values);
 const { out, quick, backend, network, epochs: asked = 24 } = study;
 const data = { data: study.data, images: quick ? 64 : study.images, half: study.half };

@@ -97,6 +97,9 @@ describe("studies at another size", () => {
     );
     expect(message({ images: "many" })).toBe("--images: expected a whole number above 0, got many");
     expect(message({ quick: true, epochs: "3" })).toBe("--epochs: expected none beside --quick, got 3");
+    expect(message({ network: "mlp" }, { ...defaults, network: "lenet", networks: ["lenet", "vgg9"] })).toBe(
+      "--network: expected one of lenet, vgg9, got mlp",
+    );
     expect(message({ network: "mlp" }, { data: "mnist", images: 1 })).toBe(
       "--network: expected none, since own has networks of its own, got mlp",
     );

@@ -126,6 +126,22 @@ describe("pictures", () => {
     expect(Buffer.compare(one.png(), pictureOf({ width: 500 }).png())).not.toBe(0);
   });
 
+  test("have the bold file's letters in titles whatever weight it says, or it is refused", () => {
+    const saying = (weight: number): string => {
+      const bytes = readFileSync(fontBold);
+      bytes.writeUInt16BE(weight, bytes.readUInt32BE(bytes.indexOf("OS/2", 12, "latin1") + 8) + 4);
+      return fileOf(`bold-${weight}.ttf`, bytes);
+    };
+    const look = { width: 500, font };
+    const bold = styledPicture(figure, { ...look, fontBold }).png();
+    expect(Buffer.compare(styledPicture(figure, { ...look, fontBold: saying(650) }).png(), bold)).toBe(0);
+    expect(() => checkStyle({ font, fontBold: saying(400) }, "--")).toThrow(
+      /^--font-bold: expected a file that calls itself bolder than that of font, "Proof Serif 2" of weight 400, or by another family, got ".*", "Proof Serif 2" of weight 400$/,
+    );
+    // The same letters under another name are no harm.
+    checkStyle({ font, fontBold: fileOf("copy.ttf", regular) });
+  });
+
   test("are the same bytes twice, and not those without the font", async () => {
     const style = { style: "paper", dpi: 72 } as const;
     const [first, again] = [pictureOf(style), pictureOf(style)];

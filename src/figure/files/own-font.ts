@@ -58,6 +58,14 @@ export function readOwnFont(
   if (known !== undefined) return known;
   const regular = readFace(font, nameOf("font"));
   const semibold = fontBold === font ? regular : readFace(fontBold, nameOf("fontBold"));
+  if (semibold !== regular && !areToldApart(regular.file, semibold.file)) {
+    const [one, other] = [regular, semibold].map(({ file }) => `"${file.family}" of weight ${file.weight}`);
+    throw new InvalidOptionError(
+      nameOf("fontBold"),
+      `a file that calls itself bolder than that of font, ${one}, or by another family`,
+      `${JSON.stringify(fontBold)}, ${other}`,
+    );
+  }
   const made: OwnFont = {
     family: regular.file.family.replace(/[^\p{L}\p{N} -]/gu, "").trim() || "Own font",
     widths: { regular: regular.widths, semibold: semibold.widths },
@@ -146,12 +154,35 @@ function readFace(
   }
 }
 
+/**
+ * Returns a style by which the renderer of PNG finds a file: by the family and the weight inside it. It knows whole
+ * hundreds as weights, and takes the nearest.
+ */
+export function styleOfFile({ family, weight }: Pick<FontFile, "family" | "weight">): string {
+  const hundreds = Math.min(9, Math.max(1, Math.round(weight / 100)));
+  return `font-family:'${family.replace(/['"<>&;\\]/g, "")}';font-weight:${100 * hundreds}`;
+}
+
 /** Whether the renderer of PNG finds the font and its letters leave marks. */
-function isDrawn({ path, family }: FontFile): boolean {
+function isDrawn(file: FontFile): boolean {
+  return drawnSample(file, [file.path], file.family).some((value) => value > 0);
+}
+
+/** Whether the renderer of PNG draws both files' letters where both are loaded: it goes by what they call themselves. */
+function areToldApart(regular: FontFile, semibold: FontFile): boolean {
+  const both = [regular.path, semibold.path];
+  return [regular, semibold].every((file) => {
+    const alone = drawnSample(file, [file.path], file.family);
+    return Buffer.compare(drawnSample(file, both, regular.family), alone) === 0;
+  });
+}
+
+/** The pixels of some letters of a file, where these files are loaded. */
+function drawnSample(file: FontFile, fontFiles: string[], defaultFontFamily: string): Buffer {
   const { Resvg } = load((require) => require("@resvg/resvg-js")) as typeof import("@resvg/resvg-js");
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" y="30" font-size="24">Ag0</text></svg>`;
-  const font = { loadSystemFonts: false, fontFiles: [path], defaultFontFamily: family };
-  return new Resvg(svg, { font }).render().pixels.some((value) => value > 0);
+  const text = `<text x="4" y="30" style="font-size:24px;${styleOfFile(file)}">Ag0</text>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40">${text}</svg>`;
+  return new Resvg(svg, { font: { loadSystemFonts: false, fontFiles, defaultFontFamily } }).render().pixels;
 }
 
 function codeOf(cause: unknown): string {

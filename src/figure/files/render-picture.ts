@@ -13,6 +13,7 @@ import {
 } from "../draw/font.js";
 import { measureText, textWidth } from "../draw/placed-text.js";
 import { fontFaceCss, type LoadedFonts, loadedFonts } from "./font-files.js";
+import { styleOfFile } from "./own-font.js";
 
 /** Size of a picture in px. */
 export interface PictureSize {
@@ -156,13 +157,8 @@ export function withFilledGaps(svg: string, own: OwnFont): string {
  */
 function withNamesOfFiles(svg: string, named: LoadedFonts["named"]): string {
   return svg.replace(/<text\b[^>]*>/g, (open) => {
-    const { family, weight } = named[weightOf(open)];
-    return open
-      .replace(/font-weight:\w+;?/, "")
-      .replace(
-        /font-family:[^;"]*/,
-        `font-family:'${family.replace(/['"<>&;\\]/g, "")}';font-weight:${weight}`,
-      );
+    const style = styleOfFile(named[weightOf(open)]);
+    return open.replace(/font-weight:\w+;?/, "").replace(/font-family:[^;"]*/, () => style);
   });
 }
 

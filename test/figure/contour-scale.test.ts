@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ticksOf } from "../../src/figure/draw/figure-frame.js";
-import { checkContourScale, createContourScale, niceTicks } from "../../src/figure/draw/scales.js";
+import { checkContourScale, createContourScale, niceTicks, scaleOfKind } from "../../src/figure/draw/scales.js";
 
 describe("createContourScale", () => {
   test("takes a logarithmic scale where the range asks for it", () => {
@@ -61,6 +61,24 @@ describe("createContourScale", () => {
       /scale\.levels\[1\]: expected a finite level above 1/,
     );
     expect(() => checkContourScale({ kind: "log", levels: [0] })).toThrow(/scale\.levels\[0\]/);
+  });
+});
+
+describe("scaleOfKind", () => {
+  test("has levels within a power of ten, too", () => {
+    expect(createContourScale([[2, 2.1]], { kind: "log" }).levels).toEqual([]);
+    for (const kind of ["log", "symlog"] as const) {
+      const scale = scaleOfKind([[2, 2.1]], kind);
+      expect(scale.kind).toBe(kind);
+      expect(scale.levels).toEqual([2.01, 2.02, 2.03, 2.04, 2.05, 2.06, 2.07, 2.08, 2.09]);
+    }
+  });
+
+  test("has those of its kind where there are some, or few are asked for", () => {
+    const wide = [[0.001, 0.5, 30]];
+    expect(scaleOfKind(wide, "log")).toEqual(createContourScale(wide));
+    expect(scaleOfKind([[1e-9, 1e9]], "log", 2).levels).toEqual([1]);
+    expect(scaleOfKind([[2, 2]], "log").levels).toEqual([]);
   });
 });
 

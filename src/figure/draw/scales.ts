@@ -98,6 +98,23 @@ export function createContourScale(
     : { kind: "linear", levels: linearLevels(min, max, count) };
 }
 
+/** Fewer levels than this are what was asked for, not what a narrow range leaves. */
+const FEW_LEVELS = 4;
+
+/**
+ * Returns a scale of the kind that somebody asks for. A narrow range may have no logarithmic level inside, and a map would
+ * have one colour: it has linear levels then, still at logarithmic heights.
+ *
+ * @throws {@link InvalidOptionError} as {@link createContourScale}.
+ * @example scaleOfKind([[2, 2.1]], "log").levels // [2.01, 2.02, …, 2.09]
+ */
+export function scaleOfKind(surfaces: readonly ArrayLike<number>[], kind: ScaleKind, count = 12): ContourScale {
+  const scale = createContourScale(surfaces, { kind, count });
+  if (scale.levels.length > 1 || count < FEW_LEVELS) return scale;
+  const { levels } = createContourScale(surfaces, { kind: "linear", count });
+  return levels.length > scale.levels.length ? { ...scale, levels } : scale;
+}
+
 /** Powers of ten on both sides of zero, three decades down from the largest value, and zero. */
 function symmetricScale(min: number, max: number, count: number): ContourScale {
   const most = Math.max(Math.abs(min), Math.abs(max));
@@ -230,7 +247,7 @@ export function scaleKindOf(figure: Figure): "linear" | "log" | null {
 export function withScale(figure: Figure, kind: "linear" | "log"): Figure {
   const map = onlyMap(figure);
   if (map === null || map.scale?.kind === kind) return figure;
-  const scale = createContourScale([(map.values ?? []).map(decodeNumber)], { kind });
+  const scale = scaleOfKind([(map.values ?? []).map(decodeNumber)], kind);
   return {
     ...figure,
     panels: figure.panels.map((panel) => (panel === map ? { ...map, scale } : panel)),

@@ -7,7 +7,7 @@ import { type OptionNames, refuseUnknown } from "../../base/option-names.js";
 import { type DrawOptions, extentOf } from "../draw/figure-frame.js";
 import { formatNumber } from "../draw/format-number.js";
 import { COLOR_MAPS, type ColorMapName, mapColorsOf } from "../draw/palette.js";
-import { type ContourScale, captionOfScale, createContourScale } from "../draw/scales.js";
+import { type ContourScale, captionOfScale, scaleOfKind } from "../draw/scales.js";
 import { captionWithoutCurves } from "../draw/thinning.js";
 import {
   FIGURE_PARTS,
@@ -370,8 +370,7 @@ function scaleOf({ values, scale }: MapPanel, options: PictureStyle): ContourSca
       Math.min(Math.max(value, low ?? Number.NEGATIVE_INFINITY), vmax ?? Number.POSITIVE_INFINITY),
     )
     .concat(low ?? [], vmax ?? []);
-  const count = typeof levels === "number" ? { count: levels } : {};
-  const made = createContourScale([within], { kind, ...count });
+  const made = scaleOfKind([within], kind, typeof levels === "number" ? levels : undefined);
   if (typeof levels !== "object") return withEnds(made, vmin, vmax);
   const isUsable = (level: number): boolean => kind !== "log" || level > 0;
   if (levels.every(isUsable)) return { ...made, levels };

@@ -5,10 +5,10 @@ import { edgesOf, extentOf, type Tick, ticksOf } from "../draw/figure-frame.js";
 import { formatLevels, formatNumber } from "../draw/format-number.js";
 import {
   type ContourScale,
-  createContourScale,
   valueAt as lossAt,
   niceTicks,
   heightOf as positionOf,
+  scaleOfKind,
 } from "../draw/scales.js";
 import { MOST_DOTS } from "../draw/thinning.js";
 import { columnOf, comparedLoss, type Figure, type MapPanel, type Path, PLANE_LOSS } from "../figure.js";
@@ -216,11 +216,7 @@ function heightTicks(scale: ContourScale, low: number, high: number): Tick[] {
   if (!(high > low)) return Number.isFinite(low) ? [{ value: low, label: formatNumber(least) }] : [];
   if (kind === "linear")
     return niceTicks(low, high, 5).map((value) => ({ value, label: formatNumber(value, 6) }));
-  // Powers of ten, or more between them; within one power, round values: one tick is no scale.
-  const levels =
-    [6, 10, 16]
-      .map((count) => createContourScale([[least, most]], { kind, count }).levels)
-      .find(({ length }) => length > 1) ?? niceTicks(least, most, 5);
+  const { levels } = scaleOfKind([[least, most]], kind, 6);
   const labels = formatLevels(levels);
   return levels.map((level, index) => ({ value: positionOf(scale)(level), label: labels[index] as string }));
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import omit from "lodash/omit.js";
 import pick from "lodash/pick.js";
 import { type NamedFigure, type ReportFormat, writeReport } from "../analysis/write-report.js";
 import { LandscapeError } from "../base/errors.js";
@@ -84,7 +85,10 @@ export function styleOptions(command: Command): Command {
 export function styleOf(options: StyleCommandOptions): PictureStyle {
   const named = pick(options, Object.keys(STYLE_OPTION_NAMES) as (keyof PictureStyle)[]);
   const given = defined({ ...named, isFaceted: options.faceted ?? named.isFaceted });
-  const style = { ...(options.styleFile === undefined ? {} : readStyleFile(options.styleFile)), ...given };
+  const stored: PictureStyle = options.styleFile === undefined ? {} : readStyleFile(options.styleFile);
+  // The bold letters of a style file belong to its own font.
+  const below = given.font === undefined ? stored : omit(stored, "fontBold");
+  const style = { ...below, ...given };
   checkStyle(style, "--");
   return style;
 }

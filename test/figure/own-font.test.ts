@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { styleOf } from "../../src/cli/pictures.js";
 import { currentFont, encodeWidths, lackingIn, type OwnFont, withFont } from "../../src/figure/draw/font.js";
 import { textWidth } from "../../src/figure/draw/placed-text.js";
 import type { Figure } from "../../src/figure/figure.js";
@@ -250,6 +251,15 @@ describe("a font that cannot be used is named before any work", () => {
   test("bold letters need others beside them", () => {
     expect(() => renderGif(figure, { fontBold })).toThrow("fontBold: expected a file beside that of font");
     expect(() => checkStyle({ fontBold }, "--")).toThrow("--font-bold: expected a file beside that of font");
+  });
+
+  test("another font than a style file's has its own bold letters", () => {
+    fileOf("one.ttf", regular);
+    fileOf("one-bold.ttf", readFileSync(fontBold));
+    const styleFile = fileOf("two.json", JSON.stringify({ font: "one.ttf", fontBold: "one-bold.ttf" }));
+    expect(styleOf({ styleFile }).fontBold).toBe(resolve(folder, "one-bold.ttf"));
+    expect(styleOf({ styleFile, font })).toEqual({ font });
+    expect(styleOf({ styleFile, fontBold })).toEqual({ font: resolve(folder, "one.ttf"), fontBold });
   });
 
   test("a style file names it from its own folder", () => {

@@ -71,6 +71,13 @@ function decodeEntities(text: string): string {
   return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
 }
 
+const SIGNS: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"' };
+
+/** The text of an element, as it is read. */
+function plainText(text: string): string {
+  return decodeEntities(text).replace(/&(\w+);/g, (whole, name: string) => SIGNS[name] ?? whole);
+}
+
 /**
  * Returns an SVG with its size on paper: programs that set pages place it at that size, whatever its px are.
  *
@@ -126,8 +133,7 @@ export function withFilledGaps(svg: string, own: OwnFont): string {
   const has = { regular: ownWidths(own, "regular"), semibold: ownWidths(own, "semibold") };
   return svg.replace(/(<text\b[^>]*>)([^<]*)</g, (whole, open: string, text: string) => {
     const weight = weightOf(open);
-    const isOwn = (part: string): boolean =>
-      part.length > 2 || has[weight].has(part.codePointAt(0) as number);
+    const isOwn = (part: string): boolean => has[weight].has(plainText(part).codePointAt(0) as number);
     const runs: { readonly isOwn: boolean; text: string }[] = [];
     for (const part of text.match(/&[^;]+;|./gsu) ?? []) {
       const last = runs.at(-1);
@@ -136,7 +142,7 @@ export function withFilledGaps(svg: string, own: OwnFont): string {
     }
     if (runs.every((run) => run.isOwn)) return whole;
     const size = Number(/font-size:([\d.]+)/.exec(open)?.[1]);
-    const widths = runs.map((run) => textWidth(run.text.replace(/&[^;]+;/g, "'"), size, weight));
+    const widths = runs.map((run) => textWidth(plainText(run.text), size, weight));
     const width = widths.reduce((sum, one) => sum + one, 0);
     const anchor = /text-anchor="(\w+)"/.exec(open)?.[1];
     let x = Number(/ x="([-\d.]+)"/.exec(open)?.[1] ?? 0);

@@ -77,7 +77,11 @@ export function studyOptions(
   return {
     ...commonOf(name, values),
     backend: oneOf("backend", ["wasm", "native"], backend),
-    network: oneOf("network", defaults.networks ?? STUDY_NETWORKS, values.network ?? defaults.network ?? "mlp"),
+    network: oneOf(
+      "network",
+      defaults.networks ?? STUDY_NETWORKS,
+      values.network ?? defaults.network ?? "mlp",
+    ),
     data,
     half: !full,
     images: values.images === undefined ? defaults.images : count("images", values.images),

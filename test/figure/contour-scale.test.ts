@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ticksOf } from "../../src/figure/draw/figure-frame.js";
-import { checkContourScale, createContourScale, niceTicks, scaleOfKind } from "../../src/figure/draw/scales.js";
+import {
+  checkContourScale,
+  createContourScale,
+  niceTicks,
+  scaleOfKind,
+} from "../../src/figure/draw/scales.js";
 
 describe("createContourScale", () => {
   test("takes a logarithmic scale where the range asks for it", () => {

@@ -13,7 +13,12 @@ import { readOwnFont } from "../../src/figure/files/own-font.js";
 import { checkStyle, readStyleFile } from "../../src/figure/files/picture-style.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { renderWebp } from "../../src/figure/files/render-movie.js";
-import { MISSING, rasterize, withFilledGaps, withKnownLetters } from "../../src/figure/files/render-picture.js";
+import {
+  MISSING,
+  rasterize,
+  withFilledGaps,
+  withKnownLetters,
+} from "../../src/figure/files/render-picture.js";
 import { styledPicture } from "../../src/figure/files/styled-picture.js";
 import { inSpace } from "../../src/figure/space/surface-panel.js";
 import { needChromium, useChromium } from "./chromium.js";
@@ -72,7 +77,8 @@ test("letters that fill gaps stand behind the signs that SVG writes as entities"
   const asked = readOwnFont(own);
   withFont(asked, () => {
     const svg = '<text x="10" style="font-size:40px">R&amp;D &lt;1&gt; &quot;a&#39;θ</text>';
-    const [, place] = /<tspan x="([\d.]+)" style="font-family:Landscape Sans">θ/.exec(withFilledGaps(svg, asked)) ?? [];
+    const [, place] =
+      /<tspan x="([\d.]+)" style="font-family:Landscape Sans">θ/.exec(withFilledGaps(svg, asked)) ?? [];
     expect(Number(place)).toBeCloseTo(10 + textWidth("R&D <1> \"a'", 40), 2);
   });
 });

@@ -108,7 +108,11 @@ const FEW_LEVELS = 4;
  * @throws {@link InvalidOptionError} as {@link createContourScale}.
  * @example scaleOfKind([[2, 2.1]], "log").levels // [2.01, 2.02, …, 2.09]
  */
-export function scaleOfKind(surfaces: readonly ArrayLike<number>[], kind: ScaleKind, count = 12): ContourScale {
+export function scaleOfKind(
+  surfaces: readonly ArrayLike<number>[],
+  kind: ScaleKind,
+  count = 12,
+): ContourScale {
   const scale = createContourScale(surfaces, { kind, count });
   if (scale.levels.length > 1 || count < FEW_LEVELS) return scale;
   const { levels } = createContourScale(surfaces, { kind: "linear", count });

@@ -97,7 +97,7 @@ const [AIM, MOST] = [1e-12, 1e-9];
  * {@link ALL_VALUES_UP_TO} rows the other eigenvalues as well, without their vectors.
  *
  * All eigenpairs by {@link gramEigen} up to {@link ALL_PAIRS_UP_TO} rows, and by the port's solver in the rare
- * case that the leading ones do not separate from those behind them.
+ * cases that the leading ones do not separate from those behind them, or that rounding has made one of them negative.
  * Cost: O(n²) time for each of some tens of products with G, O(n) memory beside it.
  *
  * @param gram - (n, n) float64, symmetric; not changed.
@@ -121,11 +121,14 @@ export async function leadingGramEigen(
     if (centered) for (let j = 0; j < n; j++) sum += gram[i * n + j];
   }
   const found = await leadingPairs(operator, n, k, trace - sum / n, algebra);
-  if (found !== null && hasAllValues) {
+  if (found !== null && !hasAllValues) return found;
+  if (found !== null) {
     const shares = gramShares(used(), n);
-    return { ...found, shares, values: shares.map((share) => share * (trace - sum / n)) };
+    const values = shares.map((share) => share * (trace - sum / n));
+    // Leading in magnitude: of a Gram matrix from float32 one may be negative, and no vector of the value at its place.
+    const isLeading = found.values.every((value, i) => Math.abs(value - values[i]) <= 10 * AIM * values[0]);
+    if (isLeading) return { ...found, shares, values };
   }
-  if (found !== null) return found;
   const all = await algebra.symmetricEigen(used(), n);
   return withShares(all.values, all.vectors, trace - sum / n);
 }

@@ -79,7 +79,8 @@ export async function refine(parts: RefineParts): Promise<Refined> {
   const atMost = (count: number, share: number, cost: number) =>
     Math.max(3, Math.min(count, Math.floor((share * limit) / cost)));
   const plan = { last: atMost(DRAWN_LAST, DRAWN_SHARE, unit), checks: atMost(10, CHECK_SHARE, samples) };
-  const reserve = sample === null ? 0 : plan.last * unit + plan.checks * samples;
+  // An exact point is evaluated on the subsample, too.
+  const reserve = sample === null ? 0 : plan.last * unit + plan.checks * (samples + unit);
   const first = sample === null ? promise : atMost(DRAWN_FIRST, DRAWN_SHARE, unit);
   const exact = new Set([...lattice, origin]);
   const others = pointsOf(data, UNKNOWN).filter((point) => !exact.has(point));

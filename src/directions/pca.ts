@@ -215,7 +215,10 @@ export interface PcaDirections extends Directions {
   readonly finalRow: number;
   /** What the rows were centred about. */
   readonly centering: PcaCentering;
-  /** How the Gram matrix was multiplied: "float64", or the name of the linear algebra. */
+  /**
+   * How the Gram matrix was multiplied: "float64", or the name of the linear algebra, whose float32 products of 64
+   * rows and more are ONNX Runtime's where that is installed.
+   */
   readonly precision: string;
 }
 

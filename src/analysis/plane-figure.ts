@@ -49,6 +49,16 @@ export interface PlaneFigureOptions extends FigureOptions {
   readonly hessian?: ProjectedHessian | null | undefined;
 }
 
+/** What stands below planes that are made to be compared with one of principal components. */
+const COMPARED_ONLY: Readonly<Record<string, readonly string[]>> = {
+  "ineffective-random": [
+    "Shown for comparison only: two random directions hold almost nothing of the path's shape.",
+  ],
+  "ineffective-initial": [
+    "Shown for comparison only: such a plane holds the way from start to end, and almost nothing of how the path bends.",
+  ],
+};
+
 /** What a random plane does not show. */
 const RANDOM_PLANE =
   "A random direction has the mean curvature tr(H)/D per unit of length (weighted by the norms of filters, where they are " +
@@ -87,12 +97,8 @@ function surfacesFigure(
     (others.length === 0 || plane.kind !== "pca");
   const title = options.title ?? titleOf(plane, isTrajectory, trajectories.length > 0);
   if (isTrajectory && plane.directions !== null) {
-    const ineffective =
-      plane.kind === "pca"
-        ? []
-        : ["Shown for comparison only: such a plane holds almost nothing of the path's shape."];
     const policy = policySentences(batchNorm, options.calibrationSamples);
-    const caption = [...ineffective, ...policy, ...notes].join(" ");
+    const caption = [...(COMPARED_ONLY[plane.kind] ?? []), ...policy, ...notes].join(" ");
     return createTrajectoryFigure({
       title,
       surface: first.surface,

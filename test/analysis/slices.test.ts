@@ -253,6 +253,14 @@ describe("evaluatePlane", () => {
       const isIneffective = plane.startsWith("ineffective");
       expect(result.warnings.some(({ code }) => code === "ineffective-plane")).toBe(isIneffective);
       expect(result.trajectory === null).toBe(!isIneffective);
+      const held = {
+        "ineffective-random": "almost nothing of the path",
+        "ineffective-initial": "the way from start to end",
+      };
+      const [, said] =
+        /Shown for comparison only: .* holds? (.*?)(?:'s shape|, and)/.exec(result.figure.caption ?? "") ??
+        [];
+      expect(said).toBe(held[plane as keyof typeof held]);
     },
   );
 

@@ -263,6 +263,12 @@ describe("a font that cannot be used is named before any work", () => {
     expect(() => checkStyle({ font, fontBold: path }, "report.")).toThrow(/^report\.fontBold: expected a /);
   });
 
+  test("a path that the system refuses", () => {
+    const check = (path: string) => () => checkStyle({ font: path }, "--");
+    expect(check("x".repeat(5000))).toThrow(/^--font: expected a .* which cannot be read \(ENAMETOOLONG\)$/);
+    expect(check("a\0b.ttf")).toThrow("which cannot be read (ERR_INVALID_ARG_VALUE)");
+  });
+
   test("bold letters need others beside them", () => {
     expect(() => renderGif(figure, { fontBold })).toThrow("fontBold: expected a file beside that of font");
     expect(() => checkStyle({ fontBold }, "--")).toThrow("--font-bold: expected a file beside that of font");

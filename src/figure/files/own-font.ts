@@ -92,9 +92,14 @@ export function filesOfFont(font: OwnFont): Readonly<Record<FontWeight, FontFile
   return files.get(font) as Readonly<Record<FontWeight, FontFile>>;
 }
 
+/** What changes with a file; empty where it cannot be looked at, and reading it says why. */
 function stampOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.mtimeMs}:${stat.size}`;
+  try {
+    const { mtimeMs, size } = statSync(path);
+    return `${mtimeMs}:${size}`;
+  } catch {
+    return "";
+  }
 }
 
 function readFace(

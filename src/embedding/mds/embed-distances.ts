@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
+import { doubleCenter } from "../../math/gram-eigen.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { symmetricTimes, topEigenpairs } from "../../math/top-eigenpairs.js";
 import type { PhateOptions } from "../phate/phate-options.js";
@@ -46,7 +47,10 @@ export async function classicMds(
   if (!Number.isInteger(k) || k < 1 || k >= n) {
     throw new InvalidOptionError("dimensions", `an integer from 1 to ${n - 1}`, String(k));
   }
-  const centered = doubleCentered(distances, n);
+  const centered = doubleCenter(
+    distances.map((d) => d * d),
+    n,
+  );
   const { values, vectors } = await topEigenpairs(
     (block) => symmetricTimes(centered, block, n),
     n,
@@ -62,27 +66,6 @@ export async function classicMds(
     for (let i = 0; i < n; i++) coordinates[i * k + c] = factor * vector[i];
   }
   return coordinates;
-}
-
-/** J·D²·J for J = I − 1/n. */
-function doubleCentered(distances: Float64Array, n: number): Float64Array {
-  const squares = new Float64Array(n * n);
-  const means = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    let sum = 0;
-    for (let p = i * n; p < (i + 1) * n; p++) {
-      const square = distances[p] * distances[p];
-      squares[p] = square;
-      sum += square;
-    }
-    means[i] = sum / n;
-  }
-  const mean = means.reduce((sum, value) => sum + value, 0) / n;
-  for (let i = 0; i < n; i++) {
-    const offset = mean - means[i];
-    for (let j = 0, p = i * n; j < n; j++, p++) squares[p] = squares[p] + offset - means[j];
-  }
-  return squares;
 }
 
 function signOfLargest(vector: Float64Array): number {

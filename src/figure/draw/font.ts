@@ -27,7 +27,9 @@ type Widths = ReadonlyMap<number, number>;
 let current: OwnFont | null = null;
 
 const packaged: Partial<Record<FontWeight, Widths>> = {};
+/** Of a user's font its own widths, and those with the gaps filled. */
 const owned = new WeakMap<OwnFont, Partial<Record<FontWeight, Widths>>>();
+const filled = new WeakMap<OwnFont, Partial<Record<FontWeight, Widths>>>();
 
 /** Draws with a font: everything that `draw` lays out and draws until it returns. */
 export function withFont<T>(font: OwnFont | null, draw: () => T): T {
@@ -58,8 +60,8 @@ export function fontStack(): string {
 /** Returns advance widths in em by code point of the font that is drawn with, and of the one that fills its gaps. */
 export function advanceWidths(weight: FontWeight): Widths {
   if (current === null) return packagedWidths(weight);
-  const known = owned.get(current) ?? {};
-  owned.set(current, known);
+  const known = filled.get(current) ?? {};
+  filled.set(current, known);
   known[weight] ??= new Map([...packagedWidths(weight), ...ownWidths(current, weight)]);
   return known[weight];
 }
@@ -71,8 +73,11 @@ export function packagedWidths(weight: FontWeight): Widths {
 }
 
 /** Advance widths in em by code point of a user's font. */
-export function ownWidths({ widths, unitsPerEm }: OwnFont, weight: FontWeight): Widths {
-  return decodeWidths(widths[weight], unitsPerEm[weight]);
+export function ownWidths(font: OwnFont, weight: FontWeight): Widths {
+  const known = owned.get(font) ?? {};
+  owned.set(font, known);
+  known[weight] ??= decodeWidths(font.widths[weight], font.unitsPerEm[weight]);
+  return known[weight];
 }
 
 /** Characters of a text that a user's font lacks in one of its weights, each once; spaces are none. */

@@ -69,8 +69,17 @@ export function pageFontCss(text: string): string {
   return fontFaceCss(currentFont() === null ? text : `${text}${DRAWN_ON_PAGES}`);
 }
 
-/** One file for all weights, so that no program thickens it, or one for each. */
+const ownCss = new WeakMap<OwnFont, string>();
+
+/** The CSS of a user's font: a movie has it in each of its frames. */
 function ownFaces(font: OwnFont): string {
+  const css = ownCss.get(font) ?? ownFacesOf(font);
+  ownCss.set(font, css);
+  return css;
+}
+
+/** One file for all weights, so that no program thickens it, or one for each. */
+function ownFacesOf(font: OwnFont): string {
   const { regular, semibold } = filesOfFont(font);
   const faceOf = (file: FontFile, weights: string): string => {
     const data = readFileSync(file.path).toString("base64");

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { MODULE_URL } from "../base/package-files.js";
+import { findPackageFolder } from "../base/package-files.js";
 import { registerWasmGradients } from "./wasm-gradients/register.js";
 
 /** The part of `node:util` that Node 23 removed and tfjs-node 4.22 still calls at its first op. */
@@ -33,18 +33,6 @@ export type NativeOutcome =
   | { readonly state: "loaded" }
   | { readonly state: "absent" }
   | { readonly state: "broken"; readonly reason: string; readonly cause: unknown };
-
-/** Returns the folder of a package as seen from this package, else from the working directory. */
-export function findPackageFolder(name: string): string | undefined {
-  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
-    try {
-      return dirname(createRequire(from).resolve(`${name}/package.json`));
-    } catch {
-      // Not installed there: an optional package, the caller reports its absence.
-    }
-  }
-  return undefined;
-}
 
 /** Returns the version in a package's package.json, or "unknown" where it is not found. */
 export function packageVersion(name: string): string {

@@ -1,7 +1,5 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { MissingDependencyError } from "../base/errors.js";
-import { MODULE_URL } from "../base/package-files.js";
+import { requireThatFinds } from "../base/package-files.js";
 
 /** The optional package that carries ONNX Runtime. */
 export const ONNX_PACKAGE = "onnxruntime-node";
@@ -36,22 +34,14 @@ export type OnnxOutcome =
 
 /** Loads ONNX Runtime as seen from this package, else from the working directory. */
 export function loadOnnxRuntime(): OnnxOutcome {
-  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
-    const require = createRequire(from);
-    try {
-      require.resolve(ONNX_PACKAGE);
-    } catch {
-      // Not installed there: an optional package, the caller reports its absence.
-      continue;
-    }
-    try {
-      return { state: "loaded", runtime: require(ONNX_PACKAGE) as OnnxRuntime };
-    } catch (cause) {
-      const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-      return { state: "broken", reason, cause };
-    }
+  const require = requireThatFinds(ONNX_PACKAGE);
+  if (require === null) return { state: "absent" };
+  try {
+    return { state: "loaded", runtime: require(ONNX_PACKAGE) as OnnxRuntime };
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+    return { state: "broken", reason, cause };
   }
-  return { state: "absent" };
 }
 
 /**

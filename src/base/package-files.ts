@@ -24,7 +24,7 @@ let root: string | undefined;
  * @throws {@link MissingDependencyError} if there is none, with what to copy.
  */
 function packageRoot(): string {
-  root ??= folderAbove(dirname(fileURLToPath(MODULE_URL))) ?? installedFolder();
+  root ??= folderAbove(dirname(fileURLToPath(MODULE_URL))) ?? findPackageFolder(NAME);
   if (root === undefined) {
     throw new MissingDependencyError(NAME, "its files beside the program", "none", { hint: BUNDLE_HINT });
   }
@@ -38,15 +38,28 @@ function folderAbove(folder: string): string | undefined {
   return folder === dirname(folder) ? undefined : folderAbove(dirname(folder));
 }
 
-function installedFolder(): string | undefined {
+/**
+ * Returns the `require` that finds a module of another package: as seen from this package, else from the working
+ * directory. Null where it is not installed: what is optional is reported by the caller.
+ */
+export function requireThatFinds(module: string): NodeJS.Require | null {
   for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
+    const require = createRequire(from);
     try {
-      return dirname(createRequire(from).resolve(`${NAME}/package.json`));
+      require.resolve(module);
+      return require;
     } catch {
-      // Not installed there: the caller says what to copy.
+      // Not installed there.
     }
   }
-  return undefined;
+  return null;
+}
+
+/** Returns the folder of an installed package as {@link requireThatFinds} sees it; undefined where there is none. */
+export function findPackageFolder(name: string): string | undefined {
+  const manifest = `${name}/package.json`;
+  const require = requireThatFinds(manifest);
+  return require === null ? undefined : dirname(require.resolve(manifest));
 }
 
 function readManifest(file: string): { readonly name?: string; readonly version?: string } {

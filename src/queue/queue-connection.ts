@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { EvaluationError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
-import { MODULE_URL, ownPackageVersion } from "../base/package-files.js";
+import { findPackageFolder, ownPackageVersion, requireThatFinds } from "../base/package-files.js";
 import { canonicalJson, sha256 } from "../base/provenance.js";
 
 /** What of BullMQ and ioredis is used; both are optional packages. */
@@ -15,15 +14,8 @@ export interface QueuePackages {
 /** @throws {@link MissingDependencyError} if one is not installed. */
 export function loadQueuePackages(): QueuePackages {
   const load = (name: string): unknown => {
-    for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
-      const require = createRequire(from);
-      try {
-        require.resolve(name);
-      } catch {
-        continue;
-      }
-      return require(name);
-    }
+    const require = requireThatFinds(name);
+    if (require !== null) return require(name);
     throw new MissingDependencyError("redis", `the package ${name}`, "none", {
       hint: "npm install bullmq ioredis",
     });
@@ -188,15 +180,15 @@ function instructionSets(): string[] {
 }
 
 function installedVersion(name: string): string | null {
-  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
-    try {
-      const manifest = createRequire(from).resolve(`${name}/package.json`);
-      return (JSON.parse(readFileSync(manifest, "utf8")) as { version?: string }).version ?? null;
-    } catch {
-      // Not there.
-    }
+  const folder = findPackageFolder(name);
+  if (folder === undefined) return null;
+  try {
+    return (
+      (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version?: string }).version ?? null
+    );
+  } catch {
+    return null;
   }
-  return null;
 }
 
 /** Short name of a kind of machine: those of one kind give the same bits. */

@@ -1,10 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { encodeOnnxModel } from "../../../backend/onnx-model.js";
 import { ONNX_PACKAGE, type OnnxRuntime } from "../../../backend/onnx-runtime.js";
 import { MissingDependencyError } from "../../../base/errors.js";
-import { MODULE_URL } from "../../../base/package-files.js";
+import { findPackageFolder } from "../../../base/package-files.js";
 
 /** Devices of ONNX Runtime that are no processor, and what each needs. */
 export const ONNX_DEVICES = {
@@ -75,17 +74,11 @@ async function probe(runtime: OnnxRuntime, device: OnnxDevice): Promise<string |
 
 /** Whether a library of this platform lies in the package of ONNX Runtime. */
 function isInPackage(library: string): boolean {
-  for (const from of [MODULE_URL, join(process.cwd(), "package.json")]) {
-    try {
-      const folder = join(dirname(createRequire(from).resolve(`${ONNX_PACKAGE}/package.json`)), "bin");
-      return readdirSync(folder).some((api) =>
-        existsSync(join(folder, api, process.platform, process.arch, library)),
-      );
-    } catch {
-      // Not installed there.
-    }
-  }
-  return false;
+  const folder = findPackageFolder(ONNX_PACKAGE);
+  if (folder === undefined || !existsSync(join(folder, "bin"))) return false;
+  return readdirSync(join(folder, "bin")).some((api) =>
+    existsSync(join(folder, "bin", api, process.platform, process.arch, library)),
+  );
 }
 
 /**

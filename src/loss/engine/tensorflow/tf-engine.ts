@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { activeFacts, activeNativePackage } from "../../../backend/current-backend.js";
-import { findPackageFolder, tensorFlowThreads } from "../../../backend/native-package.js";
+import { tensorFlowThreads } from "../../../backend/native-package.js";
 import { BackendError } from "../../../base/errors.js";
 import { defined } from "../../../base/json.js";
+import { findPackageFolder } from "../../../base/package-files.js";
 import { cutTensors, type GraphEngine, type GraphProgram } from "../graph-program.js";
 import type { Graph, GraphNode, GraphWeight, ValueId, WeightId } from "../plan/graph.js";
 import {

@@ -13,7 +13,7 @@ import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.
 const BENCHES = {
   approximate: ["--seeds", "2"],
   "batch-norm": ["--points", "3"],
-  capture: ["--pairs", "9"],
+  capture: [],
   curvature: ["--backend", "native", "--backend", "wasm", "--repeats", "9"],
   growth: [],
   gpu: ["--case", "lenet", "--points", "2", "--samples", "10000"],

@@ -21,6 +21,8 @@ const COLUMNS = [
   "peer",
   "ratio",
   "interval",
+  "hookRatio",
+  "hookInterval",
   "seconds",
   "slope",
 ];
@@ -36,9 +38,13 @@ const MORE = [
   "coverage",
 ];
 
-function cell(value) {
+/** Ratios near one differ in the third decimal. */
+const THREE_DECIMALS = ["interval", "hookRatio", "hookInterval"];
+
+function cell(value, column = "") {
   if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return value.map(cell).join(", ");
+  if (Array.isArray(value)) return value.map((one) => cell(one, column)).join(", ");
+  if (typeof value === "number" && THREE_DECIMALS.includes(column)) return value.toFixed(3);
   if (typeof value !== "number") return String(value).replaceAll("|", "\\|");
   return Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(3)));
 }
@@ -46,7 +52,7 @@ function cell(value) {
 const tables = benches.map(({ bench, minutes, cases }) => {
   const columns = [...COLUMNS, ...MORE].filter((name) => cases.some((one) => one[name] !== undefined));
   const row = (cells) => `| ${cells.join(" | ")} |`;
-  const rows = cases.map((one) => row(columns.map((name) => cell(one[name]))));
+  const rows = cases.map((one) => row(columns.map((name) => cell(one[name], name))));
   return [`### ${bench} (${minutes} min)`, "", row(columns), row(columns.map(() => "---")), ...rows].join(
     "\n",
   );

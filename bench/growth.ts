@@ -91,12 +91,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<GrowthRepor
   }
   release();
   if (values.picture !== undefined) {
-    const figure = growthFigure(cases, backend.name);
-    const size = figureSize(figure);
-    const svg = renderSvg(figureOption(figure, size), size).replace(
-      /^<svg[^>]*>/,
-      "$&<title>Seconds against snapshots, weights, points, samples and workers</title>",
-    );
+    const svg = growthSvg(cases, backend.name);
     writeFileSync(values.picture, values.picture.endsWith(".svg") ? svg : renderPng(svg));
   }
   return { bench: "growth", cases };
@@ -125,6 +120,16 @@ export function slopeOf(sizes: readonly number[], seconds: readonly number[]): n
   const [mx, my] = [mean(x), mean(y)];
   const along = x.reduce((sum, value, i) => sum + (value - mx) * ((y[i] as number) - my), 0);
   return along / x.reduce((sum, value) => sum + (value - mx) ** 2, 0);
+}
+
+/** The curves of cases as an SVG picture with a title. */
+export function growthSvg(cases: readonly GrowthCase[], backend: string): string {
+  const figure = growthFigure(cases, backend);
+  const size = figureSize(figure);
+  return renderSvg(figureOption(figure, size), size).replace(
+    /^<svg[^>]*>/,
+    "$&<title>Seconds against snapshots, weights, points, samples and workers</title>",
+  );
 }
 
 /** One curve for each thing that grows, its slope in the heading. */

@@ -9,21 +9,48 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.mjs";
 
-/** The benches, with what `all` asks of each: enough repetitions for a figure, in some 30 minutes together. */
+/** The benches, with what `all` asks of each, once or several times: enough for a figure, in some 35 minutes together. */
 const BENCHES = {
-  approximate: ["--seeds", "2"],
-  "batch-norm": ["--points", "3"],
-  capture: [],
-  curvature: ["--backend", "native", "--backend", "wasm", "--repeats", "9"],
-  growth: [],
-  gpu: ["--case", "lenet", "--points", "2", "--samples", "10000"],
-  live: ["--pairs", "9"],
-  page: [],
-  pca: ["--case", "memory", "--case", "disk", "--case", "many"],
-  phate: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50", "--case", "2000x50"],
-  queue: ["--seconds", "5", "--repetitions", "1"],
-  surface: ["--case", "mlp", "--case", "lenet", "--repetitions", "5"],
-  workers: ["--seconds", "4"],
+  approximate: [{ args: ["--seeds", "2"] }],
+  "batch-norm": [{ args: ["--points", "3"] }],
+  capture: [{ args: [] }],
+  curvature: [
+    { args: ["--backend", "native", "--backend", "wasm", "--repeats", "9"] },
+    {
+      args: [
+        "--backend",
+        "native",
+        "--backend",
+        "wasm",
+        "--case",
+        "resnet20",
+        "--samples",
+        "64",
+        "--repeats",
+        "7",
+      ],
+    },
+    { args: ["--torch", "--case", "lenet", "--samples", "500", "--backend", "native"] },
+  ],
+  growth: [{ args: [] }],
+  gpu: [{ args: ["--case", "lenet", "--points", "2", "--samples", "10000"] }],
+  live: [{ args: ["--pairs", "15"] }],
+  page: [{ args: [] }],
+  pca: [{ args: ["memory", "disk", "many", "long", "large"].flatMap((name) => ["--case", name]) }],
+  phate: [
+    { args: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50", "--case", "2000x50"] },
+    { args: ["--repetitions", "1", "--case", "5000x50", "--case", "500x100000"] },
+    {
+      args: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50"],
+      env: { TFJS_LANDSCAPE_BACKEND: "wasm" },
+    },
+  ],
+  queue: [{ args: ["--seconds", "5", "--repetitions", "1"] }],
+  surface: [
+    { args: ["--case", "mlp", "--case", "lenet", "--repetitions", "5"] },
+    { args: ["--case", "resnet20", "--backend", "native", "--repetitions", "3"] },
+  ],
+  workers: [{ args: ["--seconds", "4"] }],
 };
 const benches = Object.keys(BENCHES);
 const [name, ...rest] = process.argv.slice(2);
@@ -86,13 +113,15 @@ async function runAll() {
     benches: [],
     failed: [],
   };
-  for (const bench of chosen) {
-    process.stderr.write(`bench ${bench}\n`);
+  const runs = chosen.flatMap((bench) => BENCHES[bench].map((run) => ({ bench, ...run })));
+  for (const [index, { bench, args: asked, env }] of runs.entries()) {
+    process.stderr.write(`bench ${[bench, ...asked].join(" ")}\n`);
     const begin = performance.now();
-    const own = [process.execPath, join(root, "bench/run.mjs"), bench, "--json", ...BENCHES[bench]];
+    const own = [process.execPath, join(root, "bench/run.mjs"), bench, "--json", ...asked];
     const [command, ...args] = [...values.with.split(" ").filter(Boolean), ...own];
     const child = spawnSync(command, args, {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "inherit"],
       encoding: "utf8",
       maxBuffer: 2 ** 28,
@@ -100,18 +129,30 @@ async function runAll() {
     });
     const minutes = Number(((performance.now() - begin) / 60_000).toFixed(1));
     const found = child.status === 0 ? parseReport(child.stdout) : null;
-    if (found !== null) report.benches.push({ ...found, minutes });
+    if (found !== null) addReport(report.benches, { ...found, minutes });
     else {
       const isLate = child.error?.code === "ETIMEDOUT";
       const ended = child.error?.message ?? `exit code ${child.status ?? child.signal}`;
       const why = isLate ? `ended after ${values.minutes} minutes` : ended;
-      report.failed.push({ bench, minutes, why });
+      report.failed.push({ bench: [bench, ...asked].join(" "), minutes, why });
       process.stderr.write(`bench ${bench} failed: ${why}\n`);
     }
     // One line for each bench that is done: the last one counts, and an interrupted run leaves what it has.
-    if (values.json && bench !== chosen.at(-1)) process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (values.json && index < runs.length - 1) process.stdout.write(`${JSON.stringify(report)}\n`);
   }
   return report;
+}
+
+/** Puts the report of a run beside those of the same bench before it. */
+function addReport(reports, found) {
+  const known = reports.find(({ bench }) => bench === found.bench);
+  if (known === undefined) {
+    reports.push(found);
+    return;
+  }
+  for (const list of ["cases", "eigenvalues", "runs"])
+    if (found[list] !== undefined) known[list] = [...(known[list] ?? []), ...found[list]];
+  known.minutes = Number((known.minutes + found.minutes).toFixed(1));
 }
 
 /** The report on the last line of a bench, or null where there is none. */

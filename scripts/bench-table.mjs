@@ -1,72 +1,72 @@
-// Draws the report of `npm run bench -- all --json` as tables of Markdown: `node scripts/bench-table.mjs REPORT.json
-// [docs/measurements.md]` writes what stands between the two marks of the page, or to stdout.
-import { readFileSync, writeFileSync } from "node:fs";
+// Writes the report of `npm run bench -- all --json` into the documentation: `node scripts/bench-table.mjs REPORT.json docs`
+// fills every pair of marks `<!-- measured: NAME -->` … `<!-- /measured -->` in the pages of the folder. A table that the
+// report lacks is left as it was, and named; the picture of growth is drawn anew. Without a folder all tables go to stdout.
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { TABLES } from "./measured-tables.mjs";
 
-const [file, page] = process.argv.slice(2);
+const [file, place] = process.argv.slice(2);
 if (file === undefined) {
   process.stderr.write("bench-table: expected the report of `npm run bench -- all --json`, got nothing\n");
   process.exit(2);
 }
-const lines = readFileSync(file, "utf8").trim().split("\n");
-const { commit, machine, benches, failed } = JSON.parse(lines.at(-1));
-const MARKS = ["<!-- measured -->", "<!-- /measured -->"];
-/** Columns that are worth a reader's eye, in this order; the report has all. */
-const COLUMNS = [
-  "case",
-  "backend",
-  "engine",
-  "of",
-  "sizes",
-  "ours",
-  "peer",
-  "ratio",
-  "interval",
-  "hookRatio",
-  "hookInterval",
-  "seconds",
-  "slope",
-];
-const MORE = [
-  "bytes",
-  "framesPerSecond",
-  "one",
-  "two",
-  "scaling",
-  "evaluations",
-  "error95",
-  "stated",
-  "coverage",
-];
+const report = JSON.parse(readFileSync(file, "utf8").trim().split("\n").at(-1));
 
-/** Ratios near one differ in the third decimal. */
-const THREE_DECIMALS = ["interval", "hookRatio", "hookInterval"];
-
-function cell(value, column = "") {
-  if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return value.map((one) => cell(one, column)).join(", ");
-  if (typeof value === "number" && THREE_DECIMALS.includes(column)) return value.toFixed(3);
-  if (typeof value !== "number") return String(value).replaceAll("|", "\\|");
-  return Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(3)));
+if (place === undefined) {
+  const found = Object.keys(TABLES).flatMap((name) => [`### ${name}`, blockOf(name) ?? "not measured"]);
+  process.stdout.write(`${[machineLine(), ...found].join("\n\n")}\n`);
+} else {
+  const pages = statSync(place).isDirectory()
+    ? readdirSync(place)
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => join(place, name))
+    : [place];
+  for (const page of pages) fillPage(page);
+  await drawGrowth(join(place, "images/growth.svg"));
 }
 
-const tables = benches.map(({ bench, minutes, cases }) => {
-  const columns = [...COLUMNS, ...MORE].filter((name) => cases.some((one) => one[name] !== undefined));
-  const row = (cells) => `| ${cells.join(" | ")} |`;
-  const rows = cases.map((one) => row(columns.map((name) => cell(one[name], name))));
-  return [`### ${bench} (${minutes} min)`, "", row(columns), row(columns.map(() => "---")), ...rows].join(
-    "\n",
-  );
-});
-const { processor, cores, memoryGiB, node, backend, productGflops, freeCores } = machine;
-const head =
-  `Commit ${commit ?? "unknown"}, ${processor}, ${cores} cores (${freeCores} free at the start), ${memoryGiB} GiB, Node.js ${node}, ` +
-  `${backend} backend. A product of two 1500 × 1500 matrices: ${productGflops} Gflop/s.` +
-  (failed.length === 0 ? "" : ` Failed: ${failed.map(({ bench, why }) => `${bench} (${why})`).join(", ")}.`);
-const text = [head, ...tables].join("\n\n");
-if (page === undefined) process.stdout.write(`${text}\n`);
-else {
+/** Draws the picture of the growth bench anew where the folder has one. */
+async function drawGrowth(picture) {
+  const cases = report.benches.find(({ bench }) => bench === "growth")?.cases;
+  if (cases === undefined || !existsSync(picture)) return;
+  const { growthSvg } = await import("../dist/bench/growth.js");
+  writeFileSync(picture, growthSvg(cases, report.machine.backend));
+}
+
+function fillPage(page) {
   const old = readFileSync(page, "utf8");
-  const [start, end] = MARKS.map((mark) => old.indexOf(mark));
-  if (start < 0 || end < start) throw new Error(`${page}: expected ${MARKS.join(" … ")}`);
-  writeFileSync(page, `${old.slice(0, start)}${MARKS[0]}\n\n${text}\n\n${old.slice(end)}`);
+  const marks = /(<!-- measured: ([\w-]+) -->\n)[\s\S]*?(<!-- \/measured -->)/g;
+  const filled = old.replace(marks, (all, start, name, end) => {
+    if (name !== "machine" && TABLES[name] === undefined)
+      throw new Error(`${page}: expected the name of a table after "measured:", got ${name}`);
+    const block = name === "machine" ? machineLine() : blockOf(name);
+    if (block !== null) return `${start}\n${block}\n\n${end}`;
+    process.stderr.write(`${page}: ${name} stays as it was: the report has no figures for it\n`);
+    return all;
+  });
+  if (filled !== old) writeFileSync(page, filled);
+}
+
+/** A table with the commit below it, null where the report has no figures for it. */
+function blockOf(name) {
+  const rows = TABLES[name](report);
+  if (rows === null) return null;
+  const lines = rows.map((cells) => `| ${cells.map(clean).join(" | ")} |`);
+  lines.splice(1, 0, `|${" --- |".repeat(rows[0].length)}`);
+  return `${lines.join("\n")}\n\nCommit ${report.commit ?? "unknown"}.`;
+}
+
+function clean(cell) {
+  return String(cell ?? "").replaceAll("|", "\\|");
+}
+
+function machineLine() {
+  const { processor, cores, memoryGiB, node, backend, productGflops, freeCores } = report.machine;
+  const { commit, failed } = report;
+  const missing =
+    failed.length === 0 ? "" : ` Failed: ${failed.map(({ bench, why }) => `${bench} (${why})`).join(", ")}.`;
+  return (
+    `Commit ${commit ?? "unknown"}, ${processor}, ${cores} cores (${freeCores} free at the start), ${memoryGiB} GiB, Node.js ${node}, ` +
+    `${backend} backend. A product of two 1500 × 1500 matrices: ${productGflops} Gflop/s.${missing}`
+  );
 }

@@ -55,16 +55,20 @@ test("the table of a report: last line counts, what failed is named with its rea
   const lines = [report, { ...report, failed }].map((one) => JSON.stringify(one));
   writeFileSync(file, lines.join("\n"));
   const page = join(folder, "page.md");
-  writeFileSync(page, "before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n");
+  writeFileSync(
+    page,
+    "before\n<!-- measured: machine -->\n<!-- /measured -->\n<!-- measured: growth -->\nold\n<!-- /measured -->\n<!-- measured: queue-costs -->\nkept\n<!-- /measured -->\nafter\n",
+  );
   const { status, stderr } = spawnSync(process.execPath, ["scripts/bench-table.mjs", file, page], {
     encoding: "utf8",
   });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  const left = `${page}: queue-costs stays as it was: the report has no figures for it\n`;
+  expect({ status, stderr }).toEqual({ status: 0, stderr: left });
   const text = readFileSync(page, "utf8");
-  expect(text).toMatch(/^before[\s\S]*after\n$/);
+  expect(text).toMatch(/^before[\s\S]*kept[\s\S]*after\n$/);
   expect(text).not.toContain("old");
   expect(text).toContain("Failed: queue (exit code 1)");
-  expect(text).toContain("| phate | snapshots | 10, 1,000 | 0.123, 2 | 0.6 |");
+  expect(text).toContain("| PHATE | snapshots | 10, 1,000 | 0.123, 2 | 0.60 |\n\nCommit abc.");
   expect(text).toContain("9.5 Gflop/s");
 });
 

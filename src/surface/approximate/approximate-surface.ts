@@ -39,7 +39,7 @@ export interface ApproximateOptions {
    */
   readonly share?: number;
   /**
-   * Samples in the fixed subsample. Default 4·√N, none below 256 samples or where the evaluator cannot evaluate
+   * Samples in the fixed subsample. Default 3·√N, none below 256 samples or where the evaluator cannot evaluate
    * single samples: all evaluations are then exact, at fewer points. 0 asks for that.
    */
   readonly subsample?: number;
@@ -47,8 +47,13 @@ export interface ApproximateOptions {
   readonly seed?: number;
 }
 
-/** Below this a subsample is as large as a quarter of the set. */
+/** Below this a subsample is nearly a fifth of the set. */
 const LEAST_SAMPLES = 256;
+/**
+ * The subsample grows with the root of the set. With 4·√N points on the subsample cost more than the exact points
+ * that they spare; with 2.5·√N the worst surfaces need more exact points.
+ */
+const SAMPLES_A_ROOT = 3;
 
 /**
  * Checks options and fills in the defaults.
@@ -63,7 +68,7 @@ export function resolveApproximateOptions(
   isDivisible: boolean,
 ): ApproximationSettings {
   const { tolerance, share } = checkApproximateOptions(options);
-  const usual = isDivisible && samples >= LEAST_SAMPLES ? Math.round(4 * Math.sqrt(samples)) : 0;
+  const usual = isDivisible && samples >= LEAST_SAMPLES ? Math.round(SAMPLES_A_ROOT * Math.sqrt(samples)) : 0;
   const subsample = options.subsample ?? usual;
   if (!Number.isInteger(subsample) || subsample < 0 || subsample > samples || subsample === 1) {
     throw new InvalidOptionError("subsample", `0, or from 2 to ${samples} samples`, String(subsample));

@@ -68,7 +68,7 @@ describe("smooth landscapes", () => {
     const exact = await evaluateSurface(evaluator, PLANE, grid);
     const surface = await approximateSurface(evaluator, PLANE, grid, { seed });
     const { errorOn95, range, sampleEvaluations, exactSampleEvaluations } = approximationOf(surface);
-    expect(sampleEvaluations).toBeLessThanOrEqual(0.05 * exactSampleEvaluations);
+    expect(sampleEvaluations).toBeLessThanOrEqual(0.045 * exactSampleEvaluations);
     expect(errorOn95).toBeLessThanOrEqual(0.01 * range);
     expect(coverage(surface, exact)).toBeGreaterThanOrEqual(0.95);
   });
@@ -113,6 +113,14 @@ describe("rough landscapes", () => {
     expect(surface.loss.every((loss, i) => Number.isFinite(loss) || !Number.isFinite(exact.loss[i]))).toBe(
       true,
     );
+  });
+});
+
+describe.each(["noise", "commonWaves", "heavyTail"])("%s: the share", (name) => {
+  test.each([0.04, 0.05, 0.075, 0.15])("of %d is not exceeded", async (share) => {
+    const { evaluated, about } = await both(name, 1, share);
+    expect(about.sampleEvaluations).toBe(evaluated);
+    expect(evaluated).toBeLessThanOrEqual(share * 625 * SAMPLES);
   });
 });
 

@@ -2,6 +2,8 @@
 // runs each of them in a process of its own, with the machine's product rate beside it: `--only a,b` runs some,
 // `--minutes n` ends a bench that takes longer (default 10), `--with "nice -n 5"` runs each by another command. What
 // has been measured so far is on stdout even if a later bench fails, or if the whole is ended.
+// `start` measures the command line from outside, until its first point: `--checkout DIR` calls another build in turn,
+// `--node PATH` by another Node.js.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -46,6 +48,7 @@ const BENCHES = {
     },
   ],
   queue: [{ args: ["--seconds", "5", "--repetitions", "1"] }],
+  start: [{ args: ["--calls", "5"] }],
   surface: [
     { args: ["--case", "mlp", "--case", "lenet", "--repetitions", "5"] },
     { args: ["--case", "resnet20", "--backend", "native", "--repetitions", "3"] },

@@ -39,7 +39,10 @@ export function loadMnist({ split = "train", count, offset = 0, folder = findDat
     );
   }
   const size = height * width;
-  const pixels = Float32Array.from(images.data.subarray(offset * size, end * size), (value) => value / 255);
+  const bytes = images.data.subarray(offset * size, end * size);
+  // A loop: Float32Array.from with a function takes ten times as long.
+  const pixels = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) pixels[i] = bytes[i] / 255;
   const xs = tf.tensor4d(pixels, [end - offset, height, width, 1]);
   const ys = tf.tidy(() => tf.oneHot(tf.tensor1d(Int32Array.from(numbers), "int32"), 10).toFloat());
   return { xs, ys };

@@ -67,7 +67,7 @@ export interface EvaluatorFacts {
   readonly calibration?: CalibrationFacts | null | undefined;
   /** What the user should know of the choice of engine. */
   readonly warnings?: readonly LandscapeWarning[] | undefined;
-  /** Seconds per sample by engine, as measured for the choice. */
+  /** Seconds per sample by engine, as measured for the choice; empty where nothing was to be chosen. */
   readonly measured?: Readonly<Record<string, number>> | undefined;
   /** Worker processes that are kept running; absent where this process evaluates. */
   readonly workers?: number | undefined;

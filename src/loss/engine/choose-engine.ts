@@ -56,8 +56,10 @@ export async function chooseEngine(
     const points = await checkPoints(ownOps, theta, task.layout, asked.signal);
     const hasDevice = engines.some(({ device }) => device !== undefined);
     const onProcessor = hasDevice ? await processorLosses(task, points) : [];
+    const mayChooseOwnOps = asked.engine === "auto" && mayUseOwnOps(asked);
+    const isCompared = engines.length > 1 || mayChooseOwnOps;
     for (const engine of engines) {
-      const outcome = await tryEngine(engine, task, theta, points, onProcessor);
+      const outcome = await tryEngine(engine, task, { theta, points, onProcessor, isCompared });
       if ("evaluator" in outcome) candidates.push(outcome);
       // One that is left may do what was asked for.
       else if (asked.engine !== "auto" || (engines.length === 1 && !mayUseOwnOps(asked)))
@@ -67,14 +69,15 @@ export async function chooseEngine(
     const finalists =
       candidates.length > 1 ? await measureFinal(candidates, task.set, theta, asked.signal) : candidates;
     const measured: Record<string, number> = Object.fromEntries(
-      finalists.map(({ evaluator, secondsPerSample }) => [labelOf(evaluator.engine), secondsPerSample]),
+      finalists
+        .filter(({ secondsPerSample }) => !Number.isNaN(secondsPerSample))
+        .map(({ evaluator, secondsPerSample }) => [labelOf(evaluator.engine), secondsPerSample]),
     );
     if (candidates.length === 0 && !mayUseOwnOps(asked)) {
       const got = warnings.map(({ message }) => message).join("; ");
       throw new EvaluationError(`device "${asked.device}"`, "an engine that can use it", got);
     }
-    if (asked.engine === "auto" && mayUseOwnOps(asked))
-      measured.tfjs = await ownOps.measure(theta, asked.signal);
+    if (mayChooseOwnOps) measured.tfjs = await ownOps.measure(theta, asked.signal);
     const [fastest] = [...finalists].sort((a, b) => a.secondsPerSample - b.secondsPerSample);
     if (fastest === undefined || isOutrun(fastest, measured.tfjs)) {
       ownOps.dispose();

@@ -29,21 +29,29 @@ const BUDGET = 2000;
 /** The fastest batch size that was found, and its speed. */
 export interface MeasuredSpeed {
   readonly batchSize: number;
-  /** Seconds per sample. */
+  /** Seconds per sample; NaN where nothing was to be chosen by it. */
   readonly secondsPerSample: number;
 }
 
-/** Runs an evaluator on some samples with several batch sizes, twice each after a first run, best counts. */
-export async function measureBatchSize(
+/**
+ * Runs an evaluator on some samples with several batch sizes, twice each after a first run, best counts.
+ *
+ * @param wanted - a batch size that was asked for, or that an earlier choice has: no other one is tried.
+ * @param isCompared - whether the speed counts beside that of other engines. If not, a size that is wanted is not timed.
+ */
+async function measureBatchSize(
   evaluator: GraphEvaluator,
   data: DataColumns,
   theta: Float32Array,
   wanted: number | undefined,
+  isCompared: boolean,
   signal?: AbortSignal,
 ): Promise<MeasuredSpeed> {
   const isDevice = evaluator.engine.device !== undefined;
   const some = firstRows(data, isDevice ? DEVICE_TRIAL_SAMPLES : TRIAL_SAMPLES);
   const sizes = candidateSizes(some.samples, wanted, isDevice ? DEVICE_CANDIDATES : CANDIDATES);
+  if (wanted !== undefined && !isCompared)
+    return { batchSize: sizes[0] as number, secondsPerSample: Number.NaN };
   const begin = performance.now();
   let best: MeasuredSpeed | undefined;
   for (const batchSize of sizes) {
@@ -78,6 +86,7 @@ function candidateSizes(
 export interface Candidate {
   readonly evaluator: GraphEvaluator;
   readonly batchSize: number;
+  /** NaN where nothing was to be chosen by it. */
   readonly secondsPerSample: number;
 }
 
@@ -134,16 +143,29 @@ export interface EngineTask {
   readonly asked: EvaluationRequest;
 }
 
+/** What an engine is tried on, and for what. */
+export interface EngineTrial {
+  /** The model's own weights. */
+  readonly theta: Float32Array;
+  /** Points at which the engine has to agree with the model's own ops. */
+  readonly points: readonly CheckPoint[];
+  /** Losses there on the processor, for an engine on another device. */
+  readonly onProcessor: readonly number[];
+  /** Whether it is compared with others by its speed. */
+  readonly isCompared: boolean;
+}
+
 /** An engine that can be used, or why it cannot. */
 export type Outcome = Candidate | { readonly reason: string; readonly cause?: unknown };
 
-/** Compiles the model's plan for an engine, compares it with the model's own ops and measures batch sizes. */
+/**
+ * Compiles the model's plan for an engine, compares it with the model's own ops and measures batch sizes, where there is
+ * something to choose.
+ */
 export async function tryEngine(
   engine: GraphEngine,
   { plan, loss, set, asked }: EngineTask,
-  theta: Float32Array,
-  points: readonly CheckPoint[],
-  onProcessor: readonly number[] = [],
+  { theta, points, onProcessor, isCompared }: EngineTrial,
 ): Promise<Outcome> {
   let evaluator: GraphEvaluator | undefined;
   try {
@@ -162,7 +184,8 @@ export async function tryEngine(
             : `it does not agree with the processor to ${DEVICE_TOLERANCE} at ${point.name}: ${device}`,
       };
     }
-    const speed = await measureBatchSize(evaluator, set, theta, asked.askedBatchSize, asked.signal);
+    const { askedBatchSize, signal } = asked;
+    const speed = await measureBatchSize(evaluator, set, theta, askedBatchSize, isCompared, signal);
     return { evaluator, ...speed };
   } catch (cause) {
     evaluator?.dispose();

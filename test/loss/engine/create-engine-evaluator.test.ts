@@ -62,6 +62,25 @@ describe("createEngineEvaluator", () => {
     evaluator.dispose();
   });
 
+  it("does not time what it takes from an earlier choice, and gives the same bits; other choices are timed", async () => {
+    const { model, data } = made("lenet");
+    const theta = thetaOf(model);
+    for (const engine of engines) {
+      const first = await createEngineEvaluator(model, data, { engine });
+      expect(Object.keys(first.measured ?? {})).toEqual([engine]);
+      const again = await createEngineEvaluator(model, data, { reuse: first.engine });
+      expect(again.measured).toEqual({});
+      expect(again.engine).toEqual(first.engine);
+      expect(await again.evaluate(theta)).toEqual(await first.evaluate(theta));
+      first.dispose();
+      again.dispose();
+    }
+    // A batch size alone leaves the engine to be chosen.
+    const sized = await createEngineEvaluator(model, data, { batchSize: 16 });
+    expect(Object.keys(sized.measured ?? {}).sort()).toEqual([...installed, "tfjs"].sort());
+    sized.dispose();
+  });
+
   it("takes all threads in ONNX Runtime, or as many as it is told, and the same again", async () => {
     const { model, data } = made("mlp, relu");
     const open = await createEngineEvaluator(model, data, { engine: "onnx" });
@@ -168,6 +187,9 @@ describe("createEngineEvaluator", () => {
     expect(evaluator.warnings).toHaveLength(installed.length);
     evaluator.dispose();
     await expect(createEngineEvaluator(model, data, { engine: "onnx" })).rejects.toThrow("does not agree");
+    // An earlier choice is not timed, but it is compared all the same.
+    const reuse = { name: "onnx", batchSize: 8, threads: 1 };
+    await expect(createEngineEvaluator(model, data, { reuse })).rejects.toThrow("does not agree");
   });
 
   it("takes a tf.data.Dataset that is kept, and refuses NaN in the data, or leaves it to the model's own ops", async () => {

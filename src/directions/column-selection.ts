@@ -121,7 +121,7 @@ function assertLengths({ vectors }: Directions, count: number): void {
 export interface ColumnBlockOptions extends Followed {
   /**
    * Columns read at a time. Default: as many as fit a buffer of 64 MiB, of which there are two, and at most
-   * 262,144. Results depend on it only by the order of float64 sums.
+   * 262,144. Never more than fit 1 GiB. Results depend on it only by the order of float64 sums.
    */
   readonly blockColumns?: number;
 }
@@ -136,8 +136,10 @@ export interface ColumnBlock {
 
 const MAX_BLOCK_COLUMNS = 2 ** 18;
 const BUFFER_BYTES = 64 * 2 ** 20;
+/** Two buffers and what else the kernels need stay below the 4 GiB that their memory may have. */
+const MAX_BUFFER_BYTES = 2 ** 30;
 
-/** Returns the number of columns per block: the option, checked, or what the memory budget allows. */
+/** Returns the number of columns per block: the option, checked, or the default, within what memory allows. */
 export function resolveBlockColumns(
   source: Pick<RowSource, "rows" | "columns">,
   blockColumns?: number,
@@ -146,10 +148,13 @@ export function resolveBlockColumns(
     if (!Number.isInteger(blockColumns) || blockColumns < 1) {
       throw new InvalidOptionError("blockColumns", "a positive integer", String(blockColumns));
     }
-    return Math.min(blockColumns, Math.max(1, source.columns));
+    return Math.max(1, Math.min(blockColumns, affordable(source, MAX_BUFFER_BYTES), source.columns));
   }
-  const affordable = Math.floor(BUFFER_BYTES / (4 * Math.max(1, source.rows)));
-  return Math.max(1, Math.min(MAX_BLOCK_COLUMNS, affordable, source.columns));
+  return Math.max(1, Math.min(MAX_BLOCK_COLUMNS, affordable(source, BUFFER_BYTES), source.columns));
+}
+
+function affordable({ rows }: Pick<RowSource, "rows">, bytes: number): number {
+  return Math.floor(bytes / (4 * Math.max(1, rows)));
 }
 
 /**
@@ -157,12 +162,14 @@ export function resolveBlockColumns(
  *
  * Rows that are in memory are not copied. Memory: two buffers of (rows, blockColumns) float32.
  *
+ * @param allocate - makes a buffer of so many values; for those who want the rows in a certain memory.
  * @throws what the source throws; the signal's reason if it is aborted.
  */
 export async function* readColumnBlocks(
   source: RowSource,
   blockColumns: number,
   signal?: AbortSignal,
+  allocate: (length: number) => Float32Array = (length) => new Float32Array(length),
 ): AsyncGenerator<ColumnBlock> {
   const { views } = source;
   if (views !== undefined) {
@@ -173,7 +180,7 @@ export async function* readColumnBlocks(
     }
     return;
   }
-  const buffers = [0, 1].map(() => new Float32Array(source.rows * blockColumns));
+  const buffers = [0, 1].map(() => allocate(source.rows * blockColumns));
   let pending = readAhead(source, 0, blockColumns, buffers[0]);
   try {
     for (let start = 0, turn = 1; start < source.columns; start += blockColumns, turn ^= 1) {

@@ -1,7 +1,8 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { differenceDot, dot, squaredDistance } from "../math/row-kernels.js";
+import { dot } from "../math/row-kernels.js";
+import { arrayBytes } from "../math/row-vectors.js";
 import {
   type ColumnBlock,
   type ColumnBlockOptions,
@@ -9,6 +10,7 @@ import {
   resolveBlockColumns,
 } from "./column-selection.js";
 import type { Directions, RowSource } from "./directions.js";
+import { openRowTiles } from "./row-tiles.js";
 
 /**
  * Adds ‖θ_i − θ* − Σ_k c_ik·d_k‖² over the columns of a block into `residuals`, for the chosen rows.
@@ -137,25 +139,13 @@ export async function projectTrajectory(
   directions: Pick<Directions, "center" | "vectors">,
   options: ColumnBlockOptions = {},
 ): Promise<Trajectory> {
-  const { center, vectors } = directions;
+  const { vectors } = directions;
   assertColumns(source, directions);
   const blockColumns = resolveBlockColumns(source, options.blockColumns);
   const span = createSpan(vectors);
   const k = vectors.length;
   const n = source.rows;
-  const products = new Float64Array(n * k);
-  const squares = new Float64Array(n);
-  for await (const { start, count, rows } of readColumnBlocks(source, blockColumns, options.signal)) {
-    const middle = center.subarray(start, start + count);
-    const parts = vectors.map((vector) => vector.subarray(start, start + count));
-    rows.forEach((row, i) => {
-      squares[i] += squaredDistance(row, middle);
-      parts.forEach((part, a) => {
-        products[i * k + a] += differenceDot(row, middle, part);
-      });
-    });
-    options.onProgress?.(start + count, source.columns);
-  }
+  const { squares, products } = await productsAbout(source, directions, blockColumns, options);
   assertFinite(squares);
   const coordinates = solveRows(span, products, n, k);
   const residuals = await squaredResiduals(
@@ -174,6 +164,43 @@ export async function projectTrajectory(
     planeLoss: null,
     warnings: [],
   };
+}
+
+/** Columns per tile: those of the centre and of two directions stay in the processor's first cache. */
+const TILE_COLUMNS = 2048;
+
+/** ‖θ_i − θ*‖² (N), and the products of θ_i − θ* with each direction (N, k). */
+async function productsAbout(
+  source: RowSource,
+  { center, vectors }: Pick<Directions, "center" | "vectors">,
+  blockColumns: number,
+  { signal, onProgress }: ColumnBlockOptions,
+): Promise<Omit<Sums, "coordinates">> {
+  const [n, k] = [source.rows, vectors.length];
+  const products = new Float64Array(n * k);
+  const squares = new Float64Array(n);
+  const reader = openRowTiles(source, {
+    ...{ blockColumns, tileColumns: TILE_COLUMNS, directions: k },
+    bytes: arrayBytes("float32", (1 + k) * TILE_COLUMNS) + arrayBytes("float64", n * (1 + k)),
+  });
+  const about = reader.vectors.float32((1 + k) * TILE_COLUMNS);
+  const out = reader.vectors.float64(n * (1 + k));
+  for await (const block of reader.blocks(signal)) {
+    for (let at = 0; at < block.count; at += TILE_COLUMNS) {
+      const columns = Math.min(TILE_COLUMNS, block.count - at);
+      const start = block.start + at;
+      [center, ...vectors].forEach((vector, a) => {
+        about.set(vector.subarray(start, start + columns), a * columns);
+      });
+      reader.vectors.differenceProductsInto(out, reader.tile(block, at, columns), about);
+      for (let i = 0; i < n; i++) {
+        squares[i] += out[i * (1 + k)];
+        for (let a = 0; a < k; a++) products[i * k + a] += out[i * (1 + k) + 1 + a];
+      }
+    }
+    onProgress?.(block.start + block.count, source.columns);
+  }
+  return { squares, products };
 }
 
 function assertColumns(source: RowSource, { center, vectors }: Pick<Directions, "center" | "vectors">): void {

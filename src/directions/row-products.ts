@@ -2,15 +2,11 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError } from "../base/errors.js";
 import type { Stoppable } from "../base/work.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
-import {
-  addCombinationInto,
-  addGramExactInto,
-  addTwoCombinationsInto,
-  subtractFourInto,
-  subtractInto,
-} from "../math/row-kernels.js";
-import { type ColumnBlock, readColumnBlocks } from "./column-selection.js";
+import { addGramExactInto } from "../math/row-kernels.js";
+import { arrayBytes } from "../math/row-vectors.js";
+import type { ColumnBlock } from "./column-selection.js";
 import type { RowSource } from "./directions.js";
+import { openRowTiles } from "./row-tiles.js";
 
 /** Inner products and step lengths of a path. */
 export interface DifferenceGram {
@@ -71,13 +67,23 @@ export async function differenceGram(
   const isExact = precision === "float64" || (precision === "auto" && isSmall);
   const affordable = Math.max(MIN_TILE_COLUMNS, Math.floor(TILE_VALUES / n));
   const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, affordable);
-  const buffer = new Float32Array(TILES_PER_PRODUCT * n * tileColumns);
-  for await (const block of readColumnBlocks(source, blockColumns, signal)) {
+  const buffered = TILES_PER_PRODUCT * n * tileColumns;
+  const reader = openRowTiles(source, {
+    ...{ blockColumns, tileColumns },
+    bytes: arrayBytes("float32", buffered) + arrayBytes("float64", n),
+  });
+  const buffer = reader.vectors.float32(buffered);
+  const squares = reader.vectors.float64(n);
+  for await (const block of reader.blocks(signal)) {
     for (const { start, count, tiles } of tileGroups(block.count, tileColumns)) {
       const differences = buffer.subarray(0, n * count * tiles);
       for (let t = 0; t < tiles; t++) {
+        const at = start + t * count;
         const out = differences.subarray(t * n * count, (t + 1) * n * count);
-        subtractRowInto(out, squaredSteps, sliceBlock(block, start + t * count, count), row);
+        reader.vectors.subtractRowInto(out, squares, reader.tile(block, at, count), row);
+        // Every row enters a step, so that a step which is not finite finds any weight which is not.
+        if (!squares.every(Number.isFinite)) throw nonFiniteWeight(block, at, count);
+        for (let i = 0; i < n; i++) squaredSteps[i] += squares[i];
         if (isExact) addGramExactInto(gram, out, n, count);
       }
       if (!isExact) await linearAlgebra.addGramInto(gram, differences, n, count, tiles);
@@ -107,41 +113,13 @@ function* tileGroups(columns: number, tileColumns: number): Generator<TileGroup>
   if (rest > 0) yield { start: whole * tileColumns, count: rest, tiles: 1 };
 }
 
-function sliceBlock(block: ColumnBlock, at: number, count: number): ColumnBlock {
-  return { start: block.start + at, count, rows: block.rows.map((theta) => theta.subarray(at, at + count)) };
-}
-
-/** Every row enters a step, so that a step which is not finite finds any weight which is not. */
-function subtractRowInto(
-  differences: Float32Array,
-  squaredSteps: Float64Array,
-  tile: ColumnBlock,
-  row: number,
-): void {
-  const { rows, count } = tile;
-  const squares = new Float64Array(rows.length);
-  const whole = rows.length - (rows.length % 4);
-  for (let i = 0; i < whole; i += 4) {
-    const out = differences.subarray(i * count, (i + 4) * count);
-    const four = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]] as const;
-    subtractFourInto(out, squares.subarray(i, i + 4), four, rows[row], rows[Math.max(0, i - 1)]);
-  }
-  for (let i = whole; i < rows.length; i++) {
-    const out = differences.subarray(i * count, (i + 1) * count);
-    squares[i] = subtractInto(out, rows[i], rows[row], rows[Math.max(0, i - 1)]);
-  }
-  for (let i = 0; i < rows.length; i++) {
-    if (!Number.isFinite(squares[i])) throw nonFiniteWeight(tile);
-    squaredSteps[i] += squares[i];
-  }
-}
-
-function nonFiniteWeight(block: ColumnBlock): InvalidDataError {
+/** Names the first weight of some columns of a block that is not finite. */
+function nonFiniteWeight(block: ColumnBlock, at: number, count: number): InvalidDataError {
   for (const [i, row] of block.rows.entries()) {
-    const c = row.findIndex((weight) => !Number.isFinite(weight));
+    const c = row.subarray(at, at + count).findIndex((weight) => !Number.isFinite(weight));
     if (c >= 0) {
-      const where = `snapshot ${i}, column ${block.start + c}`;
-      return new InvalidDataError(where, "finite weights", String(row[c]), {
+      const where = `snapshot ${i}, column ${block.start + at + c}`;
+      return new InvalidDataError(where, "finite weights", String(row[at + c]), {
         hint: "leave out the snapshots after training diverged",
       });
     }
@@ -190,17 +168,27 @@ const COMBINED_TILE = 2048;
 export async function combineRows(source: RowSource, options: CombineRowsOptions): Promise<RowCombinations> {
   const { weights, row, blockColumns, signal, afterBlock } = options;
   const k = weights.length;
-  const aboutRow = weights.map((set) => aboutRowWeights(set, row));
+  const n = source.rows;
   const vectors = weights.map(() => new Float32Array(source.columns));
   const center = new Float32Array(source.columns);
   const gram = new Float64Array(k * k);
-  const sums = weights.map(() => new Float64Array(COMBINED_TILE));
-  for await (const block of readColumnBlocks(source, blockColumns, signal)) {
+  const reader = openRowTiles(source, {
+    ...{ blockColumns, tileColumns: COMBINED_TILE },
+    bytes: k * (arrayBytes("float64", n) + arrayBytes("float64", COMBINED_TILE + 1)),
+  });
+  const aboutRow = weights.map((own) => {
+    const copy = reader.vectors.float64(n);
+    copy.set(aboutRowWeights(own, row));
+    return copy;
+  });
+  const sums = weights.map(() => reader.vectors.float64(COMBINED_TILE + 1));
+  for await (const block of reader.blocks(signal)) {
     center.set(block.rows[row], block.start);
     for (let at = 0; at < block.count; at += COMBINED_TILE) {
-      const rows = block.rows.map((theta) => theta.subarray(at, Math.min(at + COMBINED_TILE, block.count)));
-      const tiles = sums.map((tile) => tile.subarray(0, rows[0].length).fill(0));
-      addCombinationsInto(tiles, rows, aboutRow);
+      const columns = Math.min(COMBINED_TILE, block.count - at);
+      for (const sum of sums) sum.fill(0);
+      reader.vectors.addCombinationsInto(sums, reader.tile(block, at, columns), aboutRow);
+      const tiles = sums.map((sum) => sum.subarray(0, columns));
       tiles.forEach((tile, m) => {
         vectors[m].set(tile, block.start + at);
       });
@@ -216,18 +204,6 @@ function aboutRowWeights(weights: Float64Array, row: number): Float64Array {
   const out = Float64Array.from(weights);
   out[row] -= weights.reduce((sum, weight) => sum + weight, 0);
   return out;
-}
-
-function addCombinationsInto(
-  tiles: readonly Float64Array[],
-  rows: readonly Float32Array[],
-  weights: readonly Float64Array[],
-): void {
-  const paired = tiles.length - (tiles.length % 2);
-  for (let m = 0; m < paired; m += 2) {
-    addTwoCombinationsInto(tiles[m], tiles[m + 1], rows, weights[m], weights[m + 1]);
-  }
-  for (let m = paired; m < tiles.length; m++) addCombinationInto(tiles[m], rows, weights[m]);
 }
 
 function addTileGramInto(gram: Float64Array, tiles: readonly Float64Array[]): void {

@@ -72,7 +72,7 @@ export async function readRunPoints(
     });
   });
   let done = 0;
-  const { gram, squaredSteps, precision } = await differenceGram(seen.source, {
+  const { gram, squaredSteps, precision, warnings } = await differenceGram(seen.source, {
     row: final,
     linearAlgebra,
     blockColumns: resolveBlockColumns(source, options.blockColumns),
@@ -100,7 +100,7 @@ export async function readRunPoints(
     }),
     duplicates: groupsOf(kept.map((row) => seen.keyOf(row))),
     precision,
-    warnings: dropped([...seen.bad].map((row) => rows[row] as (typeof rows)[number])),
+    warnings: [...warnings, ...dropped([...seen.bad].map((row) => rows[row] as (typeof rows)[number]))],
   };
 }
 

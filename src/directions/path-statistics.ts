@@ -51,7 +51,7 @@ export interface PathStatistics {
   /** ‖θ_N − θ_1‖ over the length of the path: 1 for a straight line, about 1/√(N − 1) for a random walk. */
   readonly directness: number;
   readonly layers: readonly LayerPath[];
-  /** How inner products were taken: "float64", or the linear algebra's name. */
+  /** How inner products were taken: "float64", the linear algebra's name, or "onnx". */
   readonly precision: string;
   readonly warnings: readonly LandscapeWarning[];
 }
@@ -97,7 +97,11 @@ export async function pathStatistics(
   }
   const updates = updateSource(source, origin, layers);
   let done = 0;
-  const { gram, precision: used } = await differenceGram(updates.source, {
+  const {
+    gram,
+    precision: used,
+    warnings,
+  } = await differenceGram(updates.source, {
     row: 0,
     linearAlgebra,
     blockColumns: resolveBlockColumns(source, options.blockColumns),
@@ -130,7 +134,7 @@ export async function pathStatistics(
     directness: Math.sqrt(Math.max(0, endsSquared(products, n))) / length,
     layers: updates.layers(),
     precision: used,
-    warnings: stillWarnings(stepLength, distance, origin),
+    warnings: [...warnings, ...stillWarnings(stepLength, distance, origin)],
   };
 }
 

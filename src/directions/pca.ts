@@ -216,8 +216,8 @@ export interface PcaDirections extends Directions {
   /** What the rows were centred about. */
   readonly centering: PcaCentering;
   /**
-   * How the Gram matrix was multiplied: "float64", or the name of the linear algebra, whose float32 products of 64
-   * rows and more are ONNX Runtime's where that is installed.
+   * How the Gram matrix was multiplied: "float64", the name of the linear algebra, or "onnx": of 64 rows and more
+   * ONNX Runtime multiplies where it is installed.
    */
   readonly precision: string;
 }
@@ -410,5 +410,6 @@ function warningsOf(
   eigen: GramEigen,
   options: ResolvedPcaOptions,
 ): readonly LandscapeWarning[] {
-  return pcaWarnings(eigen.shares, path.squaredSteps, options.components, options.runLengths);
+  const { components, runLengths } = options;
+  return [...path.warnings, ...pcaWarnings(eigen.shares, path.squaredSteps, components, runLengths)];
 }

@@ -1,7 +1,8 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
 import type { Stoppable } from "../base/work.js";
-import type { LinearAlgebra } from "../math/linear-algebra.js";
+import { type GramAdder, type LinearAlgebra, openGram } from "../math/linear-algebra.js";
 import { addGramExactInto } from "../math/row-kernels.js";
 import { arrayBytes } from "../math/row-vectors.js";
 import type { ColumnBlock } from "./column-selection.js";
@@ -14,8 +15,10 @@ export interface DifferenceGram {
   readonly gram: Float64Array;
   /** ‖θ_i − θ_{i−1}‖² (N), float64 throughout; [0] = 0. */
   readonly squaredSteps: Float64Array;
-  /** How G was computed: "float64", or the port's name. */
+  /** How G was computed: "float64", or the name of what multiplied float32 blocks. */
   readonly precision: string;
+  /** Why something slower multiplied than is installed. */
+  readonly warnings: readonly LandscapeWarning[];
 }
 
 /** How the products are taken: float64 loops, the port's float32 blocks summed in float64, or by size. */
@@ -59,12 +62,44 @@ export async function differenceGram(
   source: RowSource,
   options: DifferenceGramOptions,
 ): Promise<DifferenceGram> {
-  const { row, linearAlgebra, blockColumns, precision, signal, afterBlock } = options;
-  const { rows: n, columns } = source;
-  const gram = new Float64Array(n * n);
-  const squaredSteps = new Float64Array(n);
-  const isSmall = (n * n * columns) / 2 <= EXACT_PRODUCTS;
-  const isExact = precision === "float64" || (precision === "auto" && isSmall);
+  const n = source.rows;
+  const sums = { gram: new Float64Array(n * n), squaredSteps: new Float64Array(n) };
+  const adder = isExact(source, options) ? exactGram(n) : await openGram(options.linearAlgebra, n);
+  try {
+    await addDifferencesInto(sums, adder, source, options);
+  } finally {
+    await adder.close();
+  }
+  assertInRange(sums.gram, n);
+  return { ...sums, precision: adder.name, warnings: adder.warnings };
+}
+
+function isExact({ rows, columns }: RowSource, { precision }: DifferenceGramOptions): boolean {
+  return precision === "float64" || (precision === "auto" && (rows * rows * columns) / 2 <= EXACT_PRODUCTS);
+}
+
+/** Products in float64 loops. */
+function exactGram(rows: number): GramAdder {
+  return {
+    name: "float64",
+    warnings: [],
+    async addInto(gram, blocks, columns, count = 1) {
+      const size = rows * columns;
+      for (let b = 0; b < count; b++) {
+        addGramExactInto(gram, blocks.subarray(b * size, (b + 1) * size), rows, columns);
+      }
+    },
+    close: async () => undefined,
+  };
+}
+
+async function addDifferencesInto(
+  { gram, squaredSteps }: Pick<DifferenceGram, "gram" | "squaredSteps">,
+  adder: GramAdder,
+  source: RowSource,
+  { row, blockColumns, signal, afterBlock }: DifferenceGramOptions,
+): Promise<void> {
+  const n = source.rows;
   const affordable = Math.max(MIN_TILE_COLUMNS, Math.floor(TILE_VALUES / n));
   const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, affordable);
   const buffered = TILES_PER_PRODUCT * n * tileColumns;
@@ -84,14 +119,11 @@ export async function differenceGram(
         // Every row enters a step, so that a step which is not finite finds any weight which is not.
         if (!squares.every(Number.isFinite)) throw nonFiniteWeight(block, at, count);
         for (let i = 0; i < n; i++) squaredSteps[i] += squares[i];
-        if (isExact) addGramExactInto(gram, out, n, count);
       }
-      if (!isExact) await linearAlgebra.addGramInto(gram, differences, n, count, tiles);
+      await adder.addInto(gram, differences, count, tiles);
     }
     afterBlock?.(block.count);
   }
-  assertInRange(gram, n);
-  return { gram, squaredSteps, precision: isExact ? "float64" : linearAlgebra.name };
 }
 
 /** Tiles of one width that are multiplied together. */

@@ -1,4 +1,4 @@
-import type { LinearAlgebra } from "../math/linear-algebra.js";
+import { type LinearAlgebra, openGram } from "../math/linear-algebra.js";
 import type { PointRows } from "./distance-source.js";
 
 /** Columns a block, so that a float32 sum stays short. */
@@ -20,6 +20,24 @@ export async function pointGram(
   algebra: LinearAlgebra,
   centered: boolean,
 ): Promise<Float64Array> {
+  const { count: n, dimension } = points;
+  if (n * n * dimension < smallProduct)
+    return sumGram(points, centered, async (gram, block, width) => addExactGramInto(gram, block, n, width));
+  const adder = await openGram(algebra, n);
+  try {
+    return await sumGram(points, centered, (gram, block, width) =>
+      adder.addInto(gram, Float32Array.from(block), width),
+    );
+  } finally {
+    await adder.close();
+  }
+}
+
+async function sumGram(
+  points: PointRows,
+  centered: boolean,
+  addInto: (gram: Float64Array, block: Float64Array, width: number) => Promise<void>,
+): Promise<Float64Array> {
   const { rows, count: n, dimension } = points;
   const gram = new Float64Array(n * n);
   // With the mean μ: x_i·x_j = (x_i − μ)·(x_j − μ) + μ·x_i + μ·x_j − μ·μ.
@@ -37,8 +55,7 @@ export async function pointGram(
       }
     }
     for (const mean of means) meanSquare += mean * mean;
-    if (n * n * dimension < smallProduct) addExactGramInto(gram, block, n, width);
-    else await algebra.addGramInto(gram, Float32Array.from(block), n, width);
+    await addInto(gram, block, width);
   }
   if (centered) return gram;
   for (let i = 0; i < n; i++) {

@@ -1,9 +1,34 @@
+import type { LandscapeWarning } from "../base/warning.js";
+
 /** Eigen-decomposition of a real symmetric matrix, largest eigenvalue first. */
 export interface SymmetricEigen {
   /** Eigenvalues (n), non-increasing. */
   readonly values: Float64Array;
   /** Eigenvectors as rows (n, n), row-major: row i belongs to `values[i]` and has length 1. */
   readonly vectors: Float64Array;
+}
+
+/** Adds products X·Xᵀ of matrices of a certain number of rows. Whoever opens one closes it. */
+export interface GramAdder {
+  /** What multiplies, for provenance: the name of the linear algebra, or that of a library that it hands the work to. */
+  readonly name: string;
+  /** Why something slower multiplies than is installed. */
+  readonly warnings: readonly LandscapeWarning[];
+  /** As `addGramInto` of the linear algebra. */
+  addInto(gram: Float64Array, blocks: Float32Array, columns: number, count?: number): Promise<void>;
+  /** Frees what was prepared; after the last call has ended. */
+  close(): Promise<void>;
+}
+
+/** Opens what adds the Gram products of matrices of `rows` rows: the port's own, or call by call. */
+export async function openGram(algebra: LinearAlgebra, rows: number): Promise<GramAdder> {
+  if (algebra.openGram !== undefined) return algebra.openGram(rows);
+  return {
+    name: algebra.name,
+    warnings: [],
+    addInto: (gram, blocks, columns, count) => algebra.addGramInto(gram, blocks, rows, columns, count),
+    close: async () => undefined,
+  };
 }
 
 /**
@@ -36,6 +61,9 @@ export interface LinearAlgebra {
     columns: number,
     count?: number,
   ): Promise<void>;
+
+  /** Prepares many calls of `addGramInto` with matrices of so many rows. Default: nothing is prepared. */
+  openGram?(rows: number): Promise<GramAdder>;
 
   /**
    * Returns A·B as float64 (rows, columns).

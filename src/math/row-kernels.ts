@@ -1,35 +1,9 @@
 /**
- * Kernels over a block of columns of N weight vectors. Rows are float32 arrays of equal length (the
- * columns of the block); every sum is float64. Four accumulators break the chain of dependent
- * additions, which otherwise costs more than the reads.
+ * Kernels over weight vectors. Rows are float32 arrays of equal length; every sum is float64. Four accumulators break
+ * the chain of dependent additions, which otherwise costs more than the reads.
+ *
+ * @see row-vectors.ts for those over many rows at a time.
  */
-
-/**
- * Returns ‖a − b‖² (float64, differences taken in float64).
- */
-export function squaredDistance(a: Float32Array, b: Float32Array): number {
-  const n = a.length;
-  const whole = n - (n % 4);
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  for (let c = 0; c < whole; c += 4) {
-    const d0 = a[c] - b[c];
-    const d1 = a[c + 1] - b[c + 1];
-    const d2 = a[c + 2] - b[c + 2];
-    const d3 = a[c + 3] - b[c + 3];
-    s0 += d0 * d0;
-    s1 += d1 * d1;
-    s2 += d2 * d2;
-    s3 += d3 * d3;
-  }
-  for (let c = whole; c < n; c++) {
-    const d = a[c] - b[c];
-    s0 += d * d;
-  }
-  return s0 + s1 + (s2 + s3);
-}
 
 /** Returns a·b (float64). */
 export function dot(a: Float32Array, b: Float32Array): number {
@@ -49,24 +23,6 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return s0 + s1 + (s2 + s3);
 }
 
-/** Returns (a − b)·d (float64, the difference taken in float64). */
-export function differenceDot(a: Float32Array, b: Float32Array, d: Float32Array): number {
-  const n = a.length;
-  const whole = n - (n % 4);
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  for (let c = 0; c < whole; c += 4) {
-    s0 += (a[c] - b[c]) * d[c];
-    s1 += (a[c + 1] - b[c + 1]) * d[c + 1];
-    s2 += (a[c + 2] - b[c + 2]) * d[c + 2];
-    s3 += (a[c + 3] - b[c + 3]) * d[c + 3];
-  }
-  for (let c = whole; c < n; c++) s0 += (a[c] - b[c]) * d[c];
-  return s0 + s1 + (s2 + s3);
-}
-
 /** Returns (a − c)·(b − c) (float64, differences taken in float64). */
 export function differencesDot(a: Float32Array, b: Float32Array, c: Float32Array): number {
   const n = a.length;
@@ -83,131 +39,6 @@ export function differencesDot(a: Float32Array, b: Float32Array, c: Float32Array
   }
   for (let i = whole; i < n; i++) s0 += (a[i] - c[i]) * (b[i] - c[i]);
   return s0 + s1 + (s2 + s3);
-}
-
-/**
- * Writes a − b, rounded to float32, into `out`, and returns ‖a − c‖² (float64, differences taken in float64).
- * Both in one loop, which is bound by its reads.
- */
-export function subtractInto(out: Float32Array, a: Float32Array, b: Float32Array, c: Float32Array): number {
-  const n = a.length;
-  const whole = n - (n % 4);
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  for (let i = 0; i < whole; i += 4) {
-    const a0 = a[i];
-    const a1 = a[i + 1];
-    const a2 = a[i + 2];
-    const a3 = a[i + 3];
-    const d0 = a0 - c[i];
-    const d1 = a1 - c[i + 1];
-    const d2 = a2 - c[i + 2];
-    const d3 = a3 - c[i + 3];
-    out[i] = a0 - b[i];
-    out[i + 1] = a1 - b[i + 1];
-    out[i + 2] = a2 - b[i + 2];
-    out[i + 3] = a3 - b[i + 3];
-    s0 += d0 * d0;
-    s1 += d1 * d1;
-    s2 += d2 * d2;
-    s3 += d3 * d3;
-  }
-  for (let i = whole; i < n; i++) {
-    out[i] = a[i] - b[i];
-    const d = a[i] - c[i];
-    s0 += d * d;
-  }
-  return s0 + s1 + (s2 + s3);
-}
-
-/**
- * Writes four rows minus `b`, rounded to float32, into `out` (4, n), and the squared step that leads to each (from
- * `previous` to the first, from there to the second, …; float64) into `squares`: each value is read once.
- */
-export function subtractFourInto(
-  out: Float32Array,
-  squares: Float64Array,
-  rows: readonly [Float32Array, Float32Array, Float32Array, Float32Array],
-  b: Float32Array,
-  previous: Float32Array,
-): void {
-  const [r0, r1, r2, r3] = rows;
-  const n = b.length;
-  const [at1, at2, at3] = [n, 2 * n, 3 * n];
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  for (let c = 0; c < n; c++) {
-    const q = b[c];
-    const a0 = r0[c];
-    const a1 = r1[c];
-    const a2 = r2[c];
-    const a3 = r3[c];
-    const d0 = a0 - previous[c];
-    const d1 = a1 - a0;
-    const d2 = a2 - a1;
-    const d3 = a3 - a2;
-    out[c] = a0 - q;
-    out[at1 + c] = a1 - q;
-    out[at2 + c] = a2 - q;
-    out[at3 + c] = a3 - q;
-    s0 += d0 * d0;
-    s1 += d1 * d1;
-    s2 += d2 * d2;
-    s3 += d3 * d3;
-  }
-  squares[0] = s0;
-  squares[1] = s1;
-  squares[2] = s2;
-  squares[3] = s3;
-}
-
-/** Adds Σ_i weights[i]·rows[i] into `out` (float64). */
-export function addCombinationInto(
-  out: Float64Array,
-  rows: readonly Float32Array[],
-  weights: ArrayLike<number>,
-): void {
-  const length = rows[0]?.length ?? 0;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i];
-    const w = weights[i];
-    for (let c = 0; c < length; c++) out[c] += w * row[c];
-  }
-}
-
-/**
- * Adds two combinations of the same rows into `first` and `second` (float64), four rows at a time: each value
- * read serves twice, and a sum is read and written once for four products.
- */
-export function addTwoCombinationsInto(
-  first: Float64Array,
-  second: Float64Array,
-  rows: readonly Float32Array[],
-  weights: Float64Array,
-  weights2: Float64Array,
-): void {
-  const whole = rows.length - (rows.length % 4);
-  const length = rows[0]?.length ?? 0;
-  for (let i = 0; i < whole; i += 4) {
-    const [r0, r1, r2, r3] = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]];
-    const [u0, u1, u2, u3] = [weights[i], weights[i + 1], weights[i + 2], weights[i + 3]];
-    const [v0, v1, v2, v3] = [weights2[i], weights2[i + 1], weights2[i + 2], weights2[i + 3]];
-    for (let c = 0; c < length; c++) {
-      const x0 = r0[c];
-      const x1 = r1[c];
-      const x2 = r2[c];
-      const x3 = r3[c];
-      first[c] += u0 * x0 + u1 * x1 + (u2 * x2 + u3 * x3);
-      second[c] += v0 * x0 + v1 * x1 + (v2 * x2 + v3 * x3);
-    }
-  }
-  const rest = rows.slice(whole);
-  addCombinationInto(first, rest, weights.subarray(whole));
-  addCombinationInto(second, rest, weights2.subarray(whole));
 }
 
 /** Adds X·Xᵀ into `gram` (rows, rows) in float64; X (rows, columns) float32. Cost: O(rows²·columns). */

@@ -159,7 +159,7 @@ const nextRows = (row: number, stride: number, places: readonly number[]): Code 
 
 /**
  * Sums over the columns of a row are four, of every fourth column each: two vectors. Their total is that of the
- * plain loops of row-kernels.ts, bit for bit.
+ * loops of row-kernels.ts, bit for bit.
  */
 const totalOf = (first: Code, low: number, high: number): Code => {
   const right = scalar.add(vector.lane(get(high), 0), vector.lane(get(high), 1));

@@ -23,17 +23,42 @@ const PANELS_PER_CALL = 8;
 /** float32 values of results that are held at a time (64 MiB): of 10,000 rows one product has 10⁸. */
 const RESULT_VALUES = 2 ** 24;
 
+/** ONNX Runtime's product of matrices of some rows, or why there is none. */
+export type OnnxGram =
+  | { readonly state: "open"; readonly product: GramProduct; close(): Promise<void> }
+  | { readonly state: "absent" }
+  | { readonly state: "failed"; readonly reason: string };
+
 /**
- * Returns the Gram product in ONNX Runtime, or null where the package is not installed or does not load.
+ * Opens the Gram product of matrices of so many rows in ONNX Runtime: "absent" where the package is not installed,
+ * "failed" where it does not load or makes no session.
  *
  * Its products are some 1.3 times faster than those of native TensorFlow (AVX2, 2 cores), read the blocks where they
  * are, and stay fast for panels of few rows, so that 60 % of the work is done for 300 rows in place of all of it.
  */
-export async function openOnnxGram(): Promise<GramProduct | null> {
+export async function openOnnxGram(rows: number): Promise<OnnxGram> {
   // The runtime and the writer of its models are loaded by those who multiply much, and by nobody else.
   const { loadOnnxRuntime } = await import("../onnx-runtime.js");
   const outcome = loadOnnxRuntime();
-  return outcome.state === "loaded" ? createOnnxGram(outcome.runtime) : null;
+  if (outcome.state === "absent") return outcome;
+  if (outcome.state === "broken") return { state: "failed", reason: outcome.reason };
+  const sessions = new Map<number, OrtSession>();
+  const close = async () => {
+    for (const session of sessions.values()) await session.release();
+    sessions.clear();
+  };
+  try {
+    for (const { length } of callsOf(rows)) {
+      if (!sessions.has(length)) sessions.set(length, await createSession(outcome.runtime, length));
+    }
+  } catch (error) {
+    await close();
+    return {
+      state: "failed",
+      reason: (error instanceof Error ? error.message : String(error)).split("\n")[0],
+    };
+  }
+  return { state: "open", product: productBy(outcome.runtime, sessions), close };
 }
 
 /** Rows [first, end), to be multiplied with the rows from `first` on. */
@@ -42,22 +67,29 @@ interface Panel {
   readonly end: number;
 }
 
-function createOnnxGram(runtime: OnnxRuntime): GramProduct {
-  const sessions = new Map<number, Promise<OrtSession>>();
-  const sessionOf = (panels: number): Promise<OrtSession> => {
-    const known = sessions.get(panels) ?? createSession(runtime, panels);
-    sessions.set(panels, known);
-    return known;
-  };
+/** The panels of each call. */
+function callsOf(rows: number): Panel[][] {
+  const panels = cutIntoPanels(rows);
+  const panelsPerCall = Math.max(
+    1,
+    Math.min(PANELS_PER_CALL, Math.floor(RESULT_VALUES / (panels[0].end * rows))),
+  );
+  const calls: Panel[][] = [];
+  for (let from = 0; from < panels.length; from += panelsPerCall) {
+    calls.push(panels.slice(from, from + panelsPerCall));
+  }
+  return calls;
+}
+
+/** @param sessions - by the number of panels that each multiplies. */
+function productBy(runtime: OnnxRuntime, sessions: ReadonlyMap<number, OrtSession>): GramProduct {
   return async (gram, blocks, rows, columns, count) => {
     const size = rows * columns;
-    const panels = cutIntoPanels(rows);
-    const largest = panels[0].end * rows;
-    const panelsPerCall = Math.max(1, Math.min(PANELS_PER_CALL, Math.floor(RESULT_VALUES / largest)));
-    const blocksPerSum = Math.max(1, Math.floor(RESULT_VALUES / (panelsPerCall * largest)));
-    for (let from = 0; from < panels.length; from += panelsPerCall) {
-      const together = panels.slice(from, from + panelsPerCall);
-      const session = await sessionOf(together.length);
+    const calls = callsOf(rows);
+    const results = calls[0].length * calls[0][0].end * rows;
+    const blocksPerSum = Math.max(1, Math.floor(RESULT_VALUES / results));
+    for (const together of calls) {
+      const session = sessions.get(together.length) as OrtSession;
       for (let first = 0; first < count; first += blocksPerSum) {
         const products: Readonly<Record<string, OrtTensor>>[] = [];
         for (let b = first; b < Math.min(count, first + blocksPerSum); b++) {

@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../base/errors.js";
-import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
+import type { LandscapeWarning } from "../../base/warning.js";
+import type { GramAdder, LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
 import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
-import { type GramProduct, ONNX_FROM_ROWS, openOnnxGram } from "./onnx-gram.js";
+import { type GramProduct, ONNX_FROM_ROWS, type OnnxGram, openOnnxGram } from "./onnx-gram.js";
 
 /** How to cut up a Gram product for a backend; measured at (100, 1,000,000). */
 export interface GramPlan {
@@ -56,14 +57,32 @@ export function createTensorLinearAlgebra(
     if (tf.getBackend() === backend) return;
     throw new BackendError(`the ${name} linear algebra`, `"${backend}" active`, `"${tf.getBackend()}"`);
   };
+  const openGram = async (rows: number): Promise<GramAdder> => {
+    checkBackend();
+    const onnx: OnnxGram = rows < ONNX_FROM_ROWS ? { state: "absent" } : await openOnnxGram(rows);
+    const product = onnx.state === "open" ? onnx.product : productsBy(plan);
+    return {
+      name: onnx.state === "open" ? "onnx" : name,
+      warnings: onnx.state === "failed" ? [passedOver(onnx.reason, name)] : [],
+      async addInto(gram, blocks, columns, count = 1) {
+        checkBackend();
+        await addGramInto(gram, blocks, rows, columns, count, plan, product);
+      },
+      close: async () => (onnx.state === "open" ? onnx.close() : undefined),
+    };
+  };
   return {
     name,
     hasFastRowProducts: float64 !== IN_JS,
     async addGramInto(gram, blocks, rows, columns, count = 1) {
-      checkBackend();
-      const onnx = rows < ONNX_FROM_ROWS ? null : await onnxGram();
-      await addGramInto(gram, blocks, rows, columns, count, plan, onnx ?? productsBy(plan));
+      const adder = await openGram(rows);
+      try {
+        await adder.addInto(gram, blocks, columns, count);
+      } finally {
+        await adder.close();
+      }
     },
+    openGram,
     async multiply(a, b, rows, inner, columns) {
       checkBackend();
       if (rows < FEW_ROWS) return multiplyInFloat64(a, b, rows, inner, columns);
@@ -84,12 +103,9 @@ export function createTensorLinearAlgebra(
   };
 }
 
-let opened: Promise<GramProduct | null> | undefined;
-
-/** One for the process: its sessions are kept. */
-function onnxGram(): Promise<GramProduct | null> {
-  opened ??= openOnnxGram();
-  return opened;
+function passedOver(reason: string, name: string): LandscapeWarning {
+  const message = `ONNX Runtime is installed and cannot multiply here (${reason}): inner products are those of the ${name} backend, which takes longer`;
+  return { code: "onnx-passed-over", message };
 }
 
 /** The product of blocks that need no further cutting, on the active backend. */

@@ -10,7 +10,7 @@ import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-a
 import { openOnnxGram } from "../../../src/backend/linear-algebra/onnx-gram.js";
 import { createTensorLinearAlgebra } from "../../../src/backend/linear-algebra/tensor-linear-algebra.js";
 import { selectBackend } from "../../../src/backend/select-backend.js";
-import type { LinearAlgebra } from "../../../src/math/linear-algebra.js";
+import { type LinearAlgebra, openGram } from "../../../src/math/linear-algebra.js";
 import { useTestBackend } from "../../support/backend.js";
 import { expectClose } from "../expect-close.js";
 
@@ -107,13 +107,17 @@ describe("Gram products of many rows", () => {
   });
 
   it("go through ONNX Runtime where it is installed", async () => {
-    const product = await openOnnxGram();
-    expect(product).not.toBeNull();
     const [rows, columns] = [200, 33];
+    const onnx = await openOnnxGram(rows);
+    if (onnx.state !== "open") throw new Error(`expected a session, got ${JSON.stringify(onnx)}`);
     const block = values(rows * columns, 8);
     const [ours, direct] = [new Float64Array(rows * rows), new Float64Array(rows * rows)];
-    await active.addGramInto(ours, block, rows, columns);
-    await product?.(direct, block, rows, columns, 1);
+    const adder = await openGram(active, rows);
+    expect(adder.name).toBe("onnx");
+    await adder.addInto(ours, block, columns);
+    await adder.close();
+    await onnx.product(direct, block, rows, columns, 1);
+    await onnx.close();
     expect(ours).toEqual(direct);
   });
 });

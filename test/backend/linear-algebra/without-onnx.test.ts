@@ -1,29 +1,45 @@
 import * as tf from "@tensorflow/tfjs";
-import { expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createLinearAlgebra } from "../../../src/backend/linear-algebra/create-linear-algebra.js";
 import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-algebra.js";
-import { openOnnxGram } from "../../../src/backend/linear-algebra/onnx-gram.js";
+import type { OnnxOutcome, OrtSession } from "../../../src/backend/onnx-runtime.js";
+import { memoryRowSource } from "../../../src/directions/directions.js";
+import { pcaDirections } from "../../../src/directions/pca.js";
+import { openGram } from "../../../src/math/linear-algebra.js";
 import { useTestBackend } from "../../support/backend.js";
 import { expectClose } from "../expect-close.js";
 
-// A package that is there and does not load, as on a machine that its binaries are not made for.
-vi.mock("../../../src/backend/onnx-runtime.js", () => ({
-  loadOnnxRuntime: () => ({
-    state: "broken",
-    reason: "wrong ELF class",
-    cause: new Error("wrong ELF class"),
-  }),
-}));
+let outcome: OnnxOutcome;
+vi.mock("../../../src/backend/onnx-runtime.js", () => ({ loadOnnxRuntime: () => outcome }));
 
-it.each([
-  [64, 50, 2],
-  [131, 20, 3],
-  [70, 6000, 1],
-])(
-  "(%i, %i), %i blocks: the backend multiplies where ONNX Runtime does not load",
-  async (rows, columns, count) => {
+/** ONNX Runtime whose sessions are those of `create`. */
+function runtimeOf(create: () => Promise<OrtSession>): OnnxOutcome {
+  const Tensor = class {
+    readonly data = new Float32Array(0);
+  };
+  return { state: "loaded", runtime: { Tensor, InferenceSession: { create }, env: {} } };
+}
+
+const WITHOUT: readonly (readonly [string, () => OnnxOutcome, string | null])[] = [
+  ["is not installed", () => ({ state: "absent" }), null],
+  // As on a machine that its binaries are not made for.
+  ["does not load", () => ({ state: "broken", reason: "wrong ELF class", cause: null }), "wrong ELF class"],
+  ["makes no session", () => runtimeOf(() => Promise.reject(new Error("no provider\nat x"))), "no provider"],
+];
+
+describe.each(WITHOUT)("where ONNX Runtime %s", (_name, found, reason) => {
+  let name: string;
+  beforeEach(async () => {
+    outcome = found();
     await useTestBackend();
-    expect(await openOnnxGram()).toBeNull();
+    name = createLinearAlgebra().name;
+  });
+
+  it.each([
+    [64, 50, 2],
+    [131, 20, 3],
+    [70, 6000, 1],
+  ])("(%i, %i), %i blocks: the backend multiplies", async (rows, columns, count) => {
     const size = rows * columns;
     const blocks = Float32Array.from({ length: count * size }, (_, i) => Math.sin(i * i));
     const expected = new Float64Array(rows * rows).fill(0.5);
@@ -35,5 +51,59 @@ it.each([
     await createLinearAlgebra().addGramInto(gram, blocks, rows, columns, count);
     expectClose(gram, expected, { absolute: 1e-7 * columns, relative: 3e-6 });
     expect(tf.memory().numTensors).toBe(before);
-  },
-);
+  });
+
+  it("principal components say what multiplied, and warn of what is installed and does not work", async () => {
+    const rows = Array.from({ length: 66 }, (_, i) =>
+      Float32Array.from({ length: 40 }, (__, c) => Math.sin(i * (c + 1)) + 0.1 * i),
+    );
+    const options = { linearAlgebra: createLinearAlgebra(), precision: "backend" } as const;
+    const { precision, warnings } = await pcaDirections(memoryRowSource(rows), options);
+    expect(precision).toBe(name);
+    const passedOver = warnings.filter(({ code }) => code === "onnx-passed-over");
+    expect(passedOver.map(({ message }) => message)).toEqual(
+      reason === null
+        ? []
+        : [
+            `ONNX Runtime is installed and cannot multiply here (${reason}): inner products are those of the ${name} backend, which takes longer`,
+          ],
+    );
+  });
+});
+
+describe("sessions of ONNX Runtime", () => {
+  const open = { made: 0, released: 0 };
+  const session = (run: OrtSession["run"]): OrtSession => ({
+    run,
+    async release() {
+      open.released++;
+    },
+  });
+  beforeEach(async () => {
+    await useTestBackend();
+    Object.assign(open, { made: 0, released: 0 });
+  });
+
+  it("are released after use, also after a product that failed", async () => {
+    outcome = runtimeOf(async () => {
+      open.made++;
+      return session(() => Promise.reject(new Error("out of memory")));
+    });
+    const algebra = createLinearAlgebra();
+    const product = algebra.addGramInto(new Float64Array(64 * 64), new Float32Array(64 * 3), 64, 3);
+    await expect(product).rejects.toThrow("out of memory");
+    expect(open).toEqual({ made: 1, released: 1 });
+  });
+
+  it("are released if a further one cannot be made", async () => {
+    outcome = runtimeOf(async () => {
+      if (open.made > 0) throw new Error("no more threads");
+      open.made++;
+      return session(async () => ({}));
+    });
+    // 10 panels: 8 in the first call, 2 in the second.
+    const adder = await openGram(createLinearAlgebra(), 600);
+    expect(adder.warnings[0]?.message).toContain("no more threads");
+    expect(open).toEqual({ made: 1, released: 1 });
+  });
+});

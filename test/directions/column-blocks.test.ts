@@ -76,9 +76,9 @@ describe("readColumnBlocks", () => {
 describe("resolveBlockColumns", () => {
   it("keeps a buffer within its budget", () => {
     expect(resolveBlockColumns({ rows: 10, columns: 1e6 })).toBe(2 ** 18);
-    expect(resolveBlockColumns({ rows: 300, columns: 1e7 })).toBe(13_981);
-    expect(resolveBlockColumns({ rows: 1000, columns: 1e7 })).toBe(8192);
-    expect(resolveBlockColumns({ rows: 10_000, columns: 1e7 })).toBe(1677);
+    expect(resolveBlockColumns({ rows: 300, columns: 1e7 })).toBe(27_952);
+    expect(resolveBlockColumns({ rows: 1000, columns: 1e7 })).toBe(8384);
+    expect(resolveBlockColumns({ rows: 10_000, columns: 1e7 })).toBe(1664);
     for (const rows of [100, 300, 2000, 1e6, 1e9]) {
       const blockColumns = resolveBlockColumns({ rows, columns: 1e7 });
       expect(blockColumns).toBeGreaterThanOrEqual(1);

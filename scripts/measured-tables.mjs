@@ -56,6 +56,20 @@ export const TABLES = {
         peakMegabytes === undefined ? "" : `${short(peakMegabytes / 1000)} GB`,
       ],
     ),
+  start: (report) =>
+    tableOf(
+      casesOf(report, "start"),
+      ["call", "calls", "backend there", "first point", "end"],
+      ({ case: name, calls, backendSeconds, seconds, endSeconds }) => [
+        name.replace(/^\w+/, (network) => (network === "mlp" ? "MLP 8-16-1" : NETWORKS[network])),
+        count(calls),
+        ...[backendSeconds, seconds, endSeconds].map((times) =>
+          calls === 1
+            ? `${times[0].toFixed(2)} s`
+            : `${times[0].toFixed(2)} s [${times[1].toFixed(2)}, ${times[2].toFixed(2)}]`,
+        ),
+      ],
+    ),
   capture: (report) =>
     tableOf(
       casesOf(report, "capture"),
@@ -102,6 +116,27 @@ export const TABLES = {
         short(peer),
         short(ratio),
         short(reference),
+      ],
+    ),
+  approximate: (report) =>
+    tableOf(
+      casesOf(report, "approximate"),
+      [
+        "plane",
+        "seed",
+        "evaluations",
+        "stated error",
+        "true error",
+        "within bounds",
+        "seconds",
+        "exact surface",
+      ],
+      ({ case: name, seed, evaluations, stated, error95, coverage, ours, peer }) => [
+        name === "lenet-pca" ? "LeNet, principal components" : "LeNet, random directions",
+        count(seed),
+        ...[evaluations, stated, error95, coverage].map((share) => `${short(100 * share)} %`),
+        short(ours),
+        short(peer),
       ],
     ),
   "batch-norm": (report) =>

@@ -55,7 +55,7 @@ test("what was approximated without single samples is not taken for what is with
   const shared = { points: PLANE, grid, approximate: {} };
   const without = await storedSurface({ ...requestOf(directory, 15, wholeSets), ...shared });
   const withSubsample = await storedSurface({ ...requestOf(directory, 15, evaluator), ...shared });
-  expect([without, withSubsample].map(({ surface }) => surface.approximation?.subsample)).toEqual([0, 80]);
+  expect([without, withSubsample].map(({ surface }) => surface.approximation?.subsample)).toEqual([0, 60]);
   expect(withSubsample.file).not.toBe(without.file);
 });
 

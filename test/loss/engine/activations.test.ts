@@ -132,11 +132,14 @@ function worst(
 describe("activations against float64, over ±1e-30 … ±1e4", () => {
   it.each(Object.keys(relative))("%s to 1e-6 relative", async (name) => {
     for (const engine of engines) {
-      // A product with a number that is no longer normal has no more digits than it.
+      // A product with a number that is no longer normal has no more digits than it; the softmax of oneDNN, which
+      // TensorFlow uses on some processors, is 0 a little above.
       const errorOf = (error: number, exact: number, x: number) =>
-        Math.abs(exact) < NORMAL || ((name === "swish" || name === "mish") && x < -80)
+        Math.abs(exact) < NORMAL || (["swish", "mish"].includes(name) && x < -80)
           ? Math.max(0, error - NORMAL)
-          : error / Math.abs(exact);
+          : name === "softmax" && Math.abs(exact) < 2 * NORMAL
+            ? Math.max(0, error - 2 * NORMAL)
+            : error / Math.abs(exact);
       const { error, at } = worst(await computed(engine, name), relative[name] as Reference, errorOf);
       expect(error, `${engine.name} at ${at}`).toBeLessThan(1e-6);
     }

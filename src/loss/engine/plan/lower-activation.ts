@@ -35,7 +35,12 @@ const activations: Readonly<Record<string, Activation>> = {
   logSoftmax: alongLastAxis("logSoftmax"),
   hardSigmoid: (b, x) => b.clip(b.binary("add", b.binary("mul", x, number(0.2)), number(0.5)), 0, 1),
   swish: (b, x) => b.binary("mul", x, b.unary("sigmoid", x)),
-  mish: (b, x) => b.binary("mul", x, b.unary("tanh", b.unary("softplus", x))),
+  // Negated twice, which changes no bit: where TensorFlow uses oneDNN it would put x·tanh(softplus(x)) into one operation,
+  // which is 0 below −17.
+  mish: (b, x) => {
+    const negated = b.unary("tanh", b.unary("neg", b.unary("softplus", x)));
+    return b.binary("mul", b.unary("neg", x), negated);
+  },
   gelu: (b, x) => {
     const cdf = b.binary("add", b.unary("erf", b.binary("mul", x, number(Math.SQRT1_2))), number(1));
     return b.binary("mul", b.binary("mul", x, number(0.5)), cdf);

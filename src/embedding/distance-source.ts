@@ -1,5 +1,6 @@
 import { InvalidDataError } from "../base/errors.js";
 import type { LinearAlgebra } from "../math/linear-algebra.js";
+import { mirrorLowerInto } from "../math/row-kernels.js";
 
 /** Distance between two rows: `euclidean` |x − y|, `cosine` 1 − x·y/(|x|·|y|). */
 export type DistanceMetric = "euclidean" | "cosine";
@@ -101,19 +102,14 @@ export function ownDistances(
   const distances = new Float64Array(n * n);
   const block = new Float64Array(4 * n);
   for (let first = 0; first < n; first += 4) {
-    const size = Math.min(4, n - first);
-    const width = n - first;
-    const rows = points.subarray(first * d, (first + size) * d);
-    distanceBlockInto(block, metric, rows, points.subarray(first * d), d);
-    for (let r = 0; r < size; r++) {
-      const i = first + r;
-      for (let j = i + 1; j < n; j++) {
-        const distance = block[r * width + j - first] as number;
-        distances[i * n + j] = distance;
-        distances[j * n + i] = distance;
-      }
+    const end = Math.min(n, first + 4);
+    distanceBlockInto(block, metric, points.subarray(first * d, end * d), points.subarray(0, end * d), d);
+    for (let i = first; i < end; i++) {
+      const from = (i - first) * end;
+      distances.set(block.subarray(from, from + i), i * n);
     }
   }
+  mirrorLowerInto(distances, n);
   return distances;
 }
 
@@ -329,33 +325,55 @@ export async function rowDistances(
   const { metric = "euclidean", background = 0 } = options;
   const shifted = new Float64Array(n * m);
   const sums = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    for (let p = i * m; p < (i + 1) * m; p++) {
-      const value = matrix[p] - background;
-      if (Math.abs(value) < 1e-13) continue;
-      shifted[p] = value;
-      sums[i] = sums[i] + value;
-    }
-  }
+  for (let i = 0; i < n; i++) sums[i] = shiftRowInto(shifted, matrix, i * m, m, background);
   const gram = await algebra.rowProducts(shifted, n, m);
   return metric === "euclidean"
     ? euclideanFromGram(gram, shifted, n, m)
     : cosineFromGram(gram, n, (i, j) => background * (sums[i] + sums[j] + m * background));
 }
 
+/** Writes the row at `row` minus the background, and returns the sum of what is not 0 then. */
+function shiftRowInto(
+  out: Float64Array,
+  matrix: Float64Array,
+  row: number,
+  m: number,
+  background: number,
+): number {
+  let sum = 0;
+  for (let p = row; p < row + m; p++) {
+    const value = matrix[p] - background;
+    if (Math.abs(value) < 1e-13) continue;
+    out[p] = value;
+    sum += value;
+  }
+  return sum;
+}
+
 function euclideanFromGram(gram: Float64Array, v: Float64Array, n: number, m: number): Float64Array {
   const distances = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) {
-      const lengths = gram[i * n + i] + gram[j * n + j];
-      const square = lengths - 2 * gram[i * n + j];
-      const exact = square > CANCELLED * lengths ? square : squaredDifference(v, i * m, j * m, m);
-      const distance = Math.sqrt(exact);
-      distances[i * n + j] = distance;
-      distances[j * n + i] = distance;
-    }
-  }
+  const squares = Float64Array.from({ length: n }, (_, i) => gram[i * n + i]);
+  for (let i = 0; i < n; i++) euclideanRowInto(distances, gram, squares, v, i, m);
+  mirrorLowerInto(distances, n);
   return distances;
+}
+
+/** Writes the distances of row i to those before it. */
+function euclideanRowInto(
+  out: Float64Array,
+  gram: Float64Array,
+  squares: Float64Array,
+  v: Float64Array,
+  i: number,
+  m: number,
+): void {
+  const at = i * squares.length;
+  for (let j = 0; j < i; j++) {
+    const lengths = squares[i] + squares[j];
+    const square = lengths - 2 * gram[at + j];
+    const exact = square > CANCELLED * lengths ? square : squaredDifference(v, i * m, j * m, m);
+    out[at + j] = Math.sqrt(exact);
+  }
 }
 
 function squaredDifference(v: Float64Array, a: number, b: number, m: number): number {

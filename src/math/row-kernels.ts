@@ -78,8 +78,25 @@ export function densityOf(values: Float64Array): number {
  */
 export function rowGram(v: Float64Array, n: number, m: number, density = densityOf(v)): Float64Array {
   const gram = density < denseFrom ? sparseGram(v, n, m, Math.round(density * v.length)) : denseGram(v, n, m);
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) gram[j * n + i] = gram[i * n + j];
+  mirrorLowerInto(gram, n);
   return gram;
+}
+
+/** Side of the squares in which a matrix is mirrored: what is read and what is written stay in the first cache. */
+const MIRROR_SIDE = 32;
+
+/** Copies the lower triangle of a matrix (n, n) to the upper one. */
+export function mirrorLowerInto(matrix: Float64Array, n: number): void {
+  for (let rows = 0; rows < n; rows += MIRROR_SIDE) {
+    for (let columns = 0; columns <= rows; columns += MIRROR_SIDE) mirrorSquareInto(matrix, n, rows, columns);
+  }
+}
+
+function mirrorSquareInto(matrix: Float64Array, n: number, rows: number, columns: number): void {
+  for (let i = rows; i < Math.min(n, rows + MIRROR_SIDE); i++) {
+    const end = Math.min(i, columns + MIRROR_SIDE);
+    for (let j = columns; j < end; j++) matrix[j * n + i] = matrix[i * n + j];
+  }
 }
 
 /** Lower triangle, three rows by three rows in registers, over column blocks that fit the first cache. */

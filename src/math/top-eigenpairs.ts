@@ -1,6 +1,7 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { LinearAlgebra, SymmetricEigen } from "./linear-algebra.js";
+import { addScaledInto, dot } from "./vectors.js";
 
 /** Returns A·x for each of some vectors (n) and a symmetric A (n, n). */
 export type ApplyOperator = (vectors: readonly Float64Array[]) => readonly Float64Array[];
@@ -162,22 +163,6 @@ function residual(
   return largest;
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
-  let even = 0;
-  let odd = 0;
-  let i = 0;
-  for (; i + 1 < a.length; i += 2) {
-    even += a[i] * b[i];
-    odd += a[i + 1] * b[i + 1];
-  }
-  if (i < a.length) even += a[i] * b[i];
-  return even + odd;
-}
-
-function addScaledInto(out: Float64Array, factor: number, x: Float64Array): void {
-  for (let i = 0; i < out.length; i++) out[i] = out[i] + factor * x[i];
-}
-
 /**
  * Returns A·x for each vector (n) and a dense symmetric A (n, n), four vectors at a time so that the matrix is
  * read a quarter as often.
@@ -188,41 +173,56 @@ export function symmetricTimes(
   n: number,
 ): readonly Float64Array[] {
   const images = vectors.map(() => new Float64Array(n));
+  const products = new Float64Array(8);
   for (let v = 0; v < vectors.length; v += 4) {
-    // Missing vectors of the last four repeat the last one.
-    const at = [0, 1, 2, 3].map((r) => Math.min(v + r, vectors.length - 1));
-    const [x0, x1, x2, x3] = at.map((index) => vectors[index]);
-    const [y0, y1, y2, y3] = at.map((index) => images[index]);
-    let i = 0;
-    for (; i + 1 < n; i += 2) {
-      const [row, row1] = [i * n, (i + 1) * n];
-      let [s0, s1, s2, s3, t0, t1, t2, t3] = [0, 0, 0, 0, 0, 0, 0, 0];
-      for (let j = 0; j < n; j++) {
-        const [value, value1] = [matrix[row + j], matrix[row1 + j]];
-        s0 += value * x0[j];
-        s1 += value * x1[j];
-        s2 += value * x2[j];
-        s3 += value * x3[j];
-        t0 += value1 * x0[j];
-        t1 += value1 * x1[j];
-        t2 += value1 * x2[j];
-        t3 += value1 * x3[j];
+    // Missing vectors of the last four repeat the last one, and a last row alone is taken twice.
+    const [x0, x1, x2, x3] = [0, 1, 2, 3].map((r) => vectors[Math.min(v + r, vectors.length - 1)]);
+    const some = images.slice(v, v + 4);
+    for (let i = 0; i < n; i += 2) {
+      const next = Math.min(i + 1, n - 1);
+      twoRowsTimesFourInto(products, matrix, i * n, next * n, x0, x1, x2, x3);
+      for (let r = 0; r < some.length; r++) {
+        some[r][i] = products[r];
+        some[r][next] = products[4 + r];
       }
-      y0[i] = s0;
-      y1[i] = s1;
-      y2[i] = s2;
-      y3[i] = s3;
-      y0[i + 1] = t0;
-      y1[i + 1] = t1;
-      y2[i + 1] = t2;
-      y3[i + 1] = t3;
     }
-    if (i === n) continue;
-    images.slice(v, v + 4).forEach((image, r) => {
-      let sum = 0;
-      for (let j = 0; j < n; j++) sum += matrix[i * n + j] * vectors[v + r][j];
-      image[i] = sum;
-    });
   }
   return images;
+}
+
+/**
+ * Writes the inner products of two rows of a matrix with four vectors. A function of its own: it is compiled after
+ * some rows, in the middle of the first product.
+ */
+function twoRowsTimesFourInto(
+  out: Float64Array,
+  matrix: Float64Array,
+  row: number,
+  row1: number,
+  x0: Float64Array,
+  x1: Float64Array,
+  x2: Float64Array,
+  x3: Float64Array,
+): void {
+  let [s0, s1, s2, s3, t0, t1, t2, t3] = [0, 0, 0, 0, 0, 0, 0, 0];
+  for (let j = 0; j < x0.length; j++) {
+    const value = matrix[row + j];
+    const value1 = matrix[row1 + j];
+    s0 += value * x0[j];
+    s1 += value * x1[j];
+    s2 += value * x2[j];
+    s3 += value * x3[j];
+    t0 += value1 * x0[j];
+    t1 += value1 * x1[j];
+    t2 += value1 * x2[j];
+    t3 += value1 * x3[j];
+  }
+  out[0] = s0;
+  out[1] = s1;
+  out[2] = s2;
+  out[3] = s3;
+  out[4] = t0;
+  out[5] = t1;
+  out[6] = t2;
+  out[7] = t3;
 }

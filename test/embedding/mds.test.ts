@@ -137,6 +137,22 @@ describe("as PHATE scales", () => {
   });
 });
 
+test.each([2, 3])(
+  "the stress of a scaling in %i dimensions is that of its best scale, pair by pair",
+  async (k) => {
+    for (const mds of ["classic", "metric"] as const) {
+      const scaling = await embedDistances(curved, n, plainLinearAlgebra, { mds, dimensions: k });
+      const lengths = euclidean(scaling.embedding, k);
+      const sum = (value: (p: number) => number) =>
+        lengths.reduce((total, _, p) => total + (p % n < Math.floor(p / n) ? value(p) : 0), 0);
+      const scale = sum((p) => lengths[p] * curved[p]) / sum((p) => lengths[p] ** 2);
+      const stress = sum((p) => (scale * lengths[p] - curved[p]) ** 2);
+      expect(scaling.stress / stress).toBeCloseTo(1, 9);
+      expect(scaling.normalizedStress).toBeCloseTo(Math.sqrt(stress / sum((p) => curved[p] ** 2)), 9);
+    }
+  },
+);
+
 describe("eigenpairs", () => {
   test("of largest magnitude, double ones included", async () => {
     const diagonal = [3, -5, 5, 1, -4, ...new Array(60).fill(0.5)];

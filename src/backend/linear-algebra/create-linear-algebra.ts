@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
-import { densityOf, rowGram } from "../../math/row-kernels.js";
+import { densityOf, mirrorLowerInto, rowGram } from "../../math/row-kernels.js";
 import { currentBackend } from "../current-backend.js";
 import { checkFinite, singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { jsLinearAlgebra } from "./js-linear-algebra.js";
@@ -72,8 +72,14 @@ export function singularValuesNative(matrix: Float64Array, rows: number, columns
   const n = Math.min(rows, columns);
   if (n < VALUES_ONLY_FROM) return singularValuesInJs(matrix, rows, columns);
   checkFinite("singularValues", matrix, columns);
+  // Where most entries are 0, as in a diffusion operator, the product takes less in JavaScript.
+  const density = rows > columns ? 1 : densityOf(matrix);
+  const product = density < DENSE_FROM ? rowGram(matrix, rows, columns, density) : undefined;
   const squares = withFloat64((ops) => {
-    const gram = ops.gram(ops.upload(matrix, [rows, columns]), rows > columns);
+    const gram =
+      product === undefined
+        ? ops.gram(ops.upload(matrix, [rows, columns]), rows > columns)
+        : ops.upload(product, [n, n]);
     return ops.read(ops.symmetricEigen(gram, false)[0]).reverse();
   });
   const floor = 16 * Number.EPSILON * squares[0];
@@ -92,7 +98,7 @@ export function rowProductsNative(matrix: Float64Array, rows: number, columns: n
   if (rows < NATIVE_FROM || density < DENSE_FROM) return rowGram(matrix, rows, columns, density);
   const gram = withFloat64((ops) => ops.read(ops.gram(ops.upload(matrix, [rows, columns]), false)));
   // The two triangles may differ in the last bit.
-  for (let i = 0; i < rows; i++) for (let j = 0; j < i; j++) gram[j * rows + i] = gram[i * rows + j];
+  mirrorLowerInto(gram, rows);
   return gram;
 }
 
@@ -143,8 +149,9 @@ function withFloat64<T>(compute: (ops: Float64Operations) => T): T {
         return [values, vectors];
       },
       read(tensor) {
+        // The addon returns a copy, in a buffer of its own.
         const words = binding.tensorDataSync(recast(tensor, FLOAT64, binding.TF_INT32));
-        return new Float64Array(words.slice().buffer);
+        return new Float64Array(words.buffer, words.byteOffset, words.length / 2);
       },
     });
   } finally {

@@ -71,8 +71,11 @@ export function singularValuesInJs(matrix: Float64Array, rows: number, columns: 
 
 /** Names the first entry that is not finite: a decomposition of it would not end, or mean nothing. */
 export function checkFinite(where: string, matrix: Float64Array, columns: number): void {
+  // Minus itself a number is 0, and infinity or NaN is not.
+  let sum = 0;
+  for (let p = 0; p < matrix.length; p++) sum += matrix[p] - matrix[p];
+  if (sum === 0) return;
   const at = matrix.findIndex((value) => !Number.isFinite(value));
-  if (at === -1) return;
   const place = `row ${Math.floor(at / columns)}, column ${at % columns}`;
   throw new InvalidDataError(where, "a matrix of finite numbers", `${matrix[at]} in ${place}`);
 }

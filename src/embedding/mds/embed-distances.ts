@@ -1,13 +1,14 @@
 import { InvalidOptionError } from "../../base/errors.js";
 import { refuseRenamed } from "../../base/option-names.js";
-import { doubleCenter } from "../../math/gram-eigen.js";
+import { minusMean } from "../../math/gram-eigen.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { symmetricTimes, topEigenpairs } from "../../math/top-eigenpairs.js";
+import { dot } from "../../math/vectors.js";
 import type { PhateOptions } from "../phate/phate-options.js";
 import { procrustes } from "./procrustes.js";
 import { sgdMds } from "./sgd-mds.js";
 import { nonmetricMds, smacof } from "./smacof.js";
-import type { MdsResult } from "./stress.js";
+import { centeredCoordinates, guttmanInto, type MdsResult } from "./stress.js";
 
 /** Options of {@link classicMds}. */
 export interface ClassicMdsOptions {
@@ -47,17 +48,10 @@ export async function classicMds(
   if (!Number.isInteger(k) || k < 1 || k >= n) {
     throw new InvalidOptionError("dimensions", `an integer from 1 to ${n - 1}`, String(k));
   }
-  const centered = doubleCenter(
-    distances.map((d) => d * d),
-    n,
-  );
-  const { values, vectors } = await topEigenpairs(
-    (block) => symmetricTimes(centered, block, n),
-    n,
-    k,
-    algebra,
-    { tolerance },
-  );
+  const squares = squaresOf(distances);
+  const apply = (block: readonly Float64Array[]) =>
+    symmetricTimes(squares, block.map(minusMean), n).map(minusMean);
+  const { values, vectors } = await topEigenpairs(apply, n, k, algebra, { tolerance, lookEvery: 1 });
   const coordinates = new Float64Array(n * k);
   for (let c = 0; c < k; c++) {
     const vector = vectors.subarray(c * n, (c + 1) * n);
@@ -66,6 +60,12 @@ export async function classicMds(
     for (let i = 0; i < n; i++) coordinates[i * k + c] = factor * vector[i];
   }
   return coordinates;
+}
+
+function squaresOf(values: Float64Array): Float64Array {
+  const squares = new Float64Array(values.length);
+  for (let p = 0; p < values.length; p++) squares[p] = values[p] * values[p];
+  return squares;
 }
 
 function signOfLargest(vector: Float64Array): number {
@@ -122,19 +122,13 @@ function withStress(
   k: number,
   iterations: number,
 ): ScalingResult {
-  let product = 0;
-  let squares = 0;
-  let total = 0;
-  for (let i = 1; i < n; i++) {
-    for (let j = 0; j < i; j++) {
-      let square = 0;
-      for (let c = 0; c < k; c++) square += (embedding[i * k + c] - embedding[j * k + c]) ** 2;
-      const delta = distances[i * n + j];
-      product += Math.sqrt(square) * delta;
-      squares += square;
-      total += delta * delta;
-    }
-  }
+  // Σ_{i<j} δ_ij·d_ij = n·Σ x·G(x), and Σ_{i<j} d_ij² = n·Σ x² for centred x.
+  const x = centeredCoordinates(embedding, n, k);
+  const transform = new Float64Array(n * k);
+  guttmanInto(transform, distances, x, n, k);
+  const product = n * dot(x, transform);
+  const squares = n * dot(x, x);
+  const total = dot(distances, distances) / 2;
   const explained = squares > 0 ? (product * product) / squares : 0;
   const stress = Math.max(0, total - explained);
   return { embedding, stress, normalizedStress: total > 0 ? Math.sqrt(stress / total) : 0, iterations };

@@ -1,4 +1,5 @@
 import { InvalidDataError } from "../../base/errors.js";
+import { dot } from "../../math/vectors.js";
 
 /** Two sets of points after the best similarity transform of the second. */
 export interface ProcrustesResult {
@@ -82,7 +83,7 @@ function polarFactor(m: Float64Array, k: number): { rotation: Float64Array; trac
     }
     if (!rotated) break;
   }
-  const lengths = columns.map((column) => Math.sqrt(inner(column, column)));
+  const lengths = columns.map((column) => Math.sqrt(dot(column, column)));
   const left = leftVectors(columns, lengths);
   const rotation = new Float64Array(k * k);
   for (let s = 0; s < k; s++) {
@@ -99,9 +100,9 @@ function rotatePair(
   p: number,
   q: number,
 ): boolean {
-  const alpha = inner(columns[p], columns[p]);
-  const beta = inner(columns[q], columns[q]);
-  const gamma = inner(columns[p], columns[q]);
+  const alpha = dot(columns[p], columns[p]);
+  const beta = dot(columns[q], columns[q]);
+  const gamma = dot(columns[p], columns[q]);
   if (Math.abs(gamma) <= 1e-16 * Math.sqrt(alpha * beta)) return false;
   const zeta = (beta - alpha) / (2 * gamma);
   const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
@@ -140,19 +141,13 @@ function complement(others: readonly Float64Array[], k: number): Float64Array {
     const candidate = new Float64Array(k);
     candidate[axis] = 1;
     for (const other of others) {
-      const share = inner(candidate, other);
+      const share = dot(candidate, other);
       for (let r = 0; r < k; r++) candidate[r] = candidate[r] - share * other[r];
     }
-    if (inner(candidate, candidate) > inner(best, best)) best = candidate;
+    if (dot(candidate, candidate) > dot(best, best)) best = candidate;
   }
-  const length = Math.sqrt(inner(best, best));
+  const length = Math.sqrt(dot(best, best));
   return best.map((value) => value / length);
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let r = 0; r < a.length; r++) sum += a[r] * b[r];
-  return sum;
 }
 
 /** Differences in shape between several embeddings of the same points. */

@@ -1,5 +1,6 @@
 import { refuseRenamed } from "../../base/option-names.js";
 import type { Stoppable } from "../../base/work.js";
+import { addScaledInto, combination, dot } from "../../math/vectors.js";
 import { centeredCoordinates, guttmanInto, type MdsResult } from "./stress.js";
 
 /**
@@ -21,8 +22,8 @@ export class StepMemory {
 
   /** Remembers a step and the change of the gradient, if the curvature along it is positive. */
   add(step: Float64Array, change: Float64Array): void {
-    const curvature = inner(step, change);
-    if (!(curvature > 1e-14 * inner(change, change))) return;
+    const curvature = dot(step, change);
+    if (!(curvature > 1e-14 * dot(change, change))) return;
     this.#steps.push(step);
     this.#changes.push(change);
     this.#weights.push(1 / curvature);
@@ -45,29 +46,19 @@ export class StepMemory {
     const last = this.#steps.length - 1;
     const shares = new Float64Array(last + 1);
     for (let s = last; s >= 0; s--) {
-      shares[s] = this.#weights[s] * inner(this.#steps[s], out);
+      shares[s] = this.#weights[s] * dot(this.#steps[s], out);
       addScaledInto(out, -shares[s], this.#changes[s]);
     }
     if (last >= 0) {
-      const scale = 1 / (this.#weights[last] * inner(this.#changes[last], this.#changes[last]));
+      const scale = 1 / (this.#weights[last] * dot(this.#changes[last], this.#changes[last]));
       for (let p = 0; p < out.length; p++) out[p] = out[p] * scale;
     }
     for (let s = 0; s <= last; s++) {
-      const correction = shares[s] - this.#weights[s] * inner(this.#changes[s], out);
+      const correction = shares[s] - this.#weights[s] * dot(this.#changes[s], out);
       addScaledInto(out, correction, this.#steps[s]);
     }
     return out;
   }
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let p = 0; p < a.length; p++) sum += a[p] * b[p];
-  return sum;
-}
-
-function addScaledInto(out: Float64Array, factor: number, x: Float64Array): void {
-  for (let p = 0; p < out.length; p++) out[p] = out[p] + factor * x[p];
 }
 
 /** Options of {@link smacof}. */
@@ -113,10 +104,9 @@ export function smacof(
   const { dimensions: k = 2, maxIter = 3000, eps = 1e-6, acceleration = "lbfgs", signal } = options;
   const evaluate = (x: Float64Array): State => {
     signal?.throwIfAborted();
-    const residual = new Float64Array(n * k);
-    const stress = guttmanInto(residual, distances, x, n, k);
-    for (let p = 0; p < x.length; p++) residual[p] = x[p] - residual[p];
-    return { x, stress, residual };
+    const transform = new Float64Array(n * k);
+    const stress = guttmanInto(transform, distances, x, n, k);
+    return { x, stress, residual: combination(x, -1, transform) };
   };
   const memory = new StepMemory();
   // The first transform brings the start, whatever its scale, to the scale of the distances.
@@ -136,7 +126,7 @@ export function smacof(
 
 /** G(x). */
 function guttmanStep({ x, residual }: State): Float64Array {
-  return x.map((value, p) => value - residual[p]);
+  return combination(x, -1, residual);
 }
 
 /** The next point on the quasi-Newton direction that lowers the stress enough; undefined if there is none. */
@@ -147,16 +137,12 @@ function quasiNewtonStep(
   n: number,
 ): State | undefined {
   const direction = memory.direction(state.residual);
-  let slope = 0;
-  for (let p = 0; p < direction.length; p++) slope += direction[p] * state.residual[p];
+  const slope = dot(direction, state.residual);
   if (slope > 0) {
     for (let step = 1; step > 0.05; step /= 3) {
-      const next = evaluate(state.x.map((value, p) => value - step * direction[p]));
+      const next = evaluate(combination(state.x, -step, direction));
       if (next.stress > state.stress - 1e-4 * step * 2 * n * slope) continue;
-      memory.add(
-        next.x.map((value, p) => value - state.x[p]),
-        next.residual.map((value, p) => value - state.residual[p]),
-      );
+      memory.add(combination(next.x, -1, state.x), combination(next.residual, -1, state.residual));
       return next;
     }
   }

@@ -80,11 +80,13 @@ export async function kernelPower(
   const even = await algebra.rowProducts(half, n, n);
   const power = t % 2 === 0 ? even : multiplySparseDense(symmetric, even, n);
   const roots = rowSums(kernel).map(Math.sqrt);
-  for (let i = 0; i < n; i++) {
-    const factor = 1 / roots[i];
-    for (let j = 0, p = i * n; j < n; j++, p++) power[p] = factor * power[p] * roots[j];
-  }
+  for (let i = 0; i < n; i++) scaleRowInto(power, i * n, 1 / roots[i], roots);
   return power;
+}
+
+/** Multiplies the entries of the row at `row` by `factor` and by that of their column. */
+function scaleRowInto(power: Float64Array, row: number, factor: number, columns: Float64Array): void {
+  for (let j = 0; j < columns.length; j++) power[row + j] = factor * power[row + j] * columns[j];
 }
 
 /** Adds row·P to `next`; the row is 0 outside low…high. Returns the range of columns that were touched. */
@@ -134,9 +136,18 @@ export function diffusionPotential(power: Float64Array, gamma = 1): Float64Array
 /** −ln(p + 1e-7); many entries are 0 where diffusion does not reach. */
 function logarithms(power: Float64Array): Float64Array {
   const out = new Float64Array(power.length);
-  const unreached = -Math.log(1e-7);
-  for (let p = 0; p < out.length; p++) out[p] = power[p] === 0 ? unreached : -Math.log(power[p] + 1e-7);
+  for (let from = 0; from < out.length; from += LOGARITHMS_AT_ONCE) {
+    logarithmsInto(out, power, from, Math.min(out.length, from + LOGARITHMS_AT_ONCE));
+  }
   return out;
+}
+
+/** Entries in one call, so that what computes them is compiled after some calls. */
+const LOGARITHMS_AT_ONCE = 1024;
+
+function logarithmsInto(out: Float64Array, power: Float64Array, from: number, to: number): void {
+  const unreached = -Math.log(1e-7);
+  for (let p = from; p < to; p++) out[p] = power[p] === 0 ? unreached : -Math.log(power[p] + 1e-7);
 }
 
 /** A straight line. */

@@ -103,14 +103,46 @@ export function scaleRows(matrix: SparseMatrix, factors: Float64Array): SparseMa
 export function multiplySparseDense(s: SparseMatrix, x: Float64Array, width: number): Float64Array {
   const out = new Float64Array(s.rows * width);
   for (let i = 0; i < s.rows; i++) {
-    const to = i * width;
-    for (let p = s.offsets[i]; p < s.offsets[i + 1]; p++) {
-      const from = s.indices[p] * width;
-      const value = s.values[p];
-      for (let j = 0; j < width; j++) out[to + j] = out[to + j] + value * x[from + j];
-    }
+    const end = s.offsets[i + 1];
+    let p = s.offsets[i];
+    for (; p + 3 < end; p += 4) addFourRowsInto(out, i * width, s, p, x, width);
+    for (; p < end; p++) addRowInto(out, i * width, s.values[p], x, s.indices[p] * width, width);
   }
   return out;
+}
+
+/** Adds the rows of x that four entries of s name, each by its value; a sum is read and written once for four. */
+function addFourRowsInto(
+  out: Float64Array,
+  to: number,
+  { indices, values }: SparseMatrix,
+  p: number,
+  x: Float64Array,
+  width: number,
+): void {
+  const from0 = indices[p] * width;
+  const from1 = indices[p + 1] * width;
+  const from2 = indices[p + 2] * width;
+  const from3 = indices[p + 3] * width;
+  const v0 = values[p];
+  const v1 = values[p + 1];
+  const v2 = values[p + 2];
+  const v3 = values[p + 3];
+  for (let j = 0; j < width; j++) {
+    const pairs = v0 * x[from0 + j] + v1 * x[from1 + j] + (v2 * x[from2 + j] + v3 * x[from3 + j]);
+    out[to + j] = out[to + j] + pairs;
+  }
+}
+
+function addRowInto(
+  out: Float64Array,
+  to: number,
+  value: number,
+  x: Float64Array,
+  from: number,
+  width: number,
+): void {
+  for (let j = 0; j < width; j++) out[to + j] = out[to + j] + value * x[from + j];
 }
 
 /** Returns the sparse product A·B. Cost: one multiply-add for each pair of entries that meet. */

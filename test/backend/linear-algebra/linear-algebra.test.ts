@@ -170,6 +170,12 @@ describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {
         relative: 0,
       });
     }
+    // Of few entries, as a diffusion operator has.
+    const sparse = tall.slice(0, n * n).map((value, p) => (p % 17 === 0 ? value : 0));
+    expectClose(await algebra().singularValues(sparse, n, n), singularValuesByGolubKahan(sparse, n, n), {
+      absolute: 1e-6,
+      relative: 0,
+    });
     expect(tf.memory().numTensors).toBe(before);
   });
 

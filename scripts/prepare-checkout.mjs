@@ -57,10 +57,23 @@ for (const [path, entry] of Object.entries(b)) {
   if (a[path]?.version !== entry.version) process.exit(1);
 }`;
 
-/** Builds `dist/` where it is missing or older than a source file. */
+/** What decides what is built, beside the sources. */
+const BUILDERS = [
+  "scripts/build.mjs",
+  "scripts/join-modules.mjs",
+  "scripts/build-page.mjs",
+  "tsconfig.build.json",
+  "tsconfig.json",
+];
+
+/** Builds `dist/` where it is missing or older than a source file, or than what builds it. */
 export function ensureBuilt() {
   const built = join(root, "dist/src/index.js");
-  const newest = Math.max(...["src", "callbacks", "bench"].map((folder) => newestIn(join(root, folder))));
+  const newest = Math.max(
+    ...["src", "callbacks", "bench"].map((folder) => newestIn(join(root, folder))),
+    // The program for the page is absent where a part of the checkout is installed.
+    ...BUILDERS.map((file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0),
+  );
   if (existsSync(built) && statSync(built).mtimeMs >= newest) return;
   runOrExit(process.execPath, ["scripts/build.mjs"], "building");
 }

@@ -14,6 +14,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { trajectoryCallback } from "../../callbacks/trajectory-callback.js";
+import { analyzePlane, createLossEvaluator, openRun } from "../../src/index.js";
+import { modelFromManifest } from "../../src/model/model-from-manifest.js";
 import { readSurface } from "../../src/store/kinds/surface-file.js";
 import { readInterruptedSurface } from "../../src/store/kinds/surface-journal.js";
 import { useTestBackend } from "../support/backend.js";
@@ -110,6 +112,21 @@ test("--max-points stops early, the same command goes on, and other data are ref
   const whole = await json(...args, "--resume", "--workers", "2");
   expect(whole.partial).toBeUndefined();
   expect((whole.loss as number[][]).flat().every(Number.isFinite)).toBe(true);
+});
+
+test("an interrupted surface goes on with the engine, batch size and threads that it began with", async () => {
+  const stored = await openRun(copyOfRun());
+  const [copy, model] = [stored.directory, await modelFromManifest(stored.manifest)];
+  // Left to be chosen, all 24 samples would be one batch.
+  const reuse = { name: "onnx", batchSize: 5, threads: 1 };
+  const evaluator = await createLossEvaluator(model, loadData(), { reuse });
+  const options = { sets: [{ name: "train", evaluator }], size: 5, directory: copy, budget: { points: 8 } };
+  await analyzePlane([stored], { kind: "pca" }, options);
+  evaluator.dispose();
+  expect(tilesIn(copy)).toBeDefined();
+  const whole = await json("surface", copy, "--data", fixture("tiny-data.js"), "--points", "5", "--resume");
+  expect(whole.partial).toBeUndefined();
+  expect(whole.engine).toMatchObject(reuse);
 });
 
 test("--batch-norm recalibrate gives the same with workers, which recalibrate themselves, as without", async () => {

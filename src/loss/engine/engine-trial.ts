@@ -12,7 +12,7 @@ import {
 } from "./graph-program.js";
 import { CHECK_SAMPLES, type CheckPoint, CLOSE, differenceOf, FAR } from "./guarded-evaluator.js";
 import { createOnnxEngine } from "./onnx/onnx-engine.js";
-import { UnsupportedError } from "./plan/graph.js";
+import { type Graph, largestResult, UnsupportedError } from "./plan/graph.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 import type { PlaneEvaluation } from "./plane-evaluation.js";
 
@@ -25,6 +25,19 @@ const DEVICE_CANDIDATES = [128, 512, 2048];
 const DEVICE_TRIAL_SAMPLES = 2048;
 /** No new trial begins after so many milliseconds. */
 const BUDGET = 2000;
+/** Bytes of one result for each thread of ONNX Runtime beyond which a batch is not tried. */
+const THREAD_RESULT = 2 ** 22;
+
+/**
+ * Batch sizes that are worth a trial, the smallest always. ONNX Runtime on the processor can be slower with large results
+ * over a whole surface than a trial of a few milliseconds shows.
+ */
+function trialSizes({ name, device, threads }: GraphEngine, graph: Graph): readonly number[] {
+  if (device !== undefined) return DEVICE_CANDIDATES;
+  if (name !== "onnx") return CANDIDATES;
+  const most = (THREAD_RESULT * threads) / (4 * largestResult(graph));
+  return CANDIDATES.filter((size, i) => i === 0 || size <= most);
+}
 
 /** The fastest batch size that was found, and its speed. */
 export interface MeasuredSpeed {
@@ -33,23 +46,26 @@ export interface MeasuredSpeed {
   readonly secondsPerSample: number;
 }
 
-/**
- * Runs an evaluator on some samples with several batch sizes, twice each after a first run, best counts.
- *
- * @param wanted - a batch size that was asked for, or that an earlier choice has: no other one is tried.
- * @param isCompared - whether the speed counts beside that of other engines. If not, a size that is wanted is not timed.
- */
+/** The batch sizes that an engine is tried with. */
+interface SizeTrial {
+  /** A batch size that was asked for, or that an earlier choice has: no other one is tried. */
+  readonly wanted: number | undefined;
+  readonly candidates: readonly number[];
+  /** Whether the speed counts beside that of other engines. If not, a size that is wanted is not timed. */
+  readonly isCompared: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Runs an evaluator on some samples with several batch sizes, twice each after a first run, best counts. */
 async function measureBatchSize(
   evaluator: GraphEvaluator,
   data: DataColumns,
   theta: Float32Array,
-  wanted: number | undefined,
-  isCompared: boolean,
-  signal?: AbortSignal,
+  { wanted, candidates, isCompared, signal }: SizeTrial,
 ): Promise<MeasuredSpeed> {
   const isDevice = evaluator.engine.device !== undefined;
   const some = firstRows(data, isDevice ? DEVICE_TRIAL_SAMPLES : TRIAL_SAMPLES);
-  const sizes = candidateSizes(some.samples, wanted, isDevice ? DEVICE_CANDIDATES : CANDIDATES);
+  const sizes = candidateSizes(some.samples, wanted, candidates);
   if (wanted !== undefined && !isCompared)
     return { batchSize: sizes[0] as number, secondsPerSample: Number.NaN };
   const begin = performance.now();
@@ -185,7 +201,12 @@ export async function tryEngine(
       };
     }
     const { askedBatchSize, signal } = asked;
-    const speed = await measureBatchSize(evaluator, set, theta, askedBatchSize, isCompared, signal);
+    const speed = await measureBatchSize(evaluator, set, theta, {
+      wanted: askedBatchSize,
+      candidates: trialSizes(engine, plan.graph),
+      isCompared,
+      signal,
+    });
     return { evaluator, ...speed };
   } catch (cause) {
     evaluator?.dispose();

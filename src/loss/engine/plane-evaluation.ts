@@ -9,7 +9,15 @@ import type {
   ProgramBatches,
   VariableValues,
 } from "./graph-program.js";
-import { type Graph, type GraphNode, inputsOf, sizeOf, type ValueId, withInputs } from "./plan/graph.js";
+import {
+  type Graph,
+  type GraphNode,
+  inputsOf,
+  largestResult,
+  sizeOf,
+  type ValueId,
+  withInputs,
+} from "./plan/graph.js";
 import { type ModelPlan, type PlannedTotal, weightsAt } from "./plan/plan-model.js";
 import { foldBatchNorm, prune } from "./plan/simplify-graph.js";
 
@@ -211,9 +219,8 @@ export async function createPlaneEvaluation(
  * Samples in a batch of what is left of the network: as many as keep the largest value that lies between its
  * operations within a core's cache, in equal batches, for larger ones spare calls.
  */
-function rowsInCache({ nodes }: Graph, batchSize: number, samples: number): number {
-  const inner = nodes.flatMap(({ op, shape }) => (op === "input" ? [] : [sizeOf(shape)]));
-  const most = Math.min(Math.floor(CORE_CACHE / (4 * Math.max(...inner))), LARGEST_BATCH);
+function rowsInCache(graph: Graph, batchSize: number, samples: number): number {
+  const most = Math.min(Math.floor(CORE_CACHE / (4 * largestResult(graph))), LARGEST_BATCH);
   const batches = Math.ceil(samples / Math.max(most, batchSize));
   return Math.ceil(samples / batches);
 }

@@ -193,6 +193,11 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
+/** Numbers of a sample in the largest value that an operation computes. */
+export function largestResult({ nodes }: Graph): number {
+  return Math.max(...nodes.map(({ op, shape }) => (op === "input" ? 0 : sizeOf(shape))));
+}
+
 /** Returns the values that an operation uses. */
 export function inputsOf(node: GraphOp): readonly ValueId[] {
   if ("xs" in node) return node.xs;

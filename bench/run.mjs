@@ -1,6 +1,6 @@
 // `npm run bench -- NAME [--json] [options]`: runs one bench of dist/bench and prints its cases. `npm run bench -- all`
 // runs each of them in a process of its own, with the machine's product rate beside it: `--only a,b` runs some,
-// `--minutes n` ends a bench that takes longer (default 10), `--with "nice -n 5"` runs each by another command. What
+// `--minutes n` ends a run that takes longer (default 10), `--with "nice -n 5"` runs each by another command. What
 // has been measured so far is on stdout even if a later bench fails, or if the whole is ended.
 // `start` measures the command line from outside, until its first point: `--checkout DIR` calls another build in turn,
 // `--node PATH` by another Node.js.
@@ -11,13 +11,13 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.mjs";
 
-/** The benches, with what `all` asks of each, once or several times: enough for a figure, in some 35 minutes together. */
+/** The benches, with what `all` asks of each, once or several times: enough for a figure, in some 40 minutes together. */
 const BENCHES = {
   approximate: [{ args: ["--seeds", "2"] }],
   "batch-norm": [{ args: ["--points", "3"] }],
   capture: [{ args: [] }],
   curvature: [
-    { args: ["--backend", "native", "--backend", "wasm", "--repeats", "9"] },
+    { args: ["--backend", "native", "--backend", "wasm", "--samples", "500", "--repeats", "9"] },
     {
       args: [
         "--backend",
@@ -38,7 +38,11 @@ const BENCHES = {
   gpu: [{ args: ["--case", "lenet", "--points", "2", "--samples", "10000"] }],
   live: [{ args: ["--pairs", "15"] }],
   page: [{ args: [] }],
-  pca: [{ args: ["memory", "disk", "many", "long", "large"].flatMap((name) => ["--case", name]) }],
+  pca: [
+    { args: ["memory", "disk", "many"].flatMap((name) => ["--case", name]) },
+    { args: ["--case", "long"] },
+    { args: ["--case", "large"] },
+  ],
   phate: [
     { args: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50", "--case", "2000x50"] },
     { args: ["--repetitions", "1", "--case", "5000x50", "--case", "500x100000"] },
@@ -95,9 +99,9 @@ async function runAll() {
       with: { type: "string", default: "" },
     },
   });
-  const chosen = values.only.split(",");
+  const chosen = [...new Set(values.only.split(","))];
   const { parsePositive } = await import(pathToFileURL(join(root, "dist/src/cli/command-options.js")).href);
-  const most = 60_000 * parsePositive("--minutes")(values.minutes);
+  const most = Math.max(1, Math.round(60_000 * parsePositive("--minutes")(values.minutes)));
   const unknown = chosen.filter((bench) => !benches.includes(bench));
   if (unknown.length > 0) {
     process.stderr.write(

@@ -2,10 +2,12 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../callbacks/index.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { InvalidOptionError } from "../src/base/errors.js";
 import { parseCount } from "../src/cli/command-options.js";
 import type { BenchOptions } from "./capture.js";
 import { createCaptureCase } from "./capture-cases.js";
@@ -30,6 +32,9 @@ export interface StartBenchCase {
   readonly calls: number;
 }
 
+/** The folder that holds dist/. */
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
 const CASES = ["mlp", "lenet"] as const;
 type CaseName = (typeof CASES)[number];
 
@@ -48,7 +53,7 @@ interface Call {
  * the time is taken when it reports its backend and its first point on stderr.
  *
  * Arguments: `--case mlp|lenet` (default both; 8-16-1 on 512 rows, LeNet on 2,000 images of MNIST), `--calls n` later
- * ones of each (default 11), `--checkout DIR` another build that is called in turn (several), `--node PATH` the Node.js
+ * ones of each (default 11), `--checkout DIR` another build that is called in turn (several; the first case needs its `dist/bench/start-data.js`), `--node PATH` the Node.js
  * that runs them (default this one).
  */
 export async function runBench({ args, log }: BenchOptions): Promise<{
@@ -65,7 +70,9 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
     },
   });
   const calls = parseCount("--calls", 1)(values.calls);
-  const checkouts = [process.cwd(), ...values.checkout.map((path) => resolve(path))];
+  const wrong = values.case.find((one) => !(CASES as readonly string[]).includes(one));
+  if (wrong !== undefined) throw new InvalidOptionError("--case", `one of ${CASES.join(", ")}`, wrong);
+  const checkouts = [ROOT, ...values.checkout.map((path) => resolve(path))];
   await selectBackend();
   const folder = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
   try {

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TABLES } from "./measured-tables.mjs";
+import { ensureBuilt } from "./prepare-checkout.mjs";
 
 const [file, place] = process.argv.slice(2);
 if (file === undefined) {
@@ -29,6 +30,7 @@ if (place === undefined) {
 async function drawGrowth(picture) {
   const cases = report.benches.find(({ bench }) => bench === "growth")?.cases;
   if (cases === undefined || !existsSync(picture)) return;
+  ensureBuilt();
   const { growthSvg } = await import("../dist/bench/growth.js");
   writeFileSync(picture, growthSvg(cases, report.machine.backend));
 }
@@ -37,6 +39,8 @@ function fillPage(page) {
   const old = readFileSync(page, "utf8");
   const marks = /(<!-- measured: ([\w-]+) -->\n)[\s\S]*?(<!-- \/measured -->)/g;
   const filled = old.replace(marks, (all, start, name, end) => {
+    if (all.lastIndexOf("<!-- measured:") > 0)
+      throw new Error(`${page}: expected an end of "${name}", got none`);
     if (name !== "machine" && TABLES[name] === undefined)
       throw new Error(`${page}: expected the name of a table after "measured:", got ${name}`);
     const block = name === "machine" ? machineLine() : blockOf(name);
@@ -67,6 +71,6 @@ function machineLine() {
     failed.length === 0 ? "" : ` Failed: ${failed.map(({ bench, why }) => `${bench} (${why})`).join(", ")}.`;
   return (
     `Commit ${commit ?? "unknown"}, ${processor}, ${cores} cores (${freeCores} free at the start), ${memoryGiB} GiB, Node.js ${node}, ` +
-    `${backend} backend. A product of two 1500 × 1500 matrices: ${productGflops} Gflop/s.${missing}`
+    `${backend} backend.\nA product of two 1500 × 1500 matrices: ${productGflops} Gflop/s.${missing}`
   );
 }

@@ -36,7 +36,7 @@ export const TABLES = {
         of,
         sizes.map(count).join(", "),
         seconds.map(short).join(", "),
-        slope.toFixed(2),
+        slope.toFixed(2).replace("-", "−"),
       ],
     ),
   pca: (report) =>
@@ -129,12 +129,14 @@ export const TABLES = {
         "true error",
         "within bounds",
         "seconds",
-        "exact surface",
+        "seconds, exact surface",
       ],
       ({ case: name, seed, evaluations, stated, error95, coverage, ours, peer }) => [
         name === "lenet-pca" ? "LeNet, principal components" : "LeNet, random directions",
         count(seed),
-        ...[evaluations, stated, error95, coverage].map((share) => `${short(100 * share)} %`),
+        ...[evaluations, stated, error95, coverage].map((share) =>
+          share == null ? "not known" : `${short(100 * share)} %`,
+        ),
         short(ours),
         short(peer),
       ],
@@ -147,8 +149,8 @@ export const TABLES = {
         name === "lenet" ? "LeNet with batch norm" : NETWORKS[name],
         count(samples),
         ENGINES[engine],
-        `${Math.round(keep)} ms`,
-        `${Math.round(recalibrate)} ms`,
+        `${count(Math.round(keep))} ms`,
+        `${count(Math.round(recalibrate))} ms`,
         ratio.toFixed(1),
       ],
     ),
@@ -172,7 +174,7 @@ export const TABLES = {
       ({ case: name, samples, difference, perProduct, seconds, products }) => [
         NETWORKS[name],
         count(samples),
-        difference.toExponential(0),
+        difference.toExponential(1),
         `${short(perProduct[0])} s, PyTorch ${short(perProduct[1])} s`,
         `${short(seconds[0])} s, PyTorch ${short(seconds[1])} s`,
         `${products[0]}, PyTorch ${products[1]}`,
@@ -181,7 +183,7 @@ export const TABLES = {
   phate: (report) =>
     tableOf(
       casesOf(report, "phate"),
-      ["points", "dimensions", "backend", "seconds", "steps in Python", "ratio"],
+      ["points", "dimensions", "backend", "seconds", "Python", "ratio"],
       ({ case: name, backend, ours, peer, ratio }) => {
         const [points, dimensions] = name.slice(1).split("xD").map(Number);
         return [count(points), count(dimensions), BACKENDS[backend], short(ours), short(peer), short(ratio)];
@@ -250,9 +252,9 @@ export const TABLES = {
 /** What a contender of the surface bench is given. */
 const SURFACE_BACKENDS = {
   native: "native TensorFlow, ONNX Runtime",
-  "native-workers": "the same, two worker processes",
+  "native-workers": "native TensorFlow, ONNX Runtime; two worker processes",
   onnx: "ONNX Runtime",
-  wasm: "WebAssembly",
+  wasm: "WebAssembly, two worker processes",
 };
 
 function casesOf(report, name) {

@@ -27,7 +27,7 @@ export interface RunPoints {
   readonly stepSize: Float64Array;
   /** Rows of equal weights: groups of two or more. */
   readonly duplicates: readonly (readonly number[])[];
-  /** How the products were taken: "float64", or the linear algebra's name. */
+  /** How the products were taken: "float64", "onnx", or the linear algebra's name. */
   readonly precision: string;
   /** What was done to bring runs into the first one's order of units, a sentence each; none where they are as they are. */
   readonly alignment?: readonly string[];

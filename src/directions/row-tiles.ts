@@ -5,7 +5,7 @@ import type { RowSource } from "./directions.js";
 /** A source whose rows are read into the memory of the kernels that work on them. */
 export interface RowTiles {
   readonly vectors: RowVectors;
-  /** As `readColumnBlocks`. */
+  /** As `readColumnBlocks`; once: the memory is for two blocks. */
   blocks(signal?: AbortSignal): AsyncGenerator<ColumnBlock>;
   /** Columns [at, at + columns) of a block, until the next tile of it is asked for. */
   tile(block: ColumnBlock, at: number, columns: number): RowTile;
@@ -29,14 +29,17 @@ export interface RowTilesOptions {
 export function openRowTiles(source: RowSource, options: RowTilesOptions): RowTiles {
   const { blockColumns, tileColumns, bytes, directions } = options;
   const { rows, views } = source;
-  const [copies, width] = views === undefined ? [2, blockColumns] : [1, tileColumns];
+  const [copies, width] = views === undefined ? [2, blockColumns] : [1, Math.min(tileColumns, blockColumns)];
   const vectors = createRowVectors(bytes + copies * arrayBytes("float32", rows * width), directions);
-  const copy = views === undefined ? null : vectors.float32(rows * tileColumns);
+  const copy = views === undefined ? null : vectors.float32(rows * width);
   return {
     vectors,
     blocks: (signal) => readColumnBlocks(source, blockColumns, signal, vectors.float32),
     tile(block, at, columns) {
-      if (copy === null) return { values: block.rows[0].subarray(at), stride: block.count, rows, columns };
+      if (copy === null) {
+        const [first = new Float32Array(0)] = block.rows;
+        return { values: first.subarray(at), stride: block.count, rows, columns };
+      }
       block.rows.forEach((row, i) => {
         copy.set(row.subarray(at, at + columns), i * columns);
       });

@@ -1,3 +1,4 @@
+import { BackendError } from "../base/errors.js";
 import {
   type Code,
   encodeWasmModule,
@@ -103,9 +104,10 @@ export function arrayBytes(type: "float32" | "float64", length: number): number 
  *
  * @param bytes - what the arrays take together: a sum of {@link arrayBytes}.
  * @param directions - k of `differenceProductsInto`. Default 0.
+ * @throws {@link BackendError} where the system gives no memory, or Node.js runs without WebAssembly.
  */
 export function createRowVectors(bytes: number, directions = 0): RowVectors {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((bytes + 2 * ALIGNMENT) / PAGE) });
+  const memory = createMemory(Math.ceil((bytes + 2 * ALIGNMENT) / PAGE));
   const { exports } = new WebAssembly.Instance(moduleFor(directions), { env: { memory } });
   const kernels = exports as Exports;
   let used = ALIGNMENT;
@@ -137,6 +139,17 @@ export function createRowVectors(bytes: number, directions = 0): RowVectors {
       kernels.differenceProducts(out.byteOffset, at, 4 * stride, rows, 4 * columns, about.byteOffset);
     },
   };
+}
+
+function createMemory(pages: number): { readonly buffer: ArrayBuffer } {
+  try {
+    return new WebAssembly.Memory({ initial: pages });
+  } catch (cause) {
+    throw new BackendError("kernels of rows", `${pages / 16} MiB of WebAssembly memory`, String(cause), {
+      hint: "where address space is limited (ulimit -v), NODE_OPTIONS=--disable-wasm-trap-handler needs less of it",
+      cause,
+    });
+  }
 }
 
 const modules = new Map<number, object>();

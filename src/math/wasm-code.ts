@@ -92,7 +92,6 @@ const storing =
 /** Operations on integers of 32 bits. */
 export const i32 = {
   add: binary(0x6a),
-  subtract: binary(0x6b),
   multiply: binary(0x6c),
   and: binary(0x71),
   /** Whether a < b, both from 0 on. */

@@ -56,6 +56,18 @@ describe("projectTrajectory", () => {
     );
   });
 
+  it("takes memory by the columns that there are, and rows that there are not", async () => {
+    // As many rows of a whole tile would exceed what WebAssembly can hold.
+    const count = 540_000;
+    const values = Float32Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? i / 2 : 3));
+    const rows = Array.from({ length: count }, (_, i) => values.subarray(2 * i, 2 * i + 2));
+    const directions = { center: new Float32Array(2), vectors: [Float32Array.of(1, 0)] };
+    const { coordinates } = await projectTrajectory(memoryRowSource(rows), directions);
+    expect(coordinates.findIndex((value, i) => value !== i)).toBe(-1);
+    const none: RowSource = { rows: 0, columns: 2, readBlockInto: async () => undefined };
+    expect((await projectTrajectory(none, directions)).coordinates).toHaveLength(0);
+  });
+
   it("keeps the digits of a distance that is tiny beside the path", async () => {
     const row = point(1000, -500);
     row[11] += 2 ** -12;

@@ -154,3 +154,9 @@ it("refuses arrays that its memory does not hold", () => {
   expect(vectors.float32(10).length).toBe(10);
   expect(() => vectors.float64(10_000)).toThrow(RangeError);
 });
+
+it("memory that cannot be had is an error that says what helps", () => {
+  expect(() => createRowVectors(2 ** 33)).toThrow(
+    /^kernels of rows: expected 8192\.\d+ MiB of WebAssembly memory, got RangeError: .*--disable-wasm-trap-handler/s,
+  );
+});

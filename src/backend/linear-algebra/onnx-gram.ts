@@ -44,8 +44,10 @@ export async function openOnnxGram(rows: number): Promise<OnnxGram> {
   if (outcome.state === "broken") return { state: "failed", reason: outcome.reason };
   const sessions = new Map<number, OrtSession>();
   const close = async () => {
-    for (const session of sessions.values()) await session.release();
+    const open = [...sessions.values()];
     sessions.clear();
+    // What went wrong before must reach the caller, whatever becomes of the sessions.
+    await Promise.allSettled(open.map((session) => session.release()));
   };
   try {
     for (const { length } of callsOf(rows)) {

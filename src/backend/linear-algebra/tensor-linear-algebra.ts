@@ -104,7 +104,7 @@ export function createTensorLinearAlgebra(
 }
 
 function passedOver(reason: string, name: string): LandscapeWarning {
-  const message = `ONNX Runtime is installed and cannot multiply here (${reason}): inner products are those of the ${name} backend, which takes longer`;
+  const message = `ONNX Runtime was installed and could not multiply (${reason}): inner products are those of the ${name} backend, which took longer`;
   return { code: "onnx-passed-over", message };
 }
 

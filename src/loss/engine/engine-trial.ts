@@ -65,7 +65,8 @@ async function measureBatchSize(
 ): Promise<MeasuredSpeed> {
   const isDevice = evaluator.engine.device !== undefined;
   const some = firstRows(data, isDevice ? DEVICE_TRIAL_SAMPLES : TRIAL_SAMPLES);
-  const sizes = candidateSizes(some.samples, wanted, candidates);
+  const sizes =
+    wanted === undefined ? fittingSizes(some.samples, candidates) : [Math.min(wanted, data.samples)];
   if (wanted !== undefined && !isCompared)
     return { batchSize: sizes[0] as number, secondsPerSample: Number.NaN };
   const begin = performance.now();
@@ -88,12 +89,7 @@ async function measureBatchSize(
   return best as MeasuredSpeed;
 }
 
-function candidateSizes(
-  samples: number,
-  wanted: number | undefined,
-  candidates: readonly number[],
-): readonly number[] {
-  if (wanted !== undefined) return [Math.min(wanted, samples)];
+function fittingSizes(samples: number, candidates: readonly number[]): readonly number[] {
   const fitting = candidates.filter((size) => size <= samples);
   return fitting.length === 0 ? [samples] : fitting;
 }

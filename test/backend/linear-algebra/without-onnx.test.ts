@@ -65,7 +65,7 @@ describe.each(WITHOUT)("where ONNX Runtime %s", (_name, found, reason) => {
       reason === null
         ? []
         : [
-            `ONNX Runtime is installed and cannot multiply here (${reason}): inner products are those of the ${name} backend, which takes longer`,
+            `ONNX Runtime was installed and could not multiply (${reason}): inner products are those of the ${name} backend, which took longer`,
           ],
     );
   });
@@ -93,6 +93,28 @@ describe("sessions of ONNX Runtime", () => {
     const product = algebra.addGramInto(new Float64Array(64 * 64), new Float32Array(64 * 3), 64, 3);
     await expect(product).rejects.toThrow("out of memory");
     expect(open).toEqual({ made: 1, released: 1 });
+  });
+
+  it("that cannot be released hide neither the error before nor the others", async () => {
+    outcome = runtimeOf(async () => {
+      open.made++;
+      return {
+        run: () => Promise.reject(new Error("out of memory")),
+        release() {
+          open.released++;
+          return Promise.reject(new Error("in use"));
+        },
+      };
+    });
+    // 10 panels: a session for calls of 8, and one for calls of 2.
+    const product = createLinearAlgebra().addGramInto(
+      new Float64Array(600 * 600),
+      new Float32Array(600 * 3),
+      600,
+      3,
+    );
+    await expect(product).rejects.toThrow("out of memory");
+    expect(open).toEqual({ made: 2, released: 2 });
   });
 
   it("are released if a further one cannot be made", async () => {

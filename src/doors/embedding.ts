@@ -15,7 +15,7 @@ export {
   distancesFromMatrix,
   distancesFromRows,
 } from "../embedding/distance-source.js";
-export type { GramAdder, LinearAlgebra } from "../math/linear-algebra.js";
+export type { LinearAlgebra } from "../math/linear-algebra.js";
 
 // PHATE
 

@@ -49,8 +49,9 @@ const CASES: readonly CaptureCaseName[] = ["lenet", "mlp10m"];
  * Measures what recording every epoch costs: blocks of epochs with and without the callback alternate
  * within one training, and the wait for the disk at the end of a block counts as the callback's.
  *
- * Arguments: `--case lenet|mlp10m` (default both), `--pairs n` (default 31), `--epochs n` a block (default
- * 1: many short pairs narrow the interval more than few long ones), `--images n` (default 10,000).
+ * Arguments: `--case lenet|mlp10m` (default both), `--pairs n` (default 15), `--epochs n` a block (default
+ * 2: the last snapshot of a block is waited for, as between epochs it is not; with one epoch each of them is),
+ * `--images n` (default 10,000).
  */
 export async function runBench({ args, log }: BenchOptions): Promise<{
   readonly bench: "capture";
@@ -60,8 +61,8 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
     args: args.filter((arg) => arg !== "--json"),
     options: {
       case: { type: "string", multiple: true, default: [...CASES] },
-      pairs: { type: "string", default: "31" },
-      epochs: { type: "string", default: "1" },
+      pairs: { type: "string", default: "15" },
+      epochs: { type: "string", default: "2" },
       images: { type: "string", default: "10000" },
     },
   });

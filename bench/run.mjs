@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.mjs";
 
-/** The benches, with what `all` asks of each, once or several times: enough for a figure, in some 40 minutes together. */
+/** The benches, with what `all` asks of each, once or several times: enough for a figure. */
 const BENCHES = {
   approximate: [{ args: ["--seeds", "2"] }],
   "batch-norm": [{ args: ["--points", "3"] }],

@@ -11,7 +11,7 @@ if (file === undefined) {
   process.stderr.write("bench-table: expected the report of `npm run bench -- all --json`, got nothing\n");
   process.exit(2);
 }
-const report = JSON.parse(readFileSync(file, "utf8").trim().split("\n").at(-1));
+const report = readReport();
 
 if (place === undefined) {
   const found = Object.keys(TABLES).flatMap((name) => [`### ${name}`, blockOf(name) ?? "not measured"]);
@@ -33,6 +33,20 @@ async function drawGrowth(picture) {
   ensureBuilt();
   const { growthSvg } = await import("../dist/bench/growth.js");
   writeFileSync(picture, growthSvg(cases, report.machine.backend));
+}
+
+/** The last line of the file; in one line what it is where it is no report. */
+function readReport() {
+  try {
+    const found = JSON.parse(readFileSync(file, "utf8").trim().split("\n").at(-1));
+    if (Array.isArray(found.benches) && found.machine !== undefined) return found;
+    throw new Error("another JSON");
+  } catch (error) {
+    process.stderr.write(
+      `bench-table ${file}: expected the report of \`npm run bench -- all --json\`, got ${error.message}\n`,
+    );
+    process.exit(2);
+  }
 }
 
 function fillPage(page) {

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../base/errors.js";
+import { installedVersion } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { NATIVE_PACKAGES, type NativePackage, packageVersion, WASM_PACKAGE } from "./native-package.js";
+import { NATIVE_PACKAGES, type NativePackage, WASM_PACKAGE } from "./native-package.js";
 
 /**
  * What computes: native TensorFlow, TF.js on WebAssembly, TF.js in plain JavaScript, or the TF.js name of
@@ -116,9 +117,9 @@ export function activeFacts(): BackendFacts {
     case "tensorflow":
       return nativeFacts();
     case "wasm":
-      return { name: "wasm", package: WASM_PACKAGE, version: packageVersion(WASM_PACKAGE) };
+      return { name: "wasm", package: WASM_PACKAGE, version: installedVersion(WASM_PACKAGE) ?? "unknown" };
     case "cpu":
-      return { name: "js", package: JS_PACKAGE, version: packageVersion(JS_PACKAGE) };
+      return { name: "js", package: JS_PACKAGE, version: installedVersion(JS_PACKAGE) ?? "unknown" };
     default:
       return { name: tfjsName, package: `@tensorflow/tfjs-backend-${tfjsName}`, version: tf.version.tfjs };
   }
@@ -134,5 +135,5 @@ function nativeFacts(): BackendFacts {
   const { binding, isUsingGpuDevice } = tf.backend() as unknown as NativeBackend;
   const name = activeNativePackage();
   const library = `TensorFlow ${binding.TF_Version ?? "of unknown version"} on the ${isUsingGpuDevice ? "GPU" : "CPU"}`;
-  return { name: "native", package: name, version: packageVersion(name), library };
+  return { name: "native", package: name, version: installedVersion(name) ?? "unknown", library };
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import util from "node:util";
@@ -33,15 +33,6 @@ export type NativeOutcome =
   | { readonly state: "loaded" }
   | { readonly state: "absent" }
   | { readonly state: "broken"; readonly reason: string; readonly cause: unknown };
-
-/** Returns the version in a package's package.json, or "unknown" where it is not found. */
-export function packageVersion(name: string): string {
-  const folder = findPackageFolder(name);
-  if (folder === undefined) return "unknown";
-  const manifest: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const version = (manifest as { readonly version?: unknown }).version;
-  return typeof version === "string" ? version : "unknown";
-}
 
 /**
  * Loads a native package, which makes its backend the active one.

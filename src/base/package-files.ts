@@ -62,6 +62,13 @@ export function findPackageFolder(name: string): string | undefined {
   return require === null ? undefined : dirname(require.resolve(manifest));
 }
 
+/** Returns the version in an installed package's package.json; undefined where there is none. */
+export function installedVersion(name: string): string | undefined {
+  const folder = findPackageFolder(name);
+  const version = folder === undefined ? undefined : readManifest(join(folder, "package.json")).version;
+  return typeof version === "string" ? version : undefined;
+}
+
 function readManifest(file: string): { readonly name?: string; readonly version?: string } {
   return JSON.parse(readFileSync(file, "utf8"));
 }

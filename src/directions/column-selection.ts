@@ -140,8 +140,8 @@ const BUFFER_BYTES = 32 * 2 ** 20;
 /** Of each row so much is read at once, if memory allows: shorter reads cost more than they bring. */
 const READ_COLUMNS = 8192;
 const READ_BUFFER_BYTES = 64 * 2 ** 20;
-/** Rows begin at multiples of 64 bytes: the system copies to other places more slowly. */
-const ALIGNED_COLUMNS = 16;
+/** Rows of blocks and tiles begin at multiples of 64 bytes: the system copies to other places more slowly. */
+export const ALIGNED_COLUMNS = 16;
 /** Two buffers and what else the kernels need stay below the 4 GiB that their memory may have. */
 const MAX_BUFFER_BYTES = 2 ** 30;
 

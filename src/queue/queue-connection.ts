@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
 import { EvaluationError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
-import { findPackageFolder, ownPackageVersion, requireThatFinds } from "../base/package-files.js";
+import { installedVersion, ownPackageVersion, requireThatFinds } from "../base/package-files.js";
 import { canonicalJson, sha256 } from "../base/provenance.js";
 
 /** What of BullMQ and ioredis is used; both are optional packages. */
@@ -162,7 +161,7 @@ export function machineFacts(): MachineFacts {
     platform: process.platform,
     architecture: process.arch,
     instructions: instructionSets(),
-    engines: Object.fromEntries(ENGINES.map((name) => [name, installedVersion(name)])),
+    engines: Object.fromEntries(ENGINES.map((name) => [name, installedVersion(name) ?? null])),
   };
 }
 
@@ -176,18 +175,6 @@ function instructionSets(): string[] {
       .sort();
   } catch {
     return [cpus()[0]?.model ?? "unknown"];
-  }
-}
-
-function installedVersion(name: string): string | null {
-  const folder = findPackageFolder(name);
-  if (folder === undefined) return null;
-  try {
-    return (
-      (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version?: string }).version ?? null
-    );
-  } catch {
-    return null;
   }
 }
 

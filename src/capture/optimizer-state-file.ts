@@ -5,8 +5,15 @@ import { FormatError, InvalidDataError } from "../base/errors.js";
 import { removal } from "../base/platform.js";
 import type { Provenance } from "../base/provenance.js";
 import type { OptimizerState } from "../model/optimizer-state.js";
+import { writeFileAtomic } from "../store/arrow/atomic-file.js";
 import { namesInFolder } from "../store/arrow/regular-file.js";
-import { column, int32Column, parseDetails, readArtifact, writeArtifact } from "../store/results/artifact.js";
+import {
+  column,
+  encodeArtifact,
+  int32Column,
+  parseDetails,
+  readArtifact,
+} from "../store/results/artifact.js";
 import { type SnapshotTarget, storedThetaDigest } from "../store/run/encode-snapshot.js";
 import type { Run, Snapshot } from "../store/run/run.js";
 import { optimizerFolder, optimizerPath } from "../store/run/snapshot-schema.js";
@@ -47,11 +54,14 @@ export async function writeOptimizerState(
     `slot:${name}`,
     { values, width: theta.length },
   ]);
-  await writeArtifact(optimizerPath(directory, step), {
+  const file = optimizerPath(directory, step);
+  const artifact = {
     columns: { iterations: { values: Int32Array.of(iterations) }, ...Object.fromEntries(lists) },
     details: { weights },
     provenance: provenanceOf(layoutDigest, storedThetaDigest(theta, dtype, `snapshot ${step}`)),
-  });
+  };
+  // In parts: nobody else has these arrays, which may be large.
+  await writeFileAtomic(file, encodeArtifact(artifact, file));
 }
 
 /**

@@ -6,16 +6,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError, InvalidDataError } from "../../src/base/errors.js";
 import { provenanceDigest } from "../../src/base/provenance.js";
-import { encodeArrowFile, float64Data } from "../../src/store/arrow/arrow-data.js";
+import { float64Data } from "../../src/store/arrow/arrow-data.js";
 import { memoryReader } from "../../src/store/arrow/arrow-layout.js";
 import {
   type Artifact,
   decodeArtifact,
-  encodeArtifact,
   readArtifact,
   readArtifactFacts,
   writeArtifact,
 } from "../../src/store/results/artifact.js";
+import { arrowBytes, artifactBytes } from "../support/file-bytes.js";
 import { bitsOf, sampleProvenance, temporaryFolder } from "./sample-run.js";
 
 const sample: Artifact = {
@@ -88,7 +88,7 @@ describe("stored results", () => {
   });
 
   test("another implementation reads the same", () => {
-    const table = tableFromIPC(encodeArtifact(sample, "sample"));
+    const table = tableFromIPC(artifactBytes(sample, "sample"));
     expect(table.toColumns()).toMatchObject({
       name: ["a", "", "çé𝄞"],
       count: sample.columns.count?.values,
@@ -113,7 +113,7 @@ describe("stored results", () => {
   });
 
   test("cut off anywhere, or any byte changed: FormatError, or the same content", async () => {
-    const whole = encodeArtifact(sample, "sample");
+    const whole = artifactBytes(sample, "sample");
     const attempt = (bytes: Uint8Array) =>
       decodeArtifact(memoryReader("sample", bytes), () => true).catch((reason: unknown) => reason);
     for (let length = 0; length < whole.length; length++) {
@@ -135,7 +135,7 @@ describe("stored results", () => {
     await expect(readArtifact(file, sampleProvenance(2))).rejects.toThrow(
       /result.arrow: expected a complete Arrow/,
     );
-    const bytes = Buffer.from(encodeArtifact(sample, "sample"));
+    const bytes = Buffer.from(artifactBytes(sample, "sample"));
     const version = bytes.lastIndexOf("formatVersion");
     const at = bytes.indexOf("\x01\0\0\x002\0", version - 32, "latin1");
     expect(at).toBeGreaterThan(0);
@@ -164,7 +164,7 @@ describe("stored results", () => {
     };
     const file = join(folder, "old.arrow");
     const encode = (facts: object) =>
-      encodeArrowFile([{ name: "x", data: float64Data(values) }], new Map(Object.entries(facts)));
+      arrowBytes([{ name: "x", data: float64Data(values) }], new Map(Object.entries(facts)));
     await writeFile(file, encode(metadata));
     expect(await readArtifact(file)).toEqual({ columns: { x: { values } }, details: { a: 1 }, provenance });
     await writeFile(file, encode({ ...metadata, details: '{"a":2}' }));
@@ -189,7 +189,7 @@ describe("stored results", () => {
       /float32 or float64 values in a list/,
     ],
   ])("%s cannot be written and leave the old file alone", async (_, columns, message) => {
-    const encode = () => encodeArtifact({ ...sample, columns }, "x");
+    const encode = () => artifactBytes({ ...sample, columns }, "x");
     expect(encode).toThrow(InvalidDataError);
     expect(encode).toThrow(message);
     const file = join(await temporaryFolder(), "result.arrow");

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError, InvalidOptionError, RunStateError } from "../../src/base/errors.js";
-import { encodeSnapshot } from "../../src/store/run/encode-snapshot.js";
 import { openRun } from "../../src/store/run/open-run.js";
 import { createRunWriter } from "../../src/store/run/run-writer.js";
 import { snapshotPath } from "../../src/store/run/snapshot-schema.js";
+import { snapshotBytes } from "../support/file-bytes.js";
 import {
   anyFloat32Vector,
   bitsOf,
@@ -105,7 +105,7 @@ describe("what a killed training leaves", () => {
   test("unfinished files, in any state, are not seen", async () => {
     const directory = await temporaryFolder();
     await writeSampleRun(directory, 2, 4);
-    const next = encodeSnapshot(sampleSnapshot(2, 4), vectorLayout(4).digest, "float32");
+    const next = snapshotBytes(sampleSnapshot(2, 4), vectorLayout(4).digest, "float32");
     for (const length of [0, 10, next.length - 1, next.length]) {
       const name = `.000002.arrow.99999-${length}.tmp`;
       await writeFile(join(directory, "snapshots", name), next.subarray(0, length));
@@ -150,24 +150,18 @@ describe("refusals name the file, what was expected and what was found", () => {
     [
       "a snapshot of another length",
       (d) =>
-        writeFile(
-          snapshotPath(d, 1),
-          encodeSnapshot(sampleSnapshot(1, 5), vectorLayout(4).digest, "float32"),
-        ),
+        writeFile(snapshotPath(d, 1), snapshotBytes(sampleSnapshot(1, 5), vectorLayout(4).digest, "float32")),
       /000001.arrow: expected theta of length 4, got 5/,
     ],
     [
       "a snapshot of another type",
       (d) =>
-        writeFile(
-          snapshotPath(d, 1),
-          encodeSnapshot(sampleSnapshot(1, 4), vectorLayout(4).digest, "float16"),
-        ),
+        writeFile(snapshotPath(d, 1), snapshotBytes(sampleSnapshot(1, 4), vectorLayout(4).digest, "float16")),
       /000001.arrow: expected theta of type float32, got float16/,
     ],
     [
       "a snapshot of another layout",
-      (d) => writeFile(snapshotPath(d, 1), encodeSnapshot(sampleSnapshot(1, 4), "other", "float32")),
+      (d) => writeFile(snapshotPath(d, 1), snapshotBytes(sampleSnapshot(1, 4), "other", "float32")),
       /000001.arrow: expected the run's layout a+, got other/,
     ],
     [

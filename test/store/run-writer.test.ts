@@ -65,6 +65,18 @@ describe("snapshots", () => {
     await Promise.all(writing);
   });
 
+  test("a large snapshot on disk, though its array is filled anew meanwhile", async () => {
+    const theta = Float32Array.from({ length: 40_000 }, (_, i) => Math.fround(i / 7));
+    const wanted = theta.slice();
+    const writer = await createRunWriter(await temporaryFolder(), sampleDescription(40_000));
+    const writing = writer.writeSnapshot({ ...sampleSnapshot(0, 1), theta });
+    theta.fill(0);
+    await writing;
+    await writer.close();
+    const run = await openRun(writer.directory);
+    expect(await run.readTheta(0)).toEqual(wanted);
+  });
+
   test("a wrong step or length is refused, writes nothing, and the right one goes on", async () => {
     const directory = await temporaryFolder();
     const writer = await createRunWriter(directory, sampleDescription(4));

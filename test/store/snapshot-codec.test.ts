@@ -5,7 +5,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError, InvalidDataError } from "../../src/base/errors.js";
 import {
-  encodeArrowFile,
   fixedSizeListData,
   float32Data,
   float64Data,
@@ -16,6 +15,7 @@ import { memoryReader } from "../../src/store/arrow/arrow-layout.js";
 import { decodeSnapshot, readSnapshotHeader } from "../../src/store/run/decode-snapshot.js";
 import { encodeSnapshot } from "../../src/store/run/encode-snapshot.js";
 import type { Snapshot } from "../../src/store/run/run.js";
+import { arrowBytes, snapshotBytes } from "../support/file-bytes.js";
 import { anyFloat32Vector, anyFloat64, bitsOf, sampleSnapshot } from "./sample-run.js";
 
 const digest = "d".repeat(64);
@@ -42,7 +42,7 @@ describe("encode and decode", () => {
   test("float32: decode(encode(snapshot)) is the snapshot, bit for bit", async () => {
     await fc.assert(
       fc.asyncProperty(anySnapshot, async (snapshot) => {
-        const bytes = encodeSnapshot(snapshot, digest, "float32");
+        const bytes = snapshotBytes(snapshot, digest, "float32");
         expect(facts(await decodeSnapshot(bytes, "memory"))).toEqual(facts(snapshot));
       }),
     );
@@ -51,7 +51,7 @@ describe("encode and decode", () => {
   test("float16: every float16 comes back as it is", async () => {
     const all = Float32Array.from(new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer));
     const snapshot = { ...sampleSnapshot(0, 1), theta: all };
-    const { theta } = await decodeSnapshot(encodeSnapshot(snapshot, digest, "float16"), "memory");
+    const { theta } = await decodeSnapshot(snapshotBytes(snapshot, digest, "float16"), "memory");
     for (let i = 0; i < all.length; i++) {
       if (!Object.is(theta[i], all[i])) expect.fail(`entry ${i}: ${theta[i]} instead of ${all[i]}`);
     }
@@ -66,14 +66,14 @@ describe("encode and decode", () => {
       2 ** -25,
       2 ** -24,
     );
-    const bytes = encodeSnapshot({ ...sampleSnapshot(0, 1), theta }, digest, "float16");
+    const bytes = snapshotBytes({ ...sampleSnapshot(0, 1), theta }, digest, "float16");
     const expected = [1, 1 + 2 ** -9, 1 + 2 ** -10, 0, 2 ** -24];
     expect([...(await decodeSnapshot(bytes, "memory")).theta]).toEqual(expected);
   });
 
   test("float16 refuses a finite weight that would become infinite, and keeps infinities", () => {
     const encode = (value: number) =>
-      encodeSnapshot({ ...sampleSnapshot(4, 1), theta: Float32Array.of(value) }, digest, "float16");
+      snapshotBytes({ ...sampleSnapshot(4, 1), theta: Float32Array.of(value) }, digest, "float16");
     expect(() => encode(1e5)).toThrow(InvalidDataError);
     expect(() => encode(1e5)).toThrow(/snapshot 4: expected magnitudes up to 65504 \(float16\), got 100000/);
     expect(encode(-Infinity).length).toBeGreaterThan(0);
@@ -91,7 +91,7 @@ describe("encode and decode", () => {
     ["an empty θ", { theta: new Float32Array(0) }, /expected at least one weight, got none/],
   ])("%s is refused", (_, changes, message) => {
     const snapshot = { ...sampleSnapshot(3, 2), ...changes };
-    expect(() => encodeSnapshot(snapshot, digest, "float32")).toThrow(message);
+    expect(() => snapshotBytes(snapshot, digest, "float32")).toThrow(message);
   });
 });
 
@@ -99,7 +99,7 @@ describe("another implementation reads the same", () => {
   test("flechette finds names, types, values and metadata", () => {
     fc.assert(
       fc.property(anySnapshot, (snapshot) => {
-        const table = tableFromIPC(encodeSnapshot(snapshot, digest, "float32"), { useMap: true });
+        const table = tableFromIPC(snapshotBytes(snapshot, digest, "float32"), { useMap: true });
         expect(table.names).toEqual(["step", "epoch", "iteration", "time", "learningRate", "logs", "theta"]);
         expect(table.numRows).toBe(1);
         const { theta, logs, ...rest } = table.at(0) as Record<string, unknown>;
@@ -120,7 +120,7 @@ describe("another implementation reads the same", () => {
 
   test("the digest of the facts is what docs/format.md says, taken from what another reader finds", () => {
     const logs = { loss: Number.NaN, "ä\uFEFF": -0 };
-    const table = tableFromIPC(encodeSnapshot({ ...sampleSnapshot(2, 3), logs }, digest, "float32"), {
+    const table = tableFromIPC(snapshotBytes({ ...sampleSnapshot(2, 3), logs }, digest, "float32"), {
       useMap: true,
     });
     const row = table.at(0) as Record<string, number> & { logs: Map<string, number> };
@@ -146,20 +146,37 @@ describe("another implementation reads the same", () => {
   });
 
   test("float16 too", () => {
-    const table = tableFromIPC(encodeSnapshot(sampleSnapshot(2, 5), digest, "float16"));
+    const table = tableFromIPC(snapshotBytes(sampleSnapshot(2, 5), digest, "float16"));
     expect([...(table.getChild("theta").at(0) as Iterable<number>)]).toEqual([20, 21, 22, 23, 24]);
   });
 
   test("the file holds a whole stream: the schema message comes first", () => {
-    const bytes = encodeSnapshot(sampleSnapshot(2, 5), digest, "float32");
+    const bytes = snapshotBytes(sampleSnapshot(2, 5), digest, "float32");
     const endOfStream = bytes.length - new DataView(bytes.buffer).getInt32(bytes.length - 10, true) - 10;
     const stream = tableFromIPC(bytes.slice(8, endOfStream));
     expect(stream.getChild("step").at(0)).toBe(2);
   });
 });
 
+describe("large θ", () => {
+  const theta = Float32Array.from({ length: 40_000 }, (_, i) => i / 7);
+  const snapshot = { ...sampleSnapshot(3, 1), theta };
+
+  test("is a part of its own, the array itself", () => {
+    const parts = encodeSnapshot(snapshot, digest, "float32");
+    expect(parts).toHaveLength(3);
+    expect(parts[1]?.buffer).toBe(theta.buffer);
+  });
+
+  test("comes back from the joined parts", async () => {
+    const back = await decodeSnapshot(snapshotBytes(snapshot, digest, "float32"), "large.arrow");
+    expect(back.theta).toEqual(theta);
+    expect(tableFromIPC(snapshotBytes(snapshot, digest, "float32")).numRows).toBe(1);
+  });
+});
+
 describe("files that are not right", () => {
-  const whole = encodeSnapshot(sampleSnapshot(7, 6), digest, "float32");
+  const whole = snapshotBytes(sampleSnapshot(7, 6), digest, "float32");
 
   test("cut off at any byte: FormatError with the file's name", async () => {
     for (let length = 0; length < whole.length; length++) {
@@ -173,7 +190,7 @@ describe("files that are not right", () => {
   test("cut off where θ looks like the end of a file", async () => {
     const marks = Buffer.from("ARROW1ARROW1ARROW1ARROW1");
     const theta = new Float32Array(new Uint8Array(marks).buffer);
-    const bytes = encodeSnapshot({ ...sampleSnapshot(0, 1), theta }, digest, "float32");
+    const bytes = snapshotBytes({ ...sampleSnapshot(0, 1), theta }, digest, "float32");
     const at = Buffer.from(bytes).indexOf(marks);
     for (let i = 1; i <= 4; i++) {
       await expect(decodeSnapshot(bytes.slice(0, at + 6 * i), "cut")).rejects.toThrow(FormatError);
@@ -200,7 +217,7 @@ describe("files that are not right", () => {
       /a.csv: expected a complete Arrow IPC file, got another kind/,
     );
     const columns = [{ name: "x", data: float64Data(Float64Array.of(1, 2)) }];
-    const foreign = encodeArrowFile(columns, new Map());
+    const foreign = arrowBytes(columns, new Map());
     await expect(decodeSnapshot(foreign, "x.arrow")).rejects.toThrow(
       /x.arrow: expected format "tfjs-landscape-snapshot", got no format name/,
     );
@@ -228,47 +245,45 @@ describe("files that are not right", () => {
   const header = (file: Uint8Array) => readSnapshotHeader(memoryReader("s.arrow", file));
 
   test("a newer version says what was expected and found", async () => {
-    await expect(header(encodeArrowFile(columns, metadata({ formatVersion: "3" })))).rejects.toThrow(
+    await expect(header(arrowBytes(columns, metadata({ formatVersion: "3" })))).rejects.toThrow(
       /s.arrow: expected format version 2 or older, got 3; .*newer/,
     );
   });
 
   test("version 2 without a digest of its facts, and with another one", async () => {
-    await expect(header(encodeArrowFile(columns, metadata({ formatVersion: "2" })))).rejects.toThrow(
+    await expect(header(arrowBytes(columns, metadata({ formatVersion: "2" })))).rejects.toThrow(
       /s.arrow: expected metadata of a snapshot, got factsSha256/,
     );
     const factsSha256 = "0".repeat(64);
     const other = metadata({ formatVersion: "2", factsSha256 });
-    await expect(header(encodeArrowFile(columns, other))).rejects.toThrow(
-      /s.arrow: facts: expected sha-256 0000/,
-    );
+    await expect(header(arrowBytes(columns, other))).rejects.toThrow(/s.arrow: facts: expected sha-256 0000/);
   });
 
   test("damaged metadata, θ and columns", async () => {
-    await expect(header(encodeArrowFile(columns, metadata({ thetaSha256: "x" })))).rejects.toThrow(
+    await expect(header(arrowBytes(columns, metadata({ thetaSha256: "x" })))).rejects.toThrow(
       /s.arrow: expected metadata of a snapshot, got thetaSha256: expected a sha-256 in hex/,
     );
-    await expect(decodeSnapshot(encodeArrowFile(columns, metadata({})), "s.arrow")).rejects.toThrow(
+    await expect(decodeSnapshot(arrowBytes(columns, metadata({})), "s.arrow")).rejects.toThrow(
       /s.arrow: theta: expected sha-256 0000/,
     );
-    await expect(header(encodeArrowFile(columns.slice(1), metadata({})))).rejects.toThrow(
+    await expect(header(arrowBytes(columns.slice(1), metadata({})))).rejects.toThrow(
       /expected columns step, epoch, .*, got epoch, iteration/,
     );
     const wrongType = columns.with(3, { name: "time", data: int32Data(Int32Array.of(1)) });
-    await expect(header(encodeArrowFile(wrongType, metadata({})))).rejects.toThrow(
+    await expect(header(arrowBytes(wrongType, metadata({})))).rejects.toThrow(
       /s.arrow: time: expected float64, got int32/,
     );
     const wide = columns.with(6, {
       name: "theta",
       data: fixedSizeListData(float64Data(Float64Array.of(1)), 1),
     });
-    await expect(header(encodeArrowFile(wide, metadata({})))).rejects.toThrow(
+    await expect(header(arrowBytes(wide, metadata({})))).rejects.toThrow(
       /theta: expected fixed_size_list<float32>, got fixed_size_list<float64>/,
     );
   });
 
   test("the header says where θ lies", async () => {
-    const { info, thetaOffset, parameterCount } = await header(encodeArrowFile(columns, metadata({})));
+    const { info, thetaOffset, parameterCount } = await header(arrowBytes(columns, metadata({})));
     expect(info).toEqual({ step: 1, epoch: 1, iteration: 1, time: 1, learningRate: 1, logs: { loss: 1 } });
     expect(parameterCount).toBe(2);
     expect(thetaOffset % 8).toBe(0);

@@ -75,21 +75,58 @@ export function mapRowData(entries: Readonly<Record<string, number>>): Data<Map_
   return makeData({ type, length: 1, nullCount: 0, valueOffsets: Int32Array.of(0, length), child });
 }
 
+/** Parts of at most so many bytes are joined, so that a file is not written by many small writes. */
+const SMALL_PART = 2 ** 16;
+
 /**
  * Arrow's file format is its stream format between two marks, schema message included. apache-arrow
  * leaves that message out, and readers that skip the mark and read the stream then fail.
+ *
+ * What is written is gathered in parts: the values of large columns are never copied.
  */
 class CompleteFileWriter extends RecordBatchFileWriter {
+  readonly parts: Uint8Array[] = [];
+  #small: Uint8Array[] = [];
+
   protected override _writeSchema(schema: Schema): this {
     return this._writeMagic()._writePadding(2)._writeMessage(Message.from(schema));
   }
+
+  protected override _write(chunk: ArrayBufferView): this {
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this._position += bytes.length;
+    if (bytes.length > SMALL_PART) {
+      this.endSmall();
+      this.parts.push(bytes);
+    } else if (bytes.length > 0) {
+      this.#small.push(bytes);
+    }
+    return this;
+  }
+
+  /** Joins the small parts since the last large one. */
+  endSmall(): void {
+    if (this.#small.length > 0) this.parts.push(joinParts(this.#small));
+    this.#small = [];
+  }
 }
 
-/** Encodes columns of equal length as an Arrow IPC file with one record batch. */
+/** The content of a file, in parts that follow one another. */
+export type FileParts = readonly Uint8Array[];
+
+/** Returns a file's content in one piece. */
+export function joinParts(parts: FileParts): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/**
+ * Encodes columns of equal length as an Arrow IPC file with one record batch. The values of large columns are parts of
+ * their own, views of the arrays given.
+ */
 export function encodeArrowFile(
   columns: readonly NamedData[],
   metadata: ReadonlyMap<string, string>,
-): Uint8Array {
+): FileParts {
   const fields = columns.map(({ name, data }) => new Field(name, data.type, false));
   const schema = new Schema(fields, new Map(metadata));
   const length = columns[0]?.data.length ?? 0;
@@ -98,5 +135,6 @@ export function encodeArrowFile(
   const writer = new CompleteFileWriter();
   writer.write(new RecordBatch(schema, struct));
   writer.finish();
-  return writer.toUint8Array(true);
+  writer.endSmall();
+  return writer.parts;
 }

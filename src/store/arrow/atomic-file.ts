@@ -57,16 +57,19 @@ async function isAbandoned(file: string, name: string): Promise<boolean> {
   return stats !== null && Date.now() - stats.mtimeMs > FOREIGN_AGE;
 }
 
+type FileContent = Uint8Array | readonly Uint8Array[];
+
 /**
  * Writes a file so that it is either there in full or not at all: into a file beside it whose name
  * begins with a dot, flushed to the disk, then renamed. Folders on the way are made.
  *
  * A reader never sees the unfinished file under its final name; a failed write takes its leftover away.
  *
+ * @param content - all bytes, or parts of them in order.
  * @throws {@link RunStateError} if the place cannot be written to: no permission, no space, no folder.
  */
-export async function writeFileAtomic(file: string, bytes: Uint8Array): Promise<void> {
-  await explainingWrites(file, () => writeThroughTemporary(file, bytes));
+export async function writeFileAtomic(file: string, content: FileContent): Promise<void> {
+  await explainingWrites(file, () => writeThroughTemporary(file, content));
 }
 
 /**
@@ -85,13 +88,13 @@ export async function explainingWrites<T>(where: string, work: () => Promise<T>)
   }
 }
 
-async function writeThroughTemporary(file: string, bytes: Uint8Array): Promise<void> {
+async function writeThroughTemporary(file: string, content: FileContent): Promise<void> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   await removeStaleOnce(folder);
   const temporary = join(folder, `.${basename(file)}.${HOST}-${process.pid}-${counter++}.tmp`);
   try {
-    await writeFlushed(temporary, bytes);
+    await writeFlushed(temporary, content);
     await renameOver(temporary, file);
   } catch (error) {
     await rm(temporary, removal());
@@ -111,10 +114,11 @@ export async function removeLeftovers(folder: string): Promise<void> {
   await Promise.all(names.filter(isLeftover).map((name) => rm(join(folder, name), removal())));
 }
 
-async function writeFlushed(file: string, bytes: Uint8Array): Promise<void> {
+async function writeFlushed(file: string, content: FileContent): Promise<void> {
   const handle = await open(file, "w");
   try {
-    await handle.writeFile(bytes);
+    // Each goes on where the one before it ended.
+    for (const part of content instanceof Uint8Array ? [content] : content) await handle.writeFile(part);
     await handle.sync();
   } finally {
     await handle.close();

@@ -19,10 +19,12 @@ import {
 } from "../../base/provenance.js";
 import {
   encodeArrowFile,
+  type FileParts,
   fixedSizeListData,
   float32Data,
   float64Data,
   int32Data,
+  joinParts,
   utf8Data,
 } from "../arrow/arrow-data.js";
 import { type ArrowLayout, type ByteReader, readArrowLayout, withFileReader } from "../arrow/arrow-layout.js";
@@ -61,12 +63,12 @@ const metadataSchema = z.object({
 });
 
 /**
- * Encodes a result as an Arrow IPC file of one record batch.
+ * Encodes a result as an Arrow IPC file of one record batch. Large columns are views of the arrays given.
  *
  * @param where - what is encoded, for error messages.
  * @throws {@link InvalidDataError} if there are no columns or their lengths differ.
  */
-export function encodeArtifact(artifact: Artifact, where: string): Uint8Array {
+export function encodeArtifact(artifact: Artifact, where: string): FileParts {
   const { columns, details, provenance } = artifact;
   const data = Object.entries(columns).map(([name, column]) => ({
     name,
@@ -258,7 +260,8 @@ function parseJson<T>(name: string, what: string, text: string, schema: z.ZodTyp
  * @throws {@link InvalidDataError} if the columns do not fit together.
  */
 export async function writeArtifact(file: string, artifact: Artifact): Promise<void> {
-  await writeFileAtomic(file, encodeArtifact(artifact, file));
+  // In one piece at once: the arrays are the caller's again as soon as this gives way.
+  await writeFileAtomic(file, joinParts(encodeArtifact(artifact, file)));
 }
 
 /**

@@ -2,6 +2,7 @@ import { InvalidDataError } from "../../base/errors.js";
 import { sha256 } from "../../base/provenance.js";
 import {
   encodeArrowFile,
+  type FileParts,
   fixedSizeListData,
   float16Data,
   float32Data,
@@ -29,7 +30,7 @@ import {
  * @throws {@link InvalidDataError} if a count is not an int32, a log is not a number, θ is empty or
  *   (float16) has a finite entry beyond 65504.
  */
-export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: ThetaDtype): Uint8Array {
+export function encodeSnapshot(snapshot: Snapshot, layoutDigest: string, dtype: ThetaDtype): FileParts {
   const where = `snapshot ${snapshot.step}`;
   const { theta } = snapshot;
   if (theta.length === 0) throw new InvalidDataError(where, "at least one weight", "none");
@@ -88,6 +89,6 @@ export interface SnapshotTarget {
  * @throws {@link InvalidDataError} if the snapshot cannot be encoded; nothing is written then.
  */
 export async function writeSnapshotFile(target: SnapshotTarget, snapshot: Snapshot): Promise<void> {
-  const bytes = encodeSnapshot(snapshot, target.layoutDigest, target.dtype);
-  await writeFileAtomic(snapshotPath(target.directory, snapshot.step), bytes);
+  const parts = encodeSnapshot(snapshot, target.layoutDigest, target.dtype);
+  await writeFileAtomic(snapshotPath(target.directory, snapshot.step), parts);
 }

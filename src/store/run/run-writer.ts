@@ -40,7 +40,8 @@ export interface RunWriter {
   readonly resumedFrom: SnapshotInfo | null;
 
   /**
-   * Writes a snapshot; resolves when it is safely on disk. Calls run in their order.
+   * Writes a snapshot; resolves when it is safely on disk. Calls run in their order. θ is copied
+   * at once and may change afterwards.
    *
    * @throws {@link RunStateError} if the writer is closed or `step` is not `nextStep`.
    * @throws {@link InvalidDataError} if θ has the wrong length or a fact cannot be stored.
@@ -146,9 +147,10 @@ class DirectoryRunWriter implements RunWriter {
   }
 
   writeSnapshot(snapshot: Snapshot): Promise<void> {
+    const own = { ...snapshot, theta: snapshot.theta.slice() };
     return this.#enqueue(async () => {
-      this.#check(snapshot);
-      await writeSnapshotFile(this.target, snapshot);
+      this.#check(own);
+      await writeSnapshotFile(this.target, own);
       this.#nextStep++;
     });
   }

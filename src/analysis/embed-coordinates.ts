@@ -47,7 +47,8 @@ async function distancesOf(
   linearAlgebra: LinearAlgebra,
 ): Promise<DistanceSource> {
   const { input, ...map } = inputOf(points, options);
-  return mappedDistances(await createPointMap(input, map, linearAlgebra), linearAlgebra);
+  // The input is a Gram matrix, of which whoever made it has warned: nothing is multiplied here.
+  return (await mappedDistances(await createPointMap(input, map, linearAlgebra), linearAlgebra)).source;
 }
 
 /** Embeds snapshots by the method asked for. */

@@ -1,3 +1,4 @@
+import { InvalidDataError } from "../base/errors.js";
 import { condenseWarnings, type LandscapeWarning } from "../base/warning.js";
 import { figureOption } from "../figure/draw/layout-figure.js";
 import {
@@ -102,16 +103,16 @@ export interface OwnFigures {
 
 /**
  * What a sweep's module may export as `createFigures`: figures of its own for the page, from the runs that did not fail,
- * in the order of the grid; perhaps with warnings. docs/sweep.md has an example.
+ * in the order of the grid; warnings may be missing. docs/sweep.md has an example.
  */
 export type CreateSweepFigures = (
   runs: readonly SweepRun[],
   task: SweepFiguresTask,
-) => Promise<readonly NamedFigure[] | OwnFigures>;
+) => Promise<readonly NamedFigure[] | (Pick<OwnFigures, "figures"> & Partial<OwnFigures>)>;
 
 /**
- * Returns the figures that a sweep's module makes itself, with its warnings. An error of the module, or an answer that is
- * no list of figures, becomes a warning: the rest of the page does not depend on it.
+ * Returns the figures that a sweep's module makes itself, with its warnings. An error of the module, or a part of its
+ * answer that cannot be used, becomes a warning; its other figures, and the rest of the page, do not depend on it.
  *
  * @param taken - names of the figures that the page has already.
  */
@@ -121,39 +122,75 @@ export async function ownFigures(
   task: SweepFiguresTask,
   taken: readonly string[],
 ): Promise<OwnFigures> {
-  const failed = (message: string) => ({
-    figures: [],
-    warnings: [{ code: "sweep-figures", message: `createFigures() failed: ${message}` }],
-  });
   try {
-    const answer: unknown = await create(
-      runs.filter(({ status }) => status !== "failed"),
-      task,
-    );
-    const { figures, warnings }: { readonly figures?: unknown; readonly warnings?: unknown } = Array.isArray(
-      answer,
-    )
-      ? { figures: answer, warnings: [] }
-      : (answer ?? {});
-    if (!Array.isArray(figures) || !figures.every(isNamedFigure))
-      return failed("expected a list of { name, figure }, got something else");
-    if (!Array.isArray(warnings) || !warnings.every(isWarning))
-      return failed("expected a list of { code, message } as warnings, got something else");
-    // Some file systems do not tell capitals from small letters.
-    const names = [...taken, ...figures.map(({ name }) => name)].map((name) => name.toLowerCase());
-    const twice = figures.find((_, i) => names.indexOf(names[taken.length + i] as string) < taken.length + i);
-    if (twice !== undefined) return failed(`expected names of their own, got "${twice.name}" twice`);
-    for (const { name, figure } of figures) {
-      fileName("name", name);
-      // What cannot be laid out would be an error of the whole page.
-      figureOption(figure);
-    }
-    return { figures, warnings };
+    const complete = runs.filter(({ status }) => status !== "failed");
+    return takenOf(await create(complete, task), taken);
   } catch (error) {
     // The module's own error does not hide that the command was ended.
     task.signal.throwIfAborted();
-    return failed(error instanceof Error ? error.message : String(error));
+    return { figures: [], warnings: [figuresWarning(messageOf(error))] };
   }
+}
+
+function figuresWarning(message: string): LandscapeWarning {
+  return { code: "sweep-figures", message: `createFigures() failed: ${message}` };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What can be used of an answer; each other part of it is named in a warning. */
+function takenOf(answer: unknown, taken: readonly string[]): OwnFigures {
+  const isObject = typeof answer === "object" && answer !== null && !Array.isArray(answer);
+  const { figures: list, warnings = [] }: { readonly figures?: unknown; readonly warnings?: unknown } =
+    isObject ? answer : { figures: answer };
+  if (!Array.isArray(list)) {
+    const got = isObject && list !== undefined ? `figures: ${shown(list)}` : shown(answer);
+    const expected = "a list of { name, figure }, or { figures, warnings } with such a list";
+    return { figures: [], warnings: [figuresWarning(`expected ${expected}, got ${got}`)] };
+  }
+  const figures: NamedFigure[] = [];
+  const refused: LandscapeWarning[] = [];
+  for (const [i, one] of list.entries()) {
+    try {
+      const names = [...taken, ...figures.map(({ name }) => name)];
+      figures.push(checkedFigure(one, `figures[${i}]`, names));
+    } catch (error) {
+      refused.push(figuresWarning(messageOf(error)));
+    }
+  }
+  const given: readonly unknown[] = Array.isArray(warnings) ? warnings : [warnings];
+  const wrong = given.find((one) => !isWarning(one));
+  if (!Array.isArray(warnings) || wrong !== undefined) {
+    const got = shown(Array.isArray(warnings) ? wrong : warnings);
+    refused.push(figuresWarning(`warnings: expected a list of { code, message }, got ${got}`));
+  }
+  return { figures, warnings: [...given.filter(isWarning), ...refused] };
+}
+
+/**
+ * Returns a figure of an answer if the page can have it.
+ *
+ * @throws {@link InvalidDataError} or {@link InvalidOptionError} where it has another form or a name that cannot be used.
+ */
+function checkedFigure(value: unknown, where: string, taken: readonly string[]): NamedFigure {
+  if (!isNamedFigure(value)) throw new InvalidDataError(where, "{ name, figure }", shown(value));
+  fileName("name", value.name);
+  // Some file systems do not tell capitals from small letters.
+  if (taken.some((name) => name.toLowerCase() === value.name.toLowerCase()))
+    throw new InvalidDataError(where, "a name of its own", `"${value.name}" twice`);
+  // What cannot be laid out would be an error of the whole page.
+  figureOption(value.figure);
+  return value;
+}
+
+/** "an object with name, panels": what an answer is, for a message. */
+function shown(value: unknown): string {
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? String(value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  const names = Object.keys(value);
+  return names.length === 0 ? "an empty object" : `an object with ${names.join(", ")}`;
 }
 
 function isNamedFigure(value: unknown): value is NamedFigure {

@@ -67,7 +67,7 @@ export async function loadDataModule(path: string, argument?: object): Promise<D
     const names = Object.keys(loaded).join(", ") || "nothing";
     throw new InvalidOptionError(where, "an exported function loadData()", `exports ${names}`);
   }
-  for (const name of ["loadModel", "loadLoss"]) {
+  for (const name of ["loadTestData", "loadValidationData", "loadModel", "loadLoss"]) {
     if (loaded[name] === undefined || typeof loaded[name] === "function") continue;
     throw new InvalidOptionError(where, `${name} to be a function`, withArticle(typeof loaded[name]));
   }

@@ -1,3 +1,4 @@
+import type { LandscapeWarning } from "../base/warning.js";
 import { type LinearAlgebra, openGram } from "../math/linear-algebra.js";
 import type { PointRows } from "./distance-source.js";
 
@@ -6,28 +7,39 @@ const blockColumns = 16_384;
 /** Below this many multiply-adds the product is formed here, in float64. */
 const smallProduct = 3e8;
 
+/** Inner products of points. */
+export interface PointGram {
+  /** (N, N), float64, row-major. */
+  readonly gram: Float64Array;
+  /** Why something slower multiplied than is installed. */
+  readonly warnings: readonly LandscapeWarning[];
+}
+
 /**
  * Returns the Gram matrix (N, N) of N points: of the points as they are, or of the points minus their mean.
  *
  * The mean is subtracted in float64 before anything is multiplied, and put back afterwards where it is
  * wanted, so that the float32 products of the port err relative to the spread of the points and not to
  * their distance from the origin. Cost: N²·D/2 multiply-adds.
- *
- * @returns inner products, float64, row-major.
  */
 export async function pointGram(
   points: PointRows,
   algebra: LinearAlgebra,
   centered: boolean,
-): Promise<Float64Array> {
+): Promise<PointGram> {
   const { count: n, dimension } = points;
-  if (n * n * dimension < smallProduct)
-    return sumGram(points, centered, async (gram, block, width) => addExactGramInto(gram, block, n, width));
+  if (n * n * dimension < smallProduct) {
+    const gram = await sumGram(points, centered, async (sum, block, width) =>
+      addExactGramInto(sum, block, n, width),
+    );
+    return { gram, warnings: [] };
+  }
   const adder = await openGram(algebra, n);
   try {
-    return await sumGram(points, centered, (gram, block, width) =>
-      adder.addInto(gram, Float32Array.from(block), width),
+    const gram = await sumGram(points, centered, (sum, block, width) =>
+      adder.addInto(sum, Float32Array.from(block), width),
     );
+    return { gram, warnings: adder.warnings };
   } finally {
     await adder.close();
   }

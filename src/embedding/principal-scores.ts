@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.js";
+import type { LandscapeWarning } from "../base/warning.js";
 import type { LinearAlgebra, SymmetricEigen } from "../math/linear-algebra.js";
 import { symmetricTimes, topEigenpairs } from "../math/top-eigenpairs.js";
 import { centerRows, type PointRows } from "./distance-source.js";
@@ -14,6 +15,8 @@ export interface PrincipalScores {
   readonly values: Float64Array;
   /** Means that centre products with the N points; null if nothing was centred. */
   readonly means: GramMeans | null;
+  /** Why something slower multiplied than is installed. */
+  readonly warnings: readonly LandscapeWarning[];
 }
 
 /**
@@ -49,11 +52,14 @@ export async function scoresFromRows(
   centered: boolean,
 ): Promise<PrincipalScores> {
   const { count: n, dimension } = points;
-  if (dimension >= n) return scoresFromGram(await pointGram(points, algebra, false), n, k, algebra, centered);
+  if (dimension >= n) {
+    const { gram, warnings } = await pointGram(points, algebra, false);
+    return { ...(await scoresFromGram(gram, n, k, algebra, centered)), warnings };
+  }
   const used = centered ? centerRows(points) : points;
   const transposed = transposedRows(used);
   const covariance = await pointGram({ rows: transposed, count: dimension, dimension: n }, algebra, false);
-  const { values, vectors } = await leadingEigenpairs(covariance, dimension, k, algebra);
+  const { values, vectors } = await leadingEigenpairs(covariance.gram, dimension, k, algebra);
   const gramVectors = new Float64Array(k * n);
   for (let c = 0; c < k; c++) {
     const factor = values[c] > 0 ? 1 / Math.sqrt(values[c]) : 0;
@@ -63,7 +69,8 @@ export async function scoresFromRows(
       gramVectors[c * n + i] = factor * sum;
     }
   }
-  return withScores(gramVectors, values, n, k, centered ? productMeans(points) : null);
+  const means = centered ? productMeans(points) : null;
+  return { ...withScores(gramVectors, values, n, k, means), warnings: covariance.warnings };
 }
 
 /**
@@ -124,7 +131,7 @@ function withScores(
     const scale = Math.sqrt(values[c]);
     for (let i = 0; i < n; i++) rows[i * k + c] = scale * vectors[c * n + i];
   }
-  return { scores: { rows, count: n, dimension: k }, vectors, values, means };
+  return { scores: { rows, count: n, dimension: k }, vectors, values, means, warnings: [] };
 }
 
 function transposedRows({ rows, count, dimension }: PointRows): Float64Array {

@@ -57,6 +57,11 @@ export interface SweepOptions {
    * found nor the first that is trained has it, the sweep ends there: its name is wrong. Default none.
    */
   readonly by?: string | undefined;
+  /**
+   * Called with each run that did not fail, those found first: what it throws ends the sweep, and what is trained stays.
+   * For what only a run can show, such as whether its loss has the form that is to be compared. Default none.
+   */
+  readonly checkRun?: ((run: SweepRun) => void | Promise<void>) | undefined;
   /** Ends the trainings under way; what is finished stays. Default none. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the settings that have an outcome, and the newest of them; those found come first. */
@@ -70,6 +75,7 @@ const OPTION_NAMES: OptionNames<SweepOptions> = {
   runner: true,
   changed: true,
   by: true,
+  checkRun: true,
   signal: true,
   onProgress: true,
 };
@@ -286,7 +292,7 @@ async function outcomes(
   found: ReadonlyMap<PlannedSetting, SweepRun>,
   { width }: Pick<Trainings, "width">,
   make: (one: PlannedSetting) => Promise<SweepRun>,
-  { signal, onProgress, by }: SweepOptions,
+  { signal, onProgress, by, checkRun }: SweepOptions,
 ): Promise<SweepRun[]> {
   const done = new Map<PlannedSetting, SweepRun>();
   const finish = (one: PlannedSetting, run: SweepRun): void => {
@@ -295,12 +301,15 @@ async function outcomes(
   };
   for (const [one, run] of found) finish(one, run);
   checkFigure(done.values(), by);
+  for (const run of found.values()) await checkRun?.(run);
   const waiting = settings.filter((one) => !found.has(one));
   const lane: Lane = async (stop, goesOn) => {
     for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
       stop?.throwIfAborted();
-      finish(one, await make(one));
+      const run = await make(one);
+      finish(one, run);
       checkFigure(done.values(), by);
+      if (run.status !== "failed") await checkRun?.(run);
       if (!goesOn()) return;
     }
   };

@@ -246,19 +246,17 @@ describe("figures of the module's own", { timeout: 300_000 }, () => {
     await expect(ownFigures(create, { runs: [] }, task, [])).rejects.toBe(end);
   });
 
-  test("answers that are no figures, or carry a name that is taken, are named", async () => {
-    const study = { runs: [] };
-    const task = { directory: "", signal: new AbortController().signal };
+  test("names that are taken or lead out of the folder are named", async () => {
     const named = (name: string) => [{ name, figure: { panels: [] } }];
-    const answers = [null, [{ name: "norms" }], named("settings"), named("Settings"), named("a/b")];
+    const answers = [named("settings"), named("Settings"), named("a/b")];
+    const task = { directory: "", signal: new AbortController().signal };
     const messages = answers.map(
       async (answer) =>
-        (await ownFigures(async () => answer as never, study, task, ["settings"])).warnings[0],
+        (await ownFigures(async () => answer as never, { runs: [] }, task, ["settings"])).warnings[0],
     );
     expect((await Promise.all(messages)).map((one) => one?.message)).toEqual([
-      ...Array(2).fill("createFigures() failed: expected a list of { name, figure }, got something else"),
-      'createFigures() failed: expected names of their own, got "settings" twice',
-      'createFigures() failed: expected names of their own, got "Settings" twice',
+      'createFigures() failed: figures[0]: expected a name of its own, got "settings" twice',
+      'createFigures() failed: figures[0]: expected a name of its own, got "Settings" twice',
       'createFigures() failed: name: expected a file name, without a folder, got "a/b"',
     ]);
   });
@@ -301,6 +299,41 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
     expect(trained(fresh)).toEqual(["units=2"]);
     // What was trained stays.
     expect(statuses(fresh)).toEqual(["complete"]);
+  });
+
+  test("what --compare cannot do: at once where it can be known, otherwise at the first run", () => {
+    const regression = (out: string, ...args: string[]): CommandResult => {
+      mkdirSync(out, { recursive: true });
+      writeFileSync(join(out, "trained.txt"), "");
+      const file = fileURLToPath(new URL("./fixtures/sweep-regression.ts", import.meta.url));
+      return runCommandProcess("sweep", file, "--out", out, "--workers", "1", ...backend, ...args);
+    };
+    const cases: [string[], string, string][] = [
+      [["--compare", "--set", "columns=0"], "loadData(): expected data, got an error: no columns", ""],
+      [["--compare", "--set", "units=2"], "--compare: expected at least 2 settings to train, got 1", ""],
+      [["--format", "mp4"], "--format: expected --compare or createFigures()", ""],
+      [["--compare", "--set", "columns=4"], "(units=2): expected shape [*, 3], got [6, 4]", "units=2"],
+    ];
+    for (const [args, message, lines] of cases) {
+      const out = newFolder();
+      const { status, stderr } = regression(out, ...args);
+      expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
+      expect(trained(out)).toEqual([lines]);
+    }
+    const out = newFolder();
+    const form =
+      "--loss logits: expected a crossentropy loss on its final softmax or sigmoid, got meanSquaredError";
+    for (const lines of ["units=2", ""]) {
+      const { status, stderr } = regression(out, "--compare", "--loss", "logits");
+      expect([status, stderr]).toEqual([2, expect.stringContaining(form)]);
+      expect(trained(out)).toEqual([lines]);
+      expect(statuses(out)).toEqual(["complete"]);
+    }
+    // A comparison that fails all the same does not cost the page.
+    writeFileSync(join(out, "comparison"), "");
+    const { status, stderr } = regression(out, "--compare", "--format", "html");
+    expect([status, stderr]).toEqual([2, expect.stringContaining("a part of the path is a file")]);
+    expect(readFileSync(join(out, "sweep.html"), "utf8")).toContain("The landscapes could not be compared: ");
   });
 
   test("a folder that is a run: nothing is written into it", () => {

@@ -59,7 +59,7 @@ test("the Gram matrix gives the same distances, also after centring", async () =
   for (const metric of ["euclidean", "cosine"] as const) {
     for (const center of [false, true]) {
       const rows = center ? centerRows(points) : points;
-      const gram = await pointGram(points, plainLinearAlgebra, center);
+      const gram = (await pointGram(points, plainLinearAlgebra, center)).gram;
       // Row 0 is the origin, without a direction.
       if (metric === "cosine" && !center) continue;
       const direct = distanceMatrix(distancesFromRows(rows, metric));
@@ -80,14 +80,14 @@ test("a large Gram matrix goes through the port and errs relative to the spread 
       return plainLinearAlgebra.addGramInto(...args);
     },
   };
-  const gram = await pointGram(points, algebra, false);
+  const gram = (await pointGram(points, algebra, false)).gram;
   expect(calls).toBe(6);
   const direct = distanceMatrix(distancesFromRows(walk, "euclidean"));
   const scale = Math.max(...direct);
   expect(maxDifference(distanceMatrix(distancesFromGram(gram, n, "euclidean")), direct) / scale).toBeLessThan(
     1e-5,
   );
-  const centered = await pointGram(points, algebra, true);
+  const centered = (await pointGram(points, algebra, true)).gram;
   expect(maxDifference(centeredGram(gram, n), centered) / scale ** 2).toBeLessThan(1e-6);
 });
 

@@ -150,7 +150,7 @@ describe("pcaEmbedding", () => {
     const a = [-3, -1, 1, 3];
     const b = [1, -1, -1, 1];
     const rows = Float64Array.from(a.flatMap((u, i) => [7 + 0.6 * u, 0.8 * u - 2, 50 - b[i]]));
-    const gram = await pointGram({ rows, count: 4, dimension: 3 }, plainLinearAlgebra, false);
+    const gram = (await pointGram({ rows, count: 4, dimension: 3 }, plainLinearAlgebra, false)).gram;
     const { embedding, explainedVarianceRatio } = await pcaEmbedding(gram, 4, 2, plainLinearAlgebra);
     const sign = Math.sign(embedding[6] as number);
     expectAllClose(

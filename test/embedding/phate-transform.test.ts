@@ -50,7 +50,7 @@ describe("points outside the embedding", () => {
     { knnDist: "cosine", nPca: 4, centered: false },
   ])("by rows and by products the same: %j", async (options) => {
     const byRows = await phate(inside, algebra, { ...options, t: 8 });
-    const gram = await pointGram(inside, algebra, false);
+    const gram = (await pointGram(inside, algebra, false)).gram;
     const byGram = await phate({ gram, count: inside.count }, algebra, { ...options, t: 8 });
     const products = crossProducts(outside, inside);
     const squares = Float64Array.from(

@@ -1,9 +1,13 @@
-import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
-import { compareRuns } from "../../analysis/compare/compare-runs.js";
-import { openSweepRuns, ownFigures, sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
-import { type NamedFigure, REPORT_FORMATS, writeReport } from "../../analysis/write-report.js";
+import { ownFigures, sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
+import {
+  MOVIE_FORMATS,
+  type NamedFigure,
+  REPORT_FORMATS,
+  type ReportFormat,
+  writeReport,
+} from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
@@ -28,8 +32,9 @@ import {
 import { interruptible } from "../interruption.js";
 import { loadDataModule, loadSweepFigures } from "../load-module.js";
 import { openQueue, startBackend } from "../open-evaluator.js";
-import { alignedTable, analysisProgress, createOutput, type Output, shortened } from "../output.js";
+import { alignedTable, createOutput, type Output, shortened } from "../output.js";
 import { type PictureCommandOptions, styleOf, styleOptions } from "../pictures.js";
+import { openSweepComparison } from "../sweep-comparison.js";
 
 /** Options of `sweep`: those of the library, and what becomes of the runs. */
 interface SweepCommandOptions
@@ -89,23 +94,29 @@ async function sweepUntil(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { workers, changed, set, by, format: formats, title = "Sweep" } = options;
+  const { workers, changed, set, by, format: formats, title = "Sweep", best = COMPARED, loss } = options;
   if (options.compare !== true) refuseStray(options, ["best", "loss"], "--compare", "none");
   checkWhere(defined({ ...pick(options, ["redis", "spool", "store", "queue"]), workers }));
   const folder = outputFolder(options.out, ".");
   const asked = { ...defined({ workers, changed, set, by }), directory: folder };
   // The module, its exports and the folder are checked before a backend is started.
-  await checkSweep(file, asked);
-  if (options.compare === true) await loadDataModule(file);
+  const { plan } = await checkSweep(file, asked);
   const createFigures = await loadSweepFigures(file);
+  if (options.compare === true) await loadDataModule(file);
+  else if (createFigures === null) refuseMovies(formats);
   await startBackend(options.backend, output);
+  const settings = plan.settings.map((one) => one.settings);
+  const comparison =
+    options.compare === true
+      ? await openSweepComparison(file, settings, { best, by, loss, directory: folder, signal })
+      : null;
   const bar = output.progress("settings");
   const onProgress = (done: number, total: number, run: SweepRun): void => {
     bar.update(done, total);
     if (!process.stderr.isTTY) output.note(`${done}/${total} ${run.status}: ${run.name}`);
   };
   const runner = isOverQueue(options) ? await openQueue({ ...options, signal }) : undefined;
-  const given = { ...asked, ...defined({ runner }), signal, onProgress };
+  const given = { ...asked, ...defined({ runner, checkRun: comparison?.check }), signal, onProgress };
   const study = await runSweep(file, given).finally(() => {
     bar.stop();
     runner?.dispose();
@@ -114,56 +125,40 @@ async function sweepUntil(
   const report = await sweepReport(study, { by });
   // What failed is named already, also where no report could be made.
   output.warn(report.warnings.filter(({ code }) => code !== "sweep-failed"));
-  const compared =
-    options.compare === true ? await landscapes(report.ranked, file, folder, options, output, signal) : [];
-  const figures = [...report.figures, ...compared];
-  let introduction: string | undefined;
+  const notes: string[] = [];
+  let failure: unknown;
+  const compared = await comparison?.figures(report.ranked, output).catch((error: unknown) => {
+    signal.throwIfAborted();
+    failure = error;
+    notes.push(`The landscapes could not be compared: ${error instanceof Error ? error.message : error}`);
+  });
+  const figures = [...report.figures, ...(compared ?? [])];
   if (createFigures !== null) {
     output.note(`figures of ${file}`);
     const taken = figures.map(({ name }) => name);
     const own = await ownFigures(createFigures, study, { directory: study.directory, signal }, taken);
     const warnings = condenseWarnings(own.warnings);
     output.warn(warnings);
-    if (warnings.length > 0) introduction = warnings.map(({ message }) => message).join(". ");
+    notes.push(...warnings.map(({ message }) => message));
     figures.push(...own.figures);
   }
+  const introduction = notes.length > 0 ? notes.join(". ") : undefined;
   const files = await writeReport(folder, figures, {
     ...styleOf(options),
     ...defined({ formats, introduction }),
     title,
     page: "sweep.html",
   });
+  // What is compared is no part of what was trained: the page has the rest.
+  if (failure !== undefined) throw failure;
   tell(study.runs, report.ranked, report.figures, output, { directory: folder, score: report.score, files });
 }
 
-/** Figures that compare the landscapes around the best runs. */
-async function landscapes(
-  ranked: readonly SweepRun[],
-  file: string,
-  folder: string,
-  { best = COMPARED, by, loss }: SweepCommandOptions,
-  output: Output,
-  signal: AbortSignal,
-): Promise<readonly NamedFigure[]> {
-  const chosen = ranked.slice(0, best);
-  if (chosen.length < 2) {
-    throw new InvalidOptionError("--compare", "at least 2 runs that did not fail", String(chosen.length));
-  }
-  const module = await loadDataModule(file, chosen[0]?.settings);
-  const runs = await openSweepRuns(chosen, { by });
-  const { onProgress, stop } = analysisProgress(output);
-  const comparison = await compareRuns(runs, {
-    data: await module.load("loadData"),
-    ...(module.has("loadTestData") ? { testData: await module.load("loadTestData") } : {}),
-    ...defined({ classWeight: module.classWeight, loss }),
-    names: { data: module.dataName },
-    directory: join(folder, "comparison"),
-    signal,
-    onProgress,
-  }).finally(stop);
-  output.warn(comparison.warnings);
-  // The curves of training stand in the report already.
-  return comparison.figures.filter(({ name }) => name !== "training");
+/** Nothing moves in a sweep's own figures. */
+function refuseMovies(formats: readonly ReportFormat[] | undefined): void {
+  const movie = MOVIE_FORMATS.find((format) => formats?.includes(format));
+  if (movie === undefined) return;
+  throw new InvalidOptionError("--format", "--compare or createFigures(), for a movie of a path", movie);
 }
 
 function tell(

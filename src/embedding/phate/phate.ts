@@ -1,5 +1,5 @@
 import { refuseRenamed } from "../../base/option-names.js";
-import type { LandscapeWarning } from "../../base/warning.js";
+import { condenseWarnings, type LandscapeWarning } from "../../base/warning.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { rowDistances } from "../distance-source.js";
 import { embedDistances } from "../mds/embed-distances.js";
@@ -192,7 +192,8 @@ export async function phate(
 
   begin("distances");
   const map = await createPointMap(input, resolved, algebra);
-  const watched = watchDuplicates(await mappedDistances(map, algebra));
+  const distances = await mappedDistances(map, algebra);
+  const watched = watchDuplicates(distances.source);
 
   begin("kernel");
   const kernel = alphaDecayKernel(watched.source, resolved);
@@ -245,14 +246,17 @@ export async function phate(
     landmarkEmbedding: scaling.embedding,
     map,
     options: resolved,
-    warnings: phateWarnings({
-      map,
-      options: resolved,
-      components,
-      duplicates: watched.duplicates(),
-      t,
-      entropy,
-    }),
+    warnings: [
+      ...distances.warnings,
+      ...phateWarnings({
+        map,
+        options: resolved,
+        components,
+        duplicates: watched.duplicates(),
+        t,
+        entropy,
+      }),
+    ],
   };
 }
 
@@ -270,6 +274,8 @@ export interface PhateStability extends PairwiseDisparities {
   readonly settings: readonly { readonly knn: number; readonly seed: number; readonly t: number }[];
   /** Embedding of each setting (N, dimensions). */
   readonly embeddings: readonly Float64Array[];
+  /** Those of all settings, one of each kind. */
+  readonly warnings: readonly LandscapeWarning[];
 }
 
 /**
@@ -289,15 +295,18 @@ export async function phateStability(
   const { knn: neighbours = [4, 5, 7, 10], seed: seeds = [0], ...rest } = options;
   const settings: { knn: number; seed: number; t: number }[] = [];
   const embeddings: Float64Array[] = [];
+  const warnings: LandscapeWarning[] = [];
   for (const knn of neighbours) {
     for (const seed of seeds) {
-      const { embedding, t } = await phate(input, algebra, { ...rest, knn, seed });
-      settings.push({ knn, seed, t });
-      embeddings.push(embedding);
+      const found = await phate(input, algebra, { ...rest, knn, seed });
+      settings.push({ knn, seed, t: found.t });
+      embeddings.push(found.embedding);
+      warnings.push(...found.warnings);
     }
   }
   const dimensions = rest.dimensions ?? 2;
-  return { settings, ...pairwiseDisparities(embeddings, input.count, dimensions), embeddings };
+  const disparities = pairwiseDisparities(embeddings, input.count, dimensions);
+  return { settings, ...disparities, embeddings, warnings: condenseWarnings(warnings) };
 }
 
 /**

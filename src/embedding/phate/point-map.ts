@@ -1,4 +1,5 @@
 import { InvalidDataError } from "../../base/errors.js";
+import type { LandscapeWarning } from "../../base/warning.js";
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import {
   centerRows,
@@ -69,9 +70,25 @@ export async function createPointMap(
   return { input, metric, centered, principal };
 }
 
+/** Distances between the points of an input. */
+export interface MappedDistances {
+  readonly source: DistanceSource;
+  /** Why something slower multiplied the points than is installed. */
+  readonly warnings: readonly LandscapeWarning[];
+}
+
 /** Returns the distances between the points of the input. */
-export async function mappedDistances(map: PointMap, algebra: LinearAlgebra): Promise<DistanceSource> {
+export async function mappedDistances(map: PointMap, algebra: LinearAlgebra): Promise<MappedDistances> {
   const { input, metric, centered, principal } = map;
+  if (principal === null && "rows" in input && input.dimension > directDimension) {
+    const { gram, warnings } = await pointGram(input, algebra, centered || metric === "euclidean");
+    return { source: distancesFromGram(gram, input.count, metric), warnings };
+  }
+  return { source: directDistances(map), warnings: principal?.warnings ?? [] };
+}
+
+/** Distances for which no products of rows are needed. */
+function directDistances({ input, metric, centered, principal }: PointMap): DistanceSource {
   const { count } = input;
   if ("distances" in input) return distancesFromMatrix(input.distances, count, count);
   if (principal !== null) return distancesFromRows(principal.scores, metric);
@@ -79,11 +96,7 @@ export async function mappedDistances(map: PointMap, algebra: LinearAlgebra): Pr
   if ("gram" in input) {
     return distancesFromGram(isCentered ? centeredGram(input.gram, count) : input.gram, count, metric);
   }
-  if (input.dimension <= directDimension) {
-    return distancesFromRows(isCentered ? centerRows(input) : input, metric);
-  }
-  const gram = await pointGram(input, algebra, isCentered || metric === "euclidean");
-  return distancesFromGram(gram, count, metric);
+  return distancesFromRows(isCentered ? centerRows(input) : input, metric);
 }
 
 /**

@@ -5,6 +5,7 @@ import { jsLinearAlgebra } from "../../../src/backend/linear-algebra/js-linear-a
 import type { OnnxOutcome, OrtSession } from "../../../src/backend/onnx-runtime.js";
 import { memoryRowSource } from "../../../src/directions/directions.js";
 import { pcaDirections } from "../../../src/directions/pca.js";
+import { phate, phateStability } from "../../../src/embedding/phate/phate.js";
 import { openGram } from "../../../src/math/linear-algebra.js";
 import { useTestBackend } from "../../support/backend.js";
 import { expectClose } from "../expect-close.js";
@@ -69,6 +70,30 @@ describe.each(WITHOUT)("where ONNX Runtime %s", (_name, found, reason) => {
           ],
     );
   });
+
+  it.each([
+    ["through principal components", { nPca: 3 }],
+    ["without", { nPca: null }],
+  ])(
+    "embeddings of rows warn of it, %s",
+    async (_way, { nPca }) => {
+      const [count, dimension] = [390, 2001];
+      const rows = Float64Array.from({ length: count * dimension }, (_, i) => Math.sin(i * i));
+      const algebra = createLinearAlgebra();
+      const options = { nPca, t: 1, mds: "classic" } as const;
+      const { warnings } = await phate({ rows, count, dimension }, algebra, options);
+      const passedOver = warnings.filter(({ code }) => code === "onnx-passed-over");
+      expect(passedOver).toHaveLength(reason === null ? 0 : 1);
+      if (reason !== null) expect(passedOver[0]?.message).toContain(`could not multiply (${reason})`);
+      if (nPca === null || reason === null) return;
+      const stability = await phateStability({ rows, count, dimension }, algebra, {
+        ...options,
+        knn: [4, 5],
+      });
+      expect(stability.warnings.map(({ code }) => code)).toContain("onnx-passed-over");
+    },
+    60_000,
+  );
 });
 
 describe("sessions of ONNX Runtime", () => {

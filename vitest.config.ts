@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -42,13 +43,47 @@ const longest = [
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification): number => {
+    const place = ({ moduleId, project }: TestSpecification): number => {
       const found = longest.findIndex((start) => moduleId.includes(`/test/${start}`));
-      return found === -1 ? longest.length : found;
+      // Files that share a process come last: one between two of them would end it.
+      return found === -1 ? longest.length + (project.config.isolate ? 0 : 1) : found;
     };
     return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
+
+/**
+ * Folders whose files run one after another in one process for each worker: loading TensorFlow.js anew for each takes
+ * longer than most of them. The others start processes, change what a process has, or look at it; so do some files.
+ */
+const inOneProcess = [
+  "analysis",
+  "base",
+  "between",
+  "curvature",
+  "directions",
+  "embedding",
+  "math",
+  "model",
+  "surface",
+  "training",
+];
+
+const inOwnProcess = [
+  "analysis/abort-within-batch",
+  "analysis/parts-of-runs",
+  "curvature/create-curvature",
+  "curvature/second-order-javascript",
+].map((name) => `test/${name}.test.ts`);
+
+const others = readdirSync(new URL("test", import.meta.url)).filter((name) => !inOneProcess.includes(name));
+
+const inFolders = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`);
+
+const excluded = [
+  ...configDefaults.exclude,
+  ...(process.env.TFJS_LANDSCAPE_TESTS === "backend" ? inFolders(aboveBackends) : []),
+];
 
 /**
  * One TF.js backend per run: `TFJS_LANDSCAPE_BACKEND=wasm|native` (default: the best that is installed).
@@ -56,12 +91,24 @@ class LongestFirst extends BaseSequencer {
  */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: [
-      ...configDefaults.exclude,
-      ...(process.env.TFJS_LANDSCAPE_TESTS === "backend"
-        ? aboveBackends.map((folder) => `test/${folder}/**`)
-        : []),
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "a process each",
+          include: [...inFolders(others), ...inOwnProcess],
+          exclude: excluded,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "one process",
+          include: inFolders(inOneProcess),
+          exclude: [...excluded, ...inOwnProcess],
+          isolate: false,
+        },
+      },
     ],
     setupFiles: ["test/support/seeded-random.ts"],
     sequence: { sequencer: LongestFirst },

@@ -1,5 +1,5 @@
 import { InvalidDataError } from "../base/errors.js";
-import { condenseWarnings, type LandscapeWarning } from "../base/warning.js";
+import { condenseWarnings, type LandscapeWarning, namedWarnings } from "../base/warning.js";
 import { figureOption } from "../figure/draw/layout-figure.js";
 import {
   createSweepFigure,
@@ -63,7 +63,10 @@ export async function sweepReport(
     ],
     ranked,
     score: score.title,
-    warnings: condenseWarnings([...sweepFailures({ runs }), ...opened.flatMap((run: Run) => run.warnings)]),
+    warnings: condenseWarnings([
+      ...runs.flatMap((run) => namedWarnings(run.name, sweepFailures({ runs: [run] }))),
+      ...opened.flatMap((run: Run, i) => namedWarnings((best[i] as SweepRun).name, run.warnings)),
+    ]),
   };
 }
 

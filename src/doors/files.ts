@@ -39,5 +39,5 @@ export { type JsonValue, type Provenance, provenanceDigest } from "../base/prove
 
 // Movies, and figures for notebooks
 
-export { notebookHtml } from "../figure/files/notebook.js";
+export { type NotebookOptions, notebookHtml } from "../figure/files/notebook.js";
 export { type RenderMp4Options, renderMp4, renderWebp } from "../figure/files/render-movie.js";

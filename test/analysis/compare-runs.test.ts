@@ -66,6 +66,17 @@ function tableOf(figures: Awaited<ReturnType<typeof compareRuns>>["figures"]): T
 }
 
 describe("compareRuns", () => {
+  it("names every run that a warning concerns", async () => {
+    const odd = [{ code: "odd", message: "snapshot 1 is odd" }];
+    const [a, b] = [await runOf("a", FIRST), await runOf("b", SECOND)];
+    const runs = [a, b].map((run) => ({ ...run, warnings: odd }));
+    const options = { ...settings, data: unitData(), directory: newFolder() };
+    const { warnings } = await compareRuns(runs, options);
+    expect(warnings.filter(({ code }) => code === "odd")).toEqual([
+      { code: "odd", message: 'snapshot 1 is odd (in "a" and "b")' },
+    ]);
+  });
+
   it("shows accuracies as errors, or as such", async () => {
     const model = linearModel(2);
     model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError", metrics: ["accuracy"] });

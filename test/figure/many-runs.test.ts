@@ -45,6 +45,15 @@ function figuresOf(count: number) {
   };
 }
 
+test("maps side by side name the runs that a warning concerns", () => {
+  const warnings = [{ code: "odd", message: "the surface is odd" }];
+  const surface = { ...sampleSurface(uniform(-5, 15, 17), uniform(-5, 9, 17), valley), warnings };
+  const planes = pathsOf(2).map((path) => ({ ...path, axes: AXES, surface }));
+  expect(createPlanesFigure({ title: "planes", planes }).notes).toEqual([
+    'the surface is odd (in "optimizer number 1" and "optimizer number 2")',
+  ]);
+});
+
 describe("many runs", { timeout: 240_000 }, () => {
   test("twelve have a picture that is not mostly words: those the plane shows worst, and how many others", () => {
     const { joint } = figuresOf(12);

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { buildPage } from "../../scripts/build-page.mjs";
 import { notebookHtml } from "../../src/figure/files/notebook.js";
+import { escapeHtml } from "../../src/figure/files/page-data.js";
+import { styleFigure } from "../../src/figure/files/picture-style.js";
 import { renderHtml } from "../../src/figure/files/render-html.js";
 import { bowl, sampleFigure } from "./sample-figures.js";
 
@@ -24,8 +26,24 @@ test("a figure displays itself in a notebook: its page in a frame that cannot re
   const page = /srcdoc="([^"]*)"/.exec(html)?.[1] ?? "";
   const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };
   const text = page.replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => entities[name] ?? "");
-  expect(text).toBe(renderHtml({ title: figure.title, figures: [figure] }));
+  expect(text).toBe(renderHtml({ title: figure.title, figures: [styleFigure(figure, {})] }));
   // It is data like any other.
   expect(Object.keys(figure)).not.toContain("display");
   expect(JSON.parse(JSON.stringify(figure))).toEqual(figure);
+});
+
+test("looks as the page of a report would in the same style; what a page does not have is refused by name", async () => {
+  await buildPage();
+  const figure = sampleFigure(bowl, {});
+  const look = { colormap: "cividis", levels: 5, hide: ["legend"] } as const;
+  const expected = renderHtml({ title: figure.title, figures: [styleFigure(figure, look)], theme: "dark" });
+  expect(notebookHtml(figure, { ...look, theme: "dark" })).toContain(escapeHtml(expected));
+  for (const [options, message] of [
+    [{ style: "paper" }, "style"],
+    [{ width: 800 }, "width"],
+    [{ palette: "cividis" }, "palette"],
+    [{ colormap: "rainbow" }, "notebook.colormap: expected one of"],
+    [{ height: 0 }, "notebook.height: expected a number of px above 0, got 0"],
+  ] as const)
+    expect(() => notebookHtml(figure, options as never), message).toThrow(message);
 });

@@ -116,7 +116,7 @@ const DOORS: Record<string, { source: string; most: number; names: string }> = {
     source: "src/doors/files.ts",
     most: 40,
     names: `
-      OptimizerState RenderMp4Options momentDirections notebookHtml readOptimizerState renderMp4 renderWebp
+      NotebookOptions OptimizerState RenderMp4Options momentDirections notebookHtml readOptimizerState renderMp4 renderWebp
       InterruptedSurface JsonNumber JsonValue Provenance RunManifest RunWriter RunWriterOptions SnapshotInfo
       StepAngles WeightHistograms WeightStatistics createRunWriter provenanceDigest readDirections
       readEmbedding readHistograms readInterruptedSurface readLineSlice readStepAngles readSurface

@@ -4,7 +4,7 @@ import { createLinearAlgebra } from "../../backend/linear-algebra/create-linear-
 import { cleanText } from "../../base/clean-text.js";
 import { LandscapeError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
-import { condenseWarnings, type LandscapeWarning } from "../../base/warning.js";
+import { condenseWarnings, type LandscapeWarning, namedWarnings } from "../../base/warning.js";
 import type { SolutionDistances } from "../../directions/between-models.js";
 import type { Directions } from "../../directions/directions.js";
 import type { Trajectory } from "../../directions/project.js";
@@ -269,16 +269,22 @@ async function compareOpened(
   const stability = await stabilityOf(opened, options);
   const runs = await comparedFacts(opened, planes, lines, stability, options);
   const warnings = condenseWarnings([
-    ...opened.flatMap(({ run, sets }) => [
-      ...run.warnings,
-      ...sets.flatMap(({ evaluator }) => evaluator.facts.warnings ?? []),
-      ...weightWarnings([run], sets[0].evaluator.facts),
-    ]),
+    ...opened.flatMap(({ name, run, sets }) =>
+      namedWarnings(name, [
+        ...run.warnings,
+        ...sets.flatMap(({ evaluator }) => evaluator.facts.warnings ?? []),
+        ...weightWarnings([run], sets[0].evaluator.facts),
+      ]),
+    ),
     ...(joint?.warnings ?? []),
     ...(aligned?.warnings ?? []),
-    ...planes.flatMap(({ directions, surface }) => [...directions.warnings, ...surface.warnings]),
-    ...lines.flatMap((slice) => slice.warnings),
-    ...stability.flatMap((one) => one.warnings),
+    ...opened.flatMap(({ name }, i) => {
+      const own = [planes[i]?.directions, planes[i]?.surface, lines[i], stability[i]];
+      return namedWarnings(
+        name,
+        own.flatMap((one) => one?.warnings ?? []),
+      );
+    }),
     ...differentLosses(opened),
   ]);
   const results = {

@@ -88,7 +88,7 @@ export function createLineFigure(whole: LineSlice, options: LineFigureOptions = 
       ),
       ...batchNormSentences(slice.batchNorm, slice.warnings),
     ],
-    ...sourcesOf([slice], options.dataName),
+    ...sourcesOf([{ slice }], options.dataName),
   });
 }
 
@@ -150,7 +150,7 @@ export function createComparedLinesFigure(
       panels.some(({ left }) => left.scale === "log") ? "Logarithmic scale of the loss." : "",
       ...batchNormSentences(first.batchNorm, []),
     ],
-    ...sourcesOf(slices, dataName),
+    ...sourcesOf(runs, dataName),
   });
 }
 
@@ -207,12 +207,14 @@ function curvesSentences(
 }
 
 /** Where the curves of each set come from, and warnings. */
-function sourcesOf(slices: readonly LineSlice[], dataName?: string) {
-  const [first] = slices as readonly [LineSlice];
+function sourcesOf(lines: readonly (Pick<RunLines, "slice"> & Partial<RunLines>)[], dataName?: string) {
+  const [{ slice: first }] = lines as readonly [RunLines];
   const evaluated = setsOf([first]).map((set) => first.curves.find((curve) => curve.set === set));
   return {
     provenance: evaluationLine(evaluated as [LineCurve, ...LineCurve[]], dataName),
-    notes: condenseWarnings(slices.flatMap(({ warnings }) => warnings)).map(({ message }) => message),
+    notes: condenseWarnings(
+      lines.flatMap(({ name, slice }) => slice.warnings.map((one) => ({ ...one, of: name }))),
+    ).map(({ message }) => message),
   };
 }
 

@@ -1,7 +1,7 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
 import { encodeNumber } from "../../base/json.js";
-import { condenseWarnings } from "../../base/warning.js";
+import { condenseWarnings, namedWarnings } from "../../base/warning.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import { type SetSurface, surfaceDifference } from "../../surface/lines/evaluate-sets.js";
 import type { Surface } from "../../surface/surface.js";
@@ -204,7 +204,9 @@ export function createPlanesFigure(input: PlanesFigureInput): Figure {
     ],
     provenance: evaluationLine([{ surface: first.surface }], input.dataName),
     notes: condenseWarnings(
-      planes.flatMap(({ surface, trajectory }) => [...surface.warnings, ...trajectory.warnings]),
+      planes.flatMap(({ name, surface, trajectory }) =>
+        namedWarnings(name, [...surface.warnings, ...trajectory.warnings]),
+      ),
     ).map(({ message }) => message),
     description: `${maps.length} contour maps of the ${lossName}: ${maps.map(describeMap).join(" ")}`,
   });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { seededUniform, shuffledOrder } from "./seeded-uniform.js";
 
@@ -36,11 +36,34 @@ export function checkSplit(where, split) {
  * @param {string} where - What it belongs to, for the error: "the four unpacked IDX files of a set".
  * @param {string} file
  * @returns {Buffer}
- * @throws {Error} if it does not exist; where it is there but packed (`.gz`), with the command that unpacks it.
+ * @throws {Error} as {@link openDataFile} does.
  */
 export function readDataFile(where, file) {
+  return orPacked(where, file, () => readFileSync(file));
+}
+
+/**
+ * Opens a file of a data set, to read parts of it.
+ *
+ * @param {string} where - What it belongs to, for the error.
+ * @param {string} file
+ * @returns {number} Its descriptor; the caller closes it.
+ * @throws {Error} if it does not exist; where it is there but packed (`.gz`), with the command that unpacks it.
+ */
+export function openDataFile(where, file) {
+  return orPacked(where, file, () => {
+    const open = openSync(file, "r");
+    if (!fstatSync(open).isDirectory()) return open;
+    closeSync(open);
+    throw Object.assign(new Error(`EISDIR: illegal operation on a directory, read '${file}'`), {
+      code: "EISDIR",
+    });
+  });
+}
+
+function orPacked(where, file, read) {
   try {
-    return readFileSync(file);
+    return read();
   } catch (cause) {
     if (cause.code !== "ENOENT" && cause.code !== "EISDIR" && cause.code !== "ENOTDIR") throw cause;
     const packed = existsSync(`${file}.gz`)

@@ -21,7 +21,8 @@ const FILES = { train: "train", test: "t10k" };
  */
 export function loadMnist({ split = "train", count, offset = 0, folder = findData() } = {}) {
   checkSplit("mnist", split);
-  const images = readIdx(join(folder, `${FILES[split]}-images-idx3-ubyte`));
+  const wanted = (total) => imagesWanted(`mnist ${split}`, total, { count, offset });
+  const images = readIdx(join(folder, `${FILES[split]}-images-idx3-ubyte`), wanted);
   const labels = readIdx(join(folder, `${FILES[split]}-labels-idx1-ubyte`));
   const [total, height, width] = images.shape;
   if (images.shape.length !== 3 || labels.shape.length !== 1 || labels.shape[0] !== total) {
@@ -30,7 +31,7 @@ export function loadMnist({ split = "train", count, offset = 0, folder = findDat
       `${folder}: expected images (n × height × width) and n labels, got ${found} and ${named}`,
     );
   }
-  const { end } = imagesWanted(`mnist ${split}`, total, { count, offset });
+  const { end } = wanted(total);
   const numbers = labels.data.subarray(offset, end);
   const wrong = numbers.findIndex((label) => label > 9);
   if (wrong >= 0) {
@@ -38,8 +39,7 @@ export function loadMnist({ split = "train", count, offset = 0, folder = findDat
       `${folder}: expected a label from 0 to 9, got ${numbers[wrong]} for image ${offset + wrong}`,
     );
   }
-  const size = height * width;
-  const bytes = images.data.subarray(offset * size, end * size);
+  const bytes = images.data;
   // A loop: Float32Array.from with a function takes ten times as long.
   const pixels = new Float32Array(bytes.length);
   for (let i = 0; i < bytes.length; i++) pixels[i] = bytes[i] / 255;

@@ -145,17 +145,18 @@ function rank({ key, file }: StoredSurface, own: string): number {
   return (key?.approximate === null ? 0 : 2) + (file === own ? 0 : 1);
 }
 
-/** Evaluates two stored points again, once for each file. */
+/** Evaluates two stored points of each file again; those that several files share, once. */
 function createCheck({ evaluator, points, policy, signal }: SurfaceRequest) {
   const warnings: LandscapeWarning[] = [];
   const known = new Map<string, boolean>();
+  const now = new Map<string, LossValue>();
   return {
     warnings,
     isChanged: () => warnings.length > 0,
     async isTrue(file: string, stored: readonly StoredValue[]): Promise<boolean> {
       const before = known.get(file);
       if (before !== undefined || stored.length === 0) return before ?? true;
-      const isTrue = await isStillTrue(evaluator, points, policyOf(policy), stored, signal);
+      const isTrue = await isStillTrue(evaluator, points, policyOf(policy), stored, signal, now);
       known.set(file, isTrue);
       if (!isTrue) warnings.push(changedLoss(file));
       return isTrue;

@@ -56,7 +56,15 @@ export async function openOwnOps(
 ): Promise<OwnOps> {
   const { values } = parts;
   let ops: Promise<ComputingOps> | undefined;
-  const opened = (): Promise<ComputingOps> => (ops ??= openOps(model, data, parts));
+  let free = (): void => {};
+  let isDisposed = false;
+  const open = async (): Promise<ComputingOps> => {
+    const own = await openOps(model, data, parts);
+    free = own.dispose;
+    if (isDisposed) free();
+    return own;
+  };
+  const opened = (): Promise<ComputingOps> => (ops ??= open());
   if (!values.hasEarlier) await opened();
   return {
     values,
@@ -68,7 +76,10 @@ export async function openOwnOps(
       return value;
     },
     measure: async (theta, signal) => (await opened()).measure(theta, signal),
-    dispose: () => void ops?.then((own) => own.dispose()),
+    dispose() {
+      isDisposed = true;
+      free();
+    },
   };
 }
 

@@ -154,6 +154,16 @@ export interface SampleEvaluator {
   classes(signal?: AbortSignal): Promise<Int32Array | null>;
   /** Losses and metrics at `theta` (parameterCount, layout order), in the order of the rows asked for. */
   losses(theta: Float32Array, how?: ThetaEvaluation): Promise<SampleValues>;
+  /**
+   * The same at a point of a slice of the same evaluator, with its treatment of batch norm, where only coordinates
+   * travel to a worker process. Default, and null where the slice is no such one: `losses` at what the slice writes.
+   */
+  lossesOn?(
+    slice: SliceLoss,
+    alpha: number,
+    beta: number,
+    how?: PointEvaluation,
+  ): Promise<SampleValues> | null;
   /** Frees what is held for these samples. Idempotent. */
   dispose(): void;
 }

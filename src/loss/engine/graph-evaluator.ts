@@ -49,7 +49,7 @@ export async function createGraphSamples(
   batchSize: number,
 ): Promise<GraphSamples> {
   const graph = sampleGraph(plan);
-  const program = await engine.compile(graph);
+  const program = await engine.compile(graph, data.samples);
   const batches = program.cut(data, batchSize);
   return {
     async evaluate(theta, signal) {

@@ -52,9 +52,10 @@ export interface GraphEngine {
   /**
    * Compiles a graph with one output.
    *
+   * @param samples - how many a point has, where few are to be expected: an engine may then spare what pays off for many.
    * @throws UnsupportedError if the engine lacks an operation.
    */
-  compile(graph: Graph): Promise<GraphProgram>;
+  compile(graph: Graph, samples?: number): Promise<GraphProgram>;
 }
 
 /** Shapes of one sample, in the order of a model's inputs and of its targets. */

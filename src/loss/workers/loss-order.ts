@@ -78,6 +78,14 @@ export type LossOperations = {
   ) => LossValue;
   readonly classes: (input: OnSet & { readonly samples: SampleRows }) => Int32Array | null;
   readonly losses: (input: OnSet & AtTheta & { readonly samples: SampleRows }) => SampleValues;
+  readonly lossesOn: (
+    input: OnSet & {
+      readonly samples: SampleRows;
+      readonly slice: SliceFile;
+      readonly alpha: number;
+      readonly beta: number;
+    },
+  ) => SampleValues;
 };
 
 /** Keys of what processes keep, as they are forgotten. */

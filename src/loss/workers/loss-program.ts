@@ -30,6 +30,8 @@ export async function openProgram(order: LossOrder): Promise<OpenProgram<Evaluat
   const setup = order.setup === null ? {} : await importModule(order.setup);
   const first = await openFirst(order, setup);
   const kept = new Map<string, Promise<{ dispose(): void }>>();
+  /** Operations run one after another. */
+  const theta = new Float32Array(first.facts.parameterCount);
   /** What failed or was stopped is made anew where it is asked for again. */
   const remember = <T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T> => {
     const known = kept.get(key);
@@ -66,6 +68,13 @@ export async function openProgram(order: LossOrder): Promise<OpenProgram<Evaluat
       classes: async (input, signal) => (await (await samplesOf(input))(signal)).classes(signal),
       losses: async (input, signal) =>
         (await (await samplesOf(input))(signal)).losses(input.theta, { batchNorm: input.batchNorm, signal }),
+      async lossesOn(input, signal) {
+        const { batchNorm } = input.slice.how;
+        const slice = await (await sliceOf(input))(signal);
+        const samples = await (await samplesOf(input))(signal);
+        slice.writeInto(theta, input.alpha, input.beta);
+        return samples.losses(theta, { batchNorm, signal });
+      },
     },
     async forget(key) {
       const part = kept.get(key);

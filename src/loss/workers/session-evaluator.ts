@@ -38,6 +38,7 @@ export interface SessionParts {
 export function sessionEvaluator(parts: SessionParts): LossEvaluator {
   const { session, facts, set } = parts;
   const canCalibrate = facts.calibration != null;
+  const files = new WeakMap<SliceLoss, SliceFile>();
   let isDisposed = false;
   const task = (name: string, how: PointEvaluation, key?: string): TaskOptions => {
     if (isDisposed) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
@@ -91,7 +92,7 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
       await rm(file.file, { force: true });
       throw error;
     }
-    return {
+    const loss: SliceLoss = {
       isPrepared: opened.isPrepared,
       async evaluate(alpha, beta, point = {}) {
         if (use.isClosed()) throw new EvaluationError("slice", "one in use", "one that was disposed");
@@ -101,6 +102,8 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
       writeInto: written(slice, how).writeInto,
       dispose: use.close,
     };
+    files.set(loss, file);
+    return loss;
   };
   return {
     facts,
@@ -116,7 +119,7 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
     },
     async openSamples(rows, signal) {
       signal?.throwIfAborted();
-      return samplesOf(parts, { id: parts.newId(), rows }, task, check);
+      return samplesOf(parts, { id: parts.newId(), rows }, files, task, check);
     },
     withData: parts.withData,
     dispose() {
@@ -131,6 +134,7 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
 function samplesOf(
   { session, facts, set }: SessionParts,
   samples: SampleRows,
+  files: Pick<WeakMap<SliceLoss, SliceFile>, "get">,
   task: (name: string, how: PointEvaluation, key?: string) => TaskOptions,
   check: (where: string, theta: Float32Array) => void,
 ): SampleEvaluator {
@@ -151,6 +155,13 @@ function samplesOf(
       check("theta", theta);
       const options = task("samples at theta", how, key);
       return use.run(() => session.run("losses", { set, samples, theta, batchNorm }, options));
+    },
+    lossesOn(of, alpha, beta, how = {}) {
+      refuse();
+      const slice = files.get(of);
+      if (slice === undefined) return null;
+      const options = task(`samples at the point (${alpha}, ${beta})`, how, key);
+      return use.run(() => session.run("lossesOn", { set, samples, slice, alpha, beta }, options));
     },
     dispose: use.close,
   };

@@ -196,6 +196,7 @@ export async function approximateSurface(
 
   let subset: SampleEvaluator | null = null;
   let slice: SliceLoss | null = null;
+  let points: PointEvaluator | null = null;
   try {
     slice = await openSlice(evaluator, directions, { batchNorm, signal });
     const drawn =
@@ -207,7 +208,7 @@ export async function approximateSurface(
     const exactEvaluations = samples * (data.state.length + (origin === -1 ? 1 : 0));
     const least = drawn === null ? samples * leastEvaluations(data.state.length) : 0;
     const limit = Math.max(settings.share * exactEvaluations, least);
-    const points: PointEvaluator = createPointEvaluator({
+    const opened: PointEvaluator = createPointEvaluator({
       evaluator,
       subset,
       slice,
@@ -219,8 +220,9 @@ export async function approximateSurface(
       before,
       known: options.known ?? [],
       onPoint: options.onPoint ?? (() => {}),
-      report: () => options.onProgress?.(points.spent(), Math.max(limit, points.spent())),
+      report: () => options.onProgress?.(opened.spent(), Math.max(limit, opened.spent())),
     });
+    points = opened;
     const refined = await refine({
       data,
       points,
@@ -258,6 +260,7 @@ export async function approximateSurface(
       ],
     };
   } finally {
+    await points?.close();
     subset?.dispose();
     slice?.dispose();
   }

@@ -43,31 +43,6 @@ export function createPointData(width: number, height: number, metricNames: read
   };
 }
 
-/** A copy that further points do not change. */
-export function copyPointData(data: PointData): PointData {
-  const copy = ({ exact, samples }: QuantityData): QuantityData => ({
-    exact: exact.slice(),
-    samples: [...samples],
-  });
-  const metrics = Object.entries(data.metrics).map(([name, quantity]) => [name, copy(quantity)] as const);
-  return {
-    ...data,
-    state: data.state.slice(),
-    loss: copy(data.loss),
-    metrics: Object.fromEntries(metrics),
-  };
-}
-
-/** Copies what the subsample says of a point, and not what all samples say beside it. */
-export function copySampled(from: PointData, into: PointData, point: number): void {
-  const isUndefined = from.loss.samples[point] === null;
-  into.state[point] = isUndefined ? from.state[point] : SAMPLED;
-  into.loss.samples[point] = from.loss.samples[point];
-  for (const [name, { samples }] of Object.entries(from.metrics)) {
-    into.metrics[name].samples[point] = samples[point];
-  }
-}
-
 /** The flat indices of the points of a state. */
 export function pointsOf({ state }: PointData, wanted: number): number[] {
   return Array.from(state.keys()).filter((point) => state[point] === wanted);

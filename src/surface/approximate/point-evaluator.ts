@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type {
   LossEvaluator,
   LossValue,
@@ -14,6 +15,7 @@ import {
 import { runLanes } from "../evaluate-points.js";
 import { CENTER_INDEX, type Grid } from "../surface.js";
 import { type ChosenPoint, EXACT, type PointData, SAMPLED } from "./point-data.js";
+import { createSpareWork } from "./spare-work.js";
 
 /** A point of an approximate surface as it has been evaluated: on the subsample, on all samples, or both. */
 export interface ApproximatedPoint {
@@ -38,6 +40,13 @@ export interface PointEvaluator {
    * EXACT already are left out.
    */
   evaluate(points: readonly ChosenPoint[]): Promise<void>;
+  /**
+   * Names the points that will be asked for in any case, in place of those named before. They are evaluated while
+   * there is nothing else to do; what comes out is kept until they are asked for, and counts as spent then.
+   */
+  prepare(points: readonly ChosenPoint[]): void;
+  /** Ends what is under way for points that were prepared, and waits for its end. */
+  close(): Promise<void>;
   /** The value at θ*, once it is EXACT. */
   center(): LossValue;
   /** Largest shares of clipped and capped samples at exact points. */
@@ -88,6 +97,26 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   const hasSamples = (point: number): boolean =>
     subset === null || (point !== CENTER_INDEX && data.loss.samples[point] !== null);
 
+  const samplesAt = (
+    theta: Float32Array,
+    alpha: number,
+    beta: number,
+    signal: AbortSignal | undefined,
+  ): Promise<SampleValues> => {
+    const own = subset as SampleEvaluator;
+    return own.lossesOn?.(slice, alpha, beta, { signal }) ?? own.losses(theta, { batchNorm, signal });
+  };
+
+  /** What of what is asked of a point is not there, or null where all of it is. */
+  const lacks = (point: number, state: number): { samples: boolean; value: boolean } | null => {
+    const before = known.get(point);
+    if (before !== undefined && before.undefinedWeights.length > 0) return null;
+    const isInSubset = subset !== null && point !== CENTER_INDEX && !hasSamples(point);
+    const samples = isInSubset && (before?.samples ?? null) === null;
+    const value = state === EXACT && (before?.value ?? null) === null;
+    return samples || value ? { samples, value } : null;
+  };
+
   /** What is asked of a point, from before or evaluated now. */
   const valuesAt = async (
     point: number,
@@ -96,10 +125,8 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     signal: AbortSignal | undefined,
   ): Promise<Known> => {
     const before = known.get(point) ?? { value: null, samples: null, undefinedWeights: [] };
-    if (before.undefinedWeights.length > 0) return before;
-    const wantsSamples = subset !== null && point !== CENTER_INDEX && !hasSamples(point);
-    const wantsValue = state === EXACT;
-    if (!(wantsSamples && before.samples === null) && !(wantsValue && before.value === null)) return before;
+    const missing = lacks(point, state);
+    if (missing === null) return before;
     signal?.throwIfAborted();
     const [alpha, beta] =
       point === CENTER_INDEX ? [0, 0] : [grid.alpha[point % width], grid.beta[Math.floor(point / width)]];
@@ -109,9 +136,8 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
       await parts.onPoint({ index: point, ...found });
       return found;
     }
-    const samples =
-      wantsSamples && before.samples === null ? await subset.losses(theta, { batchNorm, signal }) : null;
-    const value = wantsValue && before.value === null ? await slice.evaluate(alpha, beta, { signal }) : null;
+    const samples = missing.samples ? await samplesAt(theta, alpha, beta, signal) : null;
+    const value = missing.value ? await slice.evaluate(alpha, beta, { signal }) : null;
     await parts.onPoint({ index: point, value, samples, undefinedWeights });
     return { value: before.value ?? value, samples: before.samples ?? samples, undefinedWeights };
   };
@@ -143,6 +169,23 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     }
   };
 
+  const closing = new AbortController();
+  const stop = AbortSignal.any([closing.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
+  setMaxListeners(0, stop);
+  let queue: ChosenPoint[] = [];
+  let next = 0;
+  const left = () => queue.length - next;
+  const atOnce = () => evaluator.concurrency ?? 1;
+  const spare = createSpareWork(
+    {
+      width: atOnce,
+      async evaluate({ point, state }, theta) {
+        known.set(point, await valuesAt(point, state, theta, stop));
+      },
+      parameterCount,
+    },
+    left,
+  );
   return {
     spent: () => spent,
     costOf(point, state) {
@@ -153,20 +196,28 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
       // A point may be asked for on the subsample and on all samples, which is one visit.
       const states = new Map<number, number>();
       for (const { point, state } of points) states.set(point, Math.max(state, states.get(point) ?? state));
-      const queue = Array.from(states, ([point, state]) => ({ point, state }))
+      queue = Array.from(states, ([point, state]) => ({ point, state }))
         .filter(({ point }) => data.state[point] !== EXACT)
         .sort((a, b) => b.state - a.state);
-      let next = 0;
-      const work = { width: () => evaluator.concurrency ?? 1, left: () => queue.length - next };
-      await runLanes(work, parts.signal, async (stop, goesOn) => {
+      next = 0;
+      await runLanes({ width: atOnce, left }, parts.signal, async (signal, goesOn) => {
         const theta = new Float32Array(parameterCount);
         while (next < queue.length) {
           const { point, state } = queue[next++];
-          put(point, state, await valuesAt(point, state, theta, stop));
+          await spare.runFirst(point, async () =>
+            put(point, state, await valuesAt(point, state, theta, signal)),
+          );
           parts.report();
           if (!goesOn()) return;
         }
       });
+    },
+    prepare(points) {
+      spare.prepare(points.filter(({ point, state }) => lacks(point, state) !== null));
+    },
+    async close() {
+      closing.abort();
+      await spare.close();
     },
     center: () => center ?? nanValue(evaluator.facts),
     shares: () => ({ clippedShare: clipped, cappedShare: capped }),
@@ -175,7 +226,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
 }
 
 /** Puts together what is known of each point: a point may have been evaluated on the subsample first. */
-function gather(points: Iterable<ApproximatedPoint>): ReadonlyMap<number, Known> {
+function gather(points: Iterable<ApproximatedPoint>): Map<number, Known> {
   const known = new Map<number, Known>();
   for (const { index, value, samples, undefinedWeights } of points) {
     const before = known.get(index);

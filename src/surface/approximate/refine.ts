@@ -1,12 +1,10 @@
-import { betweenBatches } from "../../loss/evaluate-at.js";
+import { setImmediate } from "node:timers/promises";
 import type { ApproximationSettings } from "../surface.js";
 import { boundOfMost, type Estimate, type EstimateTools, estimate, rangeOf } from "./estimate.js";
 import { ratio, rounding } from "./held-out.js";
 import {
   type ChosenPoint,
   choosePoints,
-  copyPointData,
-  copySampled,
   drawPoints,
   EXACT,
   latticePoints,
@@ -71,7 +69,7 @@ const LEAST_ROUND = 4;
  * bounds where these do not hold.
  */
 export async function refine(parts: RefineParts): Promise<Refined> {
-  const { data, points, sample, settings, limit, samples, origin, signal } = parts;
+  const { data, points, sample, settings, limit, samples, origin } = parts;
   const stencils = createStencils(data.width);
   const total = data.state.length;
   const promise = sample === null ? pointsToPromise(total) : 0;
@@ -87,10 +85,15 @@ export async function refine(parts: RefineParts): Promise<Refined> {
   const exact = new Set([...lattice, origin]);
   const others = pointsOf(data, UNKNOWN).filter((point) => !exact.has(point));
   const drawn = drawPoints(others, first, settings.seed, "first");
+  const atEnd = sample === null ? null : drawChecks(others, drawn, plan, settings.seed);
   await points.evaluate([...asChosen([...exact], EXACT), ...asChosen(drawn, own)]);
 
   const tools: EstimateTools = { sample, stencils, drawn };
-  let current = estimate(data, data.loss, tools);
+  const estimateLoss = async (): Promise<Estimate> => {
+    await handOut(parts, atEnd);
+    return estimate(data, data.loss, tools);
+  };
+  let current = await estimateLoss();
   for (;;) {
     const tolerance = smallEnough(current, AIM * settings.tolerance);
     if (boundOfMost(current.errors) <= tolerance) break;
@@ -103,11 +106,48 @@ export async function refine(parts: RefineParts): Promise<Refined> {
     const round = affordablePoints(parts, chosen, own, limit - reserve - points.spent());
     if (round.length === 0) break;
     await points.evaluate(round);
-    // An estimate of a large grid takes as long as some points.
-    await betweenBatches(signal);
-    current = estimate(data, data.loss, tools);
+    current = await estimateLoss();
   }
-  return sample === null ? promised(parts, tools) : checked(parts, tools, plan);
+  return atEnd === null ? promised(parts, tools) : checked(parts, tools, atEnd, current);
+}
+
+/**
+ * Lets processes have points of the check before an estimate, which of a large grid takes as long as some points: what
+ * is asked of them in one turn of the event loop goes to them in the next.
+ */
+async function handOut({ data, points, signal }: RefineParts, atEnd: Checks | null): Promise<void> {
+  if (atEnd !== null) points.prepare(atEnd.of(data));
+  for (let turn = 0; turn < 2; turn++) await setImmediate();
+  signal?.throwIfAborted();
+}
+
+/** Points that check the bounds at the end. */
+interface Checks {
+  /** As much of what is known as they are: on the subsample for interpolation, on all samples for everything. */
+  of(data: PointData): readonly ChosenPoint[];
+}
+
+/**
+ * Draws the points of the check in the order in which they are taken: the first that are not known when the
+ * refinement is over. Nothing is refined by that order, so any of what is left is taken with the same chance. The
+ * first that are not known before that are needed in any case, for the check or because they were chosen.
+ */
+function drawChecks(
+  others: readonly number[],
+  first: readonly number[],
+  plan: { readonly last: number; readonly checks: number },
+  seed: number,
+): Checks {
+  const isFirst = new Set(first);
+  const unknown = others.filter((point) => !isFirst.has(point));
+  const last = drawPoints(unknown, unknown.length, seed, "last");
+  const checks = drawPoints(others, others.length, seed, "check");
+  return {
+    of: ({ state }) => [
+      ...asChosen(checks.filter((point) => state[point] !== EXACT).slice(0, plan.checks), EXACT),
+      ...asChosen(last.filter((point) => state[point] === UNKNOWN).slice(0, plan.last), SAMPLED),
+    ],
+  };
 }
 
 /** Share of the points that lattice and refinement get at least, beside the points drawn for the promise. */
@@ -195,29 +235,33 @@ function asChosen(points: readonly number[], state: number): ChosenPoint[] {
 /**
  * Compares bounds with values at fresh points drawn at random, on the subsample for interpolation and on all
  * samples for everything, and widens them where they do not hold. Nothing was chosen by these points' errors.
- * All of them are evaluated at once; what the exact ones show is left out of the estimates that they check.
+ * What the exact ones show is left out of the estimates that they check.
+ *
+ * @param current - the last estimate of the loss.
  */
 async function checked(
-  { data, points, settings }: RefineParts,
+  parts: RefineParts,
   tools: EstimateTools,
-  plan: { readonly last: number; readonly checks: number },
+  atEnd: Checks,
+  current: Estimate,
 ): Promise<Refined> {
-  const estimates = (known: PointData) =>
-    [known.loss, ...Object.values(known.metrics)].map((quantity) => estimate(known, quantity, tools));
-  const unknown = pointsOf(data, UNKNOWN);
-  const last = drawPoints(unknown, plan.last, settings.seed, "last");
-  const drawn = drawPoints([...unknown, ...pointsOf(data, SAMPLED)], plan.checks, settings.seed, "check");
-  const before = copyPointData(data);
-  await points.evaluate([...asChosen(last, SAMPLED), ...asChosen(drawn, EXACT)]);
-
-  const interpolated = estimates(before);
-  const onSubsample = copyPointData(before);
-  for (const point of last) copySampled(data, onSubsample, point);
-  const checks = drawn.filter((point) => onSubsample.state[point] !== EXACT);
-  const sampled = estimates(onSubsample);
+  const { data, points } = parts;
+  const metrics = Object.values(data.metrics);
+  const estimates = () => [data.loss, ...metrics].map((quantity) => estimate(data, quantity, tools));
+  const chosen = atEnd.of(data);
+  await handOut(parts, atEnd);
+  const interpolated = [current, ...metrics.map((quantity) => estimate(data, quantity, tools))];
+  await points.evaluate(chosen.filter(({ state }) => state === SAMPLED));
+  await handOut(parts, { of: () => chosen });
+  const last = chosen.flatMap(({ point, state }) => (state === SAMPLED ? [point] : []));
+  const checks = chosen.flatMap(({ point, state }) =>
+    state === EXACT && data.state[point] !== EXACT ? [point] : [],
+  );
+  const sampled = estimates();
   const between = interpolated.map((own, i) => widening(last, own, sampled[i].values));
-  const exact = [data.loss, ...Object.values(data.metrics)].map((quantity) => quantity.exact);
-  const final = estimates(data).map(({ values, errors }, i) => {
+  await points.evaluate(asChosen(checks, EXACT));
+  const exact = [data.loss, ...metrics].map((quantity) => quantity.exact);
+  const final = estimates().map(({ values, errors }, i) => {
     const everywhere = widening(checks, sampled[i], exact[i]);
     const factorOf = (state: number) => (state === UNKNOWN ? between[i] * everywhere : everywhere);
     return {

@@ -12,7 +12,8 @@ import { type ImageOrder, inLayout } from "./onnx-writer.js";
  * Where there are convolutions, the weights are initializers, and every point gets a session of its own: ONNX
  * Runtime then lays them out for its blocked convolutions, which takes a few milliseconds and makes a point about
  * twice as fast as weights that are inputs. Products gain nothing from that: without convolutions the weights are
- * inputs of one session. On a graphics card they are so always: a session costs more there than it gains.
+ * inputs of one session, and so they are for few samples, where a session takes longer than it saves. On a graphics
+ * card they are so always.
  *
  * @param device - "webgpu" or "cuda"; see `deviceProblem` for whether it is there.
  */
@@ -23,12 +24,20 @@ export function createOnnxEngine(runtime: OnnxRuntime, threads: number, device?:
     backend: `onnxruntime-node ${version}${device === undefined ? "" : ` on ${device}`}`,
     threads,
     ...defined({ device }),
-    compile: async (graph) => createProgram(runtime, threads, graph, device),
+    compile: async (graph, samples) => {
+      const program = onnxProgram(graph, { feedsWeights: device !== undefined, samples });
+      return createProgram(runtime, threads, graph, program, device);
+    },
   };
 }
 
-function createProgram(runtime: OnnxRuntime, threads: number, graph: Graph, device?: string): GraphProgram {
-  const program = onnxProgram(graph, { feedsWeights: device !== undefined });
+function createProgram(
+  runtime: OnnxRuntime,
+  threads: number,
+  graph: Graph,
+  program: OnnxProgram,
+  device?: string,
+): GraphProgram {
   const options = {
     executionProviders: [device ?? "cpu"],
     graphOptimizationLevel: "all",

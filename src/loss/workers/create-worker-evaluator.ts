@@ -93,7 +93,8 @@ const MODULE = "dist/src/loss/workers/loss-program.js";
  * Creates what computes a model's exact loss and metrics at any θ in worker processes, several points at a time.
  *
  * Model, data and slices go to the workers in files in the folder for temporary files, read once by each; the
- * engine and batch size are chosen once, by the first. `dispose` ends the workers.
+ * engine and batch size are chosen once, by the first, and the others start then: all at once where they are given.
+ * `dispose` ends the workers.
  *
  * @throws as `createLossEvaluator`; {@link BackendError} if the program has set a backend that workers cannot start.
  */
@@ -186,7 +187,9 @@ function openSession(
     OMP_NUM_THREADS: threads,
   };
   return runner.open<LossOrder, EvaluatorFacts, LossOperations>({ file: MODULE, environment }, order, {
-    settle: (given, { engine }) => ({ ...given, options: { ...given.options, reuse: engine } }),
+    settle: isChosen(order.options)
+      ? undefined
+      : (given, { engine }) => ({ ...given, options: { ...given.options, reuse: engine } }),
     check(facts, first) {
       if (facts.dataDigest === first.dataDigest) return null;
       const expected = `the same data in every process (digest ${first.dataDigest.slice(0, 12)})`;
@@ -195,6 +198,12 @@ function openSession(
     probe: "probe",
     signal,
   });
+}
+
+/** Whether nothing is left to be chosen, and timed, by a first process alone: all of them may start at once. */
+function isChosen({ engine = "auto", batchSize, device, reuse }: LossOrder["options"]): boolean {
+  if (reuse !== undefined) return reuse.batchSize > 0 && device !== "auto";
+  return engine !== "auto" && batchSize !== undefined && device === undefined;
 }
 
 /** Has the processes of a session open another evaluation set. */

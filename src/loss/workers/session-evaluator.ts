@@ -80,6 +80,7 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
     };
     const key = keyOf.slice(file);
     const use = createSharedUse(() => {
+      files.delete(loss);
       session.forget(key);
       void rm(file.file, { force: true });
     });

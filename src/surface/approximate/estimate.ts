@@ -189,8 +189,15 @@ const MARGIN = 1.3;
  * (see {@link estimateFromSample}). Other points: interpolated between known ones, with the error that leaving
  * out known points shows, calibrated on points drawn at random. Points beside values that are not finite are
  * not interpolated over: their error is infinite until they are evaluated.
+ *
+ * @param wanted - unknown points that are to be interpolated; elsewhere values are NaN then. Default all.
  */
-export function estimate(points: PointData, data: QuantityData, tools: EstimateTools): Estimate {
+export function estimate(
+  points: PointData,
+  data: QuantityData,
+  tools: EstimateTools,
+  wanted: Iterable<number> = points.state.keys(),
+): Estimate {
   const { state } = points;
   const { stencils, drawn } = tools;
   const total = state.length;
@@ -228,7 +235,7 @@ export function estimate(points: PointData, data: QuantityData, tools: EstimateT
   const isTakenForFinite = (around: number): boolean =>
     drawn.some((point) => !Number.isFinite(values[point]) && !isBeside(point, around));
   const around = tools.sample !== null || !isMixed ? AROUND[0] : AROUND.find((one) => !isTakenForFinite(one));
-  for (let point = 0; point < total; point++) {
+  for (const point of wanted) {
     if (state[point] !== UNKNOWN) continue;
     const stencil = stencils.of(point, finite);
     errors[point] = Number.POSITIVE_INFINITY;

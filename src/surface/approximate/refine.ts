@@ -247,20 +247,22 @@ async function checked(
 ): Promise<Refined> {
   const { data, points } = parts;
   const metrics = Object.values(data.metrics);
-  const estimates = () => [data.loss, ...metrics].map((quantity) => estimate(data, quantity, tools));
+  const quantities = [data.loss, ...metrics];
+  const estimates = (wanted?: readonly number[]) =>
+    quantities.map((quantity) => estimate(data, quantity, tools, wanted));
   const chosen = atEnd.of(data);
+  const last = chosen.flatMap(({ point, state }) => (state === SAMPLED ? [point] : []));
   await handOut(parts, atEnd);
-  const interpolated = [current, ...metrics.map((quantity) => estimate(data, quantity, tools))];
+  const interpolated = [current, ...metrics.map((quantity) => estimate(data, quantity, tools, last))];
   await points.evaluate(chosen.filter(({ state }) => state === SAMPLED));
   await handOut(parts, { of: () => chosen });
-  const last = chosen.flatMap(({ point, state }) => (state === SAMPLED ? [point] : []));
   const checks = chosen.flatMap(({ point, state }) =>
     state === EXACT && data.state[point] !== EXACT ? [point] : [],
   );
-  const sampled = estimates();
+  const sampled = estimates(checks);
   const between = interpolated.map((own, i) => widening(last, own, sampled[i].values));
   await points.evaluate(asChosen(checks, EXACT));
-  const exact = [data.loss, ...metrics].map((quantity) => quantity.exact);
+  const exact = quantities.map((quantity) => quantity.exact);
   const final = estimates().map(({ values, errors }, i) => {
     const everywhere = widening(checks, sampled[i], exact[i]);
     const factorOf = (state: number) => (state === UNKNOWN ? between[i] * everywhere : everywhere);

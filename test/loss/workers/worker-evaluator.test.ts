@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { mixtureMap } from "../../../src/directions/mixture.js";
 import { createProcessRunner } from "../../../src/jobs/process-runner.js";
+import type { TaskRunner } from "../../../src/jobs/task-runner.js";
 import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../../src/loss/loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../../../src/loss/loss-options.js";
@@ -423,3 +424,31 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test.each<[string, LossEvaluatorOptions, boolean]>([
+  ["wait for the first, which chooses", {}, true],
+  ["wait for the batch size of an engine that is named", { engine: "tfjs" }, true],
+  ["start with it where engine and batch size are named", { engine: "tfjs", batchSize: 4 }, false],
+  [
+    "start with it where an earlier choice is taken",
+    { reuse: { name: "tfjs", batchSize: 4, threads: 1 } },
+    false,
+  ],
+])("other processes %s", async (_what, options, waits) => {
+  const inner = createProcessRunner(2);
+  let isSettled: boolean | undefined;
+  const runner: TaskRunner = {
+    ...inner,
+    open(program, order, how) {
+      isSettled = how?.settle !== undefined;
+      return inner.open(program, order, how);
+    },
+  };
+  const evaluator = await createLossEvaluator(model, data, { ...options, threads: 1, runner });
+  open.push(evaluator, { ...evaluator, dispose: inner.dispose });
+  expect(isSettled).toBe(waits);
+  const here = await inProcess({ ...options, threads: 1, reuse: evaluator.facts.engine });
+  const points = Array.from({ length: 6 }, () => evaluator.evaluate(plane.center));
+  const expected = await here.evaluate(plane.center);
+  for (const value of await Promise.all(points)) expect(value).toEqual(expected);
+});

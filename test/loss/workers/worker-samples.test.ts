@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createLossEvaluator } from "../../../src/loss/create-loss-evaluator.js";
-import type { LossEvaluator, SampleEvaluator } from "../../../src/loss/loss-evaluator.js";
+import type { LossEvaluator, SampleEvaluator, SliceLoss } from "../../../src/loss/loss-evaluator.js";
 import type { BatchNormPolicyName } from "../../../src/loss/slice-loss.js";
 import { readWeights } from "../../../src/model/bound-weights.js";
 import { layoutOfModel } from "../../../src/model/layout-of-model.js";
@@ -87,6 +87,26 @@ describe("single samples in worker processes", () => {
     b.dispose();
     await expect(b.losses(plane.center)).rejects.toThrow("disposed");
     for (const part of [a, all, allThere]) part.dispose();
+  });
+
+  test("at a point of a slice are those at the θ that it writes, bit for bit, and are left to θ elsewhere", async () => {
+    const evaluator = await workers(2);
+    const samples = (await evaluator.openSamples?.(Int32Array.of(2, 3, 299))) as SampleEvaluator;
+    const theta = new Float32Array(plane.center.length);
+    for (const batchNorm of ["keep", "interpolate"] as const) {
+      const slice = (await evaluator.openSlice?.(plane, { batchNorm })) as SliceLoss;
+      slice.writeInto(theta, 0.3, -0.7);
+      const expected = await samples.losses(theta, { batchNorm });
+      const found = await Promise.all([1, 2, 3, 4].map(() => samples.lossesOn?.(slice, 0.3, -0.7)));
+      for (const values of found) expect(values).toEqual(expected);
+      const signal = AbortSignal.abort(new Error("enough"));
+      await expect(samples.lossesOn?.(slice, 0.3, -0.7, { signal })).rejects.toThrow("enough");
+      slice.dispose();
+      expect(samples.lossesOn?.(slice, 0.3, -0.7)).toBeNull();
+    }
+    const other = (await (await workers(1)).openSlice?.(plane)) as SliceLoss;
+    expect(samples.lossesOn?.(other, 0, 0)).toBeNull();
+    samples.dispose();
   });
 });
 

@@ -111,6 +111,7 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   const lacks = (point: number, state: number): { samples: boolean; value: boolean } | null => {
     const before = known.get(point);
     if (before !== undefined && before.undefinedWeights.length > 0) return null;
+    if (data.state[point] === EXACT) return null;
     const isInSubset = subset !== null && point !== CENTER_INDEX && !hasSamples(point);
     const samples = isInSubset && (before?.samples ?? null) === null;
     const value = state === EXACT && (before?.value ?? null) === null;

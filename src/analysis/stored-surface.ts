@@ -125,12 +125,14 @@ function keyOf({ evaluator, slice, policy, grid, approximate }: SurfaceRequest):
   };
 }
 
+/** Of the way in which surfaces are approximated: raised wherever the same settings give another surface. */
+const APPROXIMATION_VERSION = 3;
+
 /** How a surface is approximated, as it is known by. */
 function settingsOf(approximate: ApproximateOptions, samples: number, isDivisible: boolean) {
   const { share, ...settings } = resolveApproximateOptions(approximate, samples, isDivisible);
-  // Version 1 without a subsample stated bounds that too many points did not keep.
   // A stored result calls the share by its earlier name.
-  return { ...settings, budget: share, version: settings.subsample === 0 ? 2 : 1 };
+  return { ...settings, budget: share, version: APPROXIMATION_VERSION };
 }
 
 /** From so many points on evaluators may do work once that the points of a plane share. */

@@ -1,5 +1,5 @@
 // A process that runs one program: it opens it by its order, then answers one task after another.
-import { encodeError } from "../base/errors.js";
+import { EvaluationError, encodeError } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import {
   type OpenProgram,
@@ -34,7 +34,11 @@ async function open(module: string, order: unknown): Promise<Program> {
 async function compute({ operation, input }: Task, signal: AbortSignal) {
   signal.throwIfAborted();
   const program = await (opened as Promise<Program>);
-  const output: unknown = await program.operations[operation]?.(input, signal);
+  const { operations } = program;
+  if (!Object.hasOwn(operations, operation)) {
+    throw new EvaluationError("task", `one of ${Object.keys(operations).join(", ")}`, operation);
+  }
+  const output: unknown = await operations[operation]?.(input, signal);
   return { output, isWhole: program.isWhole?.(output) ?? true };
 }
 

@@ -125,7 +125,7 @@ async function openSamples(
   signal: AbortSignal | undefined,
 ): Promise<SampleEvaluator> {
   let opened: RowEvaluator | undefined;
-  const open = async () => (opened ??= await access.open(rows, signal));
+  const open = async () => (opened ??= await access.open(rows, { isSubsample: rows !== null, signal }));
   // All rows are often opened for their classes alone.
   if (rows !== null) await open();
   return {

@@ -244,6 +244,15 @@ export interface RowEvaluator {
   dispose(): void;
 }
 
+/** How single samples are opened. */
+export interface RowOptions extends Stoppable {
+  /**
+   * Whether they are evaluated for themselves, so that an engine may take a form that is faster for so few. Default
+   * false: the form of whole sets, by which these are checked.
+   */
+  readonly isSubsample?: boolean | undefined;
+}
+
 /** Single samples of an evaluation set: what statistics over a part of it need. */
 export interface SampleAccess {
   /** Returns the class of each sample, or null where the targets are no classes. */
@@ -253,7 +262,7 @@ export interface SampleAccess {
    *
    * @param rows - positions of the samples in the evaluation set, increasing; null means all of them.
    */
-  open(rows: Int32Array | null, signal?: AbortSignal): Promise<RowEvaluator>;
+  open(rows: Int32Array | null, how?: RowOptions): Promise<RowEvaluator>;
 }
 
 /**

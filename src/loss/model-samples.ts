@@ -34,7 +34,7 @@ export function modelSamples(parts: ModelSamplesParts): SampleAccess {
   const { model, plan, ports, source, weights, isUndefined } = parts;
   return {
     classes: (signal) => readClasses(source, signal),
-    async open(rows, signal) {
+    async open(rows, { signal } = {}) {
       const own = await openRows(ports, source, rows, signal);
       let isDisposed = false;
       return {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type SurfaceRequest, storedSurface } from "../../src/analysis/stored-surface.js";
 import { RunStateError } from "../../src/base/errors.js";
 import type { EvaluatorFacts, LossEvaluator } from "../../src/loss/loss-evaluator.js";
+import { listSurfaces } from "../../src/store/kinds/stored-surfaces.js";
 import { readSurface } from "../../src/store/kinds/surface-file.js";
 import { createGrid } from "../../src/surface/grid.js";
 import { temporaryFolders } from "../support/tiny-training.js";
@@ -85,29 +86,52 @@ describe("an approximate surface", () => {
     expect(readFileSync(ownFile(five)).equals(bytes)).toBe(true);
   });
 
-  test.each([2, 9, 30, 60])(
-    "that is interrupted after %i points goes on to the same bytes",
-    async (points) => {
+  test.each([
+    [2, 1],
+    [9, 1],
+    [30, 1],
+    [60, 1],
+    [9, 3],
+    [30, 3],
+    [60, 3],
+  ])(
+    "that is interrupted after %i points, of %i at once, goes on to the same bytes",
+    async (points, width) => {
       const classes = Int32Array.from({ length: SAMPLES }, (_, i) => i % 10);
       const [file, other] = [newFolder(), newFolder()];
       const whole = hinges(classes);
       await stage(other, whole);
       const evaluator = hinges(classes);
-      await expect(stage(file, evaluator, stopAfter(points))).rejects.toThrow("enough");
+      const several = () => (width === 1 ? evaluator : atOnce(evaluator, width));
+      await expect(stage(file, several(), stopAfter(points))).rejects.toThrow("enough");
       const before = evaluator.evaluated();
+      await new Promise((done) => setTimeout(done, 20));
+      expect(evaluator.evaluated()).toBe(before);
       expect(namesIn(file).map((name) => name.replace(/[0-9a-f]{8}/, "*"))).toEqual([
         ".pca-train-*.arrow.tiles",
       ]);
       // Twice: what went on and is interrupted again loses nothing either.
-      await expect(stage(file, evaluator, { ...stopAfter(points + 20), resume: true })).rejects.toThrow(
+      await expect(stage(file, several(), { ...stopAfter(points + 20), resume: true })).rejects.toThrow(
         "enough",
       );
       expect(evaluator.evaluated()).toBeGreaterThan(before);
       await stage(file, atOnce(evaluator, 3), { resume: true });
-      // Each time it goes on two points that are known are evaluated again, on all samples.
-      expect(evaluator.evaluated() - whole.evaluated()).toBeLessThanOrEqual(4 * SAMPLES);
+      // Each time it goes on two points that are known are evaluated again, on all samples; of what was stopped
+      // between subsample and all samples the subsample is.
+      const lost = width === 1 ? 0 : 2 * width * 3 * Math.sqrt(SAMPLES);
+      expect(evaluator.evaluated() - whole.evaluated()).toBeLessThanOrEqual(4 * SAMPLES + lost);
       expect(readFileSync(ownFile(file)).equals(readFileSync(ownFile(other)))).toBe(true);
       expect(namesIn(file).length).toBe(1);
+    },
+  );
+
+  test.each([{}, { subsample: 0 }])(
+    "is known by the version of the way it was made, with %o",
+    async (approximate) => {
+      const directory = newFolder();
+      await stage(directory, hinges(), { approximate });
+      const [stored] = await listSurfaces(directory);
+      expect(stored?.key?.approximate).toMatchObject({ version: 3 });
     },
   );
 
@@ -134,8 +158,8 @@ describe("an approximate surface", () => {
       [{ evaluator: known({ modelDigest: "other" }) }, "another model (digest"],
       [{ evaluator: known({ dataDigest: "other" }) }, "another data (digest"],
       [{ slice: "x" }, "another slice (digest plane, now x)"],
-      [{ approximate: { tolerance: 0.02 } }, "another tolerance, budget, subsample or seed"],
-      [{ approximate: { seed: 1 } }, "another tolerance, budget, subsample or seed"],
+      [{ approximate: { tolerance: 0.02 } }, "another tolerance, budget, subsample, seed or version"],
+      [{ approximate: { seed: 1 } }, "another tolerance, budget, subsample, seed or version"],
     ];
     for (const [options, message] of cases) {
       await expect(stage(file, hinges(), { ...options, resume: true })).rejects.toThrow(RunStateError);

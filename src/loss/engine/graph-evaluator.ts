@@ -40,16 +40,21 @@ export interface GraphSamples {
   dispose(): void;
 }
 
-/** Compiles the program that gives losses and metrics of single samples, and loads these samples. */
+/**
+ * Compiles the program that gives losses and metrics of single samples, and loads these samples.
+ *
+ * @param isSubsample - whether the engine may take a form that is faster for so few. Default that of whole sets.
+ */
 export async function createGraphSamples(
   engine: GraphEngine,
   plan: ModelPlan,
   scores: ScorePlan,
   data: DataColumns,
   batchSize: number,
+  isSubsample = false,
 ): Promise<GraphSamples> {
   const graph = sampleGraph(plan);
-  const program = await engine.compile(graph, data.samples);
+  const program = await engine.compile(graph, isSubsample ? data.samples : undefined);
   const batches = program.cut(data, batchSize);
   return {
     async evaluate(theta, signal) {
@@ -98,8 +103,8 @@ export interface GraphEvaluator {
   evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue>;
   /** Prepares for many points of one plane, or returns null where that would not help. */
   openPlane(plane: PlaneVectors, signal?: AbortSignal): Promise<PlaneEvaluation | null>;
-  /** Opens some samples (all where `rows` is null), each to be evaluated by itself. */
-  openRows(rows: Int32Array | null): Promise<GraphSamples>;
+  /** Opens some samples (all where `rows` is null), each to be evaluated by itself; `isSubsample` as in `RowOptions`. */
+  openRows(rows: Int32Array | null, isSubsample?: boolean): Promise<GraphSamples>;
   /** Cuts the data into batches of another size, or takes other data. */
   load(data: DataColumns, batchSize: number): void;
   dispose(): void;
@@ -127,9 +132,10 @@ export async function createGraphEvaluator(
         plane,
         signal,
       ),
-    openRows: (rows) => {
+    openRows: (rows, isSubsample) => {
       const data = rows === null ? loaded.data : takeRows(loaded.data, rows);
-      return createGraphSamples(engine, plan, scores, data, Math.min(loaded.size, data.samples));
+      const size = Math.min(loaded.size, data.samples);
+      return createGraphSamples(engine, plan, scores, data, size, isSubsample);
     },
     load(data, batchSize) {
       if (isLoaded) loaded.batches.dispose();
@@ -212,10 +218,10 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
           ? null
           : classesOf(column.values, column.shape[0] ?? 1);
       },
-      open: (rows, signal) =>
+      open: (rows, { isSubsample = false, signal } = {}) =>
         queue.run(async (): Promise<RowEvaluator> => {
           signal?.throwIfAborted();
-          const own = await evaluator.openRows(rows);
+          const own = await evaluator.openRows(rows, isSubsample);
           const samples = rows?.length ?? set.samples;
           const inner = createQueue(own.dispose);
           return {

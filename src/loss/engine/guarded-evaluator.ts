@@ -326,7 +326,7 @@ function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps) {
     evaluated++;
     const isDue = evaluated <= FIRST_POINTS || Number.isInteger(Math.log2(evaluated));
     if (!isDue || evaluator.perSample === undefined) return;
-    const samples = await evaluator.perSample.open(rows, signal);
+    const samples = await evaluator.perSample.open(rows, { signal });
     try {
       if (await agreesWithEarlier(samples, theta, place, signal)) return;
       const found = await difference(samples, theta, await ownOps.evaluate(theta, signal, place), signal);
@@ -352,8 +352,8 @@ function meanOf({ loss, metrics }: SampleValues): LossValue {
 function guardSamples(access: SampleAccess, finiteness: Guards["finiteness"]): SampleAccess {
   return {
     ...access,
-    async open(rows, signal) {
-      const samples = await access.open(rows, signal);
+    async open(rows, how) {
+      const samples = await access.open(rows, how);
       const own = finiteness(rows);
       const queue = createQueue(() => {
         own.dispose();

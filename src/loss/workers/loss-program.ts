@@ -30,8 +30,8 @@ export async function openProgram(order: LossOrder): Promise<OpenProgram<Evaluat
   const setup = order.setup === null ? {} : await importModule(order.setup);
   const first = await openFirst(order, setup);
   const kept = new Map<string, Promise<{ dispose(): void }>>();
-  /** Operations run one after another. */
-  const theta = new Float32Array(first.facts.parameterCount);
+  /** Made when it is first needed. Operations run one after another, so one does. */
+  let theta: Float32Array | undefined;
   /** What failed or was stopped is made anew where it is asked for again. */
   const remember = <T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T> => {
     const known = kept.get(key);
@@ -72,6 +72,7 @@ export async function openProgram(order: LossOrder): Promise<OpenProgram<Evaluat
         const { batchNorm } = input.slice.how;
         const slice = await (await sliceOf(input))(signal);
         const samples = await (await samplesOf(input))(signal);
+        theta ??= new Float32Array(first.facts.parameterCount);
         slice.writeInto(theta, input.alpha, input.beta);
         return samples.losses(theta, { batchNorm, signal });
       },

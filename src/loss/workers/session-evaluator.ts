@@ -11,6 +11,8 @@ import {
   type LossEvaluator,
   type PointEvaluation,
   type SampleEvaluator,
+  type SampleValues,
+  type SharedUse,
   type SliceEvaluation,
   type SliceLoss,
 } from "../loss-evaluator.js";
@@ -34,11 +36,17 @@ export interface SessionParts {
   readonly release: () => void;
 }
 
+/** A slice in a file that processes have opened. */
+interface OpenedSlice {
+  readonly file: SliceFile;
+  readonly use: SharedUse;
+}
+
 /** Makes a loss evaluator of a session: what it is asked travels to the session's processes. */
 export function sessionEvaluator(parts: SessionParts): LossEvaluator {
   const { session, facts, set } = parts;
   const canCalibrate = facts.calibration != null;
-  const files = new WeakMap<SliceLoss, SliceFile>();
+  const slices = new WeakMap<SliceLoss, OpenedSlice>();
   let isDisposed = false;
   const task = (name: string, how: PointEvaluation, key?: string): TaskOptions => {
     if (isDisposed) throw new EvaluationError("LossEvaluator", "one in use", "one that was disposed");
@@ -80,7 +88,6 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
     };
     const key = keyOf.slice(file);
     const use = createSharedUse(() => {
-      files.delete(loss);
       session.forget(key);
       void rm(file.file, { force: true });
     });
@@ -101,9 +108,12 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
         return use.run(() => session.run("point", { set, slice: file, alpha, beta }, options));
       },
       writeInto: written(slice, how).writeInto,
-      dispose: use.close,
+      dispose() {
+        slices.delete(loss);
+        use.close();
+      },
     };
-    files.set(loss, file);
+    slices.set(loss, { file, use });
     return loss;
   };
   return {
@@ -120,7 +130,7 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
     },
     async openSamples(rows, signal) {
       signal?.throwIfAborted();
-      return samplesOf(parts, { id: parts.newId(), rows }, files, task, check);
+      return samplesOf(parts, { id: parts.newId(), rows }, slices, task, check);
     },
     withData: parts.withData,
     dispose() {
@@ -135,7 +145,7 @@ export function sessionEvaluator(parts: SessionParts): LossEvaluator {
 function samplesOf(
   { session, facts, set }: SessionParts,
   samples: SampleRows,
-  files: Pick<WeakMap<SliceLoss, SliceFile>, "get">,
+  slices: Pick<WeakMap<SliceLoss, OpenedSlice>, "get">,
   task: (name: string, how: PointEvaluation, key?: string) => TaskOptions,
   check: (where: string, theta: Float32Array) => void,
 ): SampleEvaluator {
@@ -158,11 +168,15 @@ function samplesOf(
       return use.run(() => session.run("losses", { set, samples, theta, batchNorm }, options));
     },
     lossesOn(of, alpha, beta, how = {}) {
-      refuse();
-      const slice = files.get(of);
-      if (slice === undefined) return null;
-      const options = task(`samples at the point (${alpha}, ${beta})`, how, key);
-      return use.run(() => session.run("lossesOn", { set, samples, slice, alpha, beta }, options));
+      const opened = slices.get(of);
+      if (opened === undefined) return null;
+      const { file: slice, use: held } = opened;
+      const run = async (): Promise<SampleValues> => {
+        refuse();
+        const options = task(`samples at the point (${alpha}, ${beta})`, how, key);
+        return session.run("lossesOn", { set, samples, slice, alpha, beta }, options);
+      };
+      return use.run(() => held.run(run));
     },
     dispose: use.close,
   };

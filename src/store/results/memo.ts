@@ -158,7 +158,7 @@ const LABELS: Readonly<Record<string, string>> = {
   loss: "loss mode",
   engine: "engine request",
   sets: "loss mode, metrics, samples or engine request",
-  approximate: "tolerance, budget, subsample or seed",
+  approximate: "tolerance, budget, subsample, seed or version",
 };
 
 /** Names what differs between two provenances. */

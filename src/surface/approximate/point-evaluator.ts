@@ -42,7 +42,8 @@ export interface PointEvaluator {
   evaluate(points: readonly ChosenPoint[]): Promise<void>;
   /**
    * Names the points that will be asked for in any case, in place of those named before. They are evaluated while
-   * there is nothing else to do; what comes out is kept until they are asked for, and counts as spent then.
+   * there is nothing else to do; what comes out is kept until they are asked for, and counts as spent then. What fails
+   * is thrown when it is asked for.
    */
   prepare(points: readonly ChosenPoint[]): void;
   /** Ends what is under way for points that were prepared, and waits for its end. */
@@ -97,6 +98,11 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   const hasSamples = (point: number): boolean =>
     subset === null || (point !== CENTER_INDEX && data.loss.samples[point] !== null);
 
+  /** Vectors of θ that nobody reads: where only coordinates travel, one does for all points. */
+  const free: Float32Array[] = [];
+  const release = (theta: Float32Array): void => void free.push(theta);
+
+  /** Holds θ for as long as it is read. */
   const samplesAt = (
     theta: Float32Array,
     alpha: number,
@@ -104,7 +110,10 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
     signal: AbortSignal | undefined,
   ): Promise<SampleValues> => {
     const own = subset as SampleEvaluator;
-    return own.lossesOn?.(slice, alpha, beta, { signal }) ?? own.losses(theta, { batchNorm, signal });
+    const there = own.lossesOn?.(slice, alpha, beta, { signal }) ?? null;
+    if (there === null) return own.losses(theta, { batchNorm, signal }).finally(() => release(theta));
+    release(theta);
+    return there;
   };
 
   /** What of what is asked of a point is not there, or null where all of it is. */
@@ -119,31 +128,29 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   };
 
   /** What is asked of a point, from before or evaluated now. */
-  const valuesAt = async (
-    point: number,
-    state: number,
-    theta: Float32Array,
-    signal: AbortSignal | undefined,
-  ): Promise<Known> => {
+  const valuesAt = async ({ point, state }: ChosenPoint, signal: AbortSignal | undefined): Promise<Known> => {
     const before = known.get(point) ?? { value: null, samples: null, undefinedWeights: [] };
     const missing = lacks(point, state);
     if (missing === null) return before;
     signal?.throwIfAborted();
     const [alpha, beta] =
       point === CENTER_INDEX ? [0, 0] : [grid.alpha[point % width], grid.beta[Math.floor(point / width)]];
+    const theta = free.pop() ?? new Float32Array(parameterCount);
     const undefinedWeights = slice.writeInto(theta, alpha, beta);
     if (undefinedWeights.length > 0) {
+      release(theta);
       const found = { value: nanValue(evaluator.facts), samples: null, undefinedWeights };
       await parts.onPoint({ index: point, ...found });
       return found;
     }
+    if (!missing.samples) release(theta);
     const samples = missing.samples ? await samplesAt(theta, alpha, beta, signal) : null;
     const value = missing.value ? await slice.evaluate(alpha, beta, { signal }) : null;
     await parts.onPoint({ index: point, value, samples, undefinedWeights });
     return { value: before.value ?? value, samples: before.samples ?? samples, undefinedWeights };
   };
 
-  const put = (point: number, state: number, { value, samples, undefinedWeights }: Known): void => {
+  const put = ({ point, state }: ChosenPoint, { value, samples, undefinedWeights }: Known): void => {
     const isOnGrid = point !== CENTER_INDEX;
     if (isOnGrid) undefinedCount.add(undefinedWeights);
     const isUndefined = undefinedWeights.length > 0;
@@ -177,16 +184,14 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
   let next = 0;
   const left = () => queue.length - next;
   const atOnce = () => evaluator.concurrency ?? 1;
-  const spare = createSpareWork(
-    {
-      width: atOnce,
-      async evaluate({ point, state }, theta) {
-        known.set(point, await valuesAt(point, state, theta, stop));
-      },
-      parameterCount,
-    },
+  const spare = createSpareWork({
+    width: atOnce,
     left,
-  );
+    async evaluate(chosen) {
+      known.set(chosen.point, await valuesAt(chosen, stop));
+    },
+    signal: stop,
+  });
   return {
     spent: () => spent,
     costOf(point, state) {
@@ -202,12 +207,9 @@ export function createPointEvaluator(parts: PointEvaluatorParts): PointEvaluator
         .sort((a, b) => b.state - a.state);
       next = 0;
       await runLanes({ width: atOnce, left }, parts.signal, async (signal, goesOn) => {
-        const theta = new Float32Array(parameterCount);
         while (next < queue.length) {
-          const { point, state } = queue[next++];
-          await spare.runFirst(point, async () =>
-            put(point, state, await valuesAt(point, state, theta, signal)),
-          );
+          const chosen = queue[next++];
+          await spare.runFirst(chosen.point, async () => put(chosen, await valuesAt(chosen, signal)));
           parts.report();
           if (!goesOn()) return;
         }

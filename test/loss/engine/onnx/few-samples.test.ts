@@ -1,11 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { requireOnnxRuntime } from "../../../../src/backend/onnx-runtime.js";
-import { createGraphSamples } from "../../../../src/loss/engine/graph-evaluator.js";
+import {
+  createGraphEvaluator,
+  createGraphSamples,
+  graphLossEvaluator,
+} from "../../../../src/loss/engine/graph-evaluator.js";
 import { cutColumns, type GraphEngine, readColumns } from "../../../../src/loss/engine/graph-program.js";
+import { guardEvaluator } from "../../../../src/loss/engine/guarded-evaluator.js";
 import { createOnnxEngine } from "../../../../src/loss/engine/onnx/onnx-engine.js";
 import { onnxProgram } from "../../../../src/loss/engine/onnx/onnx-program.js";
+import { openOwnValues } from "../../../../src/loss/engine/own-values.js";
 import { type ModelPlan, planModel } from "../../../../src/loss/engine/plan/plan-model.js";
+import { undefinedValue } from "../../../../src/loss/evaluate-at.js";
+import { localEvaluator } from "../../../../src/loss/local-evaluator.js";
 import { resolveModelLossOptions } from "../../../../src/loss/loss-options.js";
 import { type LossPlan, planLoss } from "../../../../src/loss/loss-plan.js";
 import { portsOf } from "../../../../src/loss/model-ports.js";
@@ -50,25 +58,88 @@ test("weights are inputs where a point has few multiplications in convolutions",
   model.dispose();
 });
 
-test("few samples have the losses that they have in a session of their own, at each θ", async () => {
-  const { model, plan, loss } = network();
+/** The network with 20 samples and its own weights. */
+async function withData() {
+  const made = network();
+  const { model, plan } = made;
   const xs = tf.randomNormal([20, 8, 8, 2], 0, 1, "float32", 1);
   const ys = tf.oneHot(tf.randomUniform([20], 0, 3, "int32", 2), 3).cast("float32");
   const source = await openSamples(portsOf(model), { xs, ys }, resolveModelLossOptions({}));
-  const columns = cutColumns(await readColumns(source, plan), plan.graph);
+  const set = { ...cutColumns(await readColumns(source, plan), plan.graph), digest: source.digest };
   source.dispose();
-  const theta = bindModel(model, layoutOfModel(model)).readSync();
-  const engine = createOnnxEngine(requireOnnxRuntime(), 1);
-  const inSessions: GraphEngine = { ...engine, compile: (graph) => engine.compile(graph) };
+  tf.dispose([xs, ys]);
+  return { ...made, set, theta: bindModel(model, layoutOfModel(model)).readSync() };
+}
+
+/** ONNX Runtime, with the samples that each compilation is told of. */
+function recorded() {
+  const inner = createOnnxEngine(requireOnnxRuntime(), 1);
+  const told: (number | undefined)[] = [];
+  const compile: GraphEngine["compile"] = (graph, samples) => {
+    told.push(samples);
+    return inner.compile(graph, samples);
+  };
+  return { engine: { ...inner, compile }, told };
+}
+
+test("few samples have the losses that they have in a session of their own, at each θ", async () => {
+  const { model, plan, loss, set, theta } = await withData();
+  const { engine, told } = recorded();
   const found = [];
-  for (const own of [engine, inSessions]) {
-    const samples = await createGraphSamples(own, plan, loss.scores, columns, 8);
+  for (const isSubsample of [true, false]) {
+    const samples = await createGraphSamples(engine, plan, loss.scores, set, 8, isSubsample);
     const far = await samples.evaluate(theta.map((value, i) => value + Math.sin(i)));
     found.push([...(await samples.evaluate(theta)).loss, ...far.loss]);
     samples.dispose();
   }
+  expect(told).toEqual([20, undefined]);
   expect(found[0]).toHaveLength(40);
   expectAllClose(found[0] ?? [], found[1] ?? [], { relative: 1e-4, absolute: 1e-6 });
-  tf.dispose([xs, ys]);
   model.dispose();
+});
+
+test("whole sets are checked in the form in which they are evaluated; samples of their own have another", async () => {
+  const { model, plan, loss, set, theta } = await withData();
+  const layout = layoutOfModel(model);
+  const { engine, told } = recorded();
+  const evaluator = await createGraphEvaluator(engine, plan, loss.scores);
+  evaluator.load(set, 8);
+  const graph = graphLossEvaluator({
+    ...{ model, loss, layout, set, evaluator },
+    ...{ batchSize: 8, measured: {}, warnings: [] },
+  });
+  let compared = 0;
+  const guarded = guardEvaluator(graph, {
+    noValue: undefinedValue(loss),
+    finiteness: () => ({
+      isFinite: async () => true,
+      gaps: async () => null,
+      plane: () => null,
+      dispose() {},
+    }),
+    ownOps: {
+      values: await openOwnValues(undefined, () => ""),
+      async evaluate() {
+        compared++;
+        return null;
+      },
+      measure: async () => 0,
+      dispose() {},
+    },
+  });
+  const local = localEvaluator({
+    engine: guarded,
+    layout,
+    undefinedAt: () => [],
+    recalibrator: null,
+    release() {},
+  });
+  await local.evaluate(theta);
+  expect(compared).toBe(1);
+  expect(told).toEqual([undefined, undefined]);
+  const some = await local.openSamples?.(Int32Array.of(1, 4, 5));
+  const all = await local.openSamples?.(null);
+  await all?.losses(theta);
+  expect(told).toEqual([undefined, undefined, 3, undefined]);
+  for (const part of [some, all, local, model]) part?.dispose();
 });

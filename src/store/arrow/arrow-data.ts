@@ -116,7 +116,13 @@ export type FileParts = readonly Uint8Array[];
 
 /** Returns a file's content in one piece. */
 export function joinParts(parts: FileParts): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /**

@@ -41,7 +41,7 @@ export interface RunWriter {
 
   /**
    * Writes a snapshot; resolves when it is safely on disk. Calls run in their order. θ is copied
-   * at once and may change afterwards.
+   * at once and may change afterwards; each call that is not awaited holds one copy.
    *
    * @throws {@link RunStateError} if the writer is closed or `step` is not `nextStep`.
    * @throws {@link InvalidDataError} if θ has the wrong length or a fact cannot be stored.
@@ -146,7 +146,7 @@ class DirectoryRunWriter implements RunWriter {
     return this.#nextStep;
   }
 
-  writeSnapshot(snapshot: Snapshot): Promise<void> {
+  async writeSnapshot(snapshot: Snapshot): Promise<void> {
     const own = { ...snapshot, theta: snapshot.theta.slice() };
     return this.#enqueue(async () => {
       this.#check(own);

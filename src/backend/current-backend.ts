@@ -2,8 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../base/errors.js";
 import { installedVersion } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
-import { NATIVE_PACKAGES, type NativePackage, nativeAddon, WASM_PACKAGE } from "./native-package.js";
-import { addonFacts, awaitedBackend, type NativeIdentity, wakeBackend } from "./waiting-backend.js";
+import { NATIVE_PACKAGES, type NativePackage, WASM_PACKAGE } from "./native-package.js";
 
 /**
  * What computes: native TensorFlow, TF.js on WebAssembly, TF.js in plain JavaScript, or the TF.js name of
@@ -52,7 +51,7 @@ export function describeBackend(info: BackendInfo): string {
 const JS_PACKAGE = "@tensorflow/tfjs-backend-cpu";
 
 /** What is known of a backend apart from why it is the active one. */
-export type BackendFacts = Omit<BackendInfo, "reason" | "warnings">;
+type BackendFacts = Omit<BackendInfo, "reason" | "warnings">;
 
 /** What tfjs-node's backend object tells about itself. */
 interface NativeBackend {
@@ -77,7 +76,7 @@ export function rememberedBackend(): BackendInfo | undefined {
 
 /**
  * Returns the backend that TF.js uses now and why, for provenance; changes nothing but lets TF.js start its
- * default backend if none has been used yet, or the one that was put off.
+ * default backend if none has been used yet.
  *
  * @throws {@link BackendError} if a backend is still starting.
  */
@@ -89,9 +88,8 @@ export function currentBackend(): BackendInfo {
   return { ...activeFacts(), reason: "set by the program", warnings };
 }
 
-/** Makes TF.js settle on its default backend if it has not yet, or on the one that was put off. */
+/** Makes TF.js settle on its default backend if it has not yet. */
 function startDefault(): void {
-  wakeBackend();
   try {
     tf.backend();
   } catch (cause) {
@@ -125,26 +123,6 @@ export function activeFacts(): BackendFacts {
     default:
       return { name: tfjsName, package: `@tensorflow/tfjs-backend-${tfjsName}`, version: tf.version.tfjs };
   }
-}
-
-/** Returns what the active backend is, or the one that is put off will be; starts none. */
-export function expectedFacts(): BackendFacts {
-  const awaited = awaitedBackend();
-  if (awaited === null) return activeFacts();
-  const { addon: _, ...facts } = awaited;
-  return facts;
-}
-
-/** What tells a later process that it will find the same native backend on the processor; null of any other one. */
-export function nativeIdentity(): NativeIdentity | null {
-  const awaited = awaitedBackend();
-  if (awaited !== null) return awaited;
-  if (tf.getBackend() !== "tensorflow" || (tf.backend() as unknown as NativeBackend).isUsingGpuDevice)
-    return null;
-  const { package: from, version, library = "" } = nativeFacts();
-  const file = nativeAddon(from as NativePackage);
-  const addon = file === undefined ? null : addonFacts(file);
-  return addon === null ? null : { name: "native", package: from, version, library, addon };
 }
 
 /** Returns which package the active native backend comes from. */

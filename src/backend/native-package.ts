@@ -34,33 +34,28 @@ export type NativeOutcome =
   | { readonly state: "absent" }
   | { readonly state: "broken"; readonly reason: string; readonly cause: unknown };
 
-/** Sets what the native packages find in the process when they are loaded, whoever loads them. */
-export function prepareForNative(): void {
-  restoreRemovedNodeUtil();
-  // TensorFlow's C++ code reads this when it is loaded; 2 leaves errors and drops CPU-feature notices.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
-}
-
 /**
  * Loads a native package, which makes its backend the active one.
  *
  * The addon is looked for and opened before the package itself: a package that fails half-way leaves its
  * kernels registered, and npm may have left it in place without its addon.
  */
-export function loadNativePackage(name: NativePackage): NativeOutcome {
+export async function loadNativePackage(name: NativePackage): Promise<NativeOutcome> {
   const folder = findPackageFolder(name);
   if (folder === undefined) return { state: "absent" };
-  prepareForNative();
+  restoreRemovedNodeUtil();
+  // TensorFlow's C++ code reads this when it is loaded; 2 leaves errors and drops CPU-feature notices.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
   const require = createRequire(join(folder, "package.json"));
   try {
     // Loading the second package over the first would register every kernel twice, and change nothing.
-    if (tf.findBackendFactory("tensorflow") !== null) return reactivate(name);
+    if (tf.findBackendFactory("tensorflow") !== null) return await reactivate(name);
     const addon = addonPath(require, folder);
     if (!existsSync(addon))
       return { state: "broken", reason: `its addon is missing (${addon})`, cause: undefined };
     require(addon);
     require(folder);
-    activate();
+    await tf.setBackend("tensorflow");
     tf.tidy(() => tf.scalar(1).add(1).dataSync());
     return { state: "loaded" };
   } catch (cause) {
@@ -70,7 +65,7 @@ export function loadNativePackage(name: NativePackage): NativeOutcome {
 }
 
 /** Makes a native backend that is loaded already the active one, if it is the package asked for. */
-function reactivate(name: NativePackage): NativeOutcome {
+async function reactivate(name: NativePackage): Promise<NativeOutcome> {
   const backend = tf.findBackend("tensorflow") as unknown as { readonly isGPUPackage: boolean };
   const loaded = NATIVE_PACKAGES[backend.isGPUPackage ? 0 : 1];
   if (loaded !== name) {
@@ -80,25 +75,14 @@ function reactivate(name: NativePackage): NativeOutcome {
       cause: undefined,
     };
   }
-  activate();
+  await tf.setBackend("tensorflow");
   return { state: "loaded" };
-}
-
-/** The native backend starts in one go, so it is set within the call. */
-function activate(): void {
-  void tf.setBackend("tensorflow");
 }
 
 /** Where the package's addon must lie, as the package itself works it out. */
 function addonPath(require: NodeJS.Require, folder: string): string {
   const finder = require("@mapbox/node-pre-gyp") as { find(manifest: string): string };
   return finder.find(join(folder, "package.json"));
-}
-
-/** Where the addon of a native package that is loaded lies. */
-export function nativeAddon(name: NativePackage): string | undefined {
-  const folder = findPackageFolder(name);
-  return folder === undefined ? undefined : addonPath(createRequire(join(folder, "package.json")), folder);
 }
 
 /** Returns the threads of the native backend, where the environment says how many; 0 where it does not. */

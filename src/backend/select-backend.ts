@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { BackendError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
-import { findPackageFolder, installedVersion } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import {
   activeFacts,
@@ -19,19 +17,11 @@ import {
   loadWasmPackage,
   NATIVE_PACKAGES,
   type NativePackage,
-  prepareForNative,
   removeCrashHandlers,
   restoreRemovedNodeUtil,
   WASM_PACKAGE,
 } from "./native-package.js";
 import { copiesWarning } from "./tfjs-copies.js";
-import {
-  addonFacts,
-  isWaitingActive,
-  type NativeIdentity,
-  waitForOperations,
-  wakeBackend,
-} from "./waiting-backend.js";
 import { registerWasmGradients } from "./wasm-gradients/register.js";
 
 /** What was asked for, and where. */
@@ -46,7 +36,7 @@ export interface BackendRequest {
  * @throws {@link BackendError} if the option asks for another backend than the one the program has set.
  */
 export function keepActiveBackend(request: BackendRequest): BackendInfo | undefined {
-  const active: string | undefined = isWaitingActive() ? undefined : (tf.getBackend() ?? undefined);
+  const active: string | undefined = tf.getBackend() ?? undefined;
   if (active === undefined) return undefined;
   if (request.choice === "auto" || isServedBy(request.choice, active)) return keep([]);
   if (active === "cpu" || rememberedBackend() !== undefined) return undefined;
@@ -138,7 +128,6 @@ function checkChoice(value: string, where: string): BackendChoice {
 }
 
 async function select(request: BackendRequest): Promise<BackendInfo> {
-  wakeBackend();
   restoreRemovedNodeUtil();
   const info = keepActiveBackend(request) ?? rememberBackend(await start(request));
   const warning = copiesWarning();
@@ -146,7 +135,7 @@ async function select(request: BackendRequest): Promise<BackendInfo> {
 }
 
 async function start(request: BackendRequest): Promise<BackendInfo> {
-  const reason = reasonOf(request);
+  const reason = request.by === "environment" ? "asked for by TFJS_LANDSCAPE_BACKEND" : "asked for";
   switch (request.choice) {
     case "auto":
       return selectBest();
@@ -162,85 +151,19 @@ async function start(request: BackendRequest): Promise<BackendInfo> {
   }
 }
 
-function reasonOf({ by }: BackendRequest): string {
-  return by === "environment" ? "asked for by TFJS_LANDSCAPE_BACKEND" : "asked for";
-}
-
-/**
- * Puts off the start of the backend until an operation needs it, where it is sure which one that will be: the native one
- * that an earlier process has loaded, whose addon is the same file still.
- *
- * @param expected - as the earlier process found it.
- * @param onStart - called when it starts.
- * @returns whether it is put off. If not, nothing has changed.
- * @throws {@link InvalidOptionError} if the choice is not a {@link BackendChoice}.
- */
-export function postponeBackend(
-  options: SelectBackendOptions,
-  expected: NativeIdentity,
-  onStart: (info: BackendInfo) => void,
-): boolean {
-  const request = resolveRequest(options);
-  const hasBackend = (tf.getBackend() ?? undefined) !== undefined;
-  if (hasBackend || nativeChosenBy(request.choice) !== expected.package || !isUnchanged(expected))
-    return false;
-  prepareForNative();
-  waitForOperations(expected, () => onStart(rememberBackend(startAtOnce(request))));
-  return true;
-}
-
-/** The native package that a choice would try first; undefined where there is none. */
-function nativeChosenBy(choice: BackendChoice): NativePackage | undefined {
-  const isInstalled = (name: NativePackage) => findPackageFolder(name) !== undefined;
-  if (choice === "auto" || choice === "native") return NATIVE_PACKAGES.find(isInstalled);
-  return NATIVE_PACKAGES.find((name) => name === `@tensorflow/${choice}` && isInstalled(name));
-}
-
-/** Whether the package and its addon are those that an earlier process loaded. */
-function isUnchanged({ package: name, version, addon }: NativeIdentity): boolean {
-  const now = addonFacts(addon.file);
-  const folder = findPackageFolder(name);
-  if (now === null || folder === undefined || !addon.file.startsWith(join(folder, ""))) return false;
-  return now.size === addon.size && now.time === addon.time && installedVersion(name) === version;
-}
-
-/** Starts a native backend within the call; plain JavaScript and WebAssembly, which take a promise, are not tried. */
-function startAtOnce(request: BackendRequest): BackendInfo {
-  const kept = keepActiveBackend(request);
-  if (kept !== undefined) return kept;
-  const { choice } = request;
-  if (choice === "tfjs-node" || choice === "tfjs-node-gpu") {
-    return selectNative([`@tensorflow/${choice}`], reasonOf(request));
-  }
-  const warnings: LandscapeWarning[] = [];
-  const native = choice === "auto" ? bestNative(warnings) : selectNative(NATIVE_PACKAGES, reasonOf(request));
-  if (native !== undefined) return native;
-  const got = warnings.map(({ message }) => message).join("; ");
-  throw new BackendError("the native backend", "an addon that works, as it did before", got, {
-    hint: "repair it, or use --backend wasm",
-  });
-}
-
 /** tfjs-node-gpu, else tfjs-node, else WebAssembly, else plain JavaScript. */
 async function selectBest(): Promise<BackendInfo> {
   const warnings: LandscapeWarning[] = [];
-  const native = bestNative(warnings);
-  if (native !== undefined) return native;
+  for (const name of NATIVE_PACKAGES) {
+    const outcome = await loadNativePackage(name);
+    if (outcome.state === "loaded") return { ...activeFacts(), reason: "the best that works", warnings };
+    if (outcome.state === "broken") warnings.push(brokenNativeWarning(name, outcome.reason));
+  }
   const why = warnings.length > 0 ? "no native backend works" : "no native backend is installed";
   const wasm = await loadWasmPackage();
   if (wasm.state === "loaded") return { ...activeFacts(), reason: `the best that works: ${why}`, warnings };
   warnings.push({ code: "wasm-backend-broken", message: `${WASM_PACKAGE} does not work: ${wasm.reason}` });
   return startJavaScript(`all that works: ${why}, and WebAssembly does not start`, warnings);
-}
-
-/** The first native package that works; those that do not are named in warnings. */
-function bestNative(warnings: LandscapeWarning[]): BackendInfo | undefined {
-  for (const name of NATIVE_PACKAGES) {
-    const outcome = loadNativePackage(name);
-    if (outcome.state === "loaded") return { ...activeFacts(), reason: "the best that works", warnings };
-    if (outcome.state === "broken") warnings.push(brokenNativeWarning(name, outcome.reason));
-  }
-  return undefined;
 }
 
 function brokenNativeWarning(name: NativePackage, reason: string): LandscapeWarning {
@@ -254,11 +177,11 @@ function repairHint(name: NativePackage): string {
   return `repair it with "npm rebuild ${name}" (in a clone of tfjs-landscape: "npm run setup:native")`;
 }
 
-function selectNative(names: readonly NativePackage[], reason: string): BackendInfo {
+async function selectNative(names: readonly NativePackage[], reason: string): Promise<BackendInfo> {
   const broken: string[] = [];
   let cause: unknown;
   for (const name of names) {
-    const outcome = loadNativePackage(name);
+    const outcome = await loadNativePackage(name);
     if (outcome.state === "loaded") return { ...activeFacts(), reason, warnings: [] };
     if (outcome.state === "absent") continue;
     broken.push(`${name}: ${outcome.reason}; ${repairHint(name)}`);

@@ -1,25 +1,18 @@
 import type * as tf from "@tensorflow/tfjs";
 import isEqual from "lodash/isEqual.js";
-import {
-  type BackendChoice,
-  type BackendInfo,
-  describeBackend,
-  nativeIdentity,
-} from "../backend/current-backend.js";
-import { postponeBackend, selectBackend } from "../backend/select-backend.js";
-import { copiesWarning } from "../backend/tfjs-copies.js";
+import { type BackendChoice, type BackendInfo, describeBackend } from "../backend/current-backend.js";
+import { selectBackend } from "../backend/select-backend.js";
 import { EvaluationError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { defined } from "../base/json.js";
 import type { JsonValue } from "../base/provenance.js";
 import type { Stoppable } from "../base/work.js";
-import { createEvaluatorHere, createLossEvaluator } from "../loss/create-loss-evaluator.js";
+import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
 import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { EngineInfo, LossEvaluator } from "../loss/loss-evaluator.js";
 import { type BatchLossFunction, engineRequest } from "../loss/loss-options.js";
 import { createVariablesEvaluator, type VariablesLoss } from "../loss/variables-evaluator.js";
 import type { ParameterLayout } from "../model/layout.js";
 import type { QueueRunner } from "../queue/queue-runner.js";
-import { nativeOfOwnValues, ownValueStore } from "../store/kinds/own-values-file.js";
 import { earlierResults } from "../store/results/result-order.js";
 import type { Run } from "../store/run/run.js";
 import type { EvaluationSet } from "../surface/lines/level-set-width.js";
@@ -95,24 +88,17 @@ function requestOf({ engine, batchSize, threads, device }: EvaluationCommandOpti
   return engineRequest(defined({ engine, batchSize, threads, device }));
 }
 
-/** What a command knows beside the options. */
-interface OpenEvaluatorOptions {
-  readonly dataExport?: "loadData" | "loadTestData";
-  /** Folder where what the model's own ops gave is kept, for the next call to compare an engine with. Default nowhere. */
-  readonly checks?: string | undefined;
-}
-
 /** Opens what evaluates losses: in this process, or in worker processes where `--workers` asks for them. */
 export async function openEvaluator(
   model: tf.LayersModel | null,
   data: EvaluationData,
   module: DataModule,
   layout: ParameterLayout,
-  options: EvaluationCommandOptions & Stoppable & OpenEvaluatorOptions,
+  options: EvaluationCommandOptions & Stoppable & { readonly dataExport?: "loadData" | "loadTestData" },
   earlier?: EarlierChoice,
   isResumed = false,
 ): Promise<LossEvaluator> {
-  const { batchSize, engine, device, workers, threads, dataExport = "loadData", checks, signal } = options;
+  const { batchSize, engine, device, workers, threads, dataExport = "loadData", signal } = options;
   const isStream = isBatchDataset(data);
   const lossFunction = await module.loadLoss();
   if (model === null) return openVariables(data, module, layout, lossFunction, options);
@@ -131,9 +117,7 @@ export async function openEvaluator(
       calibration,
     };
     const isElsewhere = isOverQueue(options);
-    const ownValues = checks === undefined ? undefined : ownValueStore(checks, nativeIdentity);
-    if (workers === undefined && !isElsewhere)
-      return createEvaluatorHere(model, data, { ...common, ownValues });
+    if (workers === undefined && !isElsewhere) return createLossEvaluator(model, data, common);
     const setup = isStream || module.hasModel || lossFunction !== null ? options.data : undefined;
     const streamed = isStream ? dataExport : undefined;
     const elsewhere = { ...common, setup, dataExport: streamed };
@@ -192,33 +176,6 @@ export async function startBackend(choice: BackendChoice | undefined, output: Ou
   output.note(`backend ${describeBackend(info)}`);
   output.warn(info.warnings);
   return info;
-}
-
-/**
- * Chooses the backend as {@link startBackend} does, but starts it only when an operation needs it, where an earlier call
- * has chosen ONNX Runtime and left what the native backend gave: then a whole surface may need none.
- */
-async function chooseBackend(
-  { backend, workers, ...options }: SliceCommandOptions,
-  earlier: EarlierChoice,
-  places: StoredPlaces | undefined,
-  output: Output,
-): Promise<void> {
-  const isHere = workers === undefined && !isOverQueue(options);
-  const isByRuntime = isHere && earlier?.name === "onnx" && earlier.device === undefined;
-  const native = isByRuntime && places !== undefined ? await nativeOfOwnValues(places.folder) : null;
-  const announce = (info: BackendInfo): void => {
-    output.note(`backend ${describeBackend(info)}`);
-    output.warn(info.warnings);
-  };
-  if (native === null || !postponeBackend(defined({ backend }), native, announce)) {
-    await startBackend(backend, output);
-    return;
-  }
-  const reason = "is loaded when an operation needs it, the engine does not";
-  output.note(`backend ${describeBackend({ ...native, reason, warnings: [] })}`);
-  const copies = copiesWarning();
-  if (copies !== null) output.warn([copies]);
 }
 
 /** Where the results of each set are to be stored, which may have been interrupted. */
@@ -296,7 +253,7 @@ async function openTools(
 ): Promise<SliceTools> {
   const nowhere = { folder: ".", names: [] };
   const earlier = await prepareEvaluation(options, places?.train ?? nowhere);
-  await chooseBackend(options, earlier, places?.train, output);
+  await startBackend(options.backend, output);
   const module = await loadDataModule(options.data);
   if (options.test === true && !module.has("loadTestData")) {
     throw new InvalidOptionError("--test", `${options.data} to export loadTestData()`, "none");
@@ -304,7 +261,7 @@ async function openTools(
   const model = await modelOfRun(run, module, options);
   await checkLoss(model, module, options);
   const isResumed = options.resume === true;
-  const given = { ...options, ...defined({ signal }), checks: places?.train.folder };
+  const given = { ...options, ...defined({ signal }) };
   const open: { dispose(): void }[] = [];
   const dispose = (): void => {
     for (const part of open) part.dispose();

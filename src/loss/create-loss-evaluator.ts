@@ -7,11 +7,7 @@ import { createFastRecalibrator } from "./engine/graph-recalibrator.js";
 import type { EvaluationData } from "./evaluation-data.js";
 import { localEvaluator } from "./local-evaluator.js";
 import type { EngineInfo, LossEvaluator, OtherDataOptions } from "./loss-evaluator.js";
-import {
-  type KeptValuesOptions,
-  type LossEvaluatorOptions,
-  resolveModelLossOptions,
-} from "./loss-options.js";
+import { type LossEvaluatorOptions, resolveModelLossOptions } from "./loss-options.js";
 import { planLoss } from "./loss-plan.js";
 import type { ModelRecalibrator } from "./recalibrator.js";
 import { hasStatistics } from "./slice-loss.js";
@@ -59,7 +55,7 @@ export async function createLossEvaluator(
     if (options[name] === undefined) continue;
     throw new InvalidOptionError(name, "none without `workers`", JSON.stringify(options[name]));
   }
-  return createEvaluatorHere(model, data, options);
+  return createHere(model, data, options);
 }
 
 /** What a calibration set is shared by. */
@@ -70,11 +66,10 @@ interface SharedRecalibrator {
   release(): void;
 }
 
-/** {@link createLossEvaluator} in this process, whose values of own ops may be kept. */
-export async function createEvaluatorHere(
+async function createHere(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: LossEvaluatorOptions & KeptValuesOptions,
+  options: LossEvaluatorOptions,
   given?: SharedRecalibrator,
 ): Promise<LossEvaluator> {
   const layout = options.layout ?? layoutOfModel(model);
@@ -85,7 +80,7 @@ export async function createEvaluatorHere(
     const withData = (other: EvaluationData, how: OtherDataOptions = {}): Promise<LossEvaluator> => {
       const { dataId, reuse, signal } = how;
       const open = (choice: OtherDataOptions["reuse"]) =>
-        createEvaluatorHere(model, other, { ...options, dataId, reuse: choice, signal }, shared);
+        createHere(model, other, { ...options, dataId, reuse: choice, signal }, shared);
       return open(reuse ?? engine.engine).catch((error: unknown) => {
         // The engine that serves for these data may refuse others: they get a choice of their own.
         const isAsked = options.engine !== undefined || options.device !== undefined;

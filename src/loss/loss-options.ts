@@ -4,7 +4,6 @@ import { wholeNumber } from "../base/check-option.js";
 import { InvalidOptionError } from "../base/errors.js";
 import type { TaskRunner } from "../jobs/task-runner.js";
 import type { ParameterLayout } from "../model/layout.js";
-import type { OwnValueStore } from "./engine/own-values.js";
 import type { ClassWeights, DataLimit, EvaluationData, NonFiniteData } from "./evaluation-data.js";
 import type { EngineInfo, EngineRequest, LossMode } from "./loss-evaluator.js";
 import type { RecalibratorOptions } from "./recalibrator.js";
@@ -188,19 +187,12 @@ export interface EngineEvaluatorOptions extends ModelLossOptions {
   readonly reuse?: Pick<EngineInfo, "name" | "batchSize" | "threads" | "device"> | undefined;
 }
 
-/** Beside the options of users: what the command line knows of earlier calls. */
-export interface KeptValuesOptions {
-  /** Where the values of the model's own ops are kept that engines are compared with. Default nowhere. */
-  readonly ownValues?: OwnValueStore | undefined;
-}
-
 /** The engine's own options with the defaults filled in. */
 export interface ResolvedEngineOptions {
   readonly engine: EngineChoice;
   readonly threads: number;
   /** undefined where nothing was said. */
   readonly device: DeviceChoice | undefined;
-  readonly ownValues: OwnValueStore | undefined;
 }
 
 /**
@@ -208,14 +200,14 @@ export interface ResolvedEngineOptions {
  *
  * @throws {@link InvalidOptionError} if a value cannot be used.
  */
-function resolveEngineOptions(options: EngineEvaluatorOptions & KeptValuesOptions): ResolvedEngineOptions {
-  const { engine = "auto", threads = availableParallelism(), device, ownValues } = options;
+function resolveEngineOptions(options: EngineEvaluatorOptions): ResolvedEngineOptions {
+  const { engine = "auto", threads = availableParallelism(), device } = options;
   if (!ENGINE_CHOICES.includes(engine)) {
     throw new InvalidOptionError("engine", `one of ${ENGINE_CHOICES.join(", ")}`, JSON.stringify(engine));
   }
   wholeNumber("threads", threads);
   if (device !== undefined) checkDevice(device, engine);
-  return { engine, threads, device, ownValues };
+  return { engine, threads, device };
 }
 
 function checkDevice(device: DeviceChoice, engine: EngineChoice): void {
@@ -285,8 +277,8 @@ export interface EvaluationRequest extends ResolvedModelLossOptions, ResolvedEng
  *
  * @throws {@link InvalidOptionError} if a value cannot be used.
  */
-export function resolveEvaluation(options: EngineEvaluatorOptions & KeptValuesOptions): EvaluationRequest {
-  const settled = { ...withEarlierChoice(options), ownValues: options.ownValues };
+export function resolveEvaluation(options: EngineEvaluatorOptions): EvaluationRequest {
+  const settled = withEarlierChoice(options);
   return {
     ...resolveEngineOptions(settled),
     ...resolveModelLossOptions(settled),

@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs";
 import type { LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
 import { densityOf, mirrorLowerInto, rowGram } from "../../math/row-kernels.js";
 import { currentBackend } from "../current-backend.js";
-import { awaitedBackend } from "../waiting-backend.js";
 import { checkFinite, singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { jsLinearAlgebra } from "./js-linear-algebra.js";
 import { createTensorLinearAlgebra, type GramPlan } from "./tensor-linear-algebra.js";
@@ -174,12 +173,12 @@ const NATIVE_FLOAT64 = {
 
 /**
  * Returns the linear algebra of the active TF.js backend: native TensorFlow, WebAssembly or, for any other,
- * plain JavaScript; of the one that is put off, which starts at the first product. Call it after `selectBackend`.
+ * plain JavaScript. Call it after `selectBackend`.
  *
  * @example const { embedding } = await phate(input, createLinearAlgebra());
  */
 export function createLinearAlgebra(): LinearAlgebra {
-  const { name } = awaitedBackend() ?? currentBackend();
+  const { name } = currentBackend();
   const plan = PLANS[name];
   if (plan === undefined) return jsLinearAlgebra;
   return createTensorLinearAlgebra(name, plan, name === "native" ? NATIVE_FLOAT64 : undefined);

@@ -3,7 +3,6 @@ import { BackendError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import type { GramAdder, LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
 import { rowGram } from "../../math/row-kernels.js";
-import { awaitedBackend, wakeBackend } from "../waiting-backend.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
 import { type GramProduct, ONNX_FROM_ROWS, type OnnxGram, openOnnxGram } from "./onnx-gram.js";
@@ -40,7 +39,7 @@ const MAX_CHUNK_COLUMNS = 4096;
 const FEW_ROWS = 8;
 
 /**
- * Linear algebra through the TF.js backend that is active now, or the one that is put off: products in float32, sums of chunks in float64.
+ * Linear algebra through the TF.js backend that is active now: products in float32, sums of chunks in float64.
  *
  * Gram products of 64 rows and more go through ONNX Runtime where it is installed.
  *
@@ -53,12 +52,8 @@ export function createTensorLinearAlgebra(
   plan: GramPlan,
   float64: Float64Algebra = IN_JS,
 ): LinearAlgebra {
-  let backend = awaitedBackend() === null ? tf.getBackend() : null;
+  const backend = tf.getBackend();
   const checkBackend = () => {
-    if (backend === null) {
-      wakeBackend();
-      backend = tf.getBackend();
-    }
     if (tf.getBackend() === backend) return;
     throw new BackendError(`the ${name} linear algebra`, `"${backend}" active`, `"${tf.getBackend()}"`);
   };

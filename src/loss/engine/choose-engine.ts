@@ -1,29 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
-import { expectedFacts } from "../../backend/current-backend.js";
 import { loadOnnxRuntime, type OnnxRuntime, requireOnnxRuntime } from "../../backend/onnx-runtime.js";
 import { BackendError, EvaluationError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
-import { ownPackageVersion } from "../../base/package-files.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import { bindModel } from "../../model/bound-weights.js";
 import type { EvaluationData } from "../evaluation-data.js";
 import type { DeviceChoice, ResolvedEngineOptions } from "../loss-options.js";
-import { evaluationDigest } from "../loss-plan.js";
-import {
-  type Candidate,
-  type EngineTask,
-  measureFinal,
-  type Outcome,
-  processorLosses,
-  tryEngine,
-} from "./engine-trial.js";
+import { type Candidate, type EngineTask, measureFinal, processorLosses, tryEngine } from "./engine-trial.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import type { GraphEvaluator } from "./graph-evaluator.js";
 import type { GraphEngine } from "./graph-program.js";
-import { CHECK_SAMPLES, checkPoints, type OwnOps, openOwnOps } from "./guarded-evaluator.js";
+import { checkPoints, type OwnOps, openOwnOps } from "./guarded-evaluator.js";
 import { deviceProblem, ONNX_DEVICES, type OnnxDevice, requireDevice } from "./onnx/onnx-device.js";
 import { createOnnxEngine } from "./onnx/onnx-engine.js";
-import { openOwnValues, ownValuesKey } from "./own-values.js";
 import { createTfEngine, isTensorFlowActive, isTensorFlowOnGpu } from "./tensorflow/tf-engine.js";
 
 /** Says that an engine is not used, and why. */
@@ -60,26 +49,17 @@ export async function chooseEngine(
   const engines = await availableEngines(asked, warnings);
   if (engines.length === 0) return { evaluator: null, ownOps: null, batchSize: 0, measured: {}, warnings };
   const theta = bindModel(model, task.layout).readSync();
-  const values = await openOwnValues(asked.ownValues, () => keyOf(model, task));
-  const ownOps = await openOwnOps(model, data, { ...task, values });
+  const ownOps = await openOwnOps(model, data, task);
   const candidates: Candidate[] = [];
   let best: Candidate | undefined;
   try {
+    const points = await checkPoints(ownOps, theta, task.layout, asked.signal);
     const hasDevice = engines.some(({ device }) => device !== undefined);
+    const onProcessor = hasDevice ? await processorLosses(task, points) : [];
     const mayChooseOwnOps = asked.engine === "auto" && mayUseOwnOps(asked);
     const isCompared = engines.length > 1 || mayChooseOwnOps;
-    const tried = async (engine: GraphEngine): Promise<Outcome> => {
-      const points = await checkPoints(ownOps, theta, task.layout, asked.signal);
-      const onProcessor = hasDevice ? await processorLosses(task, points) : [];
-      return tryEngine(engine, task, { theta, points, onProcessor, isCompared });
-    };
     for (const engine of engines) {
-      let outcome = await tried(engine);
-      if (!("evaluator" in outcome) && values.hasEarlier) {
-        // The engine is wrong, or what an earlier evaluator has left is: own ops tell.
-        values.forget();
-        outcome = await tried(engine);
-      }
+      const outcome = await tryEngine(engine, task, { theta, points, onProcessor, isCompared });
       if ("evaluator" in outcome) candidates.push(outcome);
       // One that is left may do what was asked for.
       else if (asked.engine !== "auto" || (engines.length === 1 && !mayUseOwnOps(asked)))
@@ -112,22 +92,6 @@ export async function chooseEngine(
   } finally {
     for (const { evaluator } of candidates) if (evaluator !== best?.evaluator) evaluator.dispose();
   }
-}
-
-/** What the values of own ops depend on. */
-function keyOf(model: tf.LayersModel, { plan, loss, layout, set, asked }: EngineTask): string {
-  const { name, package: from, version, library = "" } = expectedFacts();
-  return ownValuesKey({
-    version: ownPackageVersion(),
-    tfjs: tf.version.tfjs,
-    backend: { name, package: from, version, library },
-    model: evaluationDigest(model, layout, loss),
-    layout: layout.digest,
-    data: set.digest,
-    samples: Math.min(CHECK_SAMPLES, asked.sampleLimit, set.samples),
-    mode: loss.mode,
-    totals: plan.totals.length,
-  });
 }
 
 /** "onnx", or "onnx on webgpu". */

@@ -5,12 +5,7 @@ import { layoutOfModel } from "../../model/layout-of-model.js";
 import { undefinedValue } from "../evaluate-at.js";
 import { type EvaluationData, isBatchDataset } from "../evaluation-data.js";
 import type { EngineEvaluator } from "../loss-evaluator.js";
-import {
-  type EngineEvaluatorOptions,
-  type EvaluationRequest,
-  type KeptValuesOptions,
-  resolveEvaluation,
-} from "../loss-options.js";
+import { type EngineEvaluatorOptions, type EvaluationRequest, resolveEvaluation } from "../loss-options.js";
 import { type LossPlan, planLoss } from "../loss-plan.js";
 import { type ModelEvaluator, openModelEvaluator } from "../model-evaluator.js";
 import { portsOf } from "../model-ports.js";
@@ -50,7 +45,7 @@ import { type ModelPlan, planModel } from "./plan/plan-model.js";
 export async function createEngineEvaluator(
   model: tf.LayersModel,
   data: EvaluationData,
-  options: EngineEvaluatorOptions & KeptValuesOptions = {},
+  options: EngineEvaluatorOptions = {},
 ): Promise<EngineEvaluator> {
   const asked = resolveEvaluation(options);
   const evaluator = await createEvaluator(model, data, asked);

@@ -1,17 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { EvaluationError } from "../../base/errors.js";
-import { sha256 } from "../../base/provenance.js";
 import { createNormal } from "../../math/random.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import type { EvaluationData } from "../evaluation-data.js";
-import type {
-  EngineEvaluator,
-  LossValue,
-  PlaneVectors,
-  RowEvaluator,
-  SampleAccess,
-  SampleValues,
-} from "../loss-evaluator.js";
+import type { EngineEvaluator, LossValue, SampleAccess, SampleValues } from "../loss-evaluator.js";
 import type { EvaluationRequest } from "../loss-options.js";
 import type { LossPlan } from "../loss-plan.js";
 import { openModelEvaluator } from "../model-evaluator.js";
@@ -19,82 +11,36 @@ import { createFiniteness, type Finiteness } from "./finiteness.js";
 import { createFusedEngine } from "./fused/fused-engine.js";
 import { createQueue } from "./graph-evaluator.js";
 import { type DataColumns, firstRows } from "./graph-program.js";
-import type { OwnValues, PlanePlace } from "./own-values.js";
 import type { ModelPlan } from "./plan/plan-model.js";
 
 /** Samples on which an engine is compared with the model's own ops. */
 export const CHECK_SAMPLES = 64;
 
-/** Loss and metrics that engines are compared with. */
-type Expected = Pick<LossValue, "loss" | "metrics">;
-
 /** The model's own ops on the first samples: what every engine has to agree with. */
 export interface OwnOps {
-  /** Values that are known, those of an earlier evaluator among them. */
-  readonly values: OwnValues;
-  /** Loss and metrics at θ, known or computed; null where there are none, for the ops may hide it. */
-  evaluate(theta: Float32Array, signal?: AbortSignal, place?: PlanePlace | null): Promise<Expected | null>;
+  /** Loss and metrics at θ; null where there are none, for the ops may hide it. */
+  evaluate(theta: Float32Array, signal?: AbortSignal): Promise<LossValue | null>;
   /** Seconds per sample. */
   measure(theta: Float32Array, signal?: AbortSignal): Promise<number>;
   dispose(): void;
 }
 
-/** What own ops are opened of. */
-export interface OwnOpsParts {
-  readonly plan: ModelPlan;
-  readonly loss: LossPlan;
-  readonly set: DataColumns;
-  readonly asked: EvaluationRequest;
-  readonly values: OwnValues;
-}
-
-/** Opens the model's own ops on the first samples; where an earlier evaluator has left values, when one is missing. */
+/** Opens the model's own ops on the first samples. */
 export async function openOwnOps(
   model: tf.LayersModel,
   data: EvaluationData,
-  parts: OwnOpsParts,
+  {
+    plan,
+    loss,
+    set,
+    asked,
+  }: {
+    readonly plan: ModelPlan;
+    readonly loss: LossPlan;
+    readonly set: DataColumns;
+    readonly asked: EvaluationRequest;
+  },
 ): Promise<OwnOps> {
-  const { values } = parts;
-  let ops: Promise<ComputingOps> | undefined;
-  let free = (): void => {};
-  let isDisposed = false;
-  const open = async (): Promise<ComputingOps> => {
-    const own = await openOps(model, data, parts);
-    free = own.dispose;
-    if (isDisposed) free();
-    return own;
-  };
-  const opened = (): Promise<ComputingOps> => (ops ??= open());
-  if (!values.hasEarlier) await opened();
-  return {
-    values,
-    async evaluate(theta, signal, place = null) {
-      const known = values.at(theta);
-      if (known !== undefined) return known.value;
-      const value = await (await opened()).evaluate(theta, signal);
-      await values.add(theta, place, value);
-      return value;
-    },
-    measure: async (theta, signal) => (await opened()).measure(theta, signal),
-    dispose() {
-      isDisposed = true;
-      free();
-    },
-  };
-}
-
-/** Own ops that compute whatever they are asked. */
-interface ComputingOps {
-  evaluate(theta: Float32Array, signal: AbortSignal | undefined): Promise<LossValue | null>;
-  measure(theta: Float32Array, signal: AbortSignal | undefined): Promise<number>;
-  dispose(): void;
-}
-
-async function openOps(
-  model: tf.LayersModel,
-  data: EvaluationData,
-  { plan, loss, set, asked }: OwnOpsParts,
-): Promise<ComputingOps> {
   const sampleLimit = Math.min(CHECK_SAMPLES, asked.sampleLimit);
   const evaluator = await openModelEvaluator(model, data, loss, { ...asked, sampleLimit, dataId: "check" });
   const finiteness = createFiniteness({
@@ -125,7 +71,7 @@ async function openOps(
 export interface CheckPoint {
   readonly name: string;
   readonly theta: Float32Array;
-  readonly expected: Expected;
+  readonly expected: LossValue;
 }
 
 /**
@@ -152,9 +98,7 @@ export async function checkPoints(
     })),
   ];
   const points: CheckPoint[] = [];
-  // Corners of weights that are all zero are no other points.
-  const isZero = theta.every((value) => value === 0);
-  for (const place of isZero ? places.slice(0, 1) : places) {
+  for (const place of places) {
     const expected = await ownOps.evaluate(place.theta, signal);
     if (expected !== null) points.push({ ...place, expected });
   }
@@ -194,7 +138,7 @@ export const CLOSE: Tolerance = { relative: 1e-4, absolute: 1e-5, samples: 1 };
 export const FAR: Tolerance = { relative: 3e-3, absolute: 1e-4, samples: 3 };
 
 /** Says what differs by more than rounding can explain, or null. */
-export function differenceOf(value: Expected, expected: Expected, tolerance: Tolerance): string | null {
+export function differenceOf(value: LossValue, expected: LossValue, tolerance: Tolerance): string | null {
   const differs = (a: number, b: number, slack: number) =>
     Number.isFinite(a) && Number.isFinite(b)
       ? Math.abs(a - b) > tolerance.relative * Math.abs(b) + slack
@@ -220,9 +164,8 @@ export interface Guards {
 
 /**
  * Guards an engine against what engines get wrong: where the loss is not defined it is NaN, whatever the engine
- * makes of it; and at the first five points evaluated (surfaces begin with their center and corners), then at the 8th,
- * 16th, 32nd, … its values on the first samples must be those of the model's own ops. Within the rectangle of a plane for
- * which an earlier evaluator has left such values, the points of then stand in.
+ * makes of it; and at the 1st, 2nd, 4th, 8th, … point evaluated (surfaces begin with their corners) its values on the
+ * first samples must be those of the model's own ops.
  *
  * @throws {@link EvaluationError} from an evaluation, where the engine does not agree.
  */
@@ -241,14 +184,13 @@ export function guardEvaluator(
     theta: Float32Array,
     signal: AbortSignal | undefined,
     evaluate: () => Promise<LossValue>,
-    place: PlanePlace | null = null,
     isSafe: () => boolean = () => false,
   ): Promise<LossValue> => {
     const value = await evaluate();
     if (Number.isNaN(value.loss)) return value;
     return queue.run(async () => {
       if (!isSafe() && !(await whole.isFinite(theta, signal))) return noValue;
-      await checkPoint(theta, place, signal);
+      await checkPoint(theta, signal);
       return value;
     });
   };
@@ -258,7 +200,6 @@ export function guardEvaluator(
     async openPlane(vectors, signal) {
       const plane = await evaluator.openPlane?.(vectors, signal);
       const isSafe = whole.plane(vectors.center, vectors.vectors) ?? (() => false);
-      const digest = digestOnce(vectors);
       return {
         isCached: plane?.isCached ?? false,
         evaluate: (theta, alpha, beta, stop) =>
@@ -266,7 +207,6 @@ export function guardEvaluator(
             theta,
             stop,
             () => plane?.evaluate(theta, alpha, beta, stop) ?? evaluator.evaluate(theta, stop),
-            { vectors, digest, alpha, beta },
             () => isSafe(alpha, beta),
           ),
         dispose: () => plane?.dispose(),
@@ -279,64 +219,30 @@ export function guardEvaluator(
   };
 }
 
-/** The digest of a plane, which is taken when it is asked for. */
-function digestOnce({ center, vectors }: PlaneVectors): () => string {
-  let known: string | undefined;
-  return () => (known ??= sha256(center, ...vectors));
-}
-
-/** Points that are all compared: the center and the corners, with which surfaces begin. */
-const FIRST_POINTS = 5;
-
 /** Compares the engine with the model's own ops at some of the points that it is asked for. */
 function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps) {
   const rows = Int32Array.from({ length: Math.min(CHECK_SAMPLES, evaluator.samples) }, (_, i) => i);
   let evaluated = 0;
-  const difference = async (
-    samples: RowEvaluator,
-    theta: Float32Array,
-    expected: Expected | null,
-    signal: AbortSignal | undefined,
-  ): Promise<string | null> =>
-    expected === null ? null : differenceOf(meanOf(await samples.evaluate(theta, signal)), expected, FAR);
-  /** Whether the engine gives what an earlier evaluator has left, of this point or of one that stands in. */
-  const agreesWithEarlier = async (
-    samples: RowEvaluator,
-    theta: Float32Array,
-    place: PlanePlace | null,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> => {
-    const { values } = ownOps;
-    if (!values.hasEarlier) return false;
-    const known = values.at(theta);
-    const other = known !== undefined || place === null ? null : values.standIn(place);
-    if (other === "compared") return true;
-    const [at, expected] = known !== undefined ? [theta, known.value] : [other?.theta, other?.value];
-    if (at === undefined || expected === undefined) return false;
-    if ((await difference(samples, at, expected, signal)) === null) return true;
-    // The engine is wrong, or what was left is: own ops tell.
-    values.forget();
-    return false;
-  };
-  return async (
-    theta: Float32Array,
-    place: PlanePlace | null,
-    signal: AbortSignal | undefined,
-  ): Promise<void> => {
+  let found: EvaluationError | undefined;
+  return async (theta: Float32Array, signal: AbortSignal | undefined): Promise<void> => {
+    // Whoever tries again is not told another time that all is well.
+    if (found !== undefined) throw found;
     evaluated++;
-    const isDue = evaluated <= FIRST_POINTS || Number.isInteger(Math.log2(evaluated));
+    const isDue = Number.isInteger(Math.log2(evaluated));
     if (!isDue || evaluator.perSample === undefined) return;
+    const expected = await ownOps.evaluate(theta, signal);
+    if (expected === null) return;
     const samples = await evaluator.perSample.open(rows, { signal });
     try {
-      if (await agreesWithEarlier(samples, theta, place, signal)) return;
-      const found = await difference(samples, theta, await ownOps.evaluate(theta, signal, place), signal);
-      if (found === null) return;
-      throw new EvaluationError(
+      const difference = differenceOf(meanOf(await samples.evaluate(theta, signal)), expected, FAR);
+      if (difference === null) return;
+      found = new EvaluationError(
         `engine "${evaluator.engine.name}"`,
         `the values of the model's own ops on the first ${rows.length} samples at every point`,
-        found,
+        difference,
         { hint: 'use engine: "tfjs"' },
       );
+      throw found;
     } finally {
       samples.dispose();
     }

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { activeFacts, activeNativePackage } from "../../../backend/current-backend.js";
 import { tensorFlowThreads } from "../../../backend/native-package.js";
-import { wakeBackend } from "../../../backend/waiting-backend.js";
 import { BackendError } from "../../../base/errors.js";
 import { defined } from "../../../base/json.js";
 import { findPackageFolder } from "../../../base/package-files.js";
@@ -147,7 +146,6 @@ interface NodeApi {
 
 /** Whether the native backend is the active one. */
 export function isTensorFlowActive(): boolean {
-  wakeBackend();
   return tf.getBackend() === "tensorflow";
 }
 

@@ -3,12 +3,14 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * Folders whose subject computes nothing on a TF.js backend, or is the same code above any of them: files,
- * pictures, pages, the command line, documentation. `npm test` runs them once, with the last backend.
+ * Folders and files whose subject computes nothing on a TF.js backend, or is the same code above any of them: files,
+ * pictures, pages, the command line, processes, documentation. `npm test` runs them once, with the last backend.
  */
 const aboveBackends = [
   "analysis/export",
   "base",
+  "capture/compiled",
+  "capture/kill",
   "cli",
   "docs",
   "embedding",
@@ -18,11 +20,13 @@ const aboveBackends = [
   "fuzz",
   "jobs",
   "live",
+  "loss/workers/worker-evaluator",
   "math",
   "package",
   "queue",
   "store",
   "surface/approximate",
+  "training/jump-processes",
 ];
 
 /** Files that take a minute or more on two cores begin first, so that no worker waits for the last of them. */
@@ -78,7 +82,8 @@ const inOwnProcess = [
 
 const others = readdirSync(new URL("test", import.meta.url)).filter((name) => !inOneProcess.includes(name));
 
-const inFolders = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`);
+const inFolders = (folders: readonly string[]) =>
+  folders.flatMap((folder) => [`test/${folder}/**/*.test.ts`, `test/${folder}.test.ts`]);
 
 const excluded = [
   ...configDefaults.exclude,

@@ -1,5 +1,5 @@
 import { refuseRenamed } from "../base/option-names.js";
-import type { LandscapeWarning } from "../base/warning.js";
+import { type LandscapeWarning, namedWarnings } from "../base/warning.js";
 import type { Directions } from "../directions/directions.js";
 import type { Trajectory } from "../directions/project.js";
 import type { Figure } from "../figure/figure.js";
@@ -211,7 +211,9 @@ export async function evaluatePlane(
       ...evaluated,
       ...warnings,
       ...surfaces.flatMap(({ surface }) => surface.warnings),
-      ...found.trajectories.flatMap((trajectory) => trajectory.warnings),
+      ...found.trajectories.flatMap(({ warnings: own }, i) =>
+        plane.runs.length === 1 ? own : namedWarnings(plane.runs[i]?.manifest.name ?? "", own),
+      ),
     ],
   };
 }

@@ -1,7 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import pick from "lodash/pick.js";
 import { InvalidOptionError } from "../base/errors.js";
-import type { LandscapeWarning } from "../base/warning.js";
+import {
+  condenseWarnings,
+  type LandscapeWarning,
+  type NamedWarning,
+  namedWarnings,
+} from "../base/warning.js";
 import type { Connection } from "../between/connection.js";
 import type { PathLosses } from "../between/path-losses.js";
 import { lowestPath, nextPair, pairCount, spanningTree } from "../between/solution-tree.js";
@@ -38,6 +43,7 @@ export interface SolutionTree {
   readonly names: readonly string[];
   readonly pairs: readonly SolutionPair[];
   readonly figure: Figure;
+  /** One of each kind, with the pairs that it concerns. */
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -66,7 +72,7 @@ export async function analyzeSolutionTree(
   const named = points.map((point, i) => ({ ...point, name: names[i] }));
   const { onProgress, figure, directory = points[0].run.directory } = options;
   const found: Omit<SolutionPair, "isInTree">[] = [];
-  const warnings: LandscapeWarning[] = [];
+  const warnings: NamedWarning[] = [];
   while (found.length < total) {
     const pair = nextPair(count, found);
     if (pair === null) break;
@@ -78,11 +84,12 @@ export async function analyzeSolutionTree(
       mapSize: 0,
     });
     found.push({ pair, connection: one.connection, ...lowestPath(one.connection) });
-    warnings.push(...one.warnings);
+    warnings.push(...namedWarnings(one.connection.names.join(" to "), one.warnings));
     onProgress?.("pairs", found.length, total);
   }
   const tree = new Set(spanningTree(count, found).map((edge) => found.indexOf(edge as (typeof found)[0])));
   const pairs = found.map((one, i) => ({ ...one, isInTree: tree.has(i) }));
   const shown = { title: figure?.title, dataName: figure?.names?.data };
-  return { names, pairs, figure: createTreeFigure(names, pairs, shown), warnings };
+  const figureOfTree = createTreeFigure(names, pairs, shown);
+  return { names, pairs, figure: figureOfTree, warnings: condenseWarnings(warnings) };
 }

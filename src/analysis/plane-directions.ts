@@ -3,6 +3,7 @@ import { checkOneOf } from "../base/check-option.js";
 import { InvalidDataError, InvalidOptionError } from "../base/errors.js";
 import { refuseRenamed } from "../base/option-names.js";
 import { type JsonValue, type Provenance, provenanceDigest, sha256 } from "../base/provenance.js";
+import { namedWarnings } from "../base/warning.js";
 import { readOptimizerState } from "../capture/optimizer-state-file.js";
 import { momentDirections } from "../curvature/optimizer-step.js";
 import { norm, orthogonalizeInto } from "../curvature/vectors.js";
@@ -124,7 +125,9 @@ export async function pcaPlane(
     runs,
     paths,
     weights,
-    warnings: runs.flatMap(({ warnings }) => warnings),
+    warnings: runs.flatMap(({ manifest, warnings }) =>
+      runs.length === 1 ? warnings : namedWarnings(manifest.name, warnings),
+    ),
   };
 }
 

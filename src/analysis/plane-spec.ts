@@ -1,7 +1,7 @@
 import { createLinearAlgebra } from "../backend/linear-algebra/create-linear-algebra.js";
 import { InvalidOptionError } from "../base/errors.js";
 import { sha256 } from "../base/provenance.js";
-import type { LandscapeWarning } from "../base/warning.js";
+import { type LandscapeWarning, namedWarnings } from "../base/warning.js";
 import { betweenModels, customDirections, ineffectiveDirections } from "../directions/between-models.js";
 import type { Directions } from "../directions/directions.js";
 import { type MixtureForm, mixtureMap, modelsOf } from "../directions/mixture.js";
@@ -307,6 +307,6 @@ function between(kind: PlaneKind, form: MixtureForm, models: readonly ModelPoint
     runs: [],
     paths: [],
     weights: "all",
-    warnings: models.flatMap(({ run }) => run.warnings),
+    warnings: models.flatMap(({ run }, i) => namedWarnings(names[i] ?? "", run.warnings)),
   };
 }

@@ -26,6 +26,7 @@ export interface SweepReport {
   readonly ranked: readonly SweepRun[];
   /** What they are compared by: "validation error". */
   readonly score: string;
+  /** One for each training that failed, and one of each kind for the others. */
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -63,10 +64,12 @@ export async function sweepReport(
     ],
     ranked,
     score: score.title,
-    warnings: condenseWarnings([
-      ...runs.flatMap((run) => namedWarnings(run.name, sweepFailures({ runs: [run] }))),
-      ...opened.flatMap((run: Run, i) => namedWarnings((best[i] as SweepRun).name, run.warnings)),
-    ]),
+    warnings: [
+      ...sweepFailures({ runs }),
+      ...condenseWarnings(
+        opened.flatMap((run: Run, i) => namedWarnings((best[i] as SweepRun).name, run.warnings)),
+      ),
+    ],
   };
 }
 
@@ -100,7 +103,10 @@ export interface SweepFiguresTask {
 /** Figures of a sweep's module, and what to know about them. */
 export interface OwnFigures {
   readonly figures: readonly NamedFigure[];
-  /** Such as those of `analyzePlane`; the command prints them and puts them on the page. */
+  /**
+   * Those of the module, such as of `analyzePlane`, one of each kind; and one for each part of its answer that cannot be
+   * used. The command prints them and puts them on the page.
+   */
   readonly warnings: readonly LandscapeWarning[];
 }
 
@@ -131,12 +137,18 @@ export async function ownFigures(
   } catch (error) {
     // The module's own error does not hide that the command was ended.
     task.signal.throwIfAborted();
-    return { figures: [], warnings: [figuresWarning(messageOf(error))] };
+    return { figures: [], warnings: [failedWarning(messageOf(error))] };
   }
 }
 
-function figuresWarning(message: string): LandscapeWarning {
+/** Says that there are no figures. */
+function failedWarning(message: string): LandscapeWarning {
   return { code: "sweep-figures", message: `createFigures() failed: ${message}` };
+}
+
+/** Says what of an answer is not used. */
+function partWarning(message: string): LandscapeWarning {
+  return { code: "sweep-figures", message: `createFigures(): ${message}` };
 }
 
 function messageOf(error: unknown): string {
@@ -151,25 +163,31 @@ function takenOf(answer: unknown, taken: readonly string[]): OwnFigures {
   if (!Array.isArray(list)) {
     const got = isObject && list !== undefined ? `figures: ${shown(list)}` : shown(answer);
     const expected = "a list of { name, figure }, or { figures, warnings } with such a list";
-    return { figures: [], warnings: [figuresWarning(`expected ${expected}, got ${got}`)] };
+    return { figures: [], warnings: [failedWarning(`expected ${expected}, got ${got}`)] };
   }
   const figures: NamedFigure[] = [];
   const refused: LandscapeWarning[] = [];
   for (const [i, one] of list.entries()) {
     try {
       const names = [...taken, ...figures.map(({ name }) => name)];
-      figures.push(checkedFigure(one, `figures[${i}]`, names));
+      figures.push(checkedFigure(one, placeOf(i, one), names));
     } catch (error) {
-      refused.push(figuresWarning(messageOf(error)));
+      refused.push(partWarning(messageOf(error)));
     }
   }
   const given: readonly unknown[] = Array.isArray(warnings) ? warnings : [warnings];
-  const wrong = given.find((one) => !isWarning(one));
-  if (!Array.isArray(warnings) || wrong !== undefined) {
-    const got = shown(Array.isArray(warnings) ? wrong : warnings);
-    refused.push(figuresWarning(`warnings: expected a list of { code, message }, got ${got}`));
+  for (const [i, one] of given.entries()) {
+    if (isWarning(one)) continue;
+    const where = Array.isArray(warnings) ? `warnings[${i}]` : "warnings";
+    refused.push(partWarning(`${where}: expected { code, message }, got ${shown(one)}`));
   }
-  return { figures, warnings: [...given.filter(isWarning), ...refused] };
+  return { figures, warnings: [...condenseWarnings(given.filter(isWarning)), ...refused] };
+}
+
+/** `figures[1] ("norms")`: a figure of an answer, for a message. */
+function placeOf(index: number, value: unknown): string {
+  const { name } = (value ?? {}) as Partial<NamedFigure>;
+  return typeof name === "string" ? `figures[${index}] (${JSON.stringify(name)})` : `figures[${index}]`;
 }
 
 /**
@@ -179,12 +197,18 @@ function takenOf(answer: unknown, taken: readonly string[]): OwnFigures {
  */
 function checkedFigure(value: unknown, where: string, taken: readonly string[]): NamedFigure {
   if (!isNamedFigure(value)) throw new InvalidDataError(where, "{ name, figure }", shown(value));
-  fileName("name", value.name);
+  fileName(where, value.name);
   // Some file systems do not tell capitals from small letters.
   if (taken.some((name) => name.toLowerCase() === value.name.toLowerCase()))
     throw new InvalidDataError(where, "a name of its own", `"${value.name}" twice`);
   // What cannot be laid out would be an error of the whole page.
-  figureOption(value.figure);
+  try {
+    figureOption(value.figure);
+  } catch (cause) {
+    throw new InvalidDataError(where, "a figure that can be drawn", `an error: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
   return value;
 }
 

@@ -167,7 +167,7 @@ export async function writeReport(
 }
 
 /** Whether something grows in a movie of a figure: a path on its plane, or in three dimensions. */
-function isMovable(figure: Figure): boolean {
+export function isMovable(figure: Figure): boolean {
   const [lead] = figure.panels;
   const isPlane = figure.layout === "lead" && lead?.kind === "map" && lead.paths.length > 0;
   return isPlane || isInSpace(figure);

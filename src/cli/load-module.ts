@@ -31,6 +31,8 @@ export interface DataModule {
   readonly hasModel: boolean;
   /** Whether it exports this set: "loadTestData" is held out, "loadValidationData" is for `jump`. */
   has(name: DataExport): boolean;
+  /** Whether the function of a set may make use of an argument: one that cannot gives the same set for all. */
+  takesArgument(name: DataExport): boolean;
   /**
    * The set that one of its functions gives: `{ xs, ys }` or a `tf.data.Dataset`.
    *
@@ -77,6 +79,7 @@ export async function loadDataModule(path: string, argument?: object): Promise<D
     hasModel: loaded.loadModel !== undefined,
     hasLoss: loaded.loadLoss !== undefined,
     has: (name) => loaded[name] !== undefined,
+    takesArgument: (name) => takesArgument(loaded[name]),
     async load(name) {
       const load = loaded[name] as
         | ((argument?: object) => EvaluationData | Promise<EvaluationData>)
@@ -97,6 +100,13 @@ export async function loadDataModule(path: string, argument?: object): Promise<D
       return lossFrom(loaded.loadLoss as () => unknown, `${where}: loadLoss()`);
     },
   };
+}
+
+/** Whether a function may make use of an argument; default values and rest parameters are none of its `length`. */
+function takesArgument(value: unknown): boolean {
+  if (typeof value !== "function" || value.length > 0) return true;
+  const text = String(value);
+  return !/^[^(]*\(\s*\)/.test(text) || /\barguments\b|\[native code\]/.test(text);
 }
 
 /**

@@ -86,11 +86,18 @@ export interface Output {
   warn(warnings: readonly LandscapeWarning[]): void;
   /** A line of the result for a person, on stdout; nothing with `json`. */
   print(line: string): void;
-  /** The result for machines: the only line on stdout with `json`; nothing without. */
-  result(value: unknown): void;
+  /**
+   * The result for machines: the only line on stdout with `json`; nothing without.
+   *
+   * @param failure - an error that ends the command all the same: it stands in the same object, as "error".
+   */
+  result(value: object, failure?: Error): void;
   /** A progress bar with the remaining time, on stderr where that is a terminal. */
   progress(title: string): Progress;
 }
+
+/** Errors that stand on stdout beside a result. */
+const beside = new WeakSet<Error>();
 
 /** Creates the output of one command, and keeps what libraries print to the console off stdout. */
 export function createOutput({ json }: { readonly json: boolean }): Output {
@@ -115,8 +122,11 @@ export function createOutput({ json }: { readonly json: boolean }): Output {
     print(line) {
       if (!json) writeOut(`${terminalText(line)}\n`);
     },
-    result(value) {
-      if (json) writeOut(`${JSON.stringify(toJson(value))}\n`);
+    result(value, failure) {
+      if (!json) return;
+      const facts = failure === undefined ? value : { ...value, error: errorFacts(failure) };
+      writeOut(`${JSON.stringify(toJson(facts))}\n`);
+      if (failure !== undefined) beside.add(failure);
     },
     progress: (title) => createProgress(title, note),
   };
@@ -229,14 +239,13 @@ export const EXIT = { ok: 0, failure: 1, badInput: 2 } as const;
 export function reportError(error: unknown, json = false): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.ok;
-    if (json) writeErrorObject("usage", usageMessage(error.message));
+    if (json) writeErrorObject({ code: "usage", message: usageMessage(error.message) });
     return EXIT.badInput;
   }
   const message = error instanceof Error ? error.message : String(error);
   // An interruption is no error: what was finished is stored, and the same command goes on.
-  if (json && !(error instanceof Interruption)) {
-    writeErrorObject(error instanceof LandscapeError ? error.code : "failure", message);
-  }
+  const isSaid = error instanceof Interruption || (error instanceof Error && beside.has(error));
+  if (json && !isSaid) writeErrorObject(errorFacts(error));
   if (error instanceof LandscapeError || error instanceof Interruption) {
     process.stderr.write(`tfjs-landscape: ${terminalText(message.replace(/\s*\n\s*/g, " "))}\n`);
     return error instanceof Interruption ? error.exitCode : EXIT.badInput;
@@ -246,8 +255,18 @@ export function reportError(error: unknown, json = false): number {
   return EXIT.failure;
 }
 
-function writeErrorObject(code: string, message: string): void {
-  process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
+interface ErrorFacts {
+  readonly code: string;
+  readonly message: string;
+}
+
+function errorFacts(error: unknown): ErrorFacts {
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: error instanceof LandscapeError ? error.code : "failure", message };
+}
+
+function writeErrorObject(error: ErrorFacts): void {
+  process.stdout.write(`${JSON.stringify({ error })}\n`);
 }
 
 /** Lines of a long list: all of them up to `most`, else the first and last ones around an ellipsis. */

@@ -1,21 +1,22 @@
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import isEqual from "lodash/isEqual.js";
-import { openRunEvaluators } from "../analysis/compare/compare-options.js";
 import { compareRuns } from "../analysis/compare/compare-runs.js";
 import { openSweepRuns } from "../analysis/sweep-report.js";
 import type { NamedFigure } from "../analysis/write-report.js";
 import { EvaluationError, InvalidDataError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { defined } from "../base/json.js";
-import type { EvaluationData } from "../loss/evaluation-data.js";
+import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
+import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
 import type { LossMode } from "../loss/loss-evaluator.js";
 import { resolveModelLossOptions } from "../loss/loss-options.js";
 import { planLoss } from "../loss/loss-plan.js";
 import { disposeOptimizer } from "../model/describe-training.js";
 import { modelFromManifest } from "../model/model-from-manifest.js";
-import { openRun } from "../store/run/open-run.js";
+import { readManifest } from "../store/run/manifest-file.js";
 import type { SweepRun } from "../training/run-sweep.js";
 import type { SweepSettings } from "../training/sweep-module.js";
-import { type DataModule, loadDataModule } from "./load-module.js";
+import { type DataExport, type DataModule, loadDataModule } from "./load-module.js";
 import { analysisProgress, type Output } from "./output.js";
 
 /** What `sweep --compare` is asked for. */
@@ -32,14 +33,25 @@ export interface SweepComparisonOptions {
 /** The landscapes around the best runs of a sweep, on the data of its module. */
 export interface SweepComparison {
   /**
-   * Checks that a run could be compared: its loss has the form asked for, and, of the first one, the data fit. What is
-   * wrong must not show when all is trained.
+   * Checks that the first run that there is can be compared: its loss has the form asked for, and the data fit. What is
+   * wrong with the module must not show when all is trained. Nothing is said of later runs, which need not be alike.
    *
    * @throws {@link InvalidOptionError} or {@link InvalidDataError} naming the run.
    */
   check(run: SweepRun): Promise<void>;
-  /** Compares the best of the runs, which are sorted, and returns the figures. */
-  figures(ranked: readonly SweepRun[], output: Output): Promise<readonly NamedFigure[]>;
+  /**
+   * Compares the best of the runs, which are sorted. Those that cannot be compared are left out, with a warning.
+   *
+   * @throws {@link InvalidOptionError} if fewer than two are left; as `compareRuns`.
+   */
+  figures(ranked: readonly SweepRun[], output: Output): Promise<ComparedRuns>;
+}
+
+/** What a comparison adds to the page of a sweep. */
+export interface ComparedRuns {
+  readonly figures: readonly NamedFigure[];
+  /** A sentence for each run that is left out. */
+  readonly leftOut: readonly string[];
 }
 
 /** The evaluation sets of a module. */
@@ -49,102 +61,168 @@ interface Sets {
 }
 
 /**
- * Prepares the comparison of a sweep: loads the module's data, so that what is wrong with them shows before the first
- * training.
+ * Loads the data module of a sweep that is to be compared, before a backend is needed.
  *
  * @param settings - those that are to be trained.
- * @throws {@link InvalidOptionError} for a module without `loadData`, with a `loadLoss`, or fewer than two settings;
- * {@link InvalidDataError} if its functions throw.
+ * @throws {@link InvalidOptionError} for fewer than two settings, or a module without `loadData`, with a `loadLoss` or
+ * with a `loadModel`.
  */
-export async function openSweepComparison(
+export async function loadComparedModule(
   file: string,
   settings: readonly SweepSettings[],
-  options: SweepComparisonOptions,
-): Promise<SweepComparison> {
+): Promise<DataModule> {
   if (settings.length < 2)
     throw new InvalidOptionError("--compare", "at least 2 settings to train", String(settings.length));
   const module = await loadDataModule(file);
-  if (module.hasLoss) {
+  for (const [name, isThere] of [
+    ["loadLoss", module.hasLoss],
+    ["loadModel", module.hasModel],
+  ] as const) {
+    if (!isThere) continue;
     const hint = "compare RUN... --data MODULE takes it";
-    throw new InvalidOptionError("--compare", `no loadLoss() in ${file}`, "one", { hint });
+    throw new InvalidOptionError("--compare", `no ${name}() in ${file}`, "one", { hint });
   }
-  // The last that were loaded: one set of settings mostly serves for all.
-  let loaded = { settings: settings[0] as SweepSettings, sets: await loadSets(file, settings[0]) };
-  const setsOf = async (asked: SweepSettings): Promise<Sets> => {
-    if (!isEqual(asked, loaded.settings)) loaded = { settings: asked, sets: await loadSets(file, asked) };
-    return loaded.sets;
-  };
+  return module;
+}
+
+/**
+ * Prepares the comparison of a sweep: loads the module's data, so that what is wrong with them shows before the first
+ * training.
+ *
+ * @param module - what {@link loadComparedModule} gives.
+ * @param settings - those that are to be trained first.
+ * @throws {@link InvalidDataError} if its functions throw.
+ */
+export async function openSweepComparison(
+  file: string,
+  module: DataModule,
+  settings: SweepSettings,
+  options: SweepComparisonOptions,
+): Promise<SweepComparison> {
+  const setsOf = createSets(file);
+  await setsOf(settings);
   let isFirst = true;
   return {
     async check(run) {
-      await checkForm(run, module, options.loss);
       if (!isFirst) return;
       isFirst = false;
-      await checkData(run, await setsOf(run.settings), module, options);
+      const problem = await problemOf(run, () => setsOf(run.settings), module, options);
+      if (problem !== null) throw problem;
     },
     async figures(ranked, output) {
-      const chosen = ranked.slice(0, options.best);
+      const chosen: SweepRun[] = [];
+      const leftOut: string[] = [];
+      const sets = (run: SweepRun) => setsOf((chosen[0] ?? run).settings);
+      for (const run of ranked) {
+        if (chosen.length === options.best) break;
+        const problem = await problemOf(run, () => sets(run), module, options);
+        if (problem === null) chosen.push(run);
+        else leftOut.push(`Left out of the comparison: ${textOf(problem)}`);
+      }
+      output.warn(leftOut.map((message) => ({ code: "not-compared", message })));
       const [first] = chosen;
       if (first === undefined || chosen.length < 2) {
-        const got = String(chosen.length);
-        throw new InvalidOptionError("--compare", "at least 2 runs that did not fail", got);
+        const [why] = leftOut;
+        const got = why === undefined ? "" : `; ${why}${leftOut.length > 1 ? ", and others" : ""}`;
+        throw new InvalidOptionError("--compare", "at least 2 runs to compare", `${chosen.length}${got}`);
       }
-      return compared(chosen, await setsOf(first.settings), module, options, output);
+      return { figures: await compared(chosen, await sets(first), module, options, output), leftOut };
     },
   };
 }
 
-async function loadSets(file: string, settings: SweepSettings | undefined): Promise<Sets> {
-  const module = await loadDataModule(file, settings);
-  const data = await module.load("loadData");
-  return module.has("loadTestData") ? { data, testData: await module.load("loadTestData") } : { data };
+/**
+ * Returns what loads a module's evaluation sets for the settings of a run. The last ones are kept: one set of settings
+ * mostly serves for all, and a function without an argument is called once. Tensors that were loaded for other settings
+ * are freed.
+ */
+export function createSets(file: string): (settings: SweepSettings) => Promise<Sets> {
+  let last: { readonly settings: SweepSettings; readonly sets: Sets } | null = null;
+  return async (settings) => {
+    const before = last;
+    if (before !== null && isEqual(settings, before.settings)) return before.sets;
+    const module = await loadDataModule(file, settings);
+    const load = async (name: DataExport, known: EvaluationData | undefined): Promise<EvaluationData> => {
+      if (known !== undefined && !module.takesArgument(name)) return known;
+      const data = await module.load(name);
+      if (!tensorsOf(data).some((tensor) => tensor.isDisposed)) return data;
+      const expected = "new tensors at each call, since those for other settings are freed";
+      throw new InvalidDataError(`${file}: ${name}()`, expected, "some that are freed");
+    };
+    const data = await load("loadData", before?.sets.data);
+    const sets = module.has("loadTestData")
+      ? { data, testData: await load("loadTestData", before?.sets.testData) }
+      : { data };
+    last = { settings, sets };
+    // The same tensors may have come back, or some of them.
+    const used = new Set(tensorsOfSets(sets));
+    for (const tensor of before === null ? [] : tensorsOfSets(before.sets))
+      if (!used.has(tensor)) tensor.dispose();
+    return sets;
+  };
+}
+
+function tensorsOfSets({ data, testData }: Sets): tf.Tensor[] {
+  return [...tensorsOf(data), ...(testData === undefined ? [] : tensorsOf(testData))];
+}
+
+/** The tensors of a set; none of a `tf.data.Dataset`, or of something that is no set. */
+function tensorsOf(data: EvaluationData): tf.Tensor[] {
+  if (typeof data !== "object" || data === null || isBatchDataset(data)) return [];
+  return [data.xs, data.ys, data.sampleWeight]
+    .flatMap((part): unknown[] => (part instanceof tf.Tensor ? [part] : Object.values(part ?? {})))
+    .filter((one) => one instanceof tf.Tensor);
+}
+
+/**
+ * Returns why a run cannot be compared, as an error that names it; null if it can. Of the run only the manifest is read,
+ * of the sets all.
+ */
+async function problemOf(
+  { directory, name }: SweepRun,
+  sets: () => Promise<Sets>,
+  { classWeight }: DataModule,
+  { loss, signal }: SweepComparisonOptions,
+): Promise<LandscapeError | null> {
+  signal.throwIfAborted();
+  const how = defined({ loss, classWeight });
+  const manifest = await readManifest(directory);
+  let model: tf.LayersModel | undefined;
+  let loaded: Sets | undefined;
+  try {
+    model = await modelFromManifest(manifest);
+    planLoss(model, resolveModelLossOptions(how));
+    loaded = await sets();
+    const { data, testData } = loaded;
+    for (const set of testData === undefined ? [data] : [data, testData]) {
+      // What evaluates in the end does not matter: the engine that needs no choice.
+      const options = { ...how, engine: "tfjs", layout: manifest.layout, signal } as const;
+      (await createLossEvaluator(model, set, options)).dispose();
+    }
+    return null;
+  } catch (cause) {
+    // A module whose functions throw is no matter of one run.
+    if (!(cause instanceof (loaded === undefined ? EvaluationError : LandscapeError))) throw cause;
+    const { where, expected, got } = cause;
+    const options = { hint: HINT, cause };
+    if (loaded !== undefined)
+      return new InvalidDataError(`--compare: ${where} (${name})`, expected, got, options);
+    const option = loss === undefined ? "--compare" : `--loss ${loss}`;
+    return new InvalidOptionError(option, expected, `${got} (${name})`, options);
+  } finally {
+    if (model !== undefined) {
+      disposeOptimizer(model.optimizer);
+      model.dispose();
+    }
+  }
 }
 
 /** What a user can do about a sweep that ends at a check. */
 const HINT = "what is trained stays: the same command, mended, goes on";
 
-async function checkForm(
-  { directory, name }: SweepRun,
-  { classWeight }: DataModule,
-  loss: LossMode | undefined,
-): Promise<void> {
-  const run = await openRun(directory);
-  await run.close();
-  try {
-    const model = await modelFromManifest(run.manifest);
-    try {
-      planLoss(model, resolveModelLossOptions(defined({ loss, classWeight })));
-    } finally {
-      disposeOptimizer(model.optimizer);
-      model.dispose();
-    }
-  } catch (error) {
-    if (!(error instanceof EvaluationError)) throw error;
-    const option = loss === undefined ? "--compare" : `--loss ${loss}`;
-    throw new InvalidOptionError(option, error.expected, `${error.got} (${name})`, {
-      hint: HINT,
-      cause: error,
-    });
-  }
-}
-
-async function checkData(
-  { directory, name }: SweepRun,
-  sets: Sets,
-  { classWeight }: DataModule,
-  { loss }: SweepComparisonOptions,
-): Promise<void> {
-  const run = await openRun(directory);
-  await run.close();
-  try {
-    // What evaluates in the end does not matter: the engine that needs no choice.
-    const evaluation = { ...sets, ...defined({ loss, classWeight }), engine: "tfjs" as const, directory };
-    (await openRunEvaluators([run], evaluation)).dispose();
-  } catch (error) {
-    if (!(error instanceof LandscapeError)) throw error;
-    const where = `--compare: ${error.where} (${name})`;
-    throw new InvalidDataError(where, error.expected, error.got, { hint: HINT, cause: error });
-  }
+/** A problem without what can be done about a sweep that ends. */
+function textOf({ where, expected, got }: LandscapeError): string {
+  return `${where}: expected ${expected}, got ${got}`;
 }
 
 /** Figures that compare the landscapes around some runs. */

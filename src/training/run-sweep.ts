@@ -301,7 +301,10 @@ async function outcomes(
   };
   for (const [one, run] of found) finish(one, run);
   checkFigure(done.values(), by);
-  for (const run of found.values()) await checkRun?.(run);
+  for (const run of found.values()) {
+    signal?.throwIfAborted();
+    await checkRun?.(run);
+  }
   const waiting = settings.filter((one) => !found.has(one));
   const lane: Lane = async (stop, goesOn) => {
     for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {

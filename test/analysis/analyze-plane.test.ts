@@ -67,6 +67,22 @@ const surfacesOf = (directory: string) => readdirSync(join(directory, "surfaces"
 /** Evaluations that compare stored points, the center and another one, with the loss as it is now. */
 const CHECK = 2;
 
+test("warnings of several runs say of which run they are", async () => {
+  const trained = [await trainedRun(tf.train.sgd(0.1), "a"), await trainedRun(tf.train.adam(0.1), "b")];
+  const runs = trained.map((run) => ({ ...run, warnings: [{ code: "odd", message: "odd" }] }));
+  const { evaluate, ...evaluator } = await countingEvaluator(runs[0] as Run);
+  const losing = {
+    ...evaluator,
+    evaluate: async (theta: Float32Array, how?: ThetaEvaluation) => {
+      const found = await evaluate(theta, how);
+      return how?.name?.startsWith("snapshot ") === true ? { ...found, loss: Number.NaN } : found;
+    },
+  };
+  const { warnings } = await analyze(runs, losing, { directory: newFolder(), size: [3, 3] });
+  for (const code of ["odd", "non-finite-loss"])
+    expect(warnings.filter((one) => one.code === code)).toMatchObject([{ of: "a" }, { of: "b" }]);
+});
+
 describe("analyzePlane on one run", () => {
   test("every part agrees with a direct evaluation", async () => {
     const run = await trainedRun(tf.train.momentum(0.1, 0.9), "momentum");

@@ -203,6 +203,18 @@ describe("a curve between models", () => {
     expect(pairs.filter(({ isInTree }) => !isInTree)).toEqual([highest]);
     expect(figure.panels.map(({ kind }) => kind)).toEqual(["curves", "table"]);
   });
+
+  test("warnings of a tree name the pairs that they concern", async () => {
+    const run = await openRun(folders[0] as string);
+    const alike = ["a", "b", "c"].map((name) => ({ ...run, manifest: { ...run.manifest, name } }));
+    const { warnings } = await analyzeSolutionTree(alike, model, data, {
+      ...common(),
+      directory: newFolder(),
+    });
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'a and b have the same weights: nothing lies between them (and 2 more of this kind, in "a to b", "a to c" and "b to c")',
+    ]);
+  });
 });
 
 describe("trees", () => {

@@ -26,7 +26,7 @@ test("a name that is no file name is refused before the page is lost to it", asy
   const { figures, warnings } = await ownFigures(create, { runs: [] }, task, []);
   expect(figures).toEqual([]);
   expect(warnings[0]?.message).toBe(
-    'createFigures() failed: name: expected a file name, without a folder, got "width/1"',
+    'createFigures(): figures[0] ("width/1"): expected a file name, without a folder, got "width/1"',
   );
 });
 
@@ -34,7 +34,9 @@ test("a figure that cannot be laid out is an error of its own, not of the page",
   const create = await figuresOf('async () => [{ name: "own", figure: { title: "own", panels: [{}] } }]');
   const { figures, warnings } = await ownFigures(create, { runs: [] }, task, []);
   expect(figures).toEqual([]);
-  expect(warnings[0]?.message).toMatch(/^createFigures\(\) failed: ./);
+  expect(warnings[0]?.message).toMatch(
+    /^createFigures\(\): figures\[0\] \("own"\): expected a figure that can be drawn, got an error: ./,
+  );
 });
 
 /** A figure that can be laid out, as the text of a module. */
@@ -81,14 +83,25 @@ test("other forms are named, with what was expected", async () => {
   }
 });
 
-test("one figure that cannot be used, or warnings that are none, do not cost the other figures", async () => {
-  const text = `async () => ({ figures: [${own}, { name: "bare" }, ${own}, ${other}], warnings: ["capped"] })`;
-  const { figures, warnings } = await ownFigures(await figuresOf(text), { runs: [] }, task, []);
-  expect(figures.map(({ name }) => name)).toEqual(["own", "other"]);
-  expect(warnings.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-    "sweep-figures: createFigures() failed: figures[1]: expected { name, figure }, got an object with name",
-    'sweep-figures: createFigures() failed: figures[2]: expected a name of its own, got "own" twice',
-    'sweep-figures: createFigures() failed: warnings: expected a list of { code, message }, got "capped"',
+test("each part that cannot be used is named, and does not cost the others", async () => {
+  const capped = (share: number) => ({
+    code: "capped-loss",
+    message: `${share} % are capped`,
+    of: `${share}`,
+  });
+  const warnings = JSON.stringify([capped(3), "capped", capped(4), 5]);
+  const figures = `[${own}, { name: "bare" }, ${own}, ${other}, null]`;
+  const create = await figuresOf(`async () => ({ figures: ${figures}, warnings: ${warnings} })`);
+  const found = await ownFigures(create, { runs: [] }, task, []);
+  expect(found.figures.map(({ name }) => name)).toEqual(["own", "other"]);
+  expect(found.warnings.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    // Of one kind: as everywhere.
+    'capped-loss: 3 % are capped (and 1 more of this kind, in "3" and "4")',
+    'sweep-figures: createFigures(): figures[1] ("bare"): expected { name, figure }, got an object with name',
+    'sweep-figures: createFigures(): figures[2] ("own"): expected a name of its own, got "own" twice',
+    "sweep-figures: createFigures(): figures[4]: expected { name, figure }, got null",
+    'sweep-figures: createFigures(): warnings[1]: expected { code, message }, got "capped"',
+    "sweep-figures: createFigures(): warnings[3]: expected { code, message }, got 5",
   ]);
 });
 

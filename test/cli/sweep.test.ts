@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ownFigures } from "../../src/analysis/sweep-report.js";
+import { ownFigures, sweepReport } from "../../src/analysis/sweep-report.js";
 import { loadSweepFigures } from "../../src/cli/load-module.js";
+import type { SweepStudy } from "../../src/training/run-sweep.js";
 import { importSweep, planSweep, type Sweep } from "../../src/training/sweep-module.js";
 import { type CommandResult, runCommandProcess } from "../support/command-line.js";
 import { temporaryFolders } from "../support/tiny-training.js";
@@ -80,6 +81,20 @@ describe("sweep", { timeout: 300_000 }, () => {
     for (const text of ["test error", "optimizer", "units"]) expect(page).toContain(text);
     expect(readFileSync(join(first, "settings.csv"), "utf8")).toContain("optimizer");
     expect(answer.files.map((file) => existsSync(file))).not.toContain(false);
+  });
+
+  test("in a program each training that failed is a warning, which names it once", async () => {
+    const { runs } = JSON.parse(made.stdout) as SweepStudy;
+    const others = runs
+      .filter(({ status }) => status === "failed")
+      .map((run) => ({ ...run, name: "another" }));
+    const { warnings } = await sweepReport({ directory: first, runs: [...runs, ...others] });
+    const failed = "failed: an error in a worker";
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining(`optimizer=adam, units=3 ${failed}`),
+      expect.stringContaining(`another ${failed}`),
+    ]);
+    for (const { message } of warnings) expect(message).not.toContain('in "');
   });
 
   test("again it finds what is complete and tries the failed one; --compare adds the landscapes", () => {
@@ -255,12 +270,20 @@ describe("figures of the module's own", { timeout: 300_000 }, () => {
         (await ownFigures(async () => answer as never, { runs: [] }, task, ["settings"])).warnings[0],
     );
     expect((await Promise.all(messages)).map((one) => one?.message)).toEqual([
-      'createFigures() failed: figures[0]: expected a name of its own, got "settings" twice',
-      'createFigures() failed: figures[0]: expected a name of its own, got "Settings" twice',
-      'createFigures() failed: name: expected a file name, without a folder, got "a/b"',
+      'createFigures(): figures[0] ("settings"): expected a name of its own, got "settings" twice',
+      'createFigures(): figures[0] ("Settings"): expected a name of its own, got "Settings" twice',
+      'createFigures(): figures[0] ("a/b"): expected a file name, without a folder, got "a/b"',
     ]);
   });
 });
+
+/** The sweep of regressions, whose line of each training goes into `trained.txt`. */
+function regression(out: string, ...args: string[]): CommandResult {
+  mkdirSync(out, { recursive: true });
+  writeFileSync(join(out, "trained.txt"), "");
+  const file = fileURLToPath(new URL("./fixtures/sweep-regression.ts", import.meta.url));
+  return runCommandProcess("sweep", file, "--out", out, "--workers", "1", ...backend, ...args);
+}
 
 describe("what can be wrong is found before work is done", { timeout: 300_000 }, () => {
   test("a broken module, and one without loadData() for --compare, before a backend is started", () => {
@@ -276,6 +299,17 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
     const compared = runCommandProcess("sweep", bare, "--out", newFolder(), "--compare", ...backend);
     expect([compared.status, compared.stderr]).toEqual([2, expect.stringContaining("loadData()")]);
     expect(compared.stderr).not.toContain("backend wasm");
+    for (const name of ["loadLoss", "loadModel"]) {
+      const own = join(folder, `${name}.mjs`);
+      const names = ["loadData", name].map((one) => `export const ${one} = () => null;\n`).join("");
+      writeFileSync(own, `export const grid = { a: [1, 2] };\nexport async function train() {}\n${names}`);
+      const refused = runCommandProcess("sweep", own, "--out", newFolder(), "--compare", ...backend);
+      expect([refused.status, refused.stderr]).toEqual([
+        2,
+        expect.stringContaining(`--compare: expected no ${name}() in ${own}, got one`),
+      ]);
+      expect(refused.stderr).not.toContain("backend wasm");
+    }
     const stray = runCommandProcess("sweep", bare, "--out", newFolder(), "--loss", "logits", ...backend);
     expect([stray.status, stray.stderr]).toEqual([
       2,
@@ -302,12 +336,6 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
   });
 
   test("what --compare cannot do: at once where it can be known, otherwise at the first run", () => {
-    const regression = (out: string, ...args: string[]): CommandResult => {
-      mkdirSync(out, { recursive: true });
-      writeFileSync(join(out, "trained.txt"), "");
-      const file = fileURLToPath(new URL("./fixtures/sweep-regression.ts", import.meta.url));
-      return runCommandProcess("sweep", file, "--out", out, "--workers", "1", ...backend, ...args);
-    };
     const cases: [string[], string, string][] = [
       [["--compare", "--set", "columns=0"], "loadData(): expected data, got an error: no columns", ""],
       [["--compare", "--set", "units=2"], "--compare: expected at least 2 settings to train, got 1", ""],
@@ -329,11 +357,47 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
       expect(trained(out)).toEqual([lines]);
       expect(statuses(out)).toEqual(["complete"]);
     }
-    // A comparison that fails all the same does not cost the page.
+    // A comparison that fails all the same does not cost the page, nor does a movie that it would have given.
+    const failed = "a part of the path is a file";
     writeFileSync(join(out, "comparison"), "");
-    const { status, stderr } = regression(out, "--compare", "--format", "html");
-    expect([status, stderr]).toEqual([2, expect.stringContaining("a part of the path is a file")]);
-    expect(readFileSync(join(out, "sweep.html"), "utf8")).toContain("The landscapes could not be compared: ");
+    const { status, stdout, stderr } = regression(out, "--compare", "--format", "html", "mp4");
+    expect([status, stderr]).toEqual([2, expect.stringContaining(failed)]);
+    expect(stderr).toContain("warning (no-movie): There is no mp4: no figure has a path");
+    expect(stdout.trim().split("\n").at(-1)).toBe(join(out, "sweep.html"));
+    const page = readFileSync(join(out, "sweep.html"), "utf8");
+    expect(page).toContain("The landscapes could not be compared: ");
+    expect(page).toContain("There is no mp4: ");
+    const told = regression(out, "--compare", "--format", "html", "--json");
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      files: [join(out, "sweep.html")],
+      error: { code: expect.any(String), message: expect.stringContaining(failed) },
+    });
+    // Where nothing can be written either, the first failure is the error.
+    const neither = regression(out, "--compare", "--format", "mp4");
+    expect(neither.stderr).toContain("warning (sweep-page): the page could not be written: formats: ");
+    expect(neither.stderr.trim().split("\n").at(-1)).toContain(failed);
+  });
+
+  test("a run that cannot be compared is left out and named; the first one ends the sweep", () => {
+    const out = newFolder();
+    const mixed = ["--compare", "--set", "inputs=3,4", "--format", "html"];
+    const { status, stderr } = regression(out, ...mixed);
+    expect(status, stderr).toBe(0);
+    expect(trained(out)).toHaveLength(4);
+    const page = readFileSync(join(out, "sweep.html"), "utf8");
+    expect(page).toContain("around each solution");
+    for (const name of ["units=2, inputs=4", "units=3, inputs=4"])
+      for (const text of [stderr, page])
+        expect(text).toMatch(
+          new RegExp(`Left out of the comparison: .*\\(${name}\\): expected shape \\[\\*, 4\\]`),
+        );
+    const swapped = newFolder();
+    const ended = regression(swapped, "--compare", "--set", "inputs=4,3");
+    expect([ended.status, ended.stderr]).toEqual([
+      2,
+      expect.stringContaining("(units=2, inputs=4): expected"),
+    ]);
+    expect(trained(swapped)).toEqual(["units=2, inputs=4"]);
   });
 
   test("a folder that is a run: nothing is written into it", () => {

@@ -105,7 +105,7 @@ export async function connect(
         const onProgress = bars.follow;
         const tree = await analyzeSolutionTree(models, model, data, { ...common, pairs, figure, onProgress });
         bars.stop();
-        output.warn(condenseWarnings(tree.warnings));
+        output.warn(tree.warnings);
         const figures = [{ name: "connect", figure: tree.figure }];
         const files = await writePictures("connect", directory, figures, options, output);
         output.result({ ...treeFacts(tree), files });

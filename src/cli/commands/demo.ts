@@ -6,6 +6,7 @@ import { analyzePlane } from "../../analysis/analyze-plane.js";
 import { type NamedFigure, writeReport } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { RunStateError } from "../../base/errors.js";
+import { condenseWarnings } from "../../base/warning.js";
 import type { Figure } from "../../figure/figure.js";
 import { createLossEvaluator } from "../../loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../../loss/loss-evaluator.js";
@@ -135,7 +136,7 @@ async function analyzeOne(
       figure: { title, names: { data, loss: "training loss" } },
     },
   ).finally(stop);
-  output.warn(warnings);
+  output.warn(condenseWarnings(warnings));
   return figure as Figure;
 }
 

@@ -1,7 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import pick from "lodash/pick.js";
-import { ownFigures, sweepFailures, sweepReport } from "../../analysis/sweep-report.js";
 import {
+  type CreateSweepFigures,
+  ownFigures,
+  type SweepReport,
+  sweepFailures,
+  sweepReport,
+} from "../../analysis/sweep-report.js";
+import {
+  isMovable,
   MOVIE_FORMATS,
   type NamedFigure,
   REPORT_FORMATS,
@@ -11,15 +18,15 @@ import {
 import type { BackendChoice } from "../../backend/current-backend.js";
 import { InvalidOptionError } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
-import { condenseWarnings } from "../../base/warning.js";
 import {
   CHANGED_CHOICES,
   checkSweep,
   runSweep,
   type SweepOptions,
   type SweepRun,
+  type SweepStudy,
 } from "../../training/run-sweep.js";
-import type { SettingValue, SweepValues } from "../../training/sweep-module.js";
+import type { SettingValue, SweepSettings, SweepValues } from "../../training/sweep-module.js";
 import { backendOption, outputFolder, parseCount, parseSweepFile, refuseStray } from "../command-options.js";
 import {
   checkWhere,
@@ -30,11 +37,11 @@ import {
   queueOptions,
 } from "../evaluation-options.js";
 import { interruptible } from "../interruption.js";
-import { loadDataModule, loadSweepFigures } from "../load-module.js";
+import { loadSweepFigures } from "../load-module.js";
 import { openQueue, startBackend } from "../open-evaluator.js";
 import { alignedTable, createOutput, type Output, shortened } from "../output.js";
 import { type PictureCommandOptions, styleOf, styleOptions } from "../pictures.js";
-import { openSweepComparison } from "../sweep-comparison.js";
+import { loadComparedModule, openSweepComparison, type SweepComparison } from "../sweep-comparison.js";
 
 /** Options of `sweep`: those of the library, and what becomes of the runs. */
 interface SweepCommandOptions
@@ -94,7 +101,7 @@ async function sweepUntil(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { workers, changed, set, by, format: formats, title = "Sweep", best = COMPARED, loss } = options;
+  const { workers, changed, set, by, format: formats, best = COMPARED, loss } = options;
   if (options.compare !== true) refuseStray(options, ["best", "loss"], "--compare", "none");
   checkWhere(defined({ ...pick(options, ["redis", "spool", "store", "queue"]), workers }));
   const folder = outputFolder(options.out, ".");
@@ -102,14 +109,13 @@ async function sweepUntil(
   // The module, its exports and the folder are checked before a backend is started.
   const { plan } = await checkSweep(file, asked);
   const createFigures = await loadSweepFigures(file);
-  if (options.compare === true) await loadDataModule(file);
-  else if (createFigures === null) refuseMovies(formats);
-  await startBackend(options.backend, output);
   const settings = plan.settings.map((one) => one.settings);
+  const module = options.compare === true ? await loadComparedModule(file, settings) : null;
+  if (module === null && createFigures === null) refuseMovies(formats);
+  await startBackend(options.backend, output);
+  const how = { best, by, loss, directory: folder, signal };
   const comparison =
-    options.compare === true
-      ? await openSweepComparison(file, settings, { best, by, loss, directory: folder, signal })
-      : null;
+    module === null ? null : await openSweepComparison(file, module, settings[0] as SweepSettings, how);
   const bar = output.progress("settings");
   const onProgress = (done: number, total: number, run: SweepRun): void => {
     bar.update(done, total);
@@ -125,33 +131,53 @@ async function sweepUntil(
   const report = await sweepReport(study, { by });
   // What failed is named already, also where no report could be made.
   output.warn(report.warnings.filter(({ code }) => code !== "sweep-failed"));
+  const page = await pageOf(file, study, report, { comparison, createFigures, signal }, output);
+  await finish(study, report, page, options, output);
+}
+
+/** What stands on the page of a sweep. */
+interface SweepPage {
+  readonly figures: readonly NamedFigure[];
+  /** Sentences above the figures. */
+  readonly notes: readonly string[];
+  /** Why runs could not be compared. */
+  readonly failure: Error | undefined;
+}
+
+/** Adds the comparison, and the figures that the module makes itself, to those of the report. */
+async function pageOf(
+  file: string,
+  study: SweepStudy,
+  report: SweepReport,
+  more: {
+    readonly comparison: SweepComparison | null;
+    readonly createFigures: CreateSweepFigures | null;
+    readonly signal: AbortSignal;
+  },
+  output: Output,
+): Promise<SweepPage> {
+  const { comparison, createFigures, signal } = more;
+  const figures = [...report.figures];
   const notes: string[] = [];
-  let failure: unknown;
-  const compared = await comparison?.figures(report.ranked, output).catch((error: unknown) => {
+  let failure: Error | undefined;
+  try {
+    const compared = await comparison?.figures(report.ranked, output);
+    figures.push(...(compared?.figures ?? []));
+    notes.push(...(compared?.leftOut ?? []));
+  } catch (error) {
     signal.throwIfAborted();
-    failure = error;
-    notes.push(`The landscapes could not be compared: ${error instanceof Error ? error.message : error}`);
-  });
-  const figures = [...report.figures, ...(compared ?? [])];
+    failure = error instanceof Error ? error : new Error(String(error));
+    notes.push(`The landscapes could not be compared: ${failure.message}`);
+  }
   if (createFigures !== null) {
     output.note(`figures of ${file}`);
     const taken = figures.map(({ name }) => name);
     const own = await ownFigures(createFigures, study, { directory: study.directory, signal }, taken);
-    const warnings = condenseWarnings(own.warnings);
-    output.warn(warnings);
-    notes.push(...warnings.map(({ message }) => message));
+    output.warn(own.warnings);
+    notes.push(...own.warnings.map(({ message }) => message));
     figures.push(...own.figures);
   }
-  const introduction = notes.length > 0 ? notes.join(". ") : undefined;
-  const files = await writeReport(folder, figures, {
-    ...styleOf(options),
-    ...defined({ formats, introduction }),
-    title,
-    page: "sweep.html",
-  });
-  // What is compared is no part of what was trained: the page has the rest.
-  if (failure !== undefined) throw failure;
-  tell(study.runs, report.ranked, report.figures, output, { directory: folder, score: report.score, files });
+  return { figures, notes, failure };
 }
 
 /** Nothing moves in a sweep's own figures. */
@@ -161,26 +187,64 @@ function refuseMovies(formats: readonly ReportFormat[] | undefined): void {
   throw new InvalidOptionError("--format", "--compare or createFigures(), for a movie of a path", movie);
 }
 
-function tell(
-  runs: readonly SweepRun[],
-  ranked: readonly SweepRun[],
-  figures: readonly NamedFigure[],
+/**
+ * Writes the page and says what became of the sweep.
+ *
+ * @throws the failure of the page: what is compared is no part of what was trained, and the rest is written before.
+ */
+async function finish(
+  { directory, runs }: SweepStudy,
+  report: SweepReport,
+  { figures, notes, failure }: SweepPage,
+  options: SweepCommandOptions,
   output: Output,
-  facts: { readonly directory: string; readonly score: string; readonly files: readonly string[] },
-): void {
+): Promise<void> {
+  const { formats, leftOut } = formatsFor(figures, options.format);
+  output.warn(leftOut.map((message) => ({ code: "no-movie", message })));
+  const introduction = [...notes, ...leftOut].join(". ") || undefined;
+  const files = await writeReport(directory, figures, {
+    ...styleOf(options),
+    ...defined({ formats, introduction }),
+    title: options.title ?? "Sweep",
+    page: "sweep.html",
+  }).catch((error: unknown) => {
+    if (failure === undefined) throw error;
+    const message = `the page could not be written: ${error instanceof Error ? error.message : error}`;
+    output.warn([{ code: "sweep-page", message }]);
+    throw failure;
+  });
   const failed = runs.filter(({ status }) => status === "failed");
-  output.result({ ...facts, runs: [...ranked, ...failed] });
-  const table = figures[0]?.figure.panels.find((panel) => panel.kind === "table");
-  if (table !== undefined) {
-    const heads = [table.rowTitle, ...table.columns.map(({ title }) => title)];
-    const rows = table.groups.flatMap((group) =>
-      group.rows.map(({ name, cells }) => [name, ...cells.map(({ text }) => text)]),
-    );
-    for (const line of shortened(alignedTable([heads, ...rows]), 40)) output.print(line);
-  }
+  const result = { directory, score: report.score, files, runs: [...report.ranked, ...failed] };
+  output.result(result, failure);
+  for (const line of tableLines(report.figures)) output.print(line);
   if (failed.length > 0)
     output.print(`failed: ${failed.length} of ${runs.length}; the same command tries again`);
-  for (const file of facts.files) output.print(file);
+  for (const file of files) output.print(file);
+  if (failure !== undefined) throw failure;
+}
+
+/** The formats asked for, without movies where nothing moves although something might have, if others are left. */
+function formatsFor(
+  figures: readonly NamedFigure[],
+  asked: readonly ReportFormat[] | undefined,
+): { readonly formats: readonly ReportFormat[] | undefined; readonly leftOut: readonly string[] } {
+  const movies = MOVIE_FORMATS.filter((format) => asked?.includes(format));
+  const formats = asked?.filter((format) => !MOVIE_FORMATS.some((movie) => movie === format)) ?? [];
+  const isPossible = movies.length === 0 || figures.some(({ figure }) => isMovable(figure));
+  if (isPossible || formats.length === 0) return { formats: asked, leftOut: [] };
+  const sentence = `There is no ${movies.join(" and no ")}: no figure has a path on a plane or in 3-D`;
+  return { formats, leftOut: [sentence] };
+}
+
+/** The table of settings as lines of text. */
+function tableLines(figures: readonly NamedFigure[]): readonly string[] {
+  const table = figures[0]?.figure.panels.find((panel) => panel.kind === "table");
+  if (table === undefined) return [];
+  const heads = [table.rowTitle, ...table.columns.map(({ title }) => title)];
+  const rows = table.groups.flatMap((group) =>
+    group.rows.map(({ name, cells }) => [name, ...cells.map(({ text }) => text)]),
+  );
+  return shortened(alignedTable([heads, ...rows]), 40);
 }
 
 /** Adds "epochs=30" or "optimizer=sgd,adam" to the values given before; numbers, booleans and null as such. */

@@ -1,5 +1,11 @@
+import partition from "lodash/partition.js";
 import { InvalidDataError } from "../base/errors.js";
-import { condenseWarnings, type LandscapeWarning, namedWarnings } from "../base/warning.js";
+import {
+  condenseWarnings,
+  type LandscapeWarning,
+  type NamedWarning,
+  namedWarnings,
+} from "../base/warning.js";
 import { figureOption } from "../figure/draw/layout-figure.js";
 import {
   createSweepFigure,
@@ -104,7 +110,7 @@ export interface SweepFiguresTask {
 export interface OwnFigures {
   readonly figures: readonly NamedFigure[];
   /**
-   * Those of the module, such as of `analyzePlane`, one of each kind; and one for each part of its answer that cannot be
+   * Those of the module, one of each kind where they name networks, as those of `analyzePlane` do; and one for each part of its answer that cannot be
    * used. The command prints them and puts them on the page.
    */
   readonly warnings: readonly LandscapeWarning[];
@@ -181,7 +187,13 @@ function takenOf(answer: unknown, taken: readonly string[]): OwnFigures {
     const where = Array.isArray(warnings) ? `warnings[${i}]` : "warnings";
     refused.push(partWarning(`${where}: expected { code, message }, got ${shown(one)}`));
   }
-  return { figures, warnings: [...condenseWarnings(given.filter(isWarning)), ...refused] };
+  return { figures, warnings: [...ownWarnings(given.filter(isWarning)), ...refused] };
+}
+
+/** What names a network is of one kind with others, such as those of `analyzePlane`; the rest is the module's own words. */
+function ownWarnings(given: readonly NamedWarning[]): LandscapeWarning[] {
+  const [named, others] = partition(given, ({ of }) => of !== undefined);
+  return [...others, ...condenseWarnings(named)];
 }
 
 /** `figures[1] ("norms")`: a figure of an answer, for a message. */

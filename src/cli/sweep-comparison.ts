@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import isEqual from "lodash/isEqual.js";
 import { compareRuns } from "../analysis/compare/compare-runs.js";
 import { openSweepRuns } from "../analysis/sweep-report.js";
@@ -7,7 +7,7 @@ import type { NamedFigure } from "../analysis/write-report.js";
 import { EvaluationError, InvalidDataError, InvalidOptionError, LandscapeError } from "../base/errors.js";
 import { defined } from "../base/json.js";
 import { createLossEvaluator } from "../loss/create-loss-evaluator.js";
-import { type EvaluationData, isBatchDataset } from "../loss/evaluation-data.js";
+import type { EvaluationData } from "../loss/evaluation-data.js";
 import type { LossMode } from "../loss/loss-evaluator.js";
 import { resolveModelLossOptions } from "../loss/loss-options.js";
 import { planLoss } from "../loss/loss-plan.js";
@@ -33,12 +33,12 @@ export interface SweepComparisonOptions {
 /** The landscapes around the best runs of a sweep, on the data of its module. */
 export interface SweepComparison {
   /**
-   * Checks that the first run that there is can be compared: its loss has the form asked for, and the data fit. What is
-   * wrong with the module must not show when all is trained. Nothing is said of later runs, which need not be alike.
+   * Checks that one of these runs can be compared: its loss has the form asked for, and the data fit. What is wrong with the
+   * module must not show when all is trained. Runs need not be alike: once one could be compared, nothing is said of others.
    *
-   * @throws {@link InvalidOptionError} or {@link InvalidDataError} naming the run.
+   * @throws {@link InvalidOptionError} or {@link InvalidDataError} naming the first run, where none can be compared.
    */
-  check(run: SweepRun): Promise<void>;
+  check(runs: readonly SweepRun[]): Promise<void>;
   /**
    * Compares the best of the runs, which are sorted. Those that cannot be compared are left out, with a warning.
    *
@@ -101,13 +101,17 @@ export async function openSweepComparison(
 ): Promise<SweepComparison> {
   const setsOf = createSets(file);
   await setsOf(settings);
-  let isFirst = true;
+  let isSettled = false;
   return {
-    async check(run) {
-      if (!isFirst) return;
-      isFirst = false;
-      const problem = await problemOf(run, () => setsOf(run.settings), module, options);
-      if (problem !== null) throw problem;
+    async check(runs) {
+      const problems: LandscapeError[] = [];
+      for (const run of runs) {
+        if (isSettled) return;
+        const problem = await problemOf(run, () => setsOf(run.settings), module, options);
+        if (problem === null) isSettled = true;
+        else problems.push(problem);
+      }
+      if (!isSettled && problems[0] !== undefined) throw problems[0];
     },
     async figures(ranked, output) {
       const chosen: SweepRun[] = [];
@@ -133,8 +137,8 @@ export async function openSweepComparison(
 
 /**
  * Returns what loads a module's evaluation sets for the settings of a run. The last ones are kept: one set of settings
- * mostly serves for all, and a function without an argument is called once. Tensors that were loaded for other settings
- * are freed.
+ * mostly serves for all, and a function without an argument is called once. Nothing is freed: the tensors are the module's,
+ * which may give them again.
  */
 export function createSets(file: string): (settings: SweepSettings) => Promise<Sets> {
   let last: { readonly settings: SweepSettings; readonly sets: Sets } | null = null;
@@ -142,36 +146,15 @@ export function createSets(file: string): (settings: SweepSettings) => Promise<S
     const before = last;
     if (before !== null && isEqual(settings, before.settings)) return before.sets;
     const module = await loadDataModule(file, settings);
-    const load = async (name: DataExport, known: EvaluationData | undefined): Promise<EvaluationData> => {
-      if (known !== undefined && !module.takesArgument(name)) return known;
-      const data = await module.load(name);
-      if (!tensorsOf(data).some((tensor) => tensor.isDisposed)) return data;
-      const expected = "new tensors at each call, since those for other settings are freed";
-      throw new InvalidDataError(`${file}: ${name}()`, expected, "some that are freed");
-    };
+    const load = async (name: DataExport, known: EvaluationData | undefined): Promise<EvaluationData> =>
+      known !== undefined && !module.takesArgument(name) ? known : module.load(name);
     const data = await load("loadData", before?.sets.data);
     const sets = module.has("loadTestData")
       ? { data, testData: await load("loadTestData", before?.sets.testData) }
       : { data };
     last = { settings, sets };
-    // The same tensors may have come back, or some of them.
-    const used = new Set(tensorsOfSets(sets));
-    for (const tensor of before === null ? [] : tensorsOfSets(before.sets))
-      if (!used.has(tensor)) tensor.dispose();
     return sets;
   };
-}
-
-function tensorsOfSets({ data, testData }: Sets): tf.Tensor[] {
-  return [...tensorsOf(data), ...(testData === undefined ? [] : tensorsOf(testData))];
-}
-
-/** The tensors of a set; none of a `tf.data.Dataset`, or of something that is no set. */
-function tensorsOf(data: EvaluationData): tf.Tensor[] {
-  if (typeof data !== "object" || data === null || isBatchDataset(data)) return [];
-  return [data.xs, data.ys, data.sampleWeight]
-    .flatMap((part): unknown[] => (part instanceof tf.Tensor ? [part] : Object.values(part ?? {})))
-    .filter((one) => one instanceof tf.Tensor);
 }
 
 /**

@@ -58,10 +58,11 @@ export interface SweepOptions {
    */
   readonly by?: string | undefined;
   /**
-   * Called with each run that did not fail, those found first: what it throws ends the sweep, and what is trained stays.
-   * For what only a run can show, such as whether its loss has the form that is to be compared. Default none.
+   * Called with the runs that are found, if another is to be trained, and with each that is trained and did not fail: what
+   * it throws ends the sweep, and what is trained stays. For what only a run can show, such as whether its loss has the form
+   * that is to be compared. Default none.
    */
-  readonly checkRun?: ((run: SweepRun) => void | Promise<void>) | undefined;
+  readonly checkRuns?: ((runs: readonly SweepRun[]) => void | Promise<void>) | undefined;
   /** Ends the trainings under way; what is finished stays. Default none. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the settings that have an outcome, and the newest of them; those found come first. */
@@ -75,7 +76,7 @@ const OPTION_NAMES: OptionNames<SweepOptions> = {
   runner: true,
   changed: true,
   by: true,
-  checkRun: true,
+  checkRuns: true,
   signal: true,
   onProgress: true,
 };
@@ -292,7 +293,7 @@ async function outcomes(
   found: ReadonlyMap<PlannedSetting, SweepRun>,
   { width }: Pick<Trainings, "width">,
   make: (one: PlannedSetting) => Promise<SweepRun>,
-  { signal, onProgress, by, checkRun }: SweepOptions,
+  { signal, onProgress, by, checkRuns }: SweepOptions,
 ): Promise<SweepRun[]> {
   const done = new Map<PlannedSetting, SweepRun>();
   const finish = (one: PlannedSetting, run: SweepRun): void => {
@@ -301,18 +302,15 @@ async function outcomes(
   };
   for (const [one, run] of found) finish(one, run);
   checkFigure(done.values(), by);
-  for (const run of found.values()) {
-    signal?.throwIfAborted();
-    await checkRun?.(run);
-  }
   const waiting = settings.filter((one) => !found.has(one));
+  if (found.size > 0 && waiting.length > 0) await checkRuns?.([...found.values()]);
   const lane: Lane = async (stop, goesOn) => {
     for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
       stop?.throwIfAborted();
       const run = await make(one);
       finish(one, run);
       checkFigure(done.values(), by);
-      if (run.status !== "failed") await checkRun?.(run);
+      if (run.status !== "failed") await checkRuns?.([run]);
       if (!goesOn()) return;
     }
   };

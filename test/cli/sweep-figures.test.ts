@@ -89,13 +89,16 @@ test("each part that cannot be used is named, and does not cost the others", asy
     message: `${share} % are capped`,
     of: `${share}`,
   });
-  const warnings = JSON.stringify([capped(3), "capped", capped(4), 5]);
+  const study = ["seed 1 diverged", "500 samples only"].map((message) => ({ code: "study", message }));
+  const warnings = JSON.stringify([capped(3), "capped", capped(4), 5, ...study]);
   const figures = `[${own}, { name: "bare" }, ${own}, ${other}, null]`;
   const create = await figuresOf(`async () => ({ figures: ${figures}, warnings: ${warnings} })`);
   const found = await ownFigures(create, { runs: [] }, task, []);
   expect(found.figures.map(({ name }) => name)).toEqual(["own", "other"]);
   expect(found.warnings.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-    // Of one kind: as everywhere.
+    "study: seed 1 diverged",
+    "study: 500 samples only",
+    // Of one kind, with names: as everywhere.
     'capped-loss: 3 % are capped (and 1 more of this kind, in "3" and "4")',
     'sweep-figures: createFigures(): figures[1] ("bare"): expected { name, figure }, got an object with name',
     'sweep-figures: createFigures(): figures[2] ("own"): expected a name of its own, got "own" twice',

@@ -295,7 +295,7 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
     expect([status, stderr]).toEqual([2, expect.stringContaining("nothing is not defined")]);
     expect(stderr).not.toContain("backend wasm");
     const bare = join(folder, "bare.mjs");
-    writeFileSync(bare, "export const grid = { a: [1] };\nexport async function train() {}\n");
+    writeFileSync(bare, "export const grid = { a: [1, 2] };\nexport async function train() {}\n");
     const compared = runCommandProcess("sweep", bare, "--out", newFolder(), "--compare", ...backend);
     expect([compared.status, compared.stderr]).toEqual([2, expect.stringContaining("loadData()")]);
     expect(compared.stderr).not.toContain("backend wasm");
@@ -372,9 +372,10 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
       files: [join(out, "sweep.html")],
       error: { code: expect.any(String), message: expect.stringContaining(failed) },
     });
-    // Where nothing can be written either, the first failure is the error.
+    // Where only movies were asked for nothing is written, and what was trained is told all the same.
     const neither = regression(out, "--compare", "--format", "mp4");
-    expect(neither.stderr).toContain("warning (sweep-page): the page could not be written: formats: ");
+    expect(neither.stderr).toContain("warning (no-movie): There is no mp4: ");
+    expect([neither.status, `${neither.stdout}${join(out, "sweep.html")}\n`]).toEqual([2, stdout]);
     expect(neither.stderr.trim().split("\n").at(-1)).toContain(failed);
   });
 
@@ -391,6 +392,12 @@ describe("what can be wrong is found before work is done", { timeout: 300_000 },
         expect(text).toMatch(
           new RegExp(`Left out of the comparison: .*\\(${name}\\): expected shape \\[\\*, 4\\]`),
         );
+    // The same command again: the first in the order of the grid cannot be compared, others can.
+    const first = newFolder();
+    regression(first, "--compare", "--set", "inputs=3", "--format", "html");
+    const again = regression(first, "--compare", "--set", "inputs=4,3", "--format", "html");
+    expect(again.status, again.stderr).toBe(0);
+    expect(regression(first, "--compare", "--set", "inputs=4,3", "--format", "html").status).toBe(0);
     const swapped = newFolder();
     const ended = regression(swapped, "--compare", "--set", "inputs=4,3");
     expect([ended.status, ended.stderr]).toEqual([

@@ -19,6 +19,7 @@ import {
 } from "../../analysis/plane-spec.js";
 import { FormatError, InvalidOptionError } from "../../base/errors.js";
 import { defined, toRows } from "../../base/json.js";
+import { condenseWarnings } from "../../base/warning.js";
 import { STYLE_OPTION_NAMES } from "../../figure/files/picture-style.js";
 import { namesInFolder } from "../../store/arrow/regular-file.js";
 import { readDirections } from "../../store/kinds/directions-file.js";
@@ -161,7 +162,7 @@ async function surfaceUntil(
       },
     });
     stop();
-    output.warn(analysis.warnings);
+    output.warn(condenseWarnings(analysis.warnings));
     if (options.shard !== undefined) {
       output.result({ shard: options.shard, folder });
       output.print(`stored in ${folder}; the same command without --shard joins all parts`);

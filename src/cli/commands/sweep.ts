@@ -122,7 +122,7 @@ async function sweepUntil(
     if (!process.stderr.isTTY) output.note(`${done}/${total} ${run.status}: ${run.name}`);
   };
   const runner = isOverQueue(options) ? await openQueue({ ...options, signal }) : undefined;
-  const given = { ...asked, ...defined({ runner, checkRun: comparison?.check }), signal, onProgress };
+  const given = { ...asked, ...defined({ runner, checkRuns: comparison?.check }), signal, onProgress };
   const study = await runSweep(file, given).finally(() => {
     bar.stop();
     runner?.dispose();
@@ -190,7 +190,8 @@ function refuseMovies(formats: readonly ReportFormat[] | undefined): void {
 /**
  * Writes the page and says what became of the sweep.
  *
- * @throws the failure of the page: what is compared is no part of what was trained, and the rest is written before.
+ * @throws the failure of the page, when the rest is written: what is compared is no part of what was trained. So are
+ * movies, where nothing moves and nothing else was asked for.
  */
 async function finish(
   { directory, runs }: SweepStudy,
@@ -202,12 +203,15 @@ async function finish(
   const { formats, leftOut } = formatsFor(figures, options.format);
   output.warn(leftOut.map((message) => ({ code: "no-movie", message })));
   const introduction = [...notes, ...leftOut].join(". ") || undefined;
-  const files = await writeReport(directory, figures, {
-    ...styleOf(options),
-    ...defined({ formats, introduction }),
-    title: options.title ?? "Sweep",
-    page: "sweep.html",
-  }).catch((error: unknown) => {
+  const write = () =>
+    writeReport(directory, figures, {
+      ...styleOf(options),
+      ...defined({ formats, introduction }),
+      title: options.title ?? "Sweep",
+      page: "sweep.html",
+    });
+  const hasFormat = formats === undefined || formats.length > 0;
+  const files = await (hasFormat ? write() : Promise.resolve([])).catch((error: unknown) => {
     if (failure === undefined) throw error;
     const message = `the page could not be written: ${error instanceof Error ? error.message : error}`;
     output.warn([{ code: "sweep-page", message }]);
@@ -215,12 +219,15 @@ async function finish(
   });
   const failed = runs.filter(({ status }) => status === "failed");
   const result = { directory, score: report.score, files, runs: [...report.ranked, ...failed] };
-  output.result(result, failure);
+  const expected = "another format beside, or a figure with a path on a plane or in 3-D";
+  const problem =
+    failure ?? (hasFormat ? undefined : new InvalidOptionError("--format", expected, "neither"));
+  output.result(result, problem);
   for (const line of tableLines(report.figures)) output.print(line);
   if (failed.length > 0)
     output.print(`failed: ${failed.length} of ${runs.length}; the same command tries again`);
   for (const file of files) output.print(file);
-  if (failure !== undefined) throw failure;
+  if (problem !== undefined) throw problem;
 }
 
 /** The formats asked for, without movies where nothing moves although something might have, if others are left. */
@@ -231,7 +238,7 @@ function formatsFor(
   const movies = MOVIE_FORMATS.filter((format) => asked?.includes(format));
   const formats = asked?.filter((format) => !MOVIE_FORMATS.some((movie) => movie === format)) ?? [];
   const isPossible = movies.length === 0 || figures.some(({ figure }) => isMovable(figure));
-  if (isPossible || formats.length === 0) return { formats: asked, leftOut: [] };
+  if (isPossible) return { formats: asked, leftOut: [] };
   const sentence = `There is no ${movies.join(" and no ")}: no figure has a path on a plane or in 3-D`;
   return { formats, leftOut: [sentence] };
 }

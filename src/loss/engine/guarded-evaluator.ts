@@ -227,14 +227,17 @@ function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps) {
   return async (theta: Float32Array, signal: AbortSignal | undefined): Promise<void> => {
     // Whoever tries again is not told another time that all is well.
     if (found !== undefined) throw found;
-    evaluated++;
-    const isDue = Number.isInteger(Math.log2(evaluated));
-    if (!isDue || evaluator.perSample === undefined) return;
-    const expected = await ownOps.evaluate(theta, signal);
-    if (expected === null) return;
+    const isDue = Number.isInteger(Math.log2(evaluated + 1));
+    // A comparison that is cut off does not count: the next point is due.
+    const expected = isDue && evaluator.perSample !== undefined ? await ownOps.evaluate(theta, signal) : null;
+    if (expected === null || evaluator.perSample === undefined) {
+      evaluated++;
+      return;
+    }
     const samples = await evaluator.perSample.open(rows, { signal });
     try {
       const difference = differenceOf(meanOf(await samples.evaluate(theta, signal)), expected, FAR);
+      evaluated++;
       if (difference === null) return;
       found = new EvaluationError(
         `engine "${evaluator.engine.name}"`,

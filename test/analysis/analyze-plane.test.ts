@@ -8,6 +8,7 @@ import { resolveGrid } from "../../src/analysis/options.js";
 import type { PcaPlaneOptions } from "../../src/analysis/plane-directions.js";
 import { readFigures } from "../../src/analysis/read-figures.js";
 import { FormatError, InvalidOptionError, LayoutError, RunStateError } from "../../src/base/errors.js";
+import type { NamedWarning } from "../../src/base/warning.js";
 import { createLossEvaluator } from "../../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator, ThetaEvaluation } from "../../src/loss/loss-evaluator.js";
 import { readArtifact } from "../../src/store/results/artifact.js";
@@ -79,8 +80,10 @@ test("warnings of several runs say of which run they are", async () => {
     },
   };
   const { warnings } = await analyze(runs, losing, { directory: newFolder(), size: [3, 3] });
-  for (const code of ["odd", "non-finite-loss"])
-    expect(warnings.filter((one) => one.code === code)).toMatchObject([{ of: "a" }, { of: "b" }]);
+  for (const code of ["odd", "non-finite-loss"]) {
+    const alike: readonly NamedWarning[] = warnings.filter((one) => one.code === code);
+    expect(new Set(alike.map(({ of }) => of)), code).toEqual(new Set(["a", "b"]));
+  }
 });
 
 describe("analyzePlane on one run", () => {

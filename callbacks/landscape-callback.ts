@@ -21,7 +21,7 @@ import {
   type WriteReportOptions,
   writeReport,
 } from "../src/analysis/write-report.js";
-import { InvalidOptionError, RunStateError } from "../src/base/errors.js";
+import { InvalidOptionError, messageOf, RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseRenamed, refuseUnknown } from "../src/base/option-names.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { EvaluationData } from "../src/loss/evaluation-data.js";
@@ -252,7 +252,7 @@ export class LandscapeCallback extends TrajectoryCallback {
       this.#options.onError(error);
       return;
     }
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     process.emitWarning(`${this.directory}: training is recorded, but its landscape is not: ${reason}`, {
       type: "LandscapeWarning",
       code: "analysis-failed",

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../src/base/errors.js";
+import { InvalidOptionError, messageOf } from "../src/base/errors.js";
 import type { LandscapeWarning } from "../src/base/warning.js";
 import { type LiveView, openLiveView } from "../src/live/start-live-view.js";
 
@@ -62,7 +62,7 @@ export class LivePage {
       this.#view = view;
       this.#warnings = warnings;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const message = `${this.#directory}: training goes on without its live page: ${reason}`;
       this.#warnings = [{ code: "live-failed", message }];
       process.emitWarning(message, { type: "LandscapeWarning", code: "live-failed" });

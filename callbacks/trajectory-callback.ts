@@ -7,7 +7,7 @@ import {
   openLiveStability,
 } from "../src/analysis/live-stability.js";
 import { describeCopies } from "../src/backend/tfjs-copies.js";
-import { RunStateError } from "../src/base/errors.js";
+import { messageOf, RunStateError } from "../src/base/errors.js";
 import { type OptionNames, refuseUnknown } from "../src/base/option-names.js";
 import type { LandscapeWarning } from "../src/base/warning.js";
 import { createTrajectoryRecorder } from "../src/capture/create-recorder.js";
@@ -374,7 +374,7 @@ export class TrajectoryCallback extends FitCallback {
   }
 
   #warnOfStability(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `${this.directory}: training goes on without its stability: ${reason}`;
     this.#stabilityWarnings = [{ code: "stability-failed", message }];
     process.emitWarning(message, { type: "LandscapeWarning", code: "stability-failed" });

@@ -1,5 +1,5 @@
 import partition from "lodash/partition.js";
-import { InvalidDataError } from "../base/errors.js";
+import { InvalidDataError, messageOf } from "../base/errors.js";
 import {
   condenseWarnings,
   type LandscapeWarning,
@@ -110,8 +110,8 @@ export interface SweepFiguresTask {
 export interface OwnFigures {
   readonly figures: readonly NamedFigure[];
   /**
-   * Those of the module, one of each kind where they name networks, as those of `analyzePlane` do; and one for each part of its answer that cannot be
-   * used. The command prints them and puts them on the page.
+   * Those of the module, one of each kind where they name networks, as those of `analyzePlane` do; and one for each part
+   * of its answer that cannot be used. The command prints them and puts them on the page.
    */
   readonly warnings: readonly LandscapeWarning[];
 }
@@ -155,10 +155,6 @@ function failedWarning(message: string): LandscapeWarning {
 /** Says what of an answer is not used. */
 function partWarning(message: string): LandscapeWarning {
   return { code: "sweep-figures", message: `createFigures(): ${message}` };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What can be used of an answer; each other part of it is named in a warning. */

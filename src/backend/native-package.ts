@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
+import { messageOf } from "../base/errors.js";
 import { findPackageFolder } from "../base/package-files.js";
 import { registerWasmGradients } from "./wasm-gradients/register.js";
 
@@ -132,6 +133,6 @@ export async function loadWasmPackage(): Promise<WasmOutcome> {
     removeCrashHandlers();
     return { state: "loaded" };
   } catch (cause) {
-    return { state: "broken", reason: cause instanceof Error ? cause.message : String(cause), cause };
+    return { state: "broken", reason: messageOf(cause), cause };
   }
 }

@@ -107,9 +107,14 @@ const CLASSES: Readonly<Record<LandscapeErrorCode, ErrorClass>> = {
   evaluation: EvaluationError,
 };
 
+/** Returns the message of whatever was thrown, an error mostly. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** Returns an error as plain data. */
 export function encodeError(error: unknown): WireError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const stack = error instanceof Error ? error.stack : undefined;
   const system = systemCode(error);
   if (!(error instanceof LandscapeError)) return { message, stack, system, own: null };

@@ -16,8 +16,11 @@ export interface NamedWarning extends LandscapeWarning {
   readonly of?: string | undefined;
 }
 
-/** Returns warnings with the run or the network that they concern. */
-export function namedWarnings(name: string, warnings: readonly LandscapeWarning[]): NamedWarning[] {
+/** Returns warnings with the run or the network that they concern; undefined where there is only one. */
+export function namedWarnings(
+  name: string | undefined,
+  warnings: readonly LandscapeWarning[],
+): NamedWarning[] {
   return warnings.map((warning) => ({ ...warning, of: name }));
 }
 

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { decodeError, RunStateError, systemCode } from "../base/errors.js";
+import { decodeError, messageOf, RunStateError, systemCode } from "../base/errors.js";
 import { compiledModule } from "../base/package-files.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import { explainWriteCode } from "../store/arrow/atomic-file.js";
@@ -82,7 +82,7 @@ export function writeFailure(directory: string, step: number, error: unknown): R
   const explanation = explainWriteCode(systemCode(error));
   // An error of ours that explains the same has only its file to add.
   const isSame = error instanceof RunStateError && error.got === explanation;
-  const message = isSame ? error.where : error instanceof Error ? error.message : String(error);
+  const message = isSame ? error.where : messageOf(error);
   return new RunStateError(
     `snapshot ${step} of ${directory}`,
     "to be written",

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { CreateSweepFigures } from "../analysis/sweep-report.js";
-import { EvaluationError, InvalidDataError, InvalidOptionError } from "../base/errors.js";
+import { EvaluationError, InvalidDataError, InvalidOptionError, messageOf } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import { defined } from "../base/json.js";
 import { beforeExit } from "../capture/write-queue.js";
@@ -173,10 +173,6 @@ async function settled<T>(load: () => T | Promise<T>): Promise<T> {
 
 function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /**

@@ -5,7 +5,7 @@ import { CommanderError } from "commander";
 import type { CompareStep } from "../analysis/compare/compare-options.js";
 import type { CurvatureStep } from "../analysis/curvature-parts.js";
 import { terminalText } from "../base/clean-text.js";
-import { LandscapeError } from "../base/errors.js";
+import { LandscapeError, messageOf } from "../base/errors.js";
 import { toJson, toRows } from "../base/json.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { PartialSurface, Surface } from "../surface/surface.js";
@@ -242,7 +242,7 @@ export function reportError(error: unknown, json = false): number {
     if (json) writeErrorObject({ code: "usage", message: usageMessage(error.message) });
     return EXIT.badInput;
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   // An interruption is no error: what was finished is stored, and the same command goes on.
   const isSaid = error instanceof Interruption || (error instanceof Error && beside.has(error));
   if (json && !isSaid) writeErrorObject(errorFacts(error));
@@ -261,7 +261,7 @@ interface ErrorFacts {
 }
 
 function errorFacts(error: unknown): ErrorFacts {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { code: error instanceof LandscapeError ? error.code : "failure", message };
 }
 

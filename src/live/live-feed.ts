@@ -4,6 +4,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import mapValues from "lodash/mapValues.js";
 import { cleanText } from "../base/clean-text.js";
+import { messageOf } from "../base/errors.js";
 import { encodeNumber, type JsonNumber } from "../base/json.js";
 import { extremes } from "../figure/draw/thinning.js";
 import { MOST_DROPS } from "../figure/make/chart-parts.js";
@@ -176,7 +177,7 @@ export class LiveFeed {
       if (isNew || isStabilityNew || isPlaneNew || isMended) publish(this.#state());
       return isPlaneNew;
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       if (problem !== this.#problem) {
         this.#problem = problem;
         publish(this.#state());
@@ -202,7 +203,7 @@ export class LiveFeed {
       const found = isOwn ? await readStability(this.#stabilityFile) : null;
       this.#stability = found === null ? null : asState(found);
     } catch (error) {
-      this.#stabilityProblem = error instanceof Error ? error.message : String(error);
+      this.#stabilityProblem = messageOf(error);
     }
     return true;
   }

@@ -1,5 +1,7 @@
 // The thread of the live view: follows the run's files and serves the page, so that training does not wait.
+
 import { parentPort, workerData } from "node:worker_threads";
+import { messageOf } from "../base/errors.js";
 import { type LiveViewOptions, startLiveView } from "./start-live-view.js";
 
 /** What the thread starts with. */
@@ -28,5 +30,5 @@ start().catch((error: unknown) => {
   if (error instanceof Error && "where" in error && "expected" in error && "got" in error) {
     const { where, expected, got } = error as Error & { where: string; expected: string; got: string };
     reply({ error: { where, expected, got } });
-  } else reply({ error: error instanceof Error ? error.message : String(error) });
+  } else reply({ error: messageOf(error) });
 });

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { EvaluationError } from "../base/errors.js";
+import { EvaluationError, messageOf } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { RunManifest } from "./manifest.js";
@@ -138,7 +138,7 @@ function describeTopology(model: tf.LayersModel): { topology: JsonValue; warning
   try {
     return { topology: JSON.parse(model.toJSON() as string) as JsonValue, warnings: [] };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `The run's manifest has no model topology: ${reason}; it cannot be rebuilt from the run alone.`;
     return { topology: null, warnings: [{ code: "no-topology", message }] };
   }

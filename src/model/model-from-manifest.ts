@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { EvaluationError } from "../base/errors.js";
+import { EvaluationError, messageOf } from "../base/errors.js";
 import type { JsonValue } from "../base/provenance.js";
 import { disposeOptimizer, optimizerFromManifest } from "./describe-training.js";
 import { matchLayout } from "./layout.js";
@@ -347,8 +347,4 @@ function cannot(field: string, expected: string, got: string, cause?: unknown): 
     got,
     cause === undefined ? { hint: HINT } : { hint: HINT, cause },
   );
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { InvalidOptionError, LayoutError } from "../base/errors.js";
+import { InvalidOptionError, LayoutError, messageOf } from "../base/errors.js";
 import type { BoundWeights } from "./bound-weights.js";
 
 /** What an optimizer keeps between updates, in the order of θ. */
@@ -44,7 +44,7 @@ export async function checkOptimizerState(optimizer: tf.Optimizer | null): Promi
   try {
     releaseCounter(await optimizer.getWeights());
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     const got = `${optimizer.getClassName()}: ${reason}`;
     const hint = "record without optimizerState";
     throw new InvalidOptionError("optimizerState", "an optimizer that gives its state away", got, {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { EvaluationError, InvalidOptionError, MissingDependencyError } from "../base/errors.js";
+import { EvaluationError, InvalidOptionError, MissingDependencyError, messageOf } from "../base/errors.js";
 import { installedVersion, ownPackageVersion, requireThatFinds } from "../base/package-files.js";
 import { canonicalJson, sha256 } from "../base/provenance.js";
 
@@ -95,7 +95,7 @@ export async function connect(
     await first.connect();
     await first.set(keysOf(queue).check, "1", "EX", 1);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const got = message === "Connection is closed." ? reason : message;
     const hint = hintOf(got, url, queue);
     throw new EvaluationError(

@@ -2,7 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { resolve } from "node:path";
 import { terminalText } from "../base/clean-text.js";
-import { EvaluationError, encodeError, InvalidOptionError } from "../base/errors.js";
+import { EvaluationError, encodeError, InvalidOptionError, messageOf } from "../base/errors.js";
 import { issueText } from "../base/json-schema.js";
 import { removal } from "../base/platform.js";
 import type { JsonValue } from "../base/provenance.js";
@@ -169,7 +169,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
       open.set(content.digest, opening);
       opening.catch((error: unknown) => {
         open.delete(content.digest);
-        onNotice(`a job set was refused: ${error instanceof Error ? error.message : String(error)}`);
+        onNotice(`a job set was refused: ${messageOf(error)}`);
       });
     }
     return open.get(content.digest) as Promise<OpenJobSet>;

@@ -3,6 +3,7 @@ import { open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { messageOf } from "../base/errors.js";
 import { removal } from "../base/platform.js";
 import {
   createObserver,
@@ -167,7 +168,7 @@ export async function openSpoolSource(
       }
       await answer(taken, { answer: await run(parsedMessage(text), starts) });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (error instanceof UnreadableTile || failures + 1 >= ATTEMPTS)
         await answer(taken, { failed: reason });
       else {

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { currentBackend } from "../backend/current-backend.js";
-import { FormatError, InvalidOptionError, RunStateError } from "../base/errors.js";
+import { FormatError, InvalidOptionError, messageOf, RunStateError } from "../base/errors.js";
 import { type OptionNames, refuseUnknown } from "../base/option-names.js";
 import { createProcessRunner } from "../jobs/process-runner.js";
 import type { ProgramModule, TaskRunner, TaskSession } from "../jobs/task-runner.js";
@@ -349,7 +349,7 @@ async function makeRun(directory: string, one: PlannedSetting, making: Making): 
   } catch (error) {
     // Ended from outside: it has not failed, and is trained anew.
     signal?.throwIfAborted();
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     const message = said.replace(`${one.name}: expected ${TRAINING}, got `, "");
     const record: SweepRecord = { ...begun, status: "failed", seconds: seconds(), error: message };
     await writeSweepRecord(directory, one.folder, record);

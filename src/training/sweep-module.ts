@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../base/errors.js";
+import { InvalidOptionError, messageOf } from "../base/errors.js";
 import { importModule } from "../base/import-module.js";
 import { canonicalJson, sha256 } from "../base/provenance.js";
 
@@ -78,7 +78,7 @@ export async function importSweep(file: string): Promise<Sweep> {
   try {
     loaded = await importModule(file);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new InvalidOptionError(file, "a module that loads", `an error: ${message}`, { cause });
   }
   const inner = loaded.default;

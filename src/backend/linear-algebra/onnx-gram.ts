@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { messageOf } from "../../base/errors.js";
 import type { OnnxRuntime, OrtSession, OrtTensor } from "../onnx-runtime.js";
 
 /** Adds Σ_b X_b·X_bᵀ into a Gram matrix, as `addGramInto` of the port does; few columns in each block. */
@@ -57,7 +58,7 @@ export async function openOnnxGram(rows: number): Promise<OnnxGram> {
     await close();
     return {
       state: "failed",
-      reason: (error instanceof Error ? error.message : String(error)).split("\n")[0],
+      reason: messageOf(error).split("\n")[0],
     };
   }
   return { state: "open", product: productBy(outcome.runtime, sessions), close };

@@ -16,7 +16,7 @@ import {
   writeReport,
 } from "../../analysis/write-report.js";
 import type { BackendChoice } from "../../backend/current-backend.js";
-import { InvalidOptionError } from "../../base/errors.js";
+import { InvalidOptionError, messageOf } from "../../base/errors.js";
 import { defined } from "../../base/json.js";
 import {
   CHANGED_CHOICES,
@@ -213,7 +213,7 @@ async function finish(
   const hasFormat = formats === undefined || formats.length > 0;
   const files = await (hasFormat ? write() : Promise.resolve([])).catch((error: unknown) => {
     if (failure === undefined) throw error;
-    const message = `the page could not be written: ${error instanceof Error ? error.message : error}`;
+    const message = `the page could not be written: ${messageOf(error)}`;
     output.warn([{ code: "sweep-page", message }]);
     throw failure;
   });

@@ -4,7 +4,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { learningRateScheduler } from "../../../callbacks/learning-rate-scheduler.js";
 import { trajectoryCallback } from "../../../callbacks/trajectory-callback.js";
-import { InvalidDataError, MissingDependencyError } from "../../base/errors.js";
+import { InvalidDataError, MissingDependencyError, messageOf } from "../../base/errors.js";
 import { packageFile } from "../../base/package-files.js";
 import type { Progress } from "../output.js";
 
@@ -41,7 +41,7 @@ export async function loadMnist(split: "train" | "test", count: number): Promise
         cause,
       });
     }
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new InvalidDataError("the demo's data", `${count} images of MNIST`, reason, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { cleanText } from "../../base/clean-text.js";
 import { InvalidDataError, InvalidOptionError } from "../../base/errors.js";
-import { condenseWarnings } from "../../base/warning.js";
+import { condenseWarnings, namedWarnings } from "../../base/warning.js";
 import { fillPartial } from "../../surface/coarse-to-fine.js";
 import {
   curveValues,
@@ -212,9 +212,9 @@ function sourcesOf(lines: readonly (Pick<RunLines, "slice"> & Partial<RunLines>)
   const evaluated = setsOf([first]).map((set) => first.curves.find((curve) => curve.set === set));
   return {
     provenance: evaluationLine(evaluated as [LineCurve, ...LineCurve[]], dataName),
-    notes: condenseWarnings(
-      lines.flatMap(({ name, slice }) => slice.warnings.map((one) => ({ ...one, of: name }))),
-    ).map(({ message }) => message),
+    notes: condenseWarnings(lines.flatMap(({ name, slice }) => namedWarnings(name, slice.warnings))).map(
+      ({ message }) => message,
+    ),
   };
 }
 

@@ -224,31 +224,35 @@ function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps) {
   const rows = Int32Array.from({ length: Math.min(CHECK_SAMPLES, evaluator.samples) }, (_, i) => i);
   let evaluated = 0;
   let found: EvaluationError | undefined;
+  const differenceAt = async (
+    theta: Float32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<string | null> => {
+    if (evaluator.perSample === undefined) return null;
+    const expected = await ownOps.evaluate(theta, signal);
+    if (expected === null) return null;
+    const samples = await evaluator.perSample.open(rows, { signal });
+    try {
+      return differenceOf(meanOf(await samples.evaluate(theta, signal)), expected, FAR);
+    } finally {
+      samples.dispose();
+    }
+  };
   return async (theta: Float32Array, signal: AbortSignal | undefined): Promise<void> => {
     // Whoever tries again is not told another time that all is well.
     if (found !== undefined) throw found;
     const isDue = Number.isInteger(Math.log2(evaluated + 1));
-    // A comparison that is cut off does not count: the next point is due.
-    const expected = isDue && evaluator.perSample !== undefined ? await ownOps.evaluate(theta, signal) : null;
-    if (expected === null || evaluator.perSample === undefined) {
-      evaluated++;
-      return;
-    }
-    const samples = await evaluator.perSample.open(rows, { signal });
-    try {
-      const difference = differenceOf(meanOf(await samples.evaluate(theta, signal)), expected, FAR);
-      evaluated++;
-      if (difference === null) return;
-      found = new EvaluationError(
-        `engine "${evaluator.engine.name}"`,
-        `the values of the model's own ops on the first ${rows.length} samples at every point`,
-        difference,
-        { hint: 'use engine: "tfjs"' },
-      );
-      throw found;
-    } finally {
-      samples.dispose();
-    }
+    const difference = isDue ? await differenceAt(theta, signal) : null;
+    // A comparison that was cut off does not count: the next point is due.
+    evaluated++;
+    if (difference === null) return;
+    found = new EvaluationError(
+      `engine "${evaluator.engine.name}"`,
+      `the values of the model's own ops on the first ${rows.length} samples at every point`,
+      difference,
+      { hint: 'use engine: "tfjs"' },
+    );
+    throw found;
   };
 }
 

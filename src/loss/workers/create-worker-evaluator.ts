@@ -5,7 +5,13 @@ import type * as tf from "@tensorflow/tfjs";
 import omit from "lodash/omit.js";
 import { type BackendChoice, currentBackend } from "../../backend/current-backend.js";
 import { wholeNumber } from "../../base/check-option.js";
-import { BackendError, EvaluationError, InvalidOptionError, LandscapeError } from "../../base/errors.js";
+import {
+  BackendError,
+  EvaluationError,
+  InvalidOptionError,
+  LandscapeError,
+  messageOf,
+} from "../../base/errors.js";
 import { importModule } from "../../base/import-module.js";
 import { createJobFolder, type JobFolder } from "../../jobs/job-folder.js";
 import { createProcessRunner } from "../../jobs/process-runner.js";
@@ -303,7 +309,7 @@ export async function inspectSetup(
 ) {
   const where = `setup ${file}`;
   const exports = await importModule(file).catch((cause: unknown) => {
-    const got = `an error: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const got = `an error: ${messageOf(cause)}`;
     throw new InvalidOptionError(where, "a module that loads", got, { cause });
   });
   const needed = [

@@ -1,7 +1,7 @@
 import { close, fstat, open as openCallback, read, type Stats } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { promisify } from "node:util";
-import { FormatError, systemCode } from "../../base/errors.js";
+import { FormatError, messageOf, systemCode } from "../../base/errors.js";
 import { readingFlags } from "../../base/platform.js";
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
@@ -103,7 +103,7 @@ export async function readable<T>(file: string, work: () => Promise<T>): Promise
 
 function explainReadError(cause: unknown): string {
   const code = systemCode(cause);
-  if (code === null) return cause instanceof Error ? cause.message : String(cause);
+  if (code === null) return messageOf(cause);
   return Object.hasOwn(EXPLANATIONS, code) ? `${EXPLANATIONS[code]} (${code})` : code;
 }
 

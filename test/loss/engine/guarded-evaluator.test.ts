@@ -46,8 +46,9 @@ function guarded(wrongFrom: number) {
     noValue: value(Number.NaN),
     finiteness: () => finiteness,
     ownOps: {
-      evaluate: async (theta) => {
+      evaluate: async (theta, signal) => {
         compared.push(theta[0] as number);
+        signal?.throwIfAborted();
         return value(right(theta));
       },
       measure: async () => 0,
@@ -64,6 +65,14 @@ describe("an engine in use", () => {
     const { evaluator, compared } = guarded(Number.POSITIVE_INFINITY);
     for (let x = 1; x <= 9; x++) expect((await evaluator.evaluate(at(x))).loss).toBe(x * x);
     expect(compared).toEqual([1, 2, 4, 8]);
+  });
+
+  it("is compared at the next point where a comparison is cut off", async () => {
+    const { evaluator, compared } = guarded(Number.POSITIVE_INFINITY);
+    const ended = AbortSignal.abort(new Error("the end"));
+    await expect(evaluator.evaluate(at(1), ended)).rejects.toThrow("the end");
+    for (let x = 2; x <= 5; x++) await evaluator.evaluate(at(x));
+    expect(compared).toEqual([1, 2, 3, 5]);
   });
 
   it("that is right in the middle and wrong at the corners, where a surface begins, is an error", async () => {

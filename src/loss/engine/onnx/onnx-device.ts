@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { encodeOnnxModel } from "../../../backend/onnx-model.js";
 import { ONNX_PACKAGE, type OnnxRuntime } from "../../../backend/onnx-runtime.js";
-import { MissingDependencyError } from "../../../base/errors.js";
+import { MissingDependencyError, messageOf } from "../../../base/errors.js";
 import { findPackageFolder } from "../../../base/package-files.js";
 
 /** Devices of ONNX Runtime that are no processor, and what each needs. */
@@ -66,7 +66,7 @@ async function probe(runtime: OnnxRuntime, device: OnnxDevice): Promise<string |
     await session.release();
     return y?.data[0] === 0 && y.data[1] === 2 ? null : `it computes relu(−1, 2) as ${y?.data.join(", ")}`;
   } catch (error) {
-    const [line = ""] = (error instanceof Error ? error.message : String(error)).trim().split("\n");
+    const [line = ""] = messageOf(error).trim().split("\n");
     // ONNX Runtime's own words, without the place in its source.
     return line.replace(/^.*was false\.\s*/, "").replace(/^.*?\[ONNXRuntimeError\][\s:\d]*/, "");
   }

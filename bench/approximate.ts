@@ -50,7 +50,7 @@ export interface ApproximateReport {
   readonly cases: readonly ApproximateCase[];
 }
 
-interface Plane {
+export interface Plane {
   readonly name: string;
   readonly directions: Directions;
   readonly grid: Grid;
@@ -113,7 +113,7 @@ async function timed<T>(task: () => Promise<T>): Promise<readonly [T, number]> {
 }
 
 /** Trains on 3,000 images for 6 epochs, and takes the planes through the end of training. */
-async function trainedPlanes(
+export async function trainedPlanes(
   model: tf.LayersModel,
   points: number,
   log: (line: string) => void,

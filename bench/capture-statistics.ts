@@ -28,3 +28,8 @@ export function medianWithInterval(sample: readonly number[]): MedianWithInterva
   const edge = Math.max(0, rank - 1);
   return { median, low: at(edge), high: at(n - 1 - edge) };
 }
+
+/** The median of a sample, NaN for none. */
+export function median(sample: readonly number[]): number {
+  return medianWithInterval(sample).median;
+}

@@ -7,6 +7,7 @@ import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear
 import { selectBackend } from "../src/backend/select-backend.js";
 import { memoryRowSource } from "../src/directions/directions.js";
 import { type PcaDirections, pcaDirections } from "../src/directions/pca.js";
+import { median } from "./capture-statistics.js";
 import { type PcaDiskCase, runFromDisk } from "./pca-disk.js";
 import { createPath } from "./pca-path.js";
 import { type PythonPeer, preparePython, startPeer } from "./python-peer.js";
@@ -181,10 +182,4 @@ async function compareComponents(peer: PythonPeer, pca: PcaDirections, directory
     for (let c = 0; c < vector.length; c++) product += vector[c] * theirs[a * vector.length + c];
     return Math.abs(product);
   });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

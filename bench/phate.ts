@@ -10,6 +10,7 @@ import { distancesFromRows, type PointRows } from "../src/embedding/distance-sou
 import { type PhateResult, phate } from "../src/embedding/phate/phate.js";
 import type { PhateStage } from "../src/embedding/phate/phate-options.js";
 import { trustworthiness } from "../src/embedding/quality/trustworthiness.js";
+import { median } from "./capture-statistics.js";
 import { branchingWalk } from "./phate-walk.js";
 import { type PythonPeer, preparePython, startPeer } from "./python-peer.js";
 
@@ -189,10 +190,4 @@ function trustOf(points: PointRows, { embedding, count, dimensions }: PhateResul
     distancesFromRows(points, "cosine"),
     distancesFromRows({ rows: embedding, count, dimension: dimensions }, "euclidean"),
   );
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -14,6 +14,7 @@ import { ensureBuilt, ensureInstalled, root } from "../scripts/prepare-checkout.
 /** The benches, with what `all` asks of each, once or several times: enough for a figure. */
 const BENCHES = {
   approximate: [{ args: ["--seeds", "2"] }],
+  "approximate-workers": [{ args: [] }],
   "batch-norm": [{ args: ["--points", "3"] }],
   capture: [{ args: [] }],
   curvature: [

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { EngineChoice } from "../src/loss/loss-options.js";
+import { median } from "./capture-statistics.js";
 import type { BenchOptions } from "./pca.js";
 import { type PythonPeer, preparePython, startPeer, startProcess } from "./python-peer.js";
 import { surfaceModels } from "./surface-models.js";
@@ -276,10 +277,4 @@ function largestDifference(losses: readonly number[], expected: readonly number[
 
 function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
   return median(ours.map((own, i) => own / theirs[i]));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

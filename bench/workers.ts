@@ -9,6 +9,7 @@ import { openSlice } from "../src/loss/slice-loss.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { runLanes } from "../src/surface/evaluate-points.js";
+import { median } from "./capture-statistics.js";
 import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
 
@@ -163,9 +164,4 @@ async function planeRun(
     });
     return (performance.now() - begin) / 1000 / points;
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
 }

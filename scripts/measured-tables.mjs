@@ -247,6 +247,18 @@ export const TABLES = {
         scaling.toFixed(2),
       ],
     ),
+  "approximate-workers": (report) =>
+    tableOf(
+      casesOf(report, "approximate-workers"),
+      ["engine", "what", "one worker", "two workers", "times as fast, each seed"],
+      ({ case: what, engine, one, two, scalings }) => [
+        ENGINES[engine],
+        what,
+        `${short(one)} s`,
+        `${short(two)} s`,
+        scalings.map((scaling) => scaling.toFixed(2)).join(", "),
+      ],
+    ),
 };
 
 /** What a contender of the surface bench is given. */

@@ -1,0 +1,99 @@
+import { parseArgs } from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import { selectBackend } from "../src/backend/select-backend.js";
+import { createLeNet, loadMnist } from "../src/cli/demo/train.js";
+import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
+import type { LossEvaluator } from "../src/loss/loss-evaluator.js";
+import type { EngineChoice } from "../src/loss/loss-options.js";
+import { approximateSurface } from "../src/surface/approximate/approximate-surface.js";
+import { evaluateSurface } from "../src/surface/evaluate-surface.js";
+import { createGrid } from "../src/surface/grid.js";
+import { trainedPlanes } from "./approximate.js";
+import { median } from "./capture-statistics.js";
+import type { BenchOptions } from "./pca.js";
+
+/** What two started workers gain, in exact points and in an approximate surface. */
+export interface ApproximateWorkersCase {
+  readonly case: "exact points" | "approximate surface";
+  readonly engine: string;
+  /** Medians of seconds with one and with two workers of one thread each. */
+  readonly one: number;
+  readonly two: number;
+  /** one / two of each seed, measured in turn: 2 would be perfect. */
+  readonly scalings: readonly number[];
+  readonly samples: number;
+}
+
+/** Exact points of the comparison, about as many as an approximate surface takes. */
+const EXACT = { alpha: 7, beta: 4 };
+
+/**
+ * Measures what a second worker gains in an approximate surface of 25 × 25 points, on the plane of a LeNet's principal
+ * components. Exact points alone, measured beside it, show what the processors allow.
+ *
+ * Arguments: `--samples n` (default 10,000), `--seeds n` (default 5), `--engine onnx|tensorflow` (default both).
+ */
+export async function runBench({ args, log }: BenchOptions): Promise<{
+  readonly bench: "approximate-workers";
+  readonly cases: readonly ApproximateWorkersCase[];
+}> {
+  const { values } = parseArgs({
+    args: args.filter((arg) => arg !== "--json"),
+    options: {
+      samples: { type: "string", default: "10000" },
+      seeds: { type: "string", default: "5" },
+      engine: { type: "string", multiple: true, default: ["onnx", "tensorflow"] },
+    },
+  });
+  await selectBackend({ backend: "native" });
+  const images = await loadMnist("train", Number(values.samples));
+  const model = createLeNet(1);
+  const [{ directions, grid }] = await trainedPlanes(model, 25, log);
+  const axis = (size: number) => ({ from: -1, to: 1, size });
+  const points = createGrid({ grid: { alpha: axis(EXACT.alpha), beta: axis(EXACT.beta) } });
+  const cases: ApproximateWorkersCase[] = [];
+  try {
+    for (const engine of values.engine as EngineChoice[]) {
+      const open: LossEvaluator[] = [];
+      try {
+        const common = { engine, dataId: "mnist" } as const;
+        open.push(await createLossEvaluator(model, images, { ...common, workers: 1 }));
+        const { batchSize } = open[0].facts.engine;
+        open.push(await createLossEvaluator(model, images, { ...common, batchSize, workers: 2 }));
+        const tasks = {
+          "exact points": (evaluator: LossEvaluator) => evaluateSurface(evaluator, directions, points),
+          "approximate surface": (evaluator: LossEvaluator, seed: number) =>
+            approximateSurface(evaluator, directions, grid, { seed }),
+        };
+        // What a worker does for the first time only, in either task, is no part of it.
+        for (const evaluator of open) for (const task of Object.values(tasks)) await task(evaluator, 1000);
+        for (const [name, task] of Object.entries(tasks)) {
+          const seconds: number[][] = open.map(() => []);
+          for (let seed = 0; seed < Number(values.seeds); seed++) {
+            for (const [i, evaluator] of open.entries()) {
+              const begin = performance.now();
+              await task(evaluator, seed);
+              seconds[i].push((performance.now() - begin) / 1000);
+            }
+            log(`approximate-workers ${engine}, ${name}: ${seconds.map((all) => all.at(-1)?.toFixed(2))}`);
+          }
+          const [one, two] = seconds;
+          cases.push({
+            case: name as ApproximateWorkersCase["case"],
+            engine: open[0].facts.engine.name,
+            one: median(one),
+            two: median(two),
+            scalings: one.map((value, i) => value / two[i]),
+            samples: Number(values.samples),
+          });
+        }
+      } finally {
+        for (const evaluator of open) evaluator.dispose();
+      }
+    }
+  } finally {
+    tf.dispose([images.xs, images.ys]);
+    model.dispose();
+  }
+  return { bench: "approximate-workers", cases };
+}

@@ -32,10 +32,17 @@ export type OnnxOutcome =
   | { readonly state: "absent" }
   | { readonly state: "broken"; readonly reason: string; readonly cause: unknown };
 
-/** Loads ONNX Runtime as seen from this package, else from the working directory. */
+/**
+ * Loads ONNX Runtime as seen from this package, else from the working directory.
+ *
+ * From 1.29 on it counts what it does, on Linux and macOS, under an identifier of the computer in ~/.cache/Microsoft, and
+ * sends it to its makers. That is turned off unless the user has set ORT_DISABLE_TELEMETRY, which it reads when it is
+ * first used; in a worker thread the variable must be set before, because a thread cannot set it for native code.
+ */
 export function loadOnnxRuntime(): OnnxOutcome {
   const require = requireThatFinds(ONNX_PACKAGE);
   if (require === null) return { state: "absent" };
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   try {
     return { state: "loaded", runtime: require(ONNX_PACKAGE) as OnnxRuntime };
   } catch (cause) {

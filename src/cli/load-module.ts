@@ -14,8 +14,8 @@ import {
 } from "../loss/evaluation-data.js";
 import type { BatchLossFunction, ModelLossOptions } from "../loss/loss-options.js";
 import type { VariablesLoss } from "../loss/variables-evaluator.js";
-import { modelFromManifest } from "../model/model-from-manifest.js";
 import type { Run } from "../store/run/run.js";
+import { trainedModel } from "../store/run/trained-model.js";
 import type { EvaluationCommandOptions, LossCommandOptions } from "./evaluation-options.js";
 
 /** The functions of a data module that give an evaluation set. */
@@ -176,23 +176,24 @@ function withArticle(type: string): string {
 }
 
 /**
- * Returns the compiled model that a run's losses are those of: the module's, or one rebuilt from the manifest; null
+ * Returns the compiled model that a run's losses are those of: the module's, or the run's own with trained weights; null
  * where the run was recorded from variables and the module gives none. Where the module gives the loss, the model's own
  * is not needed, and may be a function that the manifest cannot hold.
  */
 export async function modelOfRun(
-  { manifest }: Pick<Run, "manifest">,
+  run: Run,
   module: DataModule,
   options: EvaluationCommandOptions,
 ): Promise<tf.LayersModel | null> {
   const own = await module.loadModel();
   if (own !== null) return own;
+  const { manifest } = run;
   if (manifest.model === null) {
     checkVariables(module, options);
     return null;
   }
-  if (!module.hasLoss) return modelFromManifest(manifest);
-  const model = await modelFromManifest({ ...manifest, loss: "meanSquaredError", metrics: null });
+  if (!module.hasLoss) return trainedModel(run);
+  const model = await trainedModel(run, { ...manifest, loss: "meanSquaredError", metrics: null });
   // What targets such a loss takes, only the function knows.
   model.compile({ optimizer: model.optimizer, loss: (_yTrue: tf.Tensor, yPred: tf.Tensor) => yPred });
   return model;

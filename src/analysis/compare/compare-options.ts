@@ -14,7 +14,7 @@ import { createVariablesEvaluator, type VariablesLoss } from "../../loss/variabl
 import type { LinearAlgebra } from "../../math/linear-algebra.js";
 import { disposeOptimizer } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
-import { anonymousTopology, modelFromManifest } from "../../model/model-from-manifest.js";
+import { anonymousTopology } from "../../model/model-from-manifest.js";
 import type { Run, StepOptions } from "../../store/run/run.js";
 import { axisOfGrid } from "../../surface/grid.js";
 import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
@@ -190,7 +190,7 @@ export interface RunEvaluators {
 /**
  * Opens an evaluator on each set for every network among the runs.
  *
- * @throws as `createLossEvaluator` and `modelFromManifest`; nothing is left open then.
+ * @throws as `createLossEvaluator` and `trainedModel`; nothing is left open then.
  */
 export async function openRunEvaluators(
   runs: readonly Run[],
@@ -225,7 +225,7 @@ export async function openRunEvaluators(
       }
       const { variablesLoss, openEvaluator = here(options) } = options;
       const isOfVariables = variablesLoss !== undefined && model === null && run.manifest.model === null;
-      const used = model ?? (isOfVariables ? null : await modelFromManifest(run.manifest));
+      const used = model ?? (isOfVariables ? null : await trainedModel(run));
       if (model === null && used !== null) models.push(used);
       const open = async (name: "train" | "test", data: EvaluationData): Promise<EvaluationSet> => {
         const evaluator =

@@ -165,9 +165,10 @@ export interface Guards {
 /**
  * Guards an engine against what engines get wrong: where the loss is not defined it is NaN, whatever the engine
  * makes of it; and at the 1st, 2nd, 4th, 8th, … point evaluated (surfaces begin with their corners) its values on the
- * first samples must be those of the model's own ops.
+ * first samples must be those of the model's own ops. What evaluates a part of the samples in a form of its own must
+ * have the values of the usual form at its first point.
  *
- * @throws {@link EvaluationError} from an evaluation, where the engine does not agree.
+ * @throws {@link EvaluationError} from an evaluation, where the engine does not agree, and from every one after it.
  */
 export function guardEvaluator(
   evaluator: EngineEvaluator,
@@ -179,7 +180,7 @@ export function guardEvaluator(
     ownOps?.dispose();
     evaluator.dispose();
   });
-  const checkPoint = ownOps === null ? async () => {} : agreementCheck(evaluator, ownOps);
+  const agreement = ownOps === null ? null : agreementCheck(evaluator, ownOps);
   const guarded = async (
     theta: Float32Array,
     signal: AbortSignal | undefined,
@@ -190,7 +191,7 @@ export function guardEvaluator(
     if (Number.isNaN(value.loss)) return value;
     return queue.run(async () => {
       if (!isSafe() && !(await whole.isFinite(theta, signal))) return noValue;
-      await checkPoint(theta, signal);
+      await agreement?.check(theta, signal);
       return value;
     });
   };
@@ -214,16 +215,35 @@ export function guardEvaluator(
     },
     ...(evaluator.perSample === undefined
       ? {}
-      : { perSample: guardSamples(evaluator.perSample, finiteness) }),
+      : { perSample: guardSamples(evaluator.perSample, finiteness, agreement) }),
     dispose: queue.close,
   };
 }
 
+/** What is known of an engine in use. */
+interface Agreement {
+  /** Compares it with the model's own ops at θ, if that is due. */
+  check(theta: Float32Array, signal: AbortSignal | undefined): Promise<void>;
+  /** Remembers a difference. @throws {@link EvaluationError} that names it, and from now on every `refuse`. */
+  found(expected: string, difference: string): never;
+  /** @throws {@link EvaluationError} if a difference was found. */
+  refuse(): void;
+}
+
 /** Compares the engine with the model's own ops at some of the points that it is asked for. */
-function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps) {
+function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps): Agreement {
   const rows = Int32Array.from({ length: Math.min(CHECK_SAMPLES, evaluator.samples) }, (_, i) => i);
   let evaluated = 0;
-  let found: EvaluationError | undefined;
+  let wrong: EvaluationError | undefined;
+  // Whoever tries again is not told another time that all is well.
+  const refuse = (): void => {
+    if (wrong !== undefined) throw wrong;
+  };
+  const found = (expected: string, difference: string): never => {
+    const where = `engine "${evaluator.engine.name}"`;
+    wrong = new EvaluationError(where, expected, difference, { hint: 'use engine: "tfjs"' });
+    throw wrong;
+  };
   const differenceAt = async (
     theta: Float32Array,
     signal: AbortSignal | undefined,
@@ -231,38 +251,39 @@ function agreementCheck(evaluator: EngineEvaluator, ownOps: OwnOps) {
     if (evaluator.perSample === undefined) return null;
     const expected = await ownOps.evaluate(theta, signal);
     if (expected === null) return null;
-    const samples = await evaluator.perSample.open(rows, { signal });
-    try {
-      return differenceOf(meanOf(await samples.evaluate(theta, signal)), expected, FAR);
-    } finally {
-      samples.dispose();
-    }
+    const values = await evaluateRows(evaluator.perSample, rows, theta, signal);
+    return differenceOf(meanOf(values), expected, FAR);
   };
-  return async (theta: Float32Array, signal: AbortSignal | undefined): Promise<void> => {
-    // Whoever tries again is not told another time that all is well.
-    if (found !== undefined) throw found;
-    const isDue = Number.isInteger(Math.log2(evaluated + 1));
-    const difference = isDue ? await differenceAt(theta, signal) : null;
-    // A comparison that was cut off does not count: the next point is due.
-    evaluated++;
-    if (difference === null) return;
-    found = new EvaluationError(
-      `engine "${evaluator.engine.name}"`,
-      `the values of the model's own ops on the first ${rows.length} samples at every point`,
-      difference,
-      { hint: 'use engine: "tfjs"' },
-    );
-    throw found;
+  return {
+    async check(theta, signal) {
+      refuse();
+      const isDue = Number.isInteger(Math.log2(evaluated + 1));
+      const difference = isDue ? await differenceAt(theta, signal) : null;
+      // A comparison that was cut off does not count: the next point is due.
+      evaluated++;
+      if (difference === null) return;
+      found(
+        `the values of the model's own ops on the first ${rows.length} samples at every point`,
+        difference,
+      );
+    },
+    found,
+    refuse,
   };
 }
 
-function meanOf({ loss, metrics }: SampleValues): LossValue {
-  const mean = (values: Float64Array) => values.reduce((a, b) => a + b, 0) / values.length;
+/** Means over the first samples. */
+function meanOf({ loss, metrics }: SampleValues, count = loss.length): LossValue {
+  const mean = (values: Float64Array) => values.subarray(0, count).reduce((a, b) => a + b, 0) / count;
   const means = Object.entries(metrics).map(([name, values]) => [name, mean(values)] as const);
   return { loss: mean(loss), metrics: Object.fromEntries(means), clippedShare: null };
 }
 
-function guardSamples(access: SampleAccess, finiteness: Guards["finiteness"]): SampleAccess {
+function guardSamples(
+  access: SampleAccess,
+  finiteness: Guards["finiteness"],
+  agreement: Agreement | null,
+): SampleAccess {
   return {
     ...access,
     async open(rows, how) {
@@ -272,19 +293,45 @@ function guardSamples(access: SampleAccess, finiteness: Guards["finiteness"]): S
         own.dispose();
         samples.dispose();
       });
+      let isCompared = agreement === null || rows === null || how?.isSubsample !== true;
       return {
         samples: samples.samples,
         evaluate: (theta, stop) =>
           queue.run(async () => {
+            agreement?.refuse();
             const values = await samples.evaluate(theta, stop);
             if (values.loss.every(Number.isNaN)) return values;
             const gaps = await own.gaps(theta, stop);
-            return gaps === null ? values : withGaps(values, gaps);
+            if (gaps !== null) return withGaps(values, gaps);
+            if (!isCompared) {
+              const first = (rows as Int32Array).subarray(0, CHECK_SAMPLES);
+              const usual = await evaluateRows(access, first, theta, stop);
+              const difference = differenceOf(meanOf(values, first.length), meanOf(usual), FAR);
+              isCompared = true;
+              if (difference !== null)
+                agreement?.found("a part of the samples to have the values of the usual form", difference);
+            }
+            return values;
           }),
         dispose: queue.close,
       };
     },
   };
+}
+
+/** Evaluates some samples in the form of whole sets. */
+async function evaluateRows(
+  access: SampleAccess,
+  rows: Int32Array,
+  theta: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<SampleValues> {
+  const samples = await access.open(rows, { signal });
+  try {
+    return await samples.evaluate(theta, signal);
+  } finally {
+    samples.dispose();
+  }
 }
 
 function withGaps({ loss, metrics }: SampleValues, gaps: Uint8Array): SampleValues {

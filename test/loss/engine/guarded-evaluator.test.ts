@@ -14,7 +14,7 @@ const finiteness: Finiteness = {
   dispose() {},
 };
 
-function guarded(wrongFrom: number) {
+function guarded(wrongFrom: number, partFactor = 1) {
   const lossAt = (theta: Float32Array) =>
     (Math.abs(theta[0] as number) >= wrongFrom ? 1.5 : 1) * right(theta);
   const compared: number[] = [];
@@ -34,9 +34,12 @@ function guarded(wrongFrom: number) {
     }),
     perSample: {
       classes: async () => null,
-      open: async () => ({
+      open: async (_rows, { isSubsample = false } = {}) => ({
         samples: SAMPLES,
-        evaluate: async (theta) => ({ loss: new Float64Array(SAMPLES).fill(lossAt(theta)), metrics: {} }),
+        evaluate: async (theta) => {
+          const loss = (isSubsample ? partFactor : 1) * lossAt(theta);
+          return { loss: new Float64Array(SAMPLES).fill(loss), metrics: {} };
+        },
         dispose() {},
       }),
     },
@@ -87,5 +90,27 @@ describe("an engine in use", () => {
     // Tried again, at a point that would not be compared, it is still an error.
     await other.evaluate(at(1)).catch(() => null);
     await expect(other.evaluate(at(1))).rejects.toThrow("got loss 24, not 16");
+  });
+
+  it("has the same values in the form for a part of the samples as in the usual one, or is an error from then on", async () => {
+    const rows = Int32Array.of(0, 1, 2, 3);
+    const { evaluator } = guarded(Number.POSITIVE_INFINITY, 1.5);
+    const usual = await evaluator.perSample?.open(rows);
+    expect((await usual?.evaluate(at(2)))?.loss[0]).toBe(4);
+    const part = await evaluator.perSample?.open(rows, { isSubsample: true });
+    const said = 'engine "onnx": expected a part of the samples to have the values of the usual form, got loss 6, not 4';
+    await expect(part?.evaluate(at(2))).rejects.toThrow(said);
+    await expect(part?.evaluate(at(3))).rejects.toThrow(said);
+    await expect(evaluator.evaluate(at(1))).rejects.toThrow(said);
+    const { evaluator: sound } = guarded(Number.POSITIVE_INFINITY);
+    const right = await sound.perSample?.open(rows, { isSubsample: true });
+    for (const x of [1, 2]) expect((await right?.evaluate(at(x)))?.loss[3]).toBe(x * x);
+  });
+
+  it("that is wrong on whole sets evaluates no single samples any more", async () => {
+    const { evaluator } = guarded(3);
+    await expect(evaluator.evaluate(at(4))).rejects.toThrow("got loss 24, not 16");
+    const part = await evaluator.perSample?.open(Int32Array.of(0));
+    await expect(part?.evaluate(at(1))).rejects.toThrow("got loss 24, not 16");
   });
 });

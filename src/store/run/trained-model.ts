@@ -1,0 +1,27 @@
+import type * as tf from "@tensorflow/tfjs";
+import { assignWeights } from "../../model/bound-weights.js";
+import { modelFromManifest } from "../../model/model-from-manifest.js";
+import type { Run } from "./run.js";
+
+/**
+ * Rebuilds the model of a run with the weights that it ended with, or began with where the last ones cannot be read or
+ * are not finite; zeros where neither can be had. Engines are compared with the model's own ops at these weights before
+ * one is chosen: at zeros most mistakes are hidden.
+ *
+ * @param manifest - what the model is made from. Default that of the run.
+ * @throws as {@link modelFromManifest}.
+ */
+export async function trainedModel(
+  run: Pick<Run, "manifest" | "layout" | "snapshots" | "readTheta">,
+  manifest: Parameters<typeof modelFromManifest>[0] = run.manifest,
+): Promise<tf.LayersModel> {
+  const model = await modelFromManifest(manifest);
+  for (const index of new Set([run.snapshots.length - 1, 0])) {
+    // A damaged snapshot is an error of the command that needs it: this is only a place for a comparison.
+    const theta = await run.readTheta(index).catch(() => null);
+    if (theta === null || !theta.every(Number.isFinite)) continue;
+    assignWeights(model, run.layout, theta);
+    break;
+  }
+  return model;
+}

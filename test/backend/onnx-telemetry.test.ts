@@ -23,7 +23,9 @@ async function filesLeft(folder: string, environment: Readonly<Record<string, st
   const { CI: _ci, ORT_DISABLE_TELEMETRY: _off, XDG_CACHE_HOME: _cache, ...rest } = process.env;
   const env = { ...rest, HOME: home, TMPDIR: home, ...environment };
   await promisify(execFile)(process.execPath, ["--input-type=module", "-e", PROGRAM, module], { env });
-  return (await readdir(home, { recursive: true })).filter((name) => /deviceid|onnxruntime\.db|mat-debug/.test(name));
+  return (await readdir(home, { recursive: true })).filter((name) =>
+    /deviceid|onnxruntime\.db|mat-debug/.test(name),
+  );
 }
 
 test("ONNX Runtime counts nothing, writes no identifier and sends nothing, unless the user asks it to", async () => {

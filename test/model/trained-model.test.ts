@@ -51,7 +51,10 @@ test("a run's model has its last weights, or its first where those are not finit
 
 test("an engine that is wrong, which zeros would hide, is passed over", async () => {
   const { model, layout, manifest, run } = trained();
-  const data = { xs: tf.randomNormal([9, 3], 0, 1, "float32", 1), ys: tf.tensor2d(new Array(18).fill(0.5), [9, 2]) };
+  const data = {
+    xs: tf.randomNormal([9, 3], 0, 1, "float32", 1),
+    ys: tf.tensor2d(new Array(18).fill(0.5), [9, 2]),
+  };
   const engineOf = async (made: tf.LayersModel) => {
     const layer = made.layers[0] as unknown as { activation: object };
     layer.activation = { getClassName: () => "tanh", apply: (x: tf.Tensor) => tf.tanh(x).mul(2) };

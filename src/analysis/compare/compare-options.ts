@@ -16,6 +16,7 @@ import { disposeOptimizer } from "../../model/describe-training.js";
 import type { ParameterLayout } from "../../model/layout.js";
 import { anonymousTopology } from "../../model/model-from-manifest.js";
 import type { Run, StepOptions } from "../../store/run/run.js";
+import { trainedModel } from "../../store/run/trained-model.js";
 import { axisOfGrid } from "../../surface/grid.js";
 import type { EvaluationSet } from "../../surface/lines/level-set-width.js";
 import { lineGrid } from "../analyze-line.js";

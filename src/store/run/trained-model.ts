@@ -16,7 +16,8 @@ export async function trainedModel(
   manifest: Parameters<typeof modelFromManifest>[0] = run.manifest,
 ): Promise<tf.LayersModel> {
   const model = await modelFromManifest(manifest);
-  for (const index of new Set([run.snapshots.length - 1, 0])) {
+  const last = run.snapshots.length - 1;
+  for (const index of last < 0 ? [] : new Set([last, 0])) {
     // A damaged snapshot is an error of the command that needs it: this is only a place for a comparison.
     const theta = await run.readTheta(index).catch(() => null);
     if (theta === null || !theta.every(Number.isFinite)) continue;

@@ -98,7 +98,8 @@ describe("an engine in use", () => {
     const usual = await evaluator.perSample?.open(rows);
     expect((await usual?.evaluate(at(2)))?.loss[0]).toBe(4);
     const part = await evaluator.perSample?.open(rows, { isSubsample: true });
-    const said = 'engine "onnx": expected a part of the samples to have the values of the usual form, got loss 6, not 4';
+    const said =
+      'engine "onnx": expected a part of the samples to have the values of the usual form, got loss 6, not 4';
     await expect(part?.evaluate(at(2))).rejects.toThrow(said);
     await expect(part?.evaluate(at(3))).rejects.toThrow(said);
     await expect(evaluator.evaluate(at(1))).rejects.toThrow(said);

@@ -38,17 +38,38 @@ export function rowSourceOfRuns(
     ranges,
     async readBlockInto(start, count, out) {
       const parts = partsOf(ranges, start, count);
-      // All reads are handed to the system at once: it works on while this thread multiplies the block before.
       const reads = rows.flatMap(({ run, index }, i) =>
         parts.map(({ from, at, length }) => {
           const target = i * count + at;
-          return run.readThetaInto(index, from, out.subarray(target, target + length));
+          return () => run.readThetaInto(index, from, out.subarray(target, target + length));
         }),
       );
-      const failed = (await Promise.allSettled(reads)).find(({ status }) => status === "rejected");
-      if (failed?.status === "rejected") throw failed.reason;
+      await readTogether(reads);
     },
   };
+}
+
+/**
+ * Reads under way at a time: the system works on while this thread multiplies the block before. Fewer than the files that a
+ * run keeps open: with thousands of snapshots all of them would be open, more than many systems allow, and to find those that
+ * may be closed would take longer than reading.
+ */
+const READS_AT_ONCE = 256;
+
+/** Does all reads; ends when none is under way, with the error of the first that failed. */
+async function readTogether(reads: readonly (() => Promise<void>)[]): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    try {
+      for (let read = reads[next++]; read !== undefined; read = reads[next++]) await read();
+    } catch (error) {
+      next = reads.length;
+      throw error;
+    }
+  };
+  const lanes = Array.from({ length: Math.min(READS_AT_ONCE, reads.length) }, lane);
+  const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }
 
 /** The pieces of θ that columns [start, start + count) of the selection are. */

@@ -47,6 +47,11 @@ const MIN_TILE_COLUMNS = 384;
 const MAX_TILE_COLUMNS = 2048;
 /** Tiles multiplied in one call: fewer calls, and still within the third cache. */
 const TILES_PER_PRODUCT = 4;
+/**
+ * Rows from which the Gram matrix is larger than the caches, and a tile as well: adding a product costs as much as many more
+ * columns, so that tiles are as wide as may be, and more of them in a call gain nothing.
+ */
+const MANY_ROWS = 2000;
 
 /**
  * Returns the Gram matrix of a path about one of its rows, and the squared lengths of its steps, in one
@@ -100,12 +105,10 @@ async function addDifferencesInto(
   { row, blockColumns, signal, afterBlock }: DifferenceGramOptions,
 ): Promise<void> {
   const n = source.rows;
-  const affordable = Math.max(
-    MIN_TILE_COLUMNS,
-    ALIGNED_COLUMNS * Math.floor(TILE_VALUES / n / ALIGNED_COLUMNS),
-  );
+  const [least, together] = n < MANY_ROWS ? [MIN_TILE_COLUMNS, TILES_PER_PRODUCT] : [MAX_TILE_COLUMNS, 1];
+  const affordable = Math.max(least, ALIGNED_COLUMNS * Math.floor(TILE_VALUES / n / ALIGNED_COLUMNS));
   const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, affordable);
-  const buffered = TILES_PER_PRODUCT * n * tileColumns;
+  const buffered = together * n * tileColumns;
   const reader = openRowTiles(source, {
     ...{ blockColumns, tileColumns },
     bytes: arrayBytes("float32", buffered) + arrayBytes("float64", n),
@@ -113,7 +116,7 @@ async function addDifferencesInto(
   const buffer = reader.vectors.float32(buffered);
   const squares = reader.vectors.float64(n);
   for await (const block of reader.blocks(signal)) {
-    for (const { start, count, tiles } of tileGroups(block.count, tileColumns)) {
+    for (const { start, count, tiles } of tileGroups(block.count, tileColumns, together)) {
       const differences = buffer.subarray(0, n * count * tiles);
       for (let t = 0; t < tiles; t++) {
         const at = start + t * count;
@@ -138,12 +141,12 @@ interface TileGroup {
 }
 
 /** Covers a block with groups of tiles of one width, and one group for the narrower rest. */
-function* tileGroups(columns: number, mostColumns: number): Generator<TileGroup> {
+function* tileGroups(columns: number, mostColumns: number, together: number): Generator<TileGroup> {
   const even = Math.ceil(columns / Math.ceil(columns / mostColumns) / ALIGNED_COLUMNS) * ALIGNED_COLUMNS;
   const tileColumns = Math.min(mostColumns, even);
   const whole = Math.floor(columns / tileColumns);
-  for (let done = 0; done < whole; done += TILES_PER_PRODUCT) {
-    const tiles = Math.min(TILES_PER_PRODUCT, whole - done);
+  for (let done = 0; done < whole; done += together) {
+    const tiles = Math.min(together, whole - done);
     yield { start: done * tileColumns, count: tileColumns, tiles };
   }
   const rest = columns - whole * tileColumns;

@@ -238,6 +238,8 @@ export interface PlaneLoss {
 /** Computes the losses of some samples of an evaluation set, each by itself. */
 export interface RowEvaluator {
   readonly samples: number;
+  /** Whether the engine has taken another form for them than for whole sets. Default false. */
+  readonly isForFew?: boolean | undefined;
   /** Evaluates at `theta` (parameterCount, layout order), in the order of the rows asked for. */
   evaluate(theta: Float32Array, signal?: AbortSignal): Promise<SampleValues>;
   /** Frees what is held for these samples. Idempotent. */

@@ -52,6 +52,34 @@ describe("rowSourceOfRuns", () => {
     }
   });
 
+  it("reads 256 of thousands of snapshots at a time, and none any more when it ends with an error", async () => {
+    let [busy, most, begun] = [0, 0, 0];
+    let isBroken = false;
+    const run: Run = {
+      ...memoryRun(
+        "long",
+        Array.from({ length: 1000 }, (_, i) => Float32Array.of(i)),
+      ),
+      async readThetaInto(index, start, out) {
+        begun++;
+        most = Math.max(most, ++busy);
+        await new Promise((done) => setTimeout(done, index % 3));
+        busy--;
+        if (isBroken && index === 300) throw new Error("snapshot 300");
+        out[0] = 1000 * start + index;
+      },
+    };
+    const source = rowSourceOfRuns([run], "all");
+    const out = new Float32Array(1000);
+    await source.readBlockInto(2, 1, out);
+    expect([...out]).toEqual(Array.from(out, (_, i) => 2000 + i));
+    expect([busy, most, begun]).toEqual([0, 256, 1000]);
+    isBroken = true;
+    await expect(source.readBlockInto(2, 1, out)).rejects.toThrow("snapshot 300");
+    expect(busy).toBe(0);
+    expect(begun).toBeLessThan(2000);
+  });
+
   it("takes the trainable weights by default", () => {
     const runs = [memoryRun("one", thetas(0))];
     expect(rowSourceOfRuns(runs).columns).toBe(12);

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createLinearAlgebra } from "../../src/backend/linear-algebra/create-linear-algebra.js";
 import { memoryRowSource } from "../../src/directions/directions.js";
 import { pcaDirections } from "../../src/directions/pca.js";
+import { differenceGram } from "../../src/directions/row-products.js";
 import type { LinearAlgebra } from "../../src/math/linear-algebra.js";
 import { createNormal } from "../../src/math/random.js";
 import { expectAllClose } from "../support/allclose.js";
@@ -55,5 +56,23 @@ describe("pcaDirections through the active backend", () => {
       expect(Math.sqrt(apart)).toBeLessThan(1e-5);
       expect(together).toBeCloseTo(1, 6);
     });
+  });
+
+  it("agrees with float64 products for rows whose Gram matrix is larger than the caches", async () => {
+    const next = createNormal(2, "many rows");
+    const rows = Array.from({ length: 2003 }, () => Float32Array.from({ length: 60 }, next));
+    const grams = [];
+    for (const precision of ["float64", "backend"] as const) {
+      const options = { row: 2002, linearAlgebra, blockColumns: 48, precision };
+      grams.push((await differenceGram(memoryRowSource(rows), options)).gram);
+    }
+    const [exact, fast] = grams as [Float64Array, Float64Array];
+    expect(exact[1]).not.toBe(0);
+    // Products of 60 differences of normal numbers.
+    const most = fast.reduce(
+      (largest, value, i) => Math.max(largest, Math.abs(value - (exact[i] as number))),
+      0,
+    );
+    expect(most).toBeLessThan(1e-4);
   });
 });

@@ -1,12 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { expect, test } from "vitest";
+import { openRunEvaluators } from "../../src/analysis/compare/compare-options.js";
+import { type DataModule, modelOfRun } from "../../src/cli/load-module.js";
 import { createEngineEvaluator } from "../../src/loss/engine/create-engine-evaluator.js";
+import { functionEvaluator } from "../../src/loss/local-evaluator.js";
 import { readWeights } from "../../src/model/bound-weights.js";
 import { describeTraining } from "../../src/model/describe-training.js";
 import { layoutOfModel } from "../../src/model/layout-of-model.js";
 import type { RunManifest } from "../../src/model/manifest.js";
 import { modelFromManifest } from "../../src/model/model-from-manifest.js";
-import type { SnapshotInfo } from "../../src/store/run/run.js";
+import type { Run, SnapshotInfo } from "../../src/store/run/run.js";
 import { trainedModel } from "../../src/store/run/trained-model.js";
 
 function trained() {
@@ -36,9 +39,13 @@ test("a run's model has its last weights, or its first where those are not finit
   const filled = (value: number) => new Float32Array(layout.parameterCount).fill(value);
   const broken = filled(3);
   broken[7] = Number.NaN;
+  // Every weight is finite, and no loss can be: such a point compares nothing.
+  const diverged = filled(3);
+  diverged[7] = 1e20;
   for (const [thetas, expected] of [
     [[filled(1), filled(2)], 2],
     [[filled(1), filled(2), broken], 1],
+    [[filled(1), filled(2), diverged], 1],
     [[filled(1), new Error("damaged")], 1],
     [[broken], 0],
     [[], 0],
@@ -49,19 +56,44 @@ test("a run's model has its last weights, or its first where those are not finit
   }
 });
 
-test("an engine that is wrong, which zeros would hide, is passed over", async () => {
+test("an engine that is wrong, which zeros would hide, is refused", async () => {
   const { model, layout, manifest, run } = trained();
-  const data = {
-    xs: tf.randomNormal([9, 3], 0, 1, "float32", 1),
-    ys: tf.tensor2d(new Array(18).fill(0.5), [9, 2]),
-  };
-  const engineOf = async (made: tf.LayersModel) => {
+  const ys = tf.tensor2d(new Array(18).fill(0.5), [9, 2]);
+  const data = { xs: tf.randomNormal([9, 3], 0, 1, "float32", 1), ys };
+  const open = async (made: tf.LayersModel) => {
     const layer = made.layers[0] as unknown as { activation: object };
     layer.activation = { getClassName: () => "tanh", apply: (x: tf.Tensor) => tf.tanh(x).mul(2) };
-    const evaluator = await createEngineEvaluator(made, data);
-    evaluator.dispose();
-    return evaluator.engine.name;
+    return await createEngineEvaluator(made, data, { engine: "tfjs-fused" }).finally(() => made.dispose());
   };
-  expect(await engineOf(await trainedModel(run([await readWeights(model, layout)])))).toBe("tfjs");
-  expect(await engineOf(await modelFromManifest(manifest))).not.toBe("tfjs");
+  const ended = await trainedModel(run([await readWeights(model, layout)]));
+  await expect(open(ended)).rejects.toThrow("does not agree with the model's own ops");
+  (await open(await modelFromManifest(manifest))).dispose();
+  tf.dispose([data.xs, ys]);
+  model.dispose();
+});
+
+test("comparisons and commands take a run's model with its last weights", async () => {
+  const { model, layout, run } = trained();
+  const last = await readWeights(model, layout);
+  const trainedRun = run([new Float32Array(layout.parameterCount), last]) as unknown as Run;
+  const opened: Float32Array[] = [];
+  const data = { xs: tf.zeros([1, 3]), ys: tf.zeros([1, 2]) };
+  const evaluators = await openRunEvaluators([trainedRun], {
+    directory: "comparison",
+    data,
+    openEvaluator: async (made) => {
+      opened.push(await readWeights(made, layout));
+      return functionEvaluator(() => 0, layout.parameterCount);
+    },
+  });
+  evaluators.dispose();
+  for (const hasLoss of [false, true]) {
+    const module = { loadModel: async () => null, hasLoss } as unknown as DataModule;
+    const made = (await modelOfRun(trainedRun, module, { data: "data.js" })) as tf.LayersModel;
+    opened.push(await readWeights(made, layout));
+    made.dispose();
+  }
+  expect(opened).toEqual([last, last, last]);
+  tf.dispose([data.xs, data.ys]);
+  model.dispose();
 });

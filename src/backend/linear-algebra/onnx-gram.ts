@@ -163,6 +163,9 @@ function feedsOf(
   return feeds;
 }
 
+/** Rows of a panel whose mirror image is written together: it lies in columns, one row of which costs as much as sixteen. */
+const BAND_ROWS = 16;
+
 /** Adds the sum over blocks of a panel's products, and its mirror image, to the Gram matrix. */
 function addPanelInto(
   gram: Float64Array,
@@ -171,14 +174,19 @@ function addPanelInto(
   rows: number,
 ): void {
   const width = rows - first;
-  const sums = new Float64Array(width);
-  for (let i = first; i < end; i++) {
-    const at = (i - first) * width;
+  const sums = new Float64Array(BAND_ROWS * width);
+  for (let top = first; top < end; top += BAND_ROWS) {
+    const bottom = Math.min(top + BAND_ROWS, end);
+    const [at, count] = [(top - first) * width, (bottom - top) * width];
     sums.fill(0);
-    for (const product of products) for (let j = 0; j < width; j++) sums[j] += product[at + j];
-    for (let j = i; j < rows; j++) {
-      gram[i * rows + j] += sums[j - first];
-      if (j > i) gram[j * rows + i] += sums[j - first];
+    for (const product of products) for (let k = 0; k < count; k++) sums[k] += product[at + k];
+    for (let i = top; i < bottom; i++) {
+      const row = (i - top) * width - first;
+      for (let j = i; j < rows; j++) gram[i * rows + j] += sums[row + j];
+    }
+    for (let j = top + 1; j < rows; j++) {
+      const last = Math.min(j, bottom);
+      for (let i = top; i < last; i++) gram[j * rows + i] += sums[(i - top) * width + j - first];
     }
   }
 }

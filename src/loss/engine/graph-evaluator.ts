@@ -36,6 +36,8 @@ import {
 
 /** Samples on an engine, each evaluated by itself. */
 export interface GraphSamples {
+  /** As in `RowEvaluator`. */
+  readonly isForFew: boolean;
   evaluate(theta: Float32Array, signal?: AbortSignal): Promise<SampleValues>;
   dispose(): void;
 }
@@ -57,6 +59,7 @@ export async function createGraphSamples(
   const program = await engine.compile(graph, isSubsample ? data.samples : undefined);
   const batches = program.cut(data, batchSize);
   return {
+    isForFew: program.isForFew === true,
     async evaluate(theta, signal) {
       await program.setWeights(weightsAt(graph, plan.reader(theta)));
       const rows = new Float32Array(data.samples * plan.totals.length);
@@ -226,6 +229,7 @@ export function graphLossEvaluator(parts: GraphLossParts): EngineEvaluator {
           const inner = createQueue(own.dispose);
           return {
             samples,
+            isForFew: own.isForFew,
             evaluate: (theta, stop) =>
               inner.run(() =>
                 queue.run(async () => {

@@ -34,6 +34,8 @@ export interface ProgramBatches {
 
 /** A graph compiled by an engine. */
 export interface GraphProgram {
+  /** Whether it has another form than for many samples. Default false. */
+  readonly isForFew?: boolean | undefined;
   /** Puts data on the engine in batches; several cuts may be in use. */
   cut(data: DataColumns, batchSize: number): ProgramBatches;
   /** Puts the graph's weights (in its order, Keras's layouts) on the engine; before the first run. */

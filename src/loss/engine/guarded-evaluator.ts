@@ -137,15 +137,24 @@ export const CLOSE: Tolerance = { relative: 1e-4, absolute: 1e-5, samples: 1 };
 /** Far from them, where outputs are large and rounding counts for more. */
 export const FAR: Tolerance = { relative: 3e-3, absolute: 1e-4, samples: 3 };
 
-/** Says what differs by more than rounding can explain, or null. */
-export function differenceOf(value: LossValue, expected: LossValue, tolerance: Tolerance): string | null {
+/**
+ * Says what differs by more than rounding can explain, or null.
+ *
+ * @param count - samples of which these are the means: each counts for more among few. Default those of a check.
+ */
+export function differenceOf(
+  value: LossValue,
+  expected: LossValue,
+  tolerance: Tolerance,
+  count = CHECK_SAMPLES,
+): string | null {
   const differs = (a: number, b: number, slack: number) =>
     Number.isFinite(a) && Number.isFinite(b)
       ? Math.abs(a - b) > tolerance.relative * Math.abs(b) + slack
       : !Object.is(a, b);
-  if (differs(value.loss, expected.loss, tolerance.absolute))
+  if (differs(value.loss, expected.loss, (tolerance.absolute * CHECK_SAMPLES) / count))
     return `loss ${value.loss}, not ${expected.loss}`;
-  const slack = (tolerance.samples + 0.5) / CHECK_SAMPLES;
+  const slack = (tolerance.samples + 0.5) / count;
   const name = Object.keys(expected.metrics).find((metric) =>
     differs(value.metrics[metric] as number, expected.metrics[metric] as number, slack),
   );
@@ -165,8 +174,8 @@ export interface Guards {
 /**
  * Guards an engine against what engines get wrong: where the loss is not defined it is NaN, whatever the engine
  * makes of it; and at the 1st, 2nd, 4th, 8th, … point evaluated (surfaces begin with their corners) its values on the
- * first samples must be those of the model's own ops. What evaluates a part of the samples in a form of its own must
- * have the values of the usual form at its first point.
+ * first samples must be those of the model's own ops. Where some samples are evaluated in another form than whole sets,
+ * they must have the same values in both at their first point.
  *
  * @throws {@link EvaluationError} from an evaluation, where the engine does not agree, and from every one after it.
  */
@@ -293,23 +302,28 @@ function guardSamples(
         own.dispose();
         samples.dispose();
       });
-      let isCompared = agreement === null || rows === null || how?.isSubsample !== true;
+      let isDue = agreement !== null && rows !== null && samples.isForFew === true;
       return {
         samples: samples.samples,
         evaluate: (theta, stop) =>
           queue.run(async () => {
             agreement?.refuse();
             const values = await samples.evaluate(theta, stop);
-            if (values.loss.every(Number.isNaN)) return values;
-            const gaps = await own.gaps(theta, stop);
+            const isUndefined = values.loss.every(Number.isNaN);
+            const gaps = isUndefined ? null : await own.gaps(theta, stop);
             if (gaps !== null) return withGaps(values, gaps);
-            if (!isCompared) {
+            if (isDue) {
               const first = (rows as Int32Array).subarray(0, CHECK_SAMPLES);
               const usual = await evaluateRows(access, first, theta, stop);
-              const difference = differenceOf(meanOf(values, first.length), meanOf(usual), FAR);
-              isCompared = true;
-              if (difference !== null)
-                agreement?.found("a part of the samples to have the values of the usual form", difference);
+              const { length } = first;
+              const difference = differenceOf(meanOf(values, length), meanOf(usual), FAR, length);
+              // What has no value does not tell.
+              isDue = isUndefined;
+              if (difference !== null && (!isUndefined || (await own.gaps(theta, stop)) === null))
+                agreement?.found(
+                  `the first ${length} samples of the subsample to be evaluated as in whole sets`,
+                  difference,
+                );
             }
             return values;
           }),

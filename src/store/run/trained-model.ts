@@ -1,11 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
 import { assignWeights } from "../../model/bound-weights.js";
 import { modelFromManifest } from "../../model/model-from-manifest.js";
-import type { Run } from "./run.js";
+import { isFinitePoint, type Run } from "./run.js";
 
 /**
  * Rebuilds the model of a run with the weights that it ended with, or began with where the last ones cannot be read or
- * are not finite; zeros where neither can be had. Engines are compared with the model's own ops at these weights before
+ * have diverged; zeros where neither can be had. Engines are compared with the model's own ops at these weights before
  * one is chosen: at zeros most mistakes are hidden.
  *
  * @param manifest - what the model is made from. Default that of the run.
@@ -18,11 +18,14 @@ export async function trainedModel(
   const model = await modelFromManifest(manifest);
   const last = run.snapshots.length - 1;
   for (const index of last < 0 ? [] : new Set([last, 0])) {
-    // A damaged snapshot is an error of the command that needs it: this is only a place for a comparison.
-    const theta = await run.readTheta(index).catch(() => null);
-    if (theta === null || !theta.every(Number.isFinite)) continue;
-    assignWeights(model, run.layout, theta);
-    break;
+    try {
+      const theta = await run.readTheta(index);
+      if (!isFinitePoint(theta)) continue;
+      assignWeights(model, run.layout, theta);
+      break;
+    } catch {
+      // A damaged snapshot is an error of the command that needs it: this is only a place for a comparison.
+    }
   }
   return model;
 }

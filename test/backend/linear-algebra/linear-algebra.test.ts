@@ -120,6 +120,24 @@ describe("Gram products of many rows", () => {
     await onnx.close();
     expect(ours).toEqual(direct);
   });
+
+  // Panels and their bands of 16 rows end within, at and behind the last row.
+  it.each([64, 100, 203])(
+    "of %i rows are added by ONNX Runtime to what is there, mirror image included",
+    async (rows) => {
+      const columns = 7;
+      const blocks = values(2 * rows * columns, rows);
+      const start = Float64Array.from(values(rows * rows, rows + 1));
+      const onnx = await openOnnxGram(rows);
+      if (onnx.state !== "open") throw new Error(`expected a session, got ${JSON.stringify(onnx)}`);
+      const gram = start.slice();
+      await onnx.product(gram, blocks, rows, columns, 2);
+      await onnx.close();
+      const [one, other] = [0, 1].map((b) => naiveGram(blocks.subarray(b * rows * columns), rows, columns));
+      const expected = start.map((value, i) => value + (one?.[i] ?? 0) + (other?.[i] ?? 0));
+      expectClose(gram, expected, { absolute: 1e-5 * columns, relative: 0 });
+    },
+  );
 });
 
 describe.each(CASES)("linear algebra %s", (_name, algebra, precision) => {

@@ -14,7 +14,7 @@ const finiteness: Finiteness = {
   dispose() {},
 };
 
-function guarded(wrongFrom: number, partFactor = 1) {
+function guarded(wrongFrom: number, few: (loss: number) => number = (loss) => loss) {
   const lossAt = (theta: Float32Array) =>
     (Math.abs(theta[0] as number) >= wrongFrom ? 1.5 : 1) * right(theta);
   const compared: number[] = [];
@@ -34,11 +34,14 @@ function guarded(wrongFrom: number, partFactor = 1) {
     }),
     perSample: {
       classes: async () => null,
-      open: async (_rows, { isSubsample = false } = {}) => ({
-        samples: SAMPLES,
-        evaluate: async (theta) => {
-          const loss = (isSubsample ? partFactor : 1) * lossAt(theta);
-          return { loss: new Float64Array(SAMPLES).fill(loss), metrics: {} };
+      // The loss of sample i is i times that of the set, and those of the first four average to it.
+      open: async (rows, { isSubsample = false } = {}) => ({
+        samples: rows?.length ?? SAMPLES,
+        isForFew: isSubsample,
+        evaluate: async (theta, signal) => {
+          signal?.throwIfAborted();
+          const loss = Float64Array.from(rows ?? [0, 1, 2, 3], (row) => (lossAt(theta) * row) / 1.5);
+          return { loss: isSubsample ? loss.map(few) : loss, metrics: {} };
         },
         dispose() {},
       }),
@@ -92,20 +95,39 @@ describe("an engine in use", () => {
     await expect(other.evaluate(at(1))).rejects.toThrow("got loss 24, not 16");
   });
 
-  it("has the same values in the form for a part of the samples as in the usual one, or is an error from then on", async () => {
-    const rows = Int32Array.of(0, 1, 2, 3);
-    const { evaluator } = guarded(Number.POSITIVE_INFINITY, 1.5);
+  /** Rows 100 to 199: the means of those of the set's first ones are others. */
+  const rows = Int32Array.from({ length: 100 }, (_, i) => 100 + i);
+  const infinity = Number.POSITIVE_INFINITY;
+
+  it("has the same values in the form for few samples as in that of whole sets, or is an error from then on", async () => {
+    const { evaluator } = guarded(infinity, (loss) => 1.5 * loss);
     const usual = await evaluator.perSample?.open(rows);
-    expect((await usual?.evaluate(at(2)))?.loss[0]).toBe(4);
+    expect((await usual?.evaluate(at(3)))?.loss[2]).toBe(9 * 68);
     const part = await evaluator.perSample?.open(rows, { isSubsample: true });
+    // The mean of rows 100 to 163.
     const said =
-      'engine "onnx": expected a part of the samples to have the values of the usual form, got loss 6, not 4';
-    await expect(part?.evaluate(at(2))).rejects.toThrow(said);
+      'engine "onnx": expected the first 64 samples of the subsample to be evaluated as in whole sets, got loss 1183.5, not 789; use engine: "tfjs"';
     await expect(part?.evaluate(at(3))).rejects.toThrow(said);
+    await expect(part?.evaluate(at(1))).rejects.toThrow(said);
     await expect(evaluator.evaluate(at(1))).rejects.toThrow(said);
-    const { evaluator: sound } = guarded(Number.POSITIVE_INFINITY);
+    const { evaluator: none } = guarded(infinity, () => Number.NaN);
+    const gone = await none.perSample?.open(rows, { isSubsample: true });
+    await expect(gone?.evaluate(at(3))).rejects.toThrow("got loss NaN, not 789");
+    const { evaluator: sound } = guarded(infinity, (loss) => loss * (1 + 1e-6));
     const right = await sound.perSample?.open(rows, { isSubsample: true });
-    for (const x of [1, 2]) expect((await right?.evaluate(at(x)))?.loss[3]).toBe(x * x);
+    for (const x of [1, 2]) expect((await right?.evaluate(at(x)))?.loss).toHaveLength(100);
+  });
+
+  it("is compared at the next point where the comparison of few samples is cut off", async () => {
+    let cut: AbortController | null = new AbortController();
+    const { evaluator } = guarded(infinity, (loss) => {
+      cut?.abort(new Error("the end"));
+      return 2 * loss;
+    });
+    const part = await evaluator.perSample?.open(rows, { isSubsample: true });
+    await expect(part?.evaluate(at(3), cut.signal)).rejects.toThrow("the end");
+    cut = null;
+    await expect(part?.evaluate(at(3))).rejects.toThrow("evaluated as in whole sets");
   });
 
   it("that is wrong on whole sets evaluates no single samples any more", async () => {

@@ -54,6 +54,7 @@ function createProgram(
     return (outputs[ONNX_OUTPUT] as OrtTensor).data;
   };
   return {
+    isForFew: program.isForFew,
     cut: (data, batchSize) => cutFeeds(runtime, program, data, batchSize, turned, run),
     async setWeights(weights) {
       if (program.feedsWeights) {

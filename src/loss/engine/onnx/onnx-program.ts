@@ -27,6 +27,8 @@ export interface OnnxProgram {
   readonly slots: readonly WeightSlot[];
   /** Whether the weights are inputs, to be fed at each run, or initializers, to be put behind the model. */
   readonly feedsWeights: boolean;
+  /** Whether it has this form because of its few samples. */
+  readonly isForFew: boolean;
   /** Inputs that are images have their channels first. */
   readonly inputs: readonly { readonly name: string; readonly order: ImageOrder }[];
 }
@@ -71,11 +73,12 @@ export function onnxProgram(
   // A session for each point costs more than it gains where whole sets go through at once.
   const isCalibration = graph.nodes.some(({ op }) => op === "batchMean");
   const products = convolutionProducts(graph);
-  const isSmall = products === 0 || products * samples < FEWEST_PRODUCTS;
-  const feedsWeights = isAsked === true || isCalibration || isSmall;
+  const feedsAnyway = isAsked === true || isCalibration || products === 0;
+  const isForFew = !feedsAnyway && products * samples < FEWEST_PRODUCTS;
+  const feedsWeights = feedsAnyway || isForFew;
   const ports = feedsWeights ? [...writer.inputs, ...slots] : writer.inputs;
   const model = encodeOnnxModel({ nodes, inputs: ports, outputs, initializers: constants });
-  return { model, slots, feedsWeights, inputs };
+  return { model, slots, feedsWeights, isForFew, inputs };
 }
 
 /** Multiplications of a sample in convolutions. */

@@ -51,9 +51,14 @@ function network(): { model: tf.Sequential; plan: ModelPlan; loss: LossPlan } {
 test("weights are inputs where a point has few multiplications in convolutions", () => {
   const { model, plan } = network();
   const most = Math.ceil(2e8 / 4608);
-  expect(onnxProgram(plan.graph, { samples: most - 1 }).feedsWeights).toBe(true);
-  expect(onnxProgram(plan.graph, { samples: most }).feedsWeights).toBe(false);
-  expect(onnxProgram(plan.graph).feedsWeights).toBe(false);
+  expect(onnxProgram(plan.graph, { samples: most - 1 })).toMatchObject({
+    feedsWeights: true,
+    isForFew: true,
+  });
+  expect(onnxProgram(plan.graph, { samples: most })).toMatchObject({ feedsWeights: false, isForFew: false });
+  expect(onnxProgram(plan.graph)).toMatchObject({ feedsWeights: false, isForFew: false });
+  const asked = onnxProgram(plan.graph, { samples: 1, feedsWeights: true });
+  expect(asked).toMatchObject({ feedsWeights: true, isForFew: false });
   model.dispose();
 });
 
@@ -139,5 +144,8 @@ test("whole sets are checked in the form in which they are evaluated; samples of
   const all = await local.openSamples?.(null);
   await all?.losses(theta);
   expect(told).toEqual([undefined, undefined, 3, undefined]);
+  // Few samples are compared with the form of whole sets once.
+  for (const factor of [1, 2]) await some?.losses(theta.map((value) => factor * value));
+  expect(told.slice(4)).toEqual([undefined]);
   for (const part of [some, all, local, model]) part?.dispose();
 });

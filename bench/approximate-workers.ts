@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { InvalidOptionError } from "../src/base/errors.js";
+import { parseCount } from "../src/cli/command-options.js";
 import { createLeNet, loadMnist } from "../src/cli/demo/train.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../src/loss/loss-evaluator.js";
@@ -8,7 +10,7 @@ import type { EngineChoice } from "../src/loss/loss-options.js";
 import { approximateSurface } from "../src/surface/approximate/approximate-surface.js";
 import { evaluateSurface } from "../src/surface/evaluate-surface.js";
 import { createGrid } from "../src/surface/grid.js";
-import { trainedPlanes } from "./approximate.js";
+import { timed, trainedPlanes } from "./approximate.js";
 import { median } from "./capture-statistics.js";
 import type { BenchOptions } from "./pca.js";
 
@@ -23,6 +25,8 @@ export interface ApproximateWorkersCase {
   readonly scalings: readonly number[];
   readonly samples: number;
 }
+
+const ENGINES = ["onnx", "tensorflow"] as const satisfies readonly EngineChoice[];
 
 /** Exact points of the comparison, about as many as an approximate surface takes. */
 const EXACT = { alpha: 7, beta: 4 };
@@ -42,11 +46,15 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
     options: {
       samples: { type: "string", default: "10000" },
       seeds: { type: "string", default: "5" },
-      engine: { type: "string", multiple: true, default: ["onnx", "tensorflow"] },
+      engine: { type: "string", multiple: true, default: [...ENGINES] },
     },
   });
+  const samples = parseCount("--samples", 1)(values.samples);
+  const seeds = parseCount("--seeds", 1)(values.seeds);
+  const wrong = values.engine.find((one) => !(ENGINES as readonly string[]).includes(one));
+  if (wrong !== undefined) throw new InvalidOptionError("--engine", `one of ${ENGINES.join(", ")}`, wrong);
   await selectBackend({ backend: "native" });
-  const images = await loadMnist("train", Number(values.samples));
+  const images = await loadMnist("train", samples);
   const model = createLeNet(1);
   const [{ directions, grid }] = await trainedPlanes(model, 25, log);
   const axis = (size: number) => ({ from: -1, to: 1, size });
@@ -60,20 +68,22 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
         open.push(await createLossEvaluator(model, images, { ...common, workers: 1 }));
         const { batchSize } = open[0].facts.engine;
         open.push(await createLossEvaluator(model, images, { ...common, batchSize, workers: 2 }));
-        const tasks = {
-          "exact points": (evaluator: LossEvaluator) => evaluateSurface(evaluator, directions, points),
-          "approximate surface": (evaluator: LossEvaluator, seed: number) =>
+        const tasks: Record<
+          ApproximateWorkersCase["case"],
+          (evaluator: LossEvaluator, seed: number) => Promise<unknown>
+        > = {
+          "exact points": (evaluator) => evaluateSurface(evaluator, directions, points),
+          "approximate surface": (evaluator, seed) =>
             approximateSurface(evaluator, directions, grid, { seed }),
         };
         // What a worker does for the first time only, in either task, is no part of it.
         for (const evaluator of open) for (const task of Object.values(tasks)) await task(evaluator, 1000);
         for (const [name, task] of Object.entries(tasks)) {
           const seconds: number[][] = open.map(() => []);
-          for (let seed = 0; seed < Number(values.seeds); seed++) {
+          for (let seed = 0; seed < seeds; seed++) {
             for (const [i, evaluator] of open.entries()) {
-              const begin = performance.now();
-              await task(evaluator, seed);
-              seconds[i].push((performance.now() - begin) / 1000);
+              const [, took] = await timed(() => task(evaluator, seed));
+              seconds[i].push(took);
             }
             log(`approximate-workers ${engine}, ${name}: ${seconds.map((all) => all.at(-1)?.toFixed(2))}`);
           }
@@ -84,7 +94,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
             one: median(one),
             two: median(two),
             scalings: one.map((value, i) => value / two[i]),
-            samples: Number(values.samples),
+            samples,
           });
         }
       } finally {

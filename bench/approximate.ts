@@ -106,7 +106,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
   return { bench: "approximate", cases };
 }
 
-async function timed<T>(task: () => Promise<T>): Promise<readonly [T, number]> {
+export async function timed<T>(task: () => Promise<T>): Promise<readonly [T, number]> {
   const begin = performance.now();
   const result = await task();
   return [result, (performance.now() - begin) / 1000];

@@ -7,6 +7,7 @@ import {
 } from "../directions/column-selection.js";
 import type { RowSource } from "../directions/directions.js";
 import type { Run } from "../store/run/run.js";
+import { runLanes } from "../surface/evaluate-points.js";
 
 /** The rows of one or more runs, and which entries of θ their columns are. */
 export interface RunRowSource extends RowSource {
@@ -44,7 +45,14 @@ export function rowSourceOfRuns(
           return () => run.readThetaInto(index, from, out.subarray(target, target + length));
         }),
       );
-      await readTogether(reads);
+      let next = 0;
+      const work = { width: () => READS_AT_ONCE, left: () => reads.length - next };
+      await runLanes(work, undefined, async (stop, goesOn) => {
+        while (next < reads.length && stop?.aborted !== true) {
+          await reads[next++]();
+          if (!goesOn()) return;
+        }
+      });
     },
   };
 }
@@ -55,22 +63,6 @@ export function rowSourceOfRuns(
  * may be closed would take longer than reading.
  */
 const READS_AT_ONCE = 256;
-
-/** Does all reads; ends when none is under way, with the error of the first that failed. */
-async function readTogether(reads: readonly (() => Promise<void>)[]): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    try {
-      for (let read = reads[next++]; read !== undefined; read = reads[next++]) await read();
-    } catch (error) {
-      next = reads.length;
-      throw error;
-    }
-  };
-  const lanes = Array.from({ length: Math.min(READS_AT_ONCE, reads.length) }, lane);
-  const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === "rejected");
-  if (failed?.status === "rejected") throw failed.reason;
-}
 
 /** The pieces of θ that columns [start, start + count) of the selection are. */
 function partsOf(

@@ -121,7 +121,7 @@ function assertLengths({ vectors }: Directions, count: number): void {
 export interface ColumnBlockOptions extends Followed {
   /**
    * Columns read at a time. Default: as many as fit a buffer of 32 MiB, of which there are two, at most 262,144; of
-   * many rows 8,192, as far as they fit 64 MiB. Never more than fit 1 GiB. Results depend on it only by the order of
+   * many rows 8,192, as far as they fit 128 MiB. Never more than fit 1 GiB. Results depend on it only by the order of
    * float64 sums, and by where float32 products are cut.
    */
   readonly blockColumns?: number;
@@ -139,7 +139,7 @@ const MAX_BLOCK_COLUMNS = 2 ** 18;
 const BUFFER_BYTES = 32 * 2 ** 20;
 /** Of each row so much is read at once, if memory allows: shorter reads cost more than they bring. */
 const READ_COLUMNS = 8192;
-const READ_BUFFER_BYTES = 64 * 2 ** 20;
+const READ_BUFFER_BYTES = 128 * 2 ** 20;
 /** Rows of blocks and tiles begin at multiples of 64 bytes: the system copies to other places more slowly. */
 export const ALIGNED_COLUMNS = 16;
 /** Two buffers and what else the kernels need stay below the 4 GiB that their memory may have. */

@@ -2,8 +2,8 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Stoppable } from "../base/work.js";
-import { type GramAdder, type LinearAlgebra, openGram } from "../math/linear-algebra.js";
-import { addGramExactInto } from "../math/row-kernels.js";
+import { type GramAdder, type LinearAlgebra, leastGramColumns, openGram } from "../math/linear-algebra.js";
+import { addGramExactInto, mirrorLowerInto } from "../math/row-kernels.js";
 import { arrayBytes } from "../math/row-vectors.js";
 import { ALIGNED_COLUMNS, type ColumnBlock } from "./column-selection.js";
 import type { RowSource } from "./directions.js";
@@ -41,18 +41,10 @@ const EXACT_PRODUCTS = 2e8;
 
 /** float32 values of a tile of columns: what is subtracted is multiplied while it is in the second cache. */
 const TILE_VALUES = 400_000;
-/** Columns of a tile at least, for many rows: adding a product to the Gram matrix costs as much as some 100 columns. */
-const MIN_TILE_COLUMNS = 384;
 /** Longer float32 sums lose accuracy (3e-7 in an explained variance ratio at 4,000 on WASM), shorter ones time. */
 const MAX_TILE_COLUMNS = 2048;
 /** Tiles multiplied in one call: fewer calls, and still within the third cache. */
 const TILES_PER_PRODUCT = 4;
-/**
- * Rows from which the Gram matrix is larger than the caches, and a tile as well: adding a product costs as much as many more
- * columns, so that tiles are as wide as may be, and more of them in a call gain nothing.
- */
-const MANY_ROWS = 2000;
-
 /**
  * Returns the Gram matrix of a path about one of its rows, and the squared lengths of its steps, in one
  * pass.
@@ -75,6 +67,7 @@ export async function differenceGram(
   } finally {
     await adder.close();
   }
+  mirrorLowerInto(sums.gram, n);
   assertInRange(sums.gram, n);
   return { ...sums, precision: adder.name, warnings: adder.warnings };
 }
@@ -105,9 +98,10 @@ async function addDifferencesInto(
   { row, blockColumns, signal, afterBlock }: DifferenceGramOptions,
 ): Promise<void> {
   const n = source.rows;
-  const [least, together] = n < MANY_ROWS ? [MIN_TILE_COLUMNS, TILES_PER_PRODUCT] : [MAX_TILE_COLUMNS, 1];
-  const affordable = Math.max(least, ALIGNED_COLUMNS * Math.floor(TILE_VALUES / n / ALIGNED_COLUMNS));
-  const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, affordable);
+  const affordable = ALIGNED_COLUMNS * Math.floor(TILE_VALUES / n / ALIGNED_COLUMNS);
+  const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, Math.max(leastGramColumns(n), affordable));
+  // A tile of so many rows that it is larger than the caches gains nothing by others in its call.
+  const together = tileColumns * n > TILES_PER_PRODUCT * TILE_VALUES ? 1 : TILES_PER_PRODUCT;
   const buffered = together * n * tileColumns;
   const reader = openRowTiles(source, {
     ...{ blockColumns, tileColumns },

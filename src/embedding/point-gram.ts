@@ -1,5 +1,6 @@
 import type { LandscapeWarning } from "../base/warning.js";
 import { type LinearAlgebra, openGram } from "../math/linear-algebra.js";
+import { mirrorLowerInto } from "../math/row-kernels.js";
 import type { PointRows } from "./distance-source.js";
 
 /** Columns a block, so that a float32 sum stays short. */
@@ -45,6 +46,7 @@ export async function pointGram(
   }
 }
 
+/** @param addInto - adds products to the lower triangle. */
 async function sumGram(
   points: PointRows,
   centered: boolean,
@@ -69,6 +71,7 @@ async function sumGram(
     for (const mean of means) meanSquare += mean * mean;
     await addInto(gram, block, width);
   }
+  mirrorLowerInto(gram, n);
   if (centered) return gram;
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) gram[i * n + j] = gram[i * n + j] + withMean[i] + withMean[j] - meanSquare;
@@ -91,7 +94,6 @@ function addExactGramInto(gram: Float64Array, block: Float64Array, n: number, wi
       let sum = 0;
       for (let c = 0; c < width; c++) sum += block[i * width + c] * block[j * width + c];
       gram[i * n + j] = gram[i * n + j] + sum;
-      if (i !== j) gram[j * n + i] = gram[j * n + i] + sum;
     }
   }
 }

@@ -8,6 +8,17 @@ export interface SymmetricEigen {
   readonly vectors: Float64Array;
 }
 
+/** Rows from which a Gram matrix is much larger than the processor's caches. */
+const MANY_ROWS = 2000;
+
+/**
+ * Columns of a block of `addGramInto` at least: to add a product to the Gram matrix costs as much as some 100 columns of
+ * it, and as much as many more where the matrix is larger than the caches.
+ */
+export function leastGramColumns(rows: number): number {
+  return rows < MANY_ROWS ? 384 : 2048;
+}
+
 /** Adds products X·Xᵀ of matrices of a certain number of rows. Whoever opens one closes it. */
 export interface GramAdder {
   /** What multiplies, for provenance: the name of the linear algebra, or that of a library that it hands the work to. */
@@ -47,10 +58,11 @@ export interface LinearAlgebra {
   readonly hasFastRowProducts?: boolean;
 
   /**
-   * Adds Σ_b X_b·X_bᵀ into `gram`: the product of one wide matrix whose columns come in blocks, several at a time,
-   * since every call has its price.
+   * Adds Σ_b X_b·X_bᵀ into the lower triangle of `gram`: the product of one wide matrix whose columns come in blocks,
+   * several at a time, since every call has its price.
    *
-   * @param gram - (rows, rows) float64, updated in place.
+   * @param gram - (rows, rows) float64; its diagonal and what lies below are updated in place, what lies above is left
+   *   as it is: `mirrorLowerInto` completes the matrix once, after the last block.
    * @param blocks - X_b (rows, columns) float32, one block after another.
    * @param count - number of blocks. Default 1.
    */

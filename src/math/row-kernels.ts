@@ -41,7 +41,10 @@ export function differencesDot(a: Float32Array, b: Float32Array, c: Float32Array
   return s0 + s1 + (s2 + s3);
 }
 
-/** Adds X·Xᵀ into `gram` (rows, rows) in float64; X (rows, columns) float32. Cost: O(rows²·columns). */
+/**
+ * Adds X·Xᵀ into the lower triangle of `gram` (rows, rows) in float64; X (rows, columns) float32.
+ * Cost: O(rows²·columns).
+ */
 export function addGramExactInto(
   gram: Float64Array,
   block: Float32Array,
@@ -53,7 +56,6 @@ export function addGramExactInto(
     for (let j = 0; j <= i; j++) {
       const value = dot(a, block.subarray(j * columns, (j + 1) * columns));
       gram[i * rows + j] = gram[i * rows + j] + value;
-      if (j !== i) gram[j * rows + i] = gram[j * rows + i] + value;
     }
   }
 }

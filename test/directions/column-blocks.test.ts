@@ -78,11 +78,11 @@ describe("resolveBlockColumns", () => {
     expect(resolveBlockColumns({ rows: 10, columns: 1e6 })).toBe(2 ** 18);
     expect(resolveBlockColumns({ rows: 300, columns: 1e7 })).toBe(27_952);
     expect(resolveBlockColumns({ rows: 1000, columns: 1e7 })).toBe(8384);
-    expect(resolveBlockColumns({ rows: 10_000, columns: 1e7 })).toBe(1664);
-    for (const rows of [100, 300, 2000, 1e6, 1e9]) {
+    expect(resolveBlockColumns({ rows: 10_000, columns: 1e7 })).toBe(3344);
+    for (const rows of [100, 300, 2000, 10_000, 1e6, 1e9]) {
       const blockColumns = resolveBlockColumns({ rows, columns: 1e7 });
       expect(blockColumns).toBeGreaterThanOrEqual(1);
-      if (blockColumns > 1) expect(4 * rows * blockColumns).toBeLessThanOrEqual(64 * 2 ** 20);
+      if (blockColumns > 1) expect(4 * rows * blockColumns).toBeLessThanOrEqual(128 * 2 ** 20);
     }
     expect(resolveBlockColumns({ rows: 10, columns: 7 })).toBe(7);
     expect(resolveBlockColumns({ rows: 10, columns: 70 }, 100)).toBe(70);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { doubleCenter, gramEigen, gramShares } from "../../src/math/gram-eigen.js";
 import { createNormal } from "../../src/math/random.js";
-import { addGramExactInto } from "../../src/math/row-kernels.js";
+import { addGramExactInto, mirrorLowerInto } from "../../src/math/row-kernels.js";
 import { expectAllClose } from "../support/allclose.js";
 
 const [n, d] = [7, 11];
@@ -9,6 +9,7 @@ const next = createNormal(1, "gram");
 const rows = Array.from({ length: n }, () => Float32Array.from({ length: d }, next));
 const gram = new Float64Array(n * n);
 addGramExactInto(gram, Float32Array.from(rows.flatMap((row) => [...row])), n, d);
+mirrorLowerInto(gram, n);
 
 describe("gramEigen", () => {
   it("satisfies G·u = λ·u with orthonormal u, λ falling, their sum the trace", () => {

@@ -1,4 +1,5 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createFilePool } from "../../src/store/arrow/regular-file.js";
@@ -41,3 +42,21 @@ test("a file that ends early gives what there is; a missing one fails, and opens
   expect(await pool.readInto(file, 1, new Uint8Array(9))).toBe(2);
   await pool.close();
 });
+
+test.skipIf(process.platform === "win32")(
+  "a pipe in the place of a file that was read before is refused, and nobody waits for it",
+  async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, "swapped");
+    await writeFile(file, "abc");
+    const pool = createFilePool(3);
+    expect(await pool.readInto(file, 0, new Uint8Array(3))).toBe(3);
+    await pool.close();
+    await rm(file);
+    execFileSync("mkfifo", [file]);
+    await expect(pool.readInto(file, 0, new Uint8Array(3))).rejects.toThrow(
+      `${file}: expected a file that can be read, got no regular file (ESPIPE)`,
+    );
+    await pool.close();
+  },
+);

@@ -35,8 +35,8 @@ export const jsLinearAlgebra: LinearAlgebra = {
 };
 
 /**
- * Adds columns [from, to) of X to X·Xᵀ, in squares of two rows by two, so that each value read is used twice.
- * The lower triangle is the mirrored upper one.
+ * Adds columns [from, to) of X to the lower triangle of X·Xᵀ, in squares of two rows by two, so that each value read is
+ * used twice.
  */
 function addTileGramInto(
   gram: Float64Array,
@@ -47,14 +47,12 @@ function addTileGramInto(
   to: number,
 ): void {
   const add = (i: number, j: number, value: number) => {
-    if (i >= rows || j >= rows || j < i) return;
-    gram[i * rows + j] += value;
-    if (j > i) gram[j * rows + i] += value;
+    if (i < rows && j <= i) gram[i * rows + j] += value;
   };
   for (let i = 0; i < rows; i += 2) {
     const i0 = i * columns;
     const i1 = i + 1 < rows ? i0 + columns : i0;
-    for (let j = i; j < rows; j += 2) {
+    for (let j = 0; j <= i; j += 2) {
       const j0 = j * columns;
       const j1 = j + 1 < rows ? j0 + columns : j0;
       let s00 = 0;

@@ -13,7 +13,7 @@ export type GramProduct = (
 
 /** Rows from which ONNX Runtime multiplies: fewer take less than its start. */
 export const ONNX_FROM_ROWS = 64;
-/** Rows of a panel: its product with the rows from its first on leaves out most of the mirrored half. */
+/** Rows of a panel: its product with the rows up to its end leaves out most of what lies above the diagonal. */
 const PANEL_ROWS = 60;
 /** Panels at most: 16 leave 3 % above half of the work. */
 const MAX_PANELS = 16;
@@ -64,7 +64,7 @@ export async function openOnnxGram(rows: number): Promise<OnnxGram> {
   return { state: "open", product: productBy(outcome.runtime, sessions), close };
 }
 
-/** Rows [first, end), to be multiplied with the rows from `first` on. */
+/** Rows [first, end), to be multiplied with the rows up to `end`. */
 interface Panel {
   readonly first: number;
   readonly end: number;
@@ -97,7 +97,7 @@ function productBy(runtime: OnnxRuntime, sessions: ReadonlyMap<number, OrtSessio
         const products: Readonly<Record<string, OrtTensor>>[] = [];
         for (let b = first; b < Math.min(count, first + blocksPerSum); b++) {
           const block = blocks.subarray(b * size, (b + 1) * size);
-          products.push(await session.run(feedsOf(runtime, block, together, rows, columns)));
+          products.push(await session.run(feedsOf(runtime, block, together, columns)));
         }
         together.forEach((panel, p) => {
           const parts = products.map((outputs) => (outputs[`product${p}`] as OrtTensor).data);
@@ -117,7 +117,7 @@ function cutIntoPanels(rows: number): Panel[] {
   return panels;
 }
 
-/** A model that multiplies each of some panels with the rows from its first on; all lengths are open. */
+/** A model that multiplies each of some panels with the rows up to its end; all lengths are open. */
 async function createSession(runtime: OnnxRuntime, panels: number): Promise<OrtSession> {
   const { encodeOnnxModel } = await import("../onnx-model.js");
   const ordinals = Array.from({ length: panels }, (_, p) => p);
@@ -150,43 +150,30 @@ function feedsOf(
   { Tensor }: OnnxRuntime,
   block: Float32Array,
   panels: readonly Panel[],
-  rows: number,
   columns: number,
 ): Readonly<Record<string, OrtTensor>> {
   const feeds: Record<string, OrtTensor> = {};
   panels.forEach(({ first, end }, p) => {
-    const part = (last: number) =>
-      new Tensor("float32", block.subarray(first * columns, last * columns), [last - first, columns]);
-    feeds[`panel${p}`] = part(end);
-    feeds[`rows${p}`] = part(rows);
+    const part = (from: number) =>
+      new Tensor("float32", block.subarray(from * columns, end * columns), [end - from, columns]);
+    feeds[`panel${p}`] = part(first);
+    feeds[`rows${p}`] = part(0);
   });
   return feeds;
 }
 
-/** Rows of a panel whose mirror image is written together: it lies in columns, one row of which costs as much as sixteen. */
-const BAND_ROWS = 16;
-
-/** Adds the sum over blocks of a panel's products, and its mirror image, to the Gram matrix. */
+/** Adds the sum over blocks of a panel's products to the lower triangle of the Gram matrix. */
 function addPanelInto(
   gram: Float64Array,
   products: readonly Float32Array[],
   { first, end }: Panel,
   rows: number,
 ): void {
-  const width = rows - first;
-  const sums = new Float64Array(BAND_ROWS * width);
-  for (let top = first; top < end; top += BAND_ROWS) {
-    const bottom = Math.min(top + BAND_ROWS, end);
-    const [at, count] = [(top - first) * width, (bottom - top) * width];
+  const sums = new Float64Array(end);
+  for (let i = first; i < end; i++) {
+    const from = (i - first) * end;
     sums.fill(0);
-    for (const product of products) for (let k = 0; k < count; k++) sums[k] += product[at + k];
-    for (let i = top; i < bottom; i++) {
-      const row = (i - top) * width - first;
-      for (let j = i; j < rows; j++) gram[i * rows + j] += sums[row + j];
-    }
-    for (let j = top + 1; j < rows; j++) {
-      const last = Math.min(j, bottom);
-      for (let i = top; i < last; i++) gram[j * rows + i] += sums[(i - top) * width + j - first];
-    }
+    for (const product of products) for (let j = 0; j <= i; j++) sums[j] += product[from + j];
+    for (let j = 0; j <= i; j++) gram[i * rows + j] += sums[j];
   }
 }

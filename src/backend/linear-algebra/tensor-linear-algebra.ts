@@ -1,7 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
-import type { GramAdder, LinearAlgebra, SymmetricEigen } from "../../math/linear-algebra.js";
+import {
+  type GramAdder,
+  type LinearAlgebra,
+  leastGramColumns,
+  type SymmetricEigen,
+} from "../../math/linear-algebra.js";
 import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 import { multiplyInFloat64 } from "./js-linear-algebra.js";
@@ -30,8 +35,6 @@ const IN_JS: Float64Algebra = {
   singularValues: singularValuesInJs,
 };
 
-/** Columns of a chunk at least, for many rows: adding a product to the Gram matrix costs as much as some 100. */
-const MIN_CHUNK_COLUMNS = 384;
 /** More columns than this are not summed in float32: WebAssembly adds them one by one, without partial sums. */
 const MAX_CHUNK_COLUMNS = 4096;
 
@@ -125,7 +128,7 @@ async function addGramInto(
 ): Promise<void> {
   if (rows === 0) return;
   const size = rows * columns;
-  const affordable = Math.max(MIN_CHUNK_COLUMNS, Math.floor(plan.chunkValues / rows));
+  const affordable = Math.max(leastGramColumns(rows), Math.floor(plan.chunkValues / rows));
   const width = Math.min(affordable, MAX_CHUNK_COLUMNS, columns);
   if (width === columns) {
     for (let b = 0; b < count; b += plan.batch) {
@@ -191,7 +194,7 @@ function copyColumnsInto(
 
 /**
  * Multiplies `count` chunks (rows, columns), each with itself; where there are panels, each panel of rows with
- * the rows up to its end: the rest is the mirror image.
+ * the rows up to its end.
  */
 function addChunksGramInto(
   gram: Float64Array,
@@ -207,7 +210,10 @@ function addChunksGramInto(
       return tf.matMul(x, x, false, true);
     });
     for (let b = 0; b < count; b++) {
-      for (let i = 0, at = b * rows * rows; i < rows * rows; i++, at++) gram[i] += product[at];
+      for (let i = 0; i < rows; i++) {
+        const at = i * rows;
+        for (let j = 0; j <= i; j++) gram[at + j] += product[b * rows * rows + at + j];
+      }
     }
     return;
   }
@@ -227,16 +233,14 @@ function addPanelsGramInto(
   for (let first = 0; first < rows; first += panelRows) {
     const end = Math.min(rows, first + panelRows);
     const product = readAndDispose(() => {
-      const left = tf.tensor2d(chunk.subarray(0, end * columns), [end, columns]);
-      if (first === 0) return tf.matMul(left, left, false, true);
-      const right = tf.tensor2d(chunk.subarray(first * columns, end * columns), [end - first, columns]);
+      const right = tf.tensor2d(chunk.subarray(0, end * columns), [end, columns]);
+      if (first === 0) return tf.matMul(right, right, false, true);
+      const left = tf.tensor2d(chunk.subarray(first * columns, end * columns), [end - first, columns]);
       return tf.matMul(left, right, false, true);
     });
-    for (let i = 0, at = 0; i < end; i++) {
-      for (let j = first; j < end; j++, at++) {
-        gram[i * rows + j] += product[at];
-        if (i < first) gram[j * rows + i] += product[at];
-      }
+    for (let i = first; i < end; i++) {
+      const at = (i - first) * end;
+      for (let j = 0; j <= i; j++) gram[i * rows + j] += product[at + j];
     }
   }
 }

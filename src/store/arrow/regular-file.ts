@@ -1,4 +1,4 @@
-import { close, fstat, open as openCallback, read, type Stats } from "node:fs";
+import { close, closeSync, fstat, open as openCallback, read, type Stats } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FormatError, messageOf, systemCode } from "../../base/errors.js";
@@ -15,6 +15,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
   ENFILE: "too many open files",
   ENXIO: "no regular file",
+  ESPIPE: "no regular file",
   EIO: "a disk that does not answer",
   ESTALE: "a file that is gone from the server",
 };
@@ -40,19 +41,23 @@ export async function openRegularFile(file: string): Promise<FileHandle> {
   }
 }
 
+const [openFile, statFile, closeFile] = [promisify(openCallback), promisify(fstat), promisify(close)];
+
 /**
- * Opens a regular file as a bare descriptor, for pools of files that nobody may ever close: Node.js warns of
- * handles that it has to close itself.
+ * Opens a file as a bare descriptor, for pools of files that nobody may ever close: Node.js warns of handles that it
+ * has to close itself.
  *
+ * @param isKnown - whether it was found to be a regular file before, and is not looked at again.
  * @throws as {@link openRegularFile}.
  */
-export async function openRegularDescriptor(file: string): Promise<number> {
-  const descriptor = await readable(file, () => promisify(openCallback)(file, WITHOUT_WAITING));
+async function openDescriptor(file: string, isKnown: boolean): Promise<number> {
+  const descriptor = await readable(file, () => openFile(file, WITHOUT_WAITING));
+  if (isKnown) return descriptor;
   try {
-    checkRegular(file, await promisify(fstat)(descriptor));
+    checkRegular(file, await statFile(descriptor));
     return descriptor;
   } catch (error) {
-    await promisify(close)(descriptor);
+    await closeFile(descriptor);
     throw error;
   }
 }
@@ -107,8 +112,6 @@ function explainReadError(cause: unknown): string {
   return Object.hasOwn(EXPLANATIONS, code) ? `${EXPLANATIONS[code]} (${code})` : code;
 }
 
-const closeFile = promisify(close);
-
 interface OpenFile {
   readonly descriptor: Promise<number>;
   users: number;
@@ -131,15 +134,22 @@ export interface FilePool {
 /**
  * Returns a pool that keeps at most `limit` files open, the most recently used ones, and more only
  * while more are read at the same time.
+ *
+ * Of thousands of files read in turns each turn opens all of them again: every call to the system that waits for a
+ * thread of Node.js takes some 25 µs, so that a file is looked at when it is first opened, and closed at once.
  */
 export function createFilePool(limit: number): FilePool {
   // A Map iterates in order of insertion: the least recently used file comes first.
   const files = new Map<string, OpenFile>();
+  const known = new Set<string>();
 
   const acquire = (file: string): OpenFile => {
-    const entry = files.get(file) ?? { descriptor: openRegularDescriptor(file), users: 0 };
-    // What could not be opened is not kept; whoever reads gets the rejection.
-    entry.descriptor.catch(() => files.delete(file));
+    const entry = files.get(file) ?? { descriptor: openDescriptor(file, known.has(file)), users: 0 };
+    entry.descriptor.then(
+      () => known.add(file),
+      // What could not be opened is not kept; whoever reads gets the rejection.
+      () => files.delete(file),
+    );
     entry.users++;
     files.delete(file);
     files.set(file, entry);
@@ -151,7 +161,7 @@ export function createFilePool(limit: number): FilePool {
       if (files.size <= keep) break;
       if (entry.users > 0) continue;
       files.delete(file);
-      closing.push(entry.descriptor.then(closeFile));
+      closing.push(entry.descriptor.then(closeSync));
     }
     await Promise.all(closing);
   };

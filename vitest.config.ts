@@ -7,7 +7,9 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * pictures, pages, the command line, processes, documentation. `npm test` runs them once, with the last backend.
  */
 const aboveBackends = [
+  "analysis/compare-page",
   "analysis/export",
+  "backend/select-backend",
   "base",
   "capture/compiled",
   "capture/kill",
@@ -20,6 +22,7 @@ const aboveBackends = [
   "fuzz",
   "jobs",
   "live",
+  "loss/engine/onnx/onnx-device",
   "loss/workers/worker-evaluator",
   "math",
   "package",

@@ -1,12 +1,12 @@
 /**
- * `npm test`: lint, types, build, the tests on each backend (what does not depend on it once, on the last
- * one), documentation, package.
+ * `npm test`: build, types, documentation, lint, the tests on each backend (what does not depend on it once, on the
+ * last one), package.
  *
  * What this machine lacks (the native backend, Chromium, redis-server) is left out and named, with how to have it;
  * with CI=true leaving anything out is a failure. The closing line adds up the test runner's own
  * reports; a failed check counts as one failure.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ensureInstalled, root } from "./prepare-checkout.mjs";
@@ -36,12 +36,37 @@ function run(command, args, env = {}) {
   return status === 0;
 }
 
-/** One check that either holds or does not: a failure counts as one. */
-function check(title, command, args) {
-  say(`\n== ${title}: ${[basename(command), ...args].join(" ")}`);
-  if (run(command, args)) return;
-  failures.push(title);
-  totals.failed += 1;
+/**
+ * Checks that either hold or do not: each that fails counts as one. Those of a list run one after another, and lists
+ * side by side, for most checks keep one processor busy; each says all that it has to say at its end.
+ */
+async function check(...lists) {
+  await Promise.all(
+    lists.map(async (list) => {
+      for (const [title, command, args] of list) {
+        const { ok, output } = await runAside(command, args);
+        say(`\n== ${title}: ${[basename(command), ...args].join(" ")}`);
+        if (output.trim() !== "") say(output.trimEnd());
+        if (ok) continue;
+        failures.push(title);
+        totals.failed += 1;
+      }
+    }),
+  );
+}
+
+function runAside(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (part) => {
+        output += part;
+      });
+    }
+    child.on("error", (error) => resolve({ ok: false, output: String(error) }));
+    child.on("close", (status) => resolve({ ok: status === 0, output }));
+  });
 }
 
 /**
@@ -93,18 +118,25 @@ ensureInstalled();
 const filters = process.argv.slice(2);
 const problem = await nativeProblem();
 const node = process.execPath;
-check("build", node, ["scripts/build.mjs", "--clean"]);
-check("lint", tool("biome"), ["ci", "."]);
-check("types", node, ["scripts/types.mjs"]);
+await check([["build", node, ["scripts/build.mjs", "--clean"]]]);
+await check(
+  [
+    ["types", node, ["scripts/types.mjs"]],
+    ["documentation", tool("typedoc"), ["--emit", "none"]],
+  ],
+  [
+    ["lint", tool("biome"), ["ci", "."]],
+    ["unused code", tool("knip"), []],
+    ["package", tool("publint"), ["--strict"]],
+  ],
+);
 testOn("wasm", problem === undefined ? "backend" : "all", filters);
 if (problem === undefined) testOn("native", "all", filters);
 else leftOut.push(`native: the whole suite (${problem}); run \`npm run setup:native\``);
-check("documentation", tool("typedoc"), ["--emit", "none"]);
-check("unused code", tool("knip"), []);
-check("package", tool("publint"), ["--strict"]);
+// It packs, and so puts another package.json and build in place for a moment: after everything else.
 // Node.js >= 20.19 requires ES modules; the check knows only that older versions do not.
 const esmOnly = ["--ignore-rules", "cjs-resolves-to-esm"];
-check("package types", tool("attw"), ["--pack", ".", "--profile", "node16", ...esmOnly]);
+await check([["package types", tool("attw"), ["--pack", ".", "--profile", "node16", ...esmOnly]]]);
 
 if (leftOut.length > 0) {
   say("\nLeft out on this machine:");

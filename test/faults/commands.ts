@@ -17,7 +17,7 @@ const DATA = here("../cli/fixtures/tiny-data.js");
 const TRAIN = here("train.mjs");
 
 /** Kills of each command: LANDSCAPE_FAULT_CASES, else a few; more with CI=true. Other faults follow from it. */
-export const CASES = Number(process.env.LANDSCAPE_FAULT_CASES ?? (process.env.CI === "true" ? 3 : 1));
+export const CASES = Number(process.env.LANDSCAPE_FAULT_CASES ?? (process.env.CI === "true" ? 2 : 1));
 /** Cases of each command under the other faults. */
 export const FEW = Math.max(1, Math.floor(CASES / 5));
 const SEED = Number(process.env.LANDSCAPE_FAULT_SEED ?? 1);

@@ -203,7 +203,7 @@ describe("a surface over three workers", () => {
       const [folder, store] = [folderWithRun(), newFolder()];
       const calls = join(folder, "calls");
       // The lock of these workers lasts two seconds.
-      const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: String(5000 / expected.calls) };
+      const env = { LANDSCAPE_CALLS: calls, LANDSCAPE_PACE: String(4000 / expected.calls) };
       for (let i = 0; i < 3; i++) workers.push(await startWorker(url, store, { module: MODULE, env }));
       const { status, last, stderr } = await submit(folder, 3, { redis: url, store }, env);
       expect(status, stderr).toBe(0);

@@ -16,7 +16,8 @@ const BENCHES = {
   approximate: [{ args: ["--seeds", "2"] }],
   "approximate-workers": [{ args: [] }],
   "batch-norm": [{ args: ["--points", "3"] }],
-  capture: [{ args: [] }],
+  // A snapshot of 40 MB is on disk some tenths of a second after its epoch: waited for after every third one only.
+  capture: [{ args: ["--case", "lenet"] }, { args: ["--case", "mlp10m", "--epochs", "3"] }],
   curvature: [
     { args: ["--backend", "native", "--backend", "wasm", "--samples", "500", "--repeats", "9"] },
     {
@@ -45,10 +46,10 @@ const BENCHES = {
     { args: ["--case", "large"] },
   ],
   phate: [
-    { args: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50", "--case", "2000x50"] },
+    { args: ["--case", "500x50", "--case", "1000x50", "--case", "2000x50"] },
     { args: ["--repetitions", "1", "--case", "5000x50", "--case", "500x100000"] },
     {
-      args: ["--repetitions", "5", "--case", "500x50", "--case", "1000x50"],
+      args: ["--case", "500x50", "--case", "1000x50"],
       env: { TFJS_LANDSCAPE_BACKEND: "wasm" },
     },
   ],

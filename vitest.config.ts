@@ -22,7 +22,6 @@ const aboveBackends = [
   "fuzz",
   "jobs",
   "live",
-  "loss/engine/onnx/onnx-device",
   "loss/workers/worker-evaluator",
   "math",
   "package",

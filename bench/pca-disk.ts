@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ export interface PcaDiskCase extends DiskResult {
   readonly ours: number;
   readonly peer: null;
   readonly ratio: null;
-  /** Seconds to write the run, for scale. */
+  /** Seconds to write the run to the disk itself, for scale. */
   readonly writeSeconds: number;
   /** The files were written just before, to the disk itself: those that fit are in the system's page cache. */
   readonly cache: "warm";
@@ -34,8 +34,8 @@ export async function runFromDisk(settings: DiskSettings, log: (line: string) =>
   try {
     const begin = performance.now();
     await writeRun(join(directory, "run"), rows, columns, log);
-    // What the system has yet to write to a slow disk would be measured with the reading.
-    if (process.platform !== "win32") execFileSync("sync");
+    // What the system has yet to write to a slow disk would be measured with the reading; some systems have no `sync`.
+    spawnSync("sync");
     const writeSeconds = (performance.now() - begin) / 1000;
     log(`pca ${rows}x${columns} from disk: written in ${writeSeconds.toFixed(1)} s`);
     const result = await measureInChild(join(directory, "run"));

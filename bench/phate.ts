@@ -59,8 +59,8 @@ const DEFAULT_CASES = ["500x50", "1000x50", "2000x50", "5000x50", "500x100000"];
  * Measures PHATE against Python on branching random walks, cosine distance and defaults, in turn.
  *
  * Arguments: `--case NxD` (repeatable; default 500x50, 1000x50, 2000x50, 5000x50 and 500x100000),
- * `--repetitions n` (default 15 up to 1000 points, 3 above), `--no-peer`. The PHATE package comes from the pip index; where that has
- * none the peer is its steps, metric scaling included, in numpy, scipy, scikit-learn and numba, and says so.
+ * `--repetitions n` (default 15 up to 1000 points, 3 above), `--no-peer`. The PHATE package comes from the pip index; where that
+ * has none the peer is its steps, metric scaling included, in numpy, scipy, scikit-learn and numba, and says so.
  */
 export async function runBench({ args, log }: BenchOptions): Promise<PhateReport> {
   const { values } = parseArgs({

@@ -1,4 +1,5 @@
 import type { LandscapeWarning } from "../base/warning.js";
+import { mirrorLowerInto } from "./row-kernels.js";
 
 /** Eigen-decomposition of a real symmetric matrix, largest eigenvalue first. */
 export interface SymmetricEigen {
@@ -25,10 +26,36 @@ export interface GramAdder {
   readonly name: string;
   /** Why something slower multiplies than is installed. */
   readonly warnings: readonly LandscapeWarning[];
-  /** As `addGramInto` of the linear algebra. */
+  /**
+   * As `addGramInto` of the linear algebra, but what lies above the diagonal may be left as it is: `mirrorLowerInto`
+   * completes the matrix once, after the last block.
+   */
   addInto(gram: Float64Array, blocks: Float32Array, columns: number, count?: number): Promise<void>;
   /** Frees what was prepared; after the last call has ended. */
   close(): Promise<void>;
+}
+
+/**
+ * `addGramInto` by what adds to one triangle, which it closes.
+ *
+ * Memory: one more matrix (rows, rows).
+ */
+export async function addGramBy(
+  adder: GramAdder,
+  gram: Float64Array,
+  blocks: Float32Array,
+  rows: number,
+  columns: number,
+  count?: number,
+): Promise<void> {
+  const sum = new Float64Array(rows * rows);
+  try {
+    await adder.addInto(sum, blocks, columns, count);
+  } finally {
+    await adder.close();
+  }
+  mirrorLowerInto(sum, rows);
+  for (let i = 0; i < sum.length; i++) gram[i] += sum[i];
 }
 
 /** Opens what adds the Gram products of matrices of `rows` rows: the port's own, or call by call. */
@@ -58,11 +85,10 @@ export interface LinearAlgebra {
   readonly hasFastRowProducts?: boolean;
 
   /**
-   * Adds Σ_b X_b·X_bᵀ into the lower triangle of `gram`: the product of one wide matrix whose columns come in blocks,
-   * several at a time, since every call has its price.
+   * Adds Σ_b X_b·X_bᵀ into `gram`: the product of one wide matrix whose columns come in blocks, several at a time,
+   * since every call has its price.
    *
-   * @param gram - (rows, rows) float64; its diagonal and what lies below are updated in place, what lies above is left
-   *   as it is: `mirrorLowerInto` completes the matrix once, after the last block.
+   * @param gram - (rows, rows) float64, updated in place.
    * @param blocks - X_b (rows, columns) float32, one block after another.
    * @param count - number of blocks. Default 1.
    */

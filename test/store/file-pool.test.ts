@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -44,19 +45,27 @@ test("a file that ends early gives what there is; a missing one fails, and opens
 });
 
 test.skipIf(process.platform === "win32")(
-  "a pipe in the place of a file that was read before is refused, and nobody waits for it",
+  "what lies in the place of a file that was read before is refused, and the file is read once it is back",
   async () => {
     const folder = await temporaryFolder();
     const file = join(folder, "swapped");
-    await writeFile(file, "abc");
     const pool = createFilePool(3);
-    expect(await pool.readInto(file, 0, new Uint8Array(3))).toBe(3);
-    await pool.close();
-    await rm(file);
-    execFileSync("mkfifo", [file]);
-    await expect(pool.readInto(file, 0, new Uint8Array(3))).rejects.toThrow(
-      `${file}: expected a file that can be read, got no regular file (ESPIPE)`,
-    );
+    const read = () => pool.readInto(file, 0, new Uint8Array(3));
+    await writeFile(file, "abc");
+    expect(await read()).toBe(3);
+    for (const [put, got] of [
+      [() => execFileSync("mkfifo", [file]), "no regular file"],
+      [() => symlinkSync("/dev/zero", file), "no regular file"],
+      [() => mkdirSync(file), "a folder"],
+    ] as const) {
+      await pool.close();
+      await rm(file, { recursive: true });
+      put();
+      await expect(read()).rejects.toThrow(`${file}: expected a file that can be read, got ${got}`);
+      await rm(file, { recursive: true });
+      await writeFile(file, "abc");
+      expect(await read()).toBe(3);
+    }
     await pool.close();
   },
 );

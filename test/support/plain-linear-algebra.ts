@@ -15,7 +15,7 @@ export const plainLinearAlgebra: LinearAlgebra = {
     for (let b = 0; b < count; b++) {
       const block = blocks.subarray(b * rows * columns);
       for (let i = 0; i < rows; i++) {
-        for (let j = 0; j <= i; j++) {
+        for (let j = 0; j < rows; j++) {
           let sum = 0;
           for (let c = 0; c < columns; c++) sum += block[i * columns + c] * block[j * columns + c];
           gram[i * rows + j] = gram[i * rows + j] + Math.fround(sum);

@@ -1,4 +1,4 @@
-import type { LinearAlgebra } from "../../math/linear-algebra.js";
+import { addGramBy, type GramAdder, type LinearAlgebra } from "../../math/linear-algebra.js";
 import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
@@ -12,14 +12,9 @@ const TILE = 1024;
  */
 export const jsLinearAlgebra: LinearAlgebra = {
   name: "js",
-  async addGramInto(gram, blocks, rows, columns, count = 1) {
-    for (let b = 0; b < count; b++) {
-      const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
-      for (let from = 0; from < columns; from += TILE) {
-        addTileGramInto(gram, block, rows, columns, from, Math.min(columns, from + TILE));
-      }
-    }
-  },
+  addGramInto: (gram, blocks, rows, columns, count) =>
+    addGramBy(lowerGram(rows), gram, blocks, rows, columns, count),
+  openGram: async (rows) => lowerGram(rows),
   async multiply(a, b, rows, inner, columns) {
     return multiplyInFloat64(a, b, rows, inner, columns);
   },
@@ -33,6 +28,22 @@ export const jsLinearAlgebra: LinearAlgebra = {
     return singularValuesInJs(matrix, rows, columns);
   },
 };
+
+function lowerGram(rows: number): GramAdder {
+  return {
+    name: "js",
+    warnings: [],
+    async addInto(gram, blocks, columns, count = 1) {
+      for (let b = 0; b < count; b++) {
+        const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
+        for (let from = 0; from < columns; from += TILE) {
+          addTileGramInto(gram, block, rows, columns, from, Math.min(columns, from + TILE));
+        }
+      }
+    },
+    close: async () => undefined,
+  };
+}
 
 /**
  * Adds columns [from, to) of X to the lower triangle of X·Xᵀ, in squares of two rows by two, so that each value read is

@@ -21,7 +21,7 @@ const MAX_PANELS = 16;
 const ROW_STEP = 6;
 /** Panels multiplied in one call at most. */
 const PANELS_PER_CALL = 8;
-/** float32 values of results that are held at a time (64 MiB): of 10,000 rows one product has 10⁸. */
+/** float32 values of results that are held at a time (64 MiB): those of 10,000 rows are 10⁸. */
 const RESULT_VALUES = 2 ** 24;
 
 /** ONNX Runtime's product of matrices of some rows, or why there is none. */
@@ -36,8 +36,10 @@ export type OnnxGram =
  *
  * Its products are some 1.3 times faster than those of native TensorFlow (AVX2, 2 cores), read the blocks where they
  * are, and stay fast for panels of few rows, so that 60 % of the work is done for 300 rows in place of all of it.
+ *
+ * @param resultValues - float32 values of results held at a time, as far as one panel's are no more. Default 64 MiB.
  */
-export async function openOnnxGram(rows: number): Promise<OnnxGram> {
+export async function openOnnxGram(rows: number, resultValues = RESULT_VALUES): Promise<OnnxGram> {
   // The runtime and the writer of its models are loaded by those who multiply much, and by nobody else.
   const { loadOnnxRuntime } = await import("../onnx-runtime.js");
   const outcome = loadOnnxRuntime();
@@ -51,7 +53,7 @@ export async function openOnnxGram(rows: number): Promise<OnnxGram> {
     await Promise.allSettled(open.map((session) => session.release()));
   };
   try {
-    for (const { length } of callsOf(rows)) {
+    for (const { length } of callsOf(rows, resultValues)) {
       if (!sessions.has(length)) sessions.set(length, await createSession(outcome.runtime, length));
     }
   } catch (error) {
@@ -61,7 +63,7 @@ export async function openOnnxGram(rows: number): Promise<OnnxGram> {
       reason: messageOf(error).split("\n")[0],
     };
   }
-  return { state: "open", product: productBy(outcome.runtime, sessions), close };
+  return { state: "open", product: productBy(outcome.runtime, sessions, resultValues), close };
 }
 
 /** Rows [first, end), to be multiplied with the rows up to `end`. */
@@ -71,11 +73,11 @@ interface Panel {
 }
 
 /** The panels of each call. */
-function callsOf(rows: number): Panel[][] {
+function callsOf(rows: number, resultValues: number): Panel[][] {
   const panels = cutIntoPanels(rows);
   const panelsPerCall = Math.max(
     1,
-    Math.min(PANELS_PER_CALL, Math.floor(RESULT_VALUES / (panels[0].end * rows))),
+    Math.min(PANELS_PER_CALL, Math.floor(resultValues / (panels[0].end * rows))),
   );
   const calls: Panel[][] = [];
   for (let from = 0; from < panels.length; from += panelsPerCall) {
@@ -85,12 +87,16 @@ function callsOf(rows: number): Panel[][] {
 }
 
 /** @param sessions - by the number of panels that each multiplies. */
-function productBy(runtime: OnnxRuntime, sessions: ReadonlyMap<number, OrtSession>): GramProduct {
+function productBy(
+  runtime: OnnxRuntime,
+  sessions: ReadonlyMap<number, OrtSession>,
+  resultValues: number,
+): GramProduct {
   return async (gram, blocks, rows, columns, count) => {
     const size = rows * columns;
-    const calls = callsOf(rows);
+    const calls = callsOf(rows, resultValues);
     const results = calls[0].length * calls[0][0].end * rows;
-    const blocksPerSum = Math.max(1, Math.floor(RESULT_VALUES / results));
+    const blocksPerSum = Math.max(1, Math.floor(resultValues / results));
     for (const together of calls) {
       const session = sessions.get(together.length) as OrtSession;
       for (let first = 0; first < count; first += blocksPerSum) {

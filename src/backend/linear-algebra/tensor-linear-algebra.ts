@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../base/errors.js";
 import type { LandscapeWarning } from "../../base/warning.js";
 import {
+  addGramBy,
   type GramAdder,
   type LinearAlgebra,
   leastGramColumns,
@@ -78,12 +79,7 @@ export function createTensorLinearAlgebra(
     name,
     hasFastRowProducts: float64 !== IN_JS,
     async addGramInto(gram, blocks, rows, columns, count = 1) {
-      const adder = await openGram(rows);
-      try {
-        await adder.addInto(gram, blocks, columns, count);
-      } finally {
-        await adder.close();
-      }
+      await addGramBy(await openGram(rows), gram, blocks, rows, columns, count);
     },
     openGram,
     async multiply(a, b, rows, inner, columns) {
@@ -130,9 +126,11 @@ async function addGramInto(
   const size = rows * columns;
   const affordable = Math.max(leastGramColumns(rows), Math.floor(plan.chunkValues / rows));
   const width = Math.min(affordable, MAX_CHUNK_COLUMNS, columns);
+  // Chunks of so many rows that they are larger than the caches gain nothing together.
+  const batch = rows * width > plan.batch * plan.chunkValues ? 1 : plan.batch;
   if (width === columns) {
-    for (let b = 0; b < count; b += plan.batch) {
-      const last = Math.min(count, b + plan.batch);
+    for (let b = 0; b < count; b += batch) {
+      const last = Math.min(count, b + batch);
       await product(gram, blocks.subarray(b * size, last * size), rows, columns, last - b);
     }
     return;
@@ -144,7 +142,7 @@ async function addGramInto(
       rows,
       columns,
       width,
-      plan.batch,
+      batch,
       product,
     );
   }

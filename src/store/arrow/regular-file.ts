@@ -1,4 +1,4 @@
-import { close, closeSync, fstat, open as openCallback, read, type Stats } from "node:fs";
+import { closeSync, fstatSync, open as openCallback, read, type Stats } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FormatError, messageOf, systemCode } from "../../base/errors.js";
@@ -15,7 +15,6 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
   ENFILE: "too many open files",
   ENXIO: "no regular file",
-  ESPIPE: "no regular file",
   EIO: "a disk that does not answer",
   ESTALE: "a file that is gone from the server",
 };
@@ -41,23 +40,24 @@ export async function openRegularFile(file: string): Promise<FileHandle> {
   }
 }
 
-const [openFile, statFile, closeFile] = [promisify(openCallback), promisify(fstat), promisify(close)];
+const openFile = promisify(openCallback);
 
 /**
- * Opens a file as a bare descriptor, for pools of files that nobody may ever close: Node.js warns of handles that it
- * has to close itself.
+ * Opens a regular file as a bare descriptor, for pools of files that nobody may ever close: Node.js warns of handles
+ * that it has to close itself.
  *
- * @param isKnown - whether it was found to be a regular file before, and is not looked at again.
+ * What is open is looked at, and closed, at once: a call that waits for a thread of Node.js takes some 25 µs, five
+ * times as long.
+ *
  * @throws as {@link openRegularFile}.
  */
-async function openDescriptor(file: string, isKnown: boolean): Promise<number> {
+async function openDescriptor(file: string): Promise<number> {
   const descriptor = await readable(file, () => openFile(file, WITHOUT_WAITING));
-  if (isKnown) return descriptor;
   try {
-    checkRegular(file, await statFile(descriptor));
+    checkRegular(file, fstatSync(descriptor));
     return descriptor;
   } catch (error) {
-    await closeFile(descriptor);
+    closeSync(descriptor);
     throw error;
   }
 }
@@ -134,22 +134,15 @@ export interface FilePool {
 /**
  * Returns a pool that keeps at most `limit` files open, the most recently used ones, and more only
  * while more are read at the same time.
- *
- * Of thousands of files read in turns each turn opens all of them again: every call to the system that waits for a
- * thread of Node.js takes some 25 µs, so that a file is looked at when it is first opened, and closed at once.
  */
 export function createFilePool(limit: number): FilePool {
   // A Map iterates in order of insertion: the least recently used file comes first.
   const files = new Map<string, OpenFile>();
-  const known = new Set<string>();
 
   const acquire = (file: string): OpenFile => {
-    const entry = files.get(file) ?? { descriptor: openDescriptor(file, known.has(file)), users: 0 };
-    entry.descriptor.then(
-      () => known.add(file),
-      // What could not be opened is not kept; whoever reads gets the rejection.
-      () => files.delete(file),
-    );
+    const entry = files.get(file) ?? { descriptor: openDescriptor(file), users: 0 };
+    // What could not be opened is not kept; whoever reads gets the rejection.
+    entry.descriptor.catch(() => files.delete(file));
     entry.users++;
     files.delete(file);
     files.set(file, entry);

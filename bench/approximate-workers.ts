@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { InvalidOptionError } from "../src/base/errors.js";
 import { parseCount } from "../src/cli/command-options.js";
 import { createLeNet, loadMnist } from "../src/cli/demo/train.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
@@ -11,8 +10,8 @@ import { approximateSurface } from "../src/surface/approximate/approximate-surfa
 import { evaluateSurface } from "../src/surface/evaluate-surface.js";
 import { createGrid } from "../src/surface/grid.js";
 import { timed, trainedPlanes } from "./approximate.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { median } from "./capture-statistics.js";
-import type { BenchOptions } from "./pca.js";
 
 /** What two started workers gain, in exact points and in an approximate surface. */
 export interface ApproximateWorkersCase {
@@ -51,8 +50,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
   });
   const samples = parseCount("--samples", 1)(values.samples);
   const seeds = parseCount("--seeds", 1)(values.seeds);
-  const wrong = values.engine.find((one) => !(ENGINES as readonly string[]).includes(one));
-  if (wrong !== undefined) throw new InvalidOptionError("--engine", `one of ${ENGINES.join(", ")}`, wrong);
+  checkNames("--engine", values.engine, ENGINES);
   await selectBackend({ backend: "native" });
   const images = await loadMnist("train", samples);
   const model = createLeNet(1);

@@ -7,6 +7,7 @@ import { trajectoryCallback } from "../callbacks/trajectory-callback.js";
 import { analyzePlane } from "../src/analysis/analyze-plane.js";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { parseCount, parsePositive, parseShare } from "../src/cli/command-options.js";
 import { createLeNet, loadMnist, seededBatches } from "../src/cli/demo/train.js";
 import type { Directions } from "../src/directions/directions.js";
 import { randomDirections } from "../src/directions/random.js";
@@ -17,7 +18,7 @@ import { approximateSurface } from "../src/surface/approximate/approximate-surfa
 import { evaluateSurface } from "../src/surface/evaluate-surface.js";
 import { createGrid } from "../src/surface/grid.js";
 import type { Grid, Surface } from "../src/surface/surface.js";
-import type { BenchOptions } from "./pca.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 
 /** An approximate surface (ours) beside the exact one (peer) on the same grid. */
 export interface ApproximateCase {
@@ -78,10 +79,19 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
       loss: { type: "string", default: "model" },
     },
   });
+  const [samples, points, seeds] = (["samples", "points", "seeds"] as const).map((name) =>
+    parseCount(`--${name}`)(values[name]),
+  );
+  const [tolerance, share] = [
+    parsePositive("--tolerance")(values.tolerance),
+    parseShare("--budget")(values.budget),
+  ];
+  checkNames("--plane", values.plane, ["pca", "random"]);
+  checkNames("--loss", [values.loss], ["model", "logits"]);
   const { name: backend } = await selectBackend({ backend: values.backend as BackendChoice });
-  const images = await loadMnist("train", Number(values.samples));
+  const images = await loadMnist("train", samples);
   const model = createLeNet(1);
-  const planes = await trainedPlanes(model, Number(values.points), log);
+  const planes = await trainedPlanes(model, points, log);
   const loss = values.loss === "logits" ? "logits" : "model";
   const evaluator = await createLossEvaluator(model, images, { loss, dataId: "mnist" });
   log(`approximate: ${JSON.stringify(evaluator.facts.engine)}`);
@@ -90,8 +100,8 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
     for (const plane of planes.filter(({ name }) => values.plane.includes(name))) {
       const [exact, peer] = await timed(() => evaluateSurface(evaluator, plane.directions, plane.grid));
       log(`approximate ${plane.name}: exact in ${peer.toFixed(1)} s`);
-      for (let seed = 0; seed < Number(values.seeds); seed++) {
-        const options = { seed, tolerance: Number(values.tolerance), share: Number(values.budget) };
+      for (let seed = 0; seed < seeds; seed++) {
+        const options = { seed, tolerance, share };
         const [surface, ours] = await timed(() =>
           approximateSurface(evaluator, plane.directions, plane.grid, options),
         );

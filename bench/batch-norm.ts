@@ -3,12 +3,13 @@ import * as tf from "@tensorflow/tfjs";
 import { createResNet } from "../examples/models/resnet.js";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { parseCount } from "../src/cli/command-options.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { EngineChoice } from "../src/loss/loss-options.js";
 import type { BatchNormPolicyName } from "../src/loss/slice-loss.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
-import type { BenchOptions } from "./pca.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 
 /** Milliseconds of processor time per point with statistics kept and recalibrated, one thread. */
 export interface BatchNormCase {
@@ -76,10 +77,14 @@ export async function runBench({ args, log }: BenchOptions): Promise<BatchNormRe
       points: { type: "string", default: "5" },
     },
   });
+  const points = parseCount("--points")(values.points);
+  const [engines, names] = [values.engines.split(","), values.cases.split(",")];
+  checkNames("--engines", engines, Object.keys(ENGINES));
+  checkNames("--cases", names, Object.keys(NETWORKS));
   const cases: BatchNormCase[] = [];
-  for (const engine of values.engines.split(",")) {
-    for (const name of values.cases.split(",")) {
-      const result = await measureCase(name, engine, Number(values.points));
+  for (const engine of engines) {
+    for (const name of names) {
+      const result = await measureCase(name, engine, points);
       log(`${name} on ${engine}: ${JSON.stringify(result)}`);
       cases.push(result);
     }
@@ -88,11 +93,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<BatchNormRe
 }
 
 async function measureCase(name: string, engineName: string, points: number): Promise<BatchNormCase> {
-  const [network, engines] = [NETWORKS[name], ENGINES[engineName]];
-  if (network === undefined || engines === undefined) {
-    throw new Error(`expected cases of ${Object.keys(NETWORKS)} and engines of ${Object.keys(ENGINES)}`);
-  }
-  const [backend, engine] = engines;
+  const [network, [backend, engine]] = [NETWORKS[name], ENGINES[engineName]];
   await selectBackend({ backend });
   const { samples, shape } = network;
   const model = network.make();

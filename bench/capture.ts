@@ -4,15 +4,11 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { parseCount } from "../src/cli/command-options.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { type CaptureCaseName, createCaptureCase } from "./capture-cases.js";
 import { type EpochTime, measureInterleaved } from "./capture-interleaved.js";
 import { medianWithInterval } from "./capture-statistics.js";
-
-/** Options of every bench: what follows its name on the command line, and where progress is told. */
-export interface BenchOptions {
-  readonly args: readonly string[];
-  readonly log: (line: string) => void;
-}
 
 /** One line of the report: seconds an epoch with the callback (ours) and without (peer). */
 export interface CaptureBenchCase {
@@ -66,12 +62,17 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
       images: { type: "string", default: "10000" },
     },
   });
+  checkNames("--case", values.case, CASES);
+  const settings = {
+    pairs: parseCount("--pairs")(values.pairs),
+    epochs: parseCount("--epochs")(values.epochs),
+  };
+  const images = parseCount("--images")(values.images);
   const backend = await selectBackend();
   log(`capture: ${backend.name}, ${backend.reason}`);
   const cases: CaptureBenchCase[] = [];
   for (const name of CASES.filter((known) => values.case.includes(known))) {
-    const settings = { pairs: Number(values.pairs), epochs: Number(values.epochs) };
-    cases.push(await runCase(name, backend.name, Number(values.images), settings, log));
+    cases.push(await runCase(name, backend.name, images, settings, log));
   }
   return { bench: "capture", cases };
 }

@@ -3,14 +3,13 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { InvalidOptionError } from "../src/base/errors.js";
 import { parseCount } from "../src/cli/command-options.js";
 import { createCurvature } from "../src/curvature/create-curvature.js";
 import { readWeights } from "../src/model/bound-weights.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { medianWithInterval } from "./capture-statistics.js";
 import { type MapCase, measureMap, measurePath, type PathCase } from "./curvature-runs.js";
 import { compareWithTorch, type TorchCase } from "./curvature-torch.js";
-import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
 
 /** A Hessian-vector product (ours) beside a gradient by TensorFlow.js (peer), on the same samples. */
@@ -65,11 +64,11 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
     },
   });
   const known = [...Object.keys(surfaceModels), ...(values.torch ? [] : ["path", "map"])];
-  const unknown = values.case.find((id) => !known.includes(id));
-  if (unknown !== undefined) throw new InvalidOptionError("--case", `one of ${known.join(", ")}`, unknown);
+  checkNames("--case", values.case, known);
   const countOf = (name: "samples" | "repeats" | "threads" | "snapshots" | "size" | "workers", least = 1) =>
     parseCount(`--${name}`, least)(values[name]);
   const [samples, repeats, threads] = [countOf("samples"), countOf("repeats"), countOf("threads")];
+  const keepBytes = parseCount("--keep-bytes", 0)(values["keep-bytes"]);
   const [snapshots, size, workers] = [countOf("snapshots", 2), countOf("size", 2), countOf("workers", 0)];
   if (values.torch) {
     const [backend] = values.backend as [BackendChoice];
@@ -99,7 +98,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
         runs.push({ ...map, backend: name });
         continue;
       }
-      const measured = await measure(id, samples, repeats, Number(values["keep-bytes"]));
+      const measured = await measure(id, samples, repeats, keepBytes);
       log(`${id} on ${name}: ${measured.ratio.toFixed(2)} gradients per product`);
       cases.push({ case: id, backend: name, ...measured });
     }

@@ -2,13 +2,14 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { createLeNet } from "../examples/models/lenet.js";
 import { createResNet } from "../examples/models/resnet.js";
+import { parseCount } from "../src/cli/command-options.js";
 import { randomDirections } from "../src/directions/random.js";
 import { createLossEvaluator, selectBackend } from "../src/index.js";
 import type { DeviceChoice } from "../src/loss/loss-options.js";
 import { openSlice } from "../src/loss/slice-loss.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
-import type { BenchOptions } from "./pca.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 
 /** One network on one device. */
 export interface GpuCase {
@@ -64,20 +65,19 @@ export async function runBench({ args, log }: BenchOptions): Promise<GpuReport> 
       backend: { type: "string", default: "auto" },
     },
   });
+  checkNames("--case", values.case, Object.keys(networks));
+  checkNames("--device", values.device, ["cpu", "webgpu", "cuda"]);
+  const [size, samples, points] = (["size", "samples", "points"] as const).map((name) =>
+    parseCount(`--${name}`)(values[name]),
+  );
   await selectBackend({ backend: values.backend as "auto" });
-  const [size, samples, points] = [values.size, values.samples, values.points].map(Number) as [
-    ...[number, number, number],
-  ];
   const xs = tf.randomNormal([samples, ...shape], 0, 1, "float32", 7);
   const ys = tf.tidy(() =>
     tf.oneHot(tf.range(0, samples, 1, "int32").mod(tf.scalar(10, "int32")), 10).toFloat(),
   );
   const cases: GpuCase[] = [];
   for (const name of values.case) {
-    const create = networks[name];
-    if (create === undefined)
-      throw new Error(`--case: expected one of ${Object.keys(networks)}, got ${name}`);
-    const model = create();
+    const model = networks[name]();
     model.compile({ optimizer: "sgd", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
     const onProcessor: number[] = [];
     for (const device of values.device) {

@@ -3,7 +3,6 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { InvalidOptionError } from "../src/base/errors.js";
 import { parsePositive } from "../src/cli/command-options.js";
 import { memoryRowSource } from "../src/directions/directions.js";
 import { pcaDirections } from "../src/directions/pca.js";
@@ -18,8 +17,8 @@ import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { evaluateSurface } from "../src/surface/evaluate-surface.js";
 import { createGrid } from "../src/surface/grid.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { trajectoryFigure } from "./page.js";
-import type { BenchOptions } from "./pca.js";
 import { createPath } from "./pca-path.js";
 import { branchingWalk } from "./phate-walk.js";
 
@@ -73,9 +72,11 @@ export async function runBench({ args, log }: BenchOptions): Promise<GrowthRepor
     },
   });
   const scale = parsePositive("--scale")(values.scale);
-  const known = GROWTHS.map((growth) => growth.case);
-  const unknown = values.case.find((one) => !known.includes(one));
-  if (unknown !== undefined) throw new InvalidOptionError("--case", `one of ${known.join(", ")}`, unknown);
+  checkNames(
+    "--case",
+    values.case,
+    GROWTHS.map((growth) => growth.case),
+  );
   const backend = await selectBackend();
   log(`growth: ${backend.name}, ${backend.reason}`);
   const cases: GrowthCase[] = [];

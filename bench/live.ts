@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { selectBackend } from "../src/backend/select-backend.js";
-import type { BenchOptions } from "./capture.js";
+import { parseCount } from "../src/cli/command-options.js";
+import type { BenchOptions } from "./bench-options.js";
 import { createCaptureCase } from "./capture-cases.js";
 import { measureInterleaved } from "./capture-interleaved.js";
 import { medianWithInterval } from "./capture-statistics.js";
@@ -47,10 +48,11 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
       images: { type: "string", default: "2000" },
     },
   });
+  const [pairs, epochs] = [parseCount("--pairs")(values.pairs), parseCount("--epochs")(values.epochs)];
+  const images = parseCount("--images")(values.images);
   const backend = await selectBackend();
   log(`live: ${backend.name}, ${backend.reason}`);
-  const [pairs, epochs] = [Number(values.pairs), Number(values.epochs)];
-  const { dispose, ...training } = await createCaptureCase("lenet", Number(values.images));
+  const { dispose, ...training } = await createCaptureCase("lenet", images);
   const directory = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
   const readers: ChildProcess[] = [];
   try {

@@ -5,18 +5,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { parseCount } from "../src/cli/command-options.js";
 import { memoryRowSource } from "../src/directions/directions.js";
 import { type PcaDirections, pcaDirections } from "../src/directions/pca.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { median } from "./capture-statistics.js";
 import { type PcaDiskCase, runFromDisk } from "./pca-disk.js";
 import { createPath } from "./pca-path.js";
 import { type PythonPeer, preparePython, startPeer } from "./python-peer.js";
-
-/** Options of every bench: what follows its name on the command line, and where progress is told. */
-export interface BenchOptions {
-  readonly args: readonly string[];
-  readonly log: (line: string) => void;
-}
 
 /** A matrix in memory: seconds of `pcaDirections` (ours) and of scikit-learn's PCA(2) (peer). */
 export interface PcaMemoryCase {
@@ -40,6 +36,7 @@ export interface PcaReport {
   readonly cases: readonly (PcaMemoryCase | PcaDiskCase)[];
 }
 
+const CASES = ["memory", "disk", "many", "long", "large"];
 const THREADS = 2;
 
 /**
@@ -62,18 +59,20 @@ export async function runBench({ args, log }: BenchOptions): Promise<PcaReport> 
       directory: { type: "string", default: tmpdir() },
     },
   });
+  checkNames("--case", values.case, CASES);
+  const [rows, columns] = [parseCount("--rows", 2)(values.rows), parseCount("--columns")(values.columns)];
+  const repetitions = parseCount("--repetitions")(values.repetitions);
   const backend = await selectBackend();
   log(`pca: ${backend.name}, ${backend.reason}`);
   const directory = await mkdtemp(join(values.directory, "tfjs-landscape-bench-"));
-  const [rows, columns] = [Number(values.rows), Number(values.columns)];
   const cases: (PcaMemoryCase | PcaDiskCase)[] = [];
   try {
     if (values.case.includes("memory")) {
-      const settings = { rows, columns, repetitions: Number(values.repetitions), directory };
+      const settings = { rows, columns, repetitions, directory };
       cases.push(await runInMemory(backend.name, settings, log));
     }
     if (values.case.includes("many")) {
-      const settings = { rows: 4000, columns: 2000, repetitions: Number(values.repetitions), directory };
+      const settings = { rows: 4000, columns: 2000, repetitions, directory };
       cases.push(await runInMemory(backend.name, settings, log));
     }
     if (values.case.includes("disk")) cases.push(await runFromDisk({ rows, columns, directory }, log));

@@ -6,19 +6,16 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { InvalidOptionError } from "../src/base/errors.js";
+import { parseCount } from "../src/cli/command-options.js";
 import { distancesFromRows, type PointRows } from "../src/embedding/distance-source.js";
 import { type PhateResult, phate } from "../src/embedding/phate/phate.js";
 import type { PhateStage } from "../src/embedding/phate/phate-options.js";
 import { trustworthiness } from "../src/embedding/quality/trustworthiness.js";
+import type { BenchOptions } from "./bench-options.js";
 import { median } from "./capture-statistics.js";
 import { branchingWalk } from "./phate-walk.js";
 import { type PythonPeer, preparePython, startPeer } from "./python-peer.js";
-
-/** Options of every bench: what follows its name on the command line, and where progress is told. */
-export interface BenchOptions {
-  readonly args: readonly string[];
-  readonly log: (line: string) => void;
-}
 
 /** PHATE of a branching random walk, cosine distance and defaults: ours against Python. */
 export interface PhateCase {
@@ -71,6 +68,9 @@ export async function runBench({ args, log }: BenchOptions): Promise<PhateReport
       "no-peer": { type: "boolean", default: false },
     },
   });
+  const asked = values.repetitions === undefined ? null : parseCount("--repetitions")(values.repetitions);
+  for (const name of values.case)
+    if (!/^[1-9]\d*x[1-9]\d*$/.test(name)) throw new InvalidOptionError("--case", "NxD", name);
   const backend = await selectBackend();
   log(`phate: ${backend.name}, ${backend.reason}`);
   const directory = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
@@ -80,7 +80,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<PhateReport
     const engine = peer === null ? null : await findEngine(peer, python ?? "", log);
     const cases: PhateCase[] = [];
     for (const name of values.case) {
-      const repetitions = Number(values.repetitions ?? (Number(name.split("x")[0]) <= FEW_POINTS ? 15 : 3));
+      const repetitions = asked ?? (Number(name.split("x")[0]) <= FEW_POINTS ? 15 : 3);
       const settings = { name, backend: backend.name, repetitions, directory };
       cases.push(await runCase(settings, peer, engine, log));
     }

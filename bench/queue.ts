@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { parseCount, parsePositive } from "../src/cli/command-options.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../src/loss/loss-evaluator.js";
 import type { LossEvaluatorOptions } from "../src/loss/loss-options.js";
@@ -18,7 +19,7 @@ import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { loadQueuePackages } from "../src/queue/queue-connection.js";
 import { createQueueRunner, type QueueRunner } from "../src/queue/queue-runner.js";
 import { runLanes } from "../src/surface/evaluate-points.js";
-import type { BenchOptions } from "./pca.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { type QueueCosts, simulateQueue } from "./queue-model.js";
 import { surfaceModels } from "./surface-models.js";
 
@@ -52,6 +53,13 @@ export async function runBench({ args, log }: BenchOptions): Promise<QueueReport
       samples: { type: "string", default: "10000" },
     },
   });
+  const parts = values.parts.split(",");
+  checkNames("--parts", parts, ["costs", "paced", "efficiency", "recovery"]);
+  checkNames("--model", [values.model], Object.keys(surfaceModels));
+  const seconds = parsePositive("--seconds")(values.seconds);
+  const [samples, repetitions] = (["samples", "repetitions"] as const).map((name) =>
+    parseCount(`--${name}`)(values[name]),
+  );
   await selectBackend();
   const place = await openPlace();
   const cases: QueueCase[] = [];
@@ -59,8 +67,6 @@ export async function runBench({ args, log }: BenchOptions): Promise<QueueReport
     log(JSON.stringify(result));
     cases.push(result);
   };
-  const seconds = Number(values.seconds);
-  const parts = values.parts.split(",");
   try {
     const costs = parts.some((part) => part === "costs" || part === "paced")
       ? await measureCosts(place, seconds)
@@ -70,8 +76,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<QueueReport
       for (const workers of [1, 2, 4]) tell(await measurePaced(place, costs, workers, seconds));
     }
     if (parts.includes("efficiency")) {
-      const { model, samples, repetitions } = values;
-      tell(await measureEfficiency(place, model, Number(samples), seconds, Number(repetitions)));
+      tell(await measureEfficiency(place, values.model, samples, seconds, repetitions));
     }
     if (parts.includes("recovery")) tell(await measureRecovery(place));
   } finally {

@@ -7,9 +7,8 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../callbacks/index.js";
 import { selectBackend } from "../src/backend/select-backend.js";
-import { InvalidOptionError } from "../src/base/errors.js";
 import { parseCount } from "../src/cli/command-options.js";
-import type { BenchOptions } from "./capture.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { createCaptureCase } from "./capture-cases.js";
 import { loadData } from "./start-data.js";
 
@@ -70,8 +69,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
     },
   });
   const calls = parseCount("--calls", 1)(values.calls);
-  const wrong = values.case.find((one) => !(CASES as readonly string[]).includes(one));
-  if (wrong !== undefined) throw new InvalidOptionError("--case", `one of ${CASES.join(", ")}`, wrong);
+  checkNames("--case", values.case, CASES);
   const checkouts = [ROOT, ...values.checkout.map((path) => resolve(path))];
   await selectBackend();
   const folder = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));

@@ -3,9 +3,10 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { parseCount } from "../src/cli/command-options.js";
 import type { EngineChoice } from "../src/loss/loss-options.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { median } from "./capture-statistics.js";
-import type { BenchOptions } from "./pca.js";
 import { type PythonPeer, preparePython, startPeer, startProcess } from "./python-peer.js";
 import { surfaceModels } from "./surface-models.js";
 
@@ -120,13 +121,19 @@ export async function runBench({ args, log }: BenchOptions): Promise<SurfaceRepo
       "eager-peer": { type: "boolean", default: false },
     },
   });
+  checkNames("--case", values.case, Object.keys(surfaceModels));
+  checkNames(
+    "--backend",
+    values.backend,
+    CONTENDERS.map(({ label }) => label),
+  );
   const settings: Settings = {
     contenders: CONTENDERS.filter(({ label }) => values.backend.includes(label)),
-    repetitions: Number(values.repetitions),
-    threads: Number(values.threads),
+    repetitions: parseCount("--repetitions")(values.repetitions),
+    threads: parseCount("--threads")(values.threads),
     python: preparePython(log, "requirements-torch.txt"),
     compiles: !values["eager-peer"],
-    samples: values.samples === undefined ? undefined : Number(values.samples),
+    samples: values.samples === undefined ? undefined : parseCount("--samples")(values.samples),
     log,
   };
   const cases: SurfaceCase[] = [];

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import type { BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { parseCount, parsePositive } from "../src/cli/command-options.js";
 import { createLossEvaluator } from "../src/loss/create-loss-evaluator.js";
 import type { LossEvaluator } from "../src/loss/loss-evaluator.js";
 import type { EngineChoice } from "../src/loss/loss-options.js";
@@ -9,8 +10,8 @@ import { openSlice } from "../src/loss/slice-loss.js";
 import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { runLanes } from "../src/surface/evaluate-points.js";
+import { type BenchOptions, checkNames } from "./bench-options.js";
 import { median } from "./capture-statistics.js";
-import type { BenchOptions } from "./pca.js";
 import { surfaceModels } from "./surface-models.js";
 
 /** Seconds per grid point in one and in two worker processes of one thread each, and in the process itself. */
@@ -62,14 +63,16 @@ export async function runBench({ args, log }: BenchOptions): Promise<WorkersRepo
       samples: { type: "string" },
     },
   });
+  const [backends, names] = [values.backends.split(","), values.cases.split(",")];
+  checkNames("--backends", backends, Object.keys(ENGINES));
+  checkNames("--cases", names, Object.keys(surfaceModels));
+  const seconds = parsePositive("--seconds")(values.seconds);
+  const repetitions = parseCount("--repetitions")(values.repetitions);
+  const asked = values.samples === undefined ? null : parseCount("--samples")(values.samples);
   const cases: WorkersCase[] = [];
-  for (const backend of values.backends.split(",")) {
-    for (const name of values.cases.split(",")) {
-      const settings = {
-        seconds: Number(values.seconds),
-        repetitions: Number(values.repetitions),
-        samples: values.samples === undefined ? surfaceModels[name].samples : Number(values.samples),
-      };
+  for (const backend of backends) {
+    for (const name of names) {
+      const settings = { seconds, repetitions, samples: asked ?? surfaceModels[name].samples };
       const result = await measureCase(name, backend, settings);
       log(`${name} on ${backend}: ${JSON.stringify(result)}`);
       cases.push(result);

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../callbacks/trajectory-callback.js";
 import { analyzePlane } from "../src/analysis/analyze-plane.js";
-import type { BackendChoice } from "../src/backend/current-backend.js";
+import { BACKEND_CHOICES, type BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
 import { parseCount, parsePositive, parseShare } from "../src/cli/command-options.js";
 import { createLeNet, loadMnist, seededBatches } from "../src/cli/demo/train.js";
@@ -79,13 +79,13 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
       loss: { type: "string", default: "model" },
     },
   });
-  const [samples, points, seeds] = (["samples", "points", "seeds"] as const).map((name) =>
-    parseCount(`--${name}`)(values[name]),
-  );
+  const [samples, seeds] = [parseCount("--samples")(values.samples), parseCount("--seeds")(values.seeds)];
+  const points = parseCount("--points", 3)(values.points);
   const [tolerance, share] = [
     parsePositive("--tolerance")(values.tolerance),
     parseShare("--budget")(values.budget),
   ];
+  checkNames("--backend", [values.backend], BACKEND_CHOICES);
   checkNames("--plane", values.plane, ["pca", "random"]);
   checkNames("--loss", [values.loss], ["model", "logits"]);
   const { name: backend } = await selectBackend({ backend: values.backend as BackendChoice });

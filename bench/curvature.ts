@@ -1,8 +1,9 @@
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import type { BackendChoice } from "../src/backend/current-backend.js";
+import { BACKEND_CHOICES, type BackendChoice } from "../src/backend/current-backend.js";
 import { selectBackend } from "../src/backend/select-backend.js";
+import { InvalidOptionError } from "../src/base/errors.js";
 import { parseCount } from "../src/cli/command-options.js";
 import { createCurvature } from "../src/curvature/create-curvature.js";
 import { readWeights } from "../src/model/bound-weights.js";
@@ -65,6 +66,10 @@ export async function runBench({ args, log }: BenchOptions): Promise<CurvatureRe
   });
   const known = [...Object.keys(surfaceModels), ...(values.torch ? [] : ["path", "map"])];
   checkNames("--case", values.case, known);
+  checkNames("--backend", values.backend, BACKEND_CHOICES);
+  if (values.torch && values.backend.length > 1) {
+    throw new InvalidOptionError("--backend", "one beside --torch", values.backend.join(", "));
+  }
   const countOf = (name: "samples" | "repeats" | "threads" | "snapshots" | "size" | "workers", least = 1) =>
     parseCount(`--${name}`, least)(values[name]);
   const [samples, repeats, threads] = [countOf("samples"), countOf("repeats"), countOf("threads")];

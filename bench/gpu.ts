@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { createLeNet } from "../examples/models/lenet.js";
 import { createResNet } from "../examples/models/resnet.js";
+import { BACKEND_CHOICES } from "../src/backend/current-backend.js";
 import { parseCount } from "../src/cli/command-options.js";
 import { randomDirections } from "../src/directions/random.js";
 import { createLossEvaluator, selectBackend } from "../src/index.js";
@@ -66,6 +67,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<GpuReport> 
     },
   });
   checkNames("--case", values.case, Object.keys(networks));
+  checkNames("--backend", [values.backend], BACKEND_CHOICES);
   checkNames("--device", values.device, ["cpu", "webgpu", "cuda"]);
   const [size, samples, points] = (["size", "samples", "points"] as const).map((name) =>
     parseCount(`--${name}`)(values[name]),

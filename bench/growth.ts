@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { createLinearAlgebra } from "../src/backend/linear-algebra/create-linear-algebra.js";
@@ -17,7 +18,7 @@ import { readWeights } from "../src/model/bound-weights.js";
 import { layoutOfModel } from "../src/model/layout-of-model.js";
 import { evaluateSurface } from "../src/surface/evaluate-surface.js";
 import { createGrid } from "../src/surface/grid.js";
-import { type BenchOptions, checkNames } from "./bench-options.js";
+import { type BenchOptions, checkNames, checkPath } from "./bench-options.js";
 import { trajectoryFigure } from "./page.js";
 import { createPath } from "./pca-path.js";
 import { branchingWalk } from "./phate-walk.js";
@@ -77,6 +78,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<GrowthRepor
     values.case,
     GROWTHS.map((growth) => growth.case),
   );
+  if (values.picture !== undefined) checkPath("--picture", dirname(resolve(values.picture)), "write");
   const backend = await selectBackend();
   log(`growth: ${backend.name}, ${backend.reason}`);
   const cases: GrowthCase[] = [];

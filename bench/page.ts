@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { figureOption, figureSize } from "../src/figure/draw/layout-figure.js";
 import type { Figure } from "../src/figure/figure.js";
@@ -12,6 +13,7 @@ import { renderPng, renderSvg } from "../src/figure/files/render-picture.js";
 import { createTrainingFigure } from "../src/figure/make/create-training-figure.js";
 import { createTrajectoryFigure } from "../src/figure/make/create-trajectory-figure.js";
 import { inSpace } from "../src/figure/space/surface-panel.js";
+import type { BenchOptions } from "./bench-options.js";
 
 /** A surface as large as a report is made for, and a long path on it. */
 const POINTS = 251;
@@ -19,10 +21,6 @@ const SNAPSHOTS = 300;
 /** As many as a training that is recorded by batch makes. */
 const MANY_SNAPSHOTS = 10_000;
 const ROUNDS = 5;
-
-interface BenchInput {
-  readonly log: (line: string) => void;
-}
 
 /** One measured thing: seconds, the median of a few rounds, or bytes. */
 interface BenchCase {
@@ -38,7 +36,9 @@ interface BenchCase {
  * from opening to the first drawn map, frames per second while the pointer moves and while the surface is turned
  * (without a graphics card), and the time from the press of the button to the drawn surface.
  */
-export async function runBench({ log }: BenchInput): Promise<{ bench: string; cases: BenchCase[] }> {
+export async function runBench({ args, log }: BenchOptions): Promise<{ bench: string; cases: BenchCase[] }> {
+  // Nothing can be chosen.
+  parseArgs({ args: [...args], options: { json: { type: "boolean" } } });
   const figure = trajectoryFigure(POINTS);
   const small = trajectoryFigure(21);
   const long = trajectoryFigure(POINTS, MANY_SNAPSHOTS);

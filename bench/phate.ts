@@ -50,6 +50,8 @@ export interface PhateReport {
 const THREADS = 2;
 /** Cases of so few points are repeated more often: they take no time, and code is compiled while it runs. */
 const FEW_POINTS = 1000;
+/** PHATE's own. */
+const LEAST_POINTS = 3;
 const DEFAULT_CASES = ["500x50", "1000x50", "2000x50", "5000x50", "500x100000"];
 
 /**
@@ -69,8 +71,11 @@ export async function runBench({ args, log }: BenchOptions): Promise<PhateReport
     },
   });
   const asked = values.repetitions === undefined ? null : parseCount("--repetitions")(values.repetitions);
-  for (const name of values.case)
-    if (!/^[1-9]\d*x[1-9]\d*$/.test(name)) throw new InvalidOptionError("--case", "NxD", name);
+  const isWrong = (name: string) => !/^\d+x[1-9]\d*$/.test(name) || Number.parseInt(name, 10) < LEAST_POINTS;
+  const wrong = values.case.find(isWrong);
+  if (wrong !== undefined) {
+    throw new InvalidOptionError("--case", `NxD with at least ${LEAST_POINTS} points`, wrong);
+  }
   const backend = await selectBackend();
   log(`phate: ${backend.name}, ${backend.reason}`);
   const directory = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));

@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { trajectoryCallback } from "../callbacks/index.js";
 import { selectBackend } from "../src/backend/select-backend.js";
 import { parseCount } from "../src/cli/command-options.js";
-import { type BenchOptions, checkNames } from "./bench-options.js";
+import { type BenchOptions, checkNames, checkPath } from "./bench-options.js";
 import { createCaptureCase } from "./capture-cases.js";
 import { loadData } from "./start-data.js";
 
@@ -71,6 +71,9 @@ export async function runBench({ args, log }: BenchOptions): Promise<{
   const calls = parseCount("--calls", 1)(values.calls);
   checkNames("--case", values.case, CASES);
   const checkouts = [ROOT, ...values.checkout.map((path) => resolve(path))];
+  for (const checkout of checkouts) checkPath("--checkout", checkout);
+  // A name without a folder is looked for by the system.
+  if (basename(values.node) !== values.node) checkPath("--node", values.node);
   await selectBackend();
   const folder = await mkdtemp(join(tmpdir(), "tfjs-landscape-bench-"));
   try {

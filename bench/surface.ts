@@ -127,13 +127,14 @@ export async function runBench({ args, log }: BenchOptions): Promise<SurfaceRepo
     values.backend,
     CONTENDERS.map(({ label }) => label),
   );
+  const samples = values.samples === undefined ? undefined : parseCount("--samples")(values.samples);
   const settings: Settings = {
     contenders: CONTENDERS.filter(({ label }) => values.backend.includes(label)),
     repetitions: parseCount("--repetitions")(values.repetitions),
     threads: parseCount("--threads")(values.threads),
     python: preparePython(log, "requirements-torch.txt"),
     compiles: !values["eager-peer"],
-    samples: values.samples === undefined ? undefined : parseCount("--samples")(values.samples),
+    samples,
     log,
   };
   const cases: SurfaceCase[] = [];

@@ -48,14 +48,14 @@ export async function addGramBy(
   columns: number,
   count?: number,
 ): Promise<void> {
-  const sum = new Float64Array(rows * rows);
   try {
+    const sum = new Float64Array(rows * rows);
     await adder.addInto(sum, blocks, columns, count);
+    mirrorLowerInto(sum, rows);
+    for (let i = 0; i < sum.length; i++) gram[i] += sum[i];
   } finally {
     await adder.close();
   }
-  mirrorLowerInto(sum, rows);
-  for (let i = 0; i < sum.length; i++) gram[i] += sum[i];
 }
 
 /** Opens what adds the Gram products of matrices of `rows` rows: the port's own, or call by call. */
@@ -100,7 +100,10 @@ export interface LinearAlgebra {
     count?: number,
   ): Promise<void>;
 
-  /** Prepares many calls of `addGramInto` with matrices of so many rows. Default: nothing is prepared. */
+  /**
+   * Prepares many products of matrices of so many rows, in the place of `addGramInto`: who replaces one replaces both.
+   * Default: nothing is prepared.
+   */
   openGram?(rows: number): Promise<GramAdder>;
 
   /**

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-/** Cases of all targets together: LANDSCAPE_FUZZ_CASES, else 100,000 with CI=true, else a few. */
-const CASES = Number(process.env.LANDSCAPE_FUZZ_CASES ?? (process.env.CI === "true" ? 100_000 : 2_000));
+/** Cases of all targets together: LANDSCAPE_FUZZ_CASES, else 50,000 with CI=true, else a few. */
+const CASES = Number(process.env.LANDSCAPE_FUZZ_CASES ?? (process.env.CI === "true" ? 50_000 : 2_000));
 const SEED = process.env.LANDSCAPE_FUZZ_SEED ?? "1";
 /** A case that computes for longer hangs; on a busy machine the clock alone tells nothing before the second limit. */
 const HANG_SECONDS = 5;

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { messageOf } from "../../base/errors.js";
 import type { OnnxRuntime, OrtSession, OrtTensor } from "../onnx-runtime.js";
 
-/** Adds Σ_b X_b·X_bᵀ into a Gram matrix, as `addGramInto` of the port does; few columns in each block. */
+/** Adds Σ_b X_b·X_bᵀ into the lower triangle of a Gram matrix, as `addInto` of a `GramAdder`; few columns in each block. */
 export type GramProduct = (
   gram: Float64Array,
   blocks: Float32Array,

@@ -57,6 +57,8 @@ export interface Plane {
   readonly grid: Grid;
 }
 
+const PLANES = ["pca", "random"];
+
 /**
  * Measures approximate against exact surfaces of a LeNet trained on MNIST: on the plane of its path's principal
  * components, and on one of two filter-normalized random directions.
@@ -75,7 +77,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
       tolerance: { type: "string", default: "0.01" },
       budget: { type: "string", default: "0.1" },
       backend: { type: "string", default: "auto" },
-      plane: { type: "string", multiple: true, default: ["pca", "random"] },
+      plane: { type: "string", multiple: true, default: PLANES },
       loss: { type: "string", default: "model" },
     },
   });
@@ -86,7 +88,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<Approximate
     parseShare("--budget")(values.budget),
   ];
   checkNames("--backend", [values.backend], BACKEND_CHOICES);
-  checkNames("--plane", values.plane, ["pca", "random"]);
+  checkNames("--plane", values.plane, PLANES);
   checkNames("--loss", [values.loss], ["model", "logits"]);
   const { name: backend } = await selectBackend({ backend: values.backend as BackendChoice });
   const images = await loadMnist("train", samples);

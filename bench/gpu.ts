@@ -44,6 +44,8 @@ const networks: Readonly<Record<string, () => tf.LayersModel>> = {
   resnet56: () => createResNet({ depth: 56, branchScale }),
 };
 
+const DEVICES = ["cpu", "webgpu", "cuda"];
+
 /**
  * Measures a surface of filter-normalized random directions on each device: the processor, WebGPU and CUDA. A device that
  * is missing has a line that says what it lacks.
@@ -59,7 +61,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<GpuReport> 
     args: args.filter((arg) => arg !== "--json"),
     options: {
       case: { type: "string", multiple: true, default: Object.keys(networks) },
-      device: { type: "string", multiple: true, default: ["cpu", "webgpu", "cuda"] },
+      device: { type: "string", multiple: true, default: DEVICES },
       size: { type: "string", default: "51" },
       samples: { type: "string", default: "50000" },
       points: { type: "string", default: "5" },
@@ -68,7 +70,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<GpuReport> 
   });
   checkNames("--case", values.case, Object.keys(networks));
   checkNames("--backend", [values.backend], BACKEND_CHOICES);
-  checkNames("--device", values.device, ["cpu", "webgpu", "cuda"]);
+  checkNames("--device", values.device, DEVICES);
   const [size, samples, points] = (["size", "samples", "points"] as const).map((name) =>
     parseCount(`--${name}`)(values[name]),
   );

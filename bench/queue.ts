@@ -36,6 +36,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** A tiny model's data, with a loss that takes LANDSCAPE_PACE milliseconds and no processor. */
 const PACED = join(root, "test/faults/paced-data.mjs");
 const BIN = join(root, "bin/tfjs-landscape.js");
+const PARTS = ["costs", "paced", "efficiency", "recovery"];
 
 /**
  * Runs the bench, which starts a `redis-server` and workers of its own:
@@ -46,7 +47,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<QueueReport
     args: [...args],
     options: {
       json: { type: "boolean" },
-      parts: { type: "string", default: "costs,paced,efficiency,recovery" },
+      parts: { type: "string", default: PARTS.join(",") },
       seconds: { type: "string", default: "20" },
       repetitions: { type: "string", default: "3" },
       model: { type: "string", default: "mlp" },
@@ -54,7 +55,7 @@ export async function runBench({ args, log }: BenchOptions): Promise<QueueReport
     },
   });
   const parts = values.parts.split(",");
-  checkNames("--parts", parts, ["costs", "paced", "efficiency", "recovery"]);
+  checkNames("--parts", parts, PARTS);
   checkNames("--model", [values.model], Object.keys(surfaceModels));
   const seconds = parsePositive("--seconds")(values.seconds);
   const [samples, repetitions] = (["samples", "repetitions"] as const).map((name) =>

@@ -2,7 +2,14 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { InvalidDataError } from "../base/errors.js";
 import type { LandscapeWarning } from "../base/warning.js";
 import type { Stoppable } from "../base/work.js";
-import { type GramAdder, type LinearAlgebra, leastGramColumns, openGram } from "../math/linear-algebra.js";
+import {
+  type GramAdder,
+  gramBlocksPerCall,
+  type LinearAlgebra,
+  leastGramColumns,
+  openGram,
+  plainGramAdder,
+} from "../math/linear-algebra.js";
 import { addGramExactInto, mirrorLowerInto } from "../math/row-kernels.js";
 import { arrayBytes } from "../math/row-vectors.js";
 import { ALIGNED_COLUMNS, type ColumnBlock } from "./column-selection.js";
@@ -43,8 +50,7 @@ const EXACT_PRODUCTS = 2e8;
 const TILE_VALUES = 400_000;
 /** Longer float32 sums lose accuracy (3e-7 in an explained variance ratio at 4,000 on WASM), shorter ones time. */
 const MAX_TILE_COLUMNS = 2048;
-/** Tiles multiplied in one call: fewer calls, and still within the third cache. */
-const TILES_PER_PRODUCT = 4;
+
 /**
  * Returns the Gram matrix of a path about one of its rows, and the squared lengths of its steps, in one
  * pass.
@@ -78,17 +84,12 @@ function isExact({ rows, columns }: RowSource, { precision }: DifferenceGramOpti
 
 /** Products in float64 loops. */
 function exactGram(rows: number): GramAdder {
-  return {
-    name: "float64",
-    warnings: [],
-    async addInto(gram, blocks, columns, count = 1) {
-      const size = rows * columns;
-      for (let b = 0; b < count; b++) {
-        addGramExactInto(gram, blocks.subarray(b * size, (b + 1) * size), rows, columns);
-      }
-    },
-    close: async () => undefined,
-  };
+  return plainGramAdder("float64", async (gram, blocks, columns, count = 1) => {
+    const size = rows * columns;
+    for (let b = 0; b < count; b++) {
+      addGramExactInto(gram, blocks.subarray(b * size, (b + 1) * size), rows, columns);
+    }
+  });
 }
 
 async function addDifferencesInto(
@@ -100,8 +101,7 @@ async function addDifferencesInto(
   const n = source.rows;
   const affordable = ALIGNED_COLUMNS * Math.floor(TILE_VALUES / n / ALIGNED_COLUMNS);
   const tileColumns = Math.min(blockColumns, MAX_TILE_COLUMNS, Math.max(leastGramColumns(n), affordable));
-  // A tile of so many rows that it is larger than the caches gains nothing by others in its call.
-  const together = tileColumns * n > TILES_PER_PRODUCT * TILE_VALUES ? 1 : TILES_PER_PRODUCT;
+  const together = gramBlocksPerCall(n, tileColumns);
   const buffered = together * n * tileColumns;
   const reader = openRowTiles(source, {
     ...{ blockColumns, tileColumns },

@@ -20,6 +20,16 @@ export function leastGramColumns(rows: number): number {
   return rows < MANY_ROWS ? 384 : 2048;
 }
 
+/** Blocks multiplied in one call: fewer calls, and still within the third cache. */
+const BLOCKS_PER_CALL = 4;
+/** float32 values of a block up to which others in its call gain anything: more are larger than the caches by themselves. */
+const SHARED_VALUES = 1_600_000;
+
+/** Returns how many blocks of a size are worth a call of `addGramInto` together. */
+export function gramBlocksPerCall(rows: number, columns: number): number {
+  return rows * columns > SHARED_VALUES ? 1 : BLOCKS_PER_CALL;
+}
+
 /** Adds products X·Xᵀ of matrices of a certain number of rows. Whoever opens one closes it. */
 export interface GramAdder {
   /** What multiplies, for provenance: the name of the linear algebra, or that of a library that it hands the work to. */
@@ -33,6 +43,11 @@ export interface GramAdder {
   addInto(gram: Float64Array, blocks: Float32Array, columns: number, count?: number): Promise<void>;
   /** Frees what was prepared; after the last call has ended. */
   close(): Promise<void>;
+}
+
+/** An adder that prepares nothing. */
+export function plainGramAdder(name: string, addInto: GramAdder["addInto"]): GramAdder {
+  return { name, warnings: [], addInto, close: async () => undefined };
 }
 
 /**
@@ -61,12 +76,9 @@ export async function addGramBy(
 /** Opens what adds the Gram products of matrices of `rows` rows: the port's own, or call by call. */
 export async function openGram(algebra: LinearAlgebra, rows: number): Promise<GramAdder> {
   if (algebra.openGram !== undefined) return algebra.openGram(rows);
-  return {
-    name: algebra.name,
-    warnings: [],
-    addInto: (gram, blocks, columns, count) => algebra.addGramInto(gram, blocks, rows, columns, count),
-    close: async () => undefined,
-  };
+  return plainGramAdder(algebra.name, (gram, blocks, columns, count) =>
+    algebra.addGramInto(gram, blocks, rows, columns, count),
+  );
 }
 
 /**

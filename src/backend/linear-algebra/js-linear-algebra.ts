@@ -1,4 +1,4 @@
-import { addGramBy, type GramAdder, type LinearAlgebra } from "../../math/linear-algebra.js";
+import { addGramBy, type GramAdder, type LinearAlgebra, plainGramAdder } from "../../math/linear-algebra.js";
 import { rowGram } from "../../math/row-kernels.js";
 import { singularValuesInJs, symmetricEigenByQl } from "./decompositions.js";
 
@@ -30,19 +30,14 @@ export const jsLinearAlgebra: LinearAlgebra = {
 };
 
 function lowerGram(rows: number): GramAdder {
-  return {
-    name: "js",
-    warnings: [],
-    async addInto(gram, blocks, columns, count = 1) {
-      for (let b = 0; b < count; b++) {
-        const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
-        for (let from = 0; from < columns; from += TILE) {
-          addTileGramInto(gram, block, rows, columns, from, Math.min(columns, from + TILE));
-        }
+  return plainGramAdder("js", async (gram, blocks, columns, count = 1) => {
+    for (let b = 0; b < count; b++) {
+      const block = blocks.subarray(b * rows * columns, (b + 1) * rows * columns);
+      for (let from = 0; from < columns; from += TILE) {
+        addTileGramInto(gram, block, rows, columns, from, Math.min(columns, from + TILE));
       }
-    },
-    close: async () => undefined,
-  };
+    }
+  });
 }
 
 /**

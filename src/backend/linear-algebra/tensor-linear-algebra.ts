@@ -4,6 +4,7 @@ import type { LandscapeWarning } from "../../base/warning.js";
 import {
   addGramBy,
   type GramAdder,
+  gramBlocksPerCall,
   type LinearAlgebra,
   leastGramColumns,
   type SymmetricEigen,
@@ -126,8 +127,7 @@ async function addGramInto(
   const size = rows * columns;
   const affordable = Math.max(leastGramColumns(rows), Math.floor(plan.chunkValues / rows));
   const width = Math.min(affordable, MAX_CHUNK_COLUMNS, columns);
-  // Chunks of so many rows that they are larger than the caches gain nothing together.
-  const batch = rows * width > plan.batch * plan.chunkValues ? 1 : plan.batch;
+  const batch = Math.min(plan.batch, gramBlocksPerCall(rows, width));
   if (width === columns) {
     for (let b = 0; b < count; b += batch) {
       const last = Math.min(count, b + batch);
